@@ -1,0 +1,140 @@
+package token
+
+import (
+	"context"
+	"time"
+)
+
+// Accounts is what the operator does with users. It asks nobody for
+// permission: whoever can reach the store may call it.
+type Accounts struct {
+	Store UserStore
+	Now   func() time.Time
+}
+
+// A UserStore keeps users; see Store for what holds of its methods.
+type UserStore interface {
+	// AddUser gives the next user id to the user that mint makes for it.
+	// mint may be called more than once; the last user counts. A name that
+	// is taken is ErrUserExists.
+	AddUser(ctx context.Context, mint func(id int64) User) (User, error)
+
+	// FindUser returns the user of that name or ErrUserNotFound.
+	FindUser(ctx context.Context, name string) (User, error)
+
+	// Users returns all users by id.
+	Users(ctx context.Context) ([]User, error)
+
+	// ChangeUser stores role, disabled and slots of u, if its version is
+	// still the stored one, and adds one to it; else it is ErrContention.
+	ChangeUser(ctx context.Context, u User) (User, error)
+}
+
+// Create makes a user with its first access token, valid for the given time
+// or, with 0, until it is revoked.
+func (a *Accounts) Create(ctx context.Context, name string, role Role, valid time.Duration) (User, AccessToken, error) {
+	name, err := CheckUserName(name)
+	if err != nil {
+		return User{}, AccessToken{}, err
+	}
+	var at AccessToken
+	u, err := a.Store.AddUser(ctx, func(id int64) User {
+		at = NewAccessToken(id, 0)
+		u := User{ID: id, Name: name, Role: role, Version: 1, Created: a.Now().Unix()}
+		u.Slots[0] = a.slot(at, u.Version, valid)
+		return u
+	})
+	return u, at, err
+}
+
+// A Rotation is the outcome of Rotate.
+type Rotation struct {
+	User    User
+	Issued  *AccessToken // nil if a rotation under way was only completed
+	Revoked int          // access tokens that ended
+}
+
+// Rotate issues another access token; the older ones stay valid. With
+// revoke it completes the rotation: afterwards one token is valid, the
+// newest. If no rotation was under way, that starts and completes one.
+// Without a free slot it is ErrSlotsFull.
+func (a *Accounts) Rotate(ctx context.Context, name string, revoke bool, valid time.Duration) (Rotation, error) {
+	var out Rotation
+	u, err := a.change(ctx, name, func(u *User) error {
+		now := a.Now().Unix()
+		out = Rotation{}
+		newest, free, live := survey(u.Slots, now)
+		if !revoke || live < 2 {
+			if free < 0 {
+				return ErrSlotsFull
+			}
+			at := NewAccessToken(u.ID, free)
+			u.Slots[free] = a.slot(at, u.Version+1, valid)
+			out.Issued, newest = &at, free
+		}
+		if revoke {
+			for i := range u.Slots {
+				if i == newest {
+					continue
+				}
+				if u.Slots[i].valid(now) {
+					out.Revoked++
+				}
+				u.Slots[i] = Slot{}
+			}
+		}
+		return nil
+	})
+	out.User = u
+	return out, err
+}
+
+// SetDisabled switches a user off or on; its access tokens stay.
+func (a *Accounts) SetDisabled(ctx context.Context, name string, disabled bool) (User, error) {
+	return a.change(ctx, name, func(u *User) error {
+		u.Disabled = disabled
+		return nil
+	})
+}
+
+// List returns all users by id.
+func (a *Accounts) List(ctx context.Context) ([]User, error) { return a.Store.Users(ctx) }
+
+func (a *Accounts) change(ctx context.Context, name string, edit func(*User) error) (User, error) {
+	u, err := a.Store.FindUser(ctx, name)
+	if err != nil {
+		return User{}, err
+	}
+	if err := edit(&u); err != nil {
+		return User{}, err
+	}
+	return a.Store.ChangeUser(ctx, u)
+}
+
+func (a *Accounts) slot(at AccessToken, version int64, valid time.Duration) Slot {
+	s := Slot{Hash: at.Hash(), Issued: version, Created: a.Now().Unix()}
+	if valid > 0 {
+		s.Expires = a.Now().Add(valid).Unix()
+	}
+	return s
+}
+
+// survey finds the newest valid slot, a free one (-1: none), and how many
+// are valid.
+func survey(slots [MaxSlots]Slot, now int64) (newest, free, live int) {
+	newest, free = -1, -1
+	for i, s := range slots {
+		switch {
+		case !s.valid(now):
+			if free < 0 {
+				free = i
+			}
+		case newest < 0 || s.Issued > slots[newest].Issued:
+			newest = i
+			live++
+		default:
+			live++
+		}
+	}
+	return newest, free, live
+}

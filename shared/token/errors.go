@@ -1,0 +1,44 @@
+package token
+
+import "errors"
+
+// What an operation can answer besides success. Compare with errors.Is; an
+// *InvalidError with errors.As. Everything else is internal.
+var (
+	// ErrUnauthorized: the access token is none of the user's valid ones.
+	ErrUnauthorized = errors.New("access token is not valid")
+	// ErrUserDisabled: the access token is right, its user is switched off.
+	ErrUserDisabled = errors.New("user is disabled")
+	// ErrForbidden: the access token is right, its user's role is too low.
+	ErrForbidden = errors.New("user may not manage tokens")
+	// ErrNotFound: the caller has no such token; somebody else may.
+	ErrNotFound = errors.New("token not found")
+	// ErrExpired: enabling a token by status alone that is past its expiry.
+	ErrExpired = errors.New("token is expired")
+	// ErrExhausted: enabling a token by status alone that has no quota left.
+	ErrExhausted = errors.New("token is exhausted")
+	// ErrContention: the same user's rows changed too often meanwhile.
+	// Nothing was done.
+	ErrContention = errors.New("too many concurrent changes")
+	// ErrUnavailable: the store is throttled or out of reach. Whether a
+	// write was applied is unknown.
+	ErrUnavailable = errors.New("store is unavailable")
+
+	// ErrUserNotFound: no user has that name.
+	ErrUserNotFound = errors.New("user not found")
+	// ErrUserExists: the name is taken.
+	ErrUserExists = errors.New("user exists")
+	// ErrSlotsFull: all access-token slots of a user hold a valid token.
+	ErrSlotsFull = errors.New("all access-token slots are in use")
+)
+
+// An InvalidError is input that breaks a rule. Reason completes the sentence
+// that Field begins: "name" "must have 1 to 50 characters".
+type InvalidError struct {
+	Field  string
+	Reason string
+}
+
+func (e *InvalidError) Error() string { return e.Field + " " + e.Reason }
+
+func invalid(field, reason string) error { return &InvalidError{Field: field, Reason: reason} }

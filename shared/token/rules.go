@@ -1,0 +1,115 @@
+package token
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+func errNoModels() error {
+	return invalid("model_limits_enabled", "is true but no model is left: send models with at least one name, or model_limits_enabled false")
+}
+
+// cleanText trims a text and holds it to a length in characters.
+func cleanText(field, s string, shortest, longest int) (string, error) {
+	s = strings.TrimSpace(s)
+	switch n := utf8.RuneCountInString(s); {
+	case !utf8.ValidString(s):
+		return "", invalid(field, "must be valid UTF-8")
+	case n < shortest || n > longest:
+		return "", invalid(field, fmt.Sprintf("must have %d to %d characters, not %d", shortest, longest, n))
+	case strings.ContainsFunc(s, unprintable):
+		return "", invalid(field, "must not contain control or bidirectional-override characters")
+	default:
+		return s, nil
+	}
+}
+
+// unprintable characters could forge a log line or turn what stands around a
+// name: controls, line and paragraph separators, and the bidirectional
+// embeddings, overrides and isolates of Unicode annex 9.
+func unprintable(r rune) bool {
+	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' ||
+		r >= '\u202A' && r <= '\u202E' || r >= '\u2066' && r <= '\u2069'
+}
+
+func checkQuota(n int64) (int64, error) {
+	if n < 0 || n > MaxInteger {
+		return 0, invalid("remain_quota", fmt.Sprintf("must be between 0 and %d", int64(MaxInteger)))
+	}
+	return n, nil
+}
+
+func checkExpiry(n int64) (int64, error) {
+	const field = "expired_time"
+	switch {
+	case n == 0:
+		return 0, invalid(field, "must not be 0: send -1 for a token that never expires, or a Unix time in seconds")
+	case n < Never:
+		return 0, invalid(field, "must not be negative, except -1 for a token that never expires")
+	case n > MaxExpiredTime:
+		return 0, invalid(field, fmt.Sprintf("must be at most %d: it counts seconds, not milliseconds", MaxExpiredTime))
+	default:
+		return n, nil
+	}
+}
+
+func cleanModels(names []string) ([]string, error) {
+	const field = "models"
+	clean := make([]string, 0, len(names))
+	for _, name := range names {
+		name, err := cleanText(field, name, 1, MaxModelName)
+		if err != nil {
+			return nil, invalid(field, "must be names of 1 to 64 characters without control characters")
+		}
+		if strings.Contains(name, ",") {
+			return nil, invalid(field, "must be names without a comma: send each name as its own element")
+		}
+		if !slices.Contains(clean, name) {
+			clean = append(clean, name)
+		}
+	}
+	if len(clean) > MaxModels {
+		return nil, invalid(field, fmt.Sprintf("must be at most %d names, not %d", MaxModels, len(clean)))
+	}
+	return clean, nil
+}
+
+func cleanAllowIPs(entries []string) ([]string, error) {
+	const field = "allow_ips"
+	clean := make([]string, 0, len(entries))
+	for _, entry := range entries {
+		canonical, ok := canonicalIP(strings.TrimSpace(entry))
+		if !ok {
+			return nil, invalid(field, "must be IP addresses or CIDR ranges such as 10.0.0.0/8 or 2001:db8::1, separated by newlines or commas")
+		}
+		if !slices.Contains(clean, canonical) {
+			clean = append(clean, canonical)
+		}
+	}
+	if len(clean) > MaxAllowIPs {
+		return nil, invalid(field, fmt.Sprintf("must be at most %d entries, not %d", MaxAllowIPs, len(clean)))
+	}
+	return clean, nil
+}
+
+// canonicalIP writes an address or a prefix in its one shortest form, with
+// host bits cleared and IPv4-mapped IPv6 as IPv4. Zones are refused: they
+// mean something on one machine only.
+func canonicalIP(s string) (string, bool) {
+	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
+		return addr.Unmap().String(), true
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		return "", false
+	}
+	const mapped = 96 // bits of ::ffff:0:0/96
+	if prefix.Addr().Is4In6() && prefix.Bits() >= mapped {
+		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mapped)
+	}
+	return prefix.Masked().String(), true
+}

@@ -1,0 +1,39 @@
+package token
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// A Secret is a credential that prints its mask wherever it is printed:
+// with fmt, in a log line, as JSON. Reveal is the one way to its text.
+type Secret struct{ plain string }
+
+// Reveal gives the plaintext, for the one answer that shows it.
+func (s Secret) Reveal() string { return s.plain }
+
+// Mask keeps the prefix and the first and last four characters:
+// sk-AbCd**********wxyz. It tells credentials apart and gives none away.
+func (s Secret) Mask() string {
+	const prefix, shown = len(keyPrefix), 4
+	if len(s.plain) < prefix+4*shown {
+		return "**********"
+	}
+	return s.plain[:prefix+shown] + "**********" + s.plain[len(s.plain)-shown:]
+}
+
+func (s Secret) String() string   { return s.Mask() }
+func (s Secret) GoString() string { return s.Mask() }
+
+// Format prints the mask under every verb and flag.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.Mask()) }
+
+// LogValue gives slog the mask.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.Mask()) }
+
+// MarshalText gives every text encoding, JSON among them, the mask.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.Mask()), nil }
+
+// MarshalJSON gives JSON the mask.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + s.Mask() + `"`), nil }

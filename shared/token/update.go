@@ -1,0 +1,131 @@
+package token
+
+// An Update holds the settings of a token that a caller may choose. A nil
+// field is absent: the default on create, unchanged on update.
+type Update struct {
+	Name               *string
+	Disabled           *bool
+	ExpiredTime        *int64
+	RemainQuota        *int64
+	UnlimitedQuota     *bool
+	ModelLimitsEnabled *bool
+	Models             *[]string // empty clears the list
+	AllowIPs           *[]string // empty clears the list
+	Group              *string
+}
+
+// Normalize checks every field that is present and returns the update in
+// canonical form. Its error is an *InvalidError.
+func (u Update) Normalize() (Update, error) {
+	var err error
+	check := func(next error) {
+		if err == nil {
+			err = next
+		}
+	}
+	check(normalize(&u.Name, func(s string) (string, error) { return cleanText("name", s, 1, MaxName) }))
+	check(normalize(&u.RemainQuota, checkQuota))
+	check(normalize(&u.ExpiredTime, checkExpiry))
+	check(normalize(&u.Models, cleanModels))
+	check(normalize(&u.AllowIPs, cleanAllowIPs))
+	check(normalize(&u.Group, func(s string) (string, error) { return cleanText("group", s, 0, MaxGroup) }))
+	if is(u.ModelLimitsEnabled) && u.Models != nil && len(*u.Models) == 0 {
+		check(errNoModels())
+	}
+	if is(u.UnlimitedQuota) {
+		u.RemainQuota = nil // ignored, but checked
+	}
+	return u, err
+}
+
+// Draft is the token that an update describes when nothing was there before.
+// The store adds what it alone can know: id, hash and mask.
+func Draft(u Update, userID, now int64) (Token, error) {
+	u, err := u.Normalize()
+	if err != nil {
+		return Token{}, err
+	}
+	if u.Name == nil {
+		return Token{}, invalid("name", "is required: give the token a name of 1 to 50 characters")
+	}
+	t := Token{
+		UserID: userID, Version: 1, Name: *u.Name,
+		Disabled:    or(u.Disabled, false),
+		CreatedTime: now, AccessedTime: now,
+		ExpiredTime:        or(u.ExpiredTime, Never),
+		RemainQuota:        or(u.RemainQuota, 0),
+		UnlimitedQuota:     or(u.UnlimitedQuota, false),
+		ModelLimitsEnabled: or(u.ModelLimitsEnabled, false),
+		Models:             or(u.Models, nil),
+		AllowIPs:           or(u.AllowIPs, nil),
+		Group:              or(u.Group, ""),
+	}
+	if t.ExpiredTime != Never && t.ExpiredTime <= now {
+		return Token{}, invalid("expired_time", "lies in the past: send a later Unix time in seconds, or -1 for a token that never expires")
+	}
+	if t.ModelLimitsEnabled && len(t.Models) == 0 {
+		return Token{}, errNoModels()
+	}
+	return t, nil
+}
+
+// A Change is a normalized update together with what must be true of the
+// stored token, in the same write, for it to be applied.
+type Change struct {
+	Update
+	// NeedsModels: the token has a model; the change turns its limits on.
+	NeedsModels bool
+	// NeedsOpen: model limits are off; the change clears the models.
+	NeedsOpen bool
+	// NeedsUsable: the token is neither expired at Now nor exhausted.
+	NeedsUsable bool
+	Now         int64
+	// Unlimited, if set, is what the token's unlimited flag must be.
+	Unlimited *bool
+}
+
+func (u Update) change(now int64) Change {
+	c := Change{Update: u, Now: now}
+	c.NeedsModels = is(u.ModelLimitsEnabled) && u.Models == nil
+	c.NeedsOpen = u.Models != nil && len(*u.Models) == 0 && u.ModelLimitsEnabled == nil
+	if u.RemainQuota != nil && u.UnlimitedQuota == nil {
+		c.Unlimited = new(false) // the quota of an unlimited token is not touched
+	}
+	return c
+}
+
+// Refusal says why a change can't be applied to the token as it is stored:
+// an *InvalidError, ErrExpired or ErrExhausted; nil if it can. A flag other
+// than Unlimited expects is errFlagMoved, which Service.Update answers.
+func (c Change) Refusal(t Token) error {
+	switch {
+	case c.NeedsModels && len(t.Models) == 0, c.NeedsOpen && t.ModelLimitsEnabled:
+		return errNoModels()
+	case c.NeedsUsable && t.ExpiredTime != Never && t.ExpiredTime <= c.Now:
+		return ErrExpired
+	case c.NeedsUsable && !t.UnlimitedQuota && t.RemainQuota <= 0:
+		return ErrExhausted
+	case c.Unlimited != nil && *c.Unlimited != t.UnlimitedQuota:
+		return errFlagMoved
+	default:
+		return nil
+	}
+}
+
+func normalize[T any](p **T, rule func(T) (T, error)) error {
+	if *p == nil {
+		return nil
+	}
+	v, err := rule(**p)
+	*p = &v
+	return err
+}
+
+func or[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
+func is(p *bool) bool { return or(p, false) }
