@@ -1,0 +1,101 @@
+package dynamo
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// Delete implements token.Store. It kills first: one write takes the hash
+// away, and access has ended. Then a transaction removes the item and counts
+// it. Should the second step not come to pass, the next delete or list that
+// meets the killed token makes up for it.
+func (s *Store) Delete(ctx context.Context, c token.Caller, id int64) error {
+	if _, _, err := s.admit(ctx, c); err != nil {
+		return err
+	}
+	mine, err := s.kill(ctx, c.UserID, id)
+	if err != nil {
+		return err
+	}
+	if err := s.bury(ctx, c.UserID, id); err != nil {
+		return err
+	}
+	if !mine {
+		return token.ErrNotFound // it was deleted before; what was left to do is done
+	}
+	return nil
+}
+
+// kill ends a token's access. It is true for the one call that did, also if
+// that call had to repeat the write because the answer got lost: the mark
+// that it leaves is its own.
+func (s *Store) kill(ctx context.Context, userID, id int64) (bool, error) {
+	mark := rand.Text()
+	e := newExpression()
+	e.require(e.name(attrHash).exists())
+	e.set(attrHash, nil)
+	e.set(attrKilled, text(mark))
+	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: tokenKey(userID, id),
+		UpdateExpression: e.update(), ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnConsumedCapacity:              consumed,
+	}, repeatable)
+	old, refused := conditionRefused(err)
+	switch {
+	case refused && old == nil:
+		return false, token.ErrNotFound
+	case refused:
+		r := reader{item: old}
+		return r.text(attrKilled) == mark, r.err
+	case err != nil:
+		return false, fmt.Errorf("delete token %d/%d: %w", userID, id, failure(err))
+	default:
+		return true, nil
+	}
+}
+
+// bury removes a killed token and counts it, in one transaction and so once.
+// That somebody else did is no error.
+func (s *Store) bury(ctx context.Context, userID, id int64) error {
+	reasons, err := s.transact(ctx, s.burial(userID, id)...)
+	if reasons != nil && reasons[0].failed {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("count deletion of token %d/%d: %w", userID, id, err)
+	}
+	return nil
+}
+
+func (s *Store) burial(userID, id int64) []types.TransactWriteItem {
+	e := newExpression()
+	e.require(e.name(attrKilled).exists())
+	writes := []types.TransactWriteItem{{Delete: &types.Delete{
+		TableName: &s.table, Key: tokenKey(userID, id),
+		ConditionExpression: e.condition(), ExpressionAttributeNames: e.names,
+	}}}
+	if seg := segmentOf(id); seg > 0 {
+		return append(writes, s.count(userKey(userID), attrDeleted), s.count(segmentKey(userID, seg), bucketAttribute(id)))
+	}
+	return append(writes, s.count(userKey(userID), attrDeleted, bucketAttribute(id)))
+}
+
+// count adds one to counters of an item.
+func (s *Store) count(key item, attrs ...string) types.TransactWriteItem {
+	e := newExpression()
+	for _, attr := range attrs {
+		e.add(attr, 1)
+	}
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName: &s.table, Key: key, UpdateExpression: e.update(),
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
+	}}
+}

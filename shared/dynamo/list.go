@@ -1,0 +1,182 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// repairs is how often a list starts again after it met killed tokens.
+const repairs = 3
+
+// Page implements token.Store.
+func (s *Store) Page(ctx context.Context, c token.Caller, skip, limit int64) (token.Page, error) {
+	return s.list(ctx, c, query{
+		guess: func(l *ledger) segmentRange { return l.guess(skip) },
+		plan:  func(l *ledger) ([]span, bool) { return l.plan(skip, limit) },
+	})
+}
+
+// After implements token.Store. It reads one token more than asked for, to
+// know whether any is left.
+func (s *Store) After(ctx context.Context, c token.Caller, id, limit int64) (token.Page, error) {
+	page, err := s.list(ctx, c, query{
+		guess: func(l *ledger) segmentRange { return l.around(id) },
+		plan:  func(l *ledger) ([]span, bool) { return l.below(id, limit+1) },
+	})
+	if int64(len(page.Tokens)) > limit {
+		page.Tokens = page.Tokens[:limit]
+		page.Next = page.Tokens[limit-1].ID
+	}
+	return page, err
+}
+
+// A query is what a list wants: the segments that it will need, and the
+// spans of its tokens, or false if a segment is missing after all.
+type query struct {
+	guess func(*ledger) segmentRange
+	plan  func(*ledger) ([]span, bool)
+}
+
+// list reads META, then the segments' counts if there are any, then all
+// spans at once. Killed tokens still count until they are buried, which it
+// makes up for before it starts again.
+func (s *Store) list(ctx context.Context, c token.Caller, q query) (token.Page, error) {
+	for attempt := 0; ; attempt++ {
+		_, l, err := s.admit(ctx, c)
+		if err != nil {
+			return token.Page{}, err
+		}
+		spans, err := s.locate(ctx, c.UserID, l, q)
+		if err != nil {
+			return token.Page{}, fmt.Errorf("count tokens of user %d: %w", c.UserID, err)
+		}
+		items, err := s.readSpans(ctx, c.UserID, spans)
+		if err != nil {
+			return token.Page{}, fmt.Errorf("list tokens of user %d: %w", c.UserID, err)
+		}
+		page := token.Page{Total: l.total()}
+		buried := 0
+		for _, it := range items {
+			t, err := readToken(it, c.UserID)
+			switch {
+			case err != nil:
+				return token.Page{}, fmt.Errorf("list tokens of user %d: %w", c.UserID, err)
+			case !killed(it):
+				page.Tokens = append(page.Tokens, t)
+			case s.bury(ctx, c.UserID, t.ID) == nil:
+				buried++
+			}
+		}
+		if buried == 0 || attempt == repairs {
+			return page, nil
+		}
+	}
+}
+
+// locate finds a query's spans, reading segments as needed.
+func (s *Store) locate(ctx context.Context, userID int64, l *ledger, q query) ([]span, error) {
+	if l.last() == 0 {
+		spans, _ := q.plan(l)
+		return spans, nil
+	}
+	if err := s.readSegments(ctx, userID, l, q.guess(l)); err != nil {
+		return nil, err
+	}
+	spans, ok := q.plan(l)
+	if !ok {
+		if err := s.readSegments(ctx, userID, l, l.missing()); err != nil {
+			return nil, err
+		}
+		spans, _ = q.plan(l)
+	}
+	return spans, nil
+}
+
+// readSegments adds a range of segments to the ledger.
+func (s *Store) readSegments(ctx context.Context, userID int64, l *ledger, r segmentRange) error {
+	if r.lo > r.hi {
+		return nil
+	}
+	items, err := s.query(ctx, userPartition(userID), span{lo: r.lo, hi: r.hi, ascending: true})
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		counts, err := readSegment(it)
+		if err != nil {
+			return err
+		}
+		number := reader{item: it}
+		l.counts[number.number(SortKey)] = counts
+	}
+	if l.lo > l.hi { // none known yet
+		l.lo, l.hi = r.lo, r.hi
+	}
+	l.lo, l.hi = min(l.lo, r.lo), max(l.hi, r.hi)
+	return nil
+}
+
+// readSpans reads the spans, all at once, and joins them in their order.
+func (s *Store) readSpans(ctx context.Context, userID int64, spans []span) ([]item, error) {
+	found := make([][]item, len(spans))
+	errs := make([]error, len(spans))
+	var wg sync.WaitGroup
+	for i, sp := range spans {
+		wg.Go(func() {
+			found[i], errs[i] = s.query(ctx, tokenPartition(userID, sp.bucket), sp)
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return slices.Concat(found...), nil
+}
+
+// query reads a span of a partition, newest first. A span without a limit is
+// read whole.
+func (s *Store) query(ctx context.Context, partition string, sp span) ([]item, error) {
+	e := newExpression()
+	condition := e.name(PartitionKey).hash + " = " + e.value(text(partition)) +
+		" AND " + e.name(SortKey).hash + " BETWEEN " + e.value(number(sp.lo)) + " AND " + e.value(number(sp.hi))
+	var items []item
+	var next item
+	for {
+		in := &dynamodb.QueryInput{
+			TableName: &s.table, KeyConditionExpression: &condition,
+			ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
+			ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(sp.ascending),
+			ExclusiveStartKey: next, ReturnConsumedCapacity: consumed,
+		}
+		if sp.limit > 0 {
+			in.Limit = aws.Int32(int32(sp.limit) - int32(len(items))) //nolint:gosec // at most a bucket
+		}
+		out, err := s.client.Query(ctx, in, reading)
+		if err != nil {
+			return nil, failure(err)
+		}
+		items = append(items, out.Items...)
+		next = out.LastEvaluatedKey
+		if len(next) == 0 || sp.limit > 0 && int64(len(items)) >= sp.limit {
+			return sp.cut(items), nil
+		}
+	}
+}
+
+// cut leaves what the span wants of what was read, newest first.
+func (sp span) cut(items []item) []item {
+	items = items[min(int(sp.drop), len(items)):]
+	if sp.ascending {
+		slices.Reverse(items)
+	}
+	return items
+}

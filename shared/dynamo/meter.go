@@ -1,0 +1,67 @@
+package dynamo
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+type stack = middleware.Stack
+
+// addMeter counts, on the context's token.Meter, every round trip and the
+// capacity that DynamoDB reports. A failed request reports none, though a
+// failed condition costs as much as a write that succeeds.
+func addMeter(s *stack) error {
+	trips := middleware.DeserializeMiddlewareFunc("latchkeyRoundTrips",
+		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+			token.MeterFrom(ctx).Add(token.Cost{RoundTrips: 1})
+			return next.HandleDeserialize(ctx, in)
+		})
+	units := middleware.InitializeMiddlewareFunc("latchkeyUnits",
+		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+			out, metadata, err := next.HandleInitialize(ctx, in)
+			token.MeterFrom(ctx).Add(cost(out.Result))
+			return out, metadata, err
+		})
+	if err := s.Initialize.Add(units, middleware.After); err != nil {
+		return err
+	}
+	return s.Deserialize.Add(trips, middleware.Before)
+}
+
+func cost(result any) token.Cost {
+	switch out := result.(type) {
+	case *dynamodb.GetItemOutput:
+		return token.Cost{ReadUnits: units(out.ConsumedCapacity)}
+	case *dynamodb.QueryOutput:
+		return token.Cost{ReadUnits: units(out.ConsumedCapacity)}
+	case *dynamodb.BatchGetItemOutput:
+		return token.Cost{ReadUnits: sum(out.ConsumedCapacity)}
+	case *dynamodb.UpdateItemOutput:
+		return token.Cost{WriteUnits: units(out.ConsumedCapacity)}
+	case *dynamodb.TransactWriteItemsOutput:
+		return token.Cost{WriteUnits: sum(out.ConsumedCapacity)}
+	default:
+		return token.Cost{}
+	}
+}
+
+func sum(all []types.ConsumedCapacity) float64 {
+	var total float64
+	for _, c := range all {
+		total += units(&c)
+	}
+	return total
+}
+
+func units(c *types.ConsumedCapacity) float64 {
+	if c == nil {
+		return 0
+	}
+	return aws.ToFloat64(c.CapacityUnits)
+}

@@ -1,0 +1,213 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// A Store is a token.Store and token.UserStore in one table.
+type Store struct {
+	client    *dynamodb.Client
+	table     string
+	retention int64 // seconds
+}
+
+var (
+	_ token.Store     = (*Store)(nil)
+	_ token.UserStore = (*Store)(nil)
+)
+
+// DefaultRetention is how long an expired token stays before DynamoDB may
+// remove it.
+const DefaultRetention = 30 * 24 * time.Hour
+
+// New makes a store of a table; expired tokens stay for the retention.
+func New(client *dynamodb.Client, table string, retention time.Duration) *Store {
+	return &Store{client, table, int64(retention / time.Second)}
+}
+
+const consumed = types.ReturnConsumedCapacityTotal
+
+// Admit implements token.Store.
+func (s *Store) Admit(ctx context.Context, c token.Caller) error {
+	_, _, err := s.admit(ctx, c)
+	return err
+}
+
+// admit reads META, once and consistently, and asks the caller's test. The
+// same item holds the counts that a list needs.
+func (s *Store) admit(ctx context.Context, c token.Caller) (token.User, *ledger, error) {
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.table, Key: userKey(c.UserID),
+		ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,
+	}, reading)
+	if err != nil {
+		return token.User{}, nil, fmt.Errorf("read user %d: %w", c.UserID, failure(err))
+	}
+	return judge(out.Item, c)
+}
+
+func judge(meta item, c token.Caller) (token.User, *ledger, error) {
+	u, first, err := readUser(meta, c.UserID)
+	if err != nil {
+		return token.User{}, nil, fmt.Errorf("read user %d: %w", c.UserID, err)
+	}
+	if err := c.Admit(u); err != nil {
+		return token.User{}, nil, err
+	}
+	return u, newLedger(u.Given, u.Deleted, first), nil
+}
+
+// Get implements token.Store. Both keys are known up front, so user and
+// token come in one round trip.
+func (s *Store) Get(ctx context.Context, c token.Caller, id int64) (token.Token, error) {
+	found, err := s.batchGet(ctx, userKey(c.UserID), tokenKey(c.UserID, id))
+	if err != nil {
+		return token.Token{}, fmt.Errorf("read token %d/%d: %w", c.UserID, id, err)
+	}
+	if _, _, err := judge(found[0], c); err != nil {
+		return token.Token{}, err
+	}
+	if found[1] == nil || killed(found[1]) {
+		return token.Token{}, token.ErrNotFound
+	}
+	return readToken(found[1], c.UserID)
+}
+
+// batchGet reads items in one round trip, nil for those that don't exist.
+// DynamoDB may leave some out when it is throttled; these are asked for
+// again, a few times.
+func (s *Store) batchGet(ctx context.Context, keys ...item) ([]item, error) {
+	found := make([]item, len(keys))
+	pending := keys
+	for attempt := range attempts {
+		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+			RequestItems:           map[string]types.KeysAndAttributes{s.table: {Keys: pending, ConsistentRead: aws.Bool(true)}},
+			ReturnConsumedCapacity: consumed,
+		}, reading)
+		if err != nil {
+			return nil, failure(err)
+		}
+		for _, it := range out.Responses[s.table] {
+			for i, k := range keys {
+				if sameKey(it, k) {
+					found[i] = it
+				}
+			}
+		}
+		pending = out.UnprocessedKeys[s.table].Keys
+		if len(pending) == 0 {
+			return found, nil
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%w: %d keys left unprocessed", token.ErrUnavailable, len(pending))
+}
+
+func sameKey(a, b item) bool {
+	ra, rb := reader{item: a}, reader{item: b}
+	return ra.text(PartitionKey) == rb.text(PartitionKey) && ra.number(SortKey) == rb.number(SortKey)
+}
+
+// Update implements token.Store: one conditional write, so that nothing can
+// come between test and change.
+func (s *Store) Update(ctx context.Context, c token.Caller, id int64, change token.Change) (token.Token, error) {
+	if _, _, err := s.admit(ctx, c); err != nil {
+		return token.Token{}, err
+	}
+	e := s.changeExpression(change)
+	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: tokenKey(c.UserID, id),
+		UpdateExpression: e.update(), ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
+		ReturnValues:                        types.ReturnValueAllNew,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnConsumedCapacity:              consumed,
+	})
+	if old, refused := conditionRefused(err); refused {
+		return token.Token{}, refusal(old, c.UserID, id, change)
+	}
+	if err != nil {
+		return token.Token{}, fmt.Errorf("update token %d/%d: %w", c.UserID, id, failure(err))
+	}
+	return readToken(out.Attributes, c.UserID)
+}
+
+// refusal says why the stored token did not meet the change's needs.
+func refusal(old item, userID, id int64, change token.Change) error {
+	if old == nil || killed(old) {
+		return token.ErrNotFound
+	}
+	t, err := readToken(old, userID)
+	if err == nil {
+		err = change.Refusal(t)
+	}
+	if err == nil {
+		err = fmt.Errorf("update token %d/%d: condition failed on a token that meets it", userID, id)
+	}
+	return err
+}
+
+// changeExpression writes a change and its needs as DynamoDB expressions.
+func (s *Store) changeExpression(c token.Change) *expression {
+	e := newExpression()
+	e.require(e.name(attrHash).exists())
+	if c.NeedsModels {
+		e.require(e.name(attrModels).exists())
+	}
+	if c.NeedsOpen {
+		e.require(e.name(attrLimits).absent())
+	}
+	if c.NeedsUsable {
+		e.require(e.name(attrExpires).absent() + " OR " + e.name(attrExpires).above(c.Now))
+		e.require(e.name(attrUnlimited).exists() + " OR " + e.name(attrRemain).above(0))
+	}
+	if c.Unlimited != nil {
+		unlimited := e.name(attrUnlimited)
+		e.require(map[bool]string{true: unlimited.exists(), false: unlimited.absent()}[*c.Unlimited])
+	}
+	e.add(attrVersion, 1)
+	put(e, attrName, c.Name, text)
+	put(e, attrOff, c.Disabled, flag)
+	put(e, attrRemain, c.RemainQuota, number)
+	put(e, attrUnlimited, c.UnlimitedQuota, flag)
+	put(e, attrLimits, c.ModelLimitsEnabled, flag)
+	put(e, attrModels, c.Models, list)
+	put(e, attrIPs, c.AllowIPs, list)
+	put(e, attrGroup, c.Group, optional)
+	put(e, attrExpires, c.ExpiredTime, func(t int64) types.AttributeValue { return expiry(t, 0) })
+	put(e, TTL, c.ExpiredTime, func(t int64) types.AttributeValue { return expiry(t, s.retention) })
+	return e
+}
+
+// put sets an attribute to a present field, or removes it where the value
+// is one that is left out.
+func put[T any](e *expression, attr string, field *T, value func(T) types.AttributeValue) {
+	if field != nil {
+		e.set(attr, value(*field))
+	}
+}
+
+// conditionRefused reports whether a write failed for its condition, and the
+// item as it is stored, nil if there is none.
+func conditionRefused(err error) (item, bool) {
+	var failed *types.ConditionalCheckFailedException
+	if !errors.As(err, &failed) {
+		return nil, false
+	}
+	if len(failed.Item) == 0 {
+		return nil, true
+	}
+	return maps.Clone(failed.Item), true
+}

@@ -1,0 +1,92 @@
+// Package dynamo keeps users and tokens in one DynamoDB table. It is the only
+// package but boot that knows the AWS SDK; what a token may be, it asks token.
+//
+// The table's items and the reasons for them stand in ARCHITECTURE.md.
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// The attributes of every item: partition key, sort key, and the Unix second
+// after which DynamoDB may remove the item.
+const (
+	PartitionKey = "pk"
+	SortKey      = "sk"
+	TTL          = "ttl"
+)
+
+// Ids fall into buckets, the partitions of the tokens, and 64 buckets into a
+// segment, the item that counts their deletions. Segment 0 is part of META.
+const (
+	bucketSize     = 256
+	segmentBuckets = 64
+	segmentSize    = bucketSize * segmentBuckets
+)
+
+func bucketOf(id int64) int64  { return (id - 1) / bucketSize }
+func segmentOf(id int64) int64 { return (id - 1) / segmentSize }
+
+type item = map[string]types.AttributeValue
+
+// The keys of the items. No two kinds share a partition, except META and the
+// segments of its user.
+func userKey(userID int64) item         { return key(userPartition(userID), 0) }
+func segmentKey(userID, seg int64) item { return key(userPartition(userID), seg) }
+func tokenKey(userID, id int64) item    { return key(tokenPartition(userID, bucketOf(id)), id) }
+func nameKey(name string) item          { return key("N#"+name, 0) }
+func directoryKey(userID int64) item    { return key(directoryPartition, userID) }
+func userPartition(userID int64) string { return fmt.Sprintf("U#%d", userID) }
+func tokenPartition(userID, bucket int64) string {
+	return fmt.Sprintf("T#%d#%d", userID, bucket)
+}
+
+const directoryPartition = "D"
+
+func key(pk string, sk int64) item {
+	return item{PartitionKey: text(pk), SortKey: number(sk)}
+}
+
+// CreateTable makes the table, for local engines and tests; deployed tables
+// come from the stack. A table that exists is left as it is.
+func CreateTable(ctx context.Context, client *dynamodb.Client, name string) error {
+	_, err := client.CreateTable(ctx, &dynamodb.CreateTableInput{
+		TableName:   &name,
+		BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String(PartitionKey), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: aws.String(SortKey), AttributeType: types.ScalarAttributeTypeN},
+		},
+		KeySchema: []types.KeySchemaElement{
+			{AttributeName: aws.String(PartitionKey), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String(SortKey), KeyType: types.KeyTypeRange},
+		},
+	})
+	var exists *types.ResourceInUseException
+	if errors.As(err, &exists) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("create table %s: %w", name, failure(err))
+	}
+	const patience = 5 * time.Minute
+	active := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = time.Second })
+	if err := active.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, patience); err != nil {
+		return fmt.Errorf("create table %s: %w", name, failure(err))
+	}
+	_, err = client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
+		TableName:               &name,
+		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String(TTL), Enabled: aws.Bool(true)},
+	})
+	if err != nil {
+		return fmt.Errorf("set time to live of table %s: %w", name, failure(err))
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package dynamo
+
+import (
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// The attributes of META, the item of a user. They are kept under 1 KiB, so
+// that a transaction that touches META costs two units for it.
+const (
+	attrRole    = "role"
+	attrGiven   = "seq" // token ids ever given
+	attrDeleted = "del" // deletions counted, in all segments
+	attrUserID  = "uid" // of NAME and directory items
+
+	// Deletions counted in bucket n of the item's segment: d0 … d63. META
+	// holds segment 0, a SEG item each of the others.
+	attrBucketPrefix = "d"
+
+	// An access token's slot n: a0 … a4, a map of these.
+	attrSlotPrefix  = "a"
+	attrSlotHash    = "h"
+	attrSlotIssued  = "i"
+	attrSlotCreated = "c"
+	attrSlotExpires = "x"
+)
+
+func bucketAttribute(id int64) string {
+	return attrBucketPrefix + strconv.FormatInt(bucketOf(id)%segmentBuckets, 10)
+}
+
+// userItem writes META of a user who has no tokens yet.
+func userItem(u token.User) item {
+	it := userKey(u.ID)
+	it[attrGiven] = number(u.Given)
+	it[attrDeleted] = number(u.Deleted)
+	it[attrCreated] = number(u.Created)
+	it[attrVersion] = number(u.Version)
+	it[attrName] = text(u.Name)
+	for name, value := range operatorAttributes(u) {
+		if value != nil {
+			it[name] = value
+		}
+	}
+	return it
+}
+
+// operatorAttributes are those that the operator changes; nil is left out.
+func operatorAttributes(u token.User) item {
+	it := item{attrRole: text(string(u.Role)), attrOff: flag(u.Disabled)}
+	for i, slot := range u.Slots {
+		it[attrSlotPrefix+strconv.Itoa(i)] = slotItem(slot)
+	}
+	return it
+}
+
+func slotItem(s token.Slot) types.AttributeValue {
+	if s.Hash == [32]byte{} {
+		return nil
+	}
+	m := item{
+		attrSlotHash:    &types.AttributeValueMemberB{Value: s.Hash[:]},
+		attrSlotIssued:  number(s.Issued),
+		attrSlotCreated: number(s.Created),
+	}
+	if s.Expires != 0 {
+		m[attrSlotExpires] = number(s.Expires)
+	}
+	return &types.AttributeValueMemberM{Value: m}
+}
+
+// readUser reads META and the deletions of segment 0.
+func readUser(it item, userID int64) (token.User, segment, error) {
+	r := reader{item: it}
+	u := token.User{
+		ID:       userID,
+		Name:     r.text(attrName),
+		Role:     token.Role(r.text(attrRole)),
+		Disabled: r.flag(attrOff),
+		Version:  r.number(attrVersion),
+		Created:  r.number(attrCreated),
+		Given:    r.number(attrGiven),
+		Deleted:  r.number(attrDeleted),
+	}
+	for i := range u.Slots {
+		m, ok := it[attrSlotPrefix+strconv.Itoa(i)].(*types.AttributeValueMemberM)
+		if !ok {
+			continue
+		}
+		s := reader{item: m.Value}
+		u.Slots[i] = token.Slot{
+			Hash:    s.hash(attrSlotHash),
+			Issued:  s.number(attrSlotIssued),
+			Created: s.number(attrSlotCreated),
+			Expires: s.number(attrSlotExpires),
+		}
+		if r.err == nil {
+			r.err = s.err
+		}
+	}
+	deleted, err := readSegment(it)
+	if r.err == nil {
+		r.err = err
+	}
+	return u, deleted, r.err
+}
+
+// readSegment reads the deletions per bucket of META or SEG.
+func readSegment(it item) (segment, error) {
+	r := reader{item: it}
+	var deleted segment
+	for i := range deleted {
+		deleted[i] = r.number(attrBucketPrefix + strconv.Itoa(i))
+	}
+	return deleted, r.err
+}
