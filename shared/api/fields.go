@@ -1,0 +1,163 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// fill sets the fields of a struct by their json names.
+func fill(into any, names []string, values map[string]json.RawMessage, ignored []string) error {
+	target := reflect.ValueOf(into).Elem()
+	fields := map[string]int{}
+	var known []string
+	for i := range target.NumField() {
+		name, _, _ := strings.Cut(target.Type().Field(i).Tag.Get("json"), ",")
+		fields[name] = i
+		known = append(known, name)
+	}
+	for _, name := range names {
+		if _, ok := fields[name]; !ok && !slices.Contains(ignored, name) {
+			return &inputError{"unknown_field", fmt.Sprintf("The field %s is not known: the fields are %s.", quote(name), strings.Join(known, ", "))}
+		}
+	}
+	for i, name := range known {
+		raw, ok := values[name]
+		if !ok || string(raw) == "null" || slices.Contains(ignored, name) {
+			continue
+		}
+		if err := setField(target.Field(i), target.Type().Field(i), name, raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func setField(field reflect.Value, info reflect.StructField, name string, raw json.RawMessage) error {
+	var value any
+	var want string
+	var ok bool
+	switch field.Interface().(type) {
+	case *int64:
+		want = "an integer"
+		value, ok = integer(raw)
+	case *bool:
+		want = "true or false"
+		value, ok = new(string(raw) == "true"), kindOf(raw) == "a boolean"
+	case *string:
+		want = "a string"
+		value, ok = str(raw)
+	case *[]string:
+		want = "an array of strings or one string"
+		value, ok = stringList(raw, info.Tag.Get("separators"))
+	}
+	if !ok {
+		return &token.InvalidError{Field: name, Reason: "must be " + want + ", not " + offence(raw)}
+	}
+	field.Set(reflect.ValueOf(value))
+	return nil
+}
+
+// integer reads a JSON integer. One too large for int64 becomes the largest,
+// so that the field's own rule refuses it.
+func integer(raw json.RawMessage) (*int64, bool) {
+	if kindOf(raw) != "an integer" {
+		return nil, false
+	}
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil {
+		n = math.MaxInt64
+		if raw[0] == '-' {
+			n = math.MinInt64
+		}
+	}
+	return &n, true
+}
+
+func str(raw json.RawMessage) (*string, bool) {
+	var s string
+	if kindOf(raw) != "a string" || json.Unmarshal(raw, &s) != nil {
+		return nil, false
+	}
+	return &s, true
+}
+
+// stringList reads an array of strings, or a string whose parts stand
+// between separators; empty parts of it are none.
+func stringList(raw json.RawMessage, separators string) (*[]string, bool) {
+	if s, ok := str(raw); ok {
+		parts := strings.FieldsFunc(*s, func(r rune) bool { return strings.ContainsRune(separators, r) })
+		list := make([]string, 0, len(parts))
+		for _, part := range parts {
+			if part = strings.TrimSpace(part); part != "" {
+				list = append(list, part)
+			}
+		}
+		return &list, true
+	}
+	var elements []json.RawMessage
+	if kindOf(raw) != "an array" || json.Unmarshal(raw, &elements) != nil {
+		return nil, false
+	}
+	list := make([]string, len(elements))
+	for i, element := range elements {
+		s, ok := str(element)
+		if !ok {
+			return nil, false
+		}
+		list[i] = *s
+	}
+	return &list, true
+}
+
+// offence names what is wrong with a value of the wrong type: an array is
+// wrong for an element in it, where an array may stand at all.
+func offence(raw json.RawMessage) string {
+	var elements []json.RawMessage
+	if json.Unmarshal(raw, &elements) != nil {
+		return kindOf(raw)
+	}
+	for _, element := range elements {
+		if kind := kindOf(element); kind != "a string" {
+			return "an array with " + kind + " in it"
+		}
+	}
+	return "an array"
+}
+
+// kindOf names the type of a JSON value, for a message.
+func kindOf(raw json.RawMessage) string {
+	switch raw[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	default:
+		if bytes.ContainsAny(raw, ".eE") {
+			return "a number with a fraction or exponent"
+		}
+		return "an integer"
+	}
+}
+
+// quote shows a text that a caller sent, escaped and not too long.
+func quote(s string) string {
+	const shown = 40
+	if runes := []rune(s); len(runes) > shown {
+		s = string(runes[:shown]) + "…"
+	}
+	return strconv.QuoteToASCII(s)
+}

@@ -1,0 +1,21 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// GetToken is GET /api/token/{id}: one of the caller's tokens (spec: "Get a
+// single token").
+var GetToken = Route{
+	Name: "get", Method: http.MethodGet, Path: tokenPath,
+	Actions: []string{actionGet, actionBatchGet},
+	serve:   manage(pathID, getToken),
+}
+
+func getToken(ctx context.Context, service *token.Service, at token.AccessToken, id int64) (answer, error) {
+	t, err := service.Get(ctx, at, id)
+	return ok(view(t, service.Second())).withETag(t.Version), err
+}

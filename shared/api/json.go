@@ -1,0 +1,174 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxBody  = 16 << 10 // bytes
+	maxDepth = 8        // the object itself is the first level
+)
+
+// decode reads a body strictly: one JSON object of at most 16 KiB in UTF-8,
+// nothing after it, no key twice, at most 8 levels deep, no field that into
+// does not have. A field is a pointer that stays nil for null. Fields in
+// ignored may hold anything.
+func decode(r *http.Request, into any, ignored ...string) error {
+	if err := checkMediaType(r.Header.Get("Content-Type")); err != nil {
+		return err
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return invalidJSON("could not be read to its end: send it again")
+	}
+	if len(body) > maxBody {
+		return errBodyTooLarge
+	}
+	names, values, err := parseObject(body)
+	if err != nil {
+		return err
+	}
+	return fill(into, names, values, ignored)
+}
+
+// checkMediaType takes JSON of any kind; no type at all is read as JSON.
+func checkMediaType(header string) error {
+	if header == "" {
+		return nil
+	}
+	mediaType, _, err := mime.ParseMediaType(header)
+	if err != nil || mediaType != "application/json" && !(strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json")) {
+		return errMediaType
+	}
+	return nil
+}
+
+func invalidJSON(what string) error {
+	return &inputError{"invalid_json", "The body " + what + "."}
+}
+
+// parseObject reads a body's one object: its keys in their order, and their
+// values.
+func parseObject(body []byte) ([]string, map[string]json.RawMessage, error) {
+	switch {
+	case len(bytes.TrimSpace(body)) == 0:
+		return nil, nil, invalidJSON("is empty: send one JSON object")
+	case bytes.HasPrefix(body, []byte("\xEF\xBB\xBF")):
+		return nil, nil, invalidJSON("begins with a byte order mark: send plain UTF-8 without it")
+	case !utf8.Valid(body):
+		return nil, nil, invalidJSON("is not valid UTF-8: encode it so")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	var first json.RawMessage
+	if err := decoder.Decode(&first); err != nil {
+		return nil, nil, invalidJSON(fmt.Sprintf("is not valid JSON at byte %d: send one JSON object", syntaxOffset(err, body)))
+	}
+	if rest := bytes.TrimLeft(body[decoder.InputOffset():], " \t\r\n"); len(rest) > 0 {
+		return nil, nil, invalidJSON("goes on after its JSON value: send one JSON object and nothing else")
+	}
+	if kind := kindOf(first); kind != "an object" {
+		return nil, nil, invalidJSON("must be one JSON object, not " + kind)
+	}
+	if hasLoneSurrogate(first) {
+		return nil, nil, invalidJSON("has half of a surrogate pair as a \\u escape: send both halves or the character itself")
+	}
+	names, err := walk(json.NewDecoder(bytes.NewReader(first)), 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	values := make(map[string]json.RawMessage, len(names))
+	if err := json.Unmarshal(first, &values); err != nil {
+		return nil, nil, invalidJSON("is not a JSON object: send one")
+	}
+	return names, values, nil
+}
+
+func syntaxOffset(err error, body []byte) int64 {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return syntax.Offset
+	}
+	return int64(len(body)) // it ended too early
+}
+
+// walk reads one value and returns its keys if it is an object. It refuses
+// a key that comes twice in one object, and an object or array inside of
+// maxDepth others.
+func walk(d *json.Decoder, outside int) ([]string, error) {
+	next, err := d.Token()
+	if err != nil {
+		return nil, invalidJSON("is not valid JSON: send one JSON object")
+	}
+	open, ok := next.(json.Delim)
+	if !ok {
+		return nil, nil
+	}
+	if outside == maxDepth {
+		return nil, invalidJSON(fmt.Sprintf("is nested more than %d levels deep: send a flat object", maxDepth))
+	}
+	var names []string
+	for d.More() {
+		if open == '{' {
+			name, err := d.Token()
+			if err != nil {
+				return nil, invalidJSON("is not valid JSON: send one JSON object")
+			}
+			text, _ := name.(string)
+			if slices.Contains(names, text) {
+				return nil, invalidJSON(fmt.Sprintf("has the key %s twice: send each key once", quote(text)))
+			}
+			names = append(names, text)
+		}
+		if _, err := walk(d, outside+1); err != nil {
+			return nil, err
+		}
+	}
+	_, err = d.Token() // the closing delimiter
+	return names, err
+}
+
+// hasLoneSurrogate finds \ud83d without its other half. The decoder would
+// put a replacement character there without a word.
+func hasLoneSurrogate(raw []byte) bool {
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		unit, ok := escapedUnit(raw[i:])
+		if !ok {
+			i++ // another escape, such as \\
+			continue
+		}
+		i += 5
+		switch {
+		case unit >= 0xDC00 && unit < 0xE000:
+			return true
+		case unit >= 0xD800 && unit < 0xDC00:
+			low, ok := escapedUnit(raw[i+1:])
+			if !ok || low < 0xDC00 || low >= 0xE000 {
+				return true
+			}
+			i += 6
+		}
+	}
+	return false
+}
+
+// escapedUnit reads the UTF-16 unit of an escape such as \u00e9.
+func escapedUnit(raw []byte) (uint64, bool) {
+	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(string(raw[2:6]), 16, 16)
+	return unit, err == nil
+}

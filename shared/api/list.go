@@ -1,0 +1,99 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// ListTokens is GET /api/token: the caller's tokens, newest first (spec:
+// "List all tokens"). It may have to finish a delete that it meets, hence
+// the writes.
+var ListTokens = Route{
+	Name: "list", Method: http.MethodGet, Path: CollectionPath,
+	Actions: []string{actionGet, actionQuery, actionUpdate, actionDelete},
+	serve:   manage(readPage, listTokens),
+}
+
+// A TokenPage is a page of tokens. Page is there where pages were asked for,
+// Next where ids were, and not on the last page.
+type TokenPage struct {
+	Page     int64   `json:"page,omitempty"`
+	PageSize int64   `json:"page_size"`
+	Total    int64   `json:"total"`
+	Items    []Token `json:"items"`
+	Next     int64   `json:"next,omitempty"`
+}
+
+const (
+	defaultPageSize = 10
+	maxPageSize     = 100
+)
+
+type pageInput struct{ page, size, after int64 }
+
+func listTokens(ctx context.Context, service *token.Service, at token.AccessToken, in pageInput) (answer, error) {
+	var found token.Page
+	var err error
+	if in.after > 0 {
+		found, err = service.ListAfter(ctx, at, in.after, in.size)
+	} else {
+		found, err = service.List(ctx, at, in.page, in.size)
+	}
+	page := TokenPage{Page: in.page, PageSize: in.size, Total: found.Total, Items: []Token{}, Next: found.Next}
+	for _, t := range found.Tokens {
+		page.Items = append(page.Items, view(t, service.Second()))
+	}
+	return ok(page), err
+}
+
+// readPage reads p or after, and page_size with its aliases.
+func readPage(r *http.Request) (pageInput, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return pageInput{}, &token.InvalidError{Field: "the query string", Reason: "can't be read: escape special characters"}
+	}
+	var in pageInput
+	in.size, err = count(query, defaultPageSize, "page_size", "size", "ps")
+	if err != nil {
+		return in, err
+	}
+	in.size = min(in.size, maxPageSize)
+	if query.Has("after") {
+		if query.Has("p") {
+			return in, &token.InvalidError{Field: "after", Reason: "can't go with p: send one of them"}
+		}
+		in.after, err = count(query, 0, "after")
+		if err == nil && in.after == 0 {
+			err = &token.InvalidError{Field: "after", Reason: "must be the id of a token, 1 or above"}
+		}
+		return in, err
+	}
+	in.page, err = count(query, 1, "p")
+	if err == nil && in.page > token.MaxInteger {
+		err = &token.InvalidError{Field: "p", Reason: fmt.Sprintf("must be at most %d", int64(token.MaxInteger))}
+	}
+	return in, err
+}
+
+// count reads the first of the parameters that is there; absent and 0 are
+// the default.
+func count(query url.Values, otherwise int64, names ...string) (int64, error) {
+	for _, name := range names {
+		if !query.Has(name) {
+			continue
+		}
+		n, ok := digits(query.Get(name))
+		if !ok {
+			return 0, &token.InvalidError{Field: name, Reason: "must be an integer that is not negative"}
+		}
+		if n != 0 {
+			return n, nil
+		}
+		return otherwise, nil
+	}
+	return otherwise, nil
+}

@@ -1,0 +1,87 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// A problem is how an error is told: status, code, and one sentence that
+// says what is wrong and what to do.
+type problem struct {
+	status     int
+	code       string
+	message    string
+	allow      string // headers, where not empty
+	challenge  string
+	retryAfter string // seconds
+}
+
+// The errors of this package. Those of the domain are token's.
+var (
+	errNoAccessToken     = errors.New("no access token")
+	errKeyNotAccessToken = errors.New("an sk- key instead of an access token")
+	errRouteNotFound     = errors.New("route not found")
+	errMediaType         = errors.New("media type is not JSON")
+	errBodyTooLarge      = errors.New("body is too large")
+)
+
+// An inputError is a request that can't be read; message is for the caller.
+type inputError struct{ code, message string }
+
+func (e *inputError) Error() string { return e.message }
+
+// A methodError is a method that the path does not have.
+type methodError struct{ allow string }
+
+func (e *methodError) Error() string { return "method not allowed" }
+
+const (
+	challenge = "Bearer"
+	soon      = "1"
+)
+
+// problems is the whole table, in the order in which it is searched.
+var problems = []struct {
+	err error
+	problem
+}{
+	{errNoAccessToken, problem{status: 401, code: "unauthorized", challenge: challenge, message: "There is no access token: send it as Authorization: Bearer at-…"}},
+	{errKeyNotAccessToken, problem{status: 401, code: "unauthorized", challenge: challenge, message: "This is an sk- key, which calls models: manage tokens with an access token, which begins with at-."}},
+	{token.ErrUnauthorized, problem{status: 401, code: "unauthorized", challenge: challenge, message: "The access token is not valid: check that it is complete, or ask the operator for a new one."}},
+	{token.ErrUserDisabled, problem{status: 403, code: "user_disabled", message: "This user is disabled: ask the operator to enable it."}},
+	{token.ErrForbidden, problem{status: 403, code: "forbidden", message: "This user may not manage tokens: ask the operator for the role user."}},
+	{token.ErrNotFound, problem{status: 404, code: "token_not_found", message: "There is no such token among yours: check the id, or list your tokens."}},
+	{errRouteNotFound, problem{status: 404, code: "route_not_found", message: "There is nothing at this path: tokens are at /api/token/ and /api/token/{id}."}},
+	{errBodyTooLarge, problem{status: 413, code: "body_too_large", message: "The body is larger than 16 KiB: send a smaller one."}},
+	{errMediaType, problem{status: 415, code: "unsupported_media_type", message: "The body's type is not JSON: send Content-Type: application/json."}},
+	{token.ErrExpired, problem{status: 409, code: "token_expired", message: "The token is expired and stays unusable: set expired_time to a later second, or to -1."}},
+	{token.ErrExhausted, problem{status: 409, code: "token_exhausted", message: "The token has no quota left and stays unusable: raise remain_quota, or set unlimited_quota."}},
+	{token.ErrContention, problem{status: 429, code: "rate_limited", retryAfter: soon, message: "Too many changes of this user at the same time, nothing was done: try again after the seconds in Retry-After."}},
+	{token.ErrUnavailable, problem{status: 503, code: "unavailable", retryAfter: soon, message: "The database did not answer in time: a change may or may not have been made, so look before you try again."}},
+}
+
+// explain finds how an error is told. One that nobody foresaw is internal:
+// its text is for the log only.
+func explain(err error) problem {
+	var (
+		invalid *token.InvalidError
+		input   *inputError
+		method  *methodError
+	)
+	switch {
+	case errors.As(err, &invalid):
+		return problem{status: http.StatusBadRequest, code: "invalid_parameter", message: invalid.Error() + "."}
+	case errors.As(err, &input):
+		return problem{status: http.StatusBadRequest, code: input.code, message: input.message}
+	case errors.As(err, &method):
+		return problem{status: http.StatusMethodNotAllowed, code: "method_not_allowed", allow: method.allow, message: "This path does not have this method: use one of " + method.allow + "."}
+	}
+	for _, p := range problems {
+		if errors.Is(err, p.err) {
+			return p.problem
+		}
+	}
+	return problem{status: http.StatusInternalServerError, code: "internal", message: "Something went wrong on our side: try again, and if it stays so, tell the operator the request id."}
+}

@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// budget is how long a request may take in all. It ends before the
+// function's own time-out, so that the caller gets an answer.
+const budget = 6 * time.Second
+
+// New serves routes. Every request, whatever becomes of it, gets an answer
+// in the envelope, a request id, and one log line.
+func New(service *token.Service, log *slog.Logger, routes ...Route) http.Handler {
+	return &server{service, log, routes}
+}
+
+type server struct {
+	service *token.Service
+	log     *slog.Logger
+	routes  []Route
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(r.Context(), budget)
+	defer cancel()
+	ctx, meter := token.WithMeter(ctx)
+	out := outcome{requestID: requestID(ctx)}
+	route, err := find(s.routes, r)
+	if err == nil {
+		out.answer, err = s.serve(route, r.WithContext(ctx))
+	}
+	out.fail(err)
+	out.write(w)
+	s.record(r, route, out, meter.Cost(), time.Since(started))
+}
+
+// serve calls a route and turns its panic into an error.
+func (s *server) serve(route Route, r *http.Request) (a answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return route.serve(s.service, r)
+}
+
+// record writes the one log line. It has neither path nor query nor header:
+// what a caller sends may hold a secret.
+func (s *server) record(r *http.Request, route Route, out outcome, cost token.Cost, took time.Duration) {
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("route", route.Name),
+		slog.Int("status", out.status),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.String("request_id", out.requestID),
+		slog.Int64("user_id", out.userID),
+		slog.Float64("read_units", cost.ReadUnits),
+		slog.Float64("write_units", cost.WriteUnits),
+		slog.Int("round_trips", cost.RoundTrips),
+	}
+	if out.err != nil {
+		attrs = append(attrs, slog.String("code", out.problem.code))
+	}
+	if out.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("error", redact(out.err.Error())))
+	}
+	s.log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// manage makes a route of the management API: it reads the access token and
+// the input, and calls. Who is not admitted hears of that first, and of bad
+// input only then.
+func manage[In any](
+	read func(*http.Request) (In, error),
+	call func(context.Context, *token.Service, token.AccessToken, In) (answer, error),
+) func(*token.Service, *http.Request) (answer, error) {
+	return func(service *token.Service, r *http.Request) (answer, error) {
+		ctx := r.Context()
+		at, err := accessToken(r)
+		if err != nil {
+			return answer{}, err
+		}
+		in, bad := read(r)
+		if bad != nil {
+			if err := service.Admit(ctx, at); err != nil {
+				return answer{}, err
+			}
+			return answer{userID: at.UserID}, bad
+		}
+		a, err := call(ctx, service, at, in)
+		a.userID = at.UserID
+		return a, err
+	}
+}
+
+// accessToken reads the Authorization header: the token after the scheme
+// Bearer in any case, or the token alone.
+func accessToken(r *http.Request) (token.AccessToken, error) {
+	value := strings.TrimSpace(r.Header.Get("Authorization"))
+	if scheme, rest, ok := strings.Cut(value, " "); ok && strings.EqualFold(scheme, "Bearer") {
+		value = strings.TrimSpace(rest)
+	}
+	switch {
+	case value == "" || strings.EqualFold(value, "Bearer"):
+		return token.AccessToken{}, errNoAccessToken
+	case token.LooksLikeKey(value):
+		return token.AccessToken{}, errKeyNotAccessToken
+	}
+	at, err := token.ParseAccessToken(value)
+	if err != nil {
+		return token.AccessToken{}, token.ErrUnauthorized
+	}
+	return at, nil
+}
+
+type requestIDKey struct{}
+
+// WithRequestID gives the requests of a context an id of the platform's, so
+// that answers and logs can be found by it. One that is not 1 to 128 letters,
+// digits, or any of -_=, is not taken.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	foreign := func(r rune) bool {
+		return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("-_=", r))
+	}
+	if id == "" || len(id) > 128 || strings.ContainsFunc(id, foreign) {
+		return ctx
+	}
+	return context.WithValue(ctx, requestIDKey{}, id)
+}
+
+func requestID(ctx context.Context) string {
+	if id, ok := ctx.Value(requestIDKey{}).(string); ok {
+		return id
+	}
+	return rand.Text()
+}

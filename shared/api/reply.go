@@ -1,0 +1,107 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strconv"
+)
+
+// An answer is what a route has to say when all went well.
+type answer struct {
+	status   int
+	data     any
+	etag     string
+	location string
+	userID   int64 // for the log
+}
+
+func ok(data any) answer { return answer{status: http.StatusOK, data: data} }
+
+func created(data any, location string) answer {
+	return answer{status: http.StatusCreated, data: data, location: location}
+}
+
+func (a answer) withETag(version int64) answer {
+	a.etag = `"` + strconv.FormatInt(version, 10) + `"`
+	return a
+}
+
+// An outcome is what is sent and logged: an answer or a problem.
+type outcome struct {
+	answer
+	problem   problem
+	requestID string
+	err       error
+}
+
+// Envelope is the form of every answer's body. A successful one has Data, a
+// failed one has Code and RequestID.
+type Envelope[T any] struct {
+	Success   bool   `json:"success"`
+	Message   string `json:"message"`
+	Data      T      `json:"data"`
+	Code      string `json:"code,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+}
+
+// failure is the envelope without data.
+type failure struct {
+	Success   bool   `json:"success"`
+	Message   string `json:"message"`
+	Code      string `json:"code"`
+	RequestID string `json:"request_id"`
+}
+
+// fail makes an error, if there is one, the outcome.
+func (o *outcome) fail(err error) {
+	if err == nil {
+		return
+	}
+	o.err = err
+	o.problem = explain(err)
+	o.status = o.problem.status
+	if o.status == http.StatusUnauthorized {
+		o.userID = 0 // an unproven claim
+	}
+}
+
+func (o *outcome) body() []byte {
+	var content any = failure{Message: redact(o.problem.message), Code: o.problem.code, RequestID: o.requestID}
+	if o.err == nil {
+		content = Envelope[any]{Success: true, Data: o.data}
+	}
+	body, err := json.Marshal(content)
+	if err != nil { // data that can't be marshalled is our mistake
+		o.answer = answer{}
+		o.fail(err)
+		return o.body()
+	}
+	return body
+}
+
+func (o *outcome) write(w http.ResponseWriter) {
+	body := o.body()
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Request-Id", o.requestID)
+	for name, value := range map[string]string{
+		"ETag": o.etag, "Location": o.location,
+		"Allow": o.problem.allow, "WWW-Authenticate": o.problem.challenge, "Retry-After": o.problem.retryAfter,
+	} {
+		if value != "" {
+			h.Set(name, value)
+		}
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(o.status)
+	_, _ = w.Write(body) // the caller may have gone
+}
+
+// redact masks what looks like a credential: a message may quote what the
+// caller sent, and nobody knows what that was.
+func redact(s string) string {
+	return regexp.MustCompile(`\b(sk|at)-[0-9A-Za-z]{8,}`).ReplaceAllString(s, "$1-**********")
+}

@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// UpdateToken is PUT /api/token: changes the token of the body's id (spec:
+// "Update a token"). What the body leaves out stays as it is; with
+// ?status_only=true only the status changes.
+var UpdateToken = Route{
+	Name: "update", Method: http.MethodPut, Path: CollectionPath,
+	Actions: []string{actionGet, actionBatchGet, actionUpdate},
+	serve:   manage(readUpdate, updateToken),
+}
+
+type updateInput struct {
+	id         int64
+	statusOnly bool
+	token.Update
+}
+
+func readUpdate(r *http.Request) (updateInput, error) {
+	var body TokenInput
+	if err := decode(r, &body, serverFields...); err != nil {
+		return updateInput{}, err
+	}
+	switch {
+	case body.ID == nil:
+		return updateInput{}, &token.InvalidError{Field: "id", Reason: "is required: send the id of the token to update"}
+	case *body.ID < 1 || *body.ID > token.MaxInteger:
+		return updateInput{}, badID()
+	}
+	in := updateInput{id: *body.ID}
+	var err error
+	if in.Update, err = body.update(); err != nil {
+		return in, err
+	}
+	in.statusOnly, err = readStatusOnly(r)
+	if err == nil && in.statusOnly && body.Status == nil {
+		err = &token.InvalidError{Field: "status", Reason: "is required with status_only: send 1 to enable or 2 to disable the token"}
+	}
+	return in, err
+}
+
+func readStatusOnly(r *http.Request) (bool, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err == nil {
+		switch query.Get("status_only") {
+		case "true", "1":
+			return true, nil
+		case "false", "0", "":
+			return false, nil
+		}
+	}
+	return false, &token.InvalidError{Field: "status_only", Reason: "must be true or false"}
+}
+
+func updateToken(ctx context.Context, service *token.Service, at token.AccessToken, in updateInput) (answer, error) {
+	var t token.Token
+	var err error
+	switch {
+	case !in.statusOnly:
+		t, err = service.Update(ctx, at, in.id, in.Update)
+	case in.Disabled != nil:
+		t, err = service.SetStatus(ctx, at, in.id, *in.Disabled)
+	default: // an echoed 3 or 4: nothing to change
+		t, err = service.Get(ctx, at, in.id)
+	}
+	return ok(view(t, service.Second())).withETag(t.Version), err
+}
