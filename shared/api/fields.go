@@ -25,7 +25,7 @@ func fill(into any, names []string, values map[string]json.RawMessage, ignored [
 	}
 	for _, name := range names {
 		if _, ok := fields[name]; !ok && !slices.Contains(ignored, name) {
-			return &inputError{"unknown_field", fmt.Sprintf("The field %s is not known: the fields are %s.", quote(name), strings.Join(known, ", "))}
+			return &inputError{ErrUnknownField, fmt.Sprintf("The field %s is not known: the fields are %s.", quote(name), strings.Join(known, ", "))}
 		}
 	}
 	for i, name := range known {

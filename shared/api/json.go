@@ -47,14 +47,15 @@ func checkMediaType(header string) error {
 		return nil
 	}
 	mediaType, _, err := mime.ParseMediaType(header)
-	if err != nil || mediaType != "application/json" && !(strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json")) {
+	kind, ok := strings.CutPrefix(mediaType, "application/")
+	if err != nil || !ok || kind != "json" && !strings.HasSuffix(kind, "+json") {
 		return errMediaType
 	}
 	return nil
 }
 
 func invalidJSON(what string) error {
-	return &inputError{"invalid_json", "The body " + what + "."}
+	return &inputError{ErrInvalidJSON, "The body " + what + "."}
 }
 
 // parseObject reads a body's one object: its keys in their order, and their
@@ -82,7 +83,9 @@ func parseObject(body []byte) ([]string, map[string]json.RawMessage, error) {
 	if hasLoneSurrogate(first) {
 		return nil, nil, invalidJSON("has half of a surrogate pair as a \\u escape: send both halves or the character itself")
 	}
-	names, err := walk(json.NewDecoder(bytes.NewReader(first)), 0)
+	keys := json.NewDecoder(bytes.NewReader(first))
+	keys.UseNumber() // 1e400 is no float64, but it is JSON
+	names, err := walk(keys, 0)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,11 +7,37 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
+// A Code names a kind of failure for programs. It is an error, so that
+// errors.Is can find it in a client's error.
+type Code string //nolint:errname // "code" is its name on the wire
+
+func (c Code) Error() string { return string(c) }
+
+// The codes of answers.
+const (
+	ErrInvalidJSON      Code = "invalid_json"
+	ErrUnknownField     Code = "unknown_field"
+	ErrInvalidParameter Code = "invalid_parameter"
+	ErrUnauthorized     Code = "unauthorized"
+	ErrUserDisabled     Code = "user_disabled"
+	ErrForbidden        Code = "forbidden"
+	ErrTokenNotFound    Code = "token_not_found"
+	ErrRouteNotFound    Code = "route_not_found"
+	ErrMethodNotAllowed Code = "method_not_allowed"
+	ErrTokenExpired     Code = "token_expired"
+	ErrTokenExhausted   Code = "token_exhausted"
+	ErrBodyTooLarge     Code = "body_too_large"
+	ErrUnsupportedMedia Code = "unsupported_media_type"
+	ErrRateLimited      Code = "rate_limited"
+	ErrInternal         Code = "internal"
+	ErrUnavailable      Code = "unavailable"
+)
+
 // A problem is how an error is told: status, code, and one sentence that
 // says what is wrong and what to do.
 type problem struct {
 	status     int
-	code       string
+	code       Code
 	message    string
 	allow      string // headers, where not empty
 	challenge  string
@@ -28,7 +54,10 @@ var (
 )
 
 // An inputError is a request that can't be read; message is for the caller.
-type inputError struct{ code, message string }
+type inputError struct {
+	code    Code
+	message string
+}
 
 func (e *inputError) Error() string { return e.message }
 
@@ -47,19 +76,19 @@ var problems = []struct {
 	err error
 	problem
 }{
-	{errNoAccessToken, problem{status: 401, code: "unauthorized", challenge: challenge, message: "There is no access token: send it as Authorization: Bearer at-…"}},
-	{errKeyNotAccessToken, problem{status: 401, code: "unauthorized", challenge: challenge, message: "This is an sk- key, which calls models: manage tokens with an access token, which begins with at-."}},
-	{token.ErrUnauthorized, problem{status: 401, code: "unauthorized", challenge: challenge, message: "The access token is not valid: check that it is complete, or ask the operator for a new one."}},
-	{token.ErrUserDisabled, problem{status: 403, code: "user_disabled", message: "This user is disabled: ask the operator to enable it."}},
-	{token.ErrForbidden, problem{status: 403, code: "forbidden", message: "This user may not manage tokens: ask the operator for the role user."}},
-	{token.ErrNotFound, problem{status: 404, code: "token_not_found", message: "There is no such token among yours: check the id, or list your tokens."}},
-	{errRouteNotFound, problem{status: 404, code: "route_not_found", message: "There is nothing at this path: tokens are at /api/token/ and /api/token/{id}."}},
-	{errBodyTooLarge, problem{status: 413, code: "body_too_large", message: "The body is larger than 16 KiB: send a smaller one."}},
-	{errMediaType, problem{status: 415, code: "unsupported_media_type", message: "The body's type is not JSON: send Content-Type: application/json."}},
-	{token.ErrExpired, problem{status: 409, code: "token_expired", message: "The token is expired and stays unusable: set expired_time to a later second, or to -1."}},
-	{token.ErrExhausted, problem{status: 409, code: "token_exhausted", message: "The token has no quota left and stays unusable: raise remain_quota, or set unlimited_quota."}},
-	{token.ErrContention, problem{status: 429, code: "rate_limited", retryAfter: soon, message: "Too many changes of this user at the same time, nothing was done: try again after the seconds in Retry-After."}},
-	{token.ErrUnavailable, problem{status: 503, code: "unavailable", retryAfter: soon, message: "The database did not answer in time: a change may or may not have been made, so look before you try again."}},
+	{errNoAccessToken, problem{status: http.StatusUnauthorized, code: ErrUnauthorized, challenge: challenge, message: "There is no access token: send it as Authorization: Bearer at-…"}},
+	{errKeyNotAccessToken, problem{status: http.StatusUnauthorized, code: ErrUnauthorized, challenge: challenge, message: "This is an sk- key, which calls models: manage tokens with an access token, which begins with at-."}},
+	{token.ErrUnauthorized, problem{status: http.StatusUnauthorized, code: ErrUnauthorized, challenge: challenge, message: "The access token is not valid: check that it is complete, or ask the operator for a new one."}},
+	{token.ErrUserDisabled, problem{status: http.StatusForbidden, code: ErrUserDisabled, message: "This user is disabled: ask the operator to enable it."}},
+	{token.ErrForbidden, problem{status: http.StatusForbidden, code: ErrForbidden, message: "This user may not manage tokens: ask the operator for the role user."}},
+	{token.ErrNotFound, problem{status: http.StatusNotFound, code: ErrTokenNotFound, message: "There is no such token among yours: check the id, or list your tokens."}},
+	{errRouteNotFound, problem{status: http.StatusNotFound, code: ErrRouteNotFound, message: "There is nothing at this path: tokens are at /api/token/ and /api/token/{id}."}},
+	{errBodyTooLarge, problem{status: http.StatusRequestEntityTooLarge, code: ErrBodyTooLarge, message: "The body is larger than 16 KiB: send a smaller one."}},
+	{errMediaType, problem{status: http.StatusUnsupportedMediaType, code: ErrUnsupportedMedia, message: "The body's type is not JSON: send Content-Type: application/json."}},
+	{token.ErrExpired, problem{status: http.StatusConflict, code: ErrTokenExpired, message: "The token is expired and stays unusable: set expired_time to a later second, or to -1."}},
+	{token.ErrExhausted, problem{status: http.StatusConflict, code: ErrTokenExhausted, message: "The token has no quota left and stays unusable: raise remain_quota, or set unlimited_quota."}},
+	{token.ErrContention, problem{status: http.StatusTooManyRequests, code: ErrRateLimited, retryAfter: soon, message: "Too many changes of this user at the same time, nothing was done: try again after the seconds in Retry-After."}},
+	{token.ErrUnavailable, problem{status: http.StatusServiceUnavailable, code: ErrUnavailable, retryAfter: soon, message: "The database did not answer in time: a change may or may not have been made, so look before you try again."}},
 }
 
 // explain finds how an error is told. One that nobody foresaw is internal:
@@ -72,16 +101,16 @@ func explain(err error) problem {
 	)
 	switch {
 	case errors.As(err, &invalid):
-		return problem{status: http.StatusBadRequest, code: "invalid_parameter", message: invalid.Error() + "."}
+		return problem{status: http.StatusBadRequest, code: ErrInvalidParameter, message: invalid.Error() + "."}
 	case errors.As(err, &input):
 		return problem{status: http.StatusBadRequest, code: input.code, message: input.message}
 	case errors.As(err, &method):
-		return problem{status: http.StatusMethodNotAllowed, code: "method_not_allowed", allow: method.allow, message: "This path does not have this method: use one of " + method.allow + "."}
+		return problem{status: http.StatusMethodNotAllowed, code: ErrMethodNotAllowed, allow: method.allow, message: "This path does not have this method: use one of " + method.allow + "."}
 	}
 	for _, p := range problems {
 		if errors.Is(err, p.err) {
 			return p.problem
 		}
 	}
-	return problem{status: http.StatusInternalServerError, code: "internal", message: "Something went wrong on our side: try again, and if it stays so, tell the operator the request id."}
+	return problem{status: http.StatusInternalServerError, code: ErrInternal, message: "Something went wrong on our side: try again, and if it stays so, tell the operator the request id."}
 }

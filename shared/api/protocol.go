@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -69,7 +70,7 @@ func (s *server) record(r *http.Request, route Route, out outcome, cost token.Co
 		slog.Int("round_trips", cost.RoundTrips),
 	}
 	if out.err != nil {
-		attrs = append(attrs, slog.String("code", out.problem.code))
+		attrs = append(attrs, slog.String("code", string(out.problem.code)))
 	}
 	if out.status >= http.StatusInternalServerError {
 		level = slog.LevelError
@@ -126,14 +127,13 @@ func accessToken(r *http.Request) (token.AccessToken, error) {
 
 type requestIDKey struct{}
 
+var platformID = regexp.MustCompile(`^[0-9A-Za-z_=-]{1,128}$`)
+
 // WithRequestID gives the requests of a context an id of the platform's, so
 // that answers and logs can be found by it. One that is not 1 to 128 letters,
 // digits, or any of -_=, is not taken.
 func WithRequestID(ctx context.Context, id string) context.Context {
-	foreign := func(r rune) bool {
-		return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("-_=", r))
-	}
-	if id == "" || len(id) > 128 || strings.ContainsFunc(id, foreign) {
+	if !platformID.MatchString(id) {
 		return ctx
 	}
 	return context.WithValue(ctx, requestIDKey{}, id)

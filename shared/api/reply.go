@@ -41,7 +41,7 @@ type Envelope[T any] struct {
 	Success   bool   `json:"success"`
 	Message   string `json:"message"`
 	Data      T      `json:"data"`
-	Code      string `json:"code,omitempty"`
+	Code      Code   `json:"code,omitempty"`
 	RequestID string `json:"request_id,omitempty"`
 }
 
@@ -49,7 +49,7 @@ type Envelope[T any] struct {
 type failure struct {
 	Success   bool   `json:"success"`
 	Message   string `json:"message"`
-	Code      string `json:"code"`
+	Code      Code   `json:"code"`
 	RequestID string `json:"request_id"`
 }
 
@@ -102,6 +102,6 @@ func (o *outcome) write(w http.ResponseWriter) {
 
 // redact masks what looks like a credential: a message may quote what the
 // caller sent, and nobody knows what that was.
-func redact(s string) string {
-	return regexp.MustCompile(`\b(sk|at)-[0-9A-Za-z]{8,}`).ReplaceAllString(s, "$1-**********")
-}
+func redact(s string) string { return credentials.ReplaceAllString(s, "$1-**********") }
+
+var credentials = regexp.MustCompile(`\b(sk|at)-[0-9A-Za-z]{8,}`)

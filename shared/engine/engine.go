@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// ErrMissing: the engine's binary is not where it should be.
+// ErrMissing says that the engine's binary is not where it should be.
 var ErrMissing = errors.New("the local DynamoDB engine is not installed; run `make tools`")
 
 // Path is the engine's binary below a project's root, where `make tools`

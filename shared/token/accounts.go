@@ -123,17 +123,18 @@ func (a *Accounts) slot(at AccessToken, version int64, valid time.Duration) Slot
 // are valid.
 func survey(slots [MaxSlots]Slot, now int64) (newest, free, live int) {
 	newest, free = -1, -1
+	highest := int64(-1)
 	for i, s := range slots {
 		switch {
 		case !s.valid(now):
 			if free < 0 {
 				free = i
 			}
-		case newest < 0 || s.Issued > slots[newest].Issued:
-			newest = i
-			live++
 		default:
 			live++
+			if s.Issued > highest {
+				newest, highest = i, s.Issued
+			}
 		}
 	}
 	return newest, free, live

@@ -32,7 +32,7 @@ const (
 	AccessTokenLength = len(accessPrefix) + 48
 )
 
-// ErrMalformed: the text is no credential of the wanted kind; its checksum
+// ErrMalformed says that a text is no credential of the wanted kind; its checksum
 // or its form is wrong.
 var ErrMalformed = errors.New("malformed credential")
 
@@ -53,7 +53,7 @@ func ParseKey(s string) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	return Key{Secret{s}, numbers[0], numbers[1]}, nil
+	return Key{NewSecret(s), numbers[0], numbers[1]}, nil
 }
 
 // Hash is what is stored of a key: SHA-256 of its text.
@@ -80,7 +80,7 @@ func ParseAccessToken(s string) (AccessToken, error) {
 	if err != nil {
 		return AccessToken{}, err
 	}
-	return AccessToken{Secret{s}, numbers[0], int(numbers[1])}, nil
+	return AccessToken{NewSecret(s), numbers[0], int(numbers[1])}, nil
 }
 
 // Hash is what is stored of an access token: SHA-256 of its text.
@@ -119,7 +119,7 @@ func (l layout) encode(numbers ...int64) Secret {
 	}
 	record = binary.BigEndian.AppendUint32(record, crc32.ChecksumIEEE(record))
 	digits := new(big.Int).SetBytes(record).Text(base)
-	return Secret{l.prefix + strings.Repeat("0", l.length-len(l.prefix)-len(digits)) + digits}
+	return NewSecret(l.prefix + strings.Repeat("0", l.length-len(l.prefix)-len(digits)) + digits)
 }
 
 func (l layout) decode(s string) ([]int64, error) {

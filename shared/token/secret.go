@@ -8,22 +8,37 @@ import (
 
 // A Secret is a credential that prints its mask wherever it is printed:
 // with fmt, in a log line, as JSON. Reveal is the one way to its text.
-type Secret struct{ plain string }
+//
+// The text is behind a pointer because fmt calls no method on a field that is
+// not exported, nor for %p: of those it prints an address.
+type Secret struct{ plain *string }
+
+// NewSecret makes a secret of a credential's text.
+func NewSecret(plain string) Secret { return Secret{&plain} }
 
 // Reveal gives the plaintext, for the one answer that shows it.
-func (s Secret) Reveal() string { return s.plain }
+func (s Secret) Reveal() string {
+	if s.plain == nil {
+		return ""
+	}
+	return *s.plain
+}
 
 // Mask keeps the prefix and the first and last four characters:
 // sk-AbCd**********wxyz. It tells credentials apart and gives none away.
 func (s Secret) Mask() string {
 	const prefix, shown = len(keyPrefix), 4
-	if len(s.plain) < prefix+4*shown {
+	plain := s.Reveal()
+	if len(plain) < prefix+4*shown {
 		return "**********"
 	}
-	return s.plain[:prefix+shown] + "**********" + s.plain[len(s.plain)-shown:]
+	return plain[:prefix+shown] + "**********" + plain[len(plain)-shown:]
 }
 
-func (s Secret) String() string   { return s.Mask() }
+// String gives the mask.
+func (s Secret) String() string { return s.Mask() }
+
+// GoString gives the mask, for %#v.
 func (s Secret) GoString() string { return s.Mask() }
 
 // Format prints the mask under every verb and flag.

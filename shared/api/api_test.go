@@ -1,0 +1,12 @@
+package api_test
+
+import (
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/api/apitest"
+)
+
+func TestContract(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	apitest.Run(t, target)
+}

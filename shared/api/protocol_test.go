@@ -1,0 +1,176 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// A broken store answers everything in one way, so that the protocol can be
+// seen to fail as it should. Nothing else is tested with it.
+type broken struct {
+	token.Store
+	answer func() error
+}
+
+func (b broken) Admit(context.Context, token.Caller) error { return b.answer() }
+
+func (b broken) Get(context.Context, token.Caller, int64) (token.Token, error) {
+	return token.Token{}, b.answer()
+}
+
+func (b broken) Create(context.Context, token.Caller, func(int64) token.Token) (token.Token, error) {
+	return token.Token{}, b.answer()
+}
+
+// ask sends one request to an API over a broken store and returns the answer
+// and the log line.
+func ask(t testing.TB, answer func() error, r *http.Request) (*httptest.ResponseRecorder, map[string]any) {
+	t.Helper()
+	var log bytes.Buffer
+	service := &token.Service{Store: broken{answer: answer}, Now: time.Now}
+	w := httptest.NewRecorder()
+	r.Header.Set("Authorization", "Bearer "+token.NewAccessToken(7, 0).Reveal())
+	api.New(service, slog.New(slog.NewJSONHandler(&log, nil)), api.Routes()...).ServeHTTP(w, r)
+	var line map[string]any
+	if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+		t.Fatalf("the log is not one JSON line: %v: %s", err, log.String())
+	}
+	return w, line
+}
+
+func get(id string) *http.Request {
+	return httptest.NewRequest(http.MethodGet, "/api/token/"+id, http.NoBody)
+}
+
+func TestFailureOfTheStore(t *testing.T) {
+	for name, row := range map[string]struct {
+		err        error
+		status     int
+		code       string
+		retryAfter string
+	}{
+		"contention":  {token.ErrContention, 429, "rate_limited", "1"},
+		"unavailable": {errors.Join(errors.New("dial tcp 10.0.0.1:443"), token.ErrUnavailable), 503, "unavailable", "1"},
+		"unforeseen":  {errors.New("pq: table secrets_v2"), 500, "internal", ""},
+		"panic":       {nil, 500, "internal", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, line := ask(t, func() error {
+				if row.err == nil {
+					panic("at sk-" + strings.Repeat("x", 54))
+				}
+				return row.err
+			}, get("1"))
+			var body api.Envelope[any]
+			if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
+				t.Fatal(err)
+			}
+			if w.Code != row.status || string(body.Code) != row.code || w.Header().Get("Retry-After") != row.retryAfter || body.RequestID == "" {
+				t.Errorf("got %d %s, Retry-After %q; want %d %s, %q", w.Code, w.Body, w.Header().Get("Retry-After"), row.status, row.code, row.retryAfter)
+			}
+			if row.err != nil && strings.Contains(w.Body.String(), row.err.Error()) {
+				t.Errorf("the answer shows the error's text: %s", w.Body)
+			}
+			logged, _ := line["error"].(string)
+			if row.status >= 500 && logged == "" || strings.Contains(logged, "xxxx") {
+				t.Errorf("the log's error is %q, want the details without a secret", logged)
+			}
+		})
+	}
+}
+
+func TestLogLine(t *testing.T) {
+	_, line := ask(t, func() error { return token.ErrNotFound }, get("5"))
+	for _, field := range []string{"time", "level", "msg", "route", "status", "ms", "request_id", "user_id", "read_units", "write_units", "round_trips"} {
+		if _, ok := line[field]; !ok {
+			t.Errorf("the log line has no %s: %v", field, line)
+		}
+	}
+	if line["route"] != "get" || line["status"] != 404.0 || line["user_id"] != 7.0 {
+		t.Errorf("the log line says %v, want route get, status 404, user 7", line)
+	}
+	if _, line := ask(t, func() error { return token.ErrUnauthorized }, get("5")); line["user_id"] != 0.0 {
+		t.Errorf("the log names user %v, who has proved nothing", line["user_id"])
+	}
+}
+
+func TestRequestIDOfThePlatform(t *testing.T) {
+	for given, taken := range map[string]bool{
+		"JKJaXmPLvHcESHA=": true, "a-b_c": true, strings.Repeat("x", 128): true,
+		"": false, "a b": false, "a\nb": false, "ü": false, strings.Repeat("x", 129): false,
+	} {
+		r := get("1")
+		w, line := ask(t, func() error { return token.ErrNotFound }, r.WithContext(api.WithRequestID(r.Context(), given)))
+		got := w.Header().Get("X-Request-Id")
+		if (got == given) != taken || got == "" || line["request_id"] != got {
+			t.Errorf("given %q, the request id is %q, in the log %v; want it taken: %t", given, got, line["request_id"], taken)
+		}
+	}
+}
+
+// The routes name what they are, for functions, stack and template.
+func TestRoutesAreWellFormed(t *testing.T) {
+	names, keys := map[string]bool{}, map[string]bool{}
+	for _, route := range api.Routes() {
+		key := route.Method + " " + route.Path
+		if names[route.Name] || keys[key] {
+			t.Errorf("route %s, %s, is there twice", route.Name, key)
+		}
+		names[route.Name], keys[key] = true, true
+		if strings.HasSuffix(route.Path, "/") || !strings.HasPrefix(route.Path, "/api/") || len(route.Actions) == 0 {
+			t.Errorf("route %s: path %s, actions %v; want a path below /api/ without a trailing slash, and actions", route.Name, route.Path, route.Actions)
+		}
+		for _, action := range route.Actions {
+			if !strings.HasPrefix(action, "dynamodb:") || strings.ContainsAny(action, "*") || action == "dynamodb:Scan" {
+				t.Errorf("route %s: action %s is too wide", route.Name, action)
+			}
+		}
+	}
+}
+
+// Whatever the body, the answer is the envelope; one that is accepted was
+// one JSON object without doubt.
+func FuzzBody(f *testing.F) {
+	for _, seed := range []string{
+		`{"name":"x"}`, `{"name":"x","models":["a","b"],"allow_ips":"::1/64, 10.0.0.0/8","remain_quota":9007199254740991}`,
+		`{"name":"\ud83d\ude00"}`, `{"name":"\ud83d"}`, `{"a":{"a":[[[{"b":1e400}]]]}}`, `{"name":"x","name":"y"}`, "\xEF\xBB\xBF{}", `[]`, `{"status":1.0}`, "{\"name\":\"\xff\"}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r := httptest.NewRequest(http.MethodPost, "/api/token/", bytes.NewReader(body))
+		w, _ := ask(t, func() error { return nil }, r)
+		var envelope struct {
+			Success *bool
+			Message *string
+			Code    string
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &envelope); err != nil || envelope.Success == nil || envelope.Message == nil {
+			t.Fatalf("the answer is no envelope: %d %s", w.Code, w.Body)
+		}
+		switch w.Code {
+		case http.StatusCreated:
+			var object map[string]json.RawMessage
+			if err := json.Unmarshal(body, &object); err != nil || len(body) > 16<<10 {
+				t.Fatalf("accepted %q", body)
+			}
+		case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+			if envelope.Code == "" || !strings.HasSuffix(*envelope.Message, ".") {
+				t.Fatalf("refused without code or sentence: %s", w.Body)
+			}
+		default:
+			t.Fatalf("got %d %s", w.Code, w.Body)
+		}
+	})
+}

@@ -1,0 +1,160 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/api/apitest"
+	"github.com/latchkey-api/latchkey/shared/client"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// The life of a token, as a program lives it.
+func TestLife(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	c, ctx := target.User(t, token.RoleUser).Client, t.Context()
+
+	made, err := c.Create(ctx, api.TokenInput{Name: new("app"), RemainQuota: new(int64(10)), Models: &[]string{"gpt-4o"}})
+	if err != nil || !strings.HasPrefix(made.Key, "sk-") {
+		t.Fatalf("create: %v", err)
+	}
+	changed, err := c.Update(ctx, api.TokenInput{ID: &made.ID, Name: new("app 2")})
+	if err != nil || changed.Name != "app 2" || changed.RemainQuota != 10 || !slices.Equal(changed.Models, []string{"gpt-4o"}) {
+		t.Errorf("update: got %+v, %v; want another name alone", changed, err)
+	}
+	if off, err := c.SetStatus(ctx, made.ID, token.Disabled); err != nil || off.Status != int(token.Disabled) {
+		t.Errorf("disable: got status %d, %v", off.Status, err)
+	}
+	if got, err := c.Get(ctx, made.ID); err != nil || got.Name != "app 2" || got.Key == made.Key {
+		t.Errorf("get: got %q with mask %s, %v", got.Name, got.Key, err)
+	}
+	for range 4 {
+		if _, err := c.Create(ctx, api.TokenInput{Name: new("more")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := c.List(ctx, client.ListOptions{PageSize: 3})
+	if err != nil || first.Total != 5 || len(first.Items) != 3 {
+		t.Fatalf("list: got %d of %d, %v; want 3 of 5", len(first.Items), first.Total, err)
+	}
+	rest, err := c.List(ctx, client.ListOptions{PageSize: 3, After: first.Items[2].ID})
+	if err != nil || len(rest.Items) != 2 || rest.Next != 0 {
+		t.Errorf("list after: got %d items, next %d, %v; want 2 and none", len(rest.Items), rest.Next, err)
+	}
+	if err := c.Delete(ctx, made.ID); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+	if err := c.Delete(ctx, made.ID); !errors.Is(err, api.ErrTokenNotFound) {
+		t.Errorf("second delete: got %v, want %v", err, api.ErrTokenNotFound)
+	}
+}
+
+func TestErrorSaysWhatTheAnswerSaid(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	_, err := target.User(t, token.RoleUser).Create(t.Context(), api.TokenInput{})
+	var answer *client.Error
+	if !errors.As(err, &answer) || answer.Status != http.StatusBadRequest || answer.RequestID == "" || !errors.Is(err, api.ErrInvalidParameter) {
+		t.Fatalf("got %v, want the API's error", err)
+	}
+	want := "name is required: give the token a name of 1 to 50 characters (invalid_parameter, request " + answer.RequestID + ")"
+	if err.Error() != want {
+		t.Errorf("got %q\nwant %q", err, want)
+	}
+}
+
+// 64 at once lose races for ids and are told to come back; the client does.
+func TestConcurrentCreatesAllSucceed(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	c := target.User(t, token.RoleUser).Client
+	const creates = 64
+	ids := make([]int64, creates)
+	keys := sync.Map{}
+	var wg sync.WaitGroup
+	for i := range creates {
+		wg.Go(func() {
+			made, err := c.Create(t.Context(), api.TokenInput{Name: new(fmt.Sprint("n", i))})
+			if err != nil {
+				t.Errorf("create: %v", err)
+				return
+			}
+			ids[i] = made.ID
+			if _, twice := keys.LoadOrStore(made.Key, true); twice {
+				t.Error("two creates answered one key")
+			}
+		})
+	}
+	wg.Wait()
+	slices.Sort(ids)
+	for i, id := range ids {
+		if id != int64(i+1) {
+			t.Fatalf("ids are %v, want 1 to %d", ids, creates)
+		}
+	}
+	if page, err := c.List(t.Context(), client.ListOptions{}); err != nil || page.Total != creates {
+		t.Errorf("total is %d, %v; want %d", page.Total, err, creates)
+	}
+}
+
+// script answers each request with the next status, the last one for ever.
+func script(t *testing.T, statuses ...int) (*client.Client, *atomic.Int64) {
+	t.Helper()
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		status := statuses[min(int(asked.Add(1)), len(statuses))-1]
+		code := map[int]api.Code{429: api.ErrRateLimited, 503: api.ErrUnavailable, 500: api.ErrInternal}[status]
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintf(w, `{"success":%t,"message":"","code":%q,"data":null}`, status == http.StatusOK, code)
+	}))
+	t.Cleanup(server.Close)
+	return client.New(server.URL, "at-x", nil), &asked
+}
+
+func TestOnlyWhatIsSafeIsTriedAgain(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		statuses []int
+		call     func(*client.Client) error
+		asked    int64
+		fails    bool
+	}{
+		{"a create that was refused", []int{429, 429, 200}, func(c *client.Client) error { _, err := c.Create(t.Context(), api.TokenInput{}); return err }, 3, false},
+		{"a create that may have happened", []int{503, 200}, func(c *client.Client) error { _, err := c.Create(t.Context(), api.TokenInput{}); return err }, 1, true},
+		{"a delete that may have happened", []int{503, 200}, func(c *client.Client) error { return c.Delete(t.Context(), 1) }, 1, true},
+		{"a read without an answer", []int{503, 503, 200}, func(c *client.Client) error { _, err := c.Get(t.Context(), 1); return err }, 3, false},
+		{"a read that failed on their side", []int{500, 200}, func(c *client.Client) error { _, err := c.Get(t.Context(), 1); return err }, 1, true},
+		{"a read for ever without an answer", []int{503}, func(c *client.Client) error { _, err := c.Get(t.Context(), 1); return err }, 10, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			c, asked := script(t, row.statuses...)
+			err := row.call(c)
+			if (err != nil) != row.fails || asked.Load() != row.asked {
+				t.Errorf("asked %d times and got %v; want %d times, failure %t", asked.Load(), err, row.asked, row.fails)
+			}
+		})
+	}
+}
+
+func TestForeignServerIsNamed(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	_, err := client.New(server.URL, "at-x", nil).Get(t.Context(), 1)
+	if want := server.URL + " answered 404 Not Found, but not as the token API does: check the base URL"; err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+}
+
+func TestClientDoesNotPrintItsAccessToken(t *testing.T) {
+	at := token.NewAccessToken(1, 0).Reveal()
+	if printed := fmt.Sprintf("%v %+v %#v", client.New("http://x", at, nil), client.New("http://x", at, nil), client.New("http://x", at, nil)); strings.Contains(printed, at) {
+		t.Error("a printed client shows its access token")
+	}
+}
