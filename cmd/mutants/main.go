@@ -93,7 +93,7 @@ func (m mutant) try() error {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	broken := filepath.Join(dir, filepath.Base(m.file))
-	if err := os.WriteFile(broken, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil {
+	if err := os.WriteFile(broken, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil { //nolint:gosec // the rows above name the files
 		return err
 	}
 	original, err := filepath.Abs(m.file)

@@ -13,7 +13,7 @@ import (
 var CreateToken = Route{
 	Name: "create", Method: http.MethodPost, Path: CollectionPath,
 	Actions: []string{actionGet, actionPut, actionUpdate},
-	serve:   manage(readCreate, createToken),
+	serve:   func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, readCreate, createToken) },
 }
 
 func readCreate(r *http.Request) (token.Update, error) {

@@ -12,7 +12,7 @@ import (
 var DeleteToken = Route{
 	Name: "delete", Method: http.MethodDelete, Path: tokenPath,
 	Actions: []string{actionGet, actionUpdate, actionDelete},
-	serve:   manage(pathID, deleteToken),
+	serve:   func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, pathID, deleteToken) },
 }
 
 func deleteToken(ctx context.Context, service *token.Service, at token.AccessToken, id int64) (answer, error) {

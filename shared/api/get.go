@@ -12,7 +12,7 @@ import (
 var GetToken = Route{
 	Name: "get", Method: http.MethodGet, Path: tokenPath,
 	Actions: []string{actionGet, actionBatchGet},
-	serve:   manage(pathID, getToken),
+	serve:   func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, pathID, getToken) },
 }
 
 func getToken(ctx context.Context, service *token.Service, at token.AccessToken, id int64) (answer, error) {

@@ -15,7 +15,7 @@ import (
 var ListTokens = Route{
 	Name: "list", Method: http.MethodGet, Path: CollectionPath,
 	Actions: []string{actionGet, actionQuery, actionUpdate, actionDelete},
-	serve:   manage(readPage, listTokens),
+	serve:   func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, readPage, listTokens) },
 }
 
 // A TokenPage is a page of tokens. Page is there where pages were asked for,

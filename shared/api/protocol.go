@@ -42,7 +42,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	out.fail(err)
 	out.write(w)
-	s.record(r, route, out, meter.Cost(), time.Since(started))
+	record(s.log, r, route, out, meter.Cost(), time.Since(started))
 }
 
 // serve calls a route and turns its panic into an error.
@@ -57,7 +57,7 @@ func (s *server) serve(route Route, r *http.Request) (a answer, err error) {
 
 // record writes the one log line. It has neither path nor query nor header:
 // what a caller sends may hold a secret.
-func (s *server) record(r *http.Request, route Route, out outcome, cost token.Cost, took time.Duration) {
+func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost token.Cost, took time.Duration) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("route", route.Name),
@@ -76,33 +76,32 @@ func (s *server) record(r *http.Request, route Route, out outcome, cost token.Co
 		level = slog.LevelError
 		attrs = append(attrs, slog.String("error", redact(out.err.Error())))
 	}
-	s.log.LogAttrs(r.Context(), level, "request", attrs...)
+	log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-// manage makes a route of the management API: it reads the access token and
+// manage serves a route of the management API: it reads the access token and
 // the input, and calls. Who is not admitted hears of that first, and of bad
 // input only then.
 func manage[In any](
+	service *token.Service, r *http.Request,
 	read func(*http.Request) (In, error),
 	call func(context.Context, *token.Service, token.AccessToken, In) (answer, error),
-) func(*token.Service, *http.Request) (answer, error) {
-	return func(service *token.Service, r *http.Request) (answer, error) {
-		ctx := r.Context()
-		at, err := accessToken(r)
-		if err != nil {
+) (answer, error) {
+	ctx := r.Context()
+	at, err := accessToken(r)
+	if err != nil {
+		return answer{}, err
+	}
+	in, bad := read(r)
+	if bad != nil {
+		if err := service.Admit(ctx, at); err != nil {
 			return answer{}, err
 		}
-		in, bad := read(r)
-		if bad != nil {
-			if err := service.Admit(ctx, at); err != nil {
-				return answer{}, err
-			}
-			return answer{userID: at.UserID}, bad
-		}
-		a, err := call(ctx, service, at, in)
-		a.userID = at.UserID
-		return a, err
+		return answer{userID: at.UserID}, bad
 	}
+	a, err := call(ctx, service, at, in)
+	a.userID = at.UserID
+	return a, err
 }
 
 // accessToken reads the Authorization header: the token after the scheme

@@ -50,7 +50,7 @@ func ask(t testing.TB, answer func() error, r *http.Request) (*httptest.Response
 }
 
 func get(id string) *http.Request {
-	return httptest.NewRequest(http.MethodGet, "/api/token/"+id, http.NoBody)
+	return httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/api/token/"+id, http.NoBody)
 }
 
 func TestFailureOfTheStore(t *testing.T) {
@@ -149,7 +149,7 @@ func FuzzBody(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		r := httptest.NewRequest(http.MethodPost, "/api/token/", bytes.NewReader(body))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/token/", bytes.NewReader(body))
 		w, _ := ask(t, func() error { return nil }, r)
 		var envelope struct {
 			Success *bool

@@ -60,6 +60,7 @@ func (o *outcome) fail(err error) {
 	}
 	o.err = err
 	o.problem = explain(err)
+	o.answer = answer{userID: o.userID} // nothing of a half-made answer is sent
 	o.status = o.problem.status
 	if o.status == http.StatusUnauthorized {
 		o.userID = 0 // an unproven claim
@@ -73,7 +74,6 @@ func (o *outcome) body() []byte {
 	}
 	body, err := json.Marshal(content)
 	if err != nil { // data that can't be marshalled is our mistake
-		o.answer = answer{}
 		o.fail(err)
 		return o.body()
 	}

@@ -22,8 +22,8 @@ type Route struct {
 	serve   func(*token.Service, *http.Request) (answer, error)
 }
 
-// Routes are all of them. It is a function, so that a binary that names one
-// route links that one only.
+// Routes are all of them. It is a function, and serve a literal, so that a
+// binary that names one route links that one only.
 func Routes() []Route {
 	return []Route{ListTokens, CreateToken, UpdateToken, GetToken, DeleteToken}
 }

@@ -14,7 +14,7 @@ import (
 var UpdateToken = Route{
 	Name: "update", Method: http.MethodPut, Path: CollectionPath,
 	Actions: []string{actionGet, actionBatchGet, actionUpdate},
-	serve:   manage(readUpdate, updateToken),
+	serve:   func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, readUpdate, updateToken) },
 }
 
 type updateInput struct {

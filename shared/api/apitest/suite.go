@@ -40,6 +40,9 @@ func rand8() string { return rand.Text()[:8] }
 // wantFailure holds an answer to the one exact failure.
 func wantFailure(t testing.TB, got Response, status int, code, message string) {
 	t.Helper()
+	if etag, location := got.Header.Get("ETag"), got.Header.Get("Location"); etag+location != "" {
+		t.Errorf("a failure has ETag %q and Location %q, want neither", etag, location)
+	}
 	text, err := json.Marshal(message)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,9 @@
+// Command create is the Lambda function behind POST /api/token.
+package main
+
+import (
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/boot"
+)
+
+func main() { boot.Run(api.CreateToken) }

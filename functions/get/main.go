@@ -1,0 +1,9 @@
+// Command get is the Lambda function behind GET /api/token/{id}.
+package main
+
+import (
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/boot"
+)
+
+func main() { boot.Run(api.GetToken) }

@@ -1,0 +1,9 @@
+// Command list is the Lambda function behind GET /api/token.
+package main
+
+import (
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/boot"
+)
+
+func main() { boot.Run(api.ListTokens) }

@@ -1,0 +1,38 @@
+// Package boot turns routes into a Lambda function: environment, client,
+// service, handler, loop. It knows how API Gateway and Lambda speak, and
+// nothing of tokens.
+package boot
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// Run is the whole main of a function that serves routes. It does not
+// return. In a wrong environment it says on stderr what is wrong and what to
+// do, and ends the process with 1.
+func Run(routes ...api.Route) {
+	env, err := ReadEnvironment(os.Getenv)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: env.LogLevel}))
+	slog.SetDefault(log) // makes JSON of what libraries say through package log
+	lambda.Start(Handler(env.serve(log, routes), log))
+}
+
+func (e Environment) serve(log *slog.Logger, routes []api.Route) http.Handler {
+	client := dynamo.NewClient(e.Region, e.Endpoint, e.Credentials)
+	service := &token.Service{Store: dynamo.New(client, e.Table, e.Retention), Now: time.Now}
+	return api.New(service, log, routes...)
+}

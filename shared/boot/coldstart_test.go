@@ -1,0 +1,62 @@
+package boot_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/boot/lambdatest"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+)
+
+// BenchmarkColdStart starts a function's process and has it answer one event
+// from the database. It reports the median time from start to that answer,
+// and the most memory that was resident until then.
+//
+//	go test -run '^$' -bench ColdStart -benchtime 50x ./shared/boot
+func BenchmarkColdStart(b *testing.B) {
+	built := lambdatest.Build(b, dynamotest.Root(b), runtime.GOARCH, functionPackages)
+	for _, function := range []string{"list", "get", "create"} {
+		b.Run(function, func(b *testing.B) {
+			kit := dynamotest.New(b)
+			event := readEvent(b, function, prepare(b, kit.Store))
+			var took []time.Duration
+			var resident float64
+			for b.Loop() {
+				began := time.Now()
+				f := lambdatest.Start(b, filepath.Join(built, function), environment(kit)...)
+				if _, err := f.Invoke(b.Context(), event); err != nil {
+					b.Fatal(err)
+				}
+				took = append(took, time.Since(began))
+				resident = max(resident, residentMB(b, f.PID()))
+				f.Stop()
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+			b.ReportMetric(resident, "resident-MB")
+		})
+	}
+}
+
+// residentMB is the most memory that a process has had, in 10^6 bytes, as
+// Linux counts it.
+func residentMB(b *testing.B, pid int) float64 {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	kilobytes, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return kilobytes * 1024 / 1e6
+}

@@ -1,0 +1,125 @@
+package boot_test
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/shared/boot"
+)
+
+// onLambda is what Lambda and the stack set.
+func onLambda() map[string]string {
+	return map[string]string{
+		"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+		"AWS_REGION":             "eu-central-1",
+		"AWS_ACCESS_KEY_ID":      "ASIA-ID",
+		"AWS_SECRET_ACCESS_KEY":  "the-secret",
+		"AWS_SESSION_TOKEN":      "the-session",
+		"TABLE_NAME":             "latchkey-prod",
+	}
+}
+
+// with is onLambda with some variables set otherwise; an empty one is not set.
+func with(changes ...string) map[string]string {
+	env := onLambda()
+	for _, change := range changes {
+		name, value, _ := strings.Cut(change, "=")
+		env[name] = value
+	}
+	return env
+}
+
+func getenv(env map[string]string) func(string) string {
+	return func(name string) string { return env[name] }
+}
+
+func TestEnvironmentIsWhatLambdaAndTheStackSet(t *testing.T) {
+	t.Parallel()
+	local := []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "DYNAMODB_ENDPOINT=http://127.0.0.1:8000"}
+	const thirty = 30 * 24 * time.Hour
+	type account struct{ id, secret, session string }
+	lambda := account{"ASIA-ID", "the-secret", "the-session"}
+	for name, tt := range map[string]struct {
+		env     map[string]string
+		want    boot.Environment
+		account account
+	}{
+		"AWS":                        {onLambda(), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty}, lambda},
+		"local_engine":               {with(local...), boot.Environment{Table: "latchkey-prod", Region: "us-east-1", Endpoint: "http://127.0.0.1:8000", Retention: thirty}, account{"local", "local", ""}},
+		"local_engine_with_account":  {with("DYNAMODB_ENDPOINT=https://db.test"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Endpoint: "https://db.test", Retention: thirty}, lambda},
+		"retention_of_7_days":        {with("RETENTION_DAYS=7"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: 7 * 24 * time.Hour}, lambda},
+		"retention_of_none":          {with("RETENTION_DAYS=0"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1"}, lambda},
+		"level_in_any_case":          {with("LOG_LEVEL=Warn"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty, LogLevel: slog.LevelWarn}, lambda},
+		"empty_optionals_are_absent": {with("RETENTION_DAYS=", "LOG_LEVEL=", "DYNAMODB_ENDPOINT="), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty}, lambda},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := boot.ReadEnvironment(getenv(tt.env))
+			if err != nil {
+				t.Fatalf("got error %v, want none", err)
+			}
+			creds, err := got.Credentials.Retrieve(t.Context())
+			if err != nil {
+				t.Fatalf("credentials: got error %v, want none", err)
+			}
+			if got := (account{creds.AccessKeyID, creds.SecretAccessKey, creds.SessionToken}); got != tt.account {
+				t.Errorf("credentials: got %v, want %v", got, tt.account)
+			}
+			ignore := cmp.FilterPath(func(p cmp.Path) bool { return p.String() == "Credentials" }, cmp.Ignore())
+			if diff := cmp.Diff(tt.want, got, ignore); diff != "" {
+				t.Errorf("environment (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWrongEnvironmentNamesEachVariableAndWhatToDo(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		env  map[string]string
+		want []string // one sentence's parts each
+	}{
+		"outside_of_Lambda":   {with("AWS_LAMBDA_RUNTIME_API"), []string{"AWS_LAMBDA_RUNTIME_API is not set: this program runs in AWS Lambda"}},
+		"no_table":            {with("TABLE_NAME"), []string{"TABLE_NAME is not set: set it to the name"}},
+		"no_region":           {with("AWS_REGION"), []string{"AWS_REGION is not set: Lambda sets it"}},
+		"no_key_id":           {with("AWS_ACCESS_KEY_ID"), []string{"AWS_ACCESS_KEY_ID is not set"}},
+		"no_secret":           {with("AWS_SECRET_ACCESS_KEY"), []string{"AWS_SECRET_ACCESS_KEY is not set"}},
+		"half_credentials":    {with("AWS_SECRET_ACCESS_KEY", "DYNAMODB_ENDPOINT=http://127.0.0.1:8000"), []string{"AWS_SECRET_ACCESS_KEY is not set"}},
+		"endpoint_no_scheme":  {with("DYNAMODB_ENDPOINT=127.0.0.1:8000"), []string{"DYNAMODB_ENDPOINT is not a URL: set it to one such as"}},
+		"endpoint_odd_scheme": {with("DYNAMODB_ENDPOINT=file:///tmp"), []string{"DYNAMODB_ENDPOINT is not a URL"}},
+		"endpoint_no_host":    {with("DYNAMODB_ENDPOINT=http://"), []string{"DYNAMODB_ENDPOINT is not a URL"}},
+		"retention_text":      {with("RETENTION_DAYS=30d"), []string{"RETENTION_DAYS is not a number of days: set it to an integer from 0 to 36500, or remove it for 30"}},
+		"retention_negative":  {with("RETENTION_DAYS=-1"), []string{"RETENTION_DAYS"}},
+		"retention_too_long":  {with("RETENTION_DAYS=36501"), []string{"RETENTION_DAYS"}},
+		"log_level":           {with("LOG_LEVEL=loud"), []string{"LOG_LEVEL is not a level: set it to debug, info, warn or error"}},
+		"all_at_once": {map[string]string{"LOG_LEVEL": "loud"}, []string{
+			"AWS_LAMBDA_RUNTIME_API", "TABLE_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "LOG_LEVEL",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := boot.ReadEnvironment(getenv(tt.env))
+			if err == nil {
+				t.Fatalf("got no error, want one with %q", tt.want)
+			}
+			got := strings.Split(err.Error(), "\n")
+			if len(got) != len(tt.want) {
+				t.Fatalf("got %d sentences, want %d:\n%v", len(got), len(tt.want), err)
+			}
+			for i, want := range tt.want {
+				if !strings.Contains(got[i], want) {
+					t.Errorf("got %q, want a sentence with %q", got[i], want)
+				}
+			}
+			for _, secret := range []string{"ASIA-ID", "the-secret", "the-session"} {
+				if strings.Contains(err.Error(), secret) {
+					t.Errorf("the error shows the credential %q: %v", secret, err)
+				}
+			}
+		})
+	}
+}

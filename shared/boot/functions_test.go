@@ -1,0 +1,203 @@
+package boot_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/boot/lambdatest"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+const (
+	functionPackages = "./functions/..."
+	placeholder      = "at-ACCESS-TOKEN" // in the events
+)
+
+// eventNames are the files of events/ without .json. What stands before the
+// first hyphen is the function.
+func eventNames(t testing.TB, function string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dynamotest.Root(t), "events", function+"*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got no events of %s (%v), want some", function, err)
+	}
+	for i, file := range files {
+		files[i] = strings.TrimSuffix(filepath.Base(file), ".json")
+	}
+	return files
+}
+
+// eventText is an event as it is in its file.
+func eventText(t testing.TB, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dynamotest.Root(t), "events", name+".json")) //nolint:gosec // a test's own file
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// readEvent is an event with an access token in the placeholder's place.
+func readEvent(t testing.TB, name string, at token.AccessToken) []byte {
+	t.Helper()
+	return bytes.ReplaceAll(eventText(t, name), []byte(placeholder), []byte(at.Reveal()))
+}
+
+// environment is what a function has on Lambda, but with a local engine.
+func environment(kit *dynamotest.Kit) []string {
+	return []string{"TABLE_NAME=" + dynamotest.Table, "AWS_REGION=us-east-1", "DYNAMODB_ENDPOINT=" + kit.Endpoint}
+}
+
+// TestFunctions builds the functions once, as the Makefile does, and runs
+// them under a Runtime API.
+func TestFunctions(t *testing.T) {
+	built := lambdatest.Build(t, dynamotest.Root(t), runtime.GOARCH, functionPackages)
+	binaries, err := filepath.Glob(filepath.Join(built, "*"))
+	if err != nil || len(binaries) == 0 {
+		t.Fatalf("got no binaries (%v), want some", err)
+	}
+	for _, binary := range binaries {
+		function := filepath.Base(binary)
+		t.Run("answers/"+function, func(t *testing.T) { answersAsInGoldenFiles(t, binary) })
+		t.Run("logs/"+function, func(t *testing.T) { logsOneJSONLineAnEvent(t, binary) })
+		t.Run("wrong_environment/"+function, func(t *testing.T) { endsInWrongEnvironment(t, binary) })
+	}
+	list := filepath.Join(built, "list")
+	t.Run("survives_what_is_no_event", func(t *testing.T) { survivesWhatIsNoEvent(t, list) })
+	t.Run("logs_at_LOG_LEVEL", func(t *testing.T) { logsAtLogLevel(t, list) })
+	t.Run("logs_in_JSON_that_Lambda_is_gone", func(t *testing.T) { logsInJSONThatLambdaIsGone(t, list) })
+	create := filepath.Join(built, "create")
+	t.Run("keeps_expired_tokens_for_RETENTION_DAYS", func(t *testing.T) { keepsExpiredTokensForRetentionDays(t, create) })
+	t.Run("answers_without_database", func(t *testing.T) { answersWithoutDatabase(t, list) })
+}
+
+// answersAsInGoldenFiles sends each event to a fresh process with a fresh
+// table.
+func answersAsInGoldenFiles(t *testing.T, binary string) {
+	for _, name := range eventNames(t, filepath.Base(binary)) {
+		t.Run(name, func(t *testing.T) {
+			kit := dynamotest.New(t)
+			at := prepare(t, kit.Store)
+			f := lambdatest.Start(t, binary, environment(kit)...)
+			answer, err := f.Invoke(t.Context(), readEvent(t, name, at))
+			if err != nil {
+				t.Fatalf("got error %v, want an answer", err)
+			}
+			checkEnvelope(t, answer)
+			compareGolden(t, name, answer)
+		})
+	}
+}
+
+// logsOneJSONLineAnEvent sends all events to one process and reads its whole
+// output: no line but those of the protocol, and no credential in it.
+func logsOneJSONLineAnEvent(t *testing.T, binary string) {
+	kit := dynamotest.New(t)
+	at := prepare(t, kit.Store)
+	f := lambdatest.Start(t, binary, append(environment(kit), "GO_API_HOST=::not a URL")...)
+	var ids []string
+	for _, name := range eventNames(t, filepath.Base(binary)) {
+		answer, err := f.Invoke(t.Context(), readEvent(t, name, at))
+		if err != nil {
+			t.Fatalf("%s: got error %v, want an answer", name, err)
+		}
+		ids = append(ids, checkEnvelope(t, answer).Headers["X-Request-Id"])
+	}
+	f.Stop()
+	lines := logLines(t, f)
+	if len(lines) != len(ids) {
+		t.Fatalf("got %d lines for %d events:\n%s", len(lines), len(ids), f.Stdout())
+	}
+	for i, line := range lines {
+		if line.Msg != "request" || line.RequestID != ids[i] {
+			t.Errorf("got line %d %+v, want that of request %s", i, line, ids[i])
+		}
+	}
+	if bytes.Contains(f.Stdout(), []byte(at.Reveal())) {
+		t.Error("the access token is in the log")
+	}
+	if err := f.Stderr(); len(err) > 0 {
+		t.Errorf("got %q on stderr, want nothing", err)
+	}
+}
+
+type logLine struct {
+	Msg       string `json:"msg"`
+	Level     string `json:"level"`
+	Status    int    `json:"status"`
+	RequestID string `json:"request_id"`
+}
+
+// logLines reads a stopped function's stdout; each line must be JSON.
+func logLines(t *testing.T, f *lambdatest.Function) (lines []logLine) {
+	t.Helper()
+	for text := range bytes.Lines(f.Stdout()) {
+		var line logLine
+		if err := json.Unmarshal(text, &line); err != nil {
+			t.Errorf("got line %q, want JSON", text)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func endsInWrongEnvironment(t *testing.T, binary string) {
+	f := lambdatest.Start(t, binary, "AWS_REGION=us-east-1", "DYNAMODB_ENDPOINT=http://127.0.0.1:9", "RETENTION_DAYS=soon")
+	got, err := f.ExitCode(t.Context())
+	if err != nil || got != 1 {
+		t.Errorf("got exit code %d, %v, want 1", got, err)
+	}
+	stderr := string(f.Stderr())
+	for _, want := range []string{"TABLE_NAME is not set: set it to", "RETENTION_DAYS is not a number of days: set it to"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("got %q on stderr, want %q", stderr, want)
+		}
+	}
+	if out := f.Stdout(); len(out) > 0 {
+		t.Errorf("got %q on stdout, want nothing", out)
+	}
+}
+
+func survivesWhatIsNoEvent(t *testing.T, binary string) {
+	kit := dynamotest.New(t)
+	at := prepare(t, kit.Store)
+	f := lambdatest.Start(t, binary, environment(kit)...)
+	for _, tt := range notEvents() {
+		answer, err := f.Invoke(t.Context(), []byte(tt.payload))
+		if err != nil {
+			t.Fatalf("%q: got error %v, want an answer", tt.payload, err)
+		}
+		if got := checkEnvelope(t, answer).StatusCode; got != tt.want {
+			t.Errorf("%q: got %d, want %d", tt.payload, got, tt.want)
+		}
+	}
+	answer, err := f.Invoke(t.Context(), readEvent(t, "list", at))
+	if err != nil {
+		t.Fatalf("got error %v, want the process to live on", err)
+	}
+	if got := checkEnvelope(t, answer).StatusCode; got != http.StatusOK {
+		t.Errorf("got %d, want 200 from the next event", got)
+	}
+	f.Stop()
+	if got, want := len(logLines(t, f)), len(notEvents())+1; got != want {
+		t.Errorf("got %d log lines, want %d:\n%s", got, want, f.Stdout())
+	}
+}
+
+func answersWithoutDatabase(t *testing.T, binary string) {
+	f := lambdatest.Start(t, binary, "TABLE_NAME=none", "DYNAMODB_ENDPOINT=http://127.0.0.1:9")
+	answer, err := f.Invoke(t.Context(), readEvent(t, "list", token.NewAccessToken(1, 0)))
+	if err != nil {
+		t.Fatalf("got error %v, want an answer", err)
+	}
+	if got := checkEnvelope(t, answer); got.StatusCode != http.StatusServiceUnavailable || got.Headers["Retry-After"] == "" {
+		t.Errorf("got %d %v, want 503 with Retry-After", got.StatusCode, got.Headers)
+	}
+}

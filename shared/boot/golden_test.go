@@ -1,0 +1,120 @@
+package boot_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "renew the golden files") //nolint:gochecknoglobals // flags are registered before any test runs
+
+func goldenFile(event string) string { return filepath.Join("testdata", event+".golden.json") }
+
+// compareGolden holds an answer against the golden file of its event.
+func compareGolden(t *testing.T, event string, answer []byte) {
+	t.Helper()
+	got := readable(t, answer)
+	if *update {
+		if err := os.WriteFile(goldenFile(event), got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(goldenFile(event))
+	if err != nil {
+		t.Fatalf("%v; make it with -update and read it", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("answer to %s (-want +got):\n%s", event, diff)
+	}
+}
+
+// readable writes an answer with its body as JSON instead of text, and with
+// names in the place of keys and of times that are now.
+func readable(t *testing.T, answer []byte) []byte {
+	t.Helper()
+	var a struct {
+		StatusCode int               `json:"statusCode"`
+		Headers    map[string]string `json:"headers"`
+		Body       json.RawMessage   `json:"body"`
+	}
+	if err := json.Unmarshal(answer, &a); err != nil {
+		t.Fatal(err)
+	}
+	var body string
+	if err := json.Unmarshal(a.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	body = regexp.MustCompile(`sk-[0-9A-Za-z]{54}"`).ReplaceAllString(body, `sk-(key)"`)
+	body = regexp.MustCompile(`sk-[0-9A-Za-z]{4}\*{10}[0-9A-Za-z]{4}"`).ReplaceAllString(body, `sk-(mask)"`)
+	body = regexp.MustCompile(`_time":\d+`).ReplaceAllStringFunc(body, func(field string) string {
+		name, second, _ := strings.Cut(field, ":")
+		if n, _ := strconv.ParseInt(second, 10, 64); time.Since(time.Unix(n, 0)).Abs() < time.Minute {
+			return name + `:"(now)"`
+		}
+		return field
+	})
+	a.Body = json.RawMessage(body)
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(a); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestEveryGoldenFileHasAnEvent(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(goldenFile("*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := eventNames(t, "")
+	if got, want := len(files), len(names); got != want {
+		t.Errorf("got %d golden files, want %d", got, want)
+	}
+	for _, file := range files {
+		if name := strings.TrimSuffix(filepath.Base(file), ".golden.json"); !slices.Contains(names, name) {
+			t.Errorf("got golden file %s, want an event of its name, or no file", file)
+		}
+	}
+}
+
+// TestEventsAreAsTheGatewaySendsThem reads the events strictly: a field that
+// is misspelt there would be absent without a word.
+func TestEventsAreAsTheGatewaySendsThem(t *testing.T) {
+	t.Parallel()
+	ids := map[string]string{}
+	for _, name := range eventNames(t, "") {
+		var e event
+		decoder := json.NewDecoder(bytes.NewReader(eventText(t, name)))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&e); err != nil {
+			t.Errorf("%s: got %v, want an event in payload format 2.0", name, err)
+		}
+		about := e.RequestContext
+		if e.Version != "2.0" || e.RouteKey != about.RouteKey || e.RawPath != about.HTTP.Path || about.Stage != "$default" {
+			t.Errorf("%s: got version %s, route key %s, path %s, stage %s, want them to agree", name, e.Version, e.RouteKey, e.RawPath, about.Stage)
+		}
+		if other, taken := ids[about.RequestID]; taken {
+			t.Errorf("%s and %s have the same request id", name, other)
+		}
+		ids[about.RequestID] = name
+		for header := range e.Headers {
+			if header != strings.ToLower(header) {
+				t.Errorf("%s: got header %s, want it in lower case", name, header)
+			}
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package lambdatest
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	functionTimeout = 10 * time.Second
+	version         = "/2018-06-01/runtime"
+	functionARN     = "arn:aws:lambda:us-east-1:123456789012:function:lambdatest"
+)
+
+// A runtimeAPI is the server that a function's process talks to.
+type runtimeAPI struct {
+	mux   *http.ServeMux
+	queue chan *invocation
+
+	mu      sync.Mutex
+	waiting map[string]*invocation // by id
+	given   int                    // ids
+}
+
+// An invocation is one event on its way.
+type invocation struct {
+	id       string
+	event    []byte
+	deadline time.Time
+	result   chan result // holds one, so that a late answer never blocks
+}
+
+type result struct {
+	answer []byte
+	err    error
+}
+
+func newRuntimeAPI() *runtimeAPI {
+	a := &runtimeAPI{mux: http.NewServeMux(), queue: make(chan *invocation, 1), waiting: map[string]*invocation{}}
+	a.mux.HandleFunc("GET "+version+"/invocation/next", a.next)
+	a.mux.HandleFunc("POST "+version+"/invocation/{id}/response", a.finish(func(body []byte) result { return result{answer: body} }))
+	a.mux.HandleFunc("POST "+version+"/invocation/{id}/error", a.finish(failed))
+	a.mux.HandleFunc("POST "+version+"/init/error", a.finish(failed))
+	return a
+}
+
+func failed(body []byte) result { return result{err: &InvocationError{string(body)}} }
+
+func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+
+// send puts an event where the process fetches it.
+func (a *runtimeAPI) send(event []byte, deadline time.Time) *invocation {
+	a.mu.Lock()
+	a.given++
+	sent := &invocation{fmt.Sprintf("00000000-0000-4000-8000-%012d", a.given), event, deadline, make(chan result, 1)}
+	a.waiting[sent.id] = sent
+	a.mu.Unlock()
+	select {
+	case <-a.queue: // one that nobody fetched and nobody waits for any more
+	default:
+	}
+	a.queue <- sent
+	return sent
+}
+
+// forget drops an event that nobody waits for any more. An answer that still
+// comes is taken and thrown away.
+func (a *runtimeAPI) forget(sent *invocation) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.waiting, sent.id)
+}
+
+func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
+	select {
+	case sent := <-a.queue:
+		h := w.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Lambda-Runtime-Aws-Request-Id", sent.id)
+		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(sent.deadline.UnixMilli(), 10))
+		h.Set("Lambda-Runtime-Invoked-Function-Arn", functionARN)
+		h.Set("Lambda-Runtime-Trace-Id", "Root=1-6553f100-000000000000000000000000;Sampled=0")
+		_, _ = w.Write(sent.event) // a process that has gone shows by its end
+	case <-r.Context().Done():
+	}
+}
+
+// finish ends the event of a request's id, or, where the path has none, the
+// one that is under way: the process failed before it fetched any.
+func (a *runtimeAPI) finish(read func(body []byte) result) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the process has gone
+		}
+		id := r.PathValue("id")
+		a.mu.Lock()
+		for _, sent := range a.waiting {
+			if id == "" || id == sent.id {
+				sent.result <- read(body)
+				delete(a.waiting, sent.id)
+			}
+		}
+		a.mu.Unlock()
+		w.WriteHeader(http.StatusAccepted)
+	}
+}

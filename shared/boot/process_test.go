@@ -1,0 +1,56 @@
+package boot_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/boot/lambdatest"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+)
+
+func TestProcessLivesOnAfterPanicAndSilence(t *testing.T) {
+	t.Parallel()
+	built := lambdatest.Build(t, dynamotest.Root(t), runtime.GOARCH, "./shared/boot/testdata/panicker")
+	f := lambdatest.Start(t, filepath.Join(built, "panicker"))
+	for _, tt := range []struct {
+		path string
+		want int
+	}{{"/", 200}, {"/panic", 500}, {"/silence", 500}, {"/", 200}} {
+		answer, err := f.Invoke(t.Context(), payload(t, request("GET", tt.path)))
+		if err != nil {
+			t.Fatalf("%s: got error %v, want an answer", tt.path, err)
+		}
+		if got := checkEnvelope(t, answer).StatusCode; got != tt.want {
+			t.Errorf("%s: got %d, want %d", tt.path, got, tt.want)
+		}
+	}
+	f.Stop()
+	if got := logLines(t, f); len(got) != 2 || got[0].Level != "ERROR" || got[0].Status != 500 {
+		t.Errorf("got log %+v, want one error line for each 500", got)
+	}
+}
+
+// maxBinary is the size of a function on arm64 in bytes, at most. A larger
+// one starts slower.
+const maxBinary = 9_000_000
+
+func TestBootstrapIsAtMost9MB(t *testing.T) {
+	t.Parallel()
+	built := lambdatest.Build(t, dynamotest.Root(t), "arm64", functionPackages)
+	entries, err := os.ReadDir(built)
+	if err != nil || len(entries) == 0 {
+		t.Fatalf("got no binaries (%v), want some", err)
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Size() > maxBinary {
+			t.Errorf("%s: got %d bytes, want at most %d", entry.Name(), info.Size(), maxBinary)
+		}
+		t.Logf("%s: %d bytes", entry.Name(), info.Size())
+	}
+}

@@ -1,0 +1,75 @@
+package boot_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/boot/lambdatest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+)
+
+// keepsExpiredTokensForRetentionDays looks at when DynamoDB may remove a
+// token: as many days after its expiry.
+func keepsExpiredTokensForRetentionDays(t *testing.T, binary string) {
+	const day, expires = 24 * 60 * 60, 4_000_000_000
+	kit := dynamotest.New(t)
+	at := prepare(t, kit.Store)
+	f := lambdatest.Start(t, binary, append(environment(kit), "RETENTION_DAYS=7")...)
+	e := request("POST", "/api/token", func(e *event) {
+		e.Headers["authorization"] = at.Reveal()
+		e.Body = fmt.Sprintf(`{"name":"a","expired_time":%d}`, expires)
+	})
+	answer, err := f.Invoke(t.Context(), payload(t, e))
+	if err != nil || checkEnvelope(t, answer).StatusCode != http.StatusCreated {
+		t.Fatalf("got %s, %v, want 201", answer, err)
+	}
+	rows, err := kit.Client.Scan(t.Context(), &dynamodb.ScanInput{
+		TableName: aws.String(dynamotest.Table), FilterExpression: aws.String("sk = :id"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":id": &types.AttributeValueMemberN{Value: fmt.Sprint(lastID + 1)}},
+	})
+	if err != nil || len(rows.Items) != 1 {
+		t.Fatalf("got %d items of the new token, %v, want 1", len(rows.Items), err)
+	}
+	got, _ := rows.Items[0][dynamo.TTL].(*types.AttributeValueMemberN)
+	if want := fmt.Sprint(expires + 7*day); got == nil || got.Value != want {
+		t.Errorf("got ttl %v, want %s", got, want)
+	}
+}
+
+func logsAtLogLevel(t *testing.T, binary string) {
+	kit := dynamotest.New(t)
+	at := prepare(t, kit.Store)
+	f := lambdatest.Start(t, binary, append(environment(kit), "LOG_LEVEL=error")...)
+	if _, err := f.Invoke(t.Context(), readEvent(t, "list", at)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Invoke(t.Context(), []byte("no event")); err != nil {
+		t.Fatal(err)
+	}
+	f.Stop()
+	if got := logLines(t, f); len(got) != 1 || got[0].Level != "ERROR" {
+		t.Errorf("got lines %+v, want the error alone", got)
+	}
+}
+
+// logsInJSONThatLambdaIsGone has a library log: aws-lambda-go does when the
+// Runtime API does not answer.
+func logsInJSONThatLambdaIsGone(t *testing.T, binary string) {
+	const nowhere = "AWS_LAMBDA_RUNTIME_API=127.0.0.1:9"
+	f := lambdatest.Start(t, binary, "TABLE_NAME=none", "DYNAMODB_ENDPOINT=http://127.0.0.1:9", nowhere)
+	if got, err := f.ExitCode(t.Context()); err != nil || got != 1 {
+		t.Errorf("got exit code %d, %v, want 1", got, err)
+	}
+	if got := logLines(t, f); len(got) != 1 {
+		t.Errorf("got %q on stdout, want one line of JSON", f.Stdout())
+	}
+	if got := f.Stderr(); len(got) > 0 {
+		t.Errorf("got %q on stderr, want nothing", got)
+	}
+}

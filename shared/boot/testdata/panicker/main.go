@@ -1,0 +1,31 @@
+// Command panicker is a function whose handler panics, or writes nothing, when
+// the path says so.
+package main
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/latchkey-api/latchkey/shared/boot"
+)
+
+func main() {
+	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
+	lambda.Start(boot.Handler(http.HandlerFunc(answer), log))
+}
+
+func answer(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/silence" {
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("X-Request-Id", "calm")
+	_, _ = io.WriteString(w, `{"success":true,"message":"","data":null}`)
+	if r.URL.Path == "/panic" {
+		panic("as asked")
+	}
+}
