@@ -11,9 +11,13 @@ import (
 // CreateToken is POST /api/token: a new token (spec: "Create a token"). Its
 // answer is the only one that shows the key.
 var CreateToken = Route{
+	Operation: &createOperation,
+	serve:     func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, readCreate, createToken) },
+}
+
+var createOperation = Operation{
 	Name: "create", Method: http.MethodPost, Path: CollectionPath,
 	Actions: []string{actionGet, actionPut, actionUpdate},
-	serve:   func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, readCreate, createToken) },
 }
 
 func readCreate(r *http.Request) (token.Update, error) {

@@ -14,5 +14,5 @@ func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	out := outcome{requestID: requestID(r.Context())}
 	out.fail(err)
 	out.write(w)
-	record(log, r, Route{Name: "none"}, out, token.Cost{}, 0)
+	record(log, r, Route{Operation: &Operation{Name: "none"}}, out, token.Cost{}, 0)
 }

@@ -10,9 +10,13 @@ import (
 // GetToken is GET /api/token/{id}: one of the caller's tokens (spec: "Get a
 // single token").
 var GetToken = Route{
+	Operation: &getOperation,
+	serve:     func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, pathID, getToken) },
+}
+
+var getOperation = Operation{
 	Name: "get", Method: http.MethodGet, Path: tokenPath,
 	Actions: []string{actionGet, actionBatchGet},
-	serve:   func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, pathID, getToken) },
 }
 
 func getToken(ctx context.Context, service *token.Service, at token.AccessToken, id int64) (answer, error) {

@@ -11,11 +11,16 @@ import (
 
 // ListTokens is GET /api/token: the caller's tokens, newest first (spec:
 // "List all tokens"). It may have to finish a delete that it meets, hence
-// the writes.
+// the writes. Its function also serves GetToken: as API Gateway matches, the
+// path of a token with a trailing slash may come to it.
 var ListTokens = Route{
+	Operation: &listOperation,
+	serve:     func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, readPage, listTokens) },
+}
+
+var listOperation = Operation{
 	Name: "list", Method: http.MethodGet, Path: CollectionPath,
-	Actions: []string{actionGet, actionQuery, actionUpdate, actionDelete},
-	serve:   func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, readPage, listTokens) },
+	Actions: []string{actionGet, actionBatchGet, actionQuery, actionUpdate, actionDelete},
 }
 
 // A TokenPage is a page of tokens. Page is there where pages were asked for,

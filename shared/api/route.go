@@ -10,16 +10,26 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// A Route is one operation of the API. Everything that has to know of it
-// reads this value: the function that serves it, the local server, the
-// stack, the SAM template and the documents.
-type Route struct {
+// An Operation is what there is to know of a route without serving it: for
+// the stack, the SAM template, the documents, and the other functions, which
+// must tell a path that is elsewhere from one that is nowhere.
+type Operation struct {
 	Name   string // of its function: functions/<Name>
 	Method string
 	Path   string // without a trailing slash; {id} stands for a number
-	// Actions are the DynamoDB actions on the table that it needs.
+	// Actions are the DynamoDB actions on the table that its function needs.
 	Actions []string
-	serve   func(*token.Service, *http.Request) (answer, error)
+}
+
+// A Route is an operation with what serves it.
+type Route struct {
+	*Operation // a pointer, for the linker keeps what an initializer copies
+	serve      func(*token.Service, *http.Request) (answer, error)
+}
+
+// Operations are all of them.
+func Operations() []Operation {
+	return []Operation{listOperation, createOperation, updateOperation, getOperation, deleteOperation}
 }
 
 // Routes are all of them. It is a function, and serve a literal, so that a
@@ -44,23 +54,24 @@ const idParameter = "{id}"
 // *methodError for a path that other methods have. A path with and without
 // a trailing slash is the same.
 func find(routes []Route, r *http.Request) (Route, error) {
-	var allowed []string
 	for _, route := range routes {
-		id, ok := match(route.Path, r.URL.Path)
-		if !ok {
-			continue
-		}
-		if route.Method == r.Method {
+		if id, ok := match(route.Path, r.URL.Path); ok && route.Method == r.Method {
 			r.SetPathValue("id", id)
 			return route, nil
 		}
-		allowed = append(allowed, route.Method)
 	}
+	var allowed []string
+	for _, operation := range Operations() {
+		if _, ok := match(operation.Path, r.URL.Path); ok && operation.Method != r.Method {
+			allowed = append(allowed, operation.Method)
+		}
+	}
+	none := Route{Operation: &Operation{Name: "none"}}
 	if allowed == nil {
-		return Route{Name: "none"}, errRouteNotFound
+		return none, errRouteNotFound
 	}
 	slices.Sort(allowed)
-	return Route{Name: "none"}, &methodError{allow: strings.Join(allowed, ", ")}
+	return none, &methodError{allow: strings.Join(allowed, ", ")}
 }
 
 // match holds a path against a pattern and returns what stands for {id}.

@@ -12,9 +12,13 @@ import (
 // "Update a token"). What the body leaves out stays as it is; with
 // ?status_only=true only the status changes.
 var UpdateToken = Route{
+	Operation: &updateOperation,
+	serve:     func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, readUpdate, updateToken) },
+}
+
+var updateOperation = Operation{
 	Name: "update", Method: http.MethodPut, Path: CollectionPath,
 	Actions: []string{actionGet, actionBatchGet, actionUpdate},
-	serve:   func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, readUpdate, updateToken) },
 }
 
 type updateInput struct {

@@ -1,0 +1,38 @@
+package api
+
+import "slices"
+
+// A Function is a Lambda function, functions/<Name>, as the stack and the SAM
+// template deploy it.
+type Function struct {
+	Name string
+	// RouteKeys are those of the HTTP API that lead to it.
+	RouteKeys []string
+	// Actions are the DynamoDB actions on the table that it needs.
+	Actions []string
+}
+
+// Fallback is the function for what no other route key matches.
+const Fallback = "fallback"
+
+// Functions are all of them: one for each operation, and the fallback.
+//
+// A route key can't end in a slash, and it is told in different ways whether
+// an HTTP API matches /api/token/ to /api/token, to /api/token/{proxy+} with
+// an empty rest, or to neither. So a collection has both keys, and the
+// fallback serves every route.
+func Functions() []Function {
+	var all []Function
+	fallback := Function{Name: Fallback, RouteKeys: []string{"$default"}}
+	for _, o := range Operations() {
+		f := Function{Name: o.Name, RouteKeys: []string{o.Method + " " + o.Path}, Actions: o.Actions}
+		if o.Path == CollectionPath {
+			f.RouteKeys = append(f.RouteKeys, o.Method+" "+o.Path+"/{proxy+}")
+		}
+		all = append(all, f)
+		fallback.Actions = append(fallback.Actions, o.Actions...)
+	}
+	slices.Sort(fallback.Actions)
+	fallback.Actions = slices.Compact(fallback.Actions)
+	return append(all, fallback)
+}
