@@ -66,7 +66,10 @@ func Start(ctx context.Context, binary, file string) (*Engine, error) {
 // guard runs the engine and kills it when file 3, the lifeline, closes. The
 // other end is held by the parent alone, so it closes with the parent, also
 // when that is killed.
-const guard = `"$@" 3<&- & engine=$!; (read -r _ <&3; kill "$engine") & wait "$engine"`
+const guard = `"$@" 3<&- & engine=$!
+(read -r _ <&3; kill "$engine") >/dev/null 2>&1 & reader=$!
+wait "$engine"
+kill "$reader"`
 
 func start(ctx context.Context, binary, file string) (*Engine, error) {
 	port, err := freePort(ctx)

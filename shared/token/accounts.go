@@ -77,7 +77,7 @@ func (a *Accounts) Rotate(ctx context.Context, name string, revoke bool, valid t
 				if i == newest {
 					continue
 				}
-				if u.Slots[i].valid(now) {
+				if u.Slots[i].Valid(now) {
 					out.Revoked++
 				}
 				u.Slots[i] = Slot{}
@@ -126,7 +126,7 @@ func survey(slots [MaxSlots]Slot, now int64) (newest, free, live int) {
 	highest := int64(-1)
 	for i, s := range slots {
 		switch {
-		case !s.valid(now):
+		case !s.Valid(now):
 			if free < 0 {
 				free = i
 			}

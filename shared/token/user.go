@@ -44,7 +44,8 @@ type Slot struct {
 	Expires int64 // Unix seconds; 0 = never
 }
 
-func (s Slot) valid(now int64) bool {
+// Valid reports whether the slot holds an access token that is not expired.
+func (s Slot) Valid(now int64) bool {
 	return s.Hash != [32]byte{} && (s.Expires == 0 || s.Expires > now)
 }
 
@@ -87,7 +88,7 @@ func caller(at AccessToken, now int64) Caller {
 		}
 		same := subtle.ConstantTimeCompare(slot.Hash[:], hash[:]) == 1
 		switch {
-		case !same || !slot.valid(now):
+		case !same || !slot.Valid(now):
 			return ErrUnauthorized
 		case u.Disabled:
 			return ErrUserDisabled
