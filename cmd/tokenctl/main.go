@@ -1,0 +1,113 @@
+// Command tokenctl runs Latchkey on this machine, and is the operator's tool
+// for users and their access tokens. It knows the command line, files and
+// processes; what a user is, it asks token.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// grammar is the command line.
+type grammar struct {
+	Serve   serveCmd         `cmd:"" help:"Serve the API on this machine, on a local DynamoDB engine."`
+	User    userCmd          `cmd:"" help:"Create, list, rotate, disable and enable users."`
+	Table   tableCmd         `cmd:"" help:"Make the table on a local engine."`
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+const description = `Latchkey's local server and operator tool.
+
+The user commands work on the table itself: in AWS, with your AWS credentials
+and region, or in the engine at DYNAMODB_ENDPOINT or --endpoint, if one is set.
+To reach the local server's engine, set the endpoint that "tokenctl serve"
+prints; without one the commands go to AWS.
+
+Example:
+
+    tokenctl serve
+    DYNAMODB_ENDPOINT=http://127.0.0.1:8000 tokenctl user list`
+
+// The defaults of flags and environment variables.
+const (
+	defaultPort    = "3000"
+	defaultDataDir = ".local"
+	defaultTable   = "latchkey"
+)
+
+// run is the program but for its exit: 0 if all went well, else 1 and one
+// sentence on stderr.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	exited, code := false, 0
+	parser, err := kong.New(new(grammar),
+		kong.Name("tokenctl"),
+		kong.Description(description),
+		kong.Vars{"version": version(), "port": defaultPort, "data_dir": defaultDataDir, "table": defaultTable},
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(c int) { exited, code = true, c }), // after --help and --version
+		kong.ConfigureHelp(kong.HelpOptions{NoAppDescFormat: true}),
+	)
+	if err != nil {
+		return fail(stderr, err)
+	}
+	command, err := parser.Parse(args)
+	if exited {
+		return code
+	}
+	if err != nil {
+		return fail(stderr, fmt.Errorf("%w: see `tokenctl --help`", err))
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	if err := command.Run(&console{stdout, stderr}); err != nil {
+		return fail(stderr, err)
+	}
+	return 0
+}
+
+func fail(stderr io.Writer, err error) int {
+	_, _ = fmt.Fprintf(stderr, "tokenctl: %s.\n", sentence(err))
+	return 1
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
+
+// A console is where a command prints.
+type console struct{ out, err io.Writer }
+
+// print writes the whole answer of a command. It says so if it could not,
+// for a secret that was not printed is lost.
+func (c *console) print(text string) error {
+	if _, err := io.WriteString(c.out, text); err != nil {
+		return problemf("the answer could not be written to stdout (%s), though the command was carried out: look with `tokenctl user list`, and rotate if an access token was in it", reason(err))
+	}
+	return nil
+}
+
+// printJSON writes one line of JSON.
+func (c *console) printJSON(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return c.print(string(line) + "\n")
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+type userCmd struct {
+	Create  userCreateCmd  `cmd:"" help:"Create a user and print its first access token."`
+	List    userListCmd    `cmd:"" help:"List all users."`
+	Rotate  userRotateCmd  `cmd:"" help:"Issue another access token, or with --revoke end the older ones."`
+	Disable userDisableCmd `cmd:"" help:"Refuse a user's access tokens from now on."`
+	Enable  userEnableCmd  `cmd:"" help:"Let a disabled user in again."`
+}
+
+// Help implements kong.HelpProvider.
+func (*userCmd) Help() string {
+	return `Without DYNAMODB_ENDPOINT or --endpoint these commands go to AWS. To manage the users of the local server, set it to
+the engine's endpoint that "tokenctl serve" prints.
+
+Example:
+
+    tokenctl user list --endpoint http://127.0.0.1:8000`
+}
+
+type userCreateCmd struct {
+	Name      string   `arg:"" help:"The user's name: letters, digits and . _ - @"`
+	Role      string   `placeholder:"ROLE" help:"user, who manages its own tokens, or guest, who may not (default user)."`
+	ExpiresIn lifetime `placeholder:"DURATION" help:"End the access token after this time, such as 12h or 90d (default never)."`
+	access
+}
+
+// Help implements kong.HelpProvider.
+func (*userCreateCmd) Help() string {
+	return `The access token is printed once and can't be had again; if it is lost, rotate.
+
+Example:
+
+    tokenctl user create alice --expires-in 90d`
+}
+
+// Run implements the command.
+func (c *userCreateCmd) Run(ctx context.Context, out *console) error {
+	role := token.RoleUser
+	if c.Role != "" {
+		var err error
+		if role, err = token.CheckRole(c.Role); err != nil {
+			return err
+		}
+	}
+	db, err := connect(ctx, c.Endpoint, c.Table)
+	if err != nil {
+		return err
+	}
+	u, at, err := db.accounts().Create(ctx, c.Name, role, time.Duration(c.ExpiresIn))
+	if err != nil {
+		return db.explain(err, c.Name)
+	}
+	expires := u.Slots[at.Slot].Expires
+	if c.JSON {
+		return out.printJSON(struct {
+			UserID      int64  `json:"user_id"`
+			Name        string `json:"name"`
+			AccessToken string `json:"access_token"`
+			Role        string `json:"role,omitempty"`
+			ExpiresTime int64  `json:"expires_time,omitempty"`
+		}{u.ID, u.Name, at.Reveal(), c.Role, expires})
+	}
+	return out.print(fmt.Sprintf("User %s is created, with id %d and role %s.\n", u.Name, u.ID, u.Role) + shownOnce(at, expires))
+}
+
+// shownOnce shows a new access token.
+func shownOnce(at token.AccessToken, expires int64) string {
+	end := "."
+	if expires != 0 {
+		end = ", and ends at " + timestamp(expires) + "."
+	}
+	return "Access token: " + at.Reveal() + "\nIt won't be shown again" + end + "\n"
+}
+
+func timestamp(second int64) string { return time.Unix(second, 0).UTC().Format(time.RFC3339) }
+
+type userListCmd struct {
+	access
+}
+
+// Help implements kong.HelpProvider.
+func (*userListCmd) Help() string {
+	return `TOKENS counts a user's sk- tokens, ACCESS TOKENS the access tokens that are valid now.
+
+Example:
+
+    tokenctl user list --json`
+}
+
+// Run implements the command.
+func (c *userListCmd) Run(ctx context.Context, out *console) error {
+	db, err := connect(ctx, c.Endpoint, c.Table)
+	if err != nil {
+		return err
+	}
+	users, err := db.accounts().List(ctx)
+	if err != nil {
+		return db.explain(err, "")
+	}
+	now := time.Now().Unix()
+	if c.JSON {
+		return out.printJSON(listed(users, now))
+	}
+	if len(users) == 0 {
+		return out.print("There are no users " + db.at() + ": make one with `tokenctl user create NAME`.\n")
+	}
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "ID\tNAME\tROLE\tSTATE\tCREATED\tTOKENS\tACCESS TOKENS") // a Builder never fails
+	for _, u := range users {
+		state := map[bool]string{false: "enabled", true: "disabled"}[u.Disabled]
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%d\n", u.ID, u.Name, u.Role, state, timestamp(u.Created), u.Live(), validAccessTokens(u, now))
+	}
+	_ = w.Flush()
+	return out.print(table.String())
+}
+
+type listedUser struct {
+	UserID       int64  `json:"user_id"`
+	Name         string `json:"name"`
+	Role         string `json:"role"`
+	Disabled     bool   `json:"disabled"`
+	CreatedTime  int64  `json:"created_time"`
+	Tokens       int64  `json:"tokens"`
+	AccessTokens int    `json:"access_tokens"`
+}
+
+func listed(users []token.User, now int64) []listedUser {
+	all := make([]listedUser, len(users))
+	for i, u := range users {
+		all[i] = listedUser{u.ID, u.Name, string(u.Role), u.Disabled, u.Created, u.Live(), validAccessTokens(u, now)}
+	}
+	return all
+}
+
+func validAccessTokens(u token.User, now int64) int {
+	n := 0
+	for _, s := range u.Slots {
+		if s.Valid(now) {
+			n++
+		}
+	}
+	return n
+}
+
+type userDisableCmd struct {
+	Name string `arg:"" help:"The user's name."`
+	access
+}
+
+// Help implements kong.HelpProvider.
+func (*userDisableCmd) Help() string {
+	return `The user's access tokens stay and work again once it is enabled. Its sk- tokens are not touched.
+
+Example:
+
+    tokenctl user disable alice`
+}
+
+// Run implements the command.
+func (c *userDisableCmd) Run(ctx context.Context, out *console) error {
+	return setDisabled(ctx, out, c.Name, c.access, true)
+}
+
+type userEnableCmd struct {
+	Name string `arg:"" help:"The user's name."`
+	access
+}
+
+// Help implements kong.HelpProvider.
+func (*userEnableCmd) Help() string {
+	return `Example:
+
+    tokenctl user enable alice`
+}
+
+// Run implements the command.
+func (c *userEnableCmd) Run(ctx context.Context, out *console) error {
+	return setDisabled(ctx, out, c.Name, c.access, false)
+}
+
+func setDisabled(ctx context.Context, out *console, name string, a access, disabled bool) error {
+	name, db, err := named(ctx, name, a)
+	if err != nil {
+		return err
+	}
+	u, err := db.accounts().SetDisabled(ctx, name, disabled)
+	if err != nil {
+		return db.explain(err, name)
+	}
+	if a.JSON {
+		return out.printJSON(struct {
+			UserID   int64  `json:"user_id"`
+			Name     string `json:"name"`
+			Disabled bool   `json:"disabled"`
+		}{u.ID, u.Name, u.Disabled})
+	}
+	return out.print(fmt.Sprintf("User %s is %s.\n", u.Name, map[bool]string{false: "enabled", true: "disabled"}[u.Disabled]))
+}
+
+// named checks the name of a user that should exist, and connects.
+func named(ctx context.Context, name string, a access) (string, *database, error) {
+	name, err := token.CheckUserName(name)
+	if err != nil {
+		return "", nil, err
+	}
+	db, err := connect(ctx, a.Endpoint, a.Table)
+	return name, db, err
+}
+
+// lifetime is how long an access token is valid; 0 is without end.
+type lifetime time.Duration
+
+// UnmarshalText reads a Go duration, or whole days such as 90d.
+func (l *lifetime) UnmarshalText(text []byte) error {
+	const day = 24 * time.Hour
+	s := string(text)
+	d, err := time.ParseDuration(s)
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		var n int64
+		n, err = strconv.ParseInt(days, 10, 64)
+		if n > int64(math.MaxInt64/day) {
+			n = 0
+		}
+		d = time.Duration(n) * day
+	}
+	if err != nil || d < time.Second {
+		return problemf("%q must be a time of at least 1s, such as 90s, 12h or 90d", s)
+	}
+	*l = lifetime(d)
+	return nil
+}
