@@ -1,0 +1,179 @@
+// Command smoke walks a deployed API once: both spellings of the paths, every
+// verb, one error of each kind that a tenant can cause. It deletes what it
+// made, also when a step fails, and ends with 1 if one did.
+//
+//	smoke -url https://….execute-api.eu-central-1.amazonaws.com   (access token in ACCESS_TOKEN)
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+func main() {
+	url := flag.String("url", "", "the API's base URL, as the stack's output ApiUrl has it")
+	flag.Parse()
+	accessToken := os.Getenv("ACCESS_TOKEN")
+	if *url == "" || accessToken == "" {
+		fmt.Fprintln(os.Stderr, "smoke: set URL and TOKEN, as in: make smoke URL=https://… TOKEN=at-…")
+		os.Exit(1)
+	}
+	const patience = 2 * time.Minute
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	w := &walk{base: strings.TrimSuffix(*url, "/"), accessToken: token.NewSecret(accessToken), out: os.Stdout}
+	if err := w.all(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "smoke:", err)
+		os.Exit(1) //nolint:gocritic // cancel has nothing left to do
+	}
+	fmt.Println("all is well, and what was made is deleted")
+}
+
+// A walk is one run. made are the tokens that it has to delete.
+type walk struct {
+	base        string
+	accessToken token.Secret
+	out         io.Writer
+	made        []int64
+}
+
+// A step is a request and what must come back.
+type step struct {
+	says         string
+	method, path string
+	body         string
+	status       int
+	code         api.Code
+	headers      []string // names and values in turn, over the usual ones
+}
+
+func (w *walk) all(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, w.cleanUp(ctx)) }()
+	for _, collection := range []string{api.CollectionPath, api.CollectionPath + "/"} {
+		id, err := w.create(ctx, collection)
+		if err != nil {
+			return err
+		}
+		if err := w.take(ctx, life(collection, id)); err != nil {
+			return err
+		}
+	}
+	return w.take(ctx, mistakes())
+}
+
+// life is that of a token in one spelling of the paths.
+func life(collection string, id int64) []step {
+	slash := strings.TrimPrefix(collection, api.CollectionPath)
+	one := fmt.Sprintf("%s/%d%s", api.CollectionPath, id, slash)
+	about := func(fields string) string { return fmt.Sprintf(`{"id":%d,%s}`, id, fields) }
+	return []step{
+		{says: "list", method: http.MethodGet, path: collection + "?p=1&page_size=5", status: 200},
+		{says: "get", method: http.MethodGet, path: one, status: 200},
+		{says: "update", method: http.MethodPut, path: collection, body: about(`"name":"smoke 2"`), status: 200},
+		{says: "disable", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":2`), status: 200},
+		{says: "enable without quota", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":1`), status: 409, code: api.ErrTokenExhausted},
+		{says: "let it expire", method: http.MethodPut, path: collection, body: about(`"expired_time":1700000000,"unlimited_quota":true`), status: 200},
+		{says: "enable though expired", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":1`), status: 409, code: api.ErrTokenExpired},
+		{says: "delete", method: http.MethodDelete, path: one, status: 200},
+		{says: "delete again", method: http.MethodDelete, path: one, status: 404, code: api.ErrTokenNotFound},
+	}
+}
+
+// mistakes are one of each kind, as far as a tenant can make them.
+func mistakes() []step {
+	const name = `{"name":"smoke"}`
+	return []step{
+		{says: "no JSON", method: http.MethodPost, path: api.CollectionPath, body: `{"name"`, status: 400, code: api.ErrInvalidJSON},
+		{says: "unknown field", method: http.MethodPost, path: api.CollectionPath, body: `{"naem":"x"}`, status: 400, code: api.ErrUnknownField},
+		{says: "bad parameter", method: http.MethodGet, path: api.CollectionPath + "?page_size=-1", status: 400, code: api.ErrInvalidParameter},
+		{says: "no access token", method: http.MethodGet, path: api.CollectionPath, status: 401, code: api.ErrUnauthorized, headers: []string{"Authorization", ""}},
+		{says: "wrong access token", method: http.MethodGet, path: api.CollectionPath, status: 401, code: api.ErrUnauthorized, headers: []string{"Authorization", "Bearer at-x"}},
+		{says: "unknown path", method: http.MethodGet, path: "/api/nothing", status: 404, code: api.ErrRouteNotFound},
+		{says: "unknown deeper path", method: http.MethodGet, path: api.CollectionPath + "/1/2", status: 404, code: api.ErrRouteNotFound},
+		{says: "wrong method", method: http.MethodPatch, path: api.CollectionPath, body: name, status: 405, code: api.ErrMethodNotAllowed},
+		{says: "wrong method on a token", method: http.MethodPut, path: api.CollectionPath + "/1", body: name, status: 405, code: api.ErrMethodNotAllowed},
+		{says: "large body", method: http.MethodPost, path: api.CollectionPath, body: `{"name":"` + strings.Repeat("x", 17<<10) + `"}`, status: 413, code: api.ErrBodyTooLarge},
+		{says: "other media type", method: http.MethodPost, path: api.CollectionPath, body: name, status: 415, code: api.ErrUnsupportedMedia, headers: []string{"Content-Type", "text/plain"}},
+	}
+}
+
+func (w *walk) create(ctx context.Context, collection string) (int64, error) {
+	body, err := w.ask(ctx, step{says: "create", method: http.MethodPost, path: collection, body: `{"name":"smoke"}`, status: 201})
+	if err != nil {
+		return 0, err
+	}
+	var made api.Envelope[api.Token]
+	if err := json.Unmarshal(body, &made); err != nil || made.Data.ID == 0 || !token.LooksLikeKey(made.Data.Key) {
+		return 0, fmt.Errorf("create at %s: the answer has no id or no key", collection)
+	}
+	w.made = append(w.made, made.Data.ID)
+	return made.Data.ID, nil
+}
+
+func (w *walk) take(ctx context.Context, steps []step) error {
+	for _, s := range steps {
+		if _, err := w.ask(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walk) cleanUp(ctx context.Context) error {
+	var errs []error
+	for _, id := range w.made {
+		status, _, err := w.send(ctx, step{method: http.MethodDelete, path: fmt.Sprintf("%s/%d", api.CollectionPath, id)})
+		if err != nil || status != http.StatusOK && status != http.StatusNotFound {
+			errs = append(errs, fmt.Errorf("token %d may be left over: delete answered %d, %w", id, status, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ask takes a step and holds the answer to what must come back.
+func (w *walk) ask(ctx context.Context, s step) ([]byte, error) {
+	status, body, err := w.send(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.says, err)
+	}
+	var envelope api.Envelope[json.RawMessage]
+	if err := json.Unmarshal(body, &envelope); err != nil {
+		return nil, fmt.Errorf("%s: %s %s answered %d without our envelope: is this the API's base URL?", s.says, s.method, s.path, status)
+	}
+	if status != s.status || envelope.Code != s.code || envelope.Success != (s.code == "") {
+		return nil, fmt.Errorf("%s: %s %s answered %d %s %q (request %s), want %d %s",
+			s.says, s.method, s.path, status, string(envelope.Code), envelope.Message, envelope.RequestID, s.status, string(s.code))
+	}
+	_, _ = fmt.Fprintf(w.out, "ok  %d  %-6s %-32s %s\n", status, s.method, s.path, s.says)
+	return body, nil
+}
+
+func (w *walk) send(ctx context.Context, s step) (int, []byte, error) {
+	r, err := http.NewRequestWithContext(ctx, s.method, w.base+s.path, strings.NewReader(s.body))
+	if err != nil {
+		return 0, nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+w.accessToken.Reveal())
+	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(s.headers); i += 2 {
+		r.Header.Set(s.headers[i], s.headers[i+1])
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer answer.Body.Close() //nolint:errcheck // it is read to its end
+	body, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, body, err
+}
