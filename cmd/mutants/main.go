@@ -48,12 +48,12 @@ func mutants() []mutant {
 		{
 			"eventual read in authentication: a revoked access token lives on",
 			"shared/dynamo/store.go", "ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,\n\t}, reading)\n\tif err != nil {\n\t\treturn token.User{}, nil,", "ConsistentRead: aws.Bool(false), ReturnConsumedCapacity: consumed,\n\t}, reading)\n\tif err != nil {\n\t\treturn token.User{}, nil,",
-			"./shared/dynamo", "TestUnits",
+			"./shared/dynamo", "TestEachOperationCostsWhatTheDesignSays/10_tokens",
 		},
 		{
 			"an update whose answer got lost is sent again: it undoes a rival's change",
-			"shared/dynamo/client.go", "retryer(attempts, refused),", "retryer(attempts, refused, lost),",
-			"./shared/dynamo", "Fault",
+			"shared/dynamo/client.go", "retryer(attempts, refused, conflicted),", "retryer(attempts, refused, conflicted, lost),",
+			"./shared/dynamo", "TestASingleFaultIsSurvivedAndNothingIsAppliedTwice",
 		},
 		{
 			"a key with a wrong checksum is accepted",

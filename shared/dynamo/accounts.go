@@ -52,7 +52,8 @@ func (s *Store) AddUser(ctx context.Context, mint func(id int64) token.User) (to
 // FindUser implements token.UserStore.
 func (s *Store) FindUser(ctx context.Context, name string) (token.User, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.table, Key: nameKey(name), ConsistentRead: aws.Bool(true),
+		TableName: &s.table, Key: nameKey(name),
+		ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,
 	}, reading)
 	if err != nil {
 		return token.User{}, fmt.Errorf("find user %s: %w", name, failure(err))
@@ -101,9 +102,9 @@ func (s *Store) users(ctx context.Context, ids ...int64) ([]token.User, error) {
 		return nil, fmt.Errorf("read users: %w", err)
 	}
 	users := make([]token.User, len(ids))
-	for i, it := range found {
-		if users[i], _, err = readUser(it, ids[i]); err != nil {
-			return nil, fmt.Errorf("read user %d: %w", ids[i], err)
+	for i, id := range ids {
+		if users[i], _, err = readUser(found[i], id); err != nil {
+			return nil, fmt.Errorf("read user %d: %w", id, err)
 		}
 	}
 	return users, nil
@@ -121,7 +122,7 @@ func (s *Store) ChangeUser(ctx context.Context, u token.User) (token.User, error
 		TableName: &s.table, Key: userKey(u.ID),
 		UpdateExpression: e.update(), ConditionExpression: e.condition(),
 		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-		ReturnValues: types.ReturnValueAllNew,
+		ReturnValues: types.ReturnValueAllNew, ReturnConsumedCapacity: consumed,
 	})
 	if _, refused := conditionRefused(err); refused {
 		return token.User{}, token.ErrContention

@@ -39,7 +39,7 @@ func NewClient(region, endpoint string, creds aws.CredentialsProvider, tweaks ..
 	options := dynamodb.Options{
 		Region:      region,
 		Credentials: creds,
-		Retryer:     retryer(attempts, refused),
+		Retryer:     retryer(attempts, refused, conflicted),
 		HTTPClient: &http.Client{Timeout: attemptTimeout, Transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 			TLSHandshakeTimeout: dialTimeout,
@@ -63,8 +63,9 @@ func repeatable(o *dynamodb.Options) {
 	o.Retryer = retryer(transactAttempts, refused, lost, conflicted)
 }
 
-// All other writes: only what was refused is sent again. Whether a lost one
-// was applied is unknown, and repeating it could undo a rival's change.
+// All other writes: only what was certainly not applied is sent again.
+// Whether a lost one was is unknown, and repeating it could undo a rival's
+// change.
 
 func retryer(attempts int, causes ...func(error) bool) aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
@@ -125,13 +126,14 @@ func lost(err error) bool {
 }
 
 // conflicted: another transaction touches the same items just now. It was
-// not applied, and no condition has spoken.
+// not applied. A condition on one item may have failed beside the conflict on
+// another; what that means shows only when there is no conflict.
 func conflicted(err error) bool {
 	var conflict *types.TransactionConflictException
 	var inProgress *types.TransactionInProgressException
 	var cancelled *types.TransactionCanceledException
 	if errors.As(err, &cancelled) {
-		return hasReason(cancelled, "TransactionConflict") && !hasReason(cancelled, conditionFailed)
+		return hasReason(cancelled, "TransactionConflict")
 	}
 	return errors.As(err, &conflict) || errors.As(err, &inProgress)
 }

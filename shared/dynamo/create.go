@@ -81,13 +81,14 @@ type reason struct {
 
 // transact writes all or nothing, once, however often it has to ask: a
 // request token tells DynamoDB that a repetition is one. The reasons are nil
-// unless a condition failed.
+// unless a condition failed, and nothing else did.
 func (s *Store) transact(ctx context.Context, writes ...types.TransactWriteItem) ([]reason, error) {
 	_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
 		TransactItems: writes, ClientRequestToken: aws.String(rand.Text()), ReturnConsumedCapacity: consumed,
 	}, repeatable)
 	var cancelled *types.TransactionCanceledException
-	if !errors.As(err, &cancelled) || !hasReason(cancelled, conditionFailed) || len(cancelled.CancellationReasons) != len(writes) {
+	if !errors.As(err, &cancelled) || anyOf(err, refused, conflicted) ||
+		!hasReason(cancelled, conditionFailed) || len(cancelled.CancellationReasons) != len(writes) {
 		return nil, failure(err)
 	}
 	reasons := make([]reason, len(writes))

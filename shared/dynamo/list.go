@@ -24,17 +24,31 @@ func (s *Store) Page(ctx context.Context, c token.Caller, skip, limit int64) (to
 }
 
 // After implements token.Store. It reads one token more than asked for, to
-// know whether any is left.
+// know whether any is left. Where rivals deleted some that the counts had
+// promised, more may be left than the plan could know: it then says to go on.
 func (s *Store) After(ctx context.Context, c token.Caller, id, limit int64) (token.Page, error) {
+	var spans []span
 	page, err := s.list(ctx, c, query{
 		guess: func(l *ledger) segmentRange { return l.around(id) },
-		plan:  func(l *ledger) ([]span, bool) { return l.below(id, limit+1) },
+		plan: func(l *ledger) (_ []span, ok bool) {
+			spans, ok = l.below(id, limit+1)
+			return spans, ok
+		},
 	})
-	if int64(len(page.Tokens)) > limit {
+	if err != nil {
+		return page, err
+	}
+	switch n := int64(len(page.Tokens)); {
+	case n > limit:
 		page.Tokens = page.Tokens[:limit]
 		page.Next = page.Tokens[limit-1].ID
+	case promised(spans) <= limit: // this was all
+	case n > 0:
+		page.Next = page.Tokens[n-1].ID
+	default:
+		page.Next = spans[len(spans)-1].lo
 	}
-	return page, err
+	return page, nil
 }
 
 // A query is what a list wants: the segments that it will need, and the

@@ -87,11 +87,19 @@ func (l *ledger) guess(skip int64) segmentRange {
 
 // A span is a part of a bucket to read: newest first from id hi down to lo,
 // or oldest first if ascending, at most limit tokens, of which the first
-// drop do not count. What is read beyond want is not needed.
+// drop do not count. By the counts it has at least want tokens to give.
 type span struct {
 	bucket, lo, hi    int64
 	ascending         bool
 	limit, drop, want int64
+}
+
+// promised counts what spans have to give, by the counts.
+func promised(spans []span) (n int64) {
+	for _, sp := range spans {
+		n += sp.want
+	}
+	return n
 }
 
 // plan lists the spans of the limit tokens after skip others, newest first.
@@ -183,8 +191,8 @@ func (l *ledger) below(id, limit int64) ([]span, bool) {
 		return nil, false
 	}
 	lo := bucket*bucketSize + 1
-	first := span{bucket: bucket, lo: lo, hi: top, limit: limit, want: limit}
-	sure := max(0, top-lo+1-(l.ids(bucket)-l.live(bucket)))
-	more, ok := l.spans(bucket-1, 0, limit-min(sure, limit))
+	sure := min(limit, max(0, top-lo+1-(l.ids(bucket)-l.live(bucket))))
+	first := span{bucket: bucket, lo: lo, hi: top, limit: limit, want: sure}
+	more, ok := l.spans(bucket-1, 0, limit-sure)
 	return append([]span{first}, more...), ok
 }

@@ -1,0 +1,112 @@
+package dynamotest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Ids fall into buckets of 256, and 64 buckets into a segment. The audit has
+// its own copy of the layout, so that a slip in the store's shows.
+const (
+	bucketSize     = 256
+	segmentBuckets = 64
+)
+
+// An Audit is what a user's items say, read one by one.
+type Audit struct {
+	Given, Deleted int64
+	IDs            []int64 // of the stored tokens, ascending
+}
+
+// Audit reads every item of a user and fails the test unless counters and
+// tokens agree: no id above seq, no token half deleted, no key twice, and in
+// every bucket ids given - deletions counted = tokens stored.
+func (k *Kit) Audit(t testing.TB, userID int64) Audit {
+	t.Helper()
+	var a Audit
+	counted := map[int64]int64{} // deletions by bucket
+	stored := map[int64]int64{}  // tokens by bucket
+	hashes := map[string]bool{}
+	user, tokens := fmt.Sprintf("U#%d", userID), fmt.Sprintf("T#%d#", userID)
+	for _, it := range k.items(t) {
+		partition, id := it["pk"].(*types.AttributeValueMemberS).Value, integer(it, "sk")
+		switch {
+		case partition == user:
+			if id == 0 {
+				a.Given, a.Deleted = integer(it, "seq"), integer(it, "del")
+			}
+			for n := range int64(segmentBuckets) {
+				counted[id*segmentBuckets+n] = integer(it, "d"+strconv.FormatInt(n, 10))
+			}
+		case strings.HasPrefix(partition, tokens):
+			bucket := (id - 1) / bucketSize
+			if partition != tokens+strconv.FormatInt(bucket, 10) {
+				t.Errorf("token %d lies in partition %s", id, partition)
+			}
+			hash, ok := it["hash"].(*types.AttributeValueMemberB)
+			if !ok || it["killed"] != nil {
+				t.Errorf("token %d is killed, yet not removed", id)
+				continue
+			}
+			if hashes[string(hash.Value)] {
+				t.Errorf("token %d has another token's key", id)
+			}
+			hashes[string(hash.Value)] = true
+			stored[bucket]++
+			a.IDs = append(a.IDs, id)
+		}
+	}
+	slices.Sort(a.IDs)
+	a.check(t, counted, stored)
+	return a
+}
+
+func (a Audit) check(t testing.TB, counted, stored map[int64]int64) {
+	t.Helper()
+	var deleted int64
+	for bucket := range max(a.Given/bucketSize+1, int64(len(counted))) {
+		given := max(0, min(a.Given-bucket*bucketSize, bucketSize))
+		if got, want := stored[bucket], given-counted[bucket]; got != want {
+			t.Errorf("bucket %d stores %d tokens, its counters say %d given - %d deleted", bucket, got, given, counted[bucket])
+		}
+		deleted += counted[bucket]
+	}
+	if a.Deleted != deleted {
+		t.Errorf("META counts %d deletions, the buckets %d", a.Deleted, deleted)
+	}
+	if n := len(a.IDs); n > 0 && (a.IDs[0] < 1 || a.IDs[n-1] > a.Given) {
+		t.Errorf("ids %d to %d are stored, but 1 to %d were given", a.IDs[0], a.IDs[n-1], a.Given)
+	}
+}
+
+// items reads the whole table, as only a test may.
+func (k *Kit) items(t testing.TB) []map[string]types.AttributeValue {
+	t.Helper()
+	var all []map[string]types.AttributeValue
+	pages := dynamodb.NewScanPaginator(Client(k.Endpoint), &dynamodb.ScanInput{TableName: aws.String(Table)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, page.Items...)
+	}
+	return all
+}
+
+// integer reads a number, 0 if there is none.
+func integer(it map[string]types.AttributeValue, name string) int64 {
+	v, ok := it[name].(*types.AttributeValueMemberN)
+	if !ok {
+		return 0
+	}
+	n, _ := strconv.ParseInt(v.Value, 10, 64) // the store writes nothing else
+	return n
+}

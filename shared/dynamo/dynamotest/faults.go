@@ -1,0 +1,217 @@
+package dynamotest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// The operations that the store uses.
+const (
+	GetItem            = "GetItem"
+	BatchGetItem       = "BatchGetItem"
+	Query              = "Query"
+	UpdateItem         = "UpdateItem"
+	TransactWriteItems = "TransactWriteItems"
+)
+
+// A Fault is a way in which one attempt of a call goes wrong.
+type Fault string
+
+// The faults. Those after which the call was applied all the same say so.
+const (
+	NoFault         Fault = ""
+	Throttled       Fault = "throughput exceeded"
+	AccountThrottle Fault = "request rate throttled"
+	ReasonThrottled Fault = "transaction cancelled for throttling"
+	Conflict        Fault = "transaction conflict"
+	MixedConflict   Fault = "transaction conflict beside a failed condition"
+	InProgress      Fault = "transaction in progress"
+	Refused         Fault = "connection refused"
+	LostBefore      Fault = "connection lost before the call arrived"
+	LostAfter       Fault = "answer lost after the call was applied"
+	TimeoutBefore   Fault = "time-out before the call arrived"
+	TimeoutAfter    Fault = "time-out after the call was applied"
+	ErrorBefore     Fault = "500 and not applied"
+	ErrorAfter      Fault = "500 though applied"
+	Unprocessed     Fault = "all keys left unprocessed"
+	HalfProcessed   Fault = "one key left unprocessed"
+)
+
+// FaultsOf lists what can happen to an operation.
+func FaultsOf(op string) []Fault {
+	faults := []Fault{
+		Throttled, AccountThrottle, Refused, LostBefore, LostAfter,
+		TimeoutBefore, TimeoutAfter, ErrorBefore, ErrorAfter,
+	}
+	switch op {
+	case BatchGetItem:
+		faults = append(faults, Unprocessed)
+	case UpdateItem:
+		faults = append(faults, Conflict)
+	case TransactWriteItems:
+		faults = append(faults, ReasonThrottled, Conflict, MixedConflict, InProgress)
+	}
+	return faults
+}
+
+// Faults lets attempts go wrong on the wire, so that the SDK's own decoding
+// and retries are part of what is tested.
+type Faults struct {
+	// Choose says what happens to the nth attempt of an operation, counted
+	// from 1. Calls of it do not overlap.
+	Choose func(op string, nth int) Fault
+
+	mu       sync.Mutex
+	attempts map[string]int
+}
+
+// Tweak plugs the faults into a client; several may share them.
+func (f *Faults) Tweak(o *dynamodb.Options) { o.HTTPClient = &wire{f, o.HTTPClient} }
+
+// Attempts counts what was tried of an operation.
+func (f *Faults) Attempts(op string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.attempts[op]
+}
+
+func (f *Faults) choose(op string) Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.attempts == nil {
+		f.attempts = map[string]int{}
+	}
+	f.attempts[op]++
+	return f.Choose(op, f.attempts[op])
+}
+
+// A wire is one client's, between the SDK and the engine.
+type wire struct {
+	faults *Faults
+	next   dynamodb.HTTPClient
+}
+
+// Do sends a request, or lets it go wrong.
+func (w *wire) Do(r *http.Request) (*http.Response, error) {
+	_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	fault := w.faults.choose(op)
+	switch {
+	case fault == LostAfter || fault == TimeoutAfter || fault == ErrorAfter:
+		answer, err := w.next.Do(r)
+		if err != nil {
+			return nil, err
+		}
+		_ = answer.Body.Close() // it is lost
+	case fault == NoFault:
+		return w.next.Do(r)
+	case fault == HalfProcessed:
+		answer, err := w.next.Do(r)
+		if err != nil {
+			return nil, err
+		}
+		return leaveOne(answer)
+	case fault == Conflict && op == UpdateItem:
+		return refuse(http.StatusBadRequest, "TransactionConflictException", nil), nil
+	}
+	return fail(r, fault)
+}
+
+// fail gives the answer, or the error, of a fault.
+func fail(r *http.Request, fault Fault) (*http.Response, error) {
+	switch fault { //nolint:exhaustive // the others are lost connections
+	case Throttled:
+		return refuse(http.StatusBadRequest, "ProvisionedThroughputExceededException", nil), nil
+	case AccountThrottle:
+		return refuse(http.StatusBadRequest, "ThrottlingException", nil), nil
+	case InProgress:
+		return refuse(http.StatusBadRequest, "TransactionInProgressException", nil), nil
+	case ErrorBefore, ErrorAfter:
+		return refuse(http.StatusInternalServerError, "InternalServerError", nil), nil
+	case ReasonThrottled:
+		return cancelled(r, "None", "ThrottlingError")
+	case Conflict:
+		return cancelled(r, "None", "TransactionConflict")
+	case MixedConflict:
+		return cancelled(r, "ConditionalCheckFailed", "TransactionConflict")
+	case Unprocessed:
+		var in struct{ RequestItems json.RawMessage }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			return nil, err
+		}
+		return response(http.StatusOK, map[string]any{"Responses": struct{}{}, "UnprocessedKeys": in.RequestItems}), nil
+	case Refused:
+		return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}}
+	case TimeoutBefore, TimeoutAfter:
+		return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: os.ErrDeadlineExceeded}
+	default:
+		return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: io.ErrUnexpectedEOF}
+	}
+}
+
+// cancelled answers a transaction: first and other are the reasons for its
+// first item and for the others.
+func cancelled(r *http.Request, first, other string) (*http.Response, error) {
+	var in struct{ TransactItems []json.RawMessage }
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		return nil, err
+	}
+	reasons := make([]map[string]string, len(in.TransactItems))
+	for i := range reasons {
+		reasons[i] = map[string]string{"Code": other}
+	}
+	reasons[0]["Code"] = first
+	return refuse(http.StatusBadRequest, "TransactionCanceledException", reasons), nil
+}
+
+func refuse(status int, code string, reasons []map[string]string) *http.Response {
+	body := map[string]any{"__type": "com.amazonaws.dynamodb.v20120810#" + code, "message": "injected"}
+	if reasons != nil {
+		body["CancellationReasons"] = reasons
+	}
+	return response(status, body)
+}
+
+// leaveOne moves the last item of a BatchGetItem's answer to the keys that
+// were not processed.
+func leaveOne(answer *http.Response) (*http.Response, error) {
+	defer answer.Body.Close() //nolint:errcheck // a read end; nothing is lost
+	var out struct {
+		Responses        map[string][]map[string]json.RawMessage
+		ConsumedCapacity json.RawMessage
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&out); err != nil {
+		return nil, fmt.Errorf("read the engine's answer: %w", err)
+	}
+	left := map[string]any{}
+	for table, items := range out.Responses {
+		if len(items) == 0 {
+			continue
+		}
+		last := items[len(items)-1]
+		out.Responses[table] = items[:len(items)-1]
+		left[table] = map[string]any{"ConsistentRead": true, "Keys": []any{map[string]any{"pk": last["pk"], "sk": last["sk"]}}}
+	}
+	return response(http.StatusOK, map[string]any{
+		"Responses": out.Responses, "UnprocessedKeys": left, "ConsumedCapacity": out.ConsumedCapacity,
+	}), nil
+}
+
+func response(status int, body any) *http.Response {
+	text, _ := json.Marshal(body) // plain maps and raw JSON
+	return &http.Response{
+		StatusCode: status,
+		Header:     http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
+		Body:       io.NopCloser(bytes.NewReader(text)),
+	}
+}

@@ -1,0 +1,53 @@
+package dynamotest
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// Epoch is the second at which every test's clock starts.
+const Epoch = 1_700_000_000
+
+// A Clock stands still until the test moves it.
+type Clock struct{ past atomic.Int64 }
+
+// Now is the clock's time.
+func (c *Clock) Now() time.Time { return time.Unix(Epoch+c.past.Load(), 0) }
+
+// Step moves the clock on by some seconds.
+func (c *Clock) Step(seconds int64) { c.past.Add(seconds) }
+
+// A Tenant is a user with all that it needs to act.
+type Tenant struct {
+	*token.Service
+	Access token.AccessToken
+	Clock  *Clock
+}
+
+// Tenant adds a user to the kit's table.
+func (k *Kit) Tenant(t testing.TB, name string) *Tenant {
+	t.Helper()
+	clock := new(Clock)
+	accounts := &token.Accounts{Store: k.Store, Now: clock.Now}
+	_, access, err := accounts.Create(t.Context(), name, token.RoleUser, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Tenant{&token.Service{Store: k.Store, Now: clock.Now}, access, clock}
+}
+
+// Through is the same tenant, served by another store of the same table.
+func (tenant *Tenant) Through(store *dynamo.Store) *Tenant {
+	return &Tenant{&token.Service{Store: store, Now: tenant.Clock.Now}, tenant.Access, tenant.Clock}
+}
+
+// Through is a store of the kit's table whose client has tweaks of its own.
+func (k *Kit) Through(tweaks ...func(*dynamodb.Options)) *dynamo.Store {
+	return dynamo.New(Client(k.Endpoint, tweaks...), Table, dynamo.DefaultRetention)
+}

@@ -1,0 +1,46 @@
+package dynamo
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// The store's own item code, for tests that load or simulate a table.
+
+// Layout of the ids.
+const (
+	BucketSize  = bucketSize
+	SegmentSize = segmentSize
+)
+
+// Counts are the deletions in each bucket of a segment.
+type Counts = segment
+
+// TokenItem is a token as the store writes it.
+func TokenItem(t token.Token) map[string]types.AttributeValue {
+	return tokenItem(t, int64(DefaultRetention/time.Second))
+}
+
+// MetaItem is a user as the store writes it, and the deletions in segment 0.
+func MetaItem(u token.User, deleted Counts) map[string]types.AttributeValue {
+	return addCounts(userItem(u), deleted)
+}
+
+// SegItem holds the deletions in another segment.
+func SegItem(userID, seg int64, deleted Counts) map[string]types.AttributeValue {
+	return addCounts(segmentKey(userID, seg), deleted)
+}
+
+// addCounts leaves out what was never counted, as the store does.
+func addCounts(it item, deleted Counts) item {
+	for i, n := range deleted {
+		if n > 0 {
+			it[attrBucketPrefix+strconv.Itoa(i)] = number(n)
+		}
+	}
+	return it
+}

@@ -1,0 +1,241 @@
+package dynamo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// A call is an operation of the service on the token with id 5 of 6, and how
+// often it may attempt each kind of DynamoDB call.
+type call struct {
+	name     string
+	attempts map[string]int
+	do       func(ctx context.Context, tenant *dynamotest.Tenant) error
+}
+
+const (
+	readTwice = 3 // attempts: a read, or a write that was refused
+	unsafely  = 1 // a write whose fate is unknown and that must not be repeated
+	safely    = 6 // a write that tells its own repetition
+)
+
+func calls() []call {
+	return []call{
+		{
+			"list",
+			map[string]int{dynamotest.GetItem: readTwice, dynamotest.Query: readTwice},
+			func(ctx context.Context, tenant *dynamotest.Tenant) error {
+				page, err := tenant.List(ctx, tenant.Access, 1, 10)
+				if err == nil && page.Total != 6 {
+					err = fmt.Errorf("total %d, want 6", page.Total)
+				}
+				return err
+			},
+		},
+		{
+			"get",
+			map[string]int{dynamotest.BatchGetItem: readTwice},
+			func(ctx context.Context, tenant *dynamotest.Tenant) error {
+				_, err := tenant.Get(ctx, tenant.Access, 5)
+				return err
+			},
+		},
+		{
+			"create",
+			map[string]int{dynamotest.GetItem: readTwice, dynamotest.TransactWriteItems: safely},
+			func(ctx context.Context, tenant *dynamotest.Tenant) error {
+				_, _, err := tenant.Create(ctx, tenant.Access, example())
+				return err
+			},
+		},
+		{
+			"update",
+			map[string]int{dynamotest.GetItem: readTwice, dynamotest.UpdateItem: readTwice},
+			func(ctx context.Context, tenant *dynamotest.Tenant) error {
+				_, err := tenant.Update(ctx, tenant.Access, 5, token.Update{Name: new("changed")})
+				return err
+			},
+		},
+		{
+			"delete",
+			map[string]int{dynamotest.GetItem: readTwice, dynamotest.UpdateItem: safely, dynamotest.TransactWriteItems: safely},
+			func(ctx context.Context, tenant *dynamotest.Tenant) error {
+				return tenant.Delete(ctx, tenant.Access, 5)
+			},
+		},
+	}
+}
+
+// unknown reports whether a call may have been applied after a fault.
+func unknown(fault dynamotest.Fault) bool {
+	return slices.Contains([]dynamotest.Fault{
+		dynamotest.LostBefore, dynamotest.LostAfter, dynamotest.TimeoutBefore, dynamotest.TimeoutAfter,
+		dynamotest.ErrorBefore, dynamotest.ErrorAfter,
+	}, fault)
+}
+
+// applied reports whether it was.
+func applied(fault dynamotest.Fault) bool {
+	return fault == dynamotest.LostAfter || fault == dynamotest.TimeoutAfter || fault == dynamotest.ErrorAfter
+}
+
+// eachFault runs a test for every fault of every DynamoDB call of every
+// operation, on a fresh table with six tokens.
+func eachFault(t *testing.T, test func(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, c call, op string, fault dynamotest.Fault)) {
+	t.Helper()
+	for _, c := range calls() {
+		for op := range c.attempts {
+			for _, fault := range dynamotest.FaultsOf(op) {
+				t.Run(fmt.Sprintf("%s/%s/%s", c.name, op, fault), func(t *testing.T) {
+					t.Parallel()
+					kit := newKit(t)
+					tenant := kit.Tenant(t, "victim")
+					mustCreate(t, tenant, 6)
+					test(t, kit, tenant, c, op, fault)
+				})
+			}
+		}
+	}
+}
+
+func TestAFaultThatLastsIsUnavailableAfterBoundedAttempts(t *testing.T) {
+	t.Parallel()
+	eachFault(t, func(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, c call, op string, fault dynamotest.Fault) {
+		faults := &dynamotest.Faults{Choose: func(called string, _ int) dynamotest.Fault {
+			if called == op {
+				return fault
+			}
+			return dynamotest.NoFault
+		}}
+		err := c.do(t.Context(), tenant.Through(kit.Through(faults.Tweak)))
+		if !errors.Is(err, token.ErrUnavailable) {
+			t.Errorf("got error %v, want ErrUnavailable", err)
+		}
+		want := c.attempts[op]
+		if c.name == "update" && op == dynamotest.UpdateItem && unknown(fault) {
+			want = unsafely
+		}
+		if got := faults.Attempts(op); got != want {
+			t.Errorf("got %d attempts of %s, want %d", got, op, want)
+		}
+		checkAfterwards(t, kit, tenant, c, op, applied(fault))
+	})
+}
+
+// checkAfterwards holds that a failed operation was applied once or not at
+// all, and that a list repairs what it left half done.
+func checkAfterwards(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, c call, op string, applied bool) {
+	t.Helper()
+	write := op == dynamotest.TransactWriteItems || op == dynamotest.UpdateItem
+	total, version := int64(6), int64(1)
+	switch {
+	case c.name == "create" && write && applied:
+		total = 7
+	case c.name == "update" && write && applied:
+		version = 2
+	case c.name == "delete" && (op == dynamotest.TransactWriteItems || write && applied):
+		total = 5 // killed at the latest, and that can't be taken back
+	}
+	page := mustList(t, tenant, 1, 10)
+	if page.Total != total || int64(len(page.Tokens)) != total {
+		t.Errorf("got %d tokens, total %d, want %d", len(page.Tokens), page.Total, total)
+	}
+	for _, tok := range page.Tokens {
+		if tok.ID == 5 && tok.Version != version {
+			t.Errorf("got version %d, want %d", tok.Version, version)
+		}
+	}
+	kit.Audit(t, tenant.Access.UserID)
+}
+
+func TestASingleFaultIsSurvivedAndNothingIsAppliedTwice(t *testing.T) {
+	t.Parallel()
+	eachFault(t, func(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, c call, op string, fault dynamotest.Fault) {
+		faults := &dynamotest.Faults{Choose: func(called string, nth int) dynamotest.Fault {
+			if called == op && nth == 1 {
+				return fault
+			}
+			return dynamotest.NoFault
+		}}
+		err := c.do(t.Context(), tenant.Through(kit.Through(faults.Tweak)))
+		var want error
+		if c.name == "update" && op == dynamotest.UpdateItem && unknown(fault) {
+			want = token.ErrUnavailable // not repeated: that could undo a rival's change
+		}
+		if !errors.Is(err, want) {
+			t.Fatalf("got error %v, want %v", err, want)
+		}
+		a := kit.Audit(t, tenant.Access.UserID) // before any list could repair
+		switch c.name {
+		case "create":
+			if !slices.Equal(a.IDs, []int64{1, 2, 3, 4, 5, 6, 7}) {
+				t.Errorf("got ids %v, want 1 to 7", a.IDs)
+			}
+		case "delete":
+			if !slices.Equal(a.IDs, []int64{1, 2, 3, 4, 6}) || a.Deleted != 1 {
+				t.Errorf("got ids %v, %d deletions, want all but 5", a.IDs, a.Deleted)
+			}
+		case "update":
+			tok, err := tenant.Get(t.Context(), tenant.Access, 5)
+			if err != nil || tok.Version > 2 || want == nil && tok.Name != "changed" {
+				t.Errorf("got %q version %d (%v), want the change once", tok.Name, tok.Version, err)
+			}
+		}
+	})
+}
+
+func TestADeleteThatWasLeftHalfDoneIsRepairedByTheNextDelete(t *testing.T) {
+	t.Parallel()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "victim")
+	mustCreate(t, tenant, 3)
+	faults := &dynamotest.Faults{Choose: func(op string, _ int) dynamotest.Fault {
+		if op == dynamotest.TransactWriteItems {
+			return dynamotest.LostBefore
+		}
+		return dynamotest.NoFault
+	}}
+	ctx := t.Context()
+	if err := tenant.Through(kit.Through(faults.Tweak)).Delete(ctx, tenant.Access, 2); !errors.Is(err, token.ErrUnavailable) {
+		t.Fatalf("got error %v, want ErrUnavailable", err)
+	}
+	if _, err := tenant.Get(ctx, tenant.Access, 2); !errors.Is(err, token.ErrNotFound) {
+		t.Errorf("get of a killed token: got error %v, want ErrNotFound", err)
+	}
+	if _, err := tenant.Update(ctx, tenant.Access, 2, token.Update{Name: new("risen")}); !errors.Is(err, token.ErrNotFound) {
+		t.Errorf("update of a killed token: got error %v, want ErrNotFound", err)
+	}
+	for range 2 {
+		if err := tenant.Delete(ctx, tenant.Access, 2); !errors.Is(err, token.ErrNotFound) {
+			t.Errorf("another delete: got error %v, want ErrNotFound", err)
+		}
+		if a := kit.Audit(t, tenant.Access.UserID); !slices.Equal(a.IDs, []int64{1, 3}) || a.Deleted != 1 {
+			t.Errorf("got ids %v, %d deletions, want 1 and 3, and one", a.IDs, a.Deleted)
+		}
+	}
+}
+
+func TestKeysLeftUnprocessedAreAskedForAgain(t *testing.T) {
+	t.Parallel()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "victim")
+	mustCreate(t, tenant, 1)
+	for _, fault := range []dynamotest.Fault{dynamotest.HalfProcessed, dynamotest.Unprocessed} {
+		faults := &dynamotest.Faults{Choose: func(_ string, nth int) dynamotest.Fault {
+			if nth == 1 {
+				return fault
+			}
+			return dynamotest.NoFault
+		}}
+		got, err := tenant.Through(kit.Through(faults.Tweak)).Get(t.Context(), tenant.Access, 1)
+		if err != nil || got.ID != 1 || faults.Attempts(dynamotest.BatchGetItem) != 2 {
+			t.Errorf("%s: got token %d after %d calls (%v), want 1 after 2", fault, got.ID, faults.Attempts(dynamotest.BatchGetItem), err)
+		}
+	}
+}

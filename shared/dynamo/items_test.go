@@ -1,0 +1,108 @@
+package dynamo_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+var update = flag.Bool("update", false, "renew the golden files") //nolint:gochecknoglobals // a test flag
+
+func text(length int) types.AttributeValue {
+	return &types.AttributeValueMemberS{Value: strings.Repeat("x", length)}
+}
+
+// fixed is a token whose items are the same in every run.
+func fixed(u token.Update) token.Token {
+	t, err := token.Draft(u, 1, dynamotest.Epoch)
+	if err != nil {
+		panic(err)
+	}
+	t.ID, t.KeyHash, t.Mask = 42, [32]byte{1, 2, 3}, "sk-AbCd**********wxyz"
+	return t
+}
+
+// largestUser has all that META can hold.
+func largestUser() (token.User, dynamo.Counts) {
+	u := token.User{
+		ID: 1<<40 - 1, Name: strings.Repeat("n", 50), Role: token.RoleGuest, Disabled: true, Version: 999_999, Created: dynamotest.Epoch + 1,
+		Given: 999_999_999_999, Deleted: 999_999_999_998,
+	}
+	for i := range u.Slots {
+		u.Slots[i] = token.Slot{Hash: [32]byte{byte(i + 1)}, Issued: 999_999 - int64(i), Created: dynamotest.Epoch + 1, Expires: dynamotest.Epoch + 99_999}
+	}
+	var counts dynamo.Counts
+	for i := range counts {
+		counts[i] = dynamo.BucketSize
+	}
+	return u, counts
+}
+
+// shapes are the items by name.
+func shapes() map[string]item {
+	full := example()
+	full.AllowIPs, full.Group = &[]string{"10.0.0.0/8", "2001:db8::/32"}, new("team")
+	full.ExpiredTime, full.Disabled, full.UnlimitedQuota = new(int64(dynamotest.Epoch+3600)), new(true), new(true)
+	user := token.User{ID: 1, Name: "demo", Role: token.RoleUser, Version: 1, Created: dynamotest.Epoch}
+	user.Slots[0] = token.Slot{Hash: [32]byte{9}, Issued: 1, Created: dynamotest.Epoch}
+	largest, counts := largestUser()
+	return map[string]item{
+		"token":      dynamo.TokenItem(fixed(example())),
+		"token-full": dynamo.TokenItem(fixed(full)),
+		"meta":       dynamo.MetaItem(user, dynamo.Counts{}),
+		"meta-full":  dynamo.MetaItem(largest, counts),
+		"seg":        dynamo.SegItem(1, 3, dynamo.Counts{0: 5, 63: 256}),
+	}
+}
+
+func TestItemsHaveTheShapesOfTheGoldenFiles(t *testing.T) {
+	t.Parallel()
+	for name, it := range shapes() {
+		var got bytes.Buffer
+		encoder := json.NewEncoder(&got)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(wire(it)); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&got, "%d bytes\n", itemSize(it))
+		file := filepath.Join("testdata", name+".golden")
+		if *update {
+			if err := os.WriteFile(file, got.Bytes(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file) //nolint:gosec // a golden file
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got.String()); diff != "" {
+			t.Errorf("%s -want +got:\n%s", file, diff)
+		}
+	}
+}
+
+func TestAUsersMetaStaysWithinOneWriteUnit(t *testing.T) {
+	t.Parallel()
+	if got := itemSize(shapes()["meta-full"]); got > 1024 {
+		t.Errorf("the largest META has %d bytes, want at most 1024", got)
+	}
+}
+
+func TestAUsualTokenHasAtMost400Bytes(t *testing.T) {
+	t.Parallel()
+	if got := itemSize(dynamo.TokenItem(drafted(t, 1, 123_456))); got > 400 {
+		t.Errorf("the spec's example has %d bytes, want at most 400", got)
+	}
+}

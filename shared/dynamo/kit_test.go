@@ -1,0 +1,176 @@
+package dynamo_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// newKit is an engine whose client is watched for what it must never do.
+func newKit(t *testing.T) *dynamotest.Kit {
+	t.Helper()
+	witness := new(dynamotest.Witness)
+	t.Cleanup(func() {
+		wrong := witness.Wrong()
+		slices.Sort(wrong)
+		for _, w := range slices.Compact(wrong) {
+			t.Error("the store made ", w)
+		}
+	})
+	return dynamotest.New(t, witness.Watch)
+}
+
+// example is the token of the spec's "Create a token" example.
+func example() token.Update {
+	return token.Update{
+		Name: new("production-app"), RemainQuota: new(int64(500_000)), ExpiredTime: new(int64(token.Never)),
+		ModelLimitsEnabled: new(true), Models: &[]string{"gpt-4o", "gpt-4o-mini"},
+	}
+}
+
+// drafted is the example as a token of a user, with a key of its own.
+func drafted(t testing.TB, userID, id int64) token.Token {
+	t.Helper()
+	draft, err := token.Draft(example(), userID, dynamotest.Epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := token.NewKey(userID, id)
+	draft.ID, draft.KeyHash, draft.Mask = id, key.Hash(), key.Mask()
+	return draft
+}
+
+// load gives a tenant ids 1 to given, as if those that deleted names had been
+// deleted since. It writes what the store would have written, in batches.
+func load(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given int64, deleted func(id int64) bool) {
+	t.Helper()
+	loadOf(t, kit, tenant, given, deleted, func(id int64) token.Token { return drafted(t, tenant.Access.UserID, id) })
+}
+
+// loadOf is load with tokens of the test's own making.
+func loadOf(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given int64, deleted func(id int64) bool, mint func(id int64) token.Token) {
+	t.Helper()
+	uid := tenant.Access.UserID
+	users, err := kit.Store.Users(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := users[slices.IndexFunc(users, func(u token.User) bool { return u.ID == uid })]
+	user.Given, user.Deleted = given, 0
+	counts := map[int64]dynamo.Counts{}
+	items := make(chan map[string]types.AttributeValue, 100)
+	var writers sync.WaitGroup
+	for range 4 {
+		writers.Go(func() { writeBatches(t, kit, items) })
+	}
+	for id := int64(1); id <= given; id++ {
+		if deleted == nil || !deleted(id) {
+			items <- dynamo.TokenItem(mint(id))
+			continue
+		}
+		user.Deleted++
+		c := counts[(id-1)/dynamo.SegmentSize]
+		c[(id-1)%dynamo.SegmentSize/dynamo.BucketSize]++
+		counts[(id-1)/dynamo.SegmentSize] = c
+	}
+	items <- dynamo.MetaItem(user, counts[0])
+	for seg, c := range counts {
+		if seg > 0 {
+			items <- dynamo.SegItem(uid, seg, c)
+		}
+	}
+	close(items)
+	writers.Wait()
+}
+
+// writeBatches drains the items also after an error, so that none is stuck.
+func writeBatches(t *testing.T, kit *dynamotest.Kit, items <-chan map[string]types.AttributeValue) {
+	client := dynamotest.Client(kit.Endpoint)
+	var batch []types.WriteRequest
+	write := func() {
+		out, err := client.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{
+			RequestItems: map[string][]types.WriteRequest{dynamotest.Table: batch},
+		})
+		if err != nil || len(out.UnprocessedItems) > 0 {
+			t.Error("batch write: ", err)
+		}
+		batch = batch[:0]
+	}
+	for it := range items {
+		batch = append(batch, types.WriteRequest{PutRequest: &types.PutRequest{Item: it}})
+		if len(batch) == 25 {
+			write()
+		}
+	}
+	if len(batch) > 0 {
+		write()
+	}
+}
+
+// mustCreate makes n tokens.
+func mustCreate(t testing.TB, tenant *dynamotest.Tenant, n int) {
+	t.Helper()
+	for i := range n {
+		if _, _, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new(fmt.Sprint("token ", i))}); err != nil {
+			t.Fatalf("create: %v", err)
+		}
+	}
+}
+
+func mustList(t testing.TB, tenant *dynamotest.Tenant, page, size int64) token.Page {
+	t.Helper()
+	p, err := tenant.List(t.Context(), tenant.Access, page, size)
+	if err != nil {
+		t.Fatalf("list page %d of %d: %v", page, size, err)
+	}
+	return p
+}
+
+// seeded is random, and the same in every run.
+func seeded(test, variant int) *rand.Rand {
+	return rand.New(rand.NewPCG(uint64(test), uint64(variant))) //nolint:gosec // nothing here is secret, nor negative
+}
+
+func idsOf(p token.Page) []int64 {
+	ids := make([]int64, len(p.Tokens))
+	for i, tok := range p.Tokens {
+		ids[i] = tok.ID
+	}
+	return ids
+}
+
+// walk visits all tokens with After, from the top.
+func walk(t testing.TB, tenant *dynamotest.Tenant, size int64) []int64 {
+	t.Helper()
+	var ids []int64
+	for next := int64(token.MaxInteger); next > 0; {
+		page, err := tenant.ListAfter(t.Context(), tenant.Access, next, size)
+		if err != nil {
+			t.Fatalf("list after %d: %v", next, err)
+		}
+		ids = append(ids, idsOf(page)...)
+		if page.Next >= next {
+			t.Fatalf("the page after %d goes on after %d", next, page.Next)
+		}
+		next = page.Next
+	}
+	return ids
+}
+
+// naivePage is the page that a list of live ids, ascending, has.
+func naivePage(live []int64, page, size int64) []int64 {
+	ids := []int64{}
+	for i := int64(len(live)) - 1 - (page-1)*size; i >= 0 && int64(len(ids)) < size; i-- {
+		ids = append(ids, live[i])
+	}
+	return ids
+}

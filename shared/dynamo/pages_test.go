@@ -1,0 +1,207 @@
+package dynamo_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+func TestEveryPageIsTheNaiveModelsUnderRandomDeletions(t *testing.T) {
+	t.Parallel()
+	for _, size := range []struct {
+		name            string
+		given           int64
+		percent, rounds int // deleted before the start; rounds of deletions and 100 pages each
+	}{
+		{"one bucket", 200, 0, 10},
+		{"some buckets", 1_500, 10, 20},
+		{"two segments", dynamo.SegmentSize + 3_000, 60, 20},
+	} {
+		t.Run(size.name, func(t *testing.T) {
+			t.Parallel()
+			kit := newKit(t)
+			tenant := kit.Tenant(t, "reader")
+			random := seeded(2, int(size.given))
+			var live []int64
+			load(t, kit, tenant, size.given, func(id int64) bool {
+				if random.IntN(100) < size.percent {
+					return true
+				}
+				live = append(live, id)
+				return false
+			})
+			for range size.rounds {
+				for range random.IntN(15) {
+					victim := random.IntN(len(live))
+					if err := tenant.Delete(t.Context(), tenant.Access, live[victim]); err != nil {
+						t.Fatalf("delete %d: %v", live[victim], err)
+					}
+					live = slices.Delete(live, victim, victim+1)
+				}
+				for range 100 {
+					limit := 1 + random.Int64N(1+random.Int64N(100))    // small ones more often
+					page := 1 + random.Int64N(int64(len(live))/limit+2) // sometimes past the end
+					got := mustList(t, tenant, page, limit)
+					if diff := cmp.Diff(naivePage(live, page, limit), idsOf(got)); diff != "" || got.Total != int64(len(live)) {
+						t.Fatalf("page %d of %d: got total %d, want %d; ids -want +got:\n%s", page, limit, got.Total, len(live), diff)
+					}
+				}
+			}
+			slices.Reverse(live)
+			for _, limit := range []int64{7, 10, 100} {
+				if diff := cmp.Diff(live, walk(t, tenant, limit)); diff != "" {
+					t.Errorf("a walk by %d visits -want +got:\n%s", limit, diff)
+				}
+			}
+			kit.Audit(t, tenant.Access.UserID)
+		})
+	}
+}
+
+func TestAWalkEndsWithThePageThatHoldsTheLastToken(t *testing.T) {
+	t.Parallel()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "reader")
+	mustCreate(t, tenant, 6)
+	for _, c := range []struct {
+		after, size, next int64
+		ids               []int64
+	}{
+		{7, 3, 4, []int64{6, 5, 4}},
+		{4, 3, 0, []int64{3, 2, 1}},
+		{7, 6, 0, []int64{6, 5, 4, 3, 2, 1}},
+		{2, 5, 0, []int64{1}},
+		{1, 5, 0, []int64{}},
+		{token.MaxInteger, 1, 6, []int64{6}},
+	} {
+		got, err := tenant.ListAfter(t.Context(), tenant.Access, c.after, c.size)
+		if err != nil || !slices.Equal(idsOf(got), c.ids) || got.Next != c.next || got.Total != 6 {
+			t.Errorf("%d after %d: got %v next %d total %d (%v), want %v next %d total 6", c.size, c.after, idsOf(got), got.Next, got.Total, err, c.ids, c.next)
+		}
+	}
+}
+
+// An interloper acts once, just before a bucket is read.
+type interloper struct {
+	next dynamodb.HTTPClient
+	once sync.Once
+	act  func()
+}
+
+func (i *interloper) Do(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("X-Amz-Target") == "DynamoDB_20120810.Query" {
+		i.once.Do(i.act)
+	}
+	return i.next.Do(r)
+}
+
+func TestAWalkDoesNotEndEarlyWhenRivalsDeleteWhatItIsAboutToRead(t *testing.T) {
+	t.Parallel()
+	for _, gone := range [][]int64{{259, 260}, {255, 257, 258, 259, 260}, {251, 252, 253, 254, 255, 256, 257, 258, 259, 260}} {
+		kit := newKit(t)
+		tenant := kit.Tenant(t, "reader")
+		load(t, kit, tenant, dynamo.BucketSize+4, nil)
+		rival := &interloper{act: func() {
+			for _, id := range gone {
+				if err := tenant.Delete(t.Context(), tenant.Access, id); err != nil {
+					t.Errorf("delete %d: %v", id, err)
+				}
+			}
+		}}
+		walker := tenant.Through(kit.Through(func(o *dynamodb.Options) { rival.next, o.HTTPClient = o.HTTPClient, rival }))
+		ids := walk(t, walker, 5)
+		slices.Sort(ids)
+		if want := kit.Audit(t, tenant.Access.UserID).IDs; !slices.Equal(ids, want) {
+			t.Errorf("%v deleted meanwhile: the walk visits %d tokens, want the %d that are left", gone, len(ids), len(want))
+		}
+	}
+}
+
+func TestANewUserHasOneEmptyPage(t *testing.T) {
+	t.Parallel()
+	tenant := newKit(t).Tenant(t, "reader")
+	for _, page := range []int64{1, 2, 1_000_000} {
+		if got := mustList(t, tenant, page, 10); got.Total != 0 || len(got.Tokens) != 0 {
+			t.Errorf("page %d: got %+v, want nothing", page, got)
+		}
+	}
+	if ids := walk(t, tenant, 10); len(ids) != 0 {
+		t.Errorf("a walk visits %v, want nothing", ids)
+	}
+}
+
+// A meeting lets queries of token partitions pass only once all have come.
+type meeting struct {
+	next     dynamodb.HTTPClient
+	expected int
+
+	mu  sync.Mutex
+	met chan struct{}
+	n   int
+}
+
+func (m *meeting) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if !bytes.Contains(body, []byte("T#1#")) {
+		return m.next.Do(r)
+	}
+	m.mu.Lock()
+	if m.n++; m.n == m.expected {
+		close(m.met)
+	}
+	m.mu.Unlock()
+	select {
+	case <-m.met:
+		return m.next.Do(r)
+	case <-time.After(10 * time.Second):
+		return nil, errors.New("the others do not come")
+	}
+}
+
+func TestTheBucketsOfAPageAreReadAtOnce(t *testing.T) {
+	t.Parallel()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "reader")
+	const buckets = 8
+	load(t, kit, tenant, buckets*dynamo.BucketSize, func(id int64) bool { return id%dynamo.BucketSize != 0 })
+	m := &meeting{expected: buckets, met: make(chan struct{})}
+	slow := tenant.Through(kit.Through(func(o *dynamodb.Options) { m.next, o.HTTPClient = o.HTTPClient, m }))
+	if got := len(mustList(t, slow, 1, 10).Tokens); got != buckets {
+		t.Errorf("the page has %d tokens, want one of each of %d buckets", got, buckets)
+	}
+}
+
+func TestAListShowsNoTokenOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	kit := newKit(t)
+	var tenants [12]int // user 1's partitions begin like those of 10 and 11
+	for i := range tenants {
+		tenant := kit.Tenant(t, fmt.Sprint("user", i))
+		mustCreate(t, tenant, i+1)
+		page := mustList(t, tenant, 1, 100)
+		if page.Total != int64(i+1) || len(page.Tokens) != i+1 {
+			t.Errorf("user %d: got %d tokens of %d, want %d", tenant.Access.UserID, len(page.Tokens), page.Total, i+1)
+		}
+		for _, tok := range page.Tokens {
+			if tok.UserID != tenant.Access.UserID {
+				t.Errorf("user %d sees a token of %d", tenant.Access.UserID, tok.UserID)
+			}
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package dynamo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// A row says what an operation costs: exactly, or between lo and hi read
+// units.
+type row struct {
+	name   string
+	lo, hi float64 // read units
+	writes float64
+	trips  int // calls; those that are made at once count each
+	do     func(ctx context.Context) error
+}
+
+func (r row) check(t *testing.T) {
+	t.Helper()
+	ctx, meter := token.WithMeter(t.Context())
+	if err := r.do(ctx); err != nil {
+		t.Errorf("%s: %v", r.name, err)
+	}
+	got := meter.Cost()
+	if got.ReadUnits < r.lo || got.ReadUnits > r.hi || got.WriteUnits != r.writes || got.RoundTrips != r.trips {
+		t.Errorf("%s: got %+v, want %v to %v read units, %v write units, %d round trips", r.name, got, r.lo, r.hi, r.writes, r.trips)
+	}
+}
+
+func TestEachOperationCostsWhatTheDesignSays(t *testing.T) {
+	t.Parallel()
+	for _, given := range []int64{10, 1_000, 100_000} {
+		t.Run(fmt.Sprint(given, " tokens"), func(t *testing.T) {
+			t.Parallel()
+			kit := newKit(t)
+			tenant := kit.Tenant(t, "unit")
+			load(t, kit, tenant, given, nil)
+			for _, r := range append(listRows(tenant, given), rows(tenant, given)...) {
+				r.check(t)
+			}
+			kit.Audit(t, tenant.Access.UserID)
+		})
+	}
+}
+
+// listRows are the first, middle and last page, and one that spans buckets.
+func listRows(tenant *dynamotest.Tenant, given int64) []row {
+	base, trips := 2.0, 2
+	if given > dynamo.SegmentSize {
+		base, trips = 3, 3
+	}
+	list := func(name string, page int64) row {
+		r := row{name: fmt.Sprintf("list, %s page (%d)", name, page), lo: base, hi: base, trips: trips}
+		newest := given - (page-1)*10
+		if oldest := max(1, newest-9); (newest-1)/dynamo.BucketSize != (oldest-1)/dynamo.BucketSize {
+			r.lo, r.hi, r.trips = base+1, base+1, trips+1 // two buckets, read at once
+		}
+		r.do = func(ctx context.Context) error {
+			p, err := tenant.List(ctx, tenant.Access, page, 10)
+			if err == nil && (p.Total != given || len(p.Tokens) != 10 || p.Tokens[0].ID != newest) {
+				err = fmt.Errorf("ids %v, total %d", idsOf(p), p.Total)
+			}
+			return err
+		}
+		return r
+	}
+	pages := given / 10
+	all := []row{list("first", 1), list("middle", (pages+1)/2), list("last", pages)}
+	if given > dynamo.BucketSize {
+		all = append(all, list("spanning", (given-dynamo.BucketSize)/10+1))
+	}
+	return all
+}
+
+func rows(tenant *dynamotest.Tenant, given int64) []row {
+	burial := 4.0 // two items in a transaction
+	if given > dynamo.SegmentSize {
+		burial = 6
+	}
+	last := given + 1 // what create makes
+	return []row{
+		{"get", 2, 2, 0, 1, func(ctx context.Context) error {
+			_, err := tenant.Get(ctx, tenant.Access, given/2)
+			return err
+		}},
+		{"get a missing id", 2, 2, 0, 1, func(ctx context.Context) error {
+			_, err := tenant.Get(ctx, tenant.Access, last)
+			return expect(err, token.ErrNotFound)
+		}},
+		{"create", 1, 1, 4, 2, func(ctx context.Context) error {
+			made, _, err := tenant.Create(ctx, tenant.Access, example())
+			if err == nil && made.ID != last {
+				err = fmt.Errorf("created id %d, want %d", made.ID, last)
+			}
+			return err
+		}},
+		{"update", 1, 1, 1, 2, func(ctx context.Context) error {
+			_, err := tenant.Update(ctx, tenant.Access, last, token.Update{Name: new("production-app-v2"), UnlimitedQuota: new(true)})
+			return err
+		}},
+		{"set status", 1, 1, 1, 2, func(ctx context.Context) error {
+			_, err := tenant.SetStatus(ctx, tenant.Access, last, true)
+			return err
+		}},
+		{"delete", 1, 1, 1 + burial, 3, func(ctx context.Context) error {
+			return tenant.Delete(ctx, tenant.Access, last)
+		}},
+		{"admit", 1, 1, 0, 1, func(ctx context.Context) error {
+			return tenant.Admit(ctx, tenant.Access)
+		}},
+		{"access token that was never issued", 1, 1, 0, 1, func(ctx context.Context) error {
+			return expect(tenant.Admit(ctx, token.NewAccessToken(tenant.Access.UserID, 0)), token.ErrUnauthorized)
+		}},
+		{"access token of an unknown user", 1, 1, 0, 1, func(ctx context.Context) error {
+			return expect(tenant.Admit(ctx, token.NewAccessToken(99, 0)), token.ErrUnauthorized)
+		}},
+		{"access token of an unknown slot", 1, 1, 0, 1, func(ctx context.Context) error {
+			return expect(tenant.Admit(ctx, token.NewAccessToken(tenant.Access.UserID, 4)), token.ErrUnauthorized)
+		}},
+		{"access token with a bad checksum", 0, 0, 0, 0, func(context.Context) error {
+			text := []byte(tenant.Access.Reveal())
+			text[20] ^= 1
+			_, err := token.ParseAccessToken(string(text)) // what no caller gets past
+			return expect(err, token.ErrMalformed)
+		}},
+	}
+}
+
+// expect is nil if an error is the wanted one.
+func expect(got, want error) error {
+	if errors.Is(got, want) {
+		return nil
+	}
+	return fmt.Errorf("error %w, want %w", got, want)
+}
+
+func TestNoPageAmongHeavyDeletionsCostsMoreThan14Units(t *testing.T) {
+	t.Parallel()
+	for _, percent := range []int{2, 50, 95} {
+		t.Run(fmt.Sprint(percent, "% deleted"), func(t *testing.T) {
+			t.Parallel()
+			kit := newKit(t)
+			tenant := kit.Tenant(t, "unit")
+			random := seeded(1, percent)
+			deleted := func(int64) bool { return random.IntN(100) < percent }
+			loadOf(t, kit, tenant, 2_000, deleted, func(id int64) token.Token {
+				tok := drafted(t, tenant.Access.UserID, id)
+				const usual = 400 // bytes that a usual token has at most
+				tok.Group = strings.Repeat("g", usual-len("group")-itemSize(dynamo.TokenItem(tok)))
+				return tok
+			})
+			total := mustList(t, tenant, 1, 10).Total
+			for page := range total/10 + 1 {
+				ctx, meter := token.WithMeter(t.Context())
+				if _, err := tenant.List(ctx, tenant.Access, page+1, 10); err != nil {
+					t.Fatal(err)
+				}
+				if cost := meter.Cost(); cost.ReadUnits > 14 {
+					t.Errorf("page %d: got %v read units, want at most 14", page+1, cost.ReadUnits)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,43 @@
+package dynamo_test
+
+import (
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+func TestADatabaseOutOfReachIsUnavailableWithinSeconds(t *testing.T) {
+	t.Parallel()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // takes connections and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, address := range map[string]string{"silent": listener.Addr().String(), "closed": closed.Addr().String()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := dynamo.New(dynamotest.Client("http://"+address), dynamotest.Table, dynamo.DefaultRetention)
+			tenant, _ := simulatedTenant()
+			tenant = tenant.Through(store)
+			begun := time.Now()
+			if err := tenant.Admit(t.Context(), tenant.Access); !errors.Is(err, token.ErrUnavailable) {
+				t.Errorf("got error %v, want ErrUnavailable", err)
+			}
+			if took := time.Since(begun); took > 8*time.Second {
+				t.Errorf("took %v: attempts have a time-out of a second", took)
+			}
+		})
+	}
+}
