@@ -35,5 +35,5 @@ func createToken(ctx context.Context, service *token.Service, at token.AccessTok
 	}
 	shown := view(t, service.Second())
 	shown.Key = key.Reveal()
-	return created(shown, CollectionPath+"/"+strconv.FormatInt(t.ID, 10)).withETag(t.Version), nil
+	return created(shown, CollectionPath+"/"+strconv.FormatInt(t.ID, 10)).withETag(t.Version).about(t.ID), nil
 }

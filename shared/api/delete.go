@@ -20,5 +20,5 @@ var deleteOperation = Operation{
 }
 
 func deleteToken(ctx context.Context, service *token.Service, at token.AccessToken, id int64) (answer, error) {
-	return ok(nil), service.Delete(ctx, at, id)
+	return ok(nil).about(id), service.Delete(ctx, at, id)
 }

@@ -21,5 +21,5 @@ var getOperation = Operation{
 
 func getToken(ctx context.Context, service *token.Service, at token.AccessToken, id int64) (answer, error) {
 	t, err := service.Get(ctx, at, id)
-	return ok(view(t, service.Second())).withETag(t.Version), err
+	return ok(view(t, service.Second())).withETag(t.Version).about(t.ID), err
 }

@@ -69,6 +69,9 @@ func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost to
 		slog.Float64("write_units", cost.WriteUnits),
 		slog.Int("round_trips", cost.RoundTrips),
 	}
+	if out.tokenID != 0 {
+		attrs = append(attrs, slog.Int64("token_id", out.tokenID))
+	}
 	if out.err != nil {
 		attrs = append(attrs, slog.String("code", string(out.problem.code)))
 	}

@@ -30,7 +30,7 @@ func (b broken) Get(context.Context, token.Caller, int64) (token.Token, error) {
 }
 
 func (b broken) Create(context.Context, token.Caller, func(int64) token.Token) (token.Token, error) {
-	return token.Token{}, b.answer()
+	return token.Token{ID: 42}, b.answer()
 }
 
 // ask sends one request to an API over a broken store and returns the answer
@@ -99,6 +99,13 @@ func TestLogLine(t *testing.T) {
 	}
 	if line["route"] != "get" || line["status"] != 404.0 || line["user_id"] != 7.0 {
 		t.Errorf("the log line says %v, want route get, status 404, user 7", line)
+	}
+	if _, ok := line["token_id"]; ok {
+		t.Errorf("the log line of a failure names a token: %v", line)
+	}
+	created := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/token", strings.NewReader(`{"name":"x"}`))
+	if _, line := ask(t, func() error { return nil }, created); line["status"] != 201.0 || line["token_id"] != 42.0 {
+		t.Errorf("the log line of a creation is %v, want status 201 and token 42", line)
 	}
 	if _, line := ask(t, func() error { return token.ErrUnauthorized }, get("5")); line["user_id"] != 0.0 {
 		t.Errorf("the log names user %v, who has proved nothing", line["user_id"])

@@ -14,12 +14,20 @@ type answer struct {
 	etag     string
 	location string
 	userID   int64 // for the log
+	tokenID  int64 // for the log; 0 where an answer is not about one token
 }
 
 func ok(data any) answer { return answer{status: http.StatusOK, data: data} }
 
 func created(data any, location string) answer {
 	return answer{status: http.StatusCreated, data: data, location: location}
+}
+
+// about names the token that an answer is about. What was deleted when must
+// be found in the log after a backup is restored.
+func (a answer) about(id int64) answer {
+	a.tokenID = id
+	return a
 }
 
 func (a answer) withETag(version int64) answer {

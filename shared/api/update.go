@@ -74,5 +74,5 @@ func updateToken(ctx context.Context, service *token.Service, at token.AccessTok
 	default: // an echoed 3 or 4: nothing to change
 		t, err = service.Get(ctx, at, in.id)
 	}
-	return ok(view(t, service.Second())).withETag(t.Version), err
+	return ok(view(t, service.Second())).withETag(t.Version).about(t.ID), err
 }
