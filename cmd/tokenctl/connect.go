@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -47,6 +48,9 @@ const credentialsWithin = 5 * time.Second
 // is sent to the database yet.
 func connect(ctx context.Context, endpoint, table string) (*database, error) {
 	table = cmp.Or(table, defaultTable)
+	if err := checkTable(table); err != nil {
+		return nil, err
+	}
 	if endpoint == "" {
 		return connectAWS(ctx, table)
 	}
@@ -63,6 +67,14 @@ func connect(ctx context.Context, endpoint, table string) (*database, error) {
 		}
 	}
 	return &database{dynamo.NewClient(region, endpoint, provider), table, endpoint, region}, nil
+}
+
+// checkTable knows DynamoDB's rule for names.
+func checkTable(name string) error {
+	if !regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`).MatchString(name) {
+		return problemf("the table name %q is none for DynamoDB: set TABLE_NAME or --table to 3 to 255 letters, digits, dots, underscores or hyphens", name)
+	}
+	return nil
 }
 
 // connectEngine makes a client for an engine that this process started.

@@ -114,6 +114,9 @@ func (c *serveCmd) start(ctx context.Context, dir *dataDir) (*backend, error) {
 		db, err := connect(ctx, c.Endpoint, c.Table)
 		return &backend{db, nil, func() {}, "yours"}, err
 	}
+	if err := checkTable(cmp.Or(c.Table, defaultTable)); err != nil {
+		return nil, err
+	}
 	e, err := dir.startEngine(ctx, c.Engine)
 	if err != nil {
 		return nil, err

@@ -59,7 +59,11 @@ func setField(field reflect.Value, info reflect.StructField, name string, raw js
 		value, ok = stringList(raw, info.Tag.Get("separators"))
 	}
 	if !ok {
-		return &token.InvalidError{Field: name, Reason: "must be " + want + ", not " + offence(raw)}
+		kind := kindOf(raw)
+		if _, list := field.Interface().(*[]string); list {
+			kind = offence(raw)
+		}
+		return &token.InvalidError{Field: name, Reason: "must be " + want + ", not " + kind}
 	}
 	field.Set(reflect.ValueOf(value))
 	return nil
@@ -117,8 +121,8 @@ func stringList(raw json.RawMessage, separators string) (*[]string, bool) {
 	return &list, true
 }
 
-// offence names what is wrong with a value of the wrong type: an array is
-// wrong for an element in it, where an array may stand at all.
+// offence names what is wrong with a value that is no list of strings: an
+// array is wrong for an element in it.
 func offence(raw json.RawMessage) string {
 	var elements []json.RawMessage
 	if json.Unmarshal(raw, &elements) != nil {
@@ -157,7 +161,7 @@ func kindOf(raw json.RawMessage) string {
 func quote(s string) string {
 	const shown = 40
 	if runes := []rune(s); len(runes) > shown {
-		s = string(runes[:shown]) + "…"
+		return strconv.QuoteToASCII(string(runes[:shown])) + "…"
 	}
 	return strconv.QuoteToASCII(s)
 }

@@ -76,7 +76,7 @@ var problems = []struct {
 	err error
 	problem
 }{
-	{errNoAccessToken, problem{status: http.StatusUnauthorized, code: ErrUnauthorized, challenge: challenge, message: "There is no access token: send it as Authorization: Bearer at-…"}},
+	{errNoAccessToken, problem{status: http.StatusUnauthorized, code: ErrUnauthorized, challenge: challenge, message: "There is no access token: send yours in the header Authorization, after the word Bearer."}},
 	{errKeyNotAccessToken, problem{status: http.StatusUnauthorized, code: ErrUnauthorized, challenge: challenge, message: "This is an sk- key, which calls models: manage tokens with an access token, which begins with at-."}},
 	{token.ErrUnauthorized, problem{status: http.StatusUnauthorized, code: ErrUnauthorized, challenge: challenge, message: "The access token is not valid: check that it is complete, or ask the operator for a new one."}},
 	{token.ErrUserDisabled, problem{status: http.StatusForbidden, code: ErrUserDisabled, message: "This user is disabled: ask the operator to enable it."}},
@@ -88,7 +88,8 @@ var problems = []struct {
 	{token.ErrExpired, problem{status: http.StatusConflict, code: ErrTokenExpired, message: "The token is expired and stays unusable: set expired_time to a later second, or to -1."}},
 	{token.ErrExhausted, problem{status: http.StatusConflict, code: ErrTokenExhausted, message: "The token has no quota left and stays unusable: raise remain_quota, or set unlimited_quota."}},
 	{token.ErrContention, problem{status: http.StatusTooManyRequests, code: ErrRateLimited, retryAfter: soon, message: "Too many changes of this user at the same time, nothing was done: try again after the seconds in Retry-After."}},
-	{token.ErrUnavailable, problem{status: http.StatusServiceUnavailable, code: ErrUnavailable, retryAfter: soon, message: "The database did not answer in time: a change may or may not have been made, so look before you try again."}},
+	{token.ErrUncertain, problem{status: http.StatusServiceUnavailable, code: ErrUnavailable, retryAfter: soon, message: "The database did not answer in time, so the change may or may not have been made: look before you try again."}},
+	{token.ErrUnavailable, problem{status: http.StatusServiceUnavailable, code: ErrUnavailable, retryAfter: soon, message: "The database is busy or out of reach, and nothing was changed: try again after the seconds in Retry-After."}},
 }
 
 // explain finds how an error is told. One that nobody foresaw is internal:

@@ -76,7 +76,9 @@ func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost to
 		attrs = append(attrs, slog.String("code", string(out.problem.code)))
 	}
 	if out.status >= http.StatusInternalServerError {
-		level = slog.LevelError
+		if r.Context().Err() == nil { // else the caller has gone, and nothing is wrong with us
+			level = slog.LevelError
+		}
 		attrs = append(attrs, slog.String("error", redact(out.err.Error())))
 	}
 	log.LogAttrs(r.Context(), level, "request", attrs...)
@@ -111,8 +113,8 @@ func manage[In any](
 // Bearer in any case, or the token alone.
 func accessToken(r *http.Request) (token.AccessToken, error) {
 	value := strings.TrimSpace(r.Header.Get("Authorization"))
-	if scheme, rest, ok := strings.Cut(value, " "); ok && strings.EqualFold(scheme, "Bearer") {
-		value = strings.TrimSpace(rest)
+	if i := strings.IndexAny(value, " \t"); i > 0 && strings.EqualFold(value[:i], "Bearer") {
+		value = strings.TrimSpace(value[i:])
 	}
 	switch {
 	case value == "" || strings.EqualFold(value, "Bearer"):

@@ -62,6 +62,7 @@ func TestFailureOfTheStore(t *testing.T) {
 	}{
 		"contention":  {token.ErrContention, 429, "rate_limited", "1"},
 		"unavailable": {errors.Join(errors.New("dial tcp 10.0.0.1:443"), token.ErrUnavailable), 503, "unavailable", "1"},
+		"uncertain":   {errors.Join(errors.New("read tcp 10.0.0.1:443"), token.ErrUncertain), 503, "unavailable", "1"},
 		"unforeseen":  {errors.New("pq: table secrets_v2"), 500, "internal", ""},
 		"panic":       {nil, 500, "internal", ""},
 	} {
@@ -78,6 +79,9 @@ func TestFailureOfTheStore(t *testing.T) {
 			}
 			if w.Code != row.status || string(body.Code) != row.code || w.Header().Get("Retry-After") != row.retryAfter || body.RequestID == "" {
 				t.Errorf("got %d %s, Retry-After %q; want %d %s, %q", w.Code, w.Body, w.Header().Get("Retry-After"), row.status, row.code, row.retryAfter)
+			}
+			if certain := strings.Contains(body.Message, "nothing was changed"); w.Code == 503 && certain == errors.Is(row.err, token.ErrUncertain) {
+				t.Errorf("the message is %q, want it to say whether something may have changed", body.Message)
 			}
 			if row.err != nil && strings.Contains(w.Body.String(), row.err.Error()) {
 				t.Errorf("the answer shows the error's text: %s", w.Body)

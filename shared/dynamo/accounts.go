@@ -128,7 +128,7 @@ func (s *Store) ChangeUser(ctx context.Context, u token.User) (token.User, error
 		return token.User{}, token.ErrContention
 	}
 	if err != nil {
-		return token.User{}, fmt.Errorf("change user %s: %w", u.Name, failure(err))
+		return token.User{}, fmt.Errorf("change user %s: %w", u.Name, writeFailure(err))
 	}
 	changed, _, err := readUser(out.Attributes, u.ID)
 	return changed, err

@@ -39,7 +39,10 @@ func NewClient(region, endpoint string, creds aws.CredentialsProvider, tweaks ..
 	options := dynamodb.Options{
 		Region:      region,
 		Credentials: creds,
-		Retryer:     retryer(attempts, refused, conflicted),
+		// Of a write that says no more, only what was certainly not applied is
+		// sent again. Whether a lost one was is unknown, and repeating it
+		// could undo a rival's change.
+		Retryer: retryer(attempts, refused, conflicted),
 		HTTPClient: &http.Client{Timeout: attemptTimeout, Transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 			TLSHandshakeTimeout: dialTimeout,
@@ -62,10 +65,6 @@ func reading(o *dynamodb.Options) { o.Retryer = retryer(attempts, refused, lost)
 func repeatable(o *dynamodb.Options) {
 	o.Retryer = retryer(transactAttempts, refused, lost, conflicted)
 }
-
-// All other writes: only what was certainly not applied is sent again.
-// Whether a lost one was is unknown, and repeating it could undo a rival's
-// change.
 
 func retryer(attempts int, causes ...func(error) bool) aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
@@ -167,11 +166,28 @@ func anyOf(err error, causes ...func(error) bool) bool {
 	return false
 }
 
-// failure gives an SDK error its place among token's errors: unavailable, or
-// itself, which is internal.
+// failure gives the error of a call that changed nothing its place among
+// token's errors: unavailable, or itself, which is internal.
 func failure(err error) error {
 	if anyOf(err, refused, lost, conflicted) {
 		return fmt.Errorf("%w: %w", token.ErrUnavailable, err)
+	}
+	return err
+}
+
+// writeFailure is for a write that is not repeated when its answer is lost.
+func writeFailure(err error) error {
+	if lost(err) {
+		return fmt.Errorf("%w: %w", token.ErrUncertain, err)
+	}
+	return failure(err)
+}
+
+// repeatedFailure is for a repeatable write: whatever its last attempt came
+// to, an earlier one may have been applied.
+func repeatedFailure(err error) error {
+	if anyOf(err, refused, lost, conflicted) {
+		return fmt.Errorf("%w: %w", token.ErrUncertain, err)
 	}
 	return err
 }

@@ -89,7 +89,7 @@ func (s *Store) transact(ctx context.Context, writes ...types.TransactWriteItem)
 	var cancelled *types.TransactionCanceledException
 	if !errors.As(err, &cancelled) || anyOf(err, refused, conflicted) ||
 		!hasReason(cancelled, conditionFailed) || len(cancelled.CancellationReasons) != len(writes) {
-		return nil, failure(err)
+		return nil, repeatedFailure(err)
 	}
 	reasons := make([]reason, len(writes))
 	for i, r := range cancelled.CancellationReasons {

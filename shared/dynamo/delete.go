@@ -56,7 +56,7 @@ func (s *Store) kill(ctx context.Context, userID, id int64) (bool, error) {
 		r := reader{item: old}
 		return r.text(attrKilled) == mark, r.err
 	case err != nil:
-		return false, fmt.Errorf("delete token %d/%d: %w", userID, id, failure(err))
+		return false, fmt.Errorf("delete token %d/%d: %w", userID, id, repeatedFailure(err))
 	default:
 		return true, nil
 	}

@@ -36,8 +36,14 @@ func (e *expression) value(v types.AttributeValue) string {
 	return name
 }
 
-func (a attribute) exists() string       { return "attribute_exists(" + a.hash + ")" }
-func (a attribute) absent() string       { return "attribute_not_exists(" + a.hash + ")" }
+func (a attribute) exists() string { return "attribute_exists(" + a.hash + ")" }
+func (a attribute) absent() string { return "attribute_not_exists(" + a.hash + ")" }
+func (a attribute) present(there bool) string {
+	if there {
+		return a.exists()
+	}
+	return a.absent()
+}
 func (a attribute) above(n int64) string { return a.hash + " > " + a.e.value(number(n)) }
 func (a attribute) is(n int64) string    { return a.hash + " = " + a.e.value(number(n)) }
 

@@ -166,7 +166,7 @@ func TestASingleFaultIsSurvivedAndNothingIsAppliedTwice(t *testing.T) {
 		err := c.do(t.Context(), tenant.Through(kit.Through(faults.Tweak)))
 		var want error
 		if c.name == "update" && op == dynamotest.UpdateItem && unknown(fault) {
-			want = token.ErrUnavailable // not repeated: that could undo a rival's change
+			want = token.ErrUncertain // not repeated: that could undo a rival's change
 		}
 		if !errors.Is(err, want) {
 			t.Fatalf("got error %v, want %v", err, want)

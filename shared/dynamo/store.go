@@ -126,37 +126,42 @@ func (s *Store) Update(ctx context.Context, c token.Caller, id int64, change tok
 	if _, _, err := s.admit(ctx, c); err != nil {
 		return token.Token{}, err
 	}
+	for range races { // a rival may switch the unlimited flag in between, not forever
+		t, old, err := s.apply(ctx, c.UserID, id, change)
+		if old == nil {
+			return t, err
+		}
+		if change, err = change.Reconsider(*old); err != nil {
+			return token.Token{}, err
+		}
+	}
+	return token.Token{}, token.ErrContention
+}
+
+// apply makes one change in one conditional write. If the token does not
+// meet the change's needs, it returns it as it is stored.
+func (s *Store) apply(ctx context.Context, userID, id int64, change token.Change) (changed token.Token, refused *token.Token, err error) {
 	e := s.changeExpression(change)
 	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.table, Key: tokenKey(c.UserID, id),
+		TableName: &s.table, Key: tokenKey(userID, id),
 		UpdateExpression: e.update(), ConditionExpression: e.condition(),
 		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		ReturnConsumedCapacity:              consumed,
 	})
-	if old, refused := conditionRefused(err); refused {
-		return token.Token{}, refusal(old, c.UserID, id, change)
+	old, failed := conditionRefused(err)
+	switch {
+	case failed && (old == nil || killed(old)):
+		return token.Token{}, nil, token.ErrNotFound
+	case failed:
+		stored, err := readToken(old, userID)
+		return token.Token{}, &stored, err
+	case err != nil:
+		return token.Token{}, nil, fmt.Errorf("update token %d/%d: %w", userID, id, writeFailure(err))
 	}
-	if err != nil {
-		return token.Token{}, fmt.Errorf("update token %d/%d: %w", c.UserID, id, failure(err))
-	}
-	return readToken(out.Attributes, c.UserID)
-}
-
-// refusal says why the stored token did not meet the change's needs.
-func refusal(old item, userID, id int64, change token.Change) error {
-	if old == nil || killed(old) {
-		return token.ErrNotFound
-	}
-	t, err := readToken(old, userID)
-	if err == nil {
-		err = change.Refusal(t)
-	}
-	if err == nil {
-		err = fmt.Errorf("update token %d/%d: condition failed on a token that meets it", userID, id)
-	}
-	return err
+	changed, err = readToken(out.Attributes, userID)
+	return changed, nil, err
 }
 
 // changeExpression writes a change and its needs as DynamoDB expressions.
@@ -174,8 +179,7 @@ func (s *Store) changeExpression(c token.Change) *expression {
 		e.require(e.name(attrUnlimited).exists() + " OR " + e.name(attrRemain).above(0))
 	}
 	if c.Unlimited != nil {
-		unlimited := e.name(attrUnlimited)
-		e.require(map[bool]string{true: unlimited.exists(), false: unlimited.absent()}[*c.Unlimited])
+		e.require(e.name(attrUnlimited).present(*c.Unlimited))
 	}
 	e.add(attrVersion, 1)
 	put(e, attrName, c.Name, text)

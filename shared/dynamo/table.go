@@ -55,7 +55,7 @@ func key(pk string, sk int64) item {
 }
 
 // CreateTable makes the table, for local engines and tests; deployed tables
-// come from the stack. A table that exists is left as it is.
+// come from the stack. Of a table that exists, it only makes sure of TTL.
 func CreateTable(ctx context.Context, client *dynamodb.Client, name string) error {
 	_, err := client.CreateTable(ctx, &dynamodb.CreateTableInput{
 		TableName:   &name,
@@ -70,16 +70,17 @@ func CreateTable(ctx context.Context, client *dynamodb.Client, name string) erro
 		},
 	})
 	var exists *types.ResourceInUseException
-	if errors.As(err, &exists) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.As(err, &exists) {
 		return fmt.Errorf("create table %s: %w", name, failure(err))
 	}
 	const patience = 5 * time.Minute
 	active := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = time.Second })
 	if err := active.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, patience); err != nil {
 		return fmt.Errorf("create table %s: %w", name, failure(err))
+	}
+	ttl, err := client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &name})
+	if err == nil && ttl.TimeToLiveDescription != nil && ttl.TimeToLiveDescription.TimeToLiveStatus == types.TimeToLiveStatusEnabled {
+		return nil
 	}
 	_, err = client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
 		TableName:               &name,

@@ -105,6 +105,15 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			_, err := tenant.Update(ctx, tenant.Access, last, token.Update{Name: new("production-app-v2"), UnlimitedQuota: new(true)})
 			return err
 		}},
+		// The engine reports no units for the write that finds the token
+		// unlimited; DynamoDB takes one for it.
+		{"update the quota of an unlimited token", 1, 1, 1, 3, func(ctx context.Context) error {
+			t, err := tenant.Update(ctx, tenant.Access, last, token.Update{RemainQuota: new(int64(7))})
+			if err == nil && t.RemainQuota == 7 {
+				err = errors.New("the quota was set, want it ignored")
+			}
+			return err
+		}},
 		{"set status", 1, 1, 1, 2, func(ctx context.Context) error {
 			_, err := tenant.SetStatus(ctx, tenant.Access, last, true)
 			return err

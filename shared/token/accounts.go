@@ -57,13 +57,17 @@ type Rotation struct {
 // Rotate issues another access token; the older ones stay valid. With
 // revoke it completes the rotation: afterwards one token is valid, the
 // newest. If no rotation was under way, that starts and completes one.
-// Without a free slot it is ErrSlotsFull.
+// Without a free slot it is ErrSlotsFull; a validity where no token is issued
+// is an *InvalidError.
 func (a *Accounts) Rotate(ctx context.Context, name string, revoke bool, valid time.Duration) (Rotation, error) {
 	var out Rotation
 	u, err := a.change(ctx, name, func(u *User) error {
 		now := a.Now().Unix()
 		out = Rotation{}
 		newest, free, live := survey(u.Slots, now)
+		if revoke && live > 1 && valid > 0 {
+			return invalid("the expiry", "is for a new access token, and completing a rotation issues none: leave it out")
+		}
 		if !revoke || live < 2 {
 			if free < 0 {
 				return ErrSlotsFull

@@ -1,6 +1,9 @@
 package token
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What an operation can answer besides success. Compare with errors.Is; an
 // *InvalidError with errors.As. Everything else is internal.
@@ -20,9 +23,12 @@ var (
 	// ErrContention: the same user's rows changed too often meanwhile.
 	// Nothing was done.
 	ErrContention = errors.New("too many concurrent changes")
-	// ErrUnavailable: the store is throttled or out of reach. Whether a
-	// write was applied is unknown.
+	// ErrUnavailable: the store is throttled or out of reach. Nothing was
+	// changed, unless it is ErrUncertain.
 	ErrUnavailable = errors.New("store is unavailable")
+	// ErrUncertain: the store became unavailable, so that nobody knows
+	// whether the write was applied. It is an ErrUnavailable, too.
+	ErrUncertain = fmt.Errorf("%w: the outcome is unknown", ErrUnavailable)
 
 	// ErrUserNotFound: no user has that name.
 	ErrUserNotFound = errors.New("user not found")

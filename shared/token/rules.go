@@ -96,7 +96,7 @@ func cleanAllowIPs(entries []string) ([]string, error) {
 	return clean, nil
 }
 
-// canonicalIP writes an address or a prefix in its one shortest form, with
+// canonicalIP writes an address or a prefix in the one form of each, with
 // host bits cleared and IPv4-mapped IPv6 as IPv4. Zones are refused: they
 // mean something on one machine only.
 func canonicalIP(s string) (string, bool) {

@@ -2,7 +2,6 @@ package token
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -55,26 +54,13 @@ func (s *Service) Create(ctx context.Context, at AccessToken, u Update) (Token, 
 }
 
 // Update changes the fields of a token that are present in u; see
-// Change.Refusal for what it may answer besides ErrNotFound.
+// Change.Reconsider for what it may answer besides ErrNotFound.
 func (s *Service) Update(ctx context.Context, at AccessToken, id int64, u Update) (Token, error) {
 	u, err := u.Normalize()
 	if err != nil {
 		return Token{}, s.refuse(ctx, at, err)
 	}
-	change := u.change(s.Second())
-	for range 4 { // a rival may switch the unlimited flag in between, not forever
-		t, err := s.Store.Update(ctx, s.caller(at), id, change)
-		if !errors.Is(err, errFlagMoved) {
-			return t, err
-		}
-		unlimited := !*change.Unlimited
-		change.Unlimited = &unlimited
-		change.RemainQuota = u.RemainQuota
-		if unlimited {
-			change.RemainQuota = nil // ignored while the token is unlimited
-		}
-	}
-	return Token{}, ErrContention
+	return s.Store.Update(ctx, s.caller(at), id, u.change(s.Second()))
 }
 
 // SetStatus enables or disables a token and changes nothing else. Enabling
@@ -99,6 +85,3 @@ func (s *Service) refuse(ctx context.Context, at AccessToken, bad error) error {
 }
 
 func (s *Service) caller(at AccessToken) Caller { return caller(at, s.Second()) }
-
-// errFlagMoved: the token's unlimited flag is not what the change expects.
-var errFlagMoved = errors.New("unlimited flag is another")

@@ -8,9 +8,9 @@ import "context"
 // Every method reads the caller's user first and passes it to Caller.Admit;
 // an error from there is the answer, and nothing has changed. Reads are
 // strongly consistent: they see every write that was acknowledged before
-// they began. Writes are atomic. A write that answers ErrUnavailable may or
-// may not have been applied; one that answers any other error was not. No
-// write is ever applied twice. The store never reads the clock.
+// they began. Writes are atomic. A write that answers ErrUncertain may or may
+// not have been applied; one that answers any other error was not. No write
+// is ever applied twice. The store never reads the clock.
 //
 // A token that is deleted, another user's, or never existed is ErrNotFound.
 type Store interface {
@@ -37,11 +37,12 @@ type Store interface {
 
 	// Update applies a change to a token, adds one to its version, and
 	// returns it as it is then. Where the stored token does not meet the
-	// change's needs, the error is what Change.Refusal says of it.
+	// change's needs, Change.Reconsider says what becomes of it; being told
+	// to try another too often is ErrContention.
 	Update(ctx context.Context, c Caller, id int64, change Change) (Token, error)
 
 	// Delete removes a token for good. Its key stops working at the latest
-	// when Delete returns nil, and with ErrUnavailable perhaps already.
+	// when Delete returns nil, and with ErrUncertain perhaps already.
 	Delete(ctx context.Context, c Caller, id int64) error
 }
 

@@ -1,5 +1,7 @@
 package token
 
+import "errors"
+
 // An Update holds the settings of a token that a caller may choose. A nil
 // field is absent: the default on create, unchanged on update.
 type Update struct {
@@ -80,8 +82,10 @@ type Change struct {
 	// NeedsUsable: the token is neither expired at Now nor exhausted.
 	NeedsUsable bool
 	Now         int64
-	// Unlimited, if set, is what the token's unlimited flag must be.
+	// Unlimited, if set, is what the token's unlimited flag must be: the
+	// quota of an unlimited token is not touched.
 	Unlimited *bool
+	quota     *int64 // to set where the flag allows it
 }
 
 func (u Update) change(now int64) Change {
@@ -89,26 +93,30 @@ func (u Update) change(now int64) Change {
 	c.NeedsModels = is(u.ModelLimitsEnabled) && u.Models == nil
 	c.NeedsOpen = u.Models != nil && len(*u.Models) == 0 && u.ModelLimitsEnabled == nil
 	if u.RemainQuota != nil && u.UnlimitedQuota == nil {
-		c.Unlimited = new(false) // the quota of an unlimited token is not touched
+		c.Unlimited, c.quota = new(false), u.RemainQuota // most are limited: this is tried first
 	}
 	return c
 }
 
-// Refusal says why a change can't be applied to the token as it is stored:
-// an *InvalidError, ErrExpired or ErrExhausted; nil if it can. A flag other
-// than Unlimited expects is errFlagMoved, which Service.Update answers.
-func (c Change) Refusal(t Token) error {
+// Reconsider looks at a token that does not meet the change's needs. It
+// returns the change to try instead, or why there is none: an *InvalidError,
+// ErrExpired, ErrExhausted, or an internal error if the token meets them.
+func (c Change) Reconsider(t Token) (Change, error) {
 	switch {
 	case c.NeedsModels && len(t.Models) == 0, c.NeedsOpen && t.ModelLimitsEnabled:
-		return errNoModels()
+		return c, errNoModels()
 	case c.NeedsUsable && t.ExpiredTime != Never && t.ExpiredTime <= c.Now:
-		return ErrExpired
+		return c, ErrExpired
 	case c.NeedsUsable && !t.UnlimitedQuota && t.RemainQuota <= 0:
-		return ErrExhausted
+		return c, ErrExhausted
 	case c.Unlimited != nil && *c.Unlimited != t.UnlimitedQuota:
-		return errFlagMoved
+		c.Unlimited, c.RemainQuota = &t.UnlimitedQuota, c.quota
+		if t.UnlimitedQuota {
+			c.RemainQuota = nil
+		}
+		return c, nil
 	default:
-		return nil
+		return c, errors.New("the token meets the change's needs, and yet it was refused")
 	}
 }
 

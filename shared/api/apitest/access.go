@@ -13,7 +13,7 @@ import (
 
 const (
 	badAccessToken = "The access token is not valid: check that it is complete, or ask the operator for a new one."
-	nothingSent    = "There is no access token: send it as Authorization: Bearer at-…"
+	nothingSent    = "There is no access token: send yours in the header Authorization, after the word Bearer."
 	keyNotAccess   = "This is an sk- key, which calls models: manage tokens with an access token, which begins with at-."
 	nothingHere    = "There is nothing at this path: tokens are at /api/token/ and /api/token/{id}."
 	badID          = "id must be an integer between 1 and 9007199254740991."
@@ -37,7 +37,7 @@ func authentication(t *testing.T, target *Target) {
 		t.Fatal(err)
 	}
 
-	for _, header := range []string{"Bearer " + u.AccessToken, "bearer " + u.AccessToken, "BEARER  " + u.AccessToken, u.AccessToken} {
+	for _, header := range []string{"Bearer " + u.AccessToken, "bearer " + u.AccessToken, "BEARER  " + u.AccessToken, "Bearer\t" + u.AccessToken, u.AccessToken} {
 		if got := target.Do(t, http.MethodGet, "/api/token/", "", "Authorization", header, "New-Api-User", "77"); got.Status != http.StatusOK {
 			t.Errorf("%.6s…: got %d %s, want 200", header, got.Status, got.Body)
 		}

@@ -86,6 +86,8 @@ func list(t *testing.T, target *Target) {
 		"?page_size=ten":      "page_size must be an integer that is not negative.",
 		"?size=-5":            "size must be an integer that is not negative.",
 		"?ps=0x10":            "ps must be an integer that is not negative.",
+		"?page_size=":         "page_size must be an integer that is not negative.",
+		"?after=":             "after must be an integer that is not negative.",
 		"?after=0":            "after must be the id of a token, 1 or above.",
 		"?after=-3":           "after must be an integer that is not negative.",
 		"?after=3&p=1":        "after can't go with p: send one of them.",
@@ -164,7 +166,7 @@ func update(t *testing.T, target *Target) {
 		`{"id":9007199254740992}`: badID,
 		`{"id":"1"}`:              "id must be an integer, not a string.",
 		`{"id":1.0}`:              "id must be an integer, not a number with a fraction or exponent.",
-		`{"id":[1]}`:              "id must be an integer, not an array with an integer in it.",
+		`{"id":[1]}`:              "id must be an integer, not an array.",
 	} {
 		t.Run("400/"+body, func(t *testing.T) {
 			wantFailure(t, u.Do(t, http.MethodPut, "/api/token/", body), 400, "invalid_parameter", message)
