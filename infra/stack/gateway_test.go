@@ -1,0 +1,136 @@
+package stack_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+)
+
+// routes are the route keys with the logical ids of what they lead to: a
+// function, or its alias.
+func (p *template) routes(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, id := range p.of("AWS::ApiGatewayV2::Route") {
+		route := p.Resources[id].Properties
+		key, _ := route["RouteKey"].(string)
+		if all[key] != "" {
+			t.Errorf("got route key %s twice, want it once", key)
+		}
+		parts, _ := at(route["Target"], "Fn::Join").(list)
+		integrationID, _ := at(listed(parts[1])[1], "Ref").(string)
+		integration := p.Resources[integrationID].Properties
+		if integration["IntegrationType"] != "AWS_PROXY" || integration["PayloadFormatVersion"] != "2.0" {
+			t.Errorf("route %s: got integration %v, want AWS_PROXY in format 2.0", key, integration)
+		}
+		target, _ := at(integration["IntegrationUri"], "Ref").(string) // an alias's ARN
+		if target == "" {
+			target, _ = listed(at(integration["IntegrationUri"], "Fn::GetAtt"))[0].(string)
+		}
+		all[key] = target
+	}
+	return all
+}
+
+func routesAreThoseOfTheFunctions(t *testing.T, p *template) {
+	want := map[string]string{}
+	for _, f := range api.Functions() {
+		target, _ := p.function(t, f.Name)
+		for _, id := range p.of("AWS::Lambda::Alias") {
+			if cmp.Equal(p.Resources[id].Properties["FunctionName"], any(ref(target))) {
+				target = id
+				break
+			}
+		}
+		for _, key := range f.RouteKeys {
+			want[key] = target
+		}
+	}
+	got := p.routes(t)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("routes (-want +got):\n%s", diff)
+	}
+	if fallback := p.Resources[got["$default"]]; !strings.HasPrefix(got["$default"], "fallback") {
+		t.Errorf("got $default to %s (%s), want the fallback", got["$default"], fallback.Type)
+	}
+	if integrations := len(p.of("AWS::ApiGatewayV2::Integration")); integrations != len(api.Functions()) {
+		t.Errorf("got %d integrations, want one for each of %d functions", integrations, len(api.Functions()))
+	}
+}
+
+// routeKeysReachBothSpellings does not ask api: a collection is what has a
+// path without a parameter.
+func routeKeysReachBothSpellings(t *testing.T, p *template) {
+	routes := p.routes(t)
+	collections := 0
+	for key, target := range routes {
+		if strings.HasSuffix(key, "/") {
+			t.Errorf("got route key %q, want none that ends in a slash: API Gateway refuses it", key)
+		}
+		if key == "$default" || strings.Contains(key, "{") {
+			continue
+		}
+		collections++
+		if twin := routes[key+"/{proxy+}"]; twin != target {
+			t.Errorf("got %q for %s/{proxy+}, want %s as for %s", twin, key, target, key)
+		}
+	}
+	if collections != 3 {
+		t.Errorf("got %d collection methods, want 3", collections)
+	}
+}
+
+func gatewayThrottles(t *testing.T, p *template) {
+	_, stage := p.only(t, "AWS::ApiGatewayV2::Stage")
+	limits := map[string][2]float64{"dev": {10, 20}, "staging": {50, 100}, "prod": {500, 1000}}[p.stage]
+	want := object{"ThrottlingRateLimit": limits[0], "ThrottlingBurstLimit": limits[1], "DetailedMetricsEnabled": true}
+	if diff := cmp.Diff(any(want), stage["DefaultRouteSettings"]); diff != "" {
+		t.Errorf("route settings (-want +got):\n%s", diff)
+	}
+	if stage["StageName"] != "$default" || stage["AutoDeploy"] != true || stage["RouteSettings"] != nil {
+		t.Errorf("got stage %v, want $default, deployed by itself, without exceptions", stage)
+	}
+}
+
+// gatewayLogsNoHeader allows what is known to hold nothing of a caller's.
+func gatewayLogsNoHeader(t *testing.T, p *template) {
+	_, stage := p.only(t, "AWS::ApiGatewayV2::Stage")
+	text, _ := at(stage["AccessLogSettings"], "Format").(string)
+	var format map[string]string
+	if err := json.Unmarshal([]byte(text), &format); err != nil {
+		t.Fatalf("got %v, want JSON: %s", err, text)
+	}
+	allowed := []string{
+		"requestId", "identity.sourceIp", "httpMethod", "routeKey", "status", "responseLatency",
+		"integrationLatency", "integrationErrorMessage", "error.message",
+	}
+	for name, value := range format {
+		if variable, ok := strings.CutPrefix(value, "$context."); !ok || !slices.Contains(allowed, variable) {
+			t.Errorf("got %s as %s in the access log, want only %v", value, name, allowed)
+		}
+	}
+	for _, name := range []string{"requestId", "routeKey", "status", "latencyMs", "integrationError"} {
+		if format[name] == "" {
+			t.Errorf("got no %s in the access log, want one", name)
+		}
+	}
+	logs, _ := listed(at(stage["AccessLogSettings"], "DestinationArn", "Fn::GetAtt"))[0].(string)
+	if p.Resources[logs].Type != "AWS::Logs::LogGroup" {
+		t.Errorf("got %s as the access log, want a log group", p.Resources[logs].Type)
+	}
+}
+
+func gatewayHasNoCORS(t *testing.T, p *template) {
+	_, gateway := p.only(t, "AWS::ApiGatewayV2::Api")
+	if got := gateway["CorsConfiguration"]; got != nil {
+		t.Errorf("got CORS %v, want none", got)
+	}
+	if got := gateway["ProtocolType"]; got != "HTTP" {
+		t.Errorf("got protocol %v, want HTTP", got)
+	}
+}

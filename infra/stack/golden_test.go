@@ -1,0 +1,39 @@
+package stack_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "renew the golden files") //nolint:gochecknoglobals // flags are registered before any test runs
+
+// compareGolden holds a template to testdata/<stage>.template.json, which
+// tests without node read in its place.
+func compareGolden(t *testing.T, p *template) {
+	var decoded any
+	if err := json.Unmarshal(p.text, &decoded); err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	encoder := json.NewEncoder(&got)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", " ")
+	if err := encoder.Encode(decoded); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join("testdata", p.stage+".template.json")
+	if *update {
+		if err := os.WriteFile(file, got.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(string(read(t, file)), got.String()); diff != "" {
+		t.Errorf("template, renew with -update and read the difference (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,159 @@
+package stack_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/cxapi"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+
+	"github.com/latchkey-api/latchkey/infra/stack"
+	"github.com/latchkey-api/latchkey/shared/api"
+)
+
+func TestMain(m *testing.M) {
+	if _, err := exec.LookPath("node"); err != nil {
+		fmt.Fprintln(os.Stderr, "node is missing: CDK, and so the tests of the stack, run on it; install Node.js 22 or newer")
+		os.Exit(1)
+	}
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}
+
+// A template is a stage's, as it was synthesized.
+type template struct {
+	Resources map[string]resource
+	Outputs   map[string]map[string]any
+
+	stage    string
+	text     []byte
+	findings []string // of cdk-nag
+}
+
+type resource struct {
+	Type           string
+	Properties     object
+	Metadata       object
+	DeletionPolicy string
+}
+
+type (
+	object = map[string]any
+	list   = []any
+)
+
+// synthesize makes a stage's template under the eyes of cdk-nag, with the
+// feature flags of cdk.json and with functions whose code is their name.
+func synthesize(t *testing.T, stage stack.Stage, emails ...string) *template {
+	t.Helper()
+	app := newApp(t)
+	s, err := stack.New(app, stage, stack.Options{Build: placeholders(t), AlarmEmails: emails})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := &template{stage: stage.Name}
+	artifact := check(app, s)
+	for _, m := range *artifact.Messages() {
+		made.findings = append(made.findings, fmt.Sprintf("%s: %v", *m.Id, m.Entry.Data)) //nolint:staticcheck // CDK deprecates the type and still returns it
+	}
+	made.text = read(t, *artifact.TemplateFullPath())
+	if err := json.Unmarshal(made.text, made); err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+func newApp(t *testing.T) awscdk.App {
+	t.Helper()
+	var config struct{ Context map[string]any }
+	if err := json.Unmarshal(read(t, "../cdk.json"), &config); err != nil {
+		t.Fatal(err)
+	}
+	return awscdk.NewApp(&awscdk.AppProps{
+		Outdir: jsii.String(t.TempDir()), Context: &config.Context, AnalyticsReporting: jsii.Bool(false),
+	})
+}
+
+// check has cdk-nag look at a stack while it is synthesized.
+func check(app awscdk.App, s awscdk.Stack) cxapi.CloudFormationStackArtifact {
+	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Verbose: jsii.Bool(true)}), nil)
+	return app.Synth(nil).GetStackByName(s.StackName())
+}
+
+func placeholders(t *testing.T) string {
+	t.Helper()
+	build := t.TempDir()
+	for _, f := range api.Functions() {
+		folder := filepath.Join(build, f.Name)
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "bootstrap"), []byte(f.Name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return build
+}
+
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(file) //nolint:gosec // a test's own file
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// of returns the logical ids of a type's resources in order.
+func (p *template) of(kind string) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(p.Resources)), func(id string) bool { return p.Resources[id].Type != kind })
+}
+
+// only returns the one resource of a type.
+func (p *template) only(t *testing.T, kind string) (string, object) {
+	t.Helper()
+	ids := p.of(kind)
+	if len(ids) != 1 {
+		t.Fatalf("got %v as %s, want one", ids, kind)
+	}
+	return ids[0], p.Resources[ids[0]].Properties
+}
+
+// function returns the Lambda function of a folder.
+func (p *template) function(t *testing.T, name string) (string, object) {
+	t.Helper()
+	for _, id := range p.of("AWS::Lambda::Function") {
+		if p.Resources[id].Metadata["aws:asset:path"] == "build/"+name {
+			return id, p.Resources[id].Properties
+		}
+	}
+	t.Fatalf("got no function with build/%s as its asset, want one", name)
+	return "", nil
+}
+
+// at follows keys into objects; what is not there is nil.
+func at(value any, keys ...string) any {
+	for _, key := range keys {
+		o, _ := value.(object)
+		value = o[key]
+	}
+	return value
+}
+
+func ref(id string) object             { return object{"Ref": id} }
+func attribute(id, name string) object { return object{"Fn::GetAtt": list{id, name}} }
+func anyOf[T any](values []T) (all list) {
+	for _, value := range values {
+		all = append(all, value)
+	}
+	return all
+}

@@ -1,0 +1,57 @@
+package stack_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+)
+
+func tableIsAsTheStoreNeedsIt(t *testing.T, p *template) {
+	_, got := p.only(t, "AWS::DynamoDB::Table")
+	want := object{
+		"AttributeDefinitions": list{
+			object{"AttributeName": "pk", "AttributeType": "S"}, object{"AttributeName": "sk", "AttributeType": "N"},
+		},
+		"KeySchema": list{
+			object{"AttributeName": "pk", "KeyType": "HASH"}, object{"AttributeName": "sk", "KeyType": "RANGE"},
+		},
+		"BillingMode":                      "PAY_PER_REQUEST",
+		"TimeToLiveSpecification":          object{"AttributeName": "ttl", "Enabled": true},
+		"StreamSpecification":              object{"StreamViewType": "KEYS_ONLY"},
+		"PointInTimeRecoverySpecification": object{"PointInTimeRecoveryEnabled": p.stage != "dev"},
+		"DeletionProtectionEnabled":        p.stage == "prod",
+		"SSESpecification":                 object{"SSEEnabled": false}, // by a key of AWS's own
+	}
+	if fuse := map[string]float64{"dev": 100, "staging": 1000}[p.stage]; fuse > 0 {
+		want["OnDemandThroughput"] = object{"MaxReadRequestUnits": fuse, "MaxWriteRequestUnits": fuse}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("table (-want +got):\n%s", diff)
+	}
+}
+
+// dataEndsOrStays counts the log groups: the functions' and the gateway's.
+func dataEndsOrStays(t *testing.T, p *template) {
+	want := "Delete"
+	if p.stage == "prod" {
+		want = "Retain"
+	}
+	table, _ := p.only(t, "AWS::DynamoDB::Table")
+	groups := p.of("AWS::Logs::LogGroup")
+	for _, id := range append(groups, table) {
+		if got := p.Resources[id].DeletionPolicy; got != want {
+			t.Errorf("%s: got deletion policy %s, want %s", id, got, want)
+		}
+	}
+	days := map[string]float64{"dev": 7, "staging": 30, "prod": 90}[p.stage]
+	for _, id := range groups {
+		if got := p.Resources[id].Properties["RetentionInDays"]; got != days {
+			t.Errorf("log group %s: got a retention of %v days, want %v", id, got, days)
+		}
+	}
+	if got, want := len(groups), len(api.Functions())+1; got != want {
+		t.Errorf("got %d log groups, want %d", got, want)
+	}
+}
