@@ -1,0 +1,68 @@
+package template_test
+
+// changes are what one might change in one place only, and forget in the
+// others.
+func changes() map[string]change {
+	return map[string]change{
+		"template.yaml/route": {`/api/token/{id}`, `/api/token/{key}`, []string{
+			"get: route GET /api/token/{id}: in the code, not in template.yaml",
+			"get: route GET /api/token/{id}: in CDK, not in template.yaml",
+			"get: route GET /api/token/{key}: in template.yaml, not in the code",
+			"get: route GET /api/token/{key}: in template.yaml, not in CDK",
+		}},
+		"template.yaml/default_route": {`Rest: {Type: HttpApi}`, `Rest: {Type: HttpApi, Properties: {Method: GET, Path: /}}`, []string{
+			"fallback: route $default: in CDK, not in template.yaml",
+			"fallback: route GET /: in template.yaml, not in the code",
+		}},
+		"template.yaml/action_less": {"                - dynamodb:Query\n", "", []string{
+			"list: action dynamodb:Query: in the code, not in template.yaml",
+			"list: action dynamodb:Query: in CDK, not in template.yaml",
+		}},
+		"template.yaml/action_more": {"- dynamodb:GetItem\n", "- dynamodb:GetItem\n                - dynamodb:Scan\n", []string{
+			"list: action dynamodb:Scan: in template.yaml, not in the code",
+			"list: action dynamodb:Scan: in template.yaml, not in CDK",
+		}},
+		"template.yaml/variable": {"LOG_LEVEL:", "LOGLEVEL:", []string{
+			"get: variable LOG_LEVEL: in CDK, not in template.yaml",
+			"get: variable LOGLEVEL: in template.yaml, not in the code",
+		}},
+		"template.yaml/intended_variable": {"DYNAMODB_ENDPOINT:", "ENDPOINT:", []string{
+			"get: variable DYNAMODB_ENDPOINT: in the code, not in template.yaml",
+			"not so, though a container needs the local engine's: variable DYNAMODB_ENDPOINT: in template.yaml, not in CDK",
+		}},
+		"template.yaml/folder": {"build/get/", "build/list/", []string{
+			"get: folder build/get: in the code, not in template.yaml",
+			"get: folder build/list: in template.yaml, not in CDK",
+		}},
+		"template.yaml/runtime":      {"provided.al2023", "provided.al2", []string{"get: runtime provided.al2: in template.yaml, not in CDK"}},
+		"template.yaml/architecture": {"Default: arm64", "Default: x86_64", []string{"get: architecture x86_64: in template.yaml, not in CDK"}},
+		"template.yaml/memory":       {"MemorySize: 512", "MemorySize: 128", []string{"get: memorysize 128: in template.yaml, not in CDK"}},
+		"template.yaml/key":          {"AttributeType: N", "AttributeType: S", []string{"the table: key sk N RANGE: in the code, not in template.yaml"}},
+		"template.yaml/TTL":          {"AttributeName: ttl", "AttributeName: TTL", []string{"the table: TTL TTL: in template.yaml, not in the code"}},
+		"template.yaml/function": {"  delete:\n", "  remove:\n", []string{
+			"delete: folder build/delete: in the code, not in template.yaml",
+			"remove: handler bootstrap: in template.yaml, not in CDK",
+		}},
+
+		"CDK/route": {`"RouteKey": "GET /api/token/{id}"`, `"RouteKey": "GET /api/token/{key}"`, []string{
+			"get: route GET /api/token/{id}: in the code, not in CDK",
+			"get: route GET /api/token/{id}: in template.yaml, not in CDK",
+			"get: route GET /api/token/{key}: in CDK, not in the code",
+			"get: route GET /api/token/{key}: in CDK, not in template.yaml",
+		}},
+		"CDK/action": {`"dynamodb:PutItem"`, `"dynamodb:*"`, []string{
+			"action dynamodb:PutItem: in the code, not in CDK",
+			"action dynamodb:*: in CDK, not in template.yaml",
+		}},
+		"CDK/variable": {`"LOG_LEVEL":`, `"LEVEL":`, []string{
+			"variable LOG_LEVEL: in the code, not in CDK",
+			"variable LEVEL: in CDK, not in template.yaml",
+		}},
+		"CDK/folder":       {`"build/get"`, `"build/got"`, []string{"got: folder build/got: in CDK, not in the code"}},
+		"CDK/runtime":      {`"provided.al2023"`, `"provided.al2"`, []string{"runtime provided.al2: in CDK, not in template.yaml"}},
+		"CDK/architecture": {`"arm64"`, `"x86_64"`, []string{"architecture x86_64: in CDK, not in template.yaml"}},
+		"CDK/key":          {`"AttributeType": "N"`, `"AttributeType": "S"`, []string{"the table: key sk N RANGE: in the code, not in CDK"}},
+		"CDK/TTL":          {`"AttributeName": "ttl"`, `"AttributeName": "expires"`, []string{"the table: TTL expires: in CDK, not in the code"}},
+		"CDK/stream":       {`"KEYS_ONLY"`, `"NEW_IMAGE"`, []string{"the table: stream NEW_IMAGE: in CDK, not in template.yaml"}},
+	}
+}
