@@ -1,0 +1,100 @@
+//go:build deploy
+
+package deploytest_test
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+const (
+	region = "us-east-1"
+	owner  = "123456789012" // moto's account
+)
+
+// An account is what look.py finds in it, by name.
+type account struct {
+	Stacks    map[string]stack
+	Functions map[string]function
+	Roles     map[string]role
+	Tables    map[string]table
+	LogGroups []string
+	Topics    []string
+	Assets    map[string]string // SHA-256 of the bootstrap, by a function's CodeSha256
+}
+
+type stack struct {
+	Status    string
+	Resources map[string]string // physical ids by logical ids
+}
+
+type function struct {
+	Runtime, Handler, Role string
+	CodeSHA256             string `json:"CodeSha256"`
+	MemorySize, Timeout    int
+	Environment            struct{ Variables map[string]string }
+	Aliases                map[string]string // versions by name
+}
+
+type role struct {
+	Trust   document
+	Managed []string
+	Inline  []document
+}
+
+type document struct{ Statement []statement }
+
+type statement struct {
+	Effect           string
+	Action, Resource oneOrMore
+	Principal        map[string]oneOrMore
+	Condition        any
+}
+
+type table struct {
+	KeySchema, AttributeDefinitions []map[string]string
+	BillingModeSummary              struct{ BillingMode string }
+	StreamSpecification             struct {
+		StreamEnabled  bool
+		StreamViewType string
+	}
+	DeletionProtectionEnabled bool
+}
+
+// oneOrMore is a text or a list of some, sorted.
+type oneOrMore []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (o *oneOrMore) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*o = oneOrMore{one}
+		return nil
+	}
+	var more []string
+	err := json.Unmarshal(text, &more)
+	*o = slices.Sorted(slices.Values(more))
+	return err
+}
+
+// A template is a synthesized one.
+type template struct {
+	Resources map[string]resource
+}
+
+type resource struct {
+	Type           string
+	DeletionPolicy string
+	Metadata       map[string]any
+}
+
+// ofType returns the logical ids of a type's resources in order.
+func (t template) ofType(kind string) (ids []string) {
+	for id, r := range t.Resources {
+		if r.Type == kind {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
