@@ -14,10 +14,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/latchkey-api/latchkey/shared/capture"
 )
 
 // binaryVar and capturesVar name the environment variables in which TestMain
@@ -84,8 +85,8 @@ func checkSecrets(captures string) error {
 	return leaks
 }
 
-// capture keeps one output for checkSecrets.
-func capture(t *testing.T, verb, stream, content string) {
+// keep stores one output for checkSecrets.
+func keep(t *testing.T, verb, stream, content string) {
 	t.Helper()
 	f, err := os.CreateTemp(os.Getenv(capturesVar), verb+"-"+stream+"-*")
 	if err != nil {
@@ -143,8 +144,8 @@ func finish(t *testing.T, cmd *exec.Cmd, args []string) result {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	capture(t, verb(args), "stdout", stdout.String())
-	capture(t, verb(args), "stderr", stderr.String())
+	keep(t, verb(args), "stdout", stdout.String())
+	keep(t, verb(args), "stderr", stderr.String())
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
@@ -180,34 +181,16 @@ func asJSON[T any](t *testing.T, out string) T {
 // A server is a running `tokenctl serve`.
 type server struct {
 	cmd            *exec.Cmd
-	stdout, stderr *buffer
+	stdout, stderr *capture.Output
 	ended          chan struct{}
 
 	url, endpoint, accessToken, curl string
 }
 
-// buffer is written by a process and read by the test.
-type buffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 // serving starts the program and waits until it says that it is ready.
 func serving(t *testing.T, env []string, args ...string) *server {
 	t.Helper()
-	s := &server{cmd: command(t, env, append([]string{"serve"}, args...)), stdout: new(buffer), stderr: new(buffer), ended: make(chan struct{})}
+	s := &server{cmd: command(t, env, append([]string{"serve"}, args...)), stdout: new(capture.Output), stderr: new(capture.Output), ended: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -219,8 +202,8 @@ func serving(t *testing.T, env []string, args ...string) *server {
 	t.Cleanup(func() {
 		_ = s.cmd.Process.Kill()
 		<-s.ended
-		capture(t, "serve", "stdout", s.stdout.String())
-		capture(t, "serve", "stderr", s.stderr.String())
+		keep(t, "serve", "stdout", s.stdout.String())
+		keep(t, "serve", "stderr", s.stderr.String())
 	})
 	eventually(t, "the server is ready", func() bool {
 		select {

@@ -3,7 +3,6 @@
 package samtest_test
 
 import (
-	"bytes"
 	"net"
 	"os"
 	"os/exec"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/latchkey-api/latchkey/shared/capture"
 )
 
 // deviations are the sub-tests that fail because sam local start-api does
@@ -46,7 +47,7 @@ func TestStartAPIPassesTheSuiteButForItsDeviations(t *testing.T) {
 	}
 	t.Logf("%d tests of the suite ran, %d deviations", len(results), len(deviations()))
 	if t.Failed() {
-		t.Logf("sam said:\n%s", log.tail())
+		t.Logf("sam said:\n%s", log.Tail())
 	}
 }
 
@@ -86,7 +87,7 @@ func (p *project) suite(t *testing.T, url string) map[string]result {
 
 // startAPI runs sam local start-api until the test's end. It returns its URL
 // when it takes connections, and what it says.
-func (p *project) startAPI(t *testing.T) (string, *output) {
+func (p *project) startAPI(t *testing.T) (string, *capture.Output) {
 	t.Helper()
 	const readyWithin, pause = time.Minute, 50 * time.Millisecond
 	address := freeAddress(t)
@@ -94,7 +95,7 @@ func (p *project) startAPI(t *testing.T) (string, *output) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := new(output)
+	said := new(capture.Output)
 	cmd := p.sam("start-api", "--host", host, "--port", port)
 	cmd.Stdout, cmd.Stderr = said, said
 	if err := cmd.Start(); err != nil {
@@ -116,11 +117,11 @@ func (p *project) startAPI(t *testing.T) (string, *output) {
 		}
 		select {
 		case <-exited:
-			t.Fatalf("sam ended at once:\n%s", said.tail())
+			t.Fatalf("sam ended at once:\n%s", said.Tail())
 		case <-time.After(pause):
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("sam is not ready after %v:\n%s", readyWithin, said.tail())
+			t.Fatalf("sam is not ready after %v:\n%s", readyWithin, said.Tail())
 		}
 	}
 }
@@ -133,25 +134,4 @@ func freeAddress(t *testing.T) string {
 	}
 	defer l.Close() //nolint:errcheck // it has served
 	return l.Addr().String()
-}
-
-// An output can be read while a process writes to it.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-// tail is the end of it.
-func (o *output) tail() string {
-	const most = 8 << 10
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	all := o.b.Bytes()
-	return string(all[max(0, len(all)-most):])
 }

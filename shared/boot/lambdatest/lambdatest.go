@@ -13,8 +13,9 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/capture"
 )
 
 // ErrExited means that the function's process ended instead of answering.
@@ -34,8 +35,8 @@ type Function struct {
 	turn    chan struct{} // holds one value while an event is being worked on
 	cmd     *exec.Cmd
 	exited  chan struct{} // closed when the process has ended and its output is complete
-	stdout  output
-	stderr  output
+	stdout  capture.Output
+	stderr  capture.Output
 }
 
 // Start runs a binary with an environment of NAME=value and nothing else but
@@ -112,25 +113,7 @@ func (f *Function) PID() int { return f.cmd.Process.Pid }
 
 // Stdout is what the process has printed so far; all of it after Stop or
 // ExitCode.
-func (f *Function) Stdout() []byte { return f.stdout.bytes() }
+func (f *Function) Stdout() []byte { return f.stdout.Bytes() }
 
 // Stderr is like Stdout.
-func (f *Function) Stderr() []byte { return f.stderr.bytes() }
-
-// An output is a buffer that may be read while the process writes it.
-type output struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.Write(p)
-}
-
-func (o *output) bytes() []byte {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return bytes.Clone(o.buffer.Bytes())
-}
+func (f *Function) Stderr() []byte { return f.stderr.Bytes() }

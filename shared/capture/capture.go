@@ -1,0 +1,38 @@
+// Package capture keeps what a process prints, for the test that runs it.
+package capture
+
+import (
+	"bytes"
+	"sync"
+)
+
+// An Output is a buffer that may be read while a process writes to it. The
+// zero Output is empty and ready.
+type Output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+// Bytes are a copy of all that was written so far.
+func (o *Output) Bytes() []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return bytes.Clone(o.text.Bytes())
+}
+
+// String is all that was written so far.
+func (o *Output) String() string { return string(o.Bytes()) }
+
+// Tail is the end of what was written so far, at most 8 KiB.
+func (o *Output) Tail() string {
+	const most = 8 << 10
+	all := o.Bytes()
+	return string(all[max(0, len(all)-most):])
+}
