@@ -1,6 +1,6 @@
 # Latchkey: `make` lists the targets. Variables: ARCH for build; PORT, DATA_DIR
 # and DYNAMODB_ENDPOINT for run; FUZZ_TIME for fuzz; STAGE for what cdk does;
-# FN and EVENT for sam-invoke; URL and TOKEN for smoke.
+# FN and EVENT for sam-invoke; URL and TOKEN for smoke; CDK_CONTEXT for cdk.
 
 ARCH ?= arm64
 FUZZ_TIME ?= 20s
@@ -25,7 +25,7 @@ ENGINE := .tools/node_modules/$(ENGINE_PACKAGE)/dynoxide
 LINT := .tools/bin/golangci-lint-$(LINT_VERSION)
 CDK := .tools/cdk-$(CDK_VERSION)/node_modules/.bin/cdk
 RUN_CDK = cd infra && ../$(CDK) --no-notices
-FOR_STAGE = -c stage=$(STAGE) Latchkey-$(STAGE)
+FOR_STAGE = -c stage=$(STAGE) $(CDK_CONTEXT) Latchkey-$(STAGE)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-go test-infra fuzz mutants bench lint build tokenctl tools clean \

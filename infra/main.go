@@ -35,6 +35,7 @@ func run(getenv func(string) string) error {
 	for _, stage := range stages {
 		if _, err := stack.New(app, stage, stack.Options{
 			Build:       setting(app, "build", "../build"), // cdk starts this program in infra/
+			Table:       setting(app, "table", ""),
 			Account:     getenv("CDK_DEFAULT_ACCOUNT"),
 			Region:      getenv("CDK_DEFAULT_REGION"),
 			AlarmEmails: strings.FieldsFunc(getenv("ALARM_EMAILS"), func(r rune) bool { return strings.ContainsRune(", ", r) }),

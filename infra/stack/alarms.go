@@ -17,7 +17,7 @@ import (
 
 // watched is what alarms and the dashboard look at.
 type watched struct {
-	table     awsdynamodb.Table
+	table     awsdynamodb.ITable
 	functions []*function
 	gateway   gateway
 }
@@ -146,7 +146,7 @@ func (a *alarms) watchTable(w watched) {
 
 // tableMetrics are sums over five minutes of the table, or of one operation
 // on it.
-func tableMetrics(table awsdynamodb.Table, operation *string, names ...string) (metrics []awscloudwatch.IMetric) {
+func tableMetrics(table awsdynamodb.ITable, operation *string, names ...string) (metrics []awscloudwatch.IMetric) {
 	dimensions := map[string]*string{"TableName": table.TableName()}
 	if operation != nil {
 		dimensions["Operation"] = operation

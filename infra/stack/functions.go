@@ -36,7 +36,7 @@ type function struct {
 	target awslambda.IFunction // what routes lead to: the function, or its alias
 }
 
-func newFunctions(stack awscdk.Stack, stage Stage, build string, table awsdynamodb.Table) []*function {
+func newFunctions(stack awscdk.Stack, stage Stage, build string, table awsdynamodb.ITable) []*function {
 	var all []*function
 	for _, f := range api.Functions() {
 		all = append(all, newFunction(stack, f, stage, build, table))
@@ -44,7 +44,7 @@ func newFunctions(stack awscdk.Stack, stage Stage, build string, table awsdynamo
 	return all
 }
 
-func newFunction(stack awscdk.Stack, f api.Function, stage Stage, build string, table awsdynamodb.Table) *function {
+func newFunction(stack awscdk.Stack, f api.Function, stage Stage, build string, table awsdynamodb.ITable) *function {
 	scope := constructs.NewConstruct(stack, jsii.String(f.Name))
 	logs := newLogGroup(scope, stage)
 	lambda := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
@@ -80,7 +80,7 @@ func newFunction(stack awscdk.Stack, f api.Function, stage Stage, build string, 
 
 // newRole may do what its function does to this table, write its log, and
 // trace. CDK's default role may write every log of the account.
-func newRole(scope constructs.Construct, f api.Function, table awsdynamodb.Table, logs awslogs.LogGroup) awsiam.Role {
+func newRole(scope constructs.Construct, f api.Function, table awsdynamodb.ITable, logs awslogs.LogGroup) awsiam.Role {
 	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 	})

@@ -22,6 +22,10 @@ type Options struct {
 	// Account and Region are where to; if either is empty, to wherever the
 	// credentials of the deployment lead.
 	Account, Region string
+	// Table is the name of a table that exists, such as one restored from a
+	// backup, to use in the place of the stage's own; usually empty. The
+	// stage's own is then given up: kept with KeepData, else deleted.
+	Table string
 	// AlarmEmails get a mail for every alarm, once they have confirmed.
 	AlarmEmails []string
 }
@@ -36,7 +40,7 @@ func New(app constructs.Construct, stage Stage, options Options) (awscdk.Stack, 
 		Description: jsii.String("Latchkey, stage " + stage.Name + ": API tokens"),
 		Env:         options.environment(),
 	})
-	table := newTable(stack, stage)
+	table := newTable(stack, stage, options.Table)
 	functions := newFunctions(stack, stage, options.Build, table)
 	gateway := newGateway(stack, stage)
 	watch := watched{table, functions, gateway}

@@ -9,8 +9,12 @@ import (
 )
 
 // newTable is a Table, not a TableV2: that one becomes a global table, which
-// neither local engines nor SAM know.
-func newTable(stack awscdk.Stack, stage Stage) awsdynamodb.Table {
+// neither local engines nor SAM know. With the name of a table that exists,
+// it is that one, and how it is kept is its own matter.
+func newTable(stack awscdk.Stack, stage Stage, existing string) awsdynamodb.ITable {
+	if existing != "" {
+		return awsdynamodb.Table_FromTableName(stack, jsii.String("Table"), &existing)
+	}
 	table := awsdynamodb.NewTable(stack, jsii.String("Table"), &awsdynamodb.TableProps{
 		PartitionKey:        &awsdynamodb.Attribute{Name: jsii.String(dynamo.PartitionKey), Type: awsdynamodb.AttributeType_STRING},
 		SortKey:             &awsdynamodb.Attribute{Name: jsii.String(dynamo.SortKey), Type: awsdynamodb.AttributeType_NUMBER},
