@@ -56,6 +56,11 @@ func mutants() []mutant {
 			"./shared/dynamo", "TestASingleFaultIsSurvivedAndNothingIsAppliedTwice",
 		},
 		{
+			"the log shows access tokens",
+			"shared/api/protocol.go", `slog.String("route", route.Name)`, `slog.String("route", r.Header.Get("Authorization"))`,
+			"./shared/api", "TestContract/SpecExamples",
+		},
+		{
 			"a key with a wrong checksum is accepted",
 			"shared/token/credential.go", "|| sum != crc32.ChecksumIEEE(record[:len(record)-crc32.Size])", "|| sum == 0",
 			"./shared/token", "TestTypoIsRefusedWithoutARead",

@@ -1,10 +1,18 @@
-// Package capture keeps what a process prints, for the test that runs it.
+// Package capture keeps what a process prints, for the test that runs it, and
+// finds credentials where none should be.
 package capture
 
 import (
 	"bytes"
+	"regexp"
 	"sync"
 )
+
+// Credential is the first thing in a text that may be a key or an access
+// token, not masked; "" if there is none.
+func Credential(text string) string {
+	return regexp.MustCompile(`(sk|at)-[0-9A-Za-z]{20,}`).FindString(text)
+}
 
 // An Output is a buffer that may be read while a process writes to it. The
 // zero Output is empty and ready.

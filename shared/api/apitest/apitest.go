@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/capture"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -135,8 +135,6 @@ func (tr *transcript) keep(secret string) {
 	tr.secrets = append(tr.secrets, secret)
 }
 
-var credential = regexp.MustCompile(`(sk|at)-[0-9A-Za-z]{20,}`)
-
 // RoundTrip notes the answer. Only a creation may show a key.
 func (tr *transcript) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := http.DefaultTransport.RoundTrip(r)
@@ -149,8 +147,9 @@ func (tr *transcript) RoundTrip(r *http.Request) (*http.Response, error) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	if r.Method == http.MethodPost && answer.StatusCode == http.StatusCreated {
-		tr.secrets = append(tr.secrets, credential.FindString(string(content)))
-		content = credential.ReplaceAll(content, nil)
+		key := capture.Credential(string(content))
+		tr.secrets = append(tr.secrets, key)
+		content = bytes.ReplaceAll(content, []byte(key), nil)
 	}
 	tr.answers = append(tr.answers, fmt.Sprint(answer.Header, string(content)))
 	return answer, err
@@ -169,7 +168,7 @@ func (tr *transcript) check(t testing.TB) {
 			t.Errorf("an answer shows the secret %s", token.NewSecret(secret))
 		}
 	}
-	if found := credential.FindString(said + tr.log.String()); found != "" {
+	if found := capture.Credential(said + tr.log.String()); found != "" {
 		t.Errorf("an answer or the log shows a credential, %s", token.NewSecret(found))
 	}
 }

@@ -40,7 +40,8 @@ type Function struct {
 }
 
 // Start runs a binary with an environment of NAME=value and nothing else but
-// the address of the Runtime API. The process ends with the test.
+// the address of the Runtime API. The process ends with the test, and the test
+// fails if it printed a key or an access token.
 func Start(t testing.TB, binary string, environment ...string) *Function {
 	t.Helper()
 	f := &Function{runtime: newRuntimeAPI(), turn: make(chan struct{}, 1), exited: make(chan struct{})}
@@ -57,7 +58,12 @@ func Start(t testing.TB, binary string, environment ...string) *Function {
 		_ = f.cmd.Wait() // ExitCode tells how it ended
 		close(f.exited)
 	}()
-	t.Cleanup(f.Stop)
+	t.Cleanup(func() {
+		f.Stop()
+		if found := capture.Credential(f.stdout.String() + f.stderr.String()); found != "" {
+			t.Errorf("the function printed a credential, %.7s…", found)
+		}
+	})
 	return f
 }
 
