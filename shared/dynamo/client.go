@@ -66,6 +66,12 @@ func repeatable(o *dynamodb.Options) {
 	o.Retryer = retryer(transactAttempts, refused, lost, conflicted)
 }
 
+// recorded is for writes of which the item keeps a record, by which the store
+// tells a repetition.
+func recorded(o *dynamodb.Options) {
+	o.Retryer = retryer(attempts, refused, lost, conflicted)
+}
+
 func retryer(attempts int, causes ...func(error) bool) aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = attempts
@@ -181,6 +187,14 @@ func writeFailure(err error) error {
 		return fmt.Errorf("%w: %w", token.ErrUncertain, err)
 	}
 	return failure(err)
+}
+
+// recordedFailure is for a write that its caller may repeat, too.
+func recordedFailure(err error) error {
+	if anyOf(err, refused, lost, conflicted) {
+		return fmt.Errorf("%w: %w", token.ErrRepeatable, err)
+	}
+	return err
 }
 
 // repeatedFailure is for a repeatable write: whatever its last attempt came

@@ -19,15 +19,20 @@ func newExpression() *expression {
 	return &expression{names: map[string]string{}, values: item{}}
 }
 
-// An attribute is the placeholder of a name, with the conditions on it.
+// An attribute is the placeholder of a name, or of a path into maps, with the
+// conditions on it.
 type attribute struct {
 	e    *expression
 	hash string
 }
 
-func (e *expression) name(attr string) attribute {
-	e.names["#"+attr] = attr
-	return attribute{e, "#" + attr}
+func (e *expression) name(path ...string) attribute {
+	places := make([]string, len(path))
+	for i, attr := range path {
+		places[i] = "#" + attr
+		e.names[places[i]] = attr
+	}
+	return attribute{e, strings.Join(places, ".")}
 }
 
 func (e *expression) value(v types.AttributeValue) string {
@@ -44,8 +49,30 @@ func (a attribute) present(there bool) string {
 	}
 	return a.absent()
 }
-func (a attribute) above(n int64) string { return a.hash + " > " + a.e.value(number(n)) }
-func (a attribute) is(n int64) string    { return a.hash + " = " + a.e.value(number(n)) }
+func (a attribute) above(n int64) string   { return a.compare(">", n) }
+func (a attribute) atLeast(n int64) string { return a.compare(">=", n) }
+func (a attribute) atMost(n int64) string  { return a.compare("<=", n) }
+func (a attribute) is(n int64) string      { return a.compare("=", n) }
+func (a attribute) compare(sign string, n int64) string {
+	return a.hash + " " + sign + " " + a.e.value(number(n))
+}
+
+// holds: the list has one of the texts in it.
+func (a attribute) holds(texts ...string) string {
+	each := make([]string, len(texts))
+	for i, s := range texts {
+		each[i] = "contains(" + a.hash + ", " + a.e.value(text(s)) + ")"
+	}
+	return strings.Join(each, " OR ")
+}
+
+// size of a map: how many keys it has.
+func (a attribute) size() attribute { return attribute{a.e, "size(" + a.hash + ")"} }
+
+// orElse is the attribute's value, or another if it is absent.
+func (a attribute) orElse(operand string) string {
+	return "if_not_exists(" + a.hash + ", " + operand + ")"
+}
 
 func (e *expression) require(condition string) {
 	e.conditions = append(e.conditions, "("+condition+")")
@@ -60,6 +87,15 @@ func (e *expression) set(attr string, v types.AttributeValue) {
 	}
 	e.sets = append(e.sets, name+" = "+e.value(v))
 }
+
+// assign sets what a path leads to, to the value of an operand, or of two with
+// a sign between: DynamoDB's grammar has no third.
+func (e *expression) assign(to attribute, value string) {
+	e.sets = append(e.sets, to.hash+" = "+value)
+}
+
+// clear removes what a path leads to.
+func (e *expression) clear(path attribute) { e.removes = append(e.removes, path.hash) }
 
 // add adds to a number, which counts from 0.
 func (e *expression) add(attr string, n int64) {

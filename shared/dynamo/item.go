@@ -12,22 +12,19 @@ import (
 // The attributes of a token. Those that are false, empty or never are left
 // out: it keeps the item small, and a condition can ask whether they exist.
 const (
-	attrHash      = "hash" // B, SHA-256 of the key; gone once the token is killed
-	attrKilled    = "killed"
-	attrMask      = "mask"
-	attrName      = "name"
-	attrOff       = "off"
-	attrCreated   = "created"
-	attrAccessed  = "accessed"
-	attrExpires   = "expires"
-	attrRemain    = "remain"
-	attrUsed      = "used"
-	attrUnlimited = "unlimited"
-	attrLimits    = "limits"
-	attrModels    = "models"
-	attrIPs       = "ips"
-	attrGroup     = "group"
-	attrVersion   = "version"
+	attrHash     = "hash" // B, SHA-256 of the key; gone once the token is killed
+	attrKilled   = "killed"
+	attrMask     = "mask"
+	attrName     = "name"
+	attrOff      = "off"
+	attrCreated  = "created"
+	attrAccessed = "accessed"
+	attrExpires  = "expires"
+	attrLimits   = "limits"
+	attrModels   = "models"
+	attrIPs      = "ips"
+	attrGroup    = "group"
+	attrVersion  = "version"
 )
 
 // tokenItem writes a token. retention is the seconds for which an expired
@@ -39,18 +36,19 @@ func tokenItem(t token.Token, retention int64) item {
 	it[attrName] = text(t.Name)
 	it[attrCreated] = number(t.CreatedTime)
 	it[attrAccessed] = number(t.AccessedTime)
-	it[attrRemain] = number(t.RemainQuota)
+	it[attrBalance] = balanceItem(token.Balance{Left: t.RemainQuota, Unlimited: t.UnlimitedQuota})
 	it[attrUsed] = number(t.UsedQuota)
+	it[attrRecords] = &types.AttributeValueMemberM{Value: item{}} // a write into a map needs the map
+	it[attrBefore] = &types.AttributeValueMemberM{Value: item{}}
 	it[attrVersion] = number(t.Version)
 	for name, value := range map[string]types.AttributeValue{
-		attrOff:       flag(t.Disabled),
-		attrUnlimited: flag(t.UnlimitedQuota),
-		attrLimits:    flag(t.ModelLimitsEnabled),
-		attrModels:    list(t.Models),
-		attrIPs:       list(t.AllowIPs),
-		attrGroup:     optional(t.Group),
-		attrExpires:   expiry(t.ExpiredTime, 0),
-		TTL:           expiry(t.ExpiredTime, retention),
+		attrOff:     flag(t.Disabled),
+		attrLimits:  flag(t.ModelLimitsEnabled),
+		attrModels:  list(t.Models),
+		attrIPs:     list(t.AllowIPs),
+		attrGroup:   optional(t.Group),
+		attrExpires: expiry(t.ExpiredTime, 0),
+		TTL:         expiry(t.ExpiredTime, retention),
 	} {
 		if value != nil {
 			it[name] = value
@@ -61,7 +59,12 @@ func tokenItem(t token.Token, retention int64) item {
 
 // readToken reads a token; userID is known from where it was read.
 func readToken(it item, userID int64) (token.Token, error) {
-	r := reader{item: it}
+	l, err := readLedger(it, userID)
+	return l.Token, err
+}
+
+// readFields reads what a token is, but for its balance and holds.
+func readFields(r *reader, userID int64) token.Token {
 	t := token.Token{
 		UserID:             userID,
 		ID:                 r.number(SortKey),
@@ -73,9 +76,7 @@ func readToken(it item, userID int64) (token.Token, error) {
 		CreatedTime:        r.number(attrCreated),
 		AccessedTime:       r.number(attrAccessed),
 		ExpiredTime:        token.Never,
-		RemainQuota:        r.number(attrRemain),
 		UsedQuota:          r.number(attrUsed),
-		UnlimitedQuota:     r.flag(attrUnlimited),
 		ModelLimitsEnabled: r.flag(attrLimits),
 		Models:             r.list(attrModels),
 		AllowIPs:           r.list(attrIPs),
@@ -84,7 +85,7 @@ func readToken(it item, userID int64) (token.Token, error) {
 	if r.has(attrExpires) {
 		t.ExpiredTime = r.number(attrExpires)
 	}
-	return t, r.err
+	return t
 }
 
 // killed reports whether a token's deletion has begun: its key is dead, and
@@ -202,6 +203,22 @@ func (r *reader) list(name string) []string {
 		all[i] = s.Value
 	}
 	return all
+}
+
+// inner reads a map; join takes over its error.
+func (r *reader) inner(name string) *reader {
+	v, ok := r.item[name].(*types.AttributeValueMemberM)
+	if !ok {
+		r.wrong(name)
+		return new(reader)
+	}
+	return &reader{item: v.Value}
+}
+
+func (r *reader) join(inner *reader) {
+	if r.err == nil {
+		r.err = inner.err
+	}
 }
 
 // wrong notes an attribute of another type than it should have; one that is

@@ -127,11 +127,20 @@ func (s *Store) Update(ctx context.Context, c token.Caller, id int64, change tok
 		return token.Token{}, err
 	}
 	for range races { // a rival may switch the unlimited flag in between, not forever
-		t, old, err := s.apply(ctx, c.UserID, id, change)
-		if old == nil {
+		t, stored, err := s.apply(ctx, c.UserID, id, change)
+		if stored == nil {
 			return t, err
 		}
-		if change, err = change.Reconsider(*old); err != nil {
+		old, err := readLedger(stored, c.UserID)
+		if err != nil {
+			return token.Token{}, err
+		}
+		if change.MindsQuota() && old.Untidy(change.Now) {
+			err = s.tidy(ctx, old, change.Now)
+		} else {
+			change, err = change.Reconsider(old.Token)
+		}
+		if err != nil {
 			return token.Token{}, err
 		}
 	}
@@ -140,7 +149,7 @@ func (s *Store) Update(ctx context.Context, c token.Caller, id int64, change tok
 
 // apply makes one change in one conditional write. If the token does not
 // meet the change's needs, it returns it as it is stored.
-func (s *Store) apply(ctx context.Context, userID, id int64, change token.Change) (changed token.Token, refused *token.Token, err error) {
+func (s *Store) apply(ctx context.Context, userID, id int64, change token.Change) (changed token.Token, refused item, err error) {
 	e := s.changeExpression(change)
 	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: tokenKey(userID, id),
@@ -155,8 +164,7 @@ func (s *Store) apply(ctx context.Context, userID, id int64, change token.Change
 	case failed && (old == nil || killed(old)):
 		return token.Token{}, nil, token.ErrNotFound
 	case failed:
-		stored, err := readToken(old, userID)
-		return token.Token{}, &stored, err
+		return token.Token{}, old, nil
 	case err != nil:
 		return token.Token{}, nil, fmt.Errorf("update token %d/%d: %w", userID, id, writeFailure(err))
 	}
@@ -168,6 +176,10 @@ func (s *Store) apply(ctx context.Context, userID, id int64, change token.Change
 func (s *Store) changeExpression(c token.Change) *expression {
 	e := newExpression()
 	e.require(e.name(attrHash).exists())
+	unlimited := func() attribute { return e.name(attrBalance, balanceUnlimited) } // a name that is not used is refused
+	if c.MindsQuota() {
+		requireNoneDue(e, c.Now)
+	}
 	if c.NeedsModels {
 		e.require(e.name(attrModels).exists())
 	}
@@ -176,16 +188,26 @@ func (s *Store) changeExpression(c token.Change) *expression {
 	}
 	if c.NeedsUsable {
 		e.require(e.name(attrExpires).absent() + " OR " + e.name(attrExpires).above(c.Now))
-		e.require(e.name(attrUnlimited).exists() + " OR " + e.name(attrRemain).above(0))
+		e.require(unlimited().exists() + " OR " + e.name(attrBalance, balanceLeft).above(0))
 	}
 	if c.Unlimited != nil {
-		e.require(e.name(attrUnlimited).present(*c.Unlimited))
+		e.require(unlimited().present(*c.Unlimited))
 	}
 	e.add(attrVersion, 1)
 	put(e, attrName, c.Name, text)
 	put(e, attrOff, c.Disabled, flag)
-	put(e, attrRemain, c.RemainQuota, number)
-	put(e, attrUnlimited, c.UnlimitedQuota, flag)
+	if c.RemainQuota != nil {
+		e.assign(e.name(attrBalance, balanceLeft), e.value(number(*c.RemainQuota)))
+		e.assign(e.name(attrBalance, balanceBack), e.value(number(0)))
+		e.assign(e.name(attrBalance, balanceCost), e.value(number(0)))
+	}
+	switch {
+	case c.UnlimitedQuota == nil:
+	case *c.UnlimitedQuota:
+		e.assign(unlimited(), e.value(number(0)))
+	default:
+		e.clear(unlimited())
+	}
 	put(e, attrLimits, c.ModelLimitsEnabled, flag)
 	put(e, attrModels, c.Models, list)
 	put(e, attrIPs, c.AllowIPs, list)

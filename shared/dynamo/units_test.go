@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -43,6 +45,9 @@ func TestEachOperationCostsWhatTheDesignSays(t *testing.T) {
 			tenant := kit.Tenant(t, "unit")
 			load(t, kit, tenant, given, nil)
 			for _, r := range append(listRows(tenant, given), rows(tenant, given)...) {
+				r.check(t)
+			}
+			for _, r := range keyRows(t, kit, tenant) {
 				r.check(t)
 			}
 			kit.Audit(t, tenant.Access.UserID)
@@ -140,6 +145,71 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			return expect(err, token.ErrMalformed)
 		}},
 	}
+}
+
+// keyRows are what a gateway does with a key: of a limited token with limits
+// of each kind, and of an unlimited one.
+func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all []row) {
+	t.Helper()
+	g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(tenant.Clock.Now))
+	limited := example()
+	limited.AllowIPs = &[]string{"10.0.0.0/8", "2001:db8::/32"}
+	for name, u := range map[string]token.Update{"limited": limited, "unlimited": {Name: new("a"), UnlimitedQuota: new(true)}} {
+		_, made, err := tenant.Create(t.Context(), tenant.Access, u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := made.Reveal()
+		verify := func(q token.Question) func(context.Context) error {
+			return func(ctx context.Context) error { return let(g.Verify(ctx, key, q)) }
+		}
+		reserve := func(id string) func(context.Context) error {
+			return func(ctx context.Context) error {
+				r, err := g.Reserve(ctx, key, token.Question{Quota: 9, RequestID: id, Model: "gpt-4o"}, 0)
+				return let(r.Verdict, err)
+			}
+		}
+		settle := func(quota int64) func(context.Context) error {
+			return func(ctx context.Context) error {
+				_, err := g.Settle(ctx, key, "settled", quota)
+				return err
+			}
+		}
+		all = append(all, []row{
+			{name + ": check", 1, 1, 0, 1, verify(token.Question{Model: "gpt-4o"})},
+			{name + ": spend", 0, 0, 1, 1, verify(token.Question{Quota: 1})},
+			{name + ": spend for a model, from IPv4", 0, 0, 1, 1, verify(token.Question{Quota: 1, Model: "gpt-4o", IP: netip.MustParseAddr("10.1.2.3")})},
+			{name + ": spend from IPv6", 0, 0, 1, 1, verify(token.Question{Quota: 1, IP: netip.MustParseAddr("2001:db8::1")})},
+			{name + ": spend once", 0, 0, 1, 1, verify(token.Question{Quota: 1, RequestID: "spent"})},
+			{name + ": reserve", 0, 0, 1, 1, reserve("settled")},
+			{name + ": settle for less", 0, 0, 1, 1, settle(4)},
+			{name + ": reserve again", 0, 0, 1, 1, reserve("released")},
+			{name + ": release", 0, 0, 1, 1, func(ctx context.Context) error {
+				_, err := g.Release(ctx, key, "released")
+				return err
+			}},
+			// What an answer that repeats or refuses cost, the engine does not
+			// report: a write whose condition fails takes a unit of DynamoDB.
+			{name + ": settle once more", 0, 0, 0, 1, settle(4)},
+			{name + ": usage", 1, 1, 0, 1, func(ctx context.Context) error {
+				_, err := g.Usage(ctx, key)
+				return err
+			}},
+			{name + ": key with a bad checksum", 0, 0, 0, 0, func(ctx context.Context) error {
+				typo := []byte(key)
+				typo[20] ^= 1
+				return expect(let(g.Verify(ctx, string(typo), token.Question{Quota: 1})), token.RefusedUnknown)
+			}},
+		}...)
+	}
+	return all
+}
+
+func let(v token.Verdict, err error) error {
+	if err == nil && !v.Valid() {
+		return v.Refusal
+	}
+	return err
 }
 
 // expect is nil if an error is the wanted one.

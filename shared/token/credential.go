@@ -56,6 +56,19 @@ func ParseKey(s string) (Key, error) {
 	return Key{NewSecret(s), numbers[0], numbers[1]}, nil
 }
 
+// Bearer reads an Authorization header: the credential after the scheme
+// Bearer in any case, or the credential alone; "" if there is none.
+func Bearer(header string) string {
+	value := strings.TrimSpace(header)
+	if i := strings.IndexAny(value, " \t"); i > 0 && strings.EqualFold(value[:i], "Bearer") {
+		value = strings.TrimSpace(value[i:])
+	}
+	if strings.EqualFold(value, "Bearer") {
+		return ""
+	}
+	return value
+}
+
 // Hash is what is stored of a key: SHA-256 of its text.
 func (k Key) Hash() [32]byte { return sha256.Sum256([]byte(k.Reveal())) }
 

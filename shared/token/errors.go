@@ -29,6 +29,9 @@ var (
 	// ErrUncertain: the store became unavailable, so that nobody knows
 	// whether the write was applied. It is an ErrUnavailable, too.
 	ErrUncertain = fmt.Errorf("%w: the outcome is unknown", ErrUnavailable)
+	// ErrRepeatable: an ErrUncertain of an operation that has a request id.
+	// Sent again, it happens once.
+	ErrRepeatable = fmt.Errorf("%w, and repeating it is safe", ErrUncertain)
 
 	// ErrUserNotFound: no user has that name.
 	ErrUserNotFound = errors.New("user not found")

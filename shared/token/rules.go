@@ -36,12 +36,7 @@ func unprintable(r rune) bool {
 		r >= '\u202A' && r <= '\u202E' || r >= '\u2066' && r <= '\u2069'
 }
 
-func checkQuota(n int64) (int64, error) {
-	if n < 0 || n > MaxInteger {
-		return 0, invalid("remain_quota", fmt.Sprintf("must be between 0 and %d", int64(MaxInteger)))
-	}
-	return n, nil
-}
+func checkRemain(n int64) (int64, error) { return n, CheckQuota("remain_quota", n) }
 
 func checkExpiry(n int64) (int64, error) {
 	const field = "expired_time"

@@ -33,13 +33,55 @@ type Token struct {
 	CreatedTime        int64 // Unix seconds, like all times here
 	AccessedTime       int64
 	ExpiredTime        int64 // Never, or the second from which the token is expired
-	RemainQuota        int64 // units; means nothing while UnlimitedQuota
+	RemainQuota        int64 // units that are free, but for Holds that have lapsed; means nothing while UnlimitedQuota
 	UsedQuota          int64 // units
 	UnlimitedQuota     bool
 	ModelLimitsEnabled bool
 	Models             []string
 	AllowIPs           []string // canonical addresses and prefixes
 	Group              string
+	Holds              []Hold // that nobody has ended or tidied up
+}
+
+// A Hold keeps units for a request that is under way.
+type Hold struct {
+	Quota   int64
+	Backing int64 // of Quota, what is kept from others: nothing, for a token that was unlimited
+	Until   int64 // the second from which its units are free again, or used, if it is a Lease
+	Lease   bool
+}
+
+// FreeAt is what is free to spend at a second.
+func (t Token) FreeAt(now int64) int64 {
+	free := t.RemainQuota
+	for _, h := range t.Holds {
+		if h.Until <= now && !h.Lease {
+			free += h.Backing
+		}
+	}
+	return free
+}
+
+// UsedAt is what has been charged at a second.
+func (t Token) UsedAt(now int64) int64 {
+	used := t.UsedQuota
+	for _, h := range t.Holds {
+		if h.Until <= now && h.Lease {
+			used = saturate(used, h.Quota)
+		}
+	}
+	return used
+}
+
+// HeldAt is what open holds keep from others at a second.
+func (t Token) HeldAt(now int64) int64 {
+	var held int64
+	for _, h := range t.Holds {
+		if h.Until > now {
+			held += h.Backing
+		}
+	}
+	return held
 }
 
 // Status says whether a token may be used, in the API family's numbers.
@@ -61,7 +103,7 @@ func (t Token) StatusAt(now int64) Status {
 		return Disabled
 	case t.ExpiredTime != Never && t.ExpiredTime <= now:
 		return Expired
-	case !t.UnlimitedQuota && t.RemainQuota <= 0:
+	case !t.UnlimitedQuota && t.FreeAt(now) <= 0:
 		return Exhausted
 	default:
 		return Enabled

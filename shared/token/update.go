@@ -26,7 +26,7 @@ func (u Update) Normalize() (Update, error) {
 		}
 	}
 	check(normalize(&u.Name, func(s string) (string, error) { return cleanText("name", s, 1, MaxName) }))
-	check(normalize(&u.RemainQuota, checkQuota))
+	check(normalize(&u.RemainQuota, checkRemain))
 	check(normalize(&u.ExpiredTime, checkExpiry))
 	check(normalize(&u.Models, cleanModels))
 	check(normalize(&u.AllowIPs, cleanAllowIPs))
@@ -88,6 +88,10 @@ type Change struct {
 	quota     *int64 // to set where the flag allows it
 }
 
+// MindsQuota reports whether it matters to the change what is free, so that
+// the ledger must be tidy.
+func (c Change) MindsQuota() bool { return c.NeedsUsable || c.RemainQuota != nil }
+
 func (u Update) change(now int64) Change {
 	c := Change{Update: u, Now: now}
 	c.NeedsModels = is(u.ModelLimitsEnabled) && u.Models == nil
@@ -107,7 +111,7 @@ func (c Change) Reconsider(t Token) (Change, error) {
 		return c, errNoModels()
 	case c.NeedsUsable && t.ExpiredTime != Never && t.ExpiredTime <= c.Now:
 		return c, ErrExpired
-	case c.NeedsUsable && !t.UnlimitedQuota && t.RemainQuota <= 0:
+	case c.NeedsUsable && !t.UnlimitedQuota && t.FreeAt(c.Now) <= 0:
 		return c, ErrExhausted
 	case c.Unlimited != nil && *c.Unlimited != t.UnlimitedQuota:
 		c.Unlimited, c.RemainQuota = &t.UnlimitedQuota, c.quota

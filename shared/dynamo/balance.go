@@ -1,0 +1,155 @@
+package dynamo
+
+import (
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// The attributes of a token that spending moves. The balance is a map, so
+// that one write can keep a copy of it, as it was, beside a record.
+const (
+	attrBalance  = "quota"
+	attrUsed     = "used"
+	attrRecords  = "ops" // by token.RecordKey, a map each
+	attrBefore   = "was" // the balance before each hold, by the same keys
+	attrOpen     = "open"
+	attrDue      = "due"
+	attrRoom     = "room"
+	attrRevision = "rev"
+
+	// Of a balance. The mark of an unlimited token is the number 0: a write
+	// takes "this, or else the amount" from what is left.
+	balanceLeft      = "r"
+	balanceBack      = "b"
+	balanceCost      = "c"
+	balanceUnlimited = "u"
+
+	// Of a record. A spend has no quota, a hold no spent. With ended and
+	// neither charged nor closing, a hold has lapsed.
+	recordSpent   = "s"
+	recordQuota   = "q"
+	recordUntil   = "x"
+	recordLease   = "l"
+	recordEnded   = "t"
+	recordCharged = "c"
+	recordAsked   = "a" // where it is not what was charged
+	recordClosing = "w" // the balance before it was settled or released
+)
+
+func balanceItem(b token.Balance) types.AttributeValue {
+	m := item{balanceLeft: number(b.Left), balanceBack: number(b.Back), balanceCost: number(b.Cost)}
+	if b.Unlimited {
+		m[balanceUnlimited] = number(0)
+	}
+	return &types.AttributeValueMemberM{Value: m}
+}
+
+func (r *reader) balance(name string) token.Balance {
+	m := r.inner(name)
+	b := token.Balance{
+		Left: m.number(balanceLeft), Back: m.number(balanceBack), Cost: m.number(balanceCost),
+		Unlimited: m.has(balanceUnlimited),
+	}
+	r.join(m)
+	return b
+}
+
+// recordItem writes a record; what was before a hold stands elsewhere.
+func recordItem(r token.Record) types.AttributeValue {
+	m := item{}
+	if r.Fate == token.Spent {
+		m[recordSpent], m[recordEnded] = number(r.Quota), number(r.Ended)
+		return &types.AttributeValueMemberM{Value: m}
+	}
+	m[recordQuota], m[recordUntil] = number(r.Quota), number(r.Until)
+	if r.Lease {
+		m[recordLease] = flag(true)
+	}
+	if r.Fate != token.Open {
+		m[recordEnded] = number(r.Ended)
+	}
+	if r.Fate == token.Settled || r.Fate == token.Released {
+		m[recordClosing] = balanceItem(r.Closing)
+	}
+	if r.Fate == token.Settled {
+		m[recordCharged] = number(r.Charged)
+		if r.Asked != r.Charged {
+			m[recordAsked] = number(r.Asked)
+		}
+	}
+	return &types.AttributeValueMemberM{Value: m}
+}
+
+func readRecord(m *reader) token.Record {
+	r := token.Record{
+		Fate: token.Open, Quota: m.number(recordQuota), Until: m.number(recordUntil), Lease: m.flag(recordLease),
+		Ended: m.number(recordEnded), Charged: m.number(recordCharged), Asked: m.number(recordAsked),
+	}
+	switch {
+	case m.has(recordSpent):
+		r.Fate, r.Quota = token.Spent, m.number(recordSpent)
+	case m.has(recordCharged):
+		r.Fate, r.Closing = token.Settled, m.balance(recordClosing)
+		if !m.has(recordAsked) {
+			r.Asked = r.Charged
+		}
+	case m.has(recordClosing):
+		r.Fate, r.Closing = token.Released, m.balance(recordClosing)
+	case m.has(recordEnded):
+		r.Fate = token.Lapsed
+	}
+	return r
+}
+
+// readLedger reads a token with all that its units do.
+func readLedger(it item, userID int64) (token.Ledger, error) {
+	r := reader{item: it}
+	t := readFields(&r, userID)
+	records := map[string]token.Record{}
+	all, before := r.inner(attrRecords), r.inner(attrBefore)
+	for key := range all.item {
+		m := all.inner(key)
+		record := readRecord(m)
+		record.Before = before.balance(key)
+		all.join(m)
+		records[key] = record
+	}
+	r.join(all)
+	r.join(before)
+	l := token.NewLedger(t, r.balance(attrBalance), records)
+	l.Due, l.Room, l.Revision = r.number(attrDue), r.number(attrRoom), r.number(attrRevision)
+	return l, r.err
+}
+
+// ledgerItem writes all that spending moves, but for the revision; nil is
+// left out.
+func ledgerItem(l token.Ledger) item {
+	records, before := item{}, item{}
+	for key, r := range l.Records {
+		records[key] = recordItem(r)
+		if r.Fate != token.Spent {
+			before[key] = balanceItem(r.Before)
+		}
+	}
+	return item{
+		attrBalance:  balanceItem(l.Balance),
+		attrUsed:     number(l.UsedQuota),
+		attrAccessed: number(l.AccessedTime),
+		attrRecords:  &types.AttributeValueMemberM{Value: records},
+		attrBefore:   &types.AttributeValueMemberM{Value: before},
+		attrOpen:     positive(l.OpenHolds()),
+		attrDue:      positive(l.Due),
+		attrRoom:     positive(l.Room),
+	}
+}
+
+// positive is a number, left out if it is 0.
+func positive(n int64) types.AttributeValue {
+	if n == 0 {
+		return nil
+	}
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}

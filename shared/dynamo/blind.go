@@ -1,0 +1,110 @@
+package dynamo
+
+import (
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// blind writes an operation as one write that needs no look at the item
+// before. Its condition says all that Operation.Apply would ask, and that
+// there is nothing to tidy up; where it fails, Apply has the word. It must
+// never hold where Apply would refuse.
+func blind(key token.Key, o token.Operation) *expression {
+	e := newExpression()
+	hash := key.Hash()
+	e.require(e.name(attrHash).hash + " = " + e.value(&types.AttributeValueMemberB{Value: hash[:]}))
+	requireNoneDue(e, o.Now)
+	e.set(attrAccessed, number(o.Now))
+	e.add(attrRevision, 1)
+	switch o.Kind {
+	case token.Spend:
+		take(e, o)
+		use(e, o.Quota)
+		if o.Repeatable() {
+			record(e, o, token.Record{Fate: token.Spent, Quota: o.Quota, Ended: o.Now})
+		}
+	case token.Reserve:
+		take(e, o)
+		record(e, o, token.Record{Fate: token.Open, Quota: o.Quota, Until: o.Until, Lease: o.Lease})
+		due := e.name(attrDue)
+		e.require(due.absent() + " OR " + due.atMost(o.Until))
+		e.assign(due, due.orElse(e.value(number(o.Until))))
+		e.require(e.name(attrOpen).absent() + " OR " + e.name(attrOpen).atMost(token.MaxOpenHolds-1))
+		e.add(attrOpen, 1)
+		e.assign(before(e, o), e.name(attrBalance).hash)
+	case token.Settle:
+		settle(e, o)
+		end(e, o)
+	case token.Release:
+		end(e, o)
+	}
+	return e
+}
+
+// requireNoneDue: no hold has lapsed that still keeps its units.
+func requireNoneDue(e *expression, now int64) {
+	e.require(e.name(attrDue).absent() + " OR " + e.name(attrDue).above(now))
+}
+
+// take moves units out of what is left, of a key that may do what is asked.
+func take(e *expression, o token.Operation) {
+	unlimited, left := e.name(attrBalance, balanceUnlimited), e.name(attrBalance, balanceLeft)
+	e.require(e.name(attrOff).absent())
+	e.require(e.name(attrExpires).absent() + " OR " + e.name(attrExpires).above(o.Now))
+	e.require(unlimited.exists() + " OR " + left.atLeast(max(1, o.Quota)))
+	if o.Model != "" {
+		e.require(e.name(attrLimits).absent() + " OR " + e.name(attrModels).holds(o.Model))
+	}
+	if o.IP.IsValid() {
+		e.require(e.name(attrIPs).absent() + " OR " + e.name(attrIPs).holds(token.Networks(o.IP)...))
+	}
+	e.assign(left, left.hash+" - "+unlimited.orElse(e.value(number(o.Quota))))
+}
+
+// use counts units as used, below the number at which the count stays.
+func use(e *expression, n int64) {
+	e.require(e.name(attrUsed).atMost(token.MaxInteger - n))
+	e.add(attrUsed, n)
+}
+
+// record remembers a request id that is not remembered, where there is room.
+func record(e *expression, o token.Operation, r token.Record) {
+	records, mine := e.name(attrRecords), e.name(attrRecords, token.RecordKey(o.RequestID))
+	e.require(mine.absent() + " OR " + e.name(attrRecords, token.RecordKey(o.RequestID), recordEnded).atMost(o.Now-token.Remembered))
+	e.require(records.size().atMost(token.FirstRoom-1) + " OR " + records.size().hash + " < " + e.name(attrRoom).hash)
+	e.assign(mine, e.value(recordItem(r)))
+}
+
+// ofRecord is an attribute of the operation's record; before, the balance
+// before its hold was made.
+func ofRecord(e *expression, o token.Operation, name string) attribute {
+	return e.name(attrRecords, token.RecordKey(o.RequestID), name)
+}
+
+func before(e *expression, o token.Operation, name ...string) attribute {
+	return e.name(append([]string{attrBefore, token.RecordKey(o.RequestID)}, name...)...)
+}
+
+// end closes an open hold and puts what it kept into back: nothing, where the
+// token was unlimited when it was made.
+func end(e *expression, o token.Operation) {
+	back, held := e.name(attrBalance, balanceBack), ofRecord(e, o, recordQuota)
+	e.require(held.exists())
+	e.require(ofRecord(e, o, recordEnded).absent())
+	e.require(ofRecord(e, o, recordUntil).above(o.Now))
+	e.assign(back, back.hash+" + "+before(e, o, balanceUnlimited).orElse(held.hash))
+	e.assign(ofRecord(e, o, recordEnded), e.value(number(o.Now)))
+	e.assign(ofRecord(e, o, recordClosing), e.name(attrBalance).hash)
+	e.add(attrOpen, -1)
+}
+
+// settle charges what a hold covers; more than that takes a look at what else
+// is free. An unlimited token's charge is counted and costs nothing.
+func settle(e *expression, o token.Operation) {
+	unlimited, cost := e.name(attrBalance, balanceUnlimited), e.name(attrBalance, balanceCost)
+	e.require(unlimited.exists() + " OR " + before(e, o, balanceUnlimited).absent() + " AND " + ofRecord(e, o, recordQuota).atLeast(o.Quota))
+	e.assign(cost, cost.hash+" + "+unlimited.orElse(e.value(number(o.Quota))))
+	e.assign(ofRecord(e, o, recordCharged), e.value(number(o.Quota)))
+	use(e, o.Quota)
+}

@@ -1,0 +1,208 @@
+package dynamo_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// held is a tenant with a token of 100 units, of which 100 are held for ten
+// seconds.
+func held(t *testing.T) (*dynamotest.Tenant, *gate.Gate, token.Token, string) {
+	t.Helper()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "holder")
+	made, key, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), RemainQuota: new(int64(100))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(tenant.Clock.Now))
+	r, err := g.Reserve(t.Context(), key.Reveal(), token.Question{Quota: 100, RequestID: "r"}, 10*time.Second)
+	if err := let(r.Verdict, err); err != nil {
+		t.Fatal(err)
+	}
+	return tenant, g, made, key.Reveal()
+}
+
+func wantQuota(t *testing.T, tenant *dynamotest.Tenant, g *gate.Gate, id int64, key string, free, heldQuota, used int64) {
+	t.Helper()
+	got, err := tenant.Get(t.Context(), tenant.Access, id)
+	now := tenant.Second()
+	if err != nil || got.FreeAt(now) != free || got.HeldAt(now) != heldQuota || got.UsedAt(now) != used {
+		t.Errorf("got %d free, %d held, %d used (%v), want %d, %d, %d", got.FreeAt(now), got.HeldAt(now), got.UsedAt(now), err, free, heldQuota, used)
+	}
+	u, err := g.Usage(t.Context(), key)
+	if err != nil || u.Available != free || u.Used != used || u.Granted != free+heldQuota+used {
+		t.Errorf("usage: got %d available, %d used of %d (%v), want %d, %d of %d", u.Available, u.Used, u.Granted, err, free, used, free+heldQuota+used)
+	}
+}
+
+func TestAHoldThatNobodyEndsComesHomeAtItsTime(t *testing.T) {
+	t.Parallel()
+	tenant, g, made, key := held(t)
+	wantQuota(t, tenant, g, made.ID, key, 0, 100, 0)
+	tenant.Clock.Step(9)
+	wantQuota(t, tenant, g, made.ID, key, 0, 100, 0)
+	tenant.Clock.Step(1)
+	wantQuota(t, tenant, g, made.ID, key, 100, 0, 0) // nobody has written anything
+	if _, err := g.Settle(t.Context(), key, "r", 1); !errors.Is(err, token.ErrHoldLapsed) {
+		t.Errorf("settle: got error %v, want ErrHoldLapsed", err)
+	}
+	if err := let(g.Verify(t.Context(), key, token.Question{Quota: 70})); err != nil {
+		t.Errorf("spend what came home: %v", err)
+	}
+	wantQuota(t, tenant, g, made.ID, key, 30, 0, 70)
+	if _, err := g.Release(t.Context(), key, "r"); !errors.Is(err, token.ErrHoldLapsed) {
+		t.Errorf("release: got error %v, want ErrHoldLapsed", err)
+	}
+	wantQuota(t, tenant, g, made.ID, key, 30, 0, 70)
+}
+
+func TestQuotaThatIsSetIsWhatIsFreeWhateverHasLapsed(t *testing.T) {
+	t.Parallel()
+	tenant, g, made, key := held(t)
+	tenant.Clock.Step(10)
+	got, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Update{RemainQuota: new(int64(7))})
+	if err != nil || got.Version != 2 {
+		t.Fatalf("got version %d, %v, want the change made", got.Version, err)
+	}
+	wantQuota(t, tenant, g, made.ID, key, 7, 0, 0)
+}
+
+func TestQuotaThatIsSetLeavesOpenHoldsAlone(t *testing.T) {
+	t.Parallel()
+	tenant, g, made, key := held(t)
+	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Update{RemainQuota: new(int64(7))}); err != nil {
+		t.Fatal(err)
+	}
+	wantQuota(t, tenant, g, made.ID, key, 7, 100, 0)
+	if s, err := g.Settle(t.Context(), key, "r", 60); err != nil || s.Charged != 60 || s.Remain != 47 {
+		t.Errorf("got %+v, %v, want 60 charged and 47 left", s, err)
+	}
+	wantQuota(t, tenant, g, made.ID, key, 47, 0, 60)
+	// What a settled hold gave back is not in the balance yet, and forgotten when it is set.
+	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Update{RemainQuota: new(int64(1))}); err != nil {
+		t.Fatal(err)
+	}
+	wantQuota(t, tenant, g, made.ID, key, 1, 0, 60)
+}
+
+func TestATokenCanBeEnabledOnceItsHoldsHaveComeHome(t *testing.T) {
+	t.Parallel()
+	for name, free := range map[string]func(*testing.T, *dynamotest.Tenant, *gate.Gate, string){
+		"lapsed": func(_ *testing.T, tenant *dynamotest.Tenant, _ *gate.Gate, _ string) { tenant.Clock.Step(10) },
+		"settled": func(t *testing.T, _ *dynamotest.Tenant, g *gate.Gate, key string) {
+			t.Helper()
+			if _, err := g.Settle(t.Context(), key, "r", 99); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tenant, g, made, key := held(t)
+			if _, err := tenant.SetStatus(t.Context(), tenant.Access, made.ID, false); !errors.Is(err, token.ErrExhausted) {
+				t.Errorf("while all is held: got error %v, want ErrExhausted", err)
+			}
+			free(t, tenant, g, key)
+			if _, err := tenant.SetStatus(t.Context(), tenant.Access, made.ID, false); err != nil {
+				t.Errorf("got error %v, want it enabled", err)
+			}
+		})
+	}
+}
+
+func TestAHoldKeepsItsMeaningWhenTheTokenBecomesUnlimitedOrLimited(t *testing.T) {
+	t.Parallel()
+	tenant, g, made, key := held(t)
+	set := func(u token.Update) {
+		t.Helper()
+		if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(token.Update{UnlimitedQuota: new(true)})
+	if s, err := g.Settle(t.Context(), key, "r", 150); err != nil || s.Charged != 150 || s.Shortfall != 0 {
+		t.Errorf("settled while unlimited: got %+v, %v, want 150 charged", s, err)
+	}
+	r, err := g.Reserve(t.Context(), key, token.Question{Quota: 500, RequestID: "unlimited"}, 0)
+	if err := let(r.Verdict, err); err != nil {
+		t.Fatal(err)
+	}
+	set(token.Update{UnlimitedQuota: new(false)})
+	wantQuota(t, tenant, g, made.ID, key, 100, 0, 150) // the hold of before came home, this one took nothing
+	if s, err := g.Settle(t.Context(), key, "unlimited", 130); err != nil || s.Charged != 100 || s.Shortfall != 30 || s.Remain != 0 {
+		t.Errorf("settled once limited: got %+v, %v, want what there is charged, 100, and 30 short", s, err)
+	}
+	wantQuota(t, tenant, g, made.ID, key, 0, 0, 250)
+}
+
+func TestAShorterHoldAfterALongerOneLapsesFirst(t *testing.T) {
+	t.Parallel()
+	tenant, g, made, key := held(t)
+	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Update{RemainQuota: new(int64(50))}); err != nil {
+		t.Fatal(err)
+	}
+	for id, ttl := range map[string]time.Duration{"short": 2 * time.Second, "long": time.Hour} {
+		r, err := g.Reserve(t.Context(), key, token.Question{Quota: 25, RequestID: id}, ttl)
+		if err := let(r.Verdict, err); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantQuota(t, tenant, g, made.ID, key, 0, 150, 0)
+	tenant.Clock.Step(2)
+	if err := let(g.Verify(t.Context(), key, token.Question{Quota: 25})); err != nil {
+		t.Errorf("spend what the short one held: %v", err)
+	}
+	wantQuota(t, tenant, g, made.ID, key, 0, 125, 25)
+	tenant.Clock.Step(8)
+	wantQuota(t, tenant, g, made.ID, key, 100, 25, 25)
+}
+
+// TestAnOperationThatFindsNoAnswerIsBounded counts attempts under each fault
+// that lasts, and looks at what was applied.
+func TestAnOperationThatFindsNoAnswerIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		requestID string
+		lost      int  // attempts where nobody knows whether one was applied
+		repeat    bool // the caller is told that to ask again is safe
+	}{
+		"spend without a request id": {"", unsafely, false},
+		"spend with a request id":    {"r", readTwice, true},
+	} {
+		for _, fault := range dynamotest.FaultsOf(dynamotest.UpdateItem) {
+			t.Run(fmt.Sprint(name, "/", fault), func(t *testing.T) {
+				t.Parallel()
+				kit := newKit(t)
+				tenant := kit.Tenant(t, "victim")
+				made, key, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), RemainQuota: new(int64(100))})
+				if err != nil {
+					t.Fatal(err)
+				}
+				faults := &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault { return fault }}
+				g := gate.New(dynamotest.Client(kit.Endpoint, faults.Tweak), dynamotest.Table, gate.WithClock(tenant.Clock.Now))
+				_, err = g.Verify(t.Context(), key.Reveal(), token.Question{Quota: 1, RequestID: c.requestID})
+				attempts, want := readTwice, token.ErrUnavailable
+				if unknown(fault) {
+					attempts, want = c.lost, token.ErrUncertain
+				}
+				if got := faults.Attempts(dynamotest.UpdateItem); !errors.Is(err, want) || got != attempts {
+					t.Errorf("got error %v after %d attempts, want %v after %d", err, got, want, attempts)
+				}
+				if got := errors.Is(err, token.ErrRepeatable); got != c.repeat {
+					t.Errorf("got error %v, which says that repeating is safe: %t, want %t", err, got, c.repeat)
+				}
+				got, err := tenant.Get(t.Context(), tenant.Access, made.ID)
+				if err != nil || (got.UsedQuota == 1) != applied(fault) || got.UsedQuota > 1 {
+					t.Errorf("got %d units used, %v, want 1 if it was applied and 0 if not", got.UsedQuota, err)
+				}
+			})
+		}
+	}
+}

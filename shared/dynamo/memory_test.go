@@ -1,0 +1,84 @@
+package dynamo_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// BenchmarkMemory tells what it costs that a token remembers requests: the
+// bytes of its item and the units of the next spend, after so many requests.
+func BenchmarkMemory(b *testing.B) {
+	for _, n := range []int{0, 1, 4, 8, 16, 50} {
+		for name, request := range map[string]func(context.Context, *gate.Gate, string, string) error{
+			"spends":       spendOnce,
+			"open_holds":   hold,
+			"settlements":  holdAndSettle,
+			"plain_spends": func(ctx context.Context, g *gate.Gate, key, _ string) error { return spendOnce(ctx, g, key, "") },
+		} {
+			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
+				for b.Loop() {
+					remember(b, n, request)
+				}
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
+
+func spendOnce(ctx context.Context, g *gate.Gate, key, id string) error {
+	return let(g.Verify(ctx, key, token.Question{Quota: 1200, RequestID: id}))
+}
+
+func hold(ctx context.Context, g *gate.Gate, key, id string) error {
+	r, err := g.Reserve(ctx, key, token.Question{Quota: 1200, RequestID: id}, 0)
+	return let(r.Verdict, err)
+}
+
+func holdAndSettle(ctx context.Context, g *gate.Gate, key, id string) error {
+	if err := hold(ctx, g, key, id); err != nil {
+		return err
+	}
+	_, err := g.Settle(ctx, key, id, 873)
+	return err
+}
+
+func remember(b *testing.B, n int, request func(context.Context, *gate.Gate, string, string) error) {
+	b.Helper()
+	kit := dynamotest.New(b)
+	tenant := kit.Tenant(b, "busy")
+	g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(tenant.Clock.Now))
+	made, key, err := tenant.Create(b.Context(), tenant.Access, example())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range n {
+		if err := request(b.Context(), g, key.Reveal(), fmt.Sprint("request ", i)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	ctx, meter := token.WithMeter(b.Context())
+	if err := spendOnce(ctx, g, key.Reveal(), ""); err != nil {
+		b.Fatal(err)
+	}
+	out, err := kit.Client.GetItem(b.Context(), &dynamodb.GetItemInput{
+		TableName: aws.String(dynamotest.Table), ConsistentRead: aws.Bool(true),
+		Key: map[string]types.AttributeValue{
+			"pk": &types.AttributeValueMemberS{Value: fmt.Sprintf("T#%d#0", made.UserID)},
+			"sk": &types.AttributeValueMemberN{Value: fmt.Sprint(made.ID)},
+		},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(itemSize(out.Item)), "bytes")
+	b.ReportMetric(meter.Cost().WriteUnits, "WRU/spend")
+}

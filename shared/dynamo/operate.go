@@ -1,0 +1,156 @@
+package dynamo
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// tries is how often one operation may find that a rival has rewritten the
+// item that it was about to rewrite. Only operations on one token in the same
+// milliseconds are rivals, and each time one of them is done.
+const tries = 24
+
+var _ token.KeyStore = (*Store)(nil)
+
+// Look implements token.KeyStore.
+func (s *Store) Look(ctx context.Context, key token.Key) (token.Ledger, error) {
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.table, Key: tokenKey(key.UserID, key.TokenID),
+		ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,
+	}, reading)
+	if err != nil {
+		return token.Ledger{}, fmt.Errorf("look at token %d/%d: %w", key.UserID, key.TokenID, failure(err))
+	}
+	return ledgerOf(out.Item, key)
+}
+
+// ledgerOf reads the item at a key's address, if it is the key's.
+func ledgerOf(it item, key token.Key) (token.Ledger, error) {
+	stored, hash := reader{item: it}, key.Hash()
+	found := stored.hash(attrHash)
+	if subtle.ConstantTimeCompare(found[:], hash[:]) != 1 {
+		return token.Ledger{}, token.ErrKeyUnknown
+	}
+	return readLedger(it, key.UserID)
+}
+
+// Do implements token.KeyStore. The first write goes without a look, on the
+// condition that nothing stands in its way. If something does, the item comes
+// back with the refusal: either it answers the question, or the operation is
+// carried out on what it says and written on the condition that it is still
+// so. If it is not, a rival has tidied up, and the way may be free again.
+func (s *Store) Do(ctx context.Context, key token.Key, o token.Operation) (token.Ledger, error) {
+	doubt := false // an attempt was lost, and may have been carried out, or may yet be
+	l, err := s.do(ctx, key, o, &doubt)
+	if err != nil && doubt && !errors.Is(err, token.ErrUncertain) {
+		// A refusal would say that nothing was charged.
+		return token.Ledger{}, fmt.Errorf("operate on token %d/%d: %w, then: %s", key.UserID, key.TokenID, token.ErrRepeatable, err.Error())
+	}
+	return l, err
+}
+
+func (s *Store) do(ctx context.Context, key token.Key, o token.Operation, doubt *bool) (token.Ledger, error) {
+	for attempt := range tries {
+		stored, l, err := s.write(ctx, key, o, blind(key, o), doubt)
+		if stored == nil {
+			return l, err
+		}
+		found, err := ledgerOf(stored, key)
+		if err != nil {
+			return token.Ledger{}, err
+		}
+		next, changed, err := o.Apply(found)
+		if err != nil || !changed {
+			return found, err
+		}
+		stored, l, err = s.write(ctx, key, o, rewrite(found, next), doubt)
+		if stored == nil {
+			return l, err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return token.Ledger{}, err
+		}
+	}
+	return token.Ledger{}, token.ErrContention
+}
+
+// write makes one conditional write for an operation. If the condition
+// fails, it returns the item as it is stored.
+func (s *Store) write(ctx context.Context, key token.Key, o token.Operation, e *expression, doubt *bool) (item, token.Ledger, error) {
+	var options []func(*dynamodb.Options)
+	if o.Repeatable() {
+		options = append(options, noting(doubt))
+	}
+	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: tokenKey(key.UserID, key.TokenID),
+		UpdateExpression: e.update(), ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
+		ReturnValues:                        types.ReturnValueAllNew,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnConsumedCapacity:              consumed,
+	}, options...)
+	stored, refused := conditionRefused(err)
+	switch {
+	case refused && stored == nil:
+		return nil, token.Ledger{}, token.ErrKeyUnknown
+	case refused:
+		return stored, token.Ledger{}, nil
+	case err != nil && o.Repeatable():
+		return nil, token.Ledger{}, fmt.Errorf("operate on token %d/%d: %w", key.UserID, key.TokenID, recordedFailure(err))
+	case err != nil:
+		return nil, token.Ledger{}, fmt.Errorf("operate on token %d/%d: %w", key.UserID, key.TokenID, writeFailure(err))
+	}
+	l, err := ledgerOf(out.Attributes, key)
+	return nil, l, err
+}
+
+// noting is recorded; doubt becomes true when an attempt is lost.
+func noting(doubt *bool) func(*dynamodb.Options) {
+	return func(o *dynamodb.Options) {
+		o.Retryer = retryer(attempts, refused, conflicted, func(err error) bool {
+			*doubt = *doubt || lost(err)
+			return lost(err)
+		})
+	}
+}
+
+// rewrite stores a ledger in the place of another, if that one is still
+// there.
+func rewrite(found, next token.Ledger) *expression {
+	e := newExpression()
+	e.require(e.name(attrHash).exists())
+	e.require(e.name(attrVersion).is(found.Version))
+	e.require(e.name(attrRevision).absent() + " OR " + e.name(attrRevision).is(found.Revision))
+	for attr, value := range ledgerItem(next) {
+		e.set(attr, value)
+	}
+	e.add(attrRevision, 1)
+	return e
+}
+
+// tidy stores what a token is once its lapsed holds have gone home. That a
+// rival did, or changed it otherwise, is no error.
+func (s *Store) tidy(ctx context.Context, found token.Ledger, now int64) error {
+	e := rewrite(found, found.Tidy(now))
+	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: tokenKey(found.UserID, found.ID),
+		UpdateExpression: e.update(), ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
+		ReturnConsumedCapacity: consumed,
+	}, recorded)
+	if _, refused := conditionRefused(err); refused {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("tidy token %d/%d: %w", found.UserID, found.ID, failure(err))
+	}
+	return nil
+}

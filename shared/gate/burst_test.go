@@ -1,0 +1,47 @@
+package gate_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// BenchmarkBurst tells how many round trips a reservation and its settlement
+// take, together, when so many of one fresh token come at once: as many as
+// can be open at a time.
+func BenchmarkBurst(b *testing.B) {
+	for _, n := range []int{1, 8, token.MaxOpenHolds, 4 * token.MaxOpenHolds} {
+		b.Run(fmt.Sprint(n, "_requests"), func(b *testing.B) {
+			for b.Loop() {
+				l := newLeasing(b, token.Update{UnlimitedQuota: new(true)})
+				g := l.gate()
+				ctx, meter := token.WithMeter(b.Context())
+				var all sync.WaitGroup
+				for caller := range min(n, token.MaxOpenHolds) {
+					all.Go(func() {
+						for id := caller; id < n; id += token.MaxOpenHolds {
+							reserveAndSettle(ctx, b, g, l.key, fmt.Sprint("request ", id))
+						}
+					})
+				}
+				all.Wait()
+				b.ReportMetric(float64(meter.Cost().RoundTrips)/float64(n), "round-trips/request")
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func reserveAndSettle(ctx context.Context, b *testing.B, g *gate.Gate, key, id string) {
+	b.Helper()
+	if r, err := g.Reserve(ctx, key, token.Question{Quota: 9, RequestID: id}, 0); err != nil || !r.Valid() {
+		b.Errorf("reserve: got %q, %v", r.Refusal, err)
+	}
+	if _, err := g.Settle(ctx, key, id, 4); err != nil {
+		b.Errorf("settle: got %v", err)
+	}
+}

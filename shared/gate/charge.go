@@ -1,0 +1,86 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// endWithin is how long the end of an answer waits for its settlement. If that
+// is not enough, the hold lapses.
+const (
+	endWithin  = 15 * time.Second
+	firstPause = 50 * time.Millisecond
+)
+
+// finish ends the hold. The answer ends after it, so whoever has read that
+// to its end finds it charged.
+func (m *middleware) finish(ctx context.Context, c *call, a *answer, returned bool) {
+	if returned {
+		a.begin(http.StatusOK) // as net/http does, where next has left it open
+	}
+	var err error
+	if c.open {
+		cost, charge := m.cost(c, a, returned && ctx.Err() == nil)
+		err = m.end(ctx, c, cost, charge)
+	}
+	m.record(ctx, c, a.status, err)
+}
+
+// cost is what to charge, or false if the hold is to be released. whole is
+// whether the answer came to its end.
+func (m *middleware) cost(c *call, a *answer, whole bool) (int64, bool) {
+	if a.status >= http.StatusMultipleChoices {
+		return 0, false
+	}
+	if usage, seen := a.usage(); seen {
+		if units := m.Price(c.Model, usage); units >= 0 {
+			return min(units, token.MaxInteger), true
+		}
+	}
+	return c.held, whole
+}
+
+// end settles or releases, again and again until it is done or time is up:
+// the gate knows a repetition. That the client has gone does not matter.
+func (m *middleware) end(ctx context.Context, c *call, cost int64, charge bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
+	defer cancel()
+	for pause := firstPause; ; pause *= 2 {
+		var err error
+		if charge {
+			err = m.charge(ctx, c, cost)
+		} else {
+			_, err = m.gate.Release(ctx, c.key, c.RequestID)
+		}
+		if !errors.Is(err, token.ErrUnavailable) && !errors.Is(err, token.ErrContention) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// charge settles. If the hold has lapsed, for the answer took longer than
+// that, it spends under another request id.
+func (m *middleware) charge(ctx context.Context, c *call, cost int64) error {
+	s, err := m.gate.Settle(ctx, c.key, c.RequestID, cost)
+	c.charged = s.Charged
+	if cost == 0 || !errors.Is(err, token.ErrHoldLapsed) {
+		return err
+	}
+	v, err := m.gate.Verify(ctx, c.key, token.Question{Quota: cost, RequestID: c.RequestID + "-late"})
+	if err == nil && !v.Valid() {
+		err = v.Refusal
+	}
+	if err == nil {
+		c.charged = cost
+	}
+	return err
+}

@@ -1,0 +1,197 @@
+// Package gate answers whether a key may be used, and moves its quota, at the
+// table itself: no API Gateway and no Lambda are in between. It is for
+// gateways that are written in Go, and the HTTP API's own endpoints ask it.
+//
+// What holds of its answers, and for how long, is in docs/data-plane.md.
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// How long a hold lasts that nobody ends.
+const (
+	DefaultTTL = 15 * time.Minute
+	MaxTTL     = 60 * time.Minute
+)
+
+// A Gate judges keys of one table. It is safe for concurrent use.
+type Gate struct {
+	store  token.KeyStore
+	now    func() time.Time
+	leases *leases // nil: none are taken
+}
+
+// An Option changes how a gate works.
+type Option func(*Gate)
+
+// WithClock gives a gate another clock than the system's.
+func WithClock(now func() time.Time) Option { return func(g *Gate) { g.now = now } }
+
+// New makes a gate on the table of a client. A client of dynamo.NewClient has
+// the time-outs that suit; how often a call is repeated the gate decides
+// itself, whatever the client says.
+func New(client *dynamodb.Client, table string, options ...Option) *Gate {
+	g := &Gate{store: dynamo.New(client, table, dynamo.DefaultRetention), now: time.Now}
+	for _, option := range options {
+		option(g)
+	}
+	return g
+}
+
+// Verify answers whether a key may do what is asked, and spends q.Quota if
+// that is not 0. A refusal is no error. To check takes one strongly
+// consistent read; to spend, one conditional write. With a request id a spend
+// is charged once, however often it is sent within token.Remembered seconds.
+//
+// The error is a *token.InvalidError; token.ErrRequestReused if the request
+// id was used for another amount; token.ErrContention; or
+// token.ErrUnavailable. After token.ErrUncertain nobody knows whether it was
+// charged: it is token.ErrRepeatable as well if to ask again is safe.
+func (g *Gate) Verify(ctx context.Context, key string, q token.Question) (token.Verdict, error) {
+	q, err := q.Normalize()
+	if err != nil {
+		return token.Verdict{}, err
+	}
+	k, err := token.ParseKey(key)
+	if err != nil {
+		return token.Verdict{Refusal: token.RefusedUnknown}, nil
+	}
+	now := g.now().Unix()
+	if q.Quota == 0 {
+		l, err := g.store.Look(ctx, k)
+		if err == nil {
+			err = l.Allows(q, now)
+		}
+		return verdict(l, now, err)
+	}
+	if g.leases != nil && q.RequestID == "" {
+		return g.leases.spend(ctx, k, q)
+	}
+	l, err := g.store.Do(ctx, k, token.Operation{Kind: token.Spend, Now: now, Question: q})
+	return verdict(l, now, err)
+}
+
+// verdict makes an answer of a refusal; other errors stay errors.
+func verdict(l token.Ledger, now int64, err error) (token.Verdict, error) {
+	v := token.Verdict{Token: l.Token, Remain: l.FreeAt(now)}
+	switch {
+	case err == nil:
+		return v, nil
+	case errors.Is(err, token.ErrKeyUnknown):
+		return token.Verdict{Refusal: token.RefusedUnknown}, nil
+	case errors.As(err, &v.Refusal):
+		return v, nil
+	default:
+		return token.Verdict{}, err
+	}
+}
+
+// Reserve keeps units for a request, so that nobody else spends them, until
+// Settle or Release names the same request id, or the hold's time is over:
+// then they are free again without anybody doing anything. It is one
+// conditional write, refuses as Verify does, and happens once for a request
+// id, which is required. ttl is in whole seconds up to MaxTTL; 0 is
+// DefaultTTL. The errors are those of Verify, and token.ErrTooManyOpen.
+func (g *Gate) Reserve(ctx context.Context, key string, q token.Question, ttl time.Duration) (token.Reservation, error) {
+	o, err := g.reserve(q, ttl)
+	if err != nil {
+		return token.Reservation{}, err
+	}
+	refused := func(v token.Verdict) token.Reservation {
+		return token.Reservation{Verdict: v, RequestID: q.RequestID}
+	}
+	k, err := token.ParseKey(key)
+	if err != nil {
+		return refused(token.Verdict{Refusal: token.RefusedUnknown}), nil
+	}
+	l, err := g.store.Do(ctx, k, o)
+	if err != nil {
+		v, err := verdict(l, o.Now, err)
+		return refused(v), err
+	}
+	return o.Reservation(l), nil
+}
+
+// reserve is the operation that makes a hold.
+func (g *Gate) reserve(q token.Question, ttl time.Duration) (token.Operation, error) {
+	q, err := q.Normalize()
+	if err == nil {
+		err = token.CheckRequestID(q.RequestID)
+	}
+	if ttl == 0 {
+		ttl = DefaultTTL
+	}
+	if err == nil && (ttl < time.Second || ttl > MaxTTL || ttl%time.Second != 0) {
+		err = &token.InvalidError{Field: "ttl_seconds", Reason: fmt.Sprintf("must be between 1 and %d", MaxTTL/time.Second)}
+	}
+	now := g.now().Unix()
+	return token.Operation{Kind: token.Reserve, Now: now, Until: now + int64(ttl/time.Second), Question: q}, err
+}
+
+// Settle charges a hold what its request has cost, also if the key is
+// disabled, expired or exhausted by then. What it held beyond that is free
+// again; what it did not hold is charged as far as the balance goes, and the
+// shortfall named. It is one conditional write, two for what the hold does
+// not cover, and happens once for a request id.
+//
+// The error is token.ErrKeyUnknown; token.ErrHoldNotFound, ErrHoldLapsed or
+// ErrHoldReleased; token.ErrRequestReused if it was settled for another
+// amount; or as for Verify.
+func (g *Gate) Settle(ctx context.Context, key, requestID string, quota int64) (token.Settlement, error) {
+	o, l, err := g.end(ctx, key, token.Operation{Kind: token.Settle, Question: token.Question{Quota: quota, RequestID: requestID}})
+	if err != nil {
+		return token.Settlement{}, err
+	}
+	return o.Settlement(l), nil
+}
+
+// Release gives all that a hold has back. It is one conditional write, and
+// happens once for a request id. The errors are those of Settle, with
+// token.ErrHoldSettled in the place of ErrHoldReleased.
+func (g *Gate) Release(ctx context.Context, key, requestID string) (token.Return, error) {
+	o, l, err := g.end(ctx, key, token.Operation{Kind: token.Release, Question: token.Question{RequestID: requestID}})
+	if err != nil {
+		return token.Return{}, err
+	}
+	return o.Return(l), nil
+}
+
+func (g *Gate) end(ctx context.Context, key string, o token.Operation) (token.Operation, token.Ledger, error) {
+	err := token.CheckQuota("quota", o.Quota)
+	if err == nil {
+		err = token.CheckRequestID(o.RequestID)
+	}
+	if err != nil {
+		return o, token.Ledger{}, err
+	}
+	k, err := token.ParseKey(key)
+	if err != nil {
+		return o, token.Ledger{}, token.ErrKeyUnknown
+	}
+	o.Now = g.now().Unix()
+	l, err := g.store.Do(ctx, k, o)
+	return o, l, err
+}
+
+// Usage tells what a key has used, whatever state it is in, in one strongly
+// consistent read. An unknown key is token.ErrKeyUnknown.
+func (g *Gate) Usage(ctx context.Context, key string) (token.Usage, error) {
+	k, err := token.ParseKey(key)
+	if err != nil {
+		return token.Usage{}, token.ErrKeyUnknown
+	}
+	l, err := g.store.Look(ctx, k)
+	if err != nil {
+		return token.Usage{}, err
+	}
+	return l.UsageAt(g.now().Unix()), nil
+}

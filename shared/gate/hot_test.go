@@ -1,0 +1,85 @@
+package gate_test
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// BenchmarkHotToken offers 5,000 spends a second of one token for some
+// seconds, to a table that takes 1,000 writes of an item a second. It reports
+// which share is let in, which share is told 503 with nothing charged, which
+// may have been charged (its answer took too long), how many spends a second
+// were really offered, and the writes a second.
+func BenchmarkHotToken(b *testing.B) {
+	for name, options := range map[string][]gate.Option{
+		"plain":  nil,
+		"leases": {gate.WithLeases(1_000)},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				offerHotToken(b, options)
+			}
+		})
+	}
+}
+
+func offerHotToken(b *testing.B, options []gate.Option) {
+	b.Helper()
+	const perSecond, seconds, callers = 5_000, 4, 1_000
+	throttle := &dynamotest.Throttle{PerSecond: 1_000, Now: time.Now}
+	l := newLeasing(b, token.Update{RemainQuota: new(int64(1_000_000))}, func(o *dynamodb.Options) { throttle.Tweak(o) })
+	g := gate.New(l.kit.Client, dynamotest.Table, options...)
+
+	var admitted, unavailable, uncertain atomic.Int64
+	due := make(chan struct{}, perSecond*seconds)
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			for range due {
+				v, err := g.Verify(b.Context(), l.key, token.Question{Quota: 1})
+				switch {
+				case errors.Is(err, token.ErrUncertain):
+					uncertain.Add(1)
+				case errors.Is(err, token.ErrUnavailable):
+					unavailable.Add(1)
+				case err != nil || !v.Valid():
+					b.Errorf("got %q, %v, want it let in or unavailable", v.Refusal, err)
+				default:
+					admitted.Add(1)
+				}
+			}
+		})
+	}
+	writes, started := throttle.Writes(), time.Now()
+	for n := range perSecond * seconds {
+		if at := started.Add(time.Duration(n) * time.Second / perSecond); n%50 == 0 {
+			time.Sleep(time.Until(at))
+		}
+		due <- struct{}{}
+	}
+	close(due)
+	all.Wait()
+	if err := g.Close(b.Context()); err != nil {
+		b.Error(err)
+	}
+	took := time.Since(started).Seconds()
+	if used, least := l.usage(b).Used, admitted.Load(); used < least || used > least+uncertain.Load() {
+		b.Errorf("got %d units charged, want the %d let in, and at most %d more", used, least, uncertain.Load())
+	}
+	const all100 = perSecond * seconds / 100.0
+	b.ReportMetric(float64(admitted.Load())/all100, "%admitted")
+	b.ReportMetric(float64(unavailable.Load())/all100, "%unavailable")
+	b.ReportMetric(float64(uncertain.Load())/all100, "%uncertain")
+	b.ReportMetric(perSecond*seconds/took, "offered/s")
+	b.ReportMetric(float64(throttle.Writes()-writes)/took, "writes/s")
+	b.ReportMetric(0, "ns/op")
+}

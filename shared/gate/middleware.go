@@ -1,0 +1,249 @@
+package gate
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// MiddlewareOptions change how Middleware works. The zero value works.
+type MiddlewareOptions struct {
+	// MaxBody is the largest body of a request in bytes, default 10 MiB. A
+	// body is kept in memory while its request is under way.
+	MaxBody int64
+
+	// TTL is how long a hold lasts whose request does not end, in whole
+	// seconds up to the constant MaxTTL; the default is DefaultTTL. What a
+	// request costs that takes longer is charged without a hold.
+	TTL time.Duration
+
+	// ClientIP finds who sent a request; the default is its RemoteAddr. Behind
+	// a proxy of yours that is ForwardedFor. An address that is not valid is
+	// on no token's list.
+	ClientIP func(*http.Request) netip.Addr
+
+	// Estimate says how many units to hold. The default counts tokens: a
+	// quarter of the body's bytes, and the completion that the request allows,
+	// or 500.
+	Estimate func(Estimation) int64
+
+	// Price says how many units an answer of a model costs; the default is
+	// the tokens that its usage counts. Below 0 it can't tell: then it is as
+	// if the answer had no usage.
+	Price func(model string, usage ModelUsage) int64
+
+	// Log gets one line for each request; the default is slog.Default().
+	Log *slog.Logger
+}
+
+// An Estimation is what a request lets guess of its cost.
+type Estimation struct {
+	Model    string
+	Body     int64 // bytes
+	Declared int64 // the most tokens that it lets the model write, in all choices; 0 if it names no limit
+}
+
+// A Grant says for whom the middleware let a request through.
+type Grant struct {
+	UserID, TokenID int64
+	Group           string // of the token
+	Model           string // "" for a request that needs none
+	RequestID       string // names the hold, and the request in the log
+}
+
+type grantKey struct{}
+
+// GrantOf is the grant of a request that came through Middleware, from the
+// request's context.
+func GrantOf(ctx context.Context) (Grant, bool) {
+	g, ok := ctx.Value(grantKey{}).(Grant)
+	return g, ok
+}
+
+const (
+	defaultMaxBody    = 10 << 20
+	defaultCompletion = 500 // tokens
+	reserveWithin     = 5 * time.Second
+)
+
+// Middleware lets requests of OpenAI's API through to next if their key
+// allows it, and charges what they cost. It reserves an estimate before, and
+// settles by the `usage` of the answer, plain or streamed; an answer that has
+// none costs what was held. It releases if the answer's status is no 2xx, or
+// if next panics or the client goes before usage was seen. Without a body, a
+// GET, HEAD, OPTIONS or DELETE needs no model and is only verified; to any
+// other request its body must name one.
+//
+// next gets the body as it came. It does not get the key, which is a secret
+// of this gateway: GrantOf says whose it was. Nor does it get what would make
+// its answer unreadable to the middleware, Accept-Encoding and Upgrade. A
+// refusal is told in the form of OpenAI's errors. If the store can't be
+// asked, nothing is let through.
+func Middleware(g *Gate, next http.Handler, o MiddlewareOptions) http.Handler {
+	if o.MaxBody == 0 {
+		o.MaxBody = defaultMaxBody
+	}
+	if o.ClientIP == nil {
+		o.ClientIP = remoteIP
+	}
+	if o.Estimate == nil {
+		o.Estimate = estimate
+	}
+	if o.Price == nil {
+		o.Price = price
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return &middleware{g, next, o}
+}
+
+func estimate(e Estimation) int64 {
+	const bytesPerToken = 4
+	completion := e.Declared
+	if completion == 0 {
+		completion = defaultCompletion
+	}
+	return (e.Body+bytesPerToken-1)/bytesPerToken + completion
+}
+
+func price(_ string, usage ModelUsage) int64 {
+	switch {
+	case usage.Total > 0:
+		return usage.Total
+	case usage.Input+usage.Output > 0:
+		return usage.Input + usage.Output
+	default:
+		return -1
+	}
+}
+
+type middleware struct {
+	gate *Gate
+	next http.Handler
+	MiddlewareOptions
+}
+
+// A call is one request on its way through.
+type call struct {
+	Grant
+	started time.Time
+	key     string
+	asked   asked
+	open    bool  // there is a hold
+	held    int64 // units
+	charged int64 // units
+}
+
+func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{started: time.Now(), Grant: Grant{RequestID: rand.Text()}}
+	if err := m.admit(w, r, c); err != nil {
+		p := explain(err)
+		p.Write(w)
+		m.record(r.Context(), c, p.Status, err)
+		return
+	}
+	a, returned := &answer{ResponseWriter: w}, false
+	defer func() { m.finish(r.Context(), c, a, returned) }() // also while next panics; the panic goes on
+	m.next.ServeHTTP(a, c.inner(r))
+	returned = true
+}
+
+// admit asks the gate, and reserves if the request is one for a model.
+func (m *middleware) admit(w http.ResponseWriter, r *http.Request, c *call) error {
+	c.key = token.Bearer(r.Header.Get("Authorization"))
+	if c.key == "" {
+		return errNoKey
+	}
+	if _, err := token.ParseKey(c.key); err != nil {
+		return token.ErrKeyUnknown // before a body is read for it
+	}
+	q := token.Question{IP: m.ClientIP(r)}
+	if !q.IP.IsValid() {
+		q.IP = netip.IPv6Unspecified() // the zero Addr would not be asked about
+	}
+	if !needsModel(r) {
+		v, err := m.gate.Verify(r.Context(), c.key, q)
+		c.grant(v.Token)
+		if err == nil && !v.Valid() {
+			err = &refusal{v.Refusal, v.Remain, 0}
+		}
+		return err
+	}
+	body, err := readBody(w, r, m.MaxBody)
+	if err != nil {
+		return err
+	}
+	if c.asked, err = ask(r.Header, body); err != nil {
+		return err
+	}
+	c.Model, q.Model, q.RequestID = c.asked.model, c.asked.model, c.RequestID
+	return m.reserve(r.Context(), c, q)
+}
+
+// reserve holds the estimate, or all that is left if that is enough for the
+// completion: what a request costs beyond its hold is charged anyway, as far
+// as the balance goes. A client that goes meanwhile does not cut it short,
+// for then nobody would know of the hold.
+func (m *middleware) reserve(ctx context.Context, c *call, q token.Question) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reserveWithin)
+	defer cancel()
+	want := m.Estimate(Estimation{c.Model, int64(len(c.asked.body)), c.asked.declared})
+	want = max(0, min(want, token.MaxInteger))
+	q.Quota = want
+	held, err := m.gate.Reserve(ctx, c.key, q, m.TTL)
+	if err == nil && held.Refusal == token.RefusedExhausted && held.Remain < want && held.Remain >= max(1, c.asked.declared) {
+		q.Quota = held.Remain
+		held, err = m.gate.Reserve(ctx, c.key, q, m.TTL)
+	}
+	c.grant(held.Token)
+	if err == nil && !held.Valid() {
+		err = &refusal{held.Refusal, held.Remain, want}
+	}
+	c.open, c.held = err == nil, held.Held
+	return err
+}
+
+func (c *call) grant(t token.Token) {
+	c.UserID, c.TokenID, c.Group = t.UserID, t.ID, t.Group
+}
+
+// inner is the request that next gets.
+func (c *call) inner(r *http.Request) *http.Request {
+	in := r.Clone(context.WithValue(r.Context(), grantKey{}, c.Grant))
+	for _, name := range []string{"Authorization", "Accept-Encoding", "Upgrade"} {
+		in.Header.Del(name)
+	}
+	if c.asked.body != nil {
+		in.GetBody = c.asked.reader
+		in.Body, _ = in.GetBody() // never fails
+	}
+	return in
+}
+
+// record writes the one log line, without anything that could be a secret.
+func (m *middleware) record(ctx context.Context, c *call, status int, err error) {
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.Int("status", status),
+		slog.Float64("ms", float64(time.Since(c.started).Microseconds())/1000),
+		slog.String("request_id", c.RequestID),
+		slog.Int64("user_id", c.UserID),
+		slog.Int64("token_id", c.TokenID),
+		slog.String("model", c.Model),
+		slog.Int64("held", c.held),
+		slog.Int64("charged", c.charged),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+		if c.open || status >= http.StatusInternalServerError { // a hold without its end, or our own failure
+			level = slog.LevelWarn
+		}
+	}
+	m.Log.LogAttrs(ctx, level, "model request", attrs...)
+}
