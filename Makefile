@@ -1,6 +1,6 @@
 # Latchkey: `make` lists the targets. Variables: ARCH for build; PORT, DATA_DIR
 # and DYNAMODB_ENDPOINT for run; FUZZ_TIME for fuzz; STAGE for what cdk does;
-# FN and EVENT for sam-invoke; URL and TOKEN for smoke; CDK_CONTEXT for cdk.
+# FN, EVENT and KEY for sam-invoke; URL and TOKEN for smoke; CDK_CONTEXT for cdk.
 
 ARCH ?= arm64
 FUZZ_TIME ?= 20s

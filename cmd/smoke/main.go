@@ -1,11 +1,13 @@
 // Command smoke walks a deployed API once: both spellings of the paths, every
-// verb, one error of each kind that a tenant can cause. It deletes what it
-// made, also when a step fails, and ends with 1 if one did.
+// route, what a key is good for until it is deleted, one error of each kind
+// that a tenant can cause. It deletes what it made, also when a step fails,
+// and ends with 1 if one did.
 //
 //	smoke -url https://….execute-api.eu-central-1.amazonaws.com   (access token in ACCESS_TOKEN)
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,70 +57,36 @@ type step struct {
 	body         string
 	status       int
 	code         api.Code
+	has          string   // what the answer's body must have in it
+	bare         bool     // the answer has the API family's own envelope
 	headers      []string // names and values in turn, over the usual ones
 }
 
 func (w *walk) all(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, w.cleanUp(ctx)) }()
 	for _, collection := range []string{api.CollectionPath, api.CollectionPath + "/"} {
-		id, err := w.create(ctx, collection)
+		made, err := w.create(ctx, collection)
 		if err != nil {
 			return err
 		}
-		if err := w.take(ctx, life(collection, id)); err != nil {
+		if err := w.take(ctx, life(collection, made)); err != nil {
 			return err
 		}
 	}
 	return w.take(ctx, mistakes())
 }
 
-// life is that of a token in one spelling of the paths.
-func life(collection string, id int64) []step {
-	slash := strings.TrimPrefix(collection, api.CollectionPath)
-	one := fmt.Sprintf("%s/%d%s", api.CollectionPath, id, slash)
-	about := func(fields string) string { return fmt.Sprintf(`{"id":%d,%s}`, id, fields) }
-	return []step{
-		{says: "list", method: http.MethodGet, path: collection + "?p=1&page_size=5", status: 200},
-		{says: "get", method: http.MethodGet, path: one, status: 200},
-		{says: "update", method: http.MethodPut, path: collection, body: about(`"name":"smoke 2"`), status: 200},
-		{says: "disable", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":2`), status: 200},
-		{says: "enable without quota", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":1`), status: 409, code: api.ErrTokenExhausted},
-		{says: "let it expire", method: http.MethodPut, path: collection, body: about(`"expired_time":1700000000,"unlimited_quota":true`), status: 200},
-		{says: "enable though expired", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":1`), status: 409, code: api.ErrTokenExpired},
-		{says: "delete", method: http.MethodDelete, path: one, status: 200},
-		{says: "delete again", method: http.MethodDelete, path: one, status: 404, code: api.ErrTokenNotFound},
-	}
-}
-
-// mistakes are one of each kind, as far as a tenant can make them.
-func mistakes() []step {
-	const name = `{"name":"smoke"}`
-	return []step{
-		{says: "no JSON", method: http.MethodPost, path: api.CollectionPath, body: `{"name"`, status: 400, code: api.ErrInvalidJSON},
-		{says: "unknown field", method: http.MethodPost, path: api.CollectionPath, body: `{"naem":"x"}`, status: 400, code: api.ErrUnknownField},
-		{says: "bad parameter", method: http.MethodGet, path: api.CollectionPath + "?page_size=-1", status: 400, code: api.ErrInvalidParameter},
-		{says: "no access token", method: http.MethodGet, path: api.CollectionPath, status: 401, code: api.ErrUnauthorized, headers: []string{"Authorization", ""}},
-		{says: "wrong access token", method: http.MethodGet, path: api.CollectionPath, status: 401, code: api.ErrUnauthorized, headers: []string{"Authorization", "Bearer at-x"}},
-		{says: "unknown path", method: http.MethodGet, path: "/api/nothing", status: 404, code: api.ErrRouteNotFound},
-		{says: "unknown deeper path", method: http.MethodGet, path: api.CollectionPath + "/1/2", status: 404, code: api.ErrRouteNotFound},
-		{says: "wrong method", method: http.MethodPatch, path: api.CollectionPath, body: name, status: 405, code: api.ErrMethodNotAllowed},
-		{says: "wrong method on a token", method: http.MethodPut, path: api.CollectionPath + "/1", body: name, status: 405, code: api.ErrMethodNotAllowed},
-		{says: "large body", method: http.MethodPost, path: api.CollectionPath, body: `{"name":"` + strings.Repeat("x", 17<<10) + `"}`, status: 413, code: api.ErrBodyTooLarge},
-		{says: "other media type", method: http.MethodPost, path: api.CollectionPath, body: name, status: 415, code: api.ErrUnsupportedMedia, headers: []string{"Content-Type", "text/plain"}},
-	}
-}
-
-func (w *walk) create(ctx context.Context, collection string) (int64, error) {
+func (w *walk) create(ctx context.Context, collection string) (api.Token, error) {
 	body, err := w.ask(ctx, step{says: "create", method: http.MethodPost, path: collection, body: `{"name":"smoke"}`, status: 201})
 	if err != nil {
-		return 0, err
+		return api.Token{}, err
 	}
 	var made api.Envelope[api.Token]
 	if err := json.Unmarshal(body, &made); err != nil || made.Data.ID == 0 || !token.LooksLikeKey(made.Data.Key) {
-		return 0, fmt.Errorf("create at %s: the answer has no id or no key", collection)
+		return api.Token{}, fmt.Errorf("create at %s: the answer has no id or no key", collection)
 	}
 	w.made = append(w.made, made.Data.ID)
-	return made.Data.ID, nil
+	return made.Data, nil
 }
 
 func (w *walk) take(ctx context.Context, steps []step) error {
@@ -147,16 +115,30 @@ func (w *walk) ask(ctx context.Context, s step) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.says, err)
 	}
-	var envelope api.Envelope[json.RawMessage]
-	if err := json.Unmarshal(body, &envelope); err != nil {
+	envelope, err := s.open(body)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %s %s answered %d without our envelope: is this the API's base URL?", s.says, s.method, s.path, status)
 	}
 	if status != s.status || envelope.Code != s.code || envelope.Success != (s.code == "") {
 		return nil, fmt.Errorf("%s: %s %s answered %d %s %q (request %s), want %d %s",
 			s.says, s.method, s.path, status, string(envelope.Code), envelope.Message, envelope.RequestID, s.status, string(s.code))
 	}
+	if !bytes.Contains(body, []byte(s.has)) {
+		return nil, fmt.Errorf("%s: %s %s answered %s, want %s in it", s.says, s.method, s.path, body, s.has)
+	}
 	_, _ = fmt.Fprintf(w.out, "ok  %d  %-6s %-32s %s\n", status, s.method, s.path, s.says)
 	return body, nil
+}
+
+// open reads the envelope of an answer.
+func (s step) open(body []byte) (e api.Envelope[json.RawMessage], err error) {
+	if !s.bare {
+		return e, json.Unmarshal(body, &e)
+	}
+	var usage api.UsageAnswer
+	err = json.Unmarshal(body, &usage)
+	e.Success, e.Message = usage.Code, usage.Message
+	return e, err
 }
 
 func (w *walk) send(ctx context.Context, s step) (int, []byte, error) {

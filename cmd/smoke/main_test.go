@@ -4,11 +4,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/api/apitest"
+	"github.com/latchkey-api/latchkey/shared/capture"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -33,9 +35,15 @@ func TestWalkPassesAndLeavesNothingBehind(t *testing.T) {
 		t.Fatalf("got %v:\n%s", err, out)
 	}
 	for _, o := range api.Operations() {
-		if !strings.Contains(out, "  "+o.Method) {
-			t.Errorf("the walk has no %s:\n%s", o.Method, out)
+		for _, slash := range []string{"", "/"} {
+			line := "(?m)^ok  20[01]  " + o.Method + " +" + strings.ReplaceAll(o.Path, "{id}", "[0-9]+") + slash + `(\?| )`
+			if !regexp.MustCompile(line).MatchString(out) {
+				t.Errorf("the walk has no line %s:\n%s", line, out)
+			}
 		}
+	}
+	if found := capture.Credential(out); found != "" {
+		t.Errorf("the walk printed a credential, %.7s…", found)
 	}
 	if page, err := u.List(t.Context(), client.ListOptions{}); err != nil || page.Total != 0 {
 		t.Errorf("%d tokens are left, %v; want none", page.Total, err)

@@ -100,7 +100,7 @@ func keep(t *testing.T, verb, stream, content string) {
 
 // verb is the last word before a command's own arguments.
 func verb(args []string) string {
-	for _, word := range []string{"serve", "create", "rotate", "list", "enable", "disable"} {
+	for _, word := range []string{"serve", "proxy", "create", "rotate", "list", "enable", "disable"} {
 		for _, arg := range args {
 			if arg == word {
 				return word
@@ -178,7 +178,7 @@ func asJSON[T any](t *testing.T, out string) T {
 	return v
 }
 
-// A server is a running `tokenctl serve`.
+// A server is a running `tokenctl serve` or `tokenctl proxy`.
 type server struct {
 	cmd            *exec.Cmd
 	stdout, stderr *capture.Output
@@ -187,10 +187,21 @@ type server struct {
 	url, endpoint, accessToken, curl string
 }
 
-// serving starts the program and waits until it says that it is ready.
+// serving starts `tokenctl serve` and waits until it says that it is ready.
 func serving(t *testing.T, env []string, args ...string) *server {
 	t.Helper()
-	s := &server{cmd: command(t, env, append([]string{"serve"}, args...)), stdout: new(capture.Output), stderr: new(capture.Output), ended: make(chan struct{})}
+	s := start(t, "serve", env, args...)
+	s.read(t, map[string]*string{
+		`Engine: +(\S+) `:            &s.endpoint,
+		`Access token: (at-\w{48}) `: &s.accessToken,
+	})
+	return s
+}
+
+// start runs a command that serves, and waits until it says that it is ready.
+func start(t *testing.T, name string, env []string, args ...string) *server {
+	t.Helper()
+	s := &server{cmd: command(t, env, append([]string{name}, args...)), stdout: new(capture.Output), stderr: new(capture.Output), ended: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -202,30 +213,34 @@ func serving(t *testing.T, env []string, args ...string) *server {
 	t.Cleanup(func() {
 		_ = s.cmd.Process.Kill()
 		<-s.ended
-		keep(t, "serve", "stdout", s.stdout.String())
-		keep(t, "serve", "stderr", s.stderr.String())
+		keep(t, name, "stdout", s.stdout.String())
+		keep(t, name, "stderr", s.stderr.String())
 	})
 	eventually(t, "the server is ready", func() bool {
 		select {
 		case <-s.ended:
-			t.Fatalf("serve ended with %s: %s", s.cmd.ProcessState, s.stderr)
+			t.Fatalf("%s ended with %s: %s", name, s.cmd.ProcessState, s.stderr)
 		default:
 		}
 		return strings.Contains(s.stdout.String(), "Stop with Ctrl-C.\n")
 	})
-	for pattern, field := range map[string]*string{
+	s.read(t, map[string]*string{
 		`ready at (http://127\.0\.0\.1:\d+)\n`: &s.url,
-		`Engine: +(\S+) `:                      &s.endpoint,
-		`Access token: (at-\w{48}) `:           &s.accessToken,
 		`\n +(curl .*)\n`:                      &s.curl,
-	} {
+	})
+	return s
+}
+
+// read takes what the server has printed.
+func (s *server) read(t *testing.T, fields map[string]*string) {
+	t.Helper()
+	for pattern, field := range fields {
 		found := regexp.MustCompile(pattern).FindStringSubmatch(s.stdout.String())
 		if found == nil {
-			t.Fatalf("serve printed nothing like %s:\n%s", pattern, s.stdout)
+			t.Fatalf("the server printed nothing like %s:\n%s", pattern, s.stdout)
 		}
 		*field = found[1]
 	}
-	return s
 }
 
 // end sends a signal and waits for the exit code.

@@ -25,6 +25,7 @@ func main() {
 // grammar is the command line.
 type grammar struct {
 	Serve   serveCmd         `cmd:"" help:"Serve the API on this machine, on a local DynamoDB engine."`
+	Proxy   proxyCmd         `cmd:"" help:"Check and charge sk- keys in front of an OpenAI-compatible API."`
 	User    userCmd          `cmd:"" help:"Create, list, rotate, disable and enable users."`
 	Table   tableCmd         `cmd:"" help:"Make the table on a local engine."`
 	Version kong.VersionFlag `help:"Print the version."`
@@ -44,9 +45,10 @@ Example:
 
 // The defaults of flags and environment variables.
 const (
-	defaultPort    = "3000"
-	defaultDataDir = ".local"
-	defaultTable   = "latchkey"
+	defaultPort      = "3000"
+	defaultProxyPort = "3001"
+	defaultDataDir   = ".local"
+	defaultTable     = "latchkey"
 )
 
 // run is the program but for its exit: 0 if all went well, else 1 and one
@@ -56,7 +58,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(new(grammar),
 		kong.Name("tokenctl"),
 		kong.Description(description),
-		kong.Vars{"version": version(), "port": defaultPort, "data_dir": defaultDataDir, "table": defaultTable},
+		kong.Vars{"version": version(), "port": defaultPort, "proxy_port": defaultProxyPort, "data_dir": defaultDataDir, "table": defaultTable},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(c int) { exited, code = true, c }), // after --help and --version
 		kong.ConfigureHelp(kong.HelpOptions{NoAppDescFormat: true}),

@@ -14,6 +14,7 @@ func TestHelpIsAsInTheGoldenFiles(t *testing.T) {
 	for _, args := range [][]string{
 		{},
 		{"serve"},
+		{"proxy"},
 		{"user"},
 		{"user", "create"},
 		{"user", "list"},
@@ -49,7 +50,7 @@ func TestHelpIsAsInTheGoldenFiles(t *testing.T) {
 func TestHelpNamesEveryCommand(t *testing.T) {
 	help := succeed(t, nil, "--help")
 	for _, command := range []string{
-		"serve", "user create <name>", "user list", "user rotate <name>", "user disable <name>", "user enable <name>", "table create",
+		"serve", "proxy", "user create <name>", "user list", "user rotate <name>", "user disable <name>", "user enable <name>", "table create",
 	} {
 		if !strings.Contains(help, "\n  "+command+" [flags]\n") {
 			t.Errorf("help does not name %q", command)
@@ -71,7 +72,7 @@ func TestVersionIsThatOfTheBuild(t *testing.T) {
 func TestWrongUsageIsOneSentence(t *testing.T) {
 	const see = ": see `tokenctl --help`."
 	for _, c := range []struct{ args, want string }{
-		{"", `expected one of "serve", "user", "table"` + see},
+		{"", `expected one of "serve", "proxy", "user", "table"` + see},
 		{"user", `expected one of "create", "list", "rotate", "disable", "enable"` + see},
 		{"user create", `expected "<name>"` + see},
 		{"user create a b", "unexpected argument b" + see},

@@ -3,18 +3,14 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -76,28 +72,10 @@ func (c *serveCmd) serve(ctx context.Context, out *console) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(out.err, nil))
-	service := &token.Service{Store: back.db.store(), Now: time.Now}
-	return serve(ctx, listener, newServer(api.New(service, log, api.Routes()...), log), back.died)
-}
-
-func checkPort(s string) (int, error) {
-	port, err := strconv.Atoi(s)
-	if err != nil || port < 0 || port > 65535 {
-		return 0, problemf("PORT %q is not a port: set it to a number from 0 to 65535, where 0 takes any free one", s)
-	}
-	return port, nil
-}
-
-func listen(ctx context.Context, port int) (net.Listener, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	switch {
-	case err == nil:
-		return listener, nil
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, problemf("port %d is in use: stop what uses it, or set PORT to another, or to 0 for any free one", port)
-	default:
-		return nil, problemf("port %d can't be used (%s): set PORT to another, or to 0 for any free one", port, reason(err))
-	}
+	services := api.Services{Tokens: &token.Service{Store: back.db.store(), Now: time.Now}, Keys: gate.New(back.db.client, back.db.table)}
+	server := newServer(api.New(services, log, api.Routes()...), log)
+	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 20*time.Second // an answer is due within the API's own budget
+	return serve(ctx, listener, server, 8*time.Second, back.died)
 }
 
 // A backend is the database that is served.
@@ -141,6 +119,8 @@ func greeting(base string, back *backend, dir *dataDir, d demo) string {
 	}
 	line("\nCreate a token:")
 	line(`  curl -sS -X POST %s/api/token/ -H "Authorization: Bearer %s" -H "Content-Type: application/json" -d '{"name":"first","remain_quota":500000}'`, base, d.access.Reveal())
+	line("Ask whether its key, as KEY, may be used:")
+	line(`  curl -sS -X POST %s/api/token/verify -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" -d '{"quota":1}'`, base)
 	line("Manage users, from another terminal:")
 	line("  DYNAMODB_ENDPOINT=%s %s%s user list", back.db.endpoint, tableSetting(back.db.table), os.Args[0])
 	line("Stop with Ctrl-C.")
@@ -153,40 +133,4 @@ func tableSetting(table string) string {
 		return ""
 	}
 	return "TABLE_NAME=" + table + " "
-}
-
-// newServer bounds what a slow or careless client can hold; an answer is due
-// within the API's own budget, which is shorter.
-func newServer(handler http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:                      handler,
-		DisableGeneralOptionsHandler: true, // so that OPTIONS * has our envelope, too
-		ReadHeaderTimeout:            5 * time.Second,
-		ReadTimeout:                  10 * time.Second,
-		WriteTimeout:                 20 * time.Second,
-		IdleTimeout:                  time.Minute,
-		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-}
-
-// serve answers requests until the context ends, which is no error, or the
-// engine does. Requests under way are answered first.
-func serve(ctx context.Context, listener net.Listener, server *http.Server, died <-chan struct{}) error {
-	const grace = 8 * time.Second
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	select {
-	case <-ctx.Done():
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-		defer cancel()
-		if server.Shutdown(last) != nil {
-			_ = server.Close()
-		}
-		return nil
-	case <-died:
-		_ = server.Close()
-		return problemf("the local DynamoDB engine ended while it was in use: start `tokenctl serve` again, the data are kept")
-	case err := <-failed:
-		return problemf("the server stopped (%s): start it again", reason(err))
-	}
 }

@@ -1,4 +1,6 @@
-// Command create is the Lambda function behind POST /api/token.
+// Command create is the Lambda function behind POST /api/token. It serves the
+// other POST routes too, for /api/token/verify/ and its like, with a trailing
+// slash, may be matched to it; see api.Functions.
 package main
 
 import (
@@ -6,4 +8,6 @@ import (
 	"github.com/latchkey-api/latchkey/shared/boot"
 )
 
-func main() { boot.Run(api.CreateToken) }
+func main() {
+	boot.Run(api.CreateToken, api.VerifyKey, api.ReserveQuota, api.SettleHold, api.ReleaseHold)
+}

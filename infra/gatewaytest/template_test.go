@@ -44,6 +44,7 @@ func TestReadRefusesWhatWouldNotWorkOnAWS(t *testing.T) {
 		"no permission":               {`apigateway.amazonaws.com`, `sns.amazonaws.com`, "no permission to invoke Live"},
 		"permission not for it":       {`"FunctionName":{"Ref":"Live"}`, `"FunctionName":{"Ref":"Function"}`, "no permission to invoke Live"},
 		"permission for another path": {`"/*/*/x"`, `"/*/*/y"`, "no permission to invoke Live for GET /x"},
+		"permission of authorizers":   {`{"Ref":"Api"},"/*/*/x"`, `"*/authorizers/*"`, "no permission to invoke Live for GET /x"},
 		"alias of nothing":            {`{"FunctionName":{"Ref":"Function"}}`, `{}`, "want one AWS::Lambda::Function"},
 		"another thing's name":        {`{"Ref":"Table"}`, `{"Ref":"Live"}`, "want one AWS::DynamoDB::Table"},
 		"variable not of a text":      {`"A":"b"`, `"A":{"Ref":"Table"}`, "variable A"},
@@ -53,6 +54,16 @@ func TestReadRefusesWhatWouldNotWorkOnAWS(t *testing.T) {
 		if _, err := gatewaytest.Read([]byte(text)); text == small || err == nil || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%s: got error %v, want one with %q", name, err, row.want)
 		}
+	}
+}
+
+// An authorizer is a function of the stack that no route leads to.
+func TestReadLeavesOutWhatHasNoRoute(t *testing.T) {
+	const authorizer = `"Authorizer":{"Type":"AWS::Lambda::Function","Metadata":{"aws:asset:path":"build/authorize"},"Properties":{}},
+  "Authorizers":{"Type":"AWS::Lambda::Permission","Properties":{"Action":"lambda:InvokeFunction","Principal":"apigateway.amazonaws.com","FunctionName":{"Fn::GetAtt":["Authorizer","Arn"]},"SourceArn":{"Fn::Join":["",["arn:aws:execute-api:us-east-1:123456789012",":*/authorizers/*"]]}}},`
+	got, err := gatewaytest.Read([]byte(strings.Replace(small, `"Table":`, authorizer+`"Table":`, 1)))
+	if err != nil || len(got.Routes) != 1 || got.Routes[0].Function.ID != "Function" {
+		t.Errorf("got %+v, %v, want the one route and no error", got, err)
 	}
 }
 

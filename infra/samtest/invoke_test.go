@@ -5,6 +5,7 @@ package samtest_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,40 +14,43 @@ import (
 
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// TestInvokeAnswersEachFunctionsEvent compares with the status that the same
-// event gets from the binary itself, in the golden files of shared/boot.
+// TestInvokeAnswersEachFunctionsEvent compares with how the binary itself
+// answers the same event, in the golden files of shared/boot.
 func TestInvokeAnswersEachFunctionsEvent(t *testing.T) {
 	p, root := newProject(t), dynamotest.Root(t)
 	for _, f := range api.Functions() {
 		t.Run(f.Name, func(t *testing.T) {
-			at := p.user(t, "user-of-"+f.Name)
-			event := bytes.ReplaceAll(read(t, filepath.Join(root, "events", f.Name+".json")), []byte("at-ACCESS-TOKEN"), []byte(at.Reveal()))
+			credentials := p.user(t, "user-of-"+f.Name)
+			event := strings.NewReplacer(credentials...).Replace(string(read(t, filepath.Join(root, "events", f.Name+".json"))))
 			want := parse(t, read(t, filepath.Join(root, "shared/boot/testdata", f.Name+".golden.json")))
 
 			var said bytes.Buffer
 			cmd := p.sam("invoke", f.Name, "--event", "-")
-			cmd.Stdin, cmd.Stderr = bytes.NewReader(event), &said
+			cmd.Stdin, cmd.Stderr = strings.NewReader(event), &said
 			out, err := cmd.Output()
 			if err != nil {
 				t.Fatalf("got error %v, want an answer:\n%s", err, said.Bytes())
 			}
-			if got := parse(t, out); got.StatusCode != want.StatusCode {
-				t.Errorf("got %d, want %d:\n%s\n%s", got.StatusCode, want.StatusCode, out, said.Bytes())
+			if got := parse(t, out); got != want {
+				t.Errorf("got %+v, want %+v:\n%s\n%s", got, want, out, said.Bytes())
 			}
-			for _, stream := range []string{string(out), said.String()} {
-				if strings.Contains(stream, at.Reveal()) {
-					t.Error("the access token is in the output")
+			for i := 1; i < len(credentials); i += 2 {
+				if strings.Contains(string(out)+said.String(), credentials[i]) {
+					t.Errorf("what stands for %s is in the output", credentials[i-1])
 				}
 			}
 		})
 	}
 }
 
-// user makes a user with the tokens 1 and 2, and returns the access token.
-func (p *project) user(t *testing.T, name string) token.AccessToken {
+// user makes a user with the tokens 1 and 2, of which 1 holds units for
+// chat-1. It returns what stands for credentials in the events, and those of
+// this user, in turn.
+func (p *project) user(t *testing.T, name string) []string {
 	t.Helper()
 	accounts := token.Accounts{Store: p.Store, Now: time.Now}
 	_, at, err := accounts.Create(t.Context(), name, token.RoleUser, 0)
@@ -54,21 +58,31 @@ func (p *project) user(t *testing.T, name string) token.AccessToken {
 		t.Fatal(err)
 	}
 	service := token.Service{Store: p.Store, Now: time.Now}
-	for range 2 {
-		if _, _, err := service.Create(t.Context(), at, token.Update{Name: new("a")}); err != nil {
+	credentials := []string{"at-ACCESS-TOKEN", at.Reveal()}
+	for id := 1; id <= 2; id++ {
+		_, key, err := service.Create(t.Context(), at, token.Update{Name: new("a"), RemainQuota: new(int64(1000))})
+		if err != nil {
 			t.Fatal(err)
 		}
+		credentials = append(credentials, fmt.Sprint("sk-KEY-OF-TOKEN-", id), key.Reveal())
 	}
-	return at
+	holder, hold := credentials[3], token.Question{RequestID: "chat-1", Quota: 300}
+	made, err := gate.New(p.Client, dynamotest.Table).Reserve(t.Context(), holder, hold, gate.MaxTTL)
+	if err != nil || !made.Valid() {
+		t.Fatalf("got %q, %v, want a hold", made.Refusal, err)
+	}
+	return credentials
 }
 
+// An answer has a status, or, an authorizer's, whether it lets in.
 type answer struct {
-	StatusCode int `json:"statusCode"`
+	StatusCode   int  `json:"statusCode"`
+	IsAuthorized bool `json:"isAuthorized"`
 }
 
 func parse(t *testing.T, text []byte) (a answer) {
 	t.Helper()
-	if err := json.Unmarshal(text, &a); err != nil || a.StatusCode == 0 {
+	if err := json.Unmarshal(text, &a); err != nil || a == (answer{}) {
 		t.Fatalf("got %s (%v), want an answer with a status", text, err)
 	}
 	return a

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/latchkey-api/latchkey/shared/api"
 )
 
 // watched is what alarms and the dashboard look at.
@@ -108,7 +110,7 @@ func (a *alarms) watchFunction(f *function) {
 	sum := &awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: minutes(1)}
 	a.crashes[f.Name] = a.add(f.scope, alarm{
 		id: "Errors", threshold: 1, bad: 1, of: 1,
-		says:   "Function " + f.Name + " crashed or ran out of time: it answers its own errors, so this is none of them.",
+		says:   "Function " + f.Name + " crashed or ran out of time" + otherErrors(f),
 		metric: f.lambda.MetricErrors(sum),
 	})
 	a.add(f.scope, alarm{
@@ -123,6 +125,14 @@ func (a *alarms) watchFunction(f *function) {
 			Statistic: jsii.String("p99"), Period: minutes(5),
 		}),
 	})
+}
+
+// otherErrors are those that Lambda counts beside crashes and time-outs.
+func otherErrors(f *function) string {
+	if f.Name == api.Authorizer {
+		return ", or DynamoDB did not answer it: the APIs that ask it answer 500 meanwhile."
+	}
+	return ": it answers its own errors, so this is none of them."
 }
 
 func (a *alarms) watchTable(w watched) {

@@ -48,7 +48,7 @@ func newFunction(stack awscdk.Stack, f api.Function, stage Stage, build string, 
 	scope := constructs.NewConstruct(stack, jsii.String(f.Name))
 	logs := newLogGroup(scope, stage)
 	lambda := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
-		Description:  jsii.String("Latchkey " + stage.Name + ": " + strings.Join(f.RouteKeys, ", ")),
+		Description:  jsii.String("Latchkey " + stage.Name + ": " + servedBy(f)),
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture: awslambda.Architecture_ARM_64(), // a fifth cheaper
 		Handler:      jsii.String("bootstrap"),
@@ -76,6 +76,14 @@ func newFunction(stack awscdk.Stack, f api.Function, stage Stage, build string, 
 	resource := lambda.Node().DefaultChild().(awscdk.CfnResource)
 	resource.AddMetadata(jsii.String("aws:asset:path"), "build/"+f.Name)
 	return &function{f, scope, lambda, lambda}
+}
+
+// servedBy says what a function is for, to whoever reads a list of functions.
+func servedBy(f api.Function) string {
+	if f.Name == api.Authorizer {
+		return "Lambda authorizer for other HTTP APIs"
+	}
+	return strings.Join(f.RouteKeys, ", ")
 }
 
 // newRole may do what its function does to this table, write its log, and

@@ -150,10 +150,41 @@ func flat(value any) (text string) {
 	return text
 }
 
-func onlyTheGatewayInvokes(t *testing.T, p *template) {
+// authorizer is what API Gateway calls as the authorizer: its alias where it
+// has one.
+func (p *template) authorizer(t *testing.T) (id string, isAlias bool) {
+	t.Helper()
+	function, _ := p.function(t, api.Authorizer)
+	for _, alias := range p.of("AWS::Lambda::Alias") {
+		if cmp.Equal(p.Resources[alias].Properties["FunctionName"], any(ref(function))) {
+			return alias, true
+		}
+	}
+	return function, false
+}
+
+// onlyGatewaysInvoke: this API its routes' functions, and any HTTP API of the
+// account the authorizer, which has no route.
+func onlyGatewaysInvoke(t *testing.T, p *template) {
 	gateway, _ := p.only(t, "AWS::ApiGatewayV2::Api")
+	authorizer, isAlias := p.authorizer(t)
+	name := attribute(authorizer, "Arn")
+	if isAlias {
+		name = ref(authorizer)
+	}
+	ofAuthorizer := object{
+		"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com", "FunctionName": name,
+		"SourceArn": object{"Fn::Join": list{"", list{
+			"arn:", ref("AWS::Partition"), ":execute-api:", ref("AWS::Region"), ":", ref("AWS::AccountId"), ":*/authorizers/*",
+		}}},
+	}
+	exceptions := 0
 	for _, id := range p.of("AWS::Lambda::Permission") {
 		got := p.Resources[id].Properties
+		if cmp.Equal(got, ofAuthorizer) {
+			exceptions++
+			continue
+		}
 		if got["Action"] != "lambda:InvokeFunction" || got["Principal"] != "apigateway.amazonaws.com" {
 			t.Errorf("permission %s: got %v for %v, want lambda:InvokeFunction for API Gateway", id, got["Action"], got["Principal"])
 		}
@@ -161,5 +192,11 @@ func onlyTheGatewayInvokes(t *testing.T, p *template) {
 		if len(parts) != 2 || !slices.ContainsFunc(listed(parts[1]), func(part any) bool { return cmp.Equal(part, any(ref(gateway))) }) {
 			t.Errorf("permission %s: got source %v, want this API", id, got["SourceArn"])
 		}
+		if cmp.Equal(got["FunctionName"], any(name)) {
+			t.Errorf("permission %s: this API may invoke the authorizer, which has no route", id)
+		}
+	}
+	if exceptions != 1 {
+		t.Errorf("got %d permissions for authorizers of the account, want one, for %s", exceptions, authorizer)
 	}
 }

@@ -51,6 +51,7 @@ func New(app constructs.Construct, stage Stage, options Options) (awscdk.Stack, 
 		}
 	}
 	gateway.route(functions)
+	offerAuthorizer(stack, functions)
 	newDashboard(stack, watch)
 
 	awscdk.NewCfnOutput(stack, jsii.String("ApiUrl"), &awscdk.CfnOutputProps{

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/latchkey-api/latchkey/infra/stack"
+	"github.com/latchkey-api/latchkey/shared/api"
 )
 
 // TestStack synthesizes each stage once, and holds the template to what the
@@ -26,7 +27,7 @@ func TestStack(t *testing.T) {
 				"rights/function_has_those_of_its_operations":           functionHasRightsOfItsOperations,
 				"rights/no_role_is_shared_or_managed":                   noRoleIsSharedOrManaged,
 				"rights/no_wildcard_but_for_traces_and_alarms":          noWildcard,
-				"rights/only_the_gateway_invokes":                       onlyTheGatewayInvokes,
+				"rights/only_gateways_invoke":                           onlyGatewaysInvoke,
 				"function/runs_as_decided":                              functionRunsAsDecided,
 				"function/has_a_log_of_its_own":                         functionHasLogOfItsOwn,
 				"routes/are_those_of_the_functions":                     routesAreThoseOfTheFunctions,
@@ -41,6 +42,7 @@ func TestStack(t *testing.T) {
 				"canary/in_prod_only":                                   canaryInProdOnly,
 				"dashboard/shows_what_operators_ask":                    dashboardShowsWhatOperatorsAsk,
 				"outputs/say_where_it_is":                               outputsSayWhereItIs,
+				"size/is_far_from_the_limits_of_CloudFormation":         sizeIsFarFromLimits,
 				"golden_file_is_up_to_date":                             compareGolden,
 			} {
 				t.Run(name, func(t *testing.T) { guarantee(t, p) })
@@ -69,10 +71,32 @@ func TestNagBites(t *testing.T) {
 func outputsSayWhereItIs(t *testing.T, p *template) {
 	table, _ := p.only(t, "AWS::DynamoDB::Table")
 	gateway, _ := p.only(t, "AWS::ApiGatewayV2::Api")
-	got := object{"ApiUrl": at(p.Outputs["ApiUrl"], "Value"), "TableName": at(p.Outputs["TableName"], "Value")}
-	want := object{"ApiUrl": attribute(gateway, "ApiEndpoint"), "TableName": ref(table)}
+	got := object{}
+	for _, name := range []string{"ApiUrl", "TableName", "AuthorizerArn"} {
+		got[name] = at(p.Outputs[name], "Value")
+		if description, _ := p.Outputs[name]["Description"].(string); description == "" {
+			t.Errorf("output %s has no description", name)
+		}
+	}
+	authorizer, isAlias := p.authorizer(t)
+	want := object{"ApiUrl": attribute(gateway, "ApiEndpoint"), "TableName": ref(table), "AuthorizerArn": attribute(authorizer, "Arn")}
+	if isAlias {
+		want["AuthorizerArn"] = ref(authorizer)
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("outputs (-want +got):\n%s", diff)
+	}
+}
+
+// sizeIsFarFromLimits leaves room for as much again: a stack has at most 500
+// resources and 200 outputs, a template 1 MB.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+func sizeIsFarFromLimits(t *testing.T, p *template) {
+	const resources, outputs, bytes = 500, 200, 1 << 20
+	t.Logf("%d resources, %d outputs, %d bytes", len(p.Resources), len(p.Outputs), len(p.text))
+	if len(p.Resources) > resources/2 || len(p.Outputs) > outputs/2 || len(p.text) > bytes/2 {
+		t.Errorf("got %d resources, %d outputs, %d bytes, want at most half of %d, %d and %d",
+			len(p.Resources), len(p.Outputs), len(p.text), resources, outputs, bytes)
 	}
 }
 
@@ -100,8 +124,8 @@ func TestNewReservesConcurrencyAndGoesWhereItIsTold(t *testing.T) {
 	}
 	artifact := app.Synth(nil).GetStackByName(s.StackName())
 	text := string(read(t, *artifact.TemplateFullPath()))
-	if got := strings.Count(text, `"ReservedConcurrentExecutions": 3`); got != 6 {
-		t.Errorf("got %d functions with a reserved concurrency of 3, want 6", got)
+	if got, want := strings.Count(text, `"ReservedConcurrentExecutions": 3`), len(api.Functions()); got != want {
+		t.Errorf("got %d functions with a reserved concurrency of 3, want %d", got, want)
 	}
 }
 

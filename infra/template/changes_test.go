@@ -14,6 +14,22 @@ func changes() map[string]change {
 			"fallback: route $default: in CDK, not in template.yaml",
 			"fallback: route GET /: in template.yaml, not in the code",
 		}},
+		"template.yaml/route_of_a_key": {`POST, Path: /api/token/settle}`, `PUT, Path: /api/token/settle}`, []string{
+			"settle: route POST /api/token/settle: in the code, not in template.yaml",
+			"settle: route POST /api/token/settle: in CDK, not in template.yaml",
+			"settle: route PUT /api/token/settle: in template.yaml, not in the code",
+			"settle: route PUT /api/token/settle: in template.yaml, not in CDK",
+		}},
+		"template.yaml/authorizer_with_a_route": {"CodeUri: build/authorize/\n", "CodeUri: build/authorize/\n      Events: {Any: {Type: HttpApi}}\n", []string{
+			"authorize: route $default: in template.yaml, not in the code",
+			"authorize: route $default: in template.yaml, not in CDK",
+		}},
+		"template.yaml/authorizer_without_rights": {
+			"CodeUri: build/authorize/\n      Policies:\n        - Statement:\n            - Effect: Allow", "CodeUri: build/authorize/\n      Policies:\n        - Statement:\n            - Effect: Deny", []string{
+				"authorize: action dynamodb:GetItem: in the code, not in template.yaml",
+				"authorize: action dynamodb:GetItem: in CDK, not in template.yaml",
+			},
+		},
 		"template.yaml/action_less": {"                - dynamodb:Query\n", "", []string{
 			"list: action dynamodb:Query: in the code, not in template.yaml",
 			"list: action dynamodb:Query: in CDK, not in template.yaml",
@@ -49,6 +65,18 @@ func changes() map[string]change {
 			"get: route GET /api/token/{id}: in template.yaml, not in CDK",
 			"get: route GET /api/token/{key}: in CDK, not in the code",
 			"get: route GET /api/token/{key}: in CDK, not in template.yaml",
+		}},
+		"CDK/route_of_a_key": {`"RouteKey": "POST /api/token/reserve"`, `"RouteKey": "POST /api/token/hold"`, []string{
+			"reserve: route POST /api/token/reserve: in the code, not in CDK",
+			"reserve: route POST /api/token/reserve: in template.yaml, not in CDK",
+			"reserve: route POST /api/token/hold: in CDK, not in the code",
+			"reserve: route POST /api/token/hold: in CDK, not in template.yaml",
+		}},
+		// The first function that has this right alone is the authorizer.
+		"CDK/rights_of_the_authorizer": {`"Action": "dynamodb:GetItem"`, `"Action": "dynamodb:UpdateItem"`, []string{
+			"authorize: action dynamodb:GetItem: in the code, not in CDK",
+			"authorize: action dynamodb:UpdateItem: in CDK, not in the code",
+			"authorize: action dynamodb:UpdateItem: in CDK, not in template.yaml",
 		}},
 		"CDK/action": {`"dynamodb:PutItem"`, `"dynamodb:*"`, []string{
 			"action dynamodb:PutItem: in the code, not in CDK",

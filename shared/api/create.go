@@ -12,7 +12,7 @@ import (
 // answer is the only one that shows the key.
 var CreateToken = Route{
 	Operation: &createOperation,
-	serve:     func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, readCreate, createToken) },
+	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, readCreate, createToken) },
 }
 
 var createOperation = Operation{

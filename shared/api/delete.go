@@ -11,7 +11,7 @@ import (
 // "Delete a token"). Its key is refused from the first answer on.
 var DeleteToken = Route{
 	Operation: &deleteOperation,
-	serve:     func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, pathID, deleteToken) },
+	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, pathID, deleteToken) },
 }
 
 var deleteOperation = Operation{

@@ -16,24 +16,25 @@ import (
 // fill sets the fields of a struct by their json names.
 func fill(into any, names []string, values map[string]json.RawMessage, ignored []string) error {
 	target := reflect.ValueOf(into).Elem()
-	fields := map[string]int{}
+	fields := map[string]reflect.StructField{}
 	var known []string
-	for i := range target.NumField() {
-		name, _, _ := strings.Cut(target.Type().Field(i).Tag.Get("json"), ",")
-		fields[name] = i
-		known = append(known, name)
+	for _, field := range reflect.VisibleFields(target.Type()) {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" { // else it is a struct that brings fields
+			fields[name] = field
+			known = append(known, name)
+		}
 	}
 	for _, name := range names {
 		if _, ok := fields[name]; !ok && !slices.Contains(ignored, name) {
 			return &inputError{ErrUnknownField, fmt.Sprintf("The field %s is not known: the fields are %s.", quote(name), strings.Join(known, ", "))}
 		}
 	}
-	for i, name := range known {
+	for _, name := range known {
 		raw, ok := values[name]
 		if !ok || string(raw) == "null" || slices.Contains(ignored, name) {
 			continue
 		}
-		if err := setField(target.Field(i), target.Type().Field(i), name, raw); err != nil {
+		if err := setField(target.FieldByIndex(fields[name].Index), fields[name], name, raw); err != nil {
 			return err
 		}
 	}

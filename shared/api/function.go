@@ -1,6 +1,9 @@
 package api
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // A Function is a Lambda function, functions/<Name>, as the stack and the SAM
 // template deploy it.
@@ -12,21 +15,26 @@ type Function struct {
 	Actions []string
 }
 
-// Fallback is the function for what no other route key matches.
-const Fallback = "fallback"
+// The functions that are no operation's: Fallback is for what no other route
+// key matches; Authorizer has no route, gateways of others call it.
+const (
+	Fallback   = "fallback"
+	Authorizer = "authorize"
+)
 
-// Functions are all of them: one for each operation, and the fallback.
+// Functions are all of them: one for each operation, the authorizer, and the
+// fallback.
 //
 // A route key can't end in a slash, and it is told in different ways whether
 // an HTTP API matches /api/token/ to /api/token, to /api/token/{proxy+} with
-// an empty rest, or to neither. So a collection has both keys, and the
-// fallback serves every route.
+// an empty rest, or to neither. So a path without a parameter has both keys,
+// and the fallback serves every route.
 func Functions() []Function {
 	var all []Function
 	fallback := Function{Name: Fallback, RouteKeys: []string{"$default"}}
 	for _, o := range Operations() {
 		f := Function{Name: o.Name, RouteKeys: []string{o.Method + " " + o.Path}, Actions: o.Actions}
-		if o.Path == CollectionPath {
+		if !strings.Contains(o.Path, idParameter) {
 			f.RouteKeys = append(f.RouteKeys, o.Method+" "+o.Path+"/{proxy+}")
 		}
 		all = append(all, f)
@@ -34,5 +42,5 @@ func Functions() []Function {
 	}
 	slices.Sort(fallback.Actions)
 	fallback.Actions = slices.Compact(fallback.Actions)
-	return append(all, fallback)
+	return append(all, Function{Name: Authorizer, Actions: []string{actionGet}}, fallback)
 }

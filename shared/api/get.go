@@ -11,7 +11,7 @@ import (
 // single token").
 var GetToken = Route{
 	Operation: &getOperation,
-	serve:     func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, pathID, getToken) },
+	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, pathID, getToken) },
 }
 
 var getOperation = Operation{

@@ -24,16 +24,38 @@ const (
 // does not have. A field is a pointer that stays nil for null. Fields in
 // ignored may hold anything.
 func decode(r *http.Request, into any, ignored ...string) error {
-	if err := checkMediaType(r.Header.Get("Content-Type")); err != nil {
+	body, err := readBody(r)
+	if err != nil {
 		return err
+	}
+	return decodeObject(body, into, ignored...)
+}
+
+// decodeIfAny is decode where no field is required: no body is an object
+// without any.
+func decodeIfAny(r *http.Request, into any) error {
+	body, err := readBody(r)
+	if err != nil || len(bytes.TrimSpace(body)) == 0 {
+		return err
+	}
+	return decodeObject(body, into)
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	if err := checkMediaType(r.Header.Get("Content-Type")); err != nil {
+		return nil, err
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
-		return invalidJSON("could not be read to its end: send it again")
+		return nil, invalidJSON("could not be read to its end: send it again")
 	}
 	if len(body) > maxBody {
-		return errBodyTooLarge
+		return nil, errBodyTooLarge
 	}
+	return body, nil
+}
+
+func decodeObject(body []byte, into any, ignored ...string) error {
 	names, values, err := parseObject(body)
 	if err != nil {
 		return err

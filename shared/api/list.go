@@ -15,7 +15,7 @@ import (
 // path of a token with a trailing slash may come to it.
 var ListTokens = Route{
 	Operation: &listOperation,
-	serve:     func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, readPage, listTokens) },
+	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, readPage, listTokens) },
 }
 
 var listOperation = Operation{

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -28,6 +29,12 @@ const (
 	ErrTokenExhausted   Code = "token_exhausted"
 	ErrBodyTooLarge     Code = "body_too_large"
 	ErrUnsupportedMedia Code = "unsupported_media_type"
+	ErrRequestReused    Code = "request_id_reused"
+	ErrHoldNotFound     Code = "hold_not_found"
+	ErrHoldExpired      Code = "hold_expired"
+	ErrHoldSettled      Code = "hold_settled"
+	ErrHoldReleased     Code = "hold_released"
+	ErrTooManyOpen      Code = "too_many_open"
 	ErrRateLimited      Code = "rate_limited"
 	ErrInternal         Code = "internal"
 	ErrUnavailable      Code = "unavailable"
@@ -48,6 +55,8 @@ type problem struct {
 var (
 	errNoAccessToken     = errors.New("no access token")
 	errKeyNotAccessToken = errors.New("an sk- key instead of an access token")
+	errNoKey             = errors.New("no key")
+	errKeyDisabled       = errors.New("key is disabled")
 	errRouteNotFound     = errors.New("route not found")
 	errMediaType         = errors.New("media type is not JSON")
 	errBodyTooLarge      = errors.New("body is too large")
@@ -79,6 +88,9 @@ var problems = []struct {
 	{errNoAccessToken, problem{status: http.StatusUnauthorized, code: ErrUnauthorized, challenge: challenge, message: "There is no access token: send yours in the header Authorization, after the word Bearer."}},
 	{errKeyNotAccessToken, problem{status: http.StatusUnauthorized, code: ErrUnauthorized, challenge: challenge, message: "This is an sk- key, which calls models: manage tokens with an access token, which begins with at-."}},
 	{token.ErrUnauthorized, problem{status: http.StatusUnauthorized, code: ErrUnauthorized, challenge: challenge, message: "The access token is not valid: check that it is complete, or ask the operator for a new one."}},
+	{errNoKey, problem{status: http.StatusUnauthorized, code: ErrUnauthorized, challenge: challenge, message: "There is no key: send the sk- key in the header Authorization, after the word Bearer."}},
+	{token.ErrKeyUnknown, problem{status: http.StatusUnauthorized, code: ErrUnauthorized, challenge: challenge, message: "The key is not valid: check that it is complete; it may have been deleted."}},
+	{errKeyDisabled, problem{status: http.StatusUnauthorized, code: ErrUnauthorized, challenge: challenge, message: "The key is disabled: ask whoever gave it to you to enable it."}},
 	{token.ErrUserDisabled, problem{status: http.StatusForbidden, code: ErrUserDisabled, message: "This user is disabled: ask the operator to enable it."}},
 	{token.ErrForbidden, problem{status: http.StatusForbidden, code: ErrForbidden, message: "This user may not manage tokens: ask the operator for the role user."}},
 	{token.ErrNotFound, problem{status: http.StatusNotFound, code: ErrTokenNotFound, message: "There is no such token among yours: check the id, or list your tokens."}},
@@ -87,7 +99,14 @@ var problems = []struct {
 	{errMediaType, problem{status: http.StatusUnsupportedMediaType, code: ErrUnsupportedMedia, message: "The body's type is not JSON: send Content-Type: application/json."}},
 	{token.ErrExpired, problem{status: http.StatusConflict, code: ErrTokenExpired, message: "The token is expired and stays unusable: set expired_time to a later second, or to -1."}},
 	{token.ErrExhausted, problem{status: http.StatusConflict, code: ErrTokenExhausted, message: "The token has no quota left and stays unusable: raise remain_quota, or set unlimited_quota."}},
+	{token.ErrRequestReused, problem{status: http.StatusConflict, code: ErrRequestReused, message: "This request_id was used for another amount or another purpose: send the amount of the first time, or a new request_id."}},
+	{token.ErrHoldNotFound, problem{status: http.StatusNotFound, code: ErrHoldNotFound, message: "No hold of this key has this request_id: reserve first; a hold is forgotten some time after its end."}},
+	{token.ErrHoldLapsed, problem{status: http.StatusConflict, code: ErrHoldExpired, message: "The hold has reached its expires_at, and its quota is free again: charge with verify, and reserve with a longer ttl_seconds next time."}},
+	{token.ErrHoldSettled, problem{status: http.StatusConflict, code: ErrHoldSettled, message: "The hold was settled: there is nothing left to release."}},
+	{token.ErrHoldReleased, problem{status: http.StatusConflict, code: ErrHoldReleased, message: "The hold was released: charge with verify, or reserve with a new request_id."}},
+	{token.ErrTooManyOpen, problem{status: http.StatusTooManyRequests, code: ErrTooManyOpen, retryAfter: soon, message: fmt.Sprintf("This key has %d open holds, and nothing was held: settle or release some, or try again after the seconds in Retry-After.", token.MaxOpenHolds)}},
 	{token.ErrContention, problem{status: http.StatusTooManyRequests, code: ErrRateLimited, retryAfter: soon, message: "Too many changes of this user at the same time, nothing was done: try again after the seconds in Retry-After."}},
+	{token.ErrRepeatable, problem{status: http.StatusServiceUnavailable, code: ErrUnavailable, retryAfter: soon, message: "The database did not answer in time: send the same request again after the seconds in Retry-After, it counts once."}},
 	{token.ErrUncertain, problem{status: http.StatusServiceUnavailable, code: ErrUnavailable, retryAfter: soon, message: "The database did not answer in time, so the change may or may not have been made: look before you try again."}},
 	{token.ErrUnavailable, problem{status: http.StatusServiceUnavailable, code: ErrUnavailable, retryAfter: soon, message: "The database is busy or out of reach, and nothing was changed: try again after the seconds in Retry-After."}},
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -18,16 +17,22 @@ import (
 // function's own time-out, so that the caller gets an answer.
 const budget = 6 * time.Second
 
+// Services are what routes call.
+type Services struct {
+	Tokens *token.Service // for who manages tokens
+	Keys   Gate           // for who uses them
+}
+
 // New serves routes. Every request, whatever becomes of it, gets an answer
 // in the envelope, a request id, and one log line.
-func New(service *token.Service, log *slog.Logger, routes ...Route) http.Handler {
-	return &server{service, log, routes}
+func New(services Services, log *slog.Logger, routes ...Route) http.Handler {
+	return &server{services, log, routes}
 }
 
 type server struct {
-	service *token.Service
-	log     *slog.Logger
-	routes  []Route
+	services Services
+	log      *slog.Logger
+	routes   []Route
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -52,7 +57,7 @@ func (s *server) serve(route Route, r *http.Request) (a answer, err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return route.serve(s.service, r)
+	return route.serve(s.services, r)
 }
 
 // record writes the one log line. It has neither path nor query nor header:
@@ -79,7 +84,7 @@ func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost to
 		if r.Context().Err() == nil { // else the caller has gone, and nothing is wrong with us
 			level = slog.LevelError
 		}
-		attrs = append(attrs, slog.String("error", redact(out.err.Error())))
+		attrs = append(attrs, slog.String("error", Redact(out.err.Error())))
 	}
 	log.LogAttrs(r.Context(), level, "request", attrs...)
 }
@@ -88,11 +93,11 @@ func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost to
 // the input, and calls. Who is not admitted hears of that first, and of bad
 // input only then.
 func manage[In any](
-	service *token.Service, r *http.Request,
+	services Services, r *http.Request,
 	read func(*http.Request) (In, error),
 	call func(context.Context, *token.Service, token.AccessToken, In) (answer, error),
 ) (answer, error) {
-	ctx := r.Context()
+	ctx, service := r.Context(), services.Tokens
 	at, err := accessToken(r)
 	if err != nil {
 		return answer{}, err
@@ -109,15 +114,10 @@ func manage[In any](
 	return a, err
 }
 
-// accessToken reads the Authorization header: the token after the scheme
-// Bearer in any case, or the token alone.
 func accessToken(r *http.Request) (token.AccessToken, error) {
-	value := strings.TrimSpace(r.Header.Get("Authorization"))
-	if i := strings.IndexAny(value, " \t"); i > 0 && strings.EqualFold(value[:i], "Bearer") {
-		value = strings.TrimSpace(value[i:])
-	}
+	value := token.Bearer(r.Header.Get("Authorization"))
 	switch {
-	case value == "" || strings.EqualFold(value, "Bearer"):
+	case value == "":
 		return token.AccessToken{}, errNoAccessToken
 	case token.LooksLikeKey(value):
 		return token.AccessToken{}, errKeyNotAccessToken

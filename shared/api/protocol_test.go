@@ -41,7 +41,7 @@ func ask(t testing.TB, answer func() error, r *http.Request) (*httptest.Response
 	service := &token.Service{Store: broken{answer: answer}, Now: time.Now}
 	w := httptest.NewRecorder()
 	r.Header.Set("Authorization", "Bearer "+token.NewAccessToken(7, 0).Reveal())
-	api.New(service, slog.New(slog.NewJSONHandler(&log, nil)), api.Routes()...).ServeHTTP(w, r)
+	api.New(api.Services{Tokens: service}, slog.New(slog.NewJSONHandler(&log, nil)), api.Routes()...).ServeHTTP(w, r)
 	var line map[string]any
 	if err := json.Unmarshal(log.Bytes(), &line); err != nil {
 		t.Fatalf("the log is not one JSON line: %v: %s", err, log.String())

@@ -5,12 +5,15 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // An answer is what a route has to say when all went well.
 type answer struct {
 	status   int
 	data     any
+	bare     bool // data is the whole body, as clients of the API family expect it
 	etag     string
 	location string
 	userID   int64 // for the log
@@ -28,6 +31,12 @@ func created(data any, location string) answer {
 func (a answer) about(id int64) answer {
 	a.tokenID = id
 	return a
+}
+
+// of names the user, too, where the credential was a key.
+func (a answer) of(t token.Token) answer {
+	a.userID = t.UserID
+	return a.about(t.ID)
 }
 
 func (a answer) withETag(version int64) answer {
@@ -76,8 +85,11 @@ func (o *outcome) fail(err error) {
 }
 
 func (o *outcome) body() []byte {
-	var content any = failure{Message: redact(o.problem.message), Code: o.problem.code, RequestID: o.requestID}
-	if o.err == nil {
+	var content any = failure{Message: Redact(o.problem.message), Code: o.problem.code, RequestID: o.requestID}
+	switch {
+	case o.err == nil && o.bare:
+		content = o.data
+	case o.err == nil:
 		content = Envelope[any]{Success: true, Data: o.data}
 	}
 	body, err := json.Marshal(content)
@@ -108,8 +120,8 @@ func (o *outcome) write(w http.ResponseWriter) {
 	_, _ = w.Write(body) // the caller may have gone
 }
 
-// redact masks what looks like a credential: a message may quote what the
+// Redact masks what looks like a credential: a message may quote what the
 // caller sent, and nobody knows what that was.
-func redact(s string) string { return credentials.ReplaceAllString(s, "$1-**********") }
+func Redact(s string) string { return credentials.ReplaceAllString(s, "$1-**********") }
 
 var credentials = regexp.MustCompile(`\b(sk|at)-[0-9A-Za-z]{8,}`)

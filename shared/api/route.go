@@ -1,13 +1,12 @@
 // Package api is the HTTP face: routes, decoding, authentication, replies.
-// It speaks to token.Service and knows no storage and no Lambda.
+// It speaks to token.Service and to a Gate, and knows no storage and no
+// Lambda.
 package api
 
 import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // An Operation is what there is to know of a route without serving it: for
@@ -24,18 +23,24 @@ type Operation struct {
 // A Route is an operation with what serves it.
 type Route struct {
 	*Operation // a pointer, for the linker keeps what an initializer copies
-	serve      func(*token.Service, *http.Request) (answer, error)
+	serve      func(Services, *http.Request) (answer, error)
 }
 
 // Operations are all of them.
 func Operations() []Operation {
-	return []Operation{listOperation, createOperation, updateOperation, getOperation, deleteOperation}
+	return []Operation{
+		listOperation, createOperation, updateOperation, getOperation, deleteOperation,
+		verifyOperation, reserveOperation, settleOperation, releaseOperation, usageOperation,
+	}
 }
 
 // Routes are all of them. It is a function, and serve a literal, so that a
 // binary that names one route links that one only.
 func Routes() []Route {
-	return []Route{ListTokens, CreateToken, UpdateToken, GetToken, DeleteToken}
+	return []Route{
+		ListTokens, CreateToken, UpdateToken, GetToken, DeleteToken,
+		VerifyKey, ReserveQuota, SettleHold, ReleaseHold, ShowUsage,
+	}
 }
 
 // The actions that routes are made of, by what they do.
@@ -52,17 +57,22 @@ const idParameter = "{id}"
 
 // find returns the route of a request, or errRouteNotFound, or a
 // *methodError for a path that other methods have. A path with and without
-// a trailing slash is the same.
+// a trailing slash is the same; one that stands in a route word for word is
+// not the id of a token.
 func find(routes []Route, r *http.Request) (Route, error) {
+	literal := slices.ContainsFunc(Operations(), func(o Operation) bool {
+		id, ok := match(o.Path, r.URL.Path)
+		return ok && id == ""
+	})
 	for _, route := range routes {
-		if id, ok := match(route.Path, r.URL.Path); ok && route.Method == r.Method {
+		if id, ok := match(route.Path, r.URL.Path); ok && (id == "" || !literal) && route.Method == r.Method {
 			r.SetPathValue("id", id)
 			return route, nil
 		}
 	}
 	var allowed []string
 	for _, operation := range Operations() {
-		if _, ok := match(operation.Path, r.URL.Path); ok && operation.Method != r.Method {
+		if id, ok := match(operation.Path, r.URL.Path); ok && (id == "" || !literal) && operation.Method != r.Method {
 			allowed = append(allowed, operation.Method)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // ?status_only=true only the status changes.
 var UpdateToken = Route{
 	Operation: &updateOperation,
-	serve:     func(s *token.Service, r *http.Request) (answer, error) { return manage(s, r, readUpdate, updateToken) },
+	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, readUpdate, updateToken) },
 }
 
 var updateOperation = Operation{

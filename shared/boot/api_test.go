@@ -12,20 +12,21 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/boot"
 	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // serve is the whole API behind the handler, with tokens in its table.
-func serve(t testing.TB) (lambda.Handler, token.AccessToken) {
+func serve(t testing.TB) (lambda.Handler, state) {
 	t.Helper()
 	kit := dynamotest.New(t)
-	service := &token.Service{Store: kit.Store, Now: time.Now}
-	return boot.Handler(api.New(service, quiet(), api.Routes()...), quiet()), prepare(t, kit.Store)
+	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(kit.Client, dynamotest.Table)}
+	return boot.Handler(api.New(services, quiet(), api.Routes()...), quiet()), prepare(t, kit)
 }
 
 func TestAPIAnswersWhatTheGatewayMayPassOn(t *testing.T) {
-	h, at := serve(t)
-	admitted := func(e *event) { e.Headers["authorization"] = at.Reveal() }
+	h, s := serve(t)
+	admitted := func(e *event) { e.Headers["authorization"] = s.at.Reveal() }
 	base64Body := func(s string) func(*event) {
 		return func(e *event) { e.Body, e.IsBase64Encoded = s, true }
 	}

@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -21,6 +23,18 @@ import (
 // return. In a wrong environment it says on stderr what is wrong and what to
 // do, and ends the process with 1.
 func Run(routes ...api.Route) {
+	run(func(e Environment, log *slog.Logger) lambda.Handler { return Handler(e.serve(log, routes), log) })
+}
+
+// RunAuthorizer is the whole main of the function that judges keys for the
+// HTTP APIs of others; see Authorizer. It ends as Run does.
+func RunAuthorizer() {
+	run(func(e Environment, log *slog.Logger) lambda.Handler {
+		return Authorizer(gate.New(e.client(), e.Table), log)
+	})
+}
+
+func run(handler func(Environment, *slog.Logger) lambda.Handler) {
 	env, err := ReadEnvironment(os.Getenv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -28,11 +42,15 @@ func Run(routes ...api.Route) {
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: env.LogLevel}))
 	slog.SetDefault(log) // makes JSON of what libraries say through package log
-	lambda.Start(Handler(env.serve(log, routes), log))
+	lambda.Start(handler(env, log))
 }
 
 func (e Environment) serve(log *slog.Logger, routes []api.Route) http.Handler {
-	client := dynamo.NewClient(e.Region, e.Endpoint, e.Credentials)
+	client := e.client()
 	service := &token.Service{Store: dynamo.New(client, e.Table, e.Retention), Now: time.Now}
-	return api.New(service, log, routes...)
+	return api.New(api.Services{Tokens: service, Keys: gate.New(client, e.Table)}, log, routes...)
+}
+
+func (e Environment) client() *dynamodb.Client {
+	return dynamo.NewClient(e.Region, e.Endpoint, e.Credentials)
 }

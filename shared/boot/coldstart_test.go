@@ -25,7 +25,7 @@ func BenchmarkColdStart(b *testing.B) {
 	for _, function := range []string{"list", "get", "create"} {
 		b.Run(function, func(b *testing.B) {
 			kit := dynamotest.New(b)
-			event := readEvent(b, function, prepare(b, kit.Store))
+			event := readEvent(b, function, prepare(b, kit))
 			var took []time.Duration
 			var resident float64
 			for b.Loop() {

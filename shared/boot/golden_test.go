@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,7 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/shared/api"
 )
 
 var update = flag.Bool("update", false, "renew the golden files") //nolint:gochecknoglobals // flags are registered before any test runs
@@ -38,8 +42,8 @@ func compareGolden(t *testing.T, event string, answer []byte) {
 	}
 }
 
-// readable writes an answer with its body as JSON instead of text, and with
-// names in the place of keys and of times that are now.
+// readable writes an answer with its body, if it has one, as JSON instead of
+// text, and with names in the place of keys and of times that are now.
 func readable(t *testing.T, answer []byte) []byte {
 	t.Helper()
 	var a struct {
@@ -50,25 +54,42 @@ func readable(t *testing.T, answer []byte) []byte {
 	if err := json.Unmarshal(answer, &a); err != nil {
 		t.Fatal(err)
 	}
+	if a.Body == nil { // an authorizer's
+		return indented(t, json.RawMessage(answer))
+	}
 	var body string
 	if err := json.Unmarshal(a.Body, &body); err != nil {
 		t.Fatal(err)
 	}
 	body = regexp.MustCompile(`sk-[0-9A-Za-z]{54}"`).ReplaceAllString(body, `sk-(key)"`)
 	body = regexp.MustCompile(`sk-[0-9A-Za-z]{4}\*{10}[0-9A-Za-z]{4}"`).ReplaceAllString(body, `sk-(mask)"`)
-	body = regexp.MustCompile(`_time":\d+`).ReplaceAllStringFunc(body, func(field string) string {
-		name, second, _ := strings.Cut(field, ":")
-		if n, _ := strconv.ParseInt(second, 10, 64); time.Since(time.Unix(n, 0)).Abs() < time.Minute {
-			return name + `:"(now)"`
-		}
-		return field
-	})
+	body = regexp.MustCompile(`(_time|expires_at)":\d+`).ReplaceAllStringFunc(body, nameTime)
 	a.Body = json.RawMessage(body)
+	return indented(t, a)
+}
+
+// nameTime names the time of a field that is less than an hour from now, in
+// minutes.
+func nameTime(field string) string {
+	name, second, _ := strings.Cut(field, ":")
+	n, _ := strconv.ParseInt(second, 10, 64)
+	switch ahead := time.Until(time.Unix(n, 0)).Round(time.Minute); {
+	case ahead == 0:
+		return name + `:"(now)"`
+	case ahead.Abs() < time.Hour:
+		return fmt.Sprintf(`%s:"(now %+d min)"`, name, ahead/time.Minute)
+	default:
+		return field
+	}
+}
+
+func indented(t *testing.T, answer any) []byte {
+	t.Helper()
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(a); err != nil {
+	if err := encoder.Encode(answer); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
@@ -97,12 +118,7 @@ func TestEventsAreAsTheGatewaySendsThem(t *testing.T) {
 	t.Parallel()
 	ids := map[string]string{}
 	for _, name := range eventNames(t, "") {
-		var e event
-		decoder := json.NewDecoder(bytes.NewReader(eventText(t, name)))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&e); err != nil {
-			t.Errorf("%s: got %v, want an event in payload format 2.0", name, err)
-		}
+		e := strictly(t, name)
 		about := e.RequestContext
 		if e.Version != "2.0" || e.RouteKey != about.RouteKey || e.RawPath != about.HTTP.Path || about.Stage != "$default" {
 			t.Errorf("%s: got version %s, route key %s, path %s, stage %s, want them to agree", name, e.Version, e.RouteKey, e.RawPath, about.Stage)
@@ -117,4 +133,25 @@ func TestEventsAreAsTheGatewaySendsThem(t *testing.T) {
 			}
 		}
 	}
+}
+
+// strictly reads an event, or of an authorizer's the part that all have.
+func strictly(t *testing.T, name string) (e event) {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(eventText(t, name)))
+	decoder.DisallowUnknownFields()
+	if function, _, _ := strings.Cut(name, "-"); function != api.Authorizer {
+		if err := decoder.Decode(&e); err != nil {
+			t.Errorf("%s: got %v, want an event in payload format 2.0", name, err)
+		}
+		return e
+	}
+	var asked events.APIGatewayV2CustomAuthorizerV2Request
+	if err := decoder.Decode(&asked); err != nil || asked.Type != "REQUEST" || asked.RouteArn == "" {
+		t.Errorf("%s: got %+v, %v, want an authorizer's event in payload format 2.0", name, asked, err)
+	}
+	if want := []string{asked.Headers["authorization"]}; !slices.Equal(asked.IdentitySource, want) {
+		t.Errorf("%s: got identity source %v, want the header Authorization", name, asked.IdentitySource)
+	}
+	return event{Version: asked.Version, RouteKey: asked.RouteKey, RawPath: asked.RawPath, Headers: asked.Headers, RequestContext: asked.RequestContext}
 }

@@ -19,10 +19,10 @@ import (
 func keepsExpiredTokensForRetentionDays(t *testing.T, binary string) {
 	const day, expires = 24 * 60 * 60, 4_000_000_000
 	kit := dynamotest.New(t)
-	at := prepare(t, kit.Store)
+	s := prepare(t, kit)
 	f := lambdatest.Start(t, binary, append(environment(kit), "RETENTION_DAYS=7")...)
 	e := request("POST", "/api/token", func(e *event) {
-		e.Headers["authorization"] = at.Reveal()
+		e.Headers["authorization"] = s.at.Reveal()
 		e.Body = fmt.Sprintf(`{"name":"a","expired_time":%d}`, expires)
 	})
 	answer, err := f.Invoke(t.Context(), payload(t, e))
@@ -44,9 +44,9 @@ func keepsExpiredTokensForRetentionDays(t *testing.T, binary string) {
 
 func logsAtLogLevel(t *testing.T, binary string) {
 	kit := dynamotest.New(t)
-	at := prepare(t, kit.Store)
+	s := prepare(t, kit)
 	f := lambdatest.Start(t, binary, append(environment(kit), "LOG_LEVEL=error")...)
-	if _, err := f.Invoke(t.Context(), readEvent(t, "list", at)); err != nil {
+	if _, err := f.Invoke(t.Context(), readEvent(t, "list", s)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.Invoke(t.Context(), []byte("no event")); err != nil {

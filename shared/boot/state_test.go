@@ -1,11 +1,15 @@
 package boot_test
 
 import (
+	"bytes"
 	"fmt"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -15,27 +19,42 @@ const born = 1_700_000_000
 
 // The tokens that are not like the others.
 const (
+	holderID    = 1 // holds heldUnits for the request heldRequest
 	limitedID   = 2
 	disabledID  = 3
 	expiredID   = 4
 	exhaustedID = 5
 	deletedID   = 6
+	lapsedID    = 7 // of its hold, for the request lapsedRequest, the time is over
 	lastID      = 12
 )
 
-// prepare fills an empty table with user 1 and tokens 1 to 12, and returns
-// the user's access token.
-func prepare(t testing.TB, store *dynamo.Store) token.AccessToken {
+const (
+	heldRequest   = "chat-1"
+	lapsedRequest = "chat-0"
+	heldUnits     = 300
+)
+
+// A state is who can do what with a test's table.
+type state struct {
+	at   token.AccessToken
+	keys map[int64]token.Key // by token
+}
+
+// prepare fills an empty table with user 1 and tokens 1 to 12. Holds are as
+// long as the functions' clock says, so they are made now.
+func prepare(t testing.TB, kit *dynamotest.Kit) state {
 	t.Helper()
 	then := func() time.Time { return time.Unix(born, 0) }
-	accounts := token.Accounts{Store: store, Now: then}
+	accounts := token.Accounts{Store: kit.Store, Now: then}
 	_, at, err := accounts.Create(t.Context(), "alice", token.RoleUser, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := token.Service{Store: store, Now: then}
+	s := state{at, map[int64]token.Key{}}
+	service := token.Service{Store: kit.Store, Now: then}
 	for id := int64(1); id <= lastID; id++ {
-		if _, _, err := service.Create(t.Context(), at, fields(id)); err != nil {
+		if _, s.keys[id], err = service.Create(t.Context(), at, fields(id)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -45,7 +64,38 @@ func prepare(t testing.TB, store *dynamo.Store) token.AccessToken {
 	if err := service.Delete(t.Context(), at, deletedID); err != nil {
 		t.Fatal(err)
 	}
-	return at
+	s.hold(t, kit, holderID, heldRequest, time.Now)
+	s.hold(t, kit, lapsedID, lapsedRequest, func() time.Time { return time.Now().Add(-gate.DefaultTTL - time.Minute) })
+	return s
+}
+
+// hold keeps units of a token for a request, as of a clock.
+func (s state) hold(t testing.TB, kit *dynamotest.Kit, id int64, request string, now func() time.Time) {
+	t.Helper()
+	g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(now))
+	question := token.Question{Quota: heldUnits, RequestID: request}
+	made, err := g.Reserve(t.Context(), s.keys[id].Reveal(), question, gate.DefaultTTL)
+	if err != nil || !made.Valid() {
+		t.Fatalf("hold for token %d: got %q, %v, want a hold", id, made.Refusal, err)
+	}
+}
+
+// What stands for credentials in the events.
+const accessTokenInEvents = "at-ACCESS-TOKEN"
+
+var keyInEvents = regexp.MustCompile(`sk-KEY-OF-TOKEN-([0-9]+)`)
+
+// admit puts credentials in the places that an event has for them.
+func (s state) admit(event []byte) []byte {
+	event = bytes.ReplaceAll(event, []byte(accessTokenInEvents), []byte(s.at.Reveal()))
+	return keyInEvents.ReplaceAllFunc(event, func(place []byte) []byte {
+		id, _ := strconv.ParseInt(string(keyInEvents.FindSubmatch(place)[1]), 10, 64) // of no token if it is too large
+		key, ok := s.keys[id]
+		if !ok {
+			return place
+		}
+		return []byte(key.Reveal())
+	})
 }
 
 // fields are what a token of prepare is made with.

@@ -67,68 +67,91 @@ func (c *Client) List(ctx context.Context, o ListOptions) (api.TokenPage, error)
 			query.Set(name, strconv.FormatInt(n, 10))
 		}
 	}
-	return call[api.TokenPage](ctx, c, http.MethodGet, "?"+query.Encode(), nil)
+	return call[api.TokenPage](ctx, c.manage(http.MethodGet, "?"+query.Encode(), nil))
 }
 
 // Create makes a token. The answer is the only one that has its key.
 func (c *Client) Create(ctx context.Context, in api.TokenInput) (api.Token, error) {
-	return call[api.Token](ctx, c, http.MethodPost, "", in)
+	return call[api.Token](ctx, c.manage(http.MethodPost, "", in))
 }
 
 // Get returns one token.
 func (c *Client) Get(ctx context.Context, id int64) (api.Token, error) {
-	return call[api.Token](ctx, c, http.MethodGet, strconv.FormatInt(id, 10), nil)
+	return call[api.Token](ctx, c.manage(http.MethodGet, strconv.FormatInt(id, 10), nil))
 }
 
 // Update changes the fields of token in.ID that are not nil.
 func (c *Client) Update(ctx context.Context, in api.TokenInput) (api.Token, error) {
-	return call[api.Token](ctx, c, http.MethodPut, "", in)
+	return call[api.Token](ctx, c.manage(http.MethodPut, "", in))
 }
 
 // SetStatus enables or disables a token and changes nothing else.
 func (c *Client) SetStatus(ctx context.Context, id int64, status token.Status) (api.Token, error) {
 	in := api.TokenInput{ID: &id, Status: new(int64(status))}
-	return call[api.Token](ctx, c, http.MethodPut, "?status_only=true", in)
+	return call[api.Token](ctx, c.manage(http.MethodPut, "?status_only=true", in))
 }
 
 // Delete removes a token for good.
 func (c *Client) Delete(ctx context.Context, id int64) error {
-	_, err := call[any](ctx, c, http.MethodDelete, strconv.FormatInt(id, 10), nil)
+	_, err := call[any](ctx, c.manage(http.MethodDelete, strconv.FormatInt(id, 10), nil))
 	return err
 }
 
 // Attempts in all, where trying again is safe and the API asks for it.
 const attempts = 10
 
-// call sends a request to the collection's path plus rest. It tries again
-// what the API refused with 429, for then nothing was done, and what only
-// reads, also when no answer came.
-func call[T any](ctx context.Context, c *Client, method, rest string, in any) (T, error) {
+// A request is what is sent, again and again if need be.
+type request struct {
+	client     *Client
+	method     string
+	path       string // and query
+	credential token.Secret
+	in         any  // the body; nil for none
+	repeatable bool // to send it twice is to send it once
+}
+
+// manage is a request with the access token, to the tokens' path plus rest.
+func (c *Client) manage(method, rest string, in any) request {
+	return request{c, method, api.CollectionPath + "/" + rest, c.accessToken, in, method == http.MethodGet}
+}
+
+// call sends a request. It tries again what the API refused with 429, for
+// then nothing was done, and what is repeatable, also when no answer came.
+func call[T any](ctx context.Context, r request) (T, error) {
+	var answer api.Envelope[T]
+	err := r.send(ctx, &answer)
+	if err == nil && !answer.Success {
+		err = r.client.notTheAPI("a success")
+	}
+	return answer.Data, err
+}
+
+// send sends a request until it has an answer that counts.
+func (r request) send(ctx context.Context, answer any) error {
 	var body []byte
-	if in != nil {
+	if r.in != nil {
 		var err error
-		if body, err = json.Marshal(in); err != nil {
-			var none T
-			return none, fmt.Errorf("write the request: %w", err)
+		if body, err = json.Marshal(r.in); err != nil {
+			return fmt.Errorf("write the request: %w", err)
 		}
 	}
 	for attempt := 1; ; attempt++ {
-		out, err := once[T](ctx, c, method, rest, body)
-		if err == nil || attempt == attempts || !again(err, method) {
-			return out, err
+		err := r.once(ctx, body, answer)
+		if err == nil || attempt == attempts || !again(err, r.repeatable) {
+			return err
 		}
 		if err := wait(ctx, err); err != nil {
-			return out, err
+			return err
 		}
 	}
 }
 
-func again(err error, method string) bool {
+func again(err error, repeatable bool) bool {
 	var answer *Error
 	if !errors.As(err, &answer) {
-		return method == http.MethodGet && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+		return repeatable && !errors.Is(err, errForeign) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 	}
-	return answer.Code == api.ErrRateLimited || answer.Code == api.ErrUnavailable && method == http.MethodGet
+	return answer.Code == api.ErrRateLimited || answer.Code == api.ErrUnavailable && repeatable
 }
 
 // wait lets Retry-After pass, and up to as much again, so that those who
@@ -151,31 +174,40 @@ func wait(ctx context.Context, err error) error {
 // largest tokens is smaller.
 const maxAnswer = 8 << 20
 
-func once[T any](ctx context.Context, c *Client, method, rest string, body []byte) (T, error) {
-	var envelope api.Envelope[T]
-	r, err := http.NewRequestWithContext(ctx, method, c.base+api.CollectionPath+"/"+rest, bytes.NewReader(body))
+// once sends a request one time and reads the answer into a pointer.
+func (r request) once(ctx context.Context, body []byte, answer any) error {
+	out, err := http.NewRequestWithContext(ctx, r.method, r.client.base+r.path, bytes.NewReader(body))
 	if err != nil {
-		return envelope.Data, fmt.Errorf("make the request: %w", err)
+		return fmt.Errorf("make the request: %w", err)
 	}
-	r.Header.Set("Authorization", "Bearer "+c.accessToken.Reveal())
+	out.Header.Set("Authorization", "Bearer "+r.credential.Reveal())
 	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
+		out.Header.Set("Content-Type", "application/json")
 	}
-	answer, err := c.http.Do(r)
+	in, err := r.client.http.Do(out)
 	if err != nil {
-		return envelope.Data, err
+		return err
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was read
-	content, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	defer in.Body.Close() //nolint:errcheck // it was read
+	content, err := io.ReadAll(io.LimitReader(in.Body, maxAnswer))
 	if err != nil {
-		return envelope.Data, fmt.Errorf("read the answer: %w", err)
+		return fmt.Errorf("read the answer: %w", err)
 	}
-	if err := json.Unmarshal(content, &envelope); err != nil {
-		return envelope.Data, fmt.Errorf("%s answered %s, but not as the token API does: check the base URL", c.base, answer.Status)
+	if in.StatusCode >= http.StatusMultipleChoices {
+		var failed api.Envelope[any]
+		if json.Unmarshal(content, &failed) == nil && failed.Code != "" {
+			seconds, _ := strconv.Atoi(in.Header.Get("Retry-After"))
+			return &Error{in.StatusCode, failed.Code, failed.Message, failed.RequestID, time.Duration(seconds) * time.Second}
+		}
+	} else if json.Unmarshal(content, answer) == nil {
+		return nil
 	}
-	if !envelope.Success {
-		seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After"))
-		return envelope.Data, &Error{answer.StatusCode, envelope.Code, envelope.Message, envelope.RequestID, time.Duration(seconds) * time.Second}
-	}
-	return envelope.Data, nil
+	return r.client.notTheAPI(in.Status)
+}
+
+// errForeign: what answered is not the token API, and will not become it.
+var errForeign = errors.New("not as the token API does: check the base URL")
+
+func (c *Client) notTheAPI(answered string) error {
+	return fmt.Errorf("%s answered %s, but %w", c.base, answered, errForeign)
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/capture"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -48,8 +49,8 @@ func Serve(t testing.TB, tweaks ...func(*dynamodb.Options)) (*Target, *dynamotes
 	t.Helper()
 	kit := dynamotest.New(t, tweaks...)
 	target := NewTarget(t, "", &token.Accounts{Store: kit.Store, Now: time.Now})
-	service := &token.Service{Store: kit.Store, Now: time.Now}
-	server := httptest.NewServer(api.New(service, slog.New(slog.NewJSONHandler(target.transcript, nil)), api.Routes()...))
+	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(kit.Client, dynamotest.Table)}
+	server := httptest.NewServer(api.New(services, slog.New(slog.NewJSONHandler(target.transcript, nil)), api.Routes()...))
 	t.Cleanup(server.Close)
 	target.URL = server.URL
 	return target, kit

@@ -30,6 +30,12 @@ func Run(t *testing.T, target *Target) {
 		{"Status", status},
 		{"Delete", deletion},
 		{"Foreign", foreign},
+		{"Verify", verification},
+		{"Spend", spending},
+		{"Holds", holds},
+		{"OpenHolds", openHolds},
+		{"Usage", usage},
+		{"KeyRules", keyRules},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, target) })
 	}

@@ -1,0 +1,9 @@
+// Command settle is the Lambda function behind POST /api/token/settle.
+package main
+
+import (
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/boot"
+)
+
+func main() { boot.Run(api.SettleHold) }

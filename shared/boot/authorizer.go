@@ -1,0 +1,122 @@
+package boot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// Authorizer answers the events of an HTTP API's Lambda authorizer, payload
+// format 2.0, with simple answers: it lets in who sends a valid key from an
+// address that the key allows. It spends nothing and knows no model. To a
+// gateway that lets the request in, it tells the token and its user in the
+// context.
+//
+// What can't be judged, because DynamoDB does not answer, is an invocation
+// error: API Gateway then answers 500 and lets nobody in. The authorizer must
+// be attached with a cache of 0 s, for API Gateway would go on letting a
+// deleted key in for as long as it caches; docs/data-plane.md shows how.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
+func Authorizer(keys api.Gate, log *slog.Logger) lambda.Handler { return &authorizer{keys, log} }
+
+type authorizer struct {
+	keys api.Gate
+	log  *slog.Logger
+}
+
+// An authorization is the simple answer.
+type authorization struct {
+	IsAuthorized bool           `json:"isAuthorized"`
+	Context      map[string]any `json:"context,omitempty"`
+}
+
+// Invoke implements lambda.Handler.
+func (a *authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	started := time.Now()
+	ctx, meter := token.WithMeter(ctx)
+	var event events.APIGatewayV2CustomAuthorizerV2Request
+	err := json.Unmarshal(payload, &event)
+	var verdict token.Verdict
+	if err == nil {
+		verdict, err = a.judge(ctx, &event)
+	}
+	a.record(ctx, &event, verdict, err, meter.Cost(), time.Since(started))
+	if err != nil {
+		return nil, errNotJudged
+	}
+	return json.Marshal(answerTo(verdict))
+}
+
+// errNotJudged is all that Lambda hears of an error. It logs that in a line of
+// its own, which nobody redacts.
+var errNotJudged = errors.New("the key could not be judged: the request's own line says why")
+
+// judge turns a panic into an error.
+func (a *authorizer) judge(ctx context.Context, event *events.APIGatewayV2CustomAuthorizerV2Request) (v token.Verdict, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	ip, err := token.ParseIP(event.RequestContext.HTTP.SourceIP)
+	if err != nil || !ip.IsValid() {
+		return token.Verdict{Refusal: token.RefusedIP}, nil // no key allows an address that can't be read
+	}
+	return a.keys.Verify(ctx, token.Bearer(authorizationOf(event)), token.Question{IP: ip})
+}
+
+// authorizationOf finds the header whatever the case of its name.
+func authorizationOf(event *events.APIGatewayV2CustomAuthorizerV2Request) string {
+	for name, value := range event.Headers {
+		if strings.EqualFold(name, "Authorization") {
+			return value
+		}
+	}
+	return ""
+}
+
+func answerTo(v token.Verdict) authorization {
+	if !v.Valid() {
+		return authorization{}
+	}
+	t := v.Token
+	return authorization{IsAuthorized: true, Context: map[string]any{
+		"token_id": t.ID, "user_id": t.UserID, "name": t.Name, "group": t.Group,
+		"remain_quota": v.Remain, "unlimited_quota": t.UnlimitedQuota,
+		"model_limits_enabled": t.ModelLimitsEnabled, "models": strings.Join(t.Models, ","),
+	}}
+}
+
+// record writes the one log line, like api's and with as little in it.
+func (a *authorizer) record(ctx context.Context, event *events.APIGatewayV2CustomAuthorizerV2Request, v token.Verdict, err error, cost token.Cost, took time.Duration) {
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("route", api.Authorizer),
+		slog.Bool("authorized", err == nil && v.Valid()),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.String("request_id", event.RequestContext.RequestID),
+		slog.Int64("user_id", v.Token.UserID),
+		slog.Int64("token_id", v.Token.ID),
+		slog.Float64("read_units", cost.ReadUnits),
+		slog.Int("round_trips", cost.RoundTrips),
+	}
+	if v.Refusal != "" {
+		attrs = append(attrs, slog.String("code", string(v.Refusal)))
+	}
+	if err != nil {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("error", api.Redact(err.Error())))
+	}
+	a.log.LogAttrs(ctx, level, "request", attrs...)
+}

@@ -1,0 +1,51 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// The calls that a key authenticates, not the access token. A client that
+// makes no others needs none.
+
+// Verify asks whether a key may be used so, and spends in.Quota if there is
+// one. A refusal is no error. A spend without a request id is sent once; with
+// one, and a check, it is sent again where no answer came.
+func (c *Client) Verify(ctx context.Context, key string, in api.QuestionInput) (api.Verdict, error) {
+	safe := in.Quota == nil || *in.Quota == 0 || in.RequestID != nil
+	return call[api.Verdict](ctx, c.ask(key, http.MethodPost, api.VerifyKey.Path, in, safe))
+}
+
+// Reserve keeps quota for the request in.RequestID. A refusal is no error.
+func (c *Client) Reserve(ctx context.Context, key string, in api.ReservationInput) (api.Reservation, error) {
+	return call[api.Reservation](ctx, c.ask(key, http.MethodPost, api.ReserveQuota.Path, in, true))
+}
+
+// Settle charges a hold what its request has cost, in units.
+func (c *Client) Settle(ctx context.Context, key, requestID string, quota int64) (api.Settlement, error) {
+	in := api.HoldInput{RequestID: &requestID, Quota: &quota}
+	return call[api.Settlement](ctx, c.ask(key, http.MethodPost, api.SettleHold.Path, in, true))
+}
+
+// Release gives back all that a hold has.
+func (c *Client) Release(ctx context.Context, key, requestID string) (api.Return, error) {
+	in := api.HoldInput{RequestID: &requestID}
+	return call[api.Return](ctx, c.ask(key, http.MethodPost, api.ReleaseHold.Path, in, true))
+}
+
+// Usage tells what a key has used and has left.
+func (c *Client) Usage(ctx context.Context, key string) (api.Usage, error) {
+	var answer api.UsageAnswer
+	err := c.ask(key, http.MethodGet, api.UsagePath+"/", nil, true).send(ctx, &answer)
+	if err == nil && !answer.Code {
+		err = c.notTheAPI("a success")
+	}
+	return answer.Data, err
+}
+
+func (c *Client) ask(key, method, path string, in any, repeatable bool) request {
+	return request{c, method, path, token.NewSecret(key), in, repeatable}
+}
