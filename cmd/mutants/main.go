@@ -23,51 +23,6 @@ type mutant struct {
 	pkg, run string
 }
 
-func mutants() []mutant {
-	return []mutant{
-		{
-			"create without the seq condition: two tokens get one id, or none",
-			"shared/dynamo/create.go", "e.require(e.name(attrGiven).is(given))\n", "",
-			"./shared/client", "TestConcurrentCreatesAllSucceed",
-		},
-		{
-			"delete without counting: totals and pages drift",
-			"shared/dynamo/delete.go", "return append(writes, s.count(userKey(userID), attrDeleted, bucketAttribute(id)))", "return writes",
-			"./shared/api", "TestContract/Delete",
-		},
-		{
-			"status not derived: an expired token looks enabled",
-			"shared/token/token.go", "case t.ExpiredTime != Never && t.ExpiredTime <= now:\n\t\treturn Expired", "case t.ExpiredTime != Never && t.ExpiredTime <= now:\n\t\treturn Enabled",
-			"./shared/api", "TestContract/Status",
-		},
-		{
-			"another user's token is told from a missing one",
-			"shared/api/get.go", "t, err := service.Get(ctx, at, id)", "t, err := service.Get(ctx, at, id)\n\tif err != nil && id < 100 {\n\t\terr = token.ErrForbidden\n\t}",
-			"./shared/api", "TestContract/Foreign",
-		},
-		{
-			"eventual read in authentication: a revoked access token lives on",
-			"shared/dynamo/store.go", "ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,\n\t}, reading)\n\tif err != nil {\n\t\treturn token.User{}, nil,", "ConsistentRead: aws.Bool(false), ReturnConsumedCapacity: consumed,\n\t}, reading)\n\tif err != nil {\n\t\treturn token.User{}, nil,",
-			"./shared/dynamo", "TestEachOperationCostsWhatTheDesignSays/10_tokens",
-		},
-		{
-			"an update whose answer got lost is sent again: it undoes a rival's change",
-			"shared/dynamo/client.go", "retryer(attempts, refused, conflicted),", "retryer(attempts, refused, conflicted, lost),",
-			"./shared/dynamo", "TestASingleFaultIsSurvivedAndNothingIsAppliedTwice",
-		},
-		{
-			"the log shows access tokens",
-			"shared/api/protocol.go", `slog.String("route", route.Name)`, `slog.String("route", r.Header.Get("Authorization"))`,
-			"./shared/api", "TestContract/SpecExamples",
-		},
-		{
-			"a key with a wrong checksum is accepted",
-			"shared/token/credential.go", "|| sum != crc32.ChecksumIEEE(record[:len(record)-crc32.Size])", "|| sum == 0",
-			"./shared/token", "TestTypoIsRefusedWithoutARead",
-		},
-	}
-}
-
 func main() {
 	var errs []error
 	for _, m := range mutants() {

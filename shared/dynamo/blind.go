@@ -1,6 +1,8 @@
 package dynamo
 
 import (
+	"net/netip"
+
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -57,9 +59,25 @@ func take(e *expression, o token.Operation) {
 		e.require(e.name(attrLimits).absent() + " OR " + e.name(attrModels).holds(o.Model))
 	}
 	if o.IP.IsValid() {
-		e.require(e.name(attrIPs).absent() + " OR " + e.name(attrIPs).holds(token.Networks(o.IP)...))
+		e.require(e.name(attrIPs).absent() + " OR " + e.name(attrIPs).holds(usualNetworks(o.IP)...))
 	}
 	e.assign(left, left.hash+" - "+unlimited.orElse(e.value(number(o.Quota))))
+}
+
+// usualNetworks are the entries that let an address in, of IPv6 those alone
+// whose length is a multiple of 4: with all of them a condition comes near the
+// 300 operators that DynamoDB takes. Where another one lets the address in,
+// Apply finds it.
+func usualNetworks(addr netip.Addr) []string {
+	all := token.Networks(addr)
+	if addr.Unmap().Is4() {
+		return all
+	}
+	usual := []string{all[0]}          // the address itself
+	for i := 1; i < len(all); i += 4 { // the prefixes, from 128 down
+		usual = append(usual, all[i])
+	}
+	return usual
 }
 
 // use counts units as used, below the number at which the count stays.

@@ -46,7 +46,7 @@ type Usage struct {
 // UsageAt is the usage at a second.
 func (t Token) UsageAt(now int64) Usage {
 	u := Usage{Token: t, Used: t.UsedAt(now), Available: t.FreeAt(now)}
-	u.Granted = u.Available + t.HeldAt(now) + u.Used
+	u.Granted = min(u.Available+t.HeldAt(now)+u.Used, MaxInteger)
 	return u
 }
 
@@ -64,11 +64,11 @@ func (o Operation) Reservation(l Ledger) Reservation {
 // Settlement is the answer to Settle.
 func (o Operation) Settlement(l Ledger) Settlement {
 	r, _ := o.Record(l)
-	return Settlement{l.Token, o.RequestID, r.Charged, r.Asked - r.Charged, r.Closing.take(r.Charged).Free() + r.Backing()}
+	return Settlement{l.Token, o.RequestID, r.Charged, r.Asked - r.Charged, min(r.Closing.take(r.Charged).Free()+r.Backing(), MaxInteger)}
 }
 
 // Return is the answer to Release.
 func (o Operation) Return(l Ledger) Return {
 	r, _ := o.Record(l)
-	return Return{l.Token, o.RequestID, r.Quota, r.Closing.Free() + r.Backing()}
+	return Return{l.Token, o.RequestID, r.Quota, min(r.Closing.Free()+r.Backing(), MaxInteger)}
 }

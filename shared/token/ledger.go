@@ -42,8 +42,9 @@ type Balance struct {
 	Unlimited bool  // the units are counted, and never run out
 }
 
-// Free is what can be spent or held.
-func (b Balance) Free() int64 { return b.Left + b.Back - b.Cost }
+// Free is what can be spent or held: at most MaxInteger, where quota was set
+// high while holds were open that came home since.
+func (b Balance) Free() int64 { return min(b.Left+b.Back-b.Cost, MaxInteger) }
 
 // take gives out units, or none of an unlimited token's.
 func (b Balance) take(n int64) Balance {
@@ -142,7 +143,7 @@ func (l Ledger) Tidy(now int64) Ledger {
 			if r.Lease {
 				l.UsedQuota = saturate(l.UsedQuota, r.Quota)
 			} else {
-				l.Balance.Left += r.Backing()
+				l.Balance.Left = saturate(l.Balance.Left, r.Backing())
 			}
 			r.Fate, r.Ended = Lapsed, r.Until
 			l.Records[key] = r
@@ -167,15 +168,13 @@ func (l Ledger) forget(now int64) {
 	})
 	spends, holds := 0, 0
 	for i, key := range ended {
-		age, keep := now-l.Records[key].Ended, false
+		number, most, seconds := &holds, mostHolds, int64(rememberedHolds)
 		if l.Records[key].Fate == Spent {
-			spends++
-			keep = spends <= mostSpends && age < rememberedSpends
-		} else {
-			holds++
-			keep = holds <= mostHolds && age < rememberedHolds
+			number, most, seconds = &spends, mostSpends, rememberedSpends
 		}
-		if age >= Remembered || i >= rememberedNewest && !keep {
+		*number++
+		age := now - l.Records[key].Ended
+		if age >= Remembered || i >= rememberedNewest && (*number > most || age >= seconds) {
 			delete(l.Records, key)
 		}
 	}

@@ -56,7 +56,7 @@ func (t Token) FreeAt(now int64) int64 {
 	free := t.RemainQuota
 	for _, h := range t.Holds {
 		if h.Until <= now && !h.Lease {
-			free += h.Backing
+			free = saturate(free, h.Backing)
 		}
 	}
 	return free

@@ -1,0 +1,185 @@
+package main
+
+// mutants are all of them.
+func mutants() []mutant {
+	return []mutant{
+		{
+			"create without the seq condition: two tokens get one id, or none",
+			"shared/dynamo/create.go", "e.require(e.name(attrGiven).is(given))\n", "",
+			"./shared/client", "TestConcurrentCreatesAllSucceed",
+		},
+		{
+			"delete without counting: totals and pages drift",
+			"shared/dynamo/delete.go", "return append(writes, s.count(userKey(userID), attrDeleted, bucketAttribute(id)))", "return writes",
+			"./shared/api", "TestContract/Delete",
+		},
+		{
+			"status not derived: an expired token looks enabled",
+			"shared/token/token.go", "case t.ExpiredTime != Never && t.ExpiredTime <= now:\n\t\treturn Expired", "case t.ExpiredTime != Never && t.ExpiredTime <= now:\n\t\treturn Enabled",
+			"./shared/api", "TestContract/Status",
+		},
+		{
+			"another user's token is told from a missing one",
+			"shared/api/get.go", "t, err := service.Get(ctx, at, id)", "t, err := service.Get(ctx, at, id)\n\tif err != nil && id < 100 {\n\t\terr = token.ErrForbidden\n\t}",
+			"./shared/api", "TestContract/Foreign",
+		},
+		{
+			"eventual read in authentication: a revoked access token lives on",
+			"shared/dynamo/store.go", "ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,\n\t}, reading)\n\tif err != nil {\n\t\treturn token.User{}, nil,", "ConsistentRead: aws.Bool(false), ReturnConsumedCapacity: consumed,\n\t}, reading)\n\tif err != nil {\n\t\treturn token.User{}, nil,",
+			"./shared/dynamo", "TestEachOperationCostsWhatTheDesignSays/10_tokens",
+		},
+		{
+			"an update whose answer got lost is sent again: it undoes a rival's change",
+			"shared/dynamo/client.go", "retryer(attempts, refused, conflicted),", "retryer(attempts, refused, conflicted, lost),",
+			"./shared/dynamo", "TestASingleFaultIsSurvivedAndNothingIsAppliedTwice",
+		},
+		{
+			"the log shows access tokens",
+			"shared/api/protocol.go", `slog.String("route", route.Name)`, `slog.String("route", r.Header.Get("Authorization"))`,
+			"./shared/api", "TestContract/SpecExamples",
+		},
+		{
+			"a key with a wrong checksum is accepted",
+			"shared/token/credential.go", "|| sum != crc32.ChecksumIEEE(record[:len(record)-crc32.Size])", "|| sum == 0",
+			"./shared/token", "TestTypoIsRefusedWithoutARead",
+		},
+		{
+			"a verification is answered out of a cache for 5 ms: a deleted key is let in",
+			"shared/gate/gate.go", verify, cachedVerify,
+			"./shared/gate", "TestNoKeyIsAcceptedAfterItsEndWasAcknowledged",
+		},
+		{
+			"a verification reads what a replica has: a deleted key is let in",
+			"shared/dynamo/operate.go", "ConsistentRead: aws.Bool(true)", "ConsistentRead: aws.Bool(false)",
+			"./shared/gate", "TestNoKeyIsAcceptedAfterItsEndWasAcknowledged",
+		},
+		{
+			"spending reads, computes and writes: of two at once, one is not charged",
+			"shared/dynamo/operate.go", "stored, l, err := s.write(ctx, key, o, blind(key, o), doubt)\n", readModifyWrite,
+			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+		},
+		{
+			"the quota is read, computed and written: more than it is granted",
+			"shared/dynamo/operate.go", "stored, l, err := s.write(ctx, key, o, blind(key, o), doubt)\n", readModifyWrite,
+			"./shared/gate", "TestManyTakeExactlyTheQuota/gate",
+		},
+		{
+			"a rewriting does not ask whether units have moved: what rivals did is undone",
+			"shared/dynamo/operate.go", `e.require(e.name(attrRevision).absent() + " OR " + e.name(attrRevision).is(found.Revision))`, "_ = found",
+			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+		},
+		{
+			"the SDK repeats a spend without a request id: it is charged twice",
+			"shared/dynamo/operate.go", "if o.Repeatable() {\n", "if o.Repeatable() || o.Kind == token.Spend {\n",
+			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+		},
+		{
+			"an operation that was carried out is refused, for the key was disabled since",
+			"shared/dynamo/operate.go", "if err != nil && doubt && ", "if err == nil && doubt && ",
+			"./shared/dynamo", "TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused",
+		},
+		{
+			"settle does not look whether the hold has ended: it is charged again",
+			"shared/dynamo/blind.go", "e.require(ofRecord(e, o, recordEnded).absent())\n", "",
+			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+		},
+		{
+			"a hold that has lapsed stays open: it comes home again",
+			"shared/token/ledger.go", "r.Fate, r.Ended = Lapsed, r.Until\n", "r.Ended = r.Until\n",
+			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+		},
+		{
+			"a write without a look overlooks a hold that lapses in this second: its units are missing",
+			"shared/dynamo/blind.go", `e.name(attrDue).absent() + " OR " + e.name(attrDue).above(now)`, `e.name(attrDue).absent() + " OR " + e.name(attrDue).above(now-1)`,
+			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+		},
+		{
+			"a lease of a process that died is given back: what it let through is free",
+			"shared/token/ledger.go", "if r.Lease {", "if r.Lease && r.Quota < 0 {",
+			"./shared/gate", "TestALeaseOfADeadProcessIsChargedNotGivenBack",
+		},
+		{
+			"a panic of the handler behind leaves the hold open",
+			"shared/gate/middleware.go", "defer func() { m.finish(r.Context(), c, a, returned) }() // also while next panics; the panic goes on\n\tm.next.ServeHTTP(a, c.inner(r))\n\treturned = true", "m.next.ServeHTTP(a, c.inner(r))\n\treturned = true\n\tm.finish(r.Context(), c, a, returned)",
+			"./shared/gate", "TestWhatFailsIsFree",
+		},
+		{
+			"the first of two models is checked, upstream takes the last",
+			"shared/gate/question.go", "if found || name != \"model\" || value[0] != '\"' {", "if found {\n\t\t\tcontinue\n\t\t}\n\t\tif name != \"model\" || value[0] != '\"' {",
+			"./shared/gate", "TestABodyThatCanBeReadInTwoWaysIsRefused/json",
+		},
+		{
+			"an address that can't be found is not asked about",
+			"shared/gate/middleware.go", "q.IP = netip.IPv6Unspecified()", "q.IP = netip.Addr{}",
+			"./shared/gate", "TestTheClientsAddress",
+		},
+		{
+			"the key reaches upstream",
+			"shared/gate/middleware.go", `{"Authorization", "Accept-Encoding", "Upgrade"}`, `{"Accept-Encoding", "Upgrade"}`,
+			"./shared/gate", "TestNextGetsTheBodyAsItCameAndNoSecret",
+		},
+		{
+			"a client that goes takes its release along",
+			"shared/gate/charge.go", "context.WithTimeout(context.WithoutCancel(ctx), endWithin)", "context.WithTimeout(ctx, endWithin)",
+			"./shared/gate", "TestAnAbortIsFree",
+		},
+		{
+			"an error of upstream is charged",
+			"shared/gate/charge.go", "if a.status >= http.StatusMultipleChoices {", "if a.status < 0*http.StatusOK {",
+			"./shared/gate", "TestWhatFailsIsFree",
+		},
+		{
+			"the first usage of a stream counts",
+			"shared/gate/usage.go", "if len(f.kept) <= maxUsage &&", "if f.usage == nil && len(f.kept) <= maxUsage &&",
+			"./shared/gate", "TestTheLastUsageIsFound",
+		},
+	}
+}
+
+// Verify, and what stands in its place to cache its answers.
+const (
+	verify = "func (g *Gate) Verify(ctx context.Context, key string, q token.Question) (token.Verdict, error) {\n"
+
+	cachedVerify = verify + `
+	asked := fmt.Sprint(key, q)
+	lock <- struct{}{}
+	old, ok := answers[asked]
+	<-lock
+	if q.Quota == 0 && ok && time.Since(old.at) < 5*time.Millisecond {
+		return old.Verdict, nil
+	}
+	v, err := g.verify(ctx, key, q)
+	lock <- struct{}{}
+	answers[asked] = cached{v, time.Now()}
+	<-lock
+	return v, err
+}
+
+type cached struct {
+	token.Verdict
+	at time.Time
+}
+
+var answers, lock = map[string]cached{}, make(chan struct{}, 1)
+
+func (g *Gate) verify(ctx context.Context, key string, q token.Question) (token.Verdict, error) {
+`
+)
+
+// What stands in the place of an operation's conditional write.
+const readModifyWrite = `
+		read, err := s.Look(ctx, key)
+		if err != nil {
+			return read, err
+		}
+		then, changes, err := o.Apply(read)
+		if err != nil || !changes {
+			return read, err
+		}
+		e := newExpression()
+		e.require(e.name(attrHash).exists())
+		for attr, value := range ledgerItem(then) {
+			e.set(attr, value)
+		}
+		stored, l, err := s.write(ctx, key, o, e, doubt)
+`

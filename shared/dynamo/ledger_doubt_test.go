@@ -1,0 +1,103 @@
+package dynamo_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// An attempt was applied and its answer got lost; before the next one, a rival
+// made the key useless. Who asked must not hear a plain refusal, for the units
+// have moved.
+func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
+	t.Parallel()
+	for rivalry, rival := range map[string]func(ctx context.Context, tenant *dynamotest.Tenant) error{
+		"deleted": func(ctx context.Context, tenant *dynamotest.Tenant) error {
+			return tenant.Delete(ctx, tenant.Access, 1)
+		},
+		"disabled": func(ctx context.Context, tenant *dynamotest.Tenant) error {
+			_, err := tenant.SetStatus(ctx, tenant.Access, 1, true)
+			return err
+		},
+		"limited to another model": func(ctx context.Context, tenant *dynamotest.Tenant) error {
+			_, err := tenant.Update(ctx, tenant.Access, 1, token.Update{ModelLimitsEnabled: new(true), Models: &[]string{"m2"}})
+			return err
+		},
+	} {
+		for kind, name := range map[token.Kind]string{token.Spend: "spend", token.Reserve: "reserve", token.Settle: "settle", token.Release: "release"} {
+			t.Run(rivalry+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				kit := newKit(t)
+				tenant := kit.Tenant(t, "victim")
+				_, key, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), RemainQuota: new(int64(10))})
+				if err != nil {
+					t.Fatal(err)
+				}
+				o := token.Operation{Kind: kind, Now: tenant.Second(), Until: tenant.Second() + 60, Question: token.Question{RequestID: "r", Quota: 4, Model: "m1"}}
+				if kind == token.Settle || kind == token.Release {
+					hold := o
+					hold.Kind = token.Reserve
+					if _, err := kit.Store.Do(t.Context(), key, hold); err != nil {
+						t.Fatal(err)
+					}
+				}
+				var after token.Ledger // the attempt that was applied
+				faults := &dynamotest.Faults{Choose: func(_ string, nth int) dynamotest.Fault {
+					if nth == 1 {
+						return dynamotest.LostAfter
+					}
+					var errs [2]error
+					after, errs[0] = kit.Store.Look(t.Context(), key)
+					errs[1] = rival(t.Context(), tenant)
+					if err := errors.Join(errs[:]...); err != nil {
+						t.Error(err)
+					}
+					return dynamotest.NoFault
+				}}
+				_, err = kit.Through(faults.Tweak).Do(t.Context(), key, o)
+				ends := kind == token.Settle || kind == token.Release
+				switch {
+				case ends && rivalry != "deleted": // whatever the key may, a hold ends
+					if err != nil {
+						t.Errorf("got error %v, want none", err)
+					}
+				case !errors.Is(err, token.ErrRepeatable):
+					t.Errorf("got error %v, want ErrRepeatable", err)
+				}
+				var refusal token.Refusal
+				if errors.As(err, &refusal) || errors.Is(err, token.ErrKeyUnknown) {
+					t.Errorf("got error %v, want no refusal, with the units moved: %+v", err, after.Records)
+				}
+				if r, ok := o.Record(after); !ok || r.Quota != 4 {
+					t.Errorf("got record %+v, want the lost attempt's", r)
+				}
+			})
+		}
+	}
+}
+
+// What a lost attempt is certain not to have done, is refused as ever.
+func TestARefusalWithoutALostAttemptIsCertain(t *testing.T) {
+	t.Parallel()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "victim")
+	_, key, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), RemainQuota: new(int64(3))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range []dynamotest.Fault{dynamotest.Throttled, dynamotest.AccountThrottle, dynamotest.Refused, dynamotest.Conflict} {
+		faults := &dynamotest.Faults{Choose: func(_ string, nth int) dynamotest.Fault {
+			if nth == 1 {
+				return fault
+			}
+			return dynamotest.NoFault
+		}}
+		o := token.Operation{Kind: token.Spend, Now: tenant.Second(), Question: token.Question{RequestID: "r", Quota: 4}}
+		if _, err := kit.Through(faults.Tweak).Do(t.Context(), key, o); !errors.Is(err, token.RefusedExhausted) {
+			t.Errorf("%s: got error %v, want %v", fault, err, token.RefusedExhausted)
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package dynamo_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"pgregory.net/rapid"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// requestIDs are few, so that operations meet records.
+var requestIDs = []string{"a", "b", "c", "d", "e", "f"} //nolint:gochecknoglobals // never changed
+
+// oneIn draws true so often.
+func oneIn(rt *rapid.T, n int, name string) bool { return rapid.IntRange(1, n).Draw(rt, name) == n }
+
+// around draws a number at or beside one of some boundaries.
+func around(rt *rapid.T, name string, lo, hi int64, boundaries ...int64) int64 {
+	at := rapid.SampledFrom(boundaries).Draw(rt, name) + rapid.Int64Range(-1, 1).Draw(rt, name+" beside")
+	return max(lo, min(at, hi))
+}
+
+// drawLedger draws any ledger that operations and changes can lead to.
+func drawLedger(rt *rapid.T, key token.Key, now int64) token.Ledger {
+	t := token.Token{
+		ID: key.TokenID, UserID: key.UserID, Version: rapid.Int64Range(1, 3).Draw(rt, "version"),
+		KeyHash: key.Hash(), Mask: key.Mask(), Name: "any", CreatedTime: now - 10_000, AccessedTime: now - rapid.Int64Range(0, 2000).Draw(rt, "accessed"),
+		Disabled:           oneIn(rt, 12, "disabled"),
+		ExpiredTime:        drawExpiry(rt, now),
+		UsedQuota:          rapid.SampledFrom([]int64{0, 0, 7, 7, token.MaxInteger - 20, token.MaxInteger}).Draw(rt, "used"),
+		ModelLimitsEnabled: oneIn(rt, 3, "limits"),
+		Models:             rapid.SampledFrom([][]string{{"m1", "m2"}, {"m1"}, nil}).Draw(rt, "models"),
+		AllowIPs:           rapid.SampledFrom([][]string{nil, nil, nil, {"10.0.0.0/8"}, {"2001:db8::/32", "10.0.0.1"}}).Draw(rt, "ips"),
+	}
+	cost := rapid.Int64Range(0, 30).Draw(rt, "cost")
+	balance := token.Balance{
+		Left: rapid.SampledFrom([]int64{0, 1, 20, 100, 1000, token.MaxInteger}).Draw(rt, "left"),
+		Cost: cost, Back: cost + rapid.Int64Range(0, 30).Draw(rt, "unfolded"),
+		Unlimited: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "unlimited"),
+	}
+	records := map[string]token.Record{}
+	for _, id := range requestIDs {
+		if oneIn(rt, 3, "known "+id) {
+			records[token.RecordKey(id)] = drawRecord(rt, now)
+		}
+	}
+	crowd(rt, records, now)
+	l := token.NewLedger(t, balance, records)
+	l.Revision = rapid.Int64Range(0, 3).Draw(rt, "revision")
+	l.Room = rapid.SampledFrom([]int64{0, 33, 40, 60, 100, 512}).Draw(rt, "room")
+	l.Due = due(records)
+	if l.Due != 0 { // the hold that was due first may have been ended since
+		l.Due -= rapid.SampledFrom([]int64{0, 0, 1, 100}).Draw(rt, "due before")
+	} else if oneIn(rt, 5, "due for nothing") {
+		l.Due = around(rt, "due", 1, now+3600, now)
+	}
+	return l
+}
+
+// due is when the first open hold lapses, 0 if there is none.
+func due(records map[string]token.Record) int64 {
+	var first int64
+	for _, r := range records {
+		if r.Fate == token.Open && (first == 0 || r.Until < first) {
+			first = r.Until
+		}
+	}
+	return first
+}
+
+func drawExpiry(rt *rapid.T, now int64) int64 {
+	if oneIn(rt, 6, "expires") {
+		return now + rapid.SampledFrom([]int64{60, 1, 0}).Draw(rt, "expires in")
+	}
+	return token.Never
+}
+
+// drawRecord draws what may be remembered of a request id.
+func drawRecord(rt *rapid.T, now int64) token.Record {
+	quota := rapid.Int64Range(0, 25).Draw(rt, "quota")
+	before := token.Balance{
+		Left: quota + rapid.Int64Range(0, 10).Draw(rt, "before"), Back: rapid.Int64Range(3, 9).Draw(rt, "back before"),
+		Cost: 3, Unlimited: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "unlimited before"),
+	}
+	ended := now - around(rt, "ended", 0, 2000, 0, 30, token.Remembered)
+	r := token.Record{
+		Fate:  rapid.SampledFrom([]token.Fate{token.Open, token.Open, token.Open, token.Spent, token.Settled, token.Released, token.Lapsed}).Draw(rt, "fate"),
+		Quota: quota, Lease: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "lease"), Before: before, Ended: ended,
+		Until: around(rt, "until", 1, now+3600, now, now+60, now+900, now+900),
+	}
+	switch r.Fate {
+	case token.Spent:
+		return token.Record{Fate: token.Spent, Quota: quota, Ended: ended}
+	case token.Open:
+		r.Ended = 0
+	case token.Settled:
+		r.Asked = around(rt, "asked", 0, 100, quota)
+		r.Charged = min(r.Asked, quota)
+		r.Closing = before
+	case token.Released:
+		r.Closing = before
+	case token.Lapsed:
+		r.Until = ended
+	}
+	return r
+}
+
+// crowd adds records of other requests, so that there is little room, or that
+// nearly as many holds are open as can be.
+func crowd(rt *rapid.T, records map[string]token.Record, now int64) {
+	if !oneIn(rt, 4, "crowded") {
+		return
+	}
+	ended := rapid.SampledFrom([]int{0, 14, 27, 31, 40, 300}).Draw(rt, "others that have ended")
+	since := rapid.SampledFrom([]int64{0, 9, 10, 29, 30, 800, token.Remembered}).Draw(rt, "others ended since")
+	for i := range ended {
+		r := token.Record{Fate: token.Spent, Quota: 1, Ended: now - since + int64(i%2)}
+		if i%3 == 0 {
+			r.Fate, r.Until = token.Released, r.Ended+60
+		}
+		records[token.RecordKey(fmt.Sprint("ended ", i))] = r
+	}
+	open := rapid.SampledFrom([]int{0, 2, 46, 49}).Draw(rt, "others that are open")
+	until := now + rapid.SampledFrom([]int64{600, 600, 1, 0}).Draw(rt, "others open until")
+	for i := range min(open, token.MaxOpenHolds-openOf(records)) {
+		records[token.RecordKey(fmt.Sprint("open ", i))] = token.Record{Fate: token.Open, Quota: 1, Until: until, Before: token.Balance{Left: 100}}
+	}
+}
+
+// openIDs are the request ids of open holds.
+func openIDs(l token.Ledger) (ids []string) {
+	for _, id := range append([]string{"g", "h", "i", "j"}, requestIDs...) {
+		if r, ok := l.Records[token.RecordKey(id)]; ok && r.Fate == token.Open {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func openOf(records map[string]token.Record) (n int) {
+	for _, r := range records {
+		if r.Fate == token.Open {
+			n++
+		}
+	}
+	return n
+}
+
+// drawOperation draws what may be asked of a ledger, near all that decides
+// about it.
+func drawOperation(rt *rapid.T, l token.Ledger, now int64) token.Operation {
+	o := token.Operation{
+		Kind: rapid.SampledFrom([]token.Kind{token.Spend, token.Reserve, token.Settle, token.Release}).Draw(rt, "kind"), Now: now,
+	}
+	ids := append([]string{"g", "h", "i", "j"}, requestIDs...)
+	if holds := openIDs(l); len(holds) > 0 && o.Kind >= token.Settle && !oneIn(rt, 4, "any request id") {
+		ids = holds
+	}
+	o.RequestID = rapid.SampledFrom(ids).Draw(rt, "request id")
+	amounts := []int64{1, 1, 1, 5, 20, l.Balance.Left, l.Balance.Free(), l.FreeAt(now), token.MaxInteger - l.UsedQuota, token.MaxInteger}
+	if r, ok := o.Record(l); ok {
+		amounts = append(slices.Repeat([]int64{r.Quota}, 12), r.Asked, r.Quota+l.FreeAt(now))
+	}
+	o.Quota = rapid.SampledFrom(amounts).Draw(rt, "quota")
+	if oneIn(rt, 3, "quota beside") {
+		o.Quota = around(rt, "quota", 0, token.MaxInteger, o.Quota)
+	}
+	switch o.Kind {
+	case token.Settle:
+		return o
+	case token.Release:
+		o.Quota = 0
+		return o
+	case token.Spend:
+		o.Quota = max(1, o.Quota)
+		if oneIn(rt, 3, "without request id") {
+			o.RequestID = ""
+		}
+	case token.Reserve:
+		o.Until = now + rapid.SampledFrom([]int64{1, 60, 900, 3600}).Draw(rt, "ttl")
+		o.Lease = rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "as lease")
+	}
+	o.Model = rapid.SampledFrom([]string{"", "", "m1", "m1", "m2", "m3"}).Draw(rt, "model")
+	o.IP = rapid.SampledFrom([]netip.Addr{
+		{}, {}, {}, netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("::ffff:10.1.2.3"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::7"),
+	}).Draw(rt, "ip")
+	return o
+}

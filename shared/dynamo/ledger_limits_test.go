@@ -1,0 +1,51 @@
+package dynamo_test
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// DynamoDB's limits on one expression, which the local engine does not hold.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+const (
+	mostOperators  = 300
+	longestInBytes = 4096
+)
+
+// operators counts all that may count as one: functions, comparators, words
+// and signs.
+func operators(expression string) int {
+	return len(regexp.MustCompile(`[a-z_]+\(|<=|>=|<>|[=<>]|\b(?:AND|OR|NOT)\b| [-+] `).FindAllString(expression, -1))
+}
+
+func TestNoExpressionExceedsWhatDynamoDBTakes(t *testing.T) {
+	t.Parallel()
+	key := token.NewKey(1, 1)
+	for kind, name := range map[token.Kind]string{token.Spend: "spend", token.Reserve: "reserve", token.Settle: "settle", token.Release: "release"} {
+		for _, address := range []string{"203.0.113.7", "2001:db8:1234:5678:9abc:def0:1234:5678"} {
+			o := token.Operation{
+				Kind: kind, Now: dynamotest.Epoch, Until: dynamotest.Epoch + 900, Lease: true,
+				Question: token.Question{
+					Quota: token.MaxInteger, Model: strings.Repeat("m", token.MaxQuestionModel),
+					RequestID: strings.Repeat("r", token.MaxRequestID), IP: netip.MustParseAddr(address),
+				},
+			}
+			update, condition := dynamo.BlindWrite(key, o)
+			for what, expression := range map[string]string{"update": update, "condition": condition} {
+				if got := operators(expression); got > mostOperators {
+					t.Errorf("%s from %s: got %d operators in the %s, want at most %d", name, address, got, what, mostOperators)
+				}
+				if got := len(expression); got > longestInBytes {
+					t.Errorf("%s from %s: got %d bytes of %s, want at most %d", name, address, got, what, longestInBytes)
+				}
+			}
+			t.Logf("%s from %s: %d operators, %d bytes of condition", name, address, operators(condition), len(condition))
+		}
+	}
+}

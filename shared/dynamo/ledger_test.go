@@ -1,0 +1,159 @@
+package dynamo_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// What operations do, is said once in Go, by Operation.Apply, and once more in
+// DynamoDB's expressions, which spare a read. This holds the two to be one:
+// above all the write without a look must never go through where Apply
+// refuses.
+func TestAnOperationDoesToTheItemWhatApplyDoesToTheLedger(t *testing.T) {
+	t.Parallel()
+	kit := dynamotest.New(t)
+	client := dynamotest.Client(kit.Endpoint)
+	key := token.NewKey(1, 1)
+	operations, unread := 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		now := int64(dynamotest.Epoch)
+		ledger := drawLedger(rt, key, now)
+		if _, err := client.PutItem(rt.Context(), &dynamodb.PutItemInput{TableName: aws.String(dynamotest.Table), Item: dynamo.LedgerItem(ledger)}); err != nil {
+			rt.Fatal(err)
+		}
+		before := ledger
+		for range rapid.IntRange(1, 16).Draw(rt, "operations") {
+			checkReading(rt, before, now)
+			o := drawOperation(rt, before, now)
+			want, _, refusal := o.Apply(before)
+			ctx, meter := token.WithMeter(rt.Context())
+			got, err := kit.Store.Do(ctx, key, o)
+			if !errors.Is(err, refusal) || (err == nil) != (refusal == nil) {
+				rt.Fatalf("%s: got error %v, want %v", tell(o), err, refusal)
+			}
+			operations++
+			if meter.Cost().WriteUnits > 0 && meter.Cost().RoundTrips == 1 {
+				unread++
+			}
+			after, lookErr := kit.Store.Look(rt.Context(), key)
+			if lookErr != nil {
+				rt.Fatal(lookErr)
+			}
+			if err != nil {
+				same(rt, o, "refused, the item", before, after)
+				same(rt, o, "refused, the answer", before, got)
+			} else {
+				same(rt, o, "the item", tidied(want, now), tidied(after, now))
+				same(rt, o, "the answer", tidied(want, now), tidied(got, now))
+				sameAnswers(rt, o, want, got)
+			}
+			checkUnits(rt, o, before, after, now)
+			before = after
+			now += rapid.SampledFrom([]int64{0, 0, 0, 0, 1, 29, 30, 60, 900}).Draw(rt, "seconds")
+		}
+	})
+	t.Logf("%d operations, of which %d wrote without a look", operations, unread)
+}
+
+// tell is an operation without what it can't print well.
+func tell(o token.Operation) string {
+	return fmt.Sprintf("%s %q of %d at %+d", map[token.Kind]string{
+		token.Spend: "spend", token.Reserve: "reserve", token.Settle: "settle", token.Release: "release",
+	}[o.Kind], o.RequestID, o.Quota, o.Now-dynamotest.Epoch)
+}
+
+// tidied makes ledgers comparable that differ only in what is tidied up yet.
+func tidied(l token.Ledger, now int64) token.Ledger {
+	plainly := func(b token.Balance) token.Balance { return token.Balance{Left: b.Free(), Unlimited: b.Unlimited} }
+	l = l.Tidy(now)
+	for key, r := range l.Records {
+		r.Before, r.Closing = plainly(r.Before), plainly(r.Closing)
+		if r.Fate == token.Spent {
+			r.Before = token.Balance{} // of a hold that had the request id before
+		}
+		l.Records[key] = r
+	}
+	return l
+}
+
+func same(rt *rapid.T, o token.Operation, what string, want, got token.Ledger) {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(token.Ledger{}, "Revision")); diff != "" {
+		rt.Fatalf("%s: %s -want +got:\n%s", tell(o), what, diff)
+	}
+}
+
+// sameAnswers compares what the caller is told, the token aside.
+func sameAnswers(rt *rapid.T, o token.Operation, want, got token.Ledger) {
+	answers := func(l token.Ledger) any {
+		l.Token = token.Token{}
+		switch o.Kind {
+		case token.Reserve:
+			return o.Reservation(l)
+		case token.Settle:
+			return o.Settlement(l)
+		case token.Release:
+			return o.Return(l)
+		case token.Spend: // its answer is the token
+		}
+		return nil
+	}
+	if diff := cmp.Diff(answers(want), answers(got), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+		rt.Fatalf("%s: answer -want +got:\n%s", tell(o), diff)
+	}
+}
+
+// checkReading holds a ledger to read alike before and after it is tidied.
+func checkReading(rt *rapid.T, l token.Ledger, now int64) {
+	plain := l.Tidy(now)
+	got := []int64{l.FreeAt(now), l.UsedAt(now), l.HeldAt(now)}
+	want := []int64{plain.FreeAt(now), plain.UsedAt(now), plain.HeldAt(now)}
+	if !slices.Equal(got, want) {
+		rt.Fatalf("free, used and held: got %v, and %v once tidied", got, want)
+	}
+	if plain.Balance.Left != want[0] || plain.Untidy(now) {
+		rt.Fatalf("tidied, got %+v with %d free, due %d, want it all in Left", plain.Balance, want[0], plain.Due)
+	}
+}
+
+// checkUnits holds the promise on units: none is made, none gets lost, and
+// none is spent that is not there.
+func checkUnits(rt *rapid.T, o token.Operation, before, after token.Ledger, now int64) {
+	checkReading(rt, after, now)
+	was, is := before.UsageAt(now), after.UsageAt(now)
+	if is.Available < 0 || is.Used < was.Used {
+		rt.Fatalf("%s: got %d free, %d used, of %d and %d", tell(o), is.Available, is.Used, was.Available, was.Used)
+	}
+	if !before.UnlimitedQuota && is.Used < token.MaxInteger && is.Granted != was.Granted {
+		rt.Fatalf("%s: got free %d + held %d + used %d = %d, want %d", tell(o), is.Available, after.HeldAt(now), is.Used, is.Granted, was.Granted)
+	}
+}
+
+func TestALedgerComesBackAsItWasWritten(t *testing.T) {
+	t.Parallel()
+	key := token.NewKey(7, 3)
+	rapid.Check(t, func(rt *rapid.T) {
+		want := drawLedger(rt, key, dynamotest.Epoch)
+		it := dynamo.LedgerItem(want)
+		got, err := dynamo.ReadLedger(maps.Clone(it), key.UserID)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			rt.Fatalf("-want +got:\n%s", diff)
+		}
+	})
+}

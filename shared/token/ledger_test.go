@@ -1,0 +1,164 @@
+package token_test
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// ledgerOf is a limited token with so many units left.
+func ledgerOf(left int64, records map[string]token.Record) token.Ledger {
+	return token.NewLedger(token.Token{ExpiredTime: token.Never}, token.Balance{Left: left}, records)
+}
+
+// ended is a spend of one unit so many seconds ago.
+func ended(ago int64) token.Record {
+	return token.Record{Fate: token.Spent, Quota: 1, Ended: now - ago}
+}
+
+// many are so many records, the nth by its number.
+func many(n int, record func(n int) token.Record) map[string]token.Record {
+	all := map[string]token.Record{}
+	for i := range n {
+		all[token.RecordKey(fmt.Sprint(i))] = record(i)
+	}
+	return all
+}
+
+func TestARequestIDHasOneNameForGood(t *testing.T) {
+	// Items are read by the next version of this code: the names must not change.
+	for id, want := range map[string]string{"a": "pabo24ma3eusk", "b": "7ohug5g075ckk"} {
+		if got := token.RecordKey(id); got != want {
+			t.Errorf("%q: got %s, want %s", id, got, want)
+		}
+	}
+	form := regexp.MustCompile(`^[0-9a-v]{13}$`) // no sign that an expression's path would split at
+	seen := map[string]bool{}
+	for i := range 10_000 {
+		key := token.RecordKey(fmt.Sprint("request ", i))
+		if !form.MatchString(key) || seen[key] {
+			t.Fatalf("request %d: got %s, want 13 letters and digits of its own", i, key)
+		}
+		seen[key] = true
+	}
+}
+
+func TestARequestIsRememberedFor15MinutesWithinBounds(t *testing.T) {
+	const newest, spends, holds = 16, 256, 128
+	endedHold := func(ago int64) token.Record {
+		return token.Record{Fate: token.Released, Quota: 1, Ended: now - ago}
+	}
+	for name, row := range map[string]struct {
+		records map[string]token.Record
+		want    int
+	}{
+		"one, for all but the last second":     {many(1, func(int) token.Record { return ended(token.Remembered - 1) }), 1},
+		"one, no more":                         {many(1, func(int) token.Record { return ended(token.Remembered) }), 0},
+		"the 16 newest of 20 spends":           {many(20, func(n int) token.Record { return ended(30 + int64(n)) }), newest},
+		"all 20 spends of the last 30 seconds": {many(20, func(n int) token.Record { return ended(29 - int64(n)) }), 20},
+		"all spends that there is room for":    {many(spends, func(n int) token.Record { return ended(int64(n) % 30) }), spends},
+		"not more spends than there is":        {many(300, func(n int) token.Record { return ended(int64(n) % 30) }), spends},
+		"the recent spends before the old":     {many(40, func(n int) token.Record { return ended(int64(n) % 2 * 60) }), 20},
+		"the 16 newest of 20 holds":            {many(20, func(n int) token.Record { return endedHold(10 + int64(n)) }), newest},
+		"all 20 holds of the last 10 seconds":  {many(20, func(int) token.Record { return endedHold(9) }), 20},
+		"all holds that there is room for":     {many(holds, func(n int) token.Record { return endedHold(int64(n) % 10) }), holds},
+		"not more holds than there is":         {many(150, func(n int) token.Record { return endedHold(int64(n) % 10) }), holds},
+		"none less for a clock that is ahead":  {many(3, func(int) token.Record { return ended(-5) }), 3},
+		"every open hold, besides":             {withOpen(many(300, func(int) token.Record { return ended(0) }), 50), spends + 50},
+	} {
+		got := ledgerOf(0, row.records).Tidy(now)
+		if len(got.Records) != row.want {
+			t.Errorf("%s: got %d records, want %d", name, len(got.Records), row.want)
+		}
+		// What is dropped is older than what stays.
+		oldest := int64(now)
+		for _, r := range got.Records {
+			if r.Fate != token.Open {
+				oldest = min(oldest, r.Ended)
+			}
+		}
+		for key, r := range row.records {
+			if _, kept := got.Records[key]; !kept && r.Ended > oldest {
+				t.Errorf("%s: one of %d seconds ago was dropped, one of %d was kept", name, now-r.Ended, now-oldest)
+			}
+		}
+		if n := int64(len(got.Records)); got.Room < n+newest || got.Room > 512 {
+			t.Errorf("%s: got room for %d, with %d records", name, got.Room, n)
+		}
+	}
+}
+
+func withOpen(records map[string]token.Record, n int) map[string]token.Record {
+	maps.Copy(records, func() map[string]token.Record {
+		open := map[string]token.Record{}
+		for i := range n {
+			open[token.RecordKey(fmt.Sprint("open ", i))] = token.Record{Fate: token.Open, Quota: 1, Until: now + 60}
+		}
+		return open
+	}())
+	return records
+}
+
+func TestAHoldComesHomeOnceAtItsSecond(t *testing.T) {
+	key := token.RecordKey("a")
+	hold := token.Record{Fate: token.Open, Quota: 7, Until: now + 60, Before: token.Balance{Left: 10}}
+	l := ledgerOf(3, map[string]token.Record{key: hold})
+	if got := l.Tidy(now + 59); got.Balance.Left != 3 || got.Due != now+60 || got.Records[key].Fate != token.Open {
+		t.Errorf("a second before: got %+v, want the hold open and 3 free", got)
+	}
+	for seconds := range int64(3) {
+		l = l.Tidy(now + 60 + seconds)
+		if r := l.Records[key]; l.Balance.Left != 10 || l.Due != 0 || len(l.Holds) != 0 || r.Fate != token.Lapsed || r.Ended != now+60 {
+			t.Errorf("%d seconds after: got %+v, want it lapsed at its second and 10 free", seconds, l)
+		}
+	}
+}
+
+func TestWhatALapsedHoldReturnsIsWhatItTook(t *testing.T) {
+	for name, row := range map[string]struct {
+		hold       token.Record
+		free, used int64
+	}{
+		"of a limited token":    {token.Record{Quota: 7, Before: token.Balance{Left: 10}}, 10, 0},
+		"of an unlimited token": {token.Record{Quota: 7, Before: token.Balance{Left: 3, Unlimited: true}}, 3, 0},
+		"a lease":               {token.Record{Quota: 7, Before: token.Balance{Left: 10}, Lease: true}, 3, 7},
+		"an unlimited lease":    {token.Record{Quota: 7, Before: token.Balance{Left: 3, Unlimited: true}, Lease: true}, 3, 7},
+	} {
+		row.hold.Fate, row.hold.Until = token.Open, now
+		l := ledgerOf(3, map[string]token.Record{"a": row.hold})
+		tidy := l.Tidy(now)
+		if l.FreeAt(now) != row.free || l.UsedAt(now) != row.used || tidy.RemainQuota != row.free || tidy.UsedQuota != row.used {
+			t.Errorf("%s: got %d free, %d used, and tidied %d and %d, want %d and %d",
+				name, l.FreeAt(now), l.UsedAt(now), tidy.RemainQuota, tidy.UsedQuota, row.free, row.used)
+		}
+	}
+}
+
+func TestTidyingLeavesTheLedgerThatItWasGivenAlone(t *testing.T) {
+	records := many(20, func(int) token.Record { return token.Record{Fate: token.Open, Quota: 1, Until: now} })
+	l := ledgerOf(3, records)
+	l.Tidy(now)
+	if len(records) != 20 || l.Balance.Left != 3 || l.OpenHolds() != 20 {
+		t.Errorf("got %d records, %d open, %d left, want 20, 20 and 3", len(records), l.OpenHolds(), l.Balance.Left)
+	}
+}
+
+func TestUseStaysAtTheLargestInteger(t *testing.T) {
+	const most = token.MaxInteger
+	l := ledgerOf(0, nil)
+	l.Balance.Unlimited = true
+	for _, row := range []struct{ used, spent, want int64 }{{most - 5, 5, most}, {most - 5, 6, most}, {most, 1, most}, {most - 1, most, most}, {0, most, most}} {
+		l.UsedQuota = row.used
+		got, _, err := token.Operation{Kind: token.Spend, Now: now, Question: token.Question{Quota: row.spent}}.Apply(l)
+		if err != nil || got.UsedQuota != row.want {
+			t.Errorf("%d used and %d more: got %d (%v), want %d", row.used, row.spent, got.UsedQuota, err, row.want)
+		}
+		leased := token.Token{UsedQuota: row.used, Holds: []token.Hold{{Quota: row.spent, Until: now, Lease: true}}}
+		if got := leased.UsedAt(now); got != row.want {
+			t.Errorf("%d used and %d leased: got %d, want %d", row.used, row.spent, got, row.want)
+		}
+	}
+}
