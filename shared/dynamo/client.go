@@ -39,9 +39,8 @@ func NewClient(region, endpoint string, creds aws.CredentialsProvider, tweaks ..
 	options := dynamodb.Options{
 		Region:      region,
 		Credentials: creds,
-		// Of a write that says no more, only what was certainly not applied is
-		// sent again. Whether a lost one was is unknown, and repeating it
-		// could undo a rival's change.
+		// Of a write that says no more, as in once: whether a lost one was
+		// applied is unknown, and repeating it could undo a rival's change.
 		Retryer: retryer(attempts, refused, conflicted),
 		HTTPClient: &http.Client{Timeout: attemptTimeout, Transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
@@ -65,6 +64,10 @@ func reading(o *dynamodb.Options) { o.Retryer = retryer(attempts, refused, lost)
 func repeatable(o *dynamodb.Options) {
 	o.Retryer = retryer(transactAttempts, refused, lost, conflicted)
 }
+
+// once is for writes that nothing tells the repetition of: only what was
+// certainly not applied is sent again.
+func once(o *dynamodb.Options) { o.Retryer = retryer(attempts, refused, conflicted) }
 
 // recorded is for writes of which the item keeps a record, by which the store
 // tells a repetition.

@@ -3,8 +3,12 @@ package dynamo_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
@@ -204,5 +208,34 @@ func TestAnOperationThatFindsNoAnswerIsBounded(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestAGateRepeatsNothingWhateverItsClientWould has a client as the SDK makes
+// it, which sends again what got lost.
+func TestAGateRepeatsNothingWhateverItsClientWould(t *testing.T) {
+	t.Parallel()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "victim")
+	made, key, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), RemainQuota: new(int64(100))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	faults := &dynamotest.Faults{Choose: func(_ string, nth int) dynamotest.Fault {
+		if nth == 1 {
+			return dynamotest.LostAfter
+		}
+		return dynamotest.NoFault
+	}}
+	client := dynamodb.New(dynamodb.Options{
+		Region: "us-east-1", BaseEndpoint: &kit.Endpoint, HTTPClient: http.DefaultClient,
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+	}, faults.Tweak)
+	g := gate.New(client, dynamotest.Table, gate.WithClock(tenant.Clock.Now))
+	if _, err := g.Verify(t.Context(), key.Reveal(), token.Question{Quota: 1}); !errors.Is(err, token.ErrUncertain) {
+		t.Errorf("got error %v, want ErrUncertain", err)
+	}
+	if got, err := tenant.Get(t.Context(), tenant.Access, made.ID); err != nil || got.UsedQuota != 1 {
+		t.Errorf("got %d units used (%v), want 1", got.UsedQuota, err)
 	}
 }

@@ -85,9 +85,9 @@ func (s *Store) do(ctx context.Context, key token.Key, o token.Operation, doubt 
 // write makes one conditional write for an operation. If the condition
 // fails, it returns the item as it is stored.
 func (s *Store) write(ctx context.Context, key token.Key, o token.Operation, e *expression, doubt *bool) (item, token.Ledger, error) {
-	var options []func(*dynamodb.Options)
+	patience := once // whatever the client's own is
 	if o.Repeatable() {
-		options = append(options, noting(doubt))
+		patience = noting(doubt)
 	}
 	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: tokenKey(key.UserID, key.TokenID),
@@ -96,7 +96,7 @@ func (s *Store) write(ctx context.Context, key token.Key, o token.Operation, e *
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		ReturnConsumedCapacity:              consumed,
-	}, options...)
+	}, patience)
 	stored, refused := conditionRefused(err)
 	switch {
 	case refused && stored == nil:
