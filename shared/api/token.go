@@ -42,7 +42,7 @@ func view(t token.Token, now int64) Token {
 		ID: t.ID, UserID: t.UserID, Key: t.Mask, Name: t.Name,
 		Status:      int(t.StatusAt(now)),
 		CreatedTime: t.CreatedTime, AccessedTime: t.AccessedTime, ExpiredTime: t.ExpiredTime,
-		RemainQuota: t.FreeAt(now), UsedQuota: t.UsedAt(now), UnlimitedQuota: t.UnlimitedQuota,
+		RemainQuota: t.RemainAt(now), UsedQuota: t.UsedAt(now), UnlimitedQuota: t.UnlimitedQuota,
 		ModelLimitsEnabled: t.ModelLimitsEnabled,
 		Models:             append([]string{}, t.Models...),
 		ModelLimits:        strings.Join(t.Models, ","),

@@ -239,3 +239,23 @@ func TestAGateRepeatsNothingWhateverItsClientWould(t *testing.T) {
 		t.Errorf("got %d units used (%v), want 1", got.UsedQuota, err)
 	}
 }
+
+func TestNoAnswerSaysMoreThanEveryClientCanHold(t *testing.T) {
+	t.Parallel()
+	tenant, g, made, key := held(t)
+	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Update{RemainQuota: new(int64(token.MaxInteger))}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := g.Release(t.Context(), key, "r"); err != nil || r.Remain != token.MaxInteger {
+		t.Errorf("release: got %d, %v, want %d", r.Remain, err, int64(token.MaxInteger))
+	}
+	if v, err := g.Verify(t.Context(), key, token.Question{Quota: 1}); err != nil || v.Remain != token.MaxInteger {
+		t.Errorf("spend: got %d, %v, want %d", v.Remain, err, int64(token.MaxInteger))
+	}
+	if u, err := g.Usage(t.Context(), key); err != nil || u.Available != token.MaxInteger || u.Granted != token.MaxInteger {
+		t.Errorf("usage: got %d of %d, %v, want %d", u.Available, u.Granted, err, int64(token.MaxInteger))
+	}
+	if v, err := g.Verify(t.Context(), key, token.Question{Quota: token.MaxInteger}); err != nil || v.Remain != 99 {
+		t.Errorf("spend all that is said: got %d, %v, want the 99 that were above it", v.Remain, err)
+	}
+}

@@ -82,7 +82,7 @@ func (g *Gate) Verify(ctx context.Context, key string, q token.Question) (token.
 
 // verdict makes an answer of a refusal; other errors stay errors.
 func verdict(l token.Ledger, now int64, err error) (token.Verdict, error) {
-	v := token.Verdict{Token: l.Token, Remain: l.FreeAt(now)}
+	v := token.Verdict{Token: l.Token, Remain: l.RemainAt(now)}
 	switch {
 	case err == nil:
 		return v, nil

@@ -45,7 +45,7 @@ type Usage struct {
 
 // UsageAt is the usage at a second.
 func (t Token) UsageAt(now int64) Usage {
-	u := Usage{Token: t, Used: t.UsedAt(now), Available: t.FreeAt(now)}
+	u := Usage{Token: t, Used: t.UsedAt(now), Available: t.RemainAt(now)}
 	u.Granted = min(u.Available+t.HeldAt(now)+u.Used, MaxInteger)
 	return u
 }
@@ -57,7 +57,7 @@ func (t Token) UsageAt(now int64) Usage {
 // Reservation is the answer to Reserve.
 func (o Operation) Reservation(l Ledger) Reservation {
 	r, _ := o.Record(l)
-	verdict := Verdict{Token: l.Token, Remain: r.Before.take(r.Quota).Free()}
+	verdict := Verdict{Token: l.Token, Remain: min(r.Before.take(r.Quota).Free(), MaxInteger)}
 	return Reservation{Verdict: verdict, RequestID: o.RequestID, Held: r.Quota, ExpiresAt: r.Until}
 }
 

@@ -42,9 +42,9 @@ type Balance struct {
 	Unlimited bool  // the units are counted, and never run out
 }
 
-// Free is what can be spent or held: at most MaxInteger, where quota was set
-// high while holds were open that came home since.
-func (b Balance) Free() int64 { return min(b.Left+b.Back-b.Cost, MaxInteger) }
+// Free is what can be spent or held. Where quota was set high while holds were
+// open, it may be more than MaxInteger; no answer says so.
+func (b Balance) Free() int64 { return b.Left + b.Back - b.Cost }
 
 // take gives out units, or none of an unlimited token's.
 func (b Balance) take(n int64) Balance {
@@ -143,7 +143,7 @@ func (l Ledger) Tidy(now int64) Ledger {
 			if r.Lease {
 				l.UsedQuota = saturate(l.UsedQuota, r.Quota)
 			} else {
-				l.Balance.Left = saturate(l.Balance.Left, r.Backing())
+				l.Balance.Left += r.Backing()
 			}
 			r.Fate, r.Ended = Lapsed, r.Until
 			l.Records[key] = r

@@ -123,7 +123,7 @@ func (o Operation) end(l *Ledger) (bool, error) {
 		return false, nil
 	}
 	r.Closing, r.Ended = l.Balance, o.Now
-	l.Balance.Left = saturate(l.Balance.Left, r.Backing())
+	l.Balance.Left += r.Backing()
 	r.Fate = Released
 	if o.Kind == Settle {
 		r.Fate, r.Asked, r.Charged = Settled, o.Quota, o.Quota

@@ -56,11 +56,14 @@ func (t Token) FreeAt(now int64) int64 {
 	free := t.RemainQuota
 	for _, h := range t.Holds {
 		if h.Until <= now && !h.Lease {
-			free = saturate(free, h.Backing)
+			free += h.Backing
 		}
 	}
 	return free
 }
+
+// RemainAt is what answers say is free to spend at a second.
+func (t Token) RemainAt(now int64) int64 { return min(t.FreeAt(now), MaxInteger) }
 
 // UsedAt is what has been charged at a second.
 func (t Token) UsedAt(now int64) int64 {

@@ -2,10 +2,12 @@ package dynamotest
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -90,7 +92,8 @@ func (a Audit) check(t testing.TB, counted, stored map[int64]int64) {
 func (k *Kit) items(t testing.TB) []map[string]types.AttributeValue {
 	t.Helper()
 	var all []map[string]types.AttributeValue
-	pages := dynamodb.NewScanPaginator(Client(k.Endpoint), &dynamodb.ScanInput{TableName: aws.String(Table)})
+	patient := func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Timeout: time.Minute} } // a page is a megabyte
+	pages := dynamodb.NewScanPaginator(Client(k.Endpoint, patient), &dynamodb.ScanInput{TableName: aws.String(Table)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {
