@@ -51,9 +51,18 @@ func (in QuestionInput) question() (token.Question, error) {
 			return q, err
 		}
 	}
-	var err error
-	if q.IP, err = token.ParseIP(or(in.IP)); err != nil {
-		return q, err
+	// A question that came out empty is a mistake of who asks: not to ask is to
+	// leave it out.
+	if in.Model != nil {
+		if err := token.CheckModel(q.Model); err != nil {
+			return q, err
+		}
+	}
+	if in.IP != nil {
+		var err error
+		if q.IP, err = token.ParseIP(*in.IP); err != nil {
+			return q, err
+		}
 	}
 	return q.Normalize()
 }

@@ -105,9 +105,9 @@ var problems = []struct {
 	{token.ErrHoldSettled, problem{status: http.StatusConflict, code: ErrHoldSettled, message: "The hold was settled: there is nothing left to release."}},
 	{token.ErrHoldReleased, problem{status: http.StatusConflict, code: ErrHoldReleased, message: "The hold was released: charge with verify, or reserve with a new request_id."}},
 	{token.ErrTooManyOpen, problem{status: http.StatusTooManyRequests, code: ErrTooManyOpen, retryAfter: soon, message: fmt.Sprintf("This key has %d open holds, and nothing was held: settle or release some, or try again after the seconds in Retry-After.", token.MaxOpenHolds)}},
-	{token.ErrContention, problem{status: http.StatusTooManyRequests, code: ErrRateLimited, retryAfter: soon, message: "Too many changes of this user at the same time, nothing was done: try again after the seconds in Retry-After."}},
+	{token.ErrContention, problem{status: http.StatusTooManyRequests, code: ErrRateLimited, retryAfter: soon, message: "Too many changes at the same time, nothing was done: try again after the seconds in Retry-After."}},
 	{token.ErrRepeatable, problem{status: http.StatusServiceUnavailable, code: ErrUnavailable, retryAfter: soon, message: "The database did not answer in time: send the same request again after the seconds in Retry-After, it counts once."}},
-	{token.ErrUncertain, problem{status: http.StatusServiceUnavailable, code: ErrUnavailable, retryAfter: soon, message: "The database did not answer in time, so the change may or may not have been made: look before you try again."}},
+	{token.ErrUncertain, problem{status: http.StatusServiceUnavailable, code: ErrUnavailable, retryAfter: soon, message: "The database did not answer in time, so the change may or may not have been made: look at the token or its usage before you try again."}},
 	{token.ErrUnavailable, problem{status: http.StatusServiceUnavailable, code: ErrUnavailable, retryAfter: soon, message: "The database is busy or out of reach, and nothing was changed: try again after the seconds in Retry-After."}},
 }
 

@@ -84,7 +84,7 @@ func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost to
 		if r.Context().Err() == nil { // else the caller has gone, and nothing is wrong with us
 			level = slog.LevelError
 		}
-		attrs = append(attrs, slog.String("error", Redact(out.err.Error())))
+		attrs = append(attrs, slog.String("error", token.Redact(out.err.Error())))
 	}
 	log.LogAttrs(r.Context(), level, "request", attrs...)
 }

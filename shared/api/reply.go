@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"strconv"
 
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -85,7 +84,7 @@ func (o *outcome) fail(err error) {
 }
 
 func (o *outcome) body() []byte {
-	var content any = failure{Message: Redact(o.problem.message), Code: o.problem.code, RequestID: o.requestID}
+	var content any = failure{Message: token.Redact(o.problem.message), Code: o.problem.code, RequestID: o.requestID}
 	switch {
 	case o.err == nil && o.bare:
 		content = o.data
@@ -119,9 +118,3 @@ func (o *outcome) write(w http.ResponseWriter) {
 	w.WriteHeader(o.status)
 	_, _ = w.Write(body) // the caller may have gone
 }
-
-// Redact masks what looks like a credential: a message may quote what the
-// caller sent, and nobody knows what that was.
-func Redact(s string) string { return credentials.ReplaceAllString(s, "$1-**********") }
-
-var credentials = regexp.MustCompile(`\b(sk|at)-[0-9A-Za-z]{8,}`)

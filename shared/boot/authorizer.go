@@ -26,7 +26,7 @@ import (
 // What can't be judged, because DynamoDB does not answer, is an invocation
 // error: API Gateway then answers 500 and lets nobody in. The authorizer must
 // be attached with a cache of 0 s, for API Gateway would go on letting a
-// deleted key in for as long as it caches; docs/data-plane.md shows how.
+// deleted key in for as long as it caches; docs/deploy.md shows how.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 func Authorizer(keys api.Gate, log *slog.Logger) lambda.Handler { return &authorizer{keys, log} }
 
@@ -116,7 +116,7 @@ func (a *authorizer) record(ctx context.Context, event *events.APIGatewayV2Custo
 	}
 	if err != nil {
 		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", api.Redact(err.Error())))
+		attrs = append(attrs, slog.String("error", token.Redact(err.Error())))
 	}
 	a.log.LogAttrs(ctx, level, "request", attrs...)
 }

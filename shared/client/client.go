@@ -108,11 +108,12 @@ type request struct {
 	credential token.Secret
 	in         any  // the body; nil for none
 	repeatable bool // to send it twice is to send it once
+	attempts   int  // in all
 }
 
 // manage is a request with the access token, to the tokens' path plus rest.
 func (c *Client) manage(method, rest string, in any) request {
-	return request{c, method, api.CollectionPath + "/" + rest, c.accessToken, in, method == http.MethodGet}
+	return request{c, method, api.CollectionPath + "/" + rest, c.accessToken, in, method == http.MethodGet, attempts}
 }
 
 // call sends a request. It tries again what the API refused with 429, for
@@ -137,7 +138,7 @@ func (r request) send(ctx context.Context, answer any) error {
 	}
 	for attempt := 1; ; attempt++ {
 		err := r.once(ctx, body, answer)
-		if err == nil || attempt == attempts || !again(err, r.repeatable) {
+		if err == nil || attempt == r.attempts || !again(err, r.repeatable) {
 			return err
 		}
 		if err := wait(ctx, err); err != nil {

@@ -11,12 +11,20 @@ import (
 // The calls that a key authenticates, not the access token. A client that
 // makes no others needs none.
 
+// spendAttempts take less time than the API remembers a busy key's spends,
+// 30 s: each is answered within 6 s, and waits for up to 2 s.
+const spendAttempts = 3
+
 // Verify asks whether a key may be used so, and spends in.Quota if there is
 // one. A refusal is no error. A spend without a request id is sent once; with
 // one, and a check, it is sent again where no answer came.
 func (c *Client) Verify(ctx context.Context, key string, in api.QuestionInput) (api.Verdict, error) {
-	safe := in.Quota == nil || *in.Quota == 0 || in.RequestID != nil
-	return call[api.Verdict](ctx, c.ask(key, http.MethodPost, api.VerifyKey.Path, in, safe))
+	checks := in.Quota == nil || *in.Quota == 0
+	r := c.ask(key, http.MethodPost, api.VerifyKey.Path, in, checks || in.RequestID != nil)
+	if !checks {
+		r.attempts = spendAttempts
+	}
+	return call[api.Verdict](ctx, r)
 }
 
 // Reserve keeps quota for the request in.RequestID. A refusal is no error.
@@ -47,5 +55,5 @@ func (c *Client) Usage(ctx context.Context, key string) (api.Usage, error) {
 }
 
 func (c *Client) ask(key, method, path string, in any, repeatable bool) request {
-	return request{c, method, path, token.NewSecret(key), in, repeatable}
+	return request{c, method, path, token.NewSecret(key), in, repeatable, attempts}
 }

@@ -69,12 +69,6 @@ func repeatable(o *dynamodb.Options) {
 // certainly not applied is sent again.
 func once(o *dynamodb.Options) { o.Retryer = retryer(attempts, refused, conflicted) }
 
-// recorded is for writes of which the item keeps a record, by which the store
-// tells a repetition.
-func recorded(o *dynamodb.Options) {
-	o.Retryer = retryer(attempts, refused, lost, conflicted)
-}
-
 func retryer(attempts int, causes ...func(error) bool) aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = attempts

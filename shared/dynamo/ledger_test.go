@@ -124,7 +124,7 @@ func checkReading(rt *rapid.T, l token.Ledger, now int64) {
 	if !slices.Equal(got, want) {
 		rt.Fatalf("free, used and held: got %v, and %v once tidied", got, want)
 	}
-	if plain.Balance.Left != want[0] || plain.Untidy(now) {
+	if plain.Balance.Left != want[0] || plain.Lapsed(now) {
 		rt.Fatalf("tidied, got %+v with %d free, due %d, want it all in Left", plain.Balance, want[0], plain.Due)
 	}
 }

@@ -18,8 +18,6 @@ import (
 // milliseconds are rivals, and each time one of them is done.
 const tries = 24
 
-var _ token.KeyStore = (*Store)(nil)
-
 // Look implements token.KeyStore.
 func (s *Store) Look(ctx context.Context, key token.Key) (token.Ledger, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
@@ -112,7 +110,8 @@ func (s *Store) write(ctx context.Context, key token.Key, o token.Operation, e *
 	return nil, l, err
 }
 
-// noting is recorded; doubt becomes true when an attempt is lost.
+// noting is for writes of which the item keeps a record, by which the store
+// tells a repetition; doubt becomes true when an attempt is lost.
 func noting(doubt *bool) func(*dynamodb.Options) {
 	return func(o *dynamodb.Options) {
 		o.Retryer = retryer(attempts, refused, conflicted, func(err error) bool {
@@ -145,7 +144,7 @@ func (s *Store) tidy(ctx context.Context, found token.Ledger, now int64) error {
 		UpdateExpression: e.update(), ConditionExpression: e.condition(),
 		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
 		ReturnConsumedCapacity: consumed,
-	}, recorded)
+	}, repeatable)
 	if _, refused := conditionRefused(err); refused {
 		return nil
 	}

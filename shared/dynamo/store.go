@@ -14,7 +14,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// A Store is a token.Store and token.UserStore in one table.
+// A Store is a token.Store, token.UserStore and token.KeyStore in one table.
 type Store struct {
 	client    *dynamodb.Client
 	table     string
@@ -24,6 +24,7 @@ type Store struct {
 var (
 	_ token.Store     = (*Store)(nil)
 	_ token.UserStore = (*Store)(nil)
+	_ token.KeyStore  = (*Store)(nil)
 )
 
 // DefaultRetention is how long an expired token stays before DynamoDB may
@@ -135,7 +136,7 @@ func (s *Store) Update(ctx context.Context, c token.Caller, id int64, change tok
 		if err != nil {
 			return token.Token{}, err
 		}
-		if change.MindsQuota() && old.Untidy(change.Now) {
+		if change.Untidy(old) {
 			err = s.tidy(ctx, old, change.Now)
 		} else {
 			change, err = change.Reconsider(old.Token)

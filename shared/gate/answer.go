@@ -9,7 +9,8 @@ import (
 // It keeps nothing of it but that.
 type answer struct {
 	http.ResponseWriter
-	status  int // 0 before the header
+	charged bool // when it has ended
+	status  int  // 0 before the header
 	stream  bool
 	events  events
 	message finder
@@ -51,6 +52,9 @@ func (a *answer) begin(status int) {
 		return
 	}
 	a.status = status
+	if a.charged && status < http.StatusMultipleChoices {
+		a.Header().Del("Content-Length") // who counts bytes would have the whole answer before it is charged
+	}
 	mediaType, _, _ := mime.ParseMediaType(a.Header().Get("Content-Type")) // "" is no stream
 	a.stream = mediaType == "text/event-stream"
 }

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -68,19 +69,34 @@ func (m *middleware) end(ctx context.Context, c *call, cost int64, charge bool) 
 }
 
 // charge settles. If the hold has lapsed, for the answer took longer than
-// that, it spends under another request id.
+// that, it spends without one, as a settlement does: as far as the balance
+// goes. A hold that has lapsed may be forgotten already.
 func (m *middleware) charge(ctx context.Context, c *call, cost int64) error {
 	s, err := m.gate.Settle(ctx, c.key, c.RequestID, cost)
 	c.charged = s.Charged
-	if cost == 0 || !errors.Is(err, token.ErrHoldLapsed) {
-		return err
+	late := errors.Is(err, token.ErrHoldLapsed) ||
+		errors.Is(err, token.ErrHoldNotFound) && m.gate.now().Unix() >= c.until
+	if cost > 0 && late {
+		err = m.chargeLate(ctx, c, cost)
 	}
-	v, err := m.gate.Verify(ctx, c.key, token.Question{Quota: cost, RequestID: c.RequestID + "-late"})
+	if err != nil {
+		return fmt.Errorf("answer not charged, %d units were due: %w", cost, err)
+	}
+	return nil
+}
+
+func (m *middleware) chargeLate(ctx context.Context, c *call, cost int64) error {
+	q := token.Question{Quota: cost, RequestID: c.RequestID + "-late"}
+	v, err := m.gate.Verify(ctx, c.key, q)
+	if err == nil && v.Refusal == token.RefusedExhausted && v.Remain > 0 {
+		q.Quota, q.RequestID = v.Remain, c.RequestID+"-rest"
+		v, err = m.gate.Verify(ctx, c.key, q)
+	}
 	if err == nil && !v.Valid() {
 		err = v.Refusal
 	}
 	if err == nil {
-		c.charged = cost
+		c.charged = q.Quota
 	}
 	return err
 }

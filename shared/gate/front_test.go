@@ -8,6 +8,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -26,6 +27,7 @@ type front struct {
 	url   string
 	ended chan struct{} // one for each request that is done with, its hold too
 	log   *capture.Output
+	keys  atomic.Value // a key, for the handler behind
 }
 
 func newFront(t testing.TB, next http.Handler, o gate.MiddlewareOptions, tweaks ...func(*dynamodb.Options)) *front {

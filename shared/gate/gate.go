@@ -50,11 +50,12 @@ func New(client *dynamodb.Client, table string, options ...Option) *Gate {
 // Verify answers whether a key may do what is asked, and spends q.Quota if
 // that is not 0. A refusal is no error. To check takes one strongly
 // consistent read; to spend, one conditional write. With a request id a spend
-// is charged once, however often it is sent within token.Remembered seconds.
+// is charged once, however often it is sent while it is remembered: for
+// token.Remembered seconds on a quiet key, for 30 on a busy one.
 //
 // The error is a *token.InvalidError; token.ErrRequestReused if the request
-// id was used for another amount; token.ErrContention; or
-// token.ErrUnavailable. After token.ErrUncertain nobody knows whether it was
+// id was used for another amount; token.ErrContention; with leases,
+// token.ErrTooManyOpen; or token.ErrUnavailable. After token.ErrUncertain nobody knows whether it was
 // charged: it is token.ErrRepeatable as well if to ask again is safe.
 func (g *Gate) Verify(ctx context.Context, key string, q token.Question) (token.Verdict, error) {
 	q, err := q.Normalize()

@@ -18,6 +18,10 @@ import (
 const (
 	LeaseTime = time.Second
 	leaseTTL  = 10 * time.Second
+
+	mostGrowth = 64      // of a block
+	mostBlock  = 1 << 46 // units, so that it can grow
+	endTries   = 5       // each of some attempts, to give a block back
 )
 
 // WithLeases lets a gate take quota in blocks of so many units, for keys that
@@ -28,11 +32,14 @@ const (
 //
 // The price is staleness: a deleted, disabled or changed token is noticed with
 // the next block, after LeaseTime at the latest. What a process has leased and
-// not spent is not free for others meanwhile, and if the process dies, it is
-// charged. Nothing is ever spent beyond the quota. Close gives back what is
-// left.
+// not spent is not free for others meanwhile, and if the process dies, or can't
+// reach the table to give it back, it is charged. Nothing is ever spent beyond
+// the quota. A block is one of the token's token.MaxOpenHolds holds: Verify may
+// answer token.ErrTooManyOpen. Close gives back what is left.
 func WithLeases(units int64) Option {
-	return func(g *Gate) { g.leases = &leases{gate: g, block: max(1, units), byKey: map[[32]byte]*lease{}} }
+	return func(g *Gate) {
+		g.leases = &leases{gate: g, block: min(max(1, units), mostBlock), byKey: map[[32]byte]*lease{}}
+	}
 }
 
 // Close gives back what is leased. The gate can be used afterwards.
@@ -44,6 +51,7 @@ func (g *Gate) Close(ctx context.Context) error {
 	for _, l := range g.leases.all() {
 		l.mu.Lock()
 		errs = append(errs, l.end(ctx))
+		l.forget()
 		l.mu.Unlock()
 	}
 	return errors.Join(errs...)
@@ -121,8 +129,11 @@ func (ls *leases) spend(ctx context.Context, key token.Key, q token.Question) (t
 func (l *lease) left() int64 { return l.block.Held - l.spent }
 
 // renew gives the block back and takes another one, of at least so many
-// units. Where the token has less than a block, it takes what is there.
+// units. Where the token has less than a block, it takes what is there. A
+// caller that goes meanwhile does not cut it short: the block would be lost.
 func (l *lease) renew(ctx context.Context, now time.Time, least int64) (token.Verdict, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTTL/2)
+	defer cancel()
 	want := max(least, l.nextSize(now))
 	_ = l.end(ctx) // what can't be given back is charged
 	for {
@@ -152,7 +163,7 @@ func (l *lease) nextSize(now time.Time) int64 {
 	switch {
 	case l.block.Held == 0:
 	case now.Before(l.until):
-		l.size = min(2*l.size, token.MaxInteger/2)
+		l.size = min(2*l.size, mostGrowth*l.of.block)
 	case l.spent < l.size/2:
 		l.size = max(l.of.block, l.size/2)
 	}
@@ -173,8 +184,9 @@ func (l *lease) expire(requestID string) func() {
 	}
 }
 
-// end charges what was spent of the block, and gives back the rest. There is
-// no block then, whether or not the table could be told.
+// end charges what was spent of the block, and gives back the rest: again and
+// again while the table refuses, for a key that has leases is a busy one.
+// There is no block then, whether or not the table could be told.
 func (l *lease) end(ctx context.Context) error {
 	if l.block.RequestID == "" {
 		return nil
@@ -185,11 +197,15 @@ func (l *lease) end(ctx context.Context) error {
 		Question: token.Question{Quota: l.spent, RequestID: l.block.RequestID},
 	}
 	l.block, l.spent, l.until = token.Reservation{}, 0, time.Time{}
-	_, err := l.of.gate.store.Do(ctx, l.key, o)
-	if errors.Is(err, token.ErrKeyUnknown) {
-		return nil // deleted, and its quota with it
+	for try := 1; ; try++ {
+		_, err := l.of.gate.store.Do(ctx, l.key, o)
+		if errors.Is(err, token.ErrKeyUnknown) {
+			return nil // deleted, and its quota with it
+		}
+		if !errors.Is(err, token.ErrUnavailable) || try == endTries || ctx.Err() != nil {
+			return err
+		}
 	}
-	return err
 }
 
 // forget takes the lease out of leases.

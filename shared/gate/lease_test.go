@@ -212,6 +212,27 @@ func TestALeaseAsksForModelAndAddressEachTime(t *testing.T) {
 	}
 }
 
+func TestACallerThatGoesTakesNoBlockAlong(t *testing.T) {
+	t.Parallel()
+	l := newLeasing(t, token.Update{RemainQuota: new(int64(1_000))})
+	g := l.gate(gate.WithLeases(500))
+	if !spend(t, g, l.key, token.Question{Quota: 1}) {
+		t.Fatal("a spend within the quota was refused")
+	}
+	l.Clock.Step(1)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if v, err := g.Verify(gone, l.key, token.Question{Quota: 1}); err != nil || !v.Valid() {
+		t.Errorf("got %q, %v, want the renewal carried out all the same", v.Refusal, err)
+	}
+	if err := g.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if u := l.usage(t); u.Used != 2 || u.Available != 998 {
+		t.Errorf("got %d used, %d left, want 2 and 998", u.Used, u.Available)
+	}
+}
+
 func TestAWrongKeyHasNoPartInALease(t *testing.T) {
 	t.Parallel()
 	l := newLeasing(t, token.Update{RemainQuota: new(int64(100))})

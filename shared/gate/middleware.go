@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -67,7 +68,8 @@ func GrantOf(ctx context.Context) (Grant, bool) {
 
 const (
 	defaultMaxBody    = 10 << 20
-	defaultCompletion = 500 // tokens
+	unknownBody       = 64 << 10 // bytes that are read before the key is judged
+	defaultCompletion = 500      // tokens
 	reserveWithin     = 5 * time.Second
 )
 
@@ -137,6 +139,7 @@ type call struct {
 	asked   asked
 	open    bool  // there is a hold
 	held    int64 // units
+	until   int64 // the second at which the hold lapses
 	charged int64 // units
 }
 
@@ -148,7 +151,7 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.record(r.Context(), c, p.Status, err)
 		return
 	}
-	a, returned := &answer{ResponseWriter: w}, false
+	a, returned := &answer{ResponseWriter: w, charged: c.open}, false
 	defer func() { m.finish(r.Context(), c, a, returned) }() // also while next panics; the panic goes on
 	m.next.ServeHTTP(a, c.inner(r))
 	returned = true
@@ -168,12 +171,12 @@ func (m *middleware) admit(w http.ResponseWriter, r *http.Request, c *call) erro
 		q.IP = netip.IPv6Unspecified() // the zero Addr would not be asked about
 	}
 	if !needsModel(r) {
-		v, err := m.gate.Verify(r.Context(), c.key, q)
-		c.grant(v.Token)
-		if err == nil && !v.Valid() {
-			err = &refusal{v.Refusal, v.Remain, 0}
+		return m.verify(r.Context(), c, q)
+	}
+	if r.ContentLength < 0 || r.ContentLength > unknownBody {
+		if err := m.verify(r.Context(), c, q); err != nil { // who has no key has us keep no more
+			return err
 		}
-		return err
 	}
 	body, err := readBody(w, r, m.MaxBody)
 	if err != nil {
@@ -184,6 +187,15 @@ func (m *middleware) admit(w http.ResponseWriter, r *http.Request, c *call) erro
 	}
 	c.Model, q.Model, q.RequestID = c.asked.model, c.asked.model, c.RequestID
 	return m.reserve(r.Context(), c, q)
+}
+
+func (m *middleware) verify(ctx context.Context, c *call, q token.Question) error {
+	v, err := m.gate.Verify(ctx, c.key, q)
+	c.grant(v.Token)
+	if err == nil && !v.Valid() {
+		err = &refusal{v.Refusal, v.Remain, 0}
+	}
+	return err
 }
 
 // reserve holds the estimate, or all that is left if that is enough for the
@@ -205,7 +217,10 @@ func (m *middleware) reserve(ctx context.Context, c *call, q token.Question) err
 	if err == nil && !held.Valid() {
 		err = &refusal{held.Refusal, held.Remain, want}
 	}
-	c.open, c.held = err == nil, held.Held
+	c.open, c.held, c.until = err == nil, held.Held, held.ExpiresAt
+	if errors.Is(err, token.ErrUncertain) {
+		_, _ = m.gate.Release(ctx, c.key, c.RequestID) // a hold that may be there and that nobody knows of; else it lapses
+	}
 	return err
 }
 
@@ -235,12 +250,12 @@ func (m *middleware) record(ctx context.Context, c *call, status int, err error)
 		slog.String("request_id", c.RequestID),
 		slog.Int64("user_id", c.UserID),
 		slog.Int64("token_id", c.TokenID),
-		slog.String("model", c.Model),
+		slog.String("model", token.Redact(c.Model)),
 		slog.Int64("held", c.held),
 		slog.Int64("charged", c.charged),
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()))
+		attrs = append(attrs, slog.String("error", token.Redact(err.Error())))
 		if c.open || status >= http.StatusInternalServerError { // a hold without its end, or our own failure
 			level = slog.LevelWarn
 		}

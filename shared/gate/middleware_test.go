@@ -18,6 +18,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 func TestAnAnswerIsChargedByItsUsage(t *testing.T) {
@@ -53,11 +54,19 @@ func TestAnAnswerIsChargedByItsUsage(t *testing.T) {
 }
 
 func TestWhoeverHasReadAnAnswerFindsItCharged(t *testing.T) {
-	f := newFront(t, says(http.StatusOK, asStream, chunk+lastChunk+done), gate.MiddlewareOptions{})
-	key, _ := f.key(t, 1000)
-	for n := range int64(20) {
-		f.chat(t, key, hello)
-		f.audit(t, key, 1000, 21*(n+1))
+	for name, next := range map[string]http.Handler{
+		"a stream": says(http.StatusOK, asStream, chunk+lastChunk+done),
+		"an answer that says how many bytes it has": proxied(t, says(http.StatusOK, asJSON, completion)),
+	} {
+		f := newFront(t, next, gate.MiddlewareOptions{})
+		key, _ := f.key(t, 1000)
+		for n := range int64(20) {
+			f.chat(t, key, hello)
+			if t.Failed() {
+				t.Fatalf("after %s", name)
+			}
+			f.audit(t, key, 1000, 21*(n+1))
+		}
 	}
 }
 
@@ -194,6 +203,34 @@ func TestAnAnswerThatOutlivesItsHoldIsChargedAllTheSame(t *testing.T) {
 	key, _ := f.key(t, 1000)
 	f.chat(t, key, hello)
 	f.wantUsed(t, key, 1000, 21)
+}
+
+// A busy key forgets a hold that lapsed soon after.
+func TestAnAnswerThatOutlivesAHoldThatIsForgottenIsChargedAllTheSame(t *testing.T) {
+	var f *front
+	f = newFront(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.Clock.Step(3601 + 900)
+		key, _ := f.keys.Load().(string)
+		if v, err := f.gate.Verify(r.Context(), key, token.Question{Quota: 1, RequestID: "another"}); err != nil || !v.Valid() {
+			t.Errorf("spend meanwhile: got %q, %v", v.Refusal, err)
+		}
+		says(http.StatusOK, asJSON, completion)(w, r)
+	}), gate.MiddlewareOptions{TTL: gate.MaxTTL})
+	key, _ := f.key(t, 1000)
+	f.keys.Store(key)
+	f.chat(t, key, hello)
+	f.wantUsed(t, key, 1000, 22)
+}
+
+func TestAnAnswerThatOutlivesItsHoldIsChargedAsFarAsTheBalanceGoes(t *testing.T) {
+	var f *front
+	f = newFront(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.Clock.Step(3601)
+		says(http.StatusOK, asJSON, completion)(w, r)
+	}), gate.MiddlewareOptions{TTL: gate.MaxTTL, Estimate: func(gate.Estimation) int64 { return 5 }})
+	key, _ := f.key(t, 15)
+	f.chat(t, key, hello)
+	f.wantUsed(t, key, 15, 15)
 }
 
 func TestAKeyThatIsDeletedMeanwhileEndsTheAnswerAsUsual(t *testing.T) {

@@ -24,7 +24,7 @@ const (
 	// spend that is sent again once it is forgotten is charged again, a
 	// settlement is not.
 	rememberedSpends, mostSpends = 30, 256
-	rememberedHolds, mostHolds   = 10, 128
+	rememberedHolds, mostHolds   = 10, 64
 
 	// FirstRoom and roomMost bound how many records may come together before
 	// the next write tidies them up.
@@ -118,10 +118,9 @@ func (l Ledger) OpenHolds() int64 {
 	return n
 }
 
-// Untidy reports whether more may be free at a second than Balance.Left says.
-func (l Ledger) Untidy(now int64) bool {
-	return l.Due != 0 && l.Due <= now || l.Balance.Back != 0
-}
+// Lapsed reports whether a hold may have lapsed by a second that has not come
+// home.
+func (l Ledger) Lapsed(now int64) bool { return l.Due != 0 && l.Due <= now }
 
 // Tidy returns the ledger as it is at a second, written plainly: lapsed holds
 // have gone home, the balance is in Left alone, and what may be forgotten is.
@@ -151,7 +150,7 @@ func (l Ledger) Tidy(now int64) Ledger {
 	}
 	l.forget(now)
 	n := int64(len(l.Records))
-	l.Room = min(n+max(rememberedNewest, n/2), roomMost)
+	l.Room = min(n+max(rememberedNewest, n/4), roomMost)
 	return l.sync()
 }
 

@@ -47,7 +47,7 @@ func TestARequestIDHasOneNameForGood(t *testing.T) {
 }
 
 func TestARequestIsRememberedFor15MinutesWithinBounds(t *testing.T) {
-	const newest, spends, holds = 16, 256, 128
+	const newest, spends, holds = 16, 256, 64
 	endedHold := func(ago int64) token.Record {
 		return token.Record{Fate: token.Released, Quota: 1, Ended: now - ago}
 	}

@@ -33,8 +33,8 @@ func (q Question) Normalize() (Question, error) {
 			return q, err
 		}
 	}
-	if q.Model != "" { // and is compared as it is, blanks and all
-		if _, err := cleanText("model", q.Model, 1, MaxQuestionModel); err != nil {
+	if q.Model != "" {
+		if err := CheckModel(q.Model); err != nil {
 			return q, err
 		}
 	}
@@ -61,12 +61,15 @@ func CheckRequestID(id string) error {
 	return err
 }
 
-// ParseIP reads a caller's address; "" is none. The error is an
-// *InvalidError.
+// CheckModel holds the name of a model that is asked about to its rule; it is
+// compared as it is, blanks and all. The error is an *InvalidError.
+func CheckModel(name string) error {
+	_, err := cleanText("model", name, 1, MaxQuestionModel)
+	return err
+}
+
+// ParseIP reads a caller's address. The error is an *InvalidError.
 func ParseIP(s string) (netip.Addr, error) {
-	if s == "" {
-		return netip.Addr{}, nil
-	}
 	addr, err := netip.ParseAddr(strings.TrimSpace(s))
 	if err != nil || addr.Zone() != "" {
 		return netip.Addr{}, invalid("ip", "must be one IP address, such as 203.0.113.7 or 2001:db8::1")

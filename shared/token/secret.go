@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 )
 
 // A Secret is a credential that prints its mask wherever it is printed:
@@ -52,3 +53,9 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.Mask()), nil }
 
 // MarshalJSON gives JSON the mask.
 func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + s.Mask() + `"`), nil }
+
+// Redact masks what looks like a credential: a message may quote what the
+// caller sent, and nobody knows what that was.
+func Redact(s string) string { return credentials.ReplaceAllString(s, "$1-**********") }
+
+var credentials = regexp.MustCompile(`\b(sk|at)-[0-9A-Za-z]{8,}`)

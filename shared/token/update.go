@@ -88,6 +88,12 @@ type Change struct {
 	quota     *int64 // to set where the flag allows it
 }
 
+// Untidy reports whether a ledger must be tidied up before the change can be
+// judged by Balance.Left alone.
+func (c Change) Untidy(l Ledger) bool {
+	return c.MindsQuota() && l.Lapsed(c.Now) || c.NeedsUsable && l.Balance.Left <= 0 && l.Balance.Back > 0
+}
+
 // MindsQuota reports whether it matters to the change what is free, so that
 // the ledger must be tidy.
 func (c Change) MindsQuota() bool { return c.NeedsUsable || c.RemainQuota != nil }

@@ -14,8 +14,8 @@ import (
 )
 
 // A Throttle refuses writes to an item beyond a rate, as DynamoDB does: no
-// partition takes more than 1,000 write units a second. The local engine takes
-// as many as it can.
+// partition takes more than 1,000 write units a second, which is as many writes
+// of an item up to 1 KiB. The local engine takes as many as it can.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 type Throttle struct {
 	PerSecond int
