@@ -118,12 +118,7 @@ func (s *Store) ChangeUser(ctx context.Context, u token.User) (token.User, error
 	for attr, value := range operatorAttributes(u) {
 		e.set(attr, value)
 	}
-	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.table, Key: userKey(u.ID),
-		UpdateExpression: e.update(), ConditionExpression: e.condition(),
-		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-		ReturnValues: types.ReturnValueAllNew, ReturnConsumedCapacity: consumed,
-	})
+	out, err := s.client.UpdateItem(ctx, s.updateInput(userKey(u.ID), e))
 	if _, refused := conditionRefused(err); refused {
 		return token.User{}, token.ErrContention
 	}

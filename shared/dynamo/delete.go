@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -41,13 +40,7 @@ func (s *Store) kill(ctx context.Context, userID, id int64) (bool, error) {
 	e.require(e.name(attrHash).exists())
 	e.set(attrHash, nil)
 	e.set(attrKilled, text(mark))
-	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.table, Key: tokenKey(userID, id),
-		UpdateExpression: e.update(), ConditionExpression: e.condition(),
-		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		ReturnConsumedCapacity:              consumed,
-	}, repeatable)
+	_, err := s.client.UpdateItem(ctx, s.updateInput(tokenKey(userID, id), e), repeatable)
 	old, refused := conditionRefused(err)
 	switch {
 	case refused && old == nil:

@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -87,14 +86,7 @@ func (s *Store) write(ctx context.Context, key token.Key, o token.Operation, e *
 	if o.Repeatable() {
 		patience = noting(doubt)
 	}
-	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.table, Key: tokenKey(key.UserID, key.TokenID),
-		UpdateExpression: e.update(), ConditionExpression: e.condition(),
-		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-		ReturnValues:                        types.ReturnValueAllNew,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		ReturnConsumedCapacity:              consumed,
-	}, patience)
+	out, err := s.client.UpdateItem(ctx, s.updateInput(tokenKey(key.UserID, key.TokenID), e), patience)
 	stored, refused := conditionRefused(err)
 	switch {
 	case refused && stored == nil:
@@ -139,12 +131,7 @@ func rewrite(found, next token.Ledger) *expression {
 // rival did, or changed it otherwise, is no error.
 func (s *Store) tidy(ctx context.Context, found token.Ledger, now int64) error {
 	e := rewrite(found, found.Tidy(now))
-	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.table, Key: tokenKey(found.UserID, found.ID),
-		UpdateExpression: e.update(), ConditionExpression: e.condition(),
-		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-		ReturnConsumedCapacity: consumed,
-	}, repeatable)
+	_, err := s.client.UpdateItem(ctx, s.updateInput(tokenKey(found.UserID, found.ID), e), repeatable)
 	if _, refused := conditionRefused(err); refused {
 		return nil
 	}

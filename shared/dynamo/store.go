@@ -152,14 +152,7 @@ func (s *Store) Update(ctx context.Context, c token.Caller, id int64, change tok
 // meet the change's needs, it returns it as it is stored.
 func (s *Store) apply(ctx context.Context, userID, id int64, change token.Change) (changed token.Token, refused item, err error) {
 	e := s.changeExpression(change)
-	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.table, Key: tokenKey(userID, id),
-		UpdateExpression: e.update(), ConditionExpression: e.condition(),
-		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-		ReturnValues:                        types.ReturnValueAllNew,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		ReturnConsumedCapacity:              consumed,
-	})
+	out, err := s.client.UpdateItem(ctx, s.updateInput(tokenKey(userID, id), e))
 	old, failed := conditionRefused(err)
 	switch {
 	case failed && (old == nil || killed(old)):
@@ -223,6 +216,19 @@ func (s *Store) changeExpression(c token.Change) *expression {
 func put[T any](e *expression, attr string, field *T, value func(T) types.AttributeValue) {
 	if field != nil {
 		e.set(attr, value(*field))
+	}
+}
+
+// updateInput is a conditional write of one item, which answers with the item
+// as it is then, or where the condition fails, as it is stored.
+func (s *Store) updateInput(key item, e *expression) *dynamodb.UpdateItemInput {
+	return &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: key,
+		UpdateExpression: e.update(), ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
+		ReturnValues:                        types.ReturnValueAllNew,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnConsumedCapacity:              consumed,
 	}
 }
 
