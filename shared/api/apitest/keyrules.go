@@ -1,0 +1,84 @@
+package apitest
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// keyRules hold the bad input of the routes that a key authenticates, and who
+// sends no key.
+func keyRules(t *testing.T, target *Target) {
+	u := target.User(t, token.RoleUser)
+	_, b := u.bearer(t, `{"name":"app","remain_quota":5}`)
+	const (
+		badQuota     = "quota must be between 0 and 9007199254740991."
+		badTTL       = "ttl_seconds must be between 1 and 3600."
+		badIP        = "ip must be one IP address, such as 203.0.113.7 or 2001:db8::1."
+		question     = "model, quota, ip, request_id"
+		needsRequest = "request_id is required: name the request, so that settle and release find its hold."
+	)
+	for _, row := range []struct{ path, body, code, message string }{
+		{"verify", `[]`, "invalid_json", "The body must be one JSON object, not an array."},
+		{"verify", `{"nodel":"x"}`, "unknown_field", `The field "nodel" is not known: the fields are ` + question + "."},
+		{"verify", `{"quota":-1}`, "invalid_parameter", badQuota},
+		{"verify", `{"quota":9007199254740992}`, "invalid_parameter", badQuota},
+		{"verify", `{"quota":"5"}`, "invalid_parameter", "quota must be an integer, not a string."},
+		{"verify", `{"quota":1.5}`, "invalid_parameter", "quota must be an integer, not a number with a fraction or exponent."},
+		{"verify", `{"ip":"10.0.0.0/8"}`, "invalid_parameter", badIP},
+		{"verify", `{"ip":"fe80::1%eth0"}`, "invalid_parameter", badIP},
+		{"verify", `{"ip":""}`, "invalid_parameter", badIP},
+		{"verify", `{"model":""}`, "invalid_parameter", "model must have 1 to 256 characters, not 0."},
+		{"reserve", `{"request_id":"r","quota":1,"ip":""}`, "invalid_parameter", badIP},
+		{"verify", `{"model":["x"]}`, "invalid_parameter", "model must be a string, not an array."},
+		{"verify", `{"model":"` + strings.Repeat("m", 257) + `"}`, "invalid_parameter", "model must have 1 to 256 characters, not 257."},
+		{"verify", `{"model":"a\u0000"}`, "invalid_parameter", "model must not contain control or bidirectional-override characters."},
+		{"verify", `{"request_id":""}`, "invalid_parameter", "request_id must have 1 to 128 characters, not 0."},
+		{"verify", `{"request_id":"` + strings.Repeat("r", 129) + `"}`, "invalid_parameter", "request_id must have 1 to 128 characters, not 129."},
+		{"verify", `{"request_id":" r"}`, "invalid_parameter", "request_id must not begin or end with blanks."},
+		{"verify", `{"ttl_seconds":5}`, "unknown_field", `The field "ttl_seconds" is not known: the fields are ` + question + "."},
+		{"reserve", `{"ttl":5}`, "unknown_field", `The field "ttl" is not known: the fields are ` + question + ", ttl_seconds."},
+		{"reserve", ``, "invalid_json", emptyBody},
+		{"reserve", `{"quota":1}`, "invalid_parameter", needsRequest},
+		{"reserve", `{"request_id":"r"}`, "invalid_parameter", "quota is required: send the units to hold."},
+		{"reserve", `{"request_id":"r","quota":-1}`, "invalid_parameter", badQuota},
+		{"reserve", `{"request_id":"r","quota":1,"ttl_seconds":0}`, "invalid_parameter", badTTL},
+		{"reserve", `{"request_id":"r","quota":1,"ttl_seconds":-1}`, "invalid_parameter", badTTL},
+		{"reserve", `{"request_id":"r","quota":1,"ttl_seconds":3601}`, "invalid_parameter", badTTL},
+		{"reserve", `{"request_id":"r","quota":1,"ttl_seconds":9223372036854775807}`, "invalid_parameter", badTTL},
+		{"settle", `{"quota":1}`, "invalid_parameter", "request_id is required: send the one of the reservation."},
+		{"settle", `{"request_id":"r"}`, "invalid_parameter", "quota is required: send the units to charge; 0 charges nothing."},
+		{"settle", `{"request_id":"r","quota":-1}`, "invalid_parameter", badQuota},
+		{"settle", `{"request_id":"r","quota":1,"model":"x"}`, "unknown_field", `The field "model" is not known: the fields are request_id, quota.`},
+		{"release", `{}`, "invalid_parameter", "request_id is required: send the one of the reservation."},
+		{"release", `{"request_id":""}`, "invalid_parameter", "request_id must have 1 to 128 characters, not 0."},
+		{"release", `{"request_id":"r","quota":1}`, "invalid_parameter", "quota is for settle: a release gives back all that the hold has."},
+	} {
+		t.Run("400/"+row.path+row.body, func(t *testing.T) {
+			wantFailure(t, b.do(t, http.MethodPost, "/api/token/"+row.path, row.body), 400, row.code, row.message)
+		})
+	}
+	if got := b.verify(t, `{"quota":null,"model":null,"ip":null,"request_id":null}`); !got.Valid || got.RemainQuota != 5 {
+		t.Errorf("null is not absent: %+v", got)
+	}
+	for _, path := range []string{"verify", "reserve", "settle", "release"} {
+		for _, header := range []string{"", "Bearer", "Bearer "} {
+			got := target.Do(t, http.MethodPost, "/api/token/"+path, `{`, "Authorization", header)
+			wantFailure(t, got, 401, "unauthorized", noKey)
+		}
+		for _, slash := range []string{"", "/"} {
+			got := u.Do(t, http.MethodGet, "/api/token/"+path+slash, "")
+			wantFailure(t, got, 405, "method_not_allowed", "This path does not have this method: use one of POST.")
+			got = u.Do(t, http.MethodDelete, "/api/token/"+path+slash, "")
+			wantFailure(t, got, 405, "method_not_allowed", "This path does not have this method: use one of POST.")
+			if got := b.do(t, http.MethodPost, "/api/token/"+path+slash, `{"request_id":7}`); got.Status != http.StatusBadRequest {
+				t.Errorf("POST %s%s: got %d %s, want 400", path, slash, got.Status, got.Body)
+			}
+		}
+	}
+	wantFailure(t, target.Do(t, http.MethodGet, "/api/usage/token/", "", "Authorization", ""), 401, "unauthorized", noKey)
+	wantFailure(t, u.Do(t, http.MethodPost, "/api/usage/token/", "{}"), 405, "method_not_allowed", "This path does not have this method: use one of GET.")
+	wantFailure(t, u.Do(t, http.MethodGet, "/api/usage", ""), 404, "route_not_found", nothingHere)
+}
