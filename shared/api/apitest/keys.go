@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -49,9 +48,9 @@ func (u *User) bearer(t testing.TB, body string) (api.Token, bearer) {
 // verification holds what a key is told of itself, and what it can't do.
 func verification(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
-	soon := time.Now().Unix() + 1
 	limited, b := u.bearer(t, `{"name":"app","remain_quota":100,"group":"vip","model_limits_enabled":true,"models":["a","b"],"allow_ips":"10.0.0.0/8,2001:db8::/32"}`)
-	_, expires := u.bearer(t, fmt.Sprintf(`{"name":"soon","unlimited_quota":true,"expired_time":%d}`, soon))
+	past, expired := u.bearer(t, `{"name":"past","unlimited_quota":true}`)
+	u.put(t, fmt.Sprintf(`{"id":%d,"expired_time":1}`, past.ID))
 	_, off := u.bearer(t, `{"name":"off","unlimited_quota":true,"status":2}`)
 	_, empty := u.bearer(t, `{"name":"empty"}`)
 	gone, deleted := u.bearer(t, `{"name":"gone","unlimited_quota":true}`)
@@ -65,9 +64,6 @@ func verification(t *testing.T, target *Target) {
 	}
 	if bare := target.Do(t, http.MethodPost, "/api/token/verify/", "", "Authorization", b.key); bare.Body != want {
 		t.Errorf("verify without body and scheme, at the path with a slash: got %s\nwant %s", bare.Body, want)
-	}
-	for time.Now().Unix() <= soon { // until it has expired
-		time.Sleep(50 * time.Millisecond)
 	}
 	for _, row := range []struct {
 		name   string
@@ -90,8 +86,8 @@ func verification(t *testing.T, target *Target) {
 		{"nothing is left", b, `{}`, token.RefusedExhausted, 0},
 		{"nothing is left to spend", b, `{"quota":1}`, token.RefusedExhausted, 0},
 		{"nothing is left, before other reasons", b, `{"model":"c","ip":"11.0.0.1"}`, token.RefusedExhausted, 0},
-		{"expired", expires, `{}`, token.RefusedExpired, 0},
-		{"expired, to spend", expires, `{"quota":1}`, token.RefusedExpired, 0},
+		{"expired", expired, `{}`, token.RefusedExpired, 0},
+		{"expired, to spend", expired, `{"quota":1}`, token.RefusedExpired, 0},
 		{"disabled", off, `{}`, token.RefusedDisabled, 0},
 		{"disabled, to spend", off, `{"quota":1}`, token.RefusedDisabled, 0},
 		{"never had a quota", empty, `{"quota":5}`, token.RefusedExhausted, 0},
@@ -166,13 +162,10 @@ func spending(t *testing.T, target *Target) {
 // usage is the API family's own form.
 func usage(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
-	soon := time.Now().Unix() + 1
-	made, b := u.bearer(t, fmt.Sprintf(`{"name":"app","remain_quota":100,"expired_time":%d,"models":["m"],"model_limits_enabled":true}`, soon))
+	made, b := u.bearer(t, `{"name":"app","remain_quota":100,"models":["m"],"model_limits_enabled":true}`)
 	b.verify(t, `{"quota":100}`)
-	want := fmt.Sprintf(`{"code":true,"message":"ok","data":{"object":"token_usage","name":"app","total_granted":100,"total_used":100,"total_available":0,"unlimited_quota":false,"model_limits":{"m":true},"model_limits_enabled":true,"expires_at":%d}}`, soon)
-	for time.Now().Unix() <= soon {
-		time.Sleep(50 * time.Millisecond)
-	}
+	u.put(t, fmt.Sprintf(`{"id":%d,"expired_time":1700000000}`, made.ID))
+	const want = `{"code":true,"message":"ok","data":{"object":"token_usage","name":"app","total_granted":100,"total_used":100,"total_available":0,"unlimited_quota":false,"model_limits":{"m":true},"model_limits_enabled":true,"expires_at":1700000000}}`
 	for _, path := range []string{"/api/usage/token/", "/api/usage/token"} {
 		if got := b.do(t, http.MethodGet, path, ""); got.Status != http.StatusOK || got.Body != want { // expired, and exhausted
 			t.Errorf("GET %s: got %d %s\nwant 200 %s", path, got.Status, got.Body, want)
