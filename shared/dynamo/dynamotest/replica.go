@@ -48,11 +48,10 @@ func (l *lagging) Do(r *http.Request) (*http.Response, error) {
 	if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+GetItem) {
 		return l.next.Do(r)
 	}
-	body, err := io.ReadAll(r.Body)
+	body, err := peek(r)
 	if err != nil {
 		return nil, err
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	answer, err := l.next.Do(r)
 	var in struct {
 		Key            map[string]map[string]string

@@ -62,7 +62,7 @@ func (t *throttled) Do(r *http.Request) (*http.Response, error) {
 	if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+UpdateItem) {
 		return t.next.Do(r)
 	}
-	body, err := io.ReadAll(r.Body)
+	body, err := peek(r)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +73,12 @@ func (t *throttled) Do(r *http.Request) (*http.Response, error) {
 	if !t.throttle.take(fmt.Sprint(in.Key)) { // a map is printed in the order of its keys
 		return fail(r, Throttled)
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	return t.next.Do(r)
+}
+
+// peek reads a request's body and puts it back.
+func peek(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return body, err
 }
