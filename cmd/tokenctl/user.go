@@ -18,6 +18,7 @@ type userCmd struct {
 	Rotate  userRotateCmd  `cmd:"" help:"Issue another access token, or with --revoke end the older ones."`
 	Disable userDisableCmd `cmd:"" help:"Refuse a user's access tokens from now on."`
 	Enable  userEnableCmd  `cmd:"" help:"Let a disabled user in again."`
+	Limit   userLimitCmd   `cmd:"" help:"Show or set how many tokens a user may have, and how fast it may make them."`
 }
 
 // Help implements kong.HelpProvider.

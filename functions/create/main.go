@@ -9,5 +9,6 @@ import (
 )
 
 func main() {
-	boot.Run(api.CreateToken, api.VerifyKey, api.ReserveQuota, api.SettleHold, api.ReleaseHold)
+	boot.Run(api.CreateToken, api.CreateTokens, api.DeleteTokens, api.SetStatuses,
+		api.VerifyKey, api.ReserveQuota, api.SettleHold, api.ReleaseHold)
 }

@@ -12,7 +12,7 @@ import (
 // answer is the only one that shows the key.
 var CreateToken = Route{
 	Operation: &createOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, readCreate, createToken) },
+	serve:     func(s Services, r *http.Request) (answer, error) { return post(s, r, readCreate, createToken) },
 }
 
 var createOperation = Operation{
@@ -21,19 +21,31 @@ var createOperation = Operation{
 }
 
 func readCreate(r *http.Request) (token.Update, error) {
+	body, err := readBody(r, maxBody)
+	if err != nil {
+		return token.Update{}, err
+	}
+	return readDraft(body)
+}
+
+// readDraft reads what a new token is to be.
+func readDraft(raw []byte) (token.Update, error) {
 	var in TokenInput
-	if err := decode(r, &in, append([]string{"id"}, serverFields...)...); err != nil {
+	if err := decodeObject(raw, &in, append([]string{"id"}, serverFields...)...); err != nil {
 		return token.Update{}, err
 	}
 	return in.update()
 }
 
-func createToken(ctx context.Context, service *token.Service, at token.AccessToken, in token.Update) (answer, error) {
-	t, key, err := service.Create(ctx, at, in)
+func createToken(ctx context.Context, service *token.Service, at token.AccessToken, once *once, in token.Update) (answer, error) {
+	now := service.Second()
+	say := func(made []token.Issued) answer {
+		t := shown(made[0].Token, made[0].Key, now)
+		return created(t, CollectionPath+"/"+strconv.FormatInt(t.ID, 10)).withETag(made[0].Version).about(t.ID)
+	}
+	made, err := service.CreateAll(ctx, at, []token.Update{in}, once.keep(say))
 	if err != nil {
 		return answer{}, err
 	}
-	shown := view(t, service.Second())
-	shown.Key = key.Reveal()
-	return created(shown, CollectionPath+"/"+strconv.FormatInt(t.ID, 10)).withETag(t.Version).about(t.ID), nil
+	return say(made), nil
 }

@@ -55,6 +55,18 @@ func setField(field reflect.Value, info reflect.StructField, name string, raw js
 	case *string:
 		want = "a string"
 		value, ok = str(raw)
+	case *[]int64:
+		value, err := integers(name, raw)
+		if err == nil {
+			field.Set(reflect.ValueOf(value))
+		}
+		return err
+	case *[]json.RawMessage:
+		value, err := objects(name, raw)
+		if err == nil {
+			field.Set(reflect.ValueOf(value))
+		}
+		return err
 	case *[]string:
 		want = "an array of strings or one string"
 		value, ok = stringList(raw, info.Tag.Get("separators"))
@@ -84,6 +96,38 @@ func integer(raw json.RawMessage) (*int64, bool) {
 		}
 	}
 	return &n, true
+}
+
+// integers reads an array of JSON integers.
+func integers(name string, raw json.RawMessage) (*[]int64, error) {
+	elements, err := array(name, "integers", raw)
+	list := make([]int64, len(elements))
+	for i, element := range elements {
+		n, ok := integer(element)
+		if !ok {
+			return nil, &token.InvalidError{Field: fmt.Sprintf("%s[%d]", name, i), Reason: "must be an integer, not " + kindOf(element)}
+		}
+		list[i] = *n
+	}
+	return &list, err
+}
+
+// objects reads an array of JSON objects.
+func objects(name string, raw json.RawMessage) (*[]json.RawMessage, error) {
+	elements, err := array(name, "objects", raw)
+	for i, element := range elements {
+		if kind := kindOf(element); kind != "an object" {
+			return nil, &token.InvalidError{Field: fmt.Sprintf("%s[%d]", name, i), Reason: "must be an object, not " + kind}
+		}
+	}
+	return &elements, err
+}
+
+func array(name, of string, raw json.RawMessage) (elements []json.RawMessage, err error) {
+	if kind := kindOf(raw); kind != "an array" {
+		return nil, &token.InvalidError{Field: name, Reason: "must be an array of " + of + ", not " + kind}
+	}
+	return elements, json.Unmarshal(raw, &elements)
 }
 
 func str(raw json.RawMessage) (*string, bool) {

@@ -24,7 +24,12 @@ const (
 // does not have. A field is a pointer that stays nil for null. Fields in
 // ignored may hold anything.
 func decode(r *http.Request, into any, ignored ...string) error {
-	body, err := readBody(r)
+	return decodeUpTo(maxBody, r, into, ignored...)
+}
+
+// decodeUpTo is decode of a body of at most limit bytes.
+func decodeUpTo(limit int64, r *http.Request, into any, ignored ...string) error {
+	body, err := readBody(r, limit)
 	if err != nil {
 		return err
 	}
@@ -34,23 +39,23 @@ func decode(r *http.Request, into any, ignored ...string) error {
 // decodeIfAny is decode where no field is required: no body is an object
 // without any.
 func decodeIfAny(r *http.Request, into any) error {
-	body, err := readBody(r)
+	body, err := readBody(r, maxBody)
 	if err != nil || len(bytes.TrimSpace(body)) == 0 {
 		return err
 	}
 	return decodeObject(body, into)
 }
 
-func readBody(r *http.Request) ([]byte, error) {
+func readBody(r *http.Request, limit int64) ([]byte, error) {
 	if err := checkMediaType(r.Header.Get("Content-Type")); err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
-		return nil, invalidJSON("could not be read to its end: send it again")
+		return nil, errUnreadable()
 	}
-	if len(body) > maxBody {
-		return nil, errBodyTooLarge
+	if int64(len(body)) > limit {
+		return nil, &sizeError{limit}
 	}
 	return body, nil
 }
@@ -75,6 +80,8 @@ func checkMediaType(header string) error {
 	}
 	return nil
 }
+
+func errUnreadable() error { return invalidJSON("could not be read to its end: send it again") }
 
 func invalidJSON(what string) error {
 	return &inputError{ErrInvalidJSON, "The body " + what + "."}

@@ -44,6 +44,14 @@ type QuestionInput struct {
 	RequestID *string `json:"request_id,omitempty"`
 }
 
+// identify takes the Idempotency-Key for the request id, where the body has
+// none: each makes of a repetition one request.
+func (in *QuestionInput) identify(r *http.Request) {
+	if key := r.Header.Get("Idempotency-Key"); in.RequestID == nil && key != "" {
+		in.RequestID = &key
+	}
+}
+
 func (in QuestionInput) question() (token.Question, error) {
 	q := token.Question{Model: or(in.Model), Quota: or(in.Quota), RequestID: or(in.RequestID)}
 	if in.RequestID != nil {

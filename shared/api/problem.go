@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -27,6 +28,8 @@ const (
 	ErrMethodNotAllowed Code = "method_not_allowed"
 	ErrTokenExpired     Code = "token_expired"
 	ErrTokenExhausted   Code = "token_exhausted"
+	ErrTokenLimit       Code = "token_limit_reached" //nolint:gosec // no secret
+	ErrOtherRequest     Code = "idempotency_mismatch"
 	ErrBodyTooLarge     Code = "body_too_large"
 	ErrUnsupportedMedia Code = "unsupported_media_type"
 	ErrRequestReused    Code = "request_id_reused"
@@ -59,7 +62,6 @@ var (
 	errKeyDisabled       = errors.New("key is disabled")
 	errRouteNotFound     = errors.New("route not found")
 	errMediaType         = errors.New("media type is not JSON")
-	errBodyTooLarge      = errors.New("body is too large")
 )
 
 // An inputError is a request that can't be read; message is for the caller.
@@ -69,6 +71,11 @@ type inputError struct {
 }
 
 func (e *inputError) Error() string { return e.message }
+
+// A sizeError is a body above a limit, in bytes.
+type sizeError struct{ limit int64 }
+
+func (e *sizeError) Error() string { return "body is too large" }
 
 // A methodError is a method that the path does not have.
 type methodError struct{ allow string }
@@ -95,10 +102,11 @@ var problems = []struct {
 	{token.ErrForbidden, problem{status: http.StatusForbidden, code: ErrForbidden, message: "This user may not manage tokens: ask the operator for the role user."}},
 	{token.ErrNotFound, problem{status: http.StatusNotFound, code: ErrTokenNotFound, message: "There is no such token among yours: check the id, or list your tokens."}},
 	{errRouteNotFound, problem{status: http.StatusNotFound, code: ErrRouteNotFound, message: "There is nothing at this path: tokens are at /api/token/ and /api/token/{id}."}},
-	{errBodyTooLarge, problem{status: http.StatusRequestEntityTooLarge, code: ErrBodyTooLarge, message: "The body is larger than 16 KiB: send a smaller one."}},
 	{errMediaType, problem{status: http.StatusUnsupportedMediaType, code: ErrUnsupportedMedia, message: "The body's type is not JSON: send Content-Type: application/json."}},
 	{token.ErrExpired, problem{status: http.StatusConflict, code: ErrTokenExpired, message: "The token is expired and stays unusable: set expired_time to a later second, or to -1."}},
 	{token.ErrExhausted, problem{status: http.StatusConflict, code: ErrTokenExhausted, message: "The token has no quota left and stays unusable: raise remain_quota, or set unlimited_quota."}},
+	{token.ErrTokenLimit, problem{status: http.StatusConflict, code: ErrTokenLimit, message: "You would have more tokens than you may, and none was made: delete some that you don't need, or ask the operator for a higher limit."}},
+	{token.ErrOtherRequest, problem{status: http.StatusUnprocessableEntity, code: ErrOtherRequest, message: "This Idempotency-Key was used within 24 hours for another request or with another access token, and nothing was done: send the first request as it was, or a new key."}},
 	{token.ErrRequestReused, problem{status: http.StatusConflict, code: ErrRequestReused, message: "This request_id was used for another amount or another purpose: send the amount of the first time, or a new request_id."}},
 	{token.ErrHoldNotFound, problem{status: http.StatusNotFound, code: ErrHoldNotFound, message: "No hold of this key has this request_id: reserve first; a hold is forgotten some time after its end."}},
 	{token.ErrHoldLapsed, problem{status: http.StatusConflict, code: ErrHoldExpired, message: "The hold has reached its expires_at, and its quota is free again: charge with verify, and reserve with a longer ttl_seconds next time."}},
@@ -118,12 +126,18 @@ func explain(err error) problem {
 		invalid *token.InvalidError
 		input   *inputError
 		method  *methodError
+		size    *sizeError
+		rate    *token.RateError
 	)
 	switch {
 	case errors.As(err, &invalid):
 		return problem{status: http.StatusBadRequest, code: ErrInvalidParameter, message: invalid.Error() + "."}
 	case errors.As(err, &input):
 		return problem{status: http.StatusBadRequest, code: input.code, message: input.message}
+	case errors.As(err, &size):
+		return problem{status: http.StatusRequestEntityTooLarge, code: ErrBodyTooLarge, message: fmt.Sprintf("The body is larger than %d KiB: send a smaller one.", size.limit>>10)}
+	case errors.As(err, &rate):
+		return problem{status: http.StatusTooManyRequests, code: ErrRateLimited, retryAfter: strconv.FormatInt(rate.RetryAfter, 10), message: "You create tokens faster than you may, and none was made: try again after the seconds in Retry-After, or ask the operator for a higher rate."}
 	case errors.As(err, &method):
 		return problem{status: http.StatusMethodNotAllowed, code: ErrMethodNotAllowed, allow: method.allow, message: "This path does not have this method: use one of " + method.allow + "."}
 	}

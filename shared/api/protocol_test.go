@@ -29,8 +29,9 @@ func (b broken) Get(context.Context, token.Caller, int64) (token.Token, error) {
 	return token.Token{}, b.answer()
 }
 
-func (b broken) Create(context.Context, token.Caller, func(int64) token.Token) (token.Token, error) {
-	return token.Token{ID: 42}, b.answer()
+func (b broken) Create(_ context.Context, _ token.Caller, mint func(token.User) (token.Birth, error)) ([]token.Token, error) {
+	birth, err := mint(token.User{Given: 41})
+	return birth.Tokens, errors.Join(err, b.answer())
 }
 
 // ask sends one request to an API over a broken store and returns the answer

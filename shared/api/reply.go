@@ -12,7 +12,8 @@ import (
 type answer struct {
 	status   int
 	data     any
-	bare     bool // data is the whole body, as clients of the API family expect it
+	results  []Result // beside the data, of a batch
+	bare     bool     // data is the whole body, as clients of the API family expect it
 	etag     string
 	location string
 	userID   int64 // for the log
@@ -54,11 +55,12 @@ type outcome struct {
 // Envelope is the form of every answer's body. A successful one has Data, a
 // failed one has Code and RequestID.
 type Envelope[T any] struct {
-	Success   bool   `json:"success"`
-	Message   string `json:"message"`
-	Data      T      `json:"data"`
-	Code      Code   `json:"code,omitempty"`
-	RequestID string `json:"request_id,omitempty"`
+	Success   bool     `json:"success"`
+	Message   string   `json:"message"`
+	Data      T        `json:"data"`
+	Results   []Result `json:"results,omitempty"`
+	Code      Code     `json:"code,omitempty"`
+	RequestID string   `json:"request_id,omitempty"`
 }
 
 // failure is the envelope without data.
@@ -89,7 +91,7 @@ func (o *outcome) body() []byte {
 	case o.err == nil && o.bare:
 		content = o.data
 	case o.err == nil:
-		content = Envelope[any]{Success: true, Data: o.data}
+		content = Envelope[any]{Success: true, Data: o.data, Results: o.results}
 	}
 	body, err := json.Marshal(content)
 	if err != nil { // data that can't be marshalled is our mistake

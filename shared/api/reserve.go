@@ -47,6 +47,7 @@ func readReservation(r *http.Request) (reservationInput, error) {
 	if err := decode(r, &in); err != nil {
 		return reservationInput{}, err
 	}
+	in.identify(r)
 	switch {
 	case in.RequestID == nil:
 		return reservationInput{}, required("request_id", "name the request, so that settle and release find its hold")

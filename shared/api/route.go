@@ -30,6 +30,7 @@ type Route struct {
 func Operations() []Operation {
 	return []Operation{
 		listOperation, createOperation, updateOperation, getOperation, deleteOperation,
+		createAllOperation, deleteAllOperation, setStatusesOperation,
 		verifyOperation, reserveOperation, settleOperation, releaseOperation, usageOperation,
 	}
 }
@@ -39,6 +40,7 @@ func Operations() []Operation {
 func Routes() []Route {
 	return []Route{
 		ListTokens, CreateToken, UpdateToken, GetToken, DeleteToken,
+		CreateTokens, DeleteTokens, SetStatuses,
 		VerifyKey, ReserveQuota, SettleHold, ReleaseHold, ShowUsage,
 	}
 }
@@ -67,6 +69,7 @@ func find(routes []Route, r *http.Request) (Route, error) {
 	for _, route := range routes {
 		if id, ok := match(route.Path, r.URL.Path); ok && (id == "" || !literal) && route.Method == r.Method {
 			r.SetPathValue("id", id)
+			r.Pattern = route.Path
 			return route, nil
 		}
 	}

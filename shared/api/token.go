@@ -51,6 +51,13 @@ func view(t token.Token, now int64) Token {
 	}
 }
 
+// shown is a token with its key in plain text, for the one answer that has it.
+func shown(t token.Token, key token.Key, now int64) Token {
+	plain := view(t, now)
+	plain.Key = key.Reveal()
+	return plain
+}
+
 // TokenInput is the body of a create or an update: what a caller may choose.
 // A nil field is absent: the default on create, unchanged on update. The
 // lists may come as arrays, or as strings with separators.

@@ -45,6 +45,7 @@ func readQuestion(r *http.Request) (token.Question, error) {
 	if err := decodeIfAny(r, &in); err != nil {
 		return token.Question{}, err
 	}
+	in.identify(r)
 	return in.question()
 }
 

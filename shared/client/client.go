@@ -4,6 +4,7 @@ package client
 import (
 	"bytes"
 	"context"
+	crand "crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,9 +71,16 @@ func (c *Client) List(ctx context.Context, o ListOptions) (api.TokenPage, error)
 	return call[api.TokenPage](ctx, c.manage(http.MethodGet, "?"+query.Encode(), nil))
 }
 
-// Create makes a token. The answer is the only one that has its key.
+// Create makes a token. The answer is the only one that has its key. It is
+// sent again where no answer came, and makes one token all the same.
 func (c *Client) Create(ctx context.Context, in api.TokenInput) (api.Token, error) {
-	return call[api.Token](ctx, c.manage(http.MethodPost, "", in))
+	return call[api.Token](ctx, c.post("", in))
+}
+
+// CreateAll makes up to token.MaxBatch tokens, all or none; see Create.
+func (c *Client) CreateAll(ctx context.Context, in []api.TokenInput) ([]api.Token, error) {
+	made, err := call[api.Tokens](ctx, c.post("batch/create", map[string]any{"tokens": in}))
+	return made.Items, err
 }
 
 // Get returns one token.
@@ -91,6 +99,26 @@ func (c *Client) SetStatus(ctx context.Context, id int64, status token.Status) (
 	return call[api.Token](ctx, c.manage(http.MethodPut, "?status_only=true", in))
 }
 
+// DeleteAll removes up to 100 tokens, and tells what became of each.
+func (c *Client) DeleteAll(ctx context.Context, ids []int64) ([]api.Result, error) {
+	return c.batch(ctx, "batch", api.IDsInput{IDs: &ids})
+}
+
+// SetStatusAll enables or disables up to 100 tokens, and tells what became of
+// each.
+func (c *Client) SetStatusAll(ctx context.Context, ids []int64, status token.Status) ([]api.Result, error) {
+	return c.batch(ctx, "batch/status", api.IDsInput{IDs: &ids, Status: new(int64(status))})
+}
+
+func (c *Client) batch(ctx context.Context, path string, in api.IDsInput) ([]api.Result, error) {
+	var answer api.Envelope[int]
+	err := c.post(path, in).send(ctx, &answer)
+	if err == nil && !answer.Success {
+		err = c.notTheAPI("a success")
+	}
+	return answer.Results, err
+}
+
 // Delete removes a token for good.
 func (c *Client) Delete(ctx context.Context, id int64) error {
 	_, err := call[any](ctx, c.manage(http.MethodDelete, strconv.FormatInt(id, 10), nil))
@@ -106,14 +134,25 @@ type request struct {
 	method     string
 	path       string // and query
 	credential token.Secret
-	in         any  // the body; nil for none
-	repeatable bool // to send it twice is to send it once
-	attempts   int  // in all
+	in         any    // the body; nil for none
+	key        string // the Idempotency-Key; "" for none
+	repeatable bool   // to send it twice is to send it once
+	attempts   int    // in all
 }
 
 // manage is a request with the access token, to the tokens' path plus rest.
 func (c *Client) manage(method, rest string, in any) request {
-	return request{c, method, api.CollectionPath + "/" + rest, c.accessToken, in, method == http.MethodGet, attempts}
+	return request{
+		client: c, method: method, path: api.CollectionPath + "/" + rest, credential: c.accessToken, in: in,
+		repeatable: method == http.MethodGet, attempts: attempts,
+	}
+}
+
+// post is a request that the API tells from its repetition.
+func (c *Client) post(rest string, in any) request {
+	r := c.manage(http.MethodPost, rest, in)
+	r.key, r.repeatable = crand.Text(), true
+	return r
 }
 
 // call sends a request. It tries again what the API refused with 429, for
@@ -182,6 +221,9 @@ func (r request) once(ctx context.Context, body []byte, answer any) error {
 		return fmt.Errorf("make the request: %w", err)
 	}
 	out.Header.Set("Authorization", "Bearer "+r.credential.Reveal())
+	if r.key != "" {
+		out.Header.Set("Idempotency-Key", r.key)
+	}
 	if body != nil {
 		out.Header.Set("Content-Type", "application/json")
 	}

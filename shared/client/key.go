@@ -55,5 +55,5 @@ func (c *Client) Usage(ctx context.Context, key string) (api.Usage, error) {
 }
 
 func (c *Client) ask(key, method, path string, in any, repeatable bool) request {
-	return request{c, method, path, token.NewSecret(key), in, repeatable, attempts}
+	return request{client: c, method: method, path: path, credential: token.NewSecret(key), in: in, repeatable: repeatable, attempts: attempts}
 }

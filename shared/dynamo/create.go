@@ -18,38 +18,54 @@ import (
 // is cheaper than persisting.
 const races = 8
 
-// Create implements token.Store. Token and counter change in one
-// transaction, so ids are dense and no token exists that the counter does
-// not know.
-func (s *Store) Create(ctx context.Context, c token.Caller, mint func(id int64) token.Token) (token.Token, error) {
+// Create implements token.Store. Tokens, counter and, if it is to be kept,
+// the answer come in one transaction, so ids are dense and no token exists
+// that the counter does not know.
+func (s *Store) Create(ctx context.Context, c token.Caller, mint func(token.User) (token.Birth, error)) ([]token.Token, error) {
 	user, _, err := s.admit(ctx, c)
 	if err != nil {
-		return token.Token{}, err
+		return nil, err
 	}
-	given := user.Given
 	for attempt := range races {
-		t := mint(given + 1)
-		reasons, err := s.transact(ctx,
-			types.TransactWriteItem{Put: s.putNew(tokenItem(t, s.retention))},
-			types.TransactWriteItem{Update: s.bump(c.UserID, given)},
-		)
+		birth, err := mint(user)
+		if err != nil {
+			return nil, err
+		}
+		reasons, err := s.transact(ctx, s.births(user, birth)...)
+		meta, kept := len(birth.Tokens), len(birth.Tokens)+1
 		switch {
 		case err == nil:
-			return t, nil
-		case reasons == nil || !reasons[1].failed:
-			return token.Token{}, fmt.Errorf("create token %d/%d: %w", c.UserID, t.ID, err)
+			return birth.Tokens, nil
+		case reasons == nil:
+			return nil, fmt.Errorf("create tokens of user %d: %w", c.UserID, err)
+		case birth.Kept != nil && reasons[kept].failed:
+			return nil, &token.AnsweredError{Sealed: sealedIn(reasons[kept].item)}
+		case !reasons[meta].failed:
+			return nil, fmt.Errorf("create tokens of user %d: %w", c.UserID, err)
 		}
-		// A rival was given the id. What META says now comes with the answer.
-		user, _, err = judge(reasons[1].item, c)
+		// A rival was given the id, or the operator has changed the user. What
+		// META says now comes with the answer.
+		user, _, err = judge(reasons[meta].item, c)
 		if err != nil {
-			return token.Token{}, err
+			return nil, err
 		}
-		given = user.Given
 		if err := pause(ctx, attempt); err != nil {
-			return token.Token{}, err
+			return nil, err
 		}
 	}
-	return token.Token{}, token.ErrContention
+	return nil, token.ErrContention
+}
+
+// births are the writes of a create: the tokens, META, and the answer.
+func (s *Store) births(user token.User, birth token.Birth) (writes []types.TransactWriteItem) {
+	for _, t := range birth.Tokens {
+		writes = append(writes, types.TransactWriteItem{Put: s.putNew(tokenItem(t, s.retention))})
+	}
+	writes = append(writes, types.TransactWriteItem{Update: s.give(user, birth)})
+	if birth.Kept != nil {
+		writes = append(writes, types.TransactWriteItem{Put: s.putKept(user.ID, *birth.Kept)})
+	}
+	return writes
 }
 
 // putNew puts an item that must not exist.
@@ -59,13 +75,18 @@ func (s *Store) putNew(it item) *types.Put {
 	return &types.Put{TableName: &s.table, Item: it, ConditionExpression: e.condition(), ExpressionAttributeNames: e.names}
 }
 
-// bump gives the next id, if given ids are still the last ones.
-func (s *Store) bump(userID, given int64) *types.Update {
+// give gives the next ids, if the user is as it was when they were chosen:
+// what it may still make depends on its limits and on what it has made.
+func (s *Store) give(user token.User, birth token.Birth) *types.Update {
 	e := newExpression()
-	e.require(e.name(attrGiven).is(given))
-	e.set(attrGiven, number(given+1))
+	e.require(e.name(attrGiven).is(user.Given))
+	e.require(e.name(attrVersion).is(user.Version))
+	e.set(attrGiven, number(user.Given+int64(len(birth.Tokens))))
+	if birth.Paced != user.Paced {
+		e.set(attrPaced, number(birth.Paced))
+	}
 	return &types.Update{
-		TableName: &s.table, Key: userKey(userID),
+		TableName: &s.table, Key: userKey(user.ID),
 		UpdateExpression: e.update(), ConditionExpression: e.condition(),
 		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,

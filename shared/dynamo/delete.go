@@ -22,7 +22,12 @@ func (s *Store) Delete(ctx context.Context, c token.Caller, id int64) error {
 	if err != nil {
 		return err
 	}
-	if err := s.bury(ctx, c.UserID, id); err != nil {
+	return s.end(ctx, c.UserID, id, mine)
+}
+
+// end buries a token that was killed, by the caller if it is mine.
+func (s *Store) end(ctx context.Context, userID, id int64, mine bool) error {
+	if err := s.bury(ctx, userID, id); err != nil {
 		return err
 	}
 	if !mine {

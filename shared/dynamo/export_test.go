@@ -27,7 +27,11 @@ func TokenItem(t token.Token) map[string]types.AttributeValue {
 
 // MetaItem is a user as the store writes it, and the deletions in segment 0.
 func MetaItem(u token.User, deleted Counts) map[string]types.AttributeValue {
-	return addCounts(userItem(u), deleted)
+	it := userItem(u)
+	if u.Paced != 0 {
+		it[attrPaced] = number(u.Paced)
+	}
+	return addCounts(it, deleted)
 }
 
 // SegItem holds the deletions in another segment.

@@ -38,7 +38,8 @@ func fixed(u token.Update) token.Token {
 func largestUser() (token.User, dynamo.Counts) {
 	u := token.User{
 		ID: 1<<40 - 1, Name: strings.Repeat("n", 50), Role: token.RoleGuest, Disabled: true, Version: 999_999, Created: dynamotest.Epoch + 1,
-		Given: 999_999_999_999, Deleted: 999_999_999_998,
+		Given: 999_999_999_999, Deleted: 999_999_999_998, Paced: 1e6*dynamotest.Epoch + 1,
+		Limits: token.Limits{MaxTokens: 999_999_999, CreatesPerSecond: 999_999_999, CreateBurst: 999_999_999},
 	}
 	for i := range u.Slots {
 		u.Slots[i] = token.Slot{Hash: [32]byte{byte(i + 1)}, Issued: 999_999 - int64(i), Created: dynamotest.Epoch + 1, Expires: dynamotest.Epoch + 99_999}
@@ -55,7 +56,7 @@ func shapes() map[string]item {
 	full := example()
 	full.AllowIPs, full.Group = &[]string{"10.0.0.0/8", "2001:db8::/32"}, new("team")
 	full.ExpiredTime, full.Disabled, full.UnlimitedQuota = new(int64(dynamotest.Epoch+3600)), new(true), new(true)
-	user := token.User{ID: 1, Name: "demo", Role: token.RoleUser, Version: 1, Created: dynamotest.Epoch}
+	user := token.User{ID: 1, Name: "demo", Role: token.RoleUser, Version: 1, Created: dynamotest.Epoch, Limits: token.DefaultLimits()}
 	user.Slots[0] = token.Slot{Hash: [32]byte{9}, Issued: 1, Created: dynamotest.Epoch}
 	largest, counts := largestUser()
 	return map[string]item{

@@ -127,12 +127,17 @@ func (s *Store) Update(ctx context.Context, c token.Caller, id int64, change tok
 	if _, _, err := s.admit(ctx, c); err != nil {
 		return token.Token{}, err
 	}
+	return s.change(ctx, c.UserID, id, change)
+}
+
+// change makes a change of a caller who was admitted.
+func (s *Store) change(ctx context.Context, userID, id int64, change token.Change) (token.Token, error) {
 	for range races { // a rival may switch the unlimited flag in between, not forever
-		t, stored, err := s.apply(ctx, c.UserID, id, change)
+		t, stored, err := s.apply(ctx, userID, id, change)
 		if stored == nil {
 			return t, err
 		}
-		old, err := readLedger(stored, c.UserID)
+		old, err := readLedger(stored, userID)
 		if err != nil {
 			return token.Token{}, err
 		}

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // The attributes of every item: partition key, sort key, and the Unix second
@@ -42,6 +44,9 @@ func userKey(userID int64) item         { return key(userPartition(userID), 0) }
 func segmentKey(userID, seg int64) item { return key(userPartition(userID), seg) }
 func tokenKey(userID, id int64) item    { return key(tokenPartition(userID, bucketOf(id)), id) }
 func nameKey(name string) item          { return key("N#"+name, 0) }
+func keptKey(userID int64, requestID string, part token.Part) item {
+	return key(fmt.Sprintf("I#%d#%s", userID, requestID), int64(part))
+}
 func directoryKey(userID int64) item    { return key(directoryPartition, userID) }
 func userPartition(userID int64) string { return fmt.Sprintf("U#%d", userID) }
 func tokenPartition(userID, bucket int64) string {

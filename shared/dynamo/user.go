@@ -15,6 +15,12 @@ const (
 	attrGiven   = "seq" // token ids ever given
 	attrDeleted = "del" // deletions counted, in all segments
 	attrUserID  = "uid" // of NAME and directory items
+	attrPaced   = "paced"
+
+	// The limits, where they are not the defaults.
+	attrMaxTokens   = "max"
+	attrCreateRate  = "rate"
+	attrCreateBurst = "burst"
 
 	// Deletions counted in bucket n of the item's segment: d0 … d63. META
 	// holds segment 0, a SEG item each of the others.
@@ -51,10 +57,31 @@ func userItem(u token.User) item {
 // operatorAttributes are those that the operator changes; nil is left out.
 func operatorAttributes(u token.User) item {
 	it := item{attrRole: text(string(u.Role)), attrOff: flag(u.Disabled)}
+	for name, limit := range limits(&u.Limits) {
+		it[name] = nil
+		if *limit.value != limit.otherwise {
+			it[name] = number(*limit.value)
+		}
+	}
 	for i, slot := range u.Slots {
 		it[attrSlotPrefix+strconv.Itoa(i)] = slotItem(slot)
 	}
 	return it
+}
+
+// A limit is one of a user's, and what it is where none is stored.
+type limit struct {
+	value     *int64
+	otherwise int64
+}
+
+func limits(l *token.Limits) map[string]limit {
+	usual := token.DefaultLimits()
+	return map[string]limit{
+		attrMaxTokens:   {&l.MaxTokens, usual.MaxTokens},
+		attrCreateRate:  {&l.CreatesPerSecond, usual.CreatesPerSecond},
+		attrCreateBurst: {&l.CreateBurst, usual.CreateBurst},
+	}
 }
 
 func slotItem(s token.Slot) types.AttributeValue {
@@ -84,6 +111,13 @@ func readUser(it item, userID int64) (token.User, segment, error) {
 		Created:  r.number(attrCreated),
 		Given:    r.number(attrGiven),
 		Deleted:  r.number(attrDeleted),
+		Paced:    r.number(attrPaced),
+	}
+	for name, limit := range limits(&u.Limits) {
+		*limit.value = limit.otherwise
+		if r.has(name) {
+			*limit.value = r.number(name)
+		}
 	}
 	for i := range u.Slots {
 		m, ok := it[attrSlotPrefix+strconv.Itoa(i)].(*types.AttributeValueMemberM)

@@ -25,7 +25,7 @@ type UserStore interface {
 	// Users returns all users by id.
 	Users(ctx context.Context) ([]User, error)
 
-	// ChangeUser stores role, disabled and slots of u, if its version is
+	// ChangeUser stores role, disabled, limits and slots of u, if its version is
 	// still the stored one, and adds one to it; else it is ErrContention.
 	ChangeUser(ctx context.Context, u User) (User, error)
 }
@@ -40,7 +40,7 @@ func (a *Accounts) Create(ctx context.Context, name string, role Role, valid tim
 	var at AccessToken
 	u, err := a.Store.AddUser(ctx, func(id int64) User {
 		at = NewAccessToken(id, 0)
-		u := User{ID: id, Name: name, Role: role, Version: 1, Created: a.Now().Unix()}
+		u := User{ID: id, Name: name, Role: role, Version: 1, Created: a.Now().Unix(), Limits: DefaultLimits()}
 		u.Slots[0] = a.slot(at, u.Version, valid)
 		return u
 	})
@@ -98,6 +98,15 @@ func (a *Accounts) SetDisabled(ctx context.Context, name string, disabled bool) 
 	return a.change(ctx, name, func(u *User) error {
 		u.Disabled = disabled
 		return nil
+	})
+}
+
+// SetLimits lets edit change a user's limits; an *InvalidError says what can't
+// be.
+func (a *Accounts) SetLimits(ctx context.Context, name string, edit func(*Limits)) (User, error) {
+	return a.change(ctx, name, func(u *User) error {
+		edit(&u.Limits)
+		return u.Limits.Check()
 	})
 }
 

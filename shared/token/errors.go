@@ -20,6 +20,13 @@ var (
 	ErrExpired = errors.New("token is expired")
 	// ErrExhausted: enabling a token by status alone that has no quota left.
 	ErrExhausted = errors.New("token is exhausted")
+	// ErrTokenLimit: the user has, or would have, more tokens than its limit.
+	ErrTokenLimit = errors.New("user has too many tokens")
+	// ErrOtherRequest: the idempotency key was used for another request, or
+	// with another access token.
+	ErrOtherRequest = errors.New("idempotency key was used for another request")
+	// ErrNotKept: no answer is kept for the request.
+	ErrNotKept = errors.New("no answer is kept")
 	// ErrContention: the same user's rows changed too often meanwhile.
 	// Nothing was done.
 	ErrContention = errors.New("too many concurrent changes")

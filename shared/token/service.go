@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -36,21 +37,90 @@ func (s *Service) Get(ctx context.Context, at AccessToken, id int64) (Token, err
 	return s.Store.Get(ctx, s.caller(at), id)
 }
 
-// Create makes a token and its key. The key is nowhere else and can't be
-// had again.
+// MaxBatch is how many tokens one request can make.
+const MaxBatch = 50
+
+// An Issued is a new key with its token. The key is nowhere else and can't
+// be had again.
+type Issued struct {
+	Token
+	Key Key
+}
+
+// An ItemError is what is wrong with one of several inputs.
+type ItemError struct {
+	Index int
+	Err   error
+}
+
+func (e *ItemError) Error() string { return fmt.Sprintf("item %d: %v", e.Index, e.Err) }
+
+func (e *ItemError) Unwrap() error { return e.Err }
+
+// Create makes a token and its key.
 func (s *Service) Create(ctx context.Context, at AccessToken, u Update) (Token, Key, error) {
-	draft, err := Draft(u, at.UserID, s.Second())
+	made, err := s.CreateAll(ctx, at, []Update{u}, nil)
 	if err != nil {
-		return Token{}, Key{}, s.refuse(ctx, at, err)
+		return Token{}, Key{}, err
 	}
-	var key Key
-	t, err := s.Store.Create(ctx, s.caller(at), func(id int64) Token {
-		key = NewKey(at.UserID, id)
-		minted := draft
-		minted.ID, minted.KeyHash, minted.Mask = id, key.Hash(), key.Mask()
-		return minted
+	return made[0].Token, made[0].Key, nil
+}
+
+// CreateAll makes a token for each update, all or none. keep, if it is not
+// nil, makes of them the answer that is kept for the request in the same
+// write; it may be called more than once, and the last time counts. The error
+// is an *ItemError around an *InvalidError, ErrTokenLimit, a *RateError, or
+// one of Store.Create's.
+func (s *Service) CreateAll(ctx context.Context, at AccessToken, updates []Update, keep func([]Issued) (Kept, error)) ([]Issued, error) {
+	now := s.Now()
+	drafts := make([]Token, len(updates))
+	for i, u := range updates {
+		var err error
+		if drafts[i], err = Draft(u, at.UserID, now.Unix()); err != nil {
+			return nil, s.refuse(ctx, at, &ItemError{i, err})
+		}
+	}
+	made := make([]Issued, len(drafts))
+	_, err := s.Store.Create(ctx, caller(at, now.Unix()), func(u User) (Birth, error) {
+		after, err := u.take(int64(len(drafts)), now.UnixMicro())
+		if err != nil {
+			return Birth{}, err
+		}
+		birth := Birth{Paced: after.Paced}
+		for i, draft := range drafts {
+			key := NewKey(at.UserID, u.Given+int64(i)+1)
+			draft.ID, draft.KeyHash, draft.Mask = key.TokenID, key.Hash(), key.Mask()
+			made[i] = Issued{draft, key}
+			birth.Tokens = append(birth.Tokens, draft)
+		}
+		if keep != nil {
+			kept, err := keep(made)
+			birth.Kept = &kept
+			return birth, err
+		}
+		return birth, nil
 	})
-	return t, key, err
+	return made, err
+}
+
+// Keep keeps a part of a request, unless one is kept already, and returns
+// the one that is.
+func (s *Service) Keep(ctx context.Context, at AccessToken, r *Request, part Part, content []byte) ([]byte, error) {
+	sealed, err := s.Store.Keep(ctx, s.caller(at), r.Keep(part, content))
+	if err != nil {
+		return nil, err
+	}
+	return r.Open(part, sealed)
+}
+
+// Recall returns the answer that is kept for a request: ErrNotKept if there is
+// none, ErrOtherRequest if it is another's.
+func (s *Service) Recall(ctx context.Context, at AccessToken, r *Request) ([]byte, error) {
+	sealed, err := s.Store.Recall(ctx, s.caller(at), r.id, s.Second())
+	if err != nil {
+		return nil, err
+	}
+	return r.Open(TheAnswer, sealed)
 }
 
 // Update changes the fields of a token that are present in u; see
@@ -66,13 +136,31 @@ func (s *Service) Update(ctx context.Context, at AccessToken, id int64, u Update
 // SetStatus enables or disables a token and changes nothing else. Enabling
 // one that would stay unusable is ErrExpired or ErrExhausted.
 func (s *Service) SetStatus(ctx context.Context, at AccessToken, id int64, disabled bool) (Token, error) {
-	change := Change{Update: Update{Disabled: &disabled}, NeedsUsable: !disabled, Now: s.Second()}
-	return s.Store.Update(ctx, s.caller(at), id, change)
+	return s.Store.Update(ctx, s.caller(at), id, s.statusChange(disabled))
+}
+
+func (s *Service) statusChange(disabled bool) Change {
+	return Change{Update: Update{Disabled: &disabled}, NeedsUsable: !disabled, Now: s.Second()}
 }
 
 // Delete removes a token; its key is refused from then on.
 func (s *Service) Delete(ctx context.Context, at AccessToken, id int64) error {
 	return s.Store.Delete(ctx, s.caller(at), id)
+}
+
+// SetStatusAll is SetStatus of several tokens, each for itself.
+func (s *Service) SetStatusAll(ctx context.Context, at AccessToken, ids []int64, disabled bool) ([]error, error) {
+	return s.Store.UpdateAll(ctx, s.caller(at), ids, s.statusChange(disabled))
+}
+
+// DeleteAll removes several tokens, each for itself.
+func (s *Service) DeleteAll(ctx context.Context, at AccessToken, ids []int64) ([]error, error) {
+	return s.Store.DeleteAll(ctx, s.caller(at), ids)
+}
+
+// Present reports which of the tokens there are.
+func (s *Service) Present(ctx context.Context, at AccessToken, ids []int64) ([]bool, error) {
+	return s.Store.Present(ctx, s.caller(at), ids)
 }
 
 // refuse answers bad input, but only to a caller who may know: who is not

@@ -28,12 +28,32 @@ type Store interface {
 	// Get returns one token.
 	Get(ctx context.Context, c Caller, id int64) (Token, error)
 
-	// Create gives the caller's next id to the token that mint makes for it
-	// and stores that token. mint may be called more than once, each time
-	// with the id to be given then; the last token that it made is the one
-	// stored and returned. Losing the race for an id too often is
-	// ErrContention.
-	Create(ctx context.Context, c Caller, mint func(id int64) Token) (Token, error)
+	// Create stores the tokens that mint makes for the caller's user, with
+	// the user's next ids, all or none of them. mint may be called more than
+	// once, each time with the user as it is then; what it made last is what
+	// was stored and is returned, and its error is the answer. Losing the race
+	// for an id too often is ErrContention; a request for which an answer is
+	// kept, an *AnsweredError.
+	Create(ctx context.Context, c Caller, mint func(User) (Birth, error)) ([]Token, error)
+
+	// UpdateAll is Update of several tokens, each for itself. It returns what
+	// each came to, in the order of the ids.
+	UpdateAll(ctx context.Context, c Caller, ids []int64, change Change) ([]error, error)
+
+	// DeleteAll is Delete of several tokens, each for itself. It returns what
+	// each came to, in the order of the ids.
+	DeleteAll(ctx context.Context, c Caller, ids []int64) ([]error, error)
+
+	// Present reports which of the tokens there are, in the order of the ids.
+	Present(ctx context.Context, c Caller, ids []int64) ([]bool, error)
+
+	// Keep keeps a part of a request, unless one is kept already, and returns
+	// the one that is.
+	Keep(ctx context.Context, c Caller, k Kept) ([]byte, error)
+
+	// Recall returns the answer that is kept for a request at a second, or
+	// ErrNotKept.
+	Recall(ctx context.Context, c Caller, requestID string, now int64) ([]byte, error)
 
 	// Update applies a change to a token, adds one to its version, and
 	// returns it as it is then. Where the stored token does not meet the
@@ -51,4 +71,11 @@ type Page struct {
 	Tokens []Token
 	Total  int64 // of all pages
 	Next   int64 // where After goes on; 0 if nothing is left
+}
+
+// A Birth is what one create stores.
+type Birth struct {
+	Tokens []Token // with the ids from User.Given+1 on
+	Paced  int64   // the user's, from then on
+	Kept   *Kept   // the answer, to be kept with them; nil if it is not to be
 }

@@ -31,6 +31,8 @@ type User struct {
 	Slots    [MaxSlots]Slot
 	Given    int64 // token ids ever given
 	Deleted  int64 // deletions counted
+	Limits   Limits
+	Paced    int64 // Unix microseconds; how far its creates are ahead, see take
 }
 
 // Live counts the user's tokens.

@@ -65,11 +65,14 @@ type User struct {
 	target      *Target
 }
 
-// User makes a user.
+// User makes a user without limits.
 func (target *Target) User(t testing.TB, role token.Role) *User {
 	t.Helper()
 	name := "user-" + strings.ToLower(rand8())
 	u, at, err := target.Accounts.Create(t.Context(), name, role, 0)
+	if err == nil {
+		_, err = target.Accounts.SetLimits(t.Context(), name, dynamotest.Unlimit)
+	}
 	if err != nil {
 		t.Fatalf("make a user: %v", err)
 	}
@@ -148,9 +151,10 @@ func (tr *transcript) RoundTrip(r *http.Request) (*http.Response, error) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	if r.Method == http.MethodPost && answer.StatusCode == http.StatusCreated {
-		key := capture.Credential(string(content))
-		tr.secrets = append(tr.secrets, key)
-		content = bytes.ReplaceAll(content, []byte(key), nil)
+		for key := capture.Credential(string(content)); key != ""; key = capture.Credential(string(content)) {
+			tr.secrets = append(tr.secrets, key)
+			content = bytes.ReplaceAll(content, []byte(key), nil)
+		}
 	}
 	tr.answers = append(tr.answers, fmt.Sprint(answer.Header, string(content)))
 	return answer, err

@@ -36,6 +36,11 @@ func Run(t *testing.T, target *Target) {
 		{"OpenHolds", openHolds},
 		{"Usage", usage},
 		{"KeyRules", keyRules},
+		{"BatchCreate", batchCreate},
+		{"BatchDelete", batchDelete},
+		{"BatchStatus", batchStatus},
+		{"Idempotency", idempotency},
+		{"Limits", limits},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, target) })
 	}

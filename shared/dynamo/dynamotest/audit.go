@@ -104,6 +104,33 @@ func (k *Kit) items(t testing.TB) []map[string]types.AttributeValue {
 	return all
 }
 
+// Holds reports whether any value in the table has a text in it: as a
+// string, in a string, or in bytes.
+func (k *Kit) Holds(t testing.TB, secret string) bool {
+	t.Helper()
+	return slices.ContainsFunc(k.items(t), func(it map[string]types.AttributeValue) bool {
+		return holds(&types.AttributeValueMemberM{Value: it}, secret)
+	})
+}
+
+func holds(value types.AttributeValue, secret string) bool {
+	switch v := value.(type) {
+	case *types.AttributeValueMemberS:
+		return strings.Contains(v.Value, secret)
+	case *types.AttributeValueMemberB:
+		return strings.Contains(string(v.Value), secret)
+	case *types.AttributeValueMemberL:
+		return slices.ContainsFunc(v.Value, func(e types.AttributeValue) bool { return holds(e, secret) })
+	case *types.AttributeValueMemberM:
+		for name, e := range v.Value {
+			if strings.Contains(name, secret) || holds(e, secret) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // integer reads a number, 0 if there is none.
 func integer(it map[string]types.AttributeValue, name string) int64 {
 	v, ok := it[name].(*types.AttributeValueMemberN)

@@ -30,12 +30,19 @@ type Tenant struct {
 	Clock  *Clock
 }
 
-// Tenant adds a user to the kit's table.
+// Unlimit switches a user's limits off: tests make more tokens, and faster,
+// than a user may.
+func Unlimit(l *token.Limits) { *l = token.Limits{} }
+
+// Tenant adds a user without limits to the kit's table.
 func (k *Kit) Tenant(t testing.TB, name string) *Tenant {
 	t.Helper()
 	clock := new(Clock)
 	accounts := &token.Accounts{Store: k.Store, Now: clock.Now}
 	_, access, err := accounts.Create(t.Context(), name, token.RoleUser, 0)
+	if err == nil {
+		_, err = accounts.SetLimits(t.Context(), name, Unlimit)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

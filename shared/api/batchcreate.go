@@ -1,0 +1,89 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// CreateTokens is POST /api/token/batch/create: several new tokens, all or
+// none. Its answer is the only one that shows their keys.
+var CreateTokens = Route{
+	Operation: &createAllOperation,
+	serve:     func(s Services, r *http.Request) (answer, error) { return post(s, r, readCreates, createTokens) },
+}
+
+var createAllOperation = Operation{
+	Name: "batchcreate", Method: http.MethodPost, Path: batchPath + "/create",
+	Actions: []string{actionGet, actionPut, actionUpdate},
+}
+
+// maxBatchBody is what the body of a batch create may have, in bytes.
+const maxBatchBody = 128 << 10
+
+// TokensInput is the body of a batch create: 1 to token.MaxBatch objects, each
+// as of a create.
+type TokensInput struct {
+	Tokens *[]json.RawMessage `json:"tokens,omitempty"`
+}
+
+// Tokens are the tokens that a batch has created.
+type Tokens struct {
+	Items []Token `json:"items"`
+}
+
+func readCreates(r *http.Request) ([]token.Update, error) {
+	var in TokensInput
+	if err := decodeUpTo(maxBatchBody, r, &in); err != nil {
+		return nil, err
+	}
+	if in.Tokens == nil || len(*in.Tokens) == 0 || len(*in.Tokens) > token.MaxBatch {
+		return nil, &token.InvalidError{Field: "tokens", Reason: fmt.Sprintf("must be an array of 1 to %d objects, each as for a create", token.MaxBatch)}
+	}
+	updates := make([]token.Update, len(*in.Tokens))
+	for i, raw := range *in.Tokens {
+		var err error
+		if updates[i], err = readDraft(raw); err != nil {
+			return nil, ofItem(i, err)
+		}
+	}
+	return updates, nil
+}
+
+// ofItem says of which of the tokens an error is.
+func ofItem(i int, err error) error {
+	var invalid *token.InvalidError
+	var input *inputError
+	switch {
+	case errors.As(err, &invalid):
+		return &token.InvalidError{Field: fmt.Sprintf("tokens[%d].%s", i, invalid.Field), Reason: invalid.Reason}
+	case errors.As(err, &input):
+		return &inputError{input.code, fmt.Sprintf("In tokens[%d]: %s", i, input.message)}
+	default:
+		return err
+	}
+}
+
+func createTokens(ctx context.Context, service *token.Service, at token.AccessToken, once *once, in []token.Update) (answer, error) {
+	now := service.Second()
+	say := func(made []token.Issued) answer {
+		all := Tokens{Items: make([]Token, len(made))}
+		for i, issued := range made {
+			all.Items[i] = shown(issued.Token, issued.Key, now)
+		}
+		return created(all, "")
+	}
+	made, err := service.CreateAll(ctx, at, in, once.keep(say))
+	var item *token.ItemError
+	if errors.As(err, &item) {
+		return answer{}, ofItem(item.Index, item.Err)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	return say(made), nil
+}

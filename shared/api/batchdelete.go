@@ -1,0 +1,62 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// DeleteTokens is POST /api/token/batch: removes several tokens, as clients of
+// the API family do.
+var DeleteTokens = Route{
+	Operation: &deleteAllOperation,
+	serve:     func(s Services, r *http.Request) (answer, error) { return post(s, r, readDoomed, deleteTokens) },
+}
+
+var deleteAllOperation = Operation{
+	Name: "batchdelete", Method: http.MethodPost, Path: batchPath,
+	Actions: []string{actionGet, actionBatchGet, actionPut, actionUpdate, actionDelete},
+}
+
+func readDoomed(r *http.Request) (IDsInput, error) {
+	in, err := readIDs(r)
+	if err == nil && in.Status != nil {
+		err = &token.InvalidError{Field: "status", Reason: "is for " + batchPath + "/status: leave it out to delete the tokens"}
+	}
+	return in, err
+}
+
+// deleteTokens plans which tokens were there, so that a repetition can tell
+// those that it deleted from those that never were.
+func deleteTokens(ctx context.Context, service *token.Service, at token.AccessToken, once *once, in IDsInput) (answer, error) {
+	ids, where := in.unique()
+	plan, err := once.plan(ctx, service, at, func() ([]byte, error) {
+		there, err := service.Present(ctx, at, ids)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(there)
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	there := make([]bool, len(ids))
+	if plan != nil {
+		if err := json.Unmarshal(plan, &there); err != nil {
+			return answer{}, err
+		}
+	}
+	errs, err := service.DeleteAll(ctx, at, ids)
+	if err != nil {
+		return answer{}, err
+	}
+	for i := range errs {
+		if there[i] && errors.Is(errs[i], token.ErrNotFound) {
+			errs[i] = nil
+		}
+	}
+	return once.conclude(ctx, service, at, ids, where, errs)
+}

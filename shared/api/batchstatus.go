@@ -1,0 +1,40 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// SetStatuses is POST /api/token/batch/status: enables or disables several
+// tokens.
+var SetStatuses = Route{
+	Operation: &setStatusesOperation,
+	serve:     func(s Services, r *http.Request) (answer, error) { return post(s, r, readStatuses, setStatuses) },
+}
+
+var setStatusesOperation = Operation{
+	Name: "batchstatus", Method: http.MethodPost, Path: batchPath + "/status",
+	Actions: []string{actionGet, actionPut, actionUpdate},
+}
+
+func readStatuses(r *http.Request) (IDsInput, error) {
+	in, err := readIDs(r)
+	if err == nil && (in.Status == nil || token.Status(*in.Status) != token.Enabled && token.Status(*in.Status) != token.Disabled) {
+		err = &token.InvalidError{Field: "status", Reason: "must be 1 to enable or 2 to disable the tokens"}
+	}
+	return in, err
+}
+
+func setStatuses(ctx context.Context, service *token.Service, at token.AccessToken, once *once, in IDsInput) (answer, error) {
+	ids, where := in.unique()
+	if _, err := once.plan(ctx, service, at, func() ([]byte, error) { return nil, nil }); err != nil {
+		return answer{}, err
+	}
+	errs, err := service.SetStatusAll(ctx, at, ids, token.Status(*in.Status) == token.Disabled)
+	if err != nil {
+		return answer{}, err
+	}
+	return once.conclude(ctx, service, at, ids, where, errs)
+}

@@ -1,0 +1,189 @@
+package api
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// A once is a request under an Idempotency-Key: sent again with the same body
+// within 24 h, it gets the answer of the first time, and nothing is done. A nil
+// once is a request without.
+type once struct{ *token.Request }
+
+// post serves a POST of the management API as manage does, and as once says.
+// Only a success is kept: after a failure nothing was done, and the next
+// attempt may do it.
+func post[In any](
+	services Services, r *http.Request,
+	read func(*http.Request) (In, error),
+	call func(context.Context, *token.Service, token.AccessToken, *once, In) (answer, error),
+) (answer, error) {
+	var request *once
+	return manage(services, r, func(r *http.Request) (in In, err error) {
+		if request, err = readOnce(r, services.Tokens.Second()); err == nil {
+			in, err = read(r)
+		}
+		return in, err
+	}, func(ctx context.Context, service *token.Service, at token.AccessToken, in In) (answer, error) {
+		a, err := call(ctx, service, at, request, in)
+		if request == nil || err == nil {
+			return a, err
+		}
+		return request.recall(ctx, service, at, err)
+	})
+}
+
+// readOnce reads the Idempotency-Key of a request, and the body, which it
+// puts back.
+func readOnce(r *http.Request, now int64) (*once, error) {
+	keys := r.Header.Values("Idempotency-Key")
+	if len(keys) == 0 {
+		return nil, nil //nolint:nilnil // a nil once is a request without
+	}
+	if len(keys) > 1 {
+		return nil, &token.InvalidError{Field: "Idempotency-Key", Reason: "must come once: send one header of this name"}
+	}
+	at, err := accessToken(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBatchBody+1))
+	if err != nil {
+		return nil, errUnreadable()
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	route := r.Method + " " + r.Pattern + " " + r.PathValue("id") + "\n"
+	request, err := token.NewRequest(at, keys[0], append([]byte(route), body...), now)
+	if err != nil {
+		return nil, err
+	}
+	return &once{request}, nil
+}
+
+// recall answers a request that failed, for it may have been answered before.
+func (o *once) recall(ctx context.Context, service *token.Service, at token.AccessToken, failure error) (answer, error) {
+	var answered *token.AnsweredError
+	if errors.As(failure, &answered) {
+		content, err := o.Open(token.TheAnswer, answered.Sealed)
+		if err != nil {
+			return answer{}, err
+		}
+		return unpack(content)
+	}
+	if p := explain(failure); p.status == http.StatusUnauthorized || p.status == http.StatusForbidden {
+		return answer{}, failure
+	}
+	content, err := service.Recall(ctx, at, o.Request)
+	switch {
+	case err == nil:
+		return unpack(content)
+	case errors.Is(err, token.ErrOtherRequest):
+		return answer{}, err
+	case errors.Is(failure, token.ErrUncertain):
+		return answer{}, fmt.Errorf("%w: %w", token.ErrRepeatable, failure)
+	default:
+		return answer{}, failure
+	}
+}
+
+// keep makes of an answer to a create what is kept with the tokens.
+func (o *once) keep(say func([]token.Issued) answer) func([]token.Issued) (token.Kept, error) {
+	if o == nil {
+		return nil
+	}
+	return func(made []token.Issued) (token.Kept, error) {
+		content, err := say(made).pack()
+		return o.Keep(token.TheAnswer, content), err
+	}
+}
+
+// plan comes before work that is more than one write. It keeps what was
+// decided, so that whoever does it again, or at the same time, decides the
+// same; or it ends with an *token.AnsweredError, or with ErrOtherRequest. For
+// a request without a key it returns nil and decides nothing.
+func (o *once) plan(ctx context.Context, service *token.Service, at token.AccessToken, decide func() ([]byte, error)) ([]byte, error) {
+	if o == nil {
+		return nil, nil
+	}
+	content, err := service.Recall(ctx, at, o.Request)
+	if err == nil {
+		return nil, &token.AnsweredError{Sealed: o.Keep(token.TheAnswer, content).Sealed}
+	}
+	if !errors.Is(err, token.ErrNotKept) {
+		return nil, err
+	}
+	decided, err := decide()
+	if err != nil {
+		return nil, err
+	}
+	return service.Keep(ctx, at, o.Request, token.ThePlan, decided)
+}
+
+// settle comes after such work: of those who did it, the first one's answer
+// is everyone's.
+func (o *once) settle(ctx context.Context, service *token.Service, at token.AccessToken, a answer) (answer, error) {
+	if o == nil {
+		return a, nil
+	}
+	content, err := a.pack()
+	if err != nil {
+		return a, err
+	}
+	if content, err = service.Keep(ctx, at, o.Request, token.TheAnswer, content); err != nil {
+		return a, err
+	}
+	return unpack(content)
+}
+
+// conclude is settle of a report. One in which something may go better next
+// time is not kept.
+func (o *once) conclude(ctx context.Context, service *token.Service, at token.AccessToken, ids []int64, where []int, errs []error) (answer, error) {
+	if slices.ContainsFunc(errs, func(err error) bool { return err != nil && explain(err).retryAfter != "" }) {
+		return report(ids, where, errs), nil
+	}
+	return o.settle(ctx, service, at, report(ids, where, errs))
+}
+
+// A keptAnswer is an answer as it is kept.
+type keptAnswer struct {
+	Status   int
+	ETag     string `json:",omitempty"`
+	Location string `json:",omitempty"`
+	TokenID  int64  `json:",omitempty"`
+	Data     json.RawMessage
+	Results  []Result `json:",omitempty"`
+}
+
+// pack writes an answer small: a batch of tokens says much twice, and an item
+// of DynamoDB has at most 400 KB.
+func (a answer) pack() ([]byte, error) {
+	data, err := json.Marshal(a.data)
+	if err != nil {
+		return nil, err
+	}
+	var packed bytes.Buffer
+	writer, err := flate.NewWriter(&packed, flate.DefaultCompression)
+	if err != nil {
+		return nil, err
+	}
+	err = json.NewEncoder(writer).Encode(keptAnswer{a.status, a.etag, a.location, a.tokenID, data, a.results})
+	err = errors.Join(err, writer.Close())
+	return packed.Bytes(), err
+}
+
+func unpack(content []byte) (answer, error) {
+	var k keptAnswer
+	if err := json.NewDecoder(flate.NewReader(bytes.NewReader(content))).Decode(&k); err != nil {
+		return answer{}, fmt.Errorf("read a kept answer: %w", err)
+	}
+	return answer{status: k.Status, etag: k.ETag, location: k.Location, tokenID: k.TokenID, data: k.Data, results: k.Results}, nil
+}

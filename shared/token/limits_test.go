@@ -1,0 +1,101 @@
+package token
+
+import (
+	"errors"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestNoWindowHasMoreCreatesThanBurstAndRateAllow draws arrivals and holds
+// what was let in to the definition: between any two moments that are s
+// seconds apart, at most burst + rate·s tokens, and one request's more, for
+// that may be larger than a burst. Who waits as told is let in.
+func TestNoWindowHasMoreCreatesThanBurstAndRateAllow(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		u := User{Limits: Limits{
+			CreatesPerSecond: rapid.Int64Range(1, 100).Draw(rt, "rate"),
+			CreateBurst:      rapid.Int64Range(1, 60).Draw(rt, "burst"),
+		}}
+		type create struct{ at, n int64 }
+		var made []create
+		now := int64(1_700_000_000) * second
+		for range rapid.IntRange(1, 80).Draw(rt, "requests") {
+			now += rapid.Int64Range(0, 3*second).Draw(rt, "pause")
+			n := rapid.Int64Range(1, MaxBatch).Draw(rt, "n")
+			after, err := u.take(n, now)
+			var early *RateError
+			switch {
+			case err == nil:
+				u = after
+				made = append(made, create{now, n})
+			case !errors.As(err, &early) || early.RetryAfter < 1:
+				rt.Fatalf("got error %v, want a RateError with seconds to wait", err)
+			default:
+				if _, err := u.take(n, now+early.RetryAfter*second); err != nil {
+					rt.Fatalf("after the %d s that it was told to wait: %v", early.RetryAfter, err)
+				}
+			}
+		}
+		for i := range made {
+			var sum, largest int64
+			for _, c := range made[i:] {
+				sum, largest = sum+c.n, max(largest, c.n)
+				span := c.at - made[i].at
+				if most := max(u.Limits.CreateBurst, largest) + u.Limits.CreatesPerSecond*(span+second-1)/second + largest; sum > most {
+					rt.Fatalf("%d tokens in %d µs, want at most %d", sum, span, most)
+				}
+			}
+		}
+	})
+}
+
+func TestABurstIsLetInExactly(t *testing.T) {
+	t.Parallel()
+	u := User{Limits: DefaultLimits()}
+	now := int64(1_700_000_000) * second
+	let := func() (n int) {
+		for {
+			after, err := u.take(1, now)
+			if err != nil {
+				return n
+			}
+			u, n = after, n+1
+		}
+	}
+	for i, want := range []int{20, 0, 10, 20, 20} {
+		now += []int64{0, 0, second, 2 * second, 1000 * second}[i]
+		if got := let(); got != want {
+			t.Errorf("step %d: %d tokens were let in, want %d", i, got, want)
+		}
+	}
+}
+
+func TestAClockThatWasAheadLocksNobodyOut(t *testing.T) {
+	t.Parallel()
+	now := int64(1_700_000_000) * second
+	u, err := User{Limits: DefaultLimits()}.take(1, now+1_000_000*second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = u.take(1, now)
+	var early *RateError
+	if !errors.As(err, &early) || early.RetryAfter > 7 {
+		t.Errorf("got error %v, want one that says to wait for 7 s at most", err)
+	}
+}
+
+func TestAUserHasNoMoreTokensThanItMay(t *testing.T) {
+	t.Parallel()
+	u := User{Limits: Limits{MaxTokens: 10}, Given: 100, Deleted: 93}
+	for n, want := range map[int64]error{1: nil, 3: nil, 4: ErrTokenLimit, 50: ErrTokenLimit} {
+		if _, err := u.take(n, 0); !errors.Is(err, want) {
+			t.Errorf("%d more: got error %v, want %v", n, err, want)
+		}
+	}
+	u.Limits.MaxTokens = 0
+	if _, err := u.take(50, 0); err != nil {
+		t.Errorf("without a limit: %v", err)
+	}
+}

@@ -1,0 +1,105 @@
+package token
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+)
+
+// KeptSeconds is for how long an answer is kept for its request to come again.
+const KeptSeconds = 24 * 60 * 60
+
+// maxIdempotencyKey is the longest idempotency key, in characters.
+const maxIdempotencyKey = 255
+
+// An AnsweredError says that a request was answered before. Nothing was done.
+type AnsweredError struct{ Sealed []byte }
+
+func (e *AnsweredError) Error() string { return "request was answered before" }
+
+// A Request is one that its sender may send again, under an idempotency key,
+// to get the answer of the first time. What is kept for it can be read with
+// the access token and the idempotency key alone: AES-256-GCM under a key
+// that HKDF makes of both. Neither is stored.
+type Request struct {
+	id    string
+	aead  cipher.AEAD
+	asked [32]byte
+	until int64
+}
+
+// NewRequest names a request by its idempotency key, 1 to 255 visible ASCII
+// characters, else it is an *InvalidError. asked is all that tells it from
+// another request; now is in Unix seconds.
+func NewRequest(at AccessToken, idempotencyKey string, asked []byte, now int64) (*Request, error) {
+	if n := len(idempotencyKey); n < 1 || n > maxIdempotencyKey || !visible(idempotencyKey) {
+		return nil, invalid("Idempotency-Key", fmt.Sprintf("must be 1 to %d visible ASCII characters: send a new random one, such as a UUID, with each new request", maxIdempotencyKey))
+	}
+	secret, err := hkdf.Key(sha256.New, []byte(at.Reveal()), []byte(idempotencyKey), "latchkey kept answer 1", 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive a key: %w", err)
+	}
+	block, err := aes.NewCipher(secret)
+	if err != nil {
+		return nil, fmt.Errorf("make a cipher: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("make a cipher: %w", err)
+	}
+	// The access token is not in the id: who rotates it between two attempts
+	// must not do the work twice.
+	sum := sha256.Sum256([]byte("latchkey idempotency key 1\x00" + idempotencyKey))
+	return &Request{base64.RawURLEncoding.EncodeToString(sum[:]), aead, sha256.Sum256(asked), now + KeptSeconds}, nil
+}
+
+func visible(s string) bool {
+	for _, b := range []byte(s) {
+		if b < '!' || b > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// A Part is one of the things that are kept for a request.
+type Part int64
+
+// The parts. A plan holds what was decided before the work, so that whoever
+// does it again does the same.
+const (
+	TheAnswer Part = 0
+	ThePlan   Part = 1
+)
+
+// A Kept is something to keep for a request.
+type Kept struct {
+	RequestID string
+	Part      Part
+	Sealed    []byte
+	Now       int64 // Unix seconds; what is kept until then is as good as gone
+	Until     int64
+}
+
+// Keep seals a part.
+func (r *Request) Keep(part Part, content []byte) Kept {
+	sealed := r.aead.Seal(nil, nil, content, r.about(part)) //nolint:gosec // the cipher takes no nonce and makes its own
+	return Kept{r.id, part, sealed, r.until - KeptSeconds, r.until}
+}
+
+// Open reads what was sealed for this part of the same request, or is
+// ErrOtherRequest.
+func (r *Request) Open(part Part, sealed []byte) ([]byte, error) {
+	content, err := r.aead.Open(nil, nil, sealed, r.about(part))
+	if err != nil {
+		return nil, ErrOtherRequest
+	}
+	return content, nil
+}
+
+func (r *Request) about(part Part) []byte {
+	return append(r.asked[:], byte(part)) //nolint:gosec // one of two
+}
