@@ -5,13 +5,33 @@ func mutants() []mutant {
 	return []mutant{
 		{
 			"create without the seq condition: two tokens get one id, or none",
-			"shared/dynamo/create.go", "e.require(e.name(attrGiven).is(given))\n", "",
+			"shared/dynamo/create.go", "e.require(e.name(attrGiven).is(user.Given))\n", "",
 			"./shared/client", "TestConcurrentCreatesAllSucceed",
 		},
 		{
 			"delete without counting: totals and pages drift",
 			"shared/dynamo/delete.go", "return append(writes, s.count(userKey(userID), attrDeleted, bucketAttribute(id)))", "return writes",
 			"./shared/api", "TestContract/Delete",
+		},
+		{
+			"an answer is kept over another: two requests with one idempotency key make two tokens",
+			"shared/dynamo/kept.go", `e.require(e.name(PartitionKey).absent() + " OR " + e.name(TTL).atMost(k.Now))`, `e.require(e.name(PartitionKey).absent() + " OR " + e.name(TTL).atMost(k.Until))`,
+			"./shared/api", "TestAHundredAtOnceWithOneKeyAreOne",
+		},
+		{
+			"a repetition of a batch forgets what the attempt before has deleted",
+			"shared/api/batchdelete.go", "if there[i] && ", "if there[i] && plan == nil && ",
+			"./shared/api", "TestABatchThatIsCutShortIsFinishedByItsRepetition",
+		},
+		{
+			"a kept answer can be read with the idempotency key alone",
+			"shared/token/request.go", "hkdf.Key(sha256.New, []byte(at.Reveal()),", "hkdf.Key(sha256.New, []byte(\"at\"),",
+			"./shared/token", "TestWhatIsKeptOpensForTheSameRequestOnly",
+		},
+		{
+			"how fast a user has made tokens is not stored",
+			"shared/dynamo/create.go", "	if birth.Paced != user.Paced {\n", "	if birth.Paced < user.Paced {\n",
+			"./shared/dynamo", "TestRivalsTogetherMakeNoMoreThanTheUserMay/rate",
 		},
 		{
 			"status not derived: an expired token looks enabled",

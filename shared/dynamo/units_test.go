@@ -106,6 +106,18 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			}
 			return err
 		}},
+		{"create three", 1, 1, 2 * (3 + 1), 2, func(ctx context.Context) error {
+			_, err := tenant.CreateAll(ctx, tenant.Access, []token.Update{example(), example(), example()}, nil)
+			return err
+		}},
+		{"create with an idempotency key", 1, 1, 6, 2, func(ctx context.Context) error {
+			_, err := tenant.CreateAll(ctx, tenant.Access, []token.Update{example()}, kept(tenant, "units"))
+			return err
+		}},
+		{"delete three", 1, 1, 3 * (1 + burial), 1 + 3*2, func(ctx context.Context) error {
+			errs, err := tenant.DeleteAll(ctx, tenant.Access, []int64{last + 1, last + 2, last + 3})
+			return errors.Join(append(errs, err)...)
+		}},
 		{"update", 1, 1, 1, 2, func(ctx context.Context) error {
 			_, err := tenant.Update(ctx, tenant.Access, last, token.Update{Name: new("production-app-v2"), UnlimitedQuota: new(true)})
 			return err

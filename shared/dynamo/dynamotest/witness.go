@@ -67,6 +67,8 @@ func (w *Witness) see(input any) {
 		}
 	case *dynamodb.UpdateItemInput:
 		w.call("UpdateItem", in.ReturnConsumedCapacity)
+	case *dynamodb.PutItemInput:
+		w.call("PutItem", in.ReturnConsumedCapacity)
 	case *dynamodb.TransactWriteItemsInput:
 		w.call("TransactWriteItems", in.ReturnConsumedCapacity)
 		if aws.ToString(in.ClientRequestToken) == "" {
