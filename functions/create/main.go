@@ -9,6 +9,6 @@ import (
 )
 
 func main() {
-	boot.Run(api.CreateToken, api.CreateTokens, api.DeleteTokens, api.SetStatuses,
+	boot.Run(api.CreateToken, api.RotateKey, api.CreateTokens, api.DeleteTokens, api.SetStatuses,
 		api.VerifyKey, api.ReserveQuota, api.SettleHold, api.ReleaseHold)
 }

@@ -11,7 +11,7 @@ import (
 // "Delete a token"). Its key is refused from the first answer on.
 var DeleteToken = Route{
 	Operation: &deleteOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, pathID, deleteToken) },
+	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, readDelete, deleteToken) },
 }
 
 var deleteOperation = Operation{
@@ -19,6 +19,18 @@ var deleteOperation = Operation{
 	Actions: []string{actionGet, actionUpdate, actionDelete},
 }
 
-func deleteToken(ctx context.Context, service *token.Service, at token.AccessToken, id int64) (answer, error) {
-	return ok(nil).about(id), service.Delete(ctx, at, id)
+type deleteInput struct {
+	id       int64
+	versions token.Versions
+}
+
+func readDelete(r *http.Request) (in deleteInput, err error) {
+	if in.id, err = pathID(r); err == nil {
+		in.versions, err = readMatch(r)
+	}
+	return in, err
+}
+
+func deleteToken(ctx context.Context, service *token.Service, at token.AccessToken, in deleteInput) (answer, error) {
+	return ok(nil).about(in.id), service.DeleteIf(ctx, at, in.id, in.versions)
 }

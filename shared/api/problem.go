@@ -26,6 +26,7 @@ const (
 	ErrTokenNotFound    Code = "token_not_found"
 	ErrRouteNotFound    Code = "route_not_found"
 	ErrMethodNotAllowed Code = "method_not_allowed"
+	ErrVersionMismatch  Code = "version_mismatch"
 	ErrTokenExpired     Code = "token_expired"
 	ErrTokenExhausted   Code = "token_exhausted"
 	ErrTokenLimit       Code = "token_limit_reached" //nolint:gosec // no secret
@@ -103,6 +104,8 @@ var problems = []struct {
 	{token.ErrNotFound, problem{status: http.StatusNotFound, code: ErrTokenNotFound, message: "There is no such token among yours: check the id, or list your tokens."}},
 	{errRouteNotFound, problem{status: http.StatusNotFound, code: ErrRouteNotFound, message: "There is nothing at this path: tokens are at /api/token/ and /api/token/{id}."}},
 	{errMediaType, problem{status: http.StatusUnsupportedMediaType, code: ErrUnsupportedMedia, message: "The body's type is not JSON: send Content-Type: application/json."}},
+	{token.ErrVersionMismatch, problem{status: http.StatusPreconditionFailed, code: ErrVersionMismatch, message: "The token has been changed since you read it, and this request changed nothing: read it again, and send its new ETag, or a new Idempotency-Key."}},
+	{token.ErrQuotaBelowZero, problem{status: http.StatusConflict, code: ErrTokenExhausted, message: "The token has less quota left than quota_delta takes away, and nothing was changed: read its remain_quota, or set it."}},
 	{token.ErrExpired, problem{status: http.StatusConflict, code: ErrTokenExpired, message: "The token is expired and stays unusable: set expired_time to a later second, or to -1."}},
 	{token.ErrExhausted, problem{status: http.StatusConflict, code: ErrTokenExhausted, message: "The token has no quota left and stays unusable: raise remain_quota, or set unlimited_quota."}},
 	{token.ErrTokenLimit, problem{status: http.StatusConflict, code: ErrTokenLimit, message: "You would have more tokens than you may, and none was made: delete some that you don't need, or ask the operator for a higher limit."}},

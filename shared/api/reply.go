@@ -40,7 +40,7 @@ func (a answer) of(t token.Token) answer {
 }
 
 func (a answer) withETag(version int64) answer {
-	a.etag = `"` + strconv.FormatInt(version, 10) + `"`
+	a.etag = etag(version)
 	return a
 }
 

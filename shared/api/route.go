@@ -30,7 +30,7 @@ type Route struct {
 func Operations() []Operation {
 	return []Operation{
 		listOperation, createOperation, updateOperation, getOperation, deleteOperation,
-		createAllOperation, deleteAllOperation, setStatusesOperation,
+		rotateOperation, createAllOperation, deleteAllOperation, setStatusesOperation,
 		verifyOperation, reserveOperation, settleOperation, releaseOperation, usageOperation,
 	}
 }
@@ -40,7 +40,7 @@ func Operations() []Operation {
 func Routes() []Route {
 	return []Route{
 		ListTokens, CreateToken, UpdateToken, GetToken, DeleteToken,
-		CreateTokens, DeleteTokens, SetStatuses,
+		RotateKey, CreateTokens, DeleteTokens, SetStatuses,
 		VerifyKey, ReserveQuota, SettleHold, ReleaseHold, ShowUsage,
 	}
 }

@@ -34,11 +34,13 @@ type Token struct {
 	ModelLimits        string   `json:"model_limits"` // the models again, for clients of the API family
 	AllowIPs           string   `json:"allow_ips"`    // one address or prefix a line
 	Group              string   `json:"group"`
+	PreviousKey        string   `json:"previous_key,omitempty"` // the mask of the key before, while it works
+	PreviousUntil      int64    `json:"previous_until,omitempty"`
 }
 
 // view shows a token as it is at a second.
 func view(t token.Token, now int64) Token {
-	return Token{
+	shown := Token{
 		ID: t.ID, UserID: t.UserID, Key: t.Mask, Name: t.Name,
 		Status:      int(t.StatusAt(now)),
 		CreatedTime: t.CreatedTime, AccessedTime: t.AccessedTime, ExpiredTime: t.ExpiredTime,
@@ -49,6 +51,10 @@ func view(t token.Token, now int64) Token {
 		AllowIPs:           strings.Join(t.AllowIPs, "\n"),
 		Group:              t.Group,
 	}
+	if now < t.PreviousUntil {
+		shown.PreviousKey, shown.PreviousUntil = t.PreviousMask, t.PreviousUntil
+	}
+	return shown
 }
 
 // shown is a token with its key in plain text, for the one answer that has it.
@@ -78,7 +84,7 @@ type TokenInput struct {
 // serverFields are known but not for callers to choose. They are ignored, so
 // that a token can be sent back as it came, also one of the API family's.
 var serverFields = []string{
-	"user_id", "key", "created_time", "accessed_time", "used_quota",
+	"user_id", "key", "previous_key", "previous_until", "created_time", "accessed_time", "used_quota",
 	"cross_group_retry", "auto_groups", "is_edit", "DeletedAt",
 }
 

@@ -21,14 +21,21 @@ var updateOperation = Operation{
 	Actions: []string{actionGet, actionBatchGet, actionUpdate},
 }
 
+// UpdateInput is the body of an update.
+type UpdateInput struct {
+	TokenInput
+	QuotaDelta *int64 `json:"quota_delta,omitempty"` // to add to what is left, in the place of remain_quota
+}
+
 type updateInput struct {
 	id         int64
 	statusOnly bool
+	versions   token.Versions
 	token.Update
 }
 
 func readUpdate(r *http.Request) (updateInput, error) {
-	var body TokenInput
+	var body UpdateInput
 	if err := decode(r, &body, serverFields...); err != nil {
 		return updateInput{}, err
 	}
@@ -41,6 +48,10 @@ func readUpdate(r *http.Request) (updateInput, error) {
 	in := updateInput{id: *body.ID}
 	var err error
 	if in.Update, err = body.update(); err != nil {
+		return in, err
+	}
+	in.QuotaDelta = body.QuotaDelta
+	if in.versions, err = readMatch(r); err != nil {
 		return in, err
 	}
 	in.statusOnly, err = readStatusOnly(r)
@@ -68,11 +79,14 @@ func updateToken(ctx context.Context, service *token.Service, at token.AccessTok
 	var err error
 	switch {
 	case !in.statusOnly:
-		t, err = service.Update(ctx, at, in.id, in.Update)
+		t, err = service.UpdateIf(ctx, at, in.id, in.Update, in.versions)
 	case in.Disabled != nil:
-		t, err = service.SetStatus(ctx, at, in.id, *in.Disabled)
+		t, err = service.SetStatusIf(ctx, at, in.id, *in.Disabled, in.versions)
 	default: // an echoed 3 or 4: nothing to change
 		t, err = service.Get(ctx, at, in.id)
+		if err == nil && !in.versions.Allow(t.Version) {
+			err = token.ErrVersionMismatch
+		}
 	}
 	return ok(view(t, service.Second())).withETag(t.Version).about(t.ID), err
 }

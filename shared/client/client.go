@@ -93,6 +93,19 @@ func (c *Client) Update(ctx context.Context, in api.TokenInput) (api.Token, erro
 	return call[api.Token](ctx, c.manage(http.MethodPut, "", in))
 }
 
+// AddQuota adds units to what a token has left, or takes some away, whatever
+// is spent meanwhile; never to below zero.
+func (c *Client) AddQuota(ctx context.Context, id, delta int64) (api.Token, error) {
+	in := api.UpdateInput{TokenInput: api.TokenInput{ID: &id}, QuotaDelta: &delta}
+	return call[api.Token](ctx, c.manage(http.MethodPut, "", in))
+}
+
+// Rotate gives a token another key, which the answer alone shows. The old one
+// works for graceSeconds more, 0 to token.MaxGrace.
+func (c *Client) Rotate(ctx context.Context, id, graceSeconds int64) (api.Token, error) {
+	return call[api.Token](ctx, c.post(strconv.FormatInt(id, 10)+"/rotate", api.RotationInput{GraceSeconds: &graceSeconds}))
+}
+
 // SetStatus enables or disables a token and changes nothing else.
 func (c *Client) SetStatus(ctx context.Context, id int64, status token.Status) (api.Token, error) {
 	in := api.TokenInput{ID: &id, Status: new(int64(status))}

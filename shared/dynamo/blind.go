@@ -3,8 +3,6 @@ package dynamo
 import (
 	"net/netip"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -14,8 +12,7 @@ import (
 // never hold where Apply would refuse.
 func blind(key token.Key, o token.Operation) *expression {
 	e := newExpression()
-	hash := key.Hash()
-	e.require(e.name(attrHash).hash + " = " + e.value(&types.AttributeValueMemberB{Value: hash[:]}))
+	requireKey(e, key.Hash(), o.Now, o.Ends())
 	requireNoneDue(e, o.Now)
 	e.set(attrAccessed, number(o.Now))
 	e.add(attrRevision, 1)

@@ -31,7 +31,7 @@ func (s *Store) DeleteAll(ctx context.Context, c token.Caller, ids []int64) ([]e
 	}
 	var mine sync.Map
 	errs := each(ids, func(id int64) error {
-		killed, err := s.kill(ctx, c.UserID, id)
+		killed, err := s.kill(ctx, c.UserID, id, nil)
 		mine.Store(id, killed)
 		return err
 	})

@@ -14,11 +14,11 @@ import (
 // away, and access has ended. Then a transaction removes the item and counts
 // it. Should the second step not come to pass, the next delete or list that
 // meets the killed token makes up for it.
-func (s *Store) Delete(ctx context.Context, c token.Caller, id int64) error {
+func (s *Store) Delete(ctx context.Context, c token.Caller, id int64, versions token.Versions) error {
 	if _, _, err := s.admit(ctx, c); err != nil {
 		return err
 	}
-	mine, err := s.kill(ctx, c.UserID, id)
+	mine, err := s.kill(ctx, c.UserID, id, versions)
 	if err != nil {
 		return err
 	}
@@ -39,17 +39,21 @@ func (s *Store) end(ctx context.Context, userID, id int64, mine bool) error {
 // kill ends a token's access. It is true for the one call that did, also if
 // that call had to repeat the write because the answer got lost: the mark
 // that it leaves is its own.
-func (s *Store) kill(ctx context.Context, userID, id int64) (bool, error) {
+func (s *Store) kill(ctx context.Context, userID, id int64, versions token.Versions) (bool, error) {
 	mark := rand.Text()
 	e := newExpression()
 	e.require(e.name(attrHash).exists())
+	requireVersion(e, versions)
 	e.set(attrHash, nil)
+	e.set(attrPrevious, nil)
 	e.set(attrKilled, text(mark))
 	_, err := s.client.UpdateItem(ctx, s.updateInput(tokenKey(userID, id), e), repeatable)
 	old, refused := conditionRefused(err)
 	switch {
 	case refused && old == nil:
 		return false, token.ErrNotFound
+	case refused && !killed(old):
+		return false, token.ErrVersionMismatch
 	case refused:
 		r := reader{item: old}
 		return r.text(attrKilled) == mark, r.err

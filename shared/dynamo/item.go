@@ -31,7 +31,7 @@ const (
 // token stays before DynamoDB removes it.
 func tokenItem(t token.Token, retention int64) item {
 	it := tokenKey(t.UserID, t.ID)
-	it[attrHash] = &types.AttributeValueMemberB{Value: t.KeyHash[:]}
+	it[attrHash] = hashValue(t.KeyHash)
 	it[attrMask] = text(t.Mask)
 	it[attrName] = text(t.Name)
 	it[attrCreated] = number(t.CreatedTime)
@@ -81,6 +81,9 @@ func readFields(r *reader, userID int64) token.Token {
 		Models:             r.list(attrModels),
 		AllowIPs:           r.list(attrIPs),
 		Group:              r.text(attrGroup),
+		PreviousHash:       r.hash(attrPrevious),
+		PreviousMask:       r.text(attrPreviousMask),
+		PreviousUntil:      r.number(attrPreviousUntil),
 	}
 	if r.has(attrExpires) {
 		t.ExpiredTime = r.number(attrExpires)

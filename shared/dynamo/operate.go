@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 
@@ -29,14 +28,16 @@ func (s *Store) Look(ctx context.Context, key token.Key) (token.Ledger, error) {
 	return ledgerOf(out.Item, key)
 }
 
-// ledgerOf reads the item at a key's address, if it is the key's.
+// ledgerOf reads the item at a key's address, if it is the key's, or was.
 func ledgerOf(it item, key token.Key) (token.Ledger, error) {
-	stored, hash := reader{item: it}, key.Hash()
-	found := stored.hash(attrHash)
-	if subtle.ConstantTimeCompare(found[:], hash[:]) != 1 {
-		return token.Ledger{}, token.ErrKeyUnknown
+	l, err := readLedger(it, key.UserID)
+	if err == nil && !l.Knows(key.Hash()) {
+		err = token.ErrKeyUnknown
 	}
-	return readLedger(it, key.UserID)
+	if err != nil {
+		return token.Ledger{}, err
+	}
+	return l, nil
 }
 
 // Do implements token.KeyStore. The first write goes without a look, on the
@@ -63,6 +64,9 @@ func (s *Store) do(ctx context.Context, key token.Key, o token.Operation, doubt 
 		found, err := ledgerOf(stored, key)
 		if err != nil {
 			return token.Ledger{}, err
+		}
+		if !o.Ends() && !found.Opens(key.Hash(), o.Now) {
+			return token.Ledger{}, token.ErrKeyUnknown
 		}
 		next, changed, err := o.Apply(found)
 		if err != nil || !changed {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -175,6 +176,7 @@ func (s *Store) apply(ctx context.Context, userID, id int64, change token.Change
 func (s *Store) changeExpression(c token.Change) *expression {
 	e := newExpression()
 	e.require(e.name(attrHash).exists())
+	requireVersion(e, c.Versions)
 	unlimited := func() attribute { return e.name(attrBalance, balanceUnlimited) } // a name that is not used is refused
 	if c.MindsQuota() {
 		requireNoneDue(e, c.Now)
@@ -200,6 +202,12 @@ func (s *Store) changeExpression(c token.Change) *expression {
 		e.assign(e.name(attrBalance, balanceBack), e.value(number(0)))
 		e.assign(e.name(attrBalance, balanceCost), e.value(number(0)))
 	}
+	if d := c.QuotaDelta; d != nil {
+		left := e.name(attrBalance, balanceLeft)
+		e.require(left.atLeast(-*d)) // where more comes home from holds, it is tidied up first
+		e.require(left.atMost(token.MaxInteger - *d))
+		e.assign(left, left.hash+" + "+e.value(number(*d)))
+	}
 	switch {
 	case c.UnlimitedQuota == nil:
 	case *c.UnlimitedQuota:
@@ -214,6 +222,19 @@ func (s *Store) changeExpression(c token.Change) *expression {
 	put(e, attrExpires, c.ExpiredTime, func(t int64) types.AttributeValue { return expiry(t, 0) })
 	put(e, TTL, c.ExpiredTime, func(t int64) types.AttributeValue { return expiry(t, s.retention) })
 	return e
+}
+
+// requireVersion: the token has one of the versions.
+func requireVersion(e *expression, versions token.Versions) {
+	if versions == nil {
+		return
+	}
+	version := e.name(attrVersion)
+	each := []string{version.absent()} // which it never is: of no versions, none will do
+	for _, v := range versions {
+		each = append(each, version.is(v))
+	}
+	e.require(strings.Join(each, " OR "))
 }
 
 // put sets an attribute to a present field, or removes it where the value

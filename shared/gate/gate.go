@@ -68,7 +68,7 @@ func (g *Gate) Verify(ctx context.Context, key string, q token.Question) (token.
 	}
 	now := g.now().Unix()
 	if q.Quota == 0 {
-		l, err := g.store.Look(ctx, k)
+		l, err := g.look(ctx, k, now)
 		if err == nil {
 			err = l.Allows(q, now)
 		}
@@ -190,9 +190,19 @@ func (g *Gate) Usage(ctx context.Context, key string) (token.Usage, error) {
 	if err != nil {
 		return token.Usage{}, token.ErrKeyUnknown
 	}
-	l, err := g.store.Look(ctx, k)
+	now := g.now().Unix()
+	l, err := g.look(ctx, k, now)
 	if err != nil {
 		return token.Usage{}, err
 	}
-	return l.UsageAt(g.now().Unix()), nil
+	return l.UsageAt(now), nil
+}
+
+// look reads the token of a key that is not over.
+func (g *Gate) look(ctx context.Context, key token.Key, now int64) (token.Ledger, error) {
+	l, err := g.store.Look(ctx, key)
+	if err == nil && !l.Opens(key.Hash(), now) {
+		return token.Ledger{}, token.ErrKeyUnknown
+	}
+	return l, err
 }

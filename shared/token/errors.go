@@ -16,6 +16,11 @@ var (
 	ErrForbidden = errors.New("user may not manage tokens")
 	// ErrNotFound: the caller has no such token; somebody else may.
 	ErrNotFound = errors.New("token not found")
+	// ErrVersionMismatch: the token is not, or no more, as the caller takes it
+	// to be.
+	ErrVersionMismatch = errors.New("token has another version")
+	// ErrQuotaBelowZero: taking away more quota than is free.
+	ErrQuotaBelowZero = errors.New("quota would be below zero")
 	// ErrExpired: enabling a token by status alone that is past its expiry.
 	ErrExpired = errors.New("token is expired")
 	// ErrExhausted: enabling a token by status alone that has no quota left.

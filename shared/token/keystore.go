@@ -7,7 +7,8 @@ import "context"
 // it began. A key of which no token has the hash, as it is unknown or was
 // deleted, is ErrKeyUnknown. The store never reads the clock.
 type KeyStore interface {
-	// Look reads the token of a key, in one strongly consistent read.
+	// Look reads the token of a key, in one strongly consistent read. The key
+	// may be the one before the token's: Token.Opens says whether it is over.
 	Look(ctx context.Context, key Key) (Ledger, error)
 
 	// Do carries out an operation on the token of a key, in one write of one

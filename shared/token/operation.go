@@ -46,6 +46,9 @@ type Operation struct {
 // Repeatable reports whether the operation tells its own repetition.
 func (o Operation) Repeatable() bool { return o.RequestID != "" }
 
+// Ends reports whether the operation ends a hold: that takes no permission.
+func (o Operation) Ends() bool { return o.Kind == Settle || o.Kind == Release }
+
 // Record is what the ledger remembers of the operation's request id.
 func (o Operation) Record(l Ledger) (Record, bool) {
 	r, ok := l.Records[RecordKey(o.RequestID)]

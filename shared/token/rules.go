@@ -38,6 +38,13 @@ func unprintable(r rune) bool {
 
 func checkRemain(n int64) (int64, error) { return n, CheckQuota("remain_quota", n) }
 
+func checkDelta(n int64) (int64, error) {
+	if n < -MaxInteger || n > MaxInteger {
+		return 0, invalid("quota_delta", fmt.Sprintf("must be between -%[1]d and %[1]d", int64(MaxInteger)))
+	}
+	return n, nil
+}
+
 func checkExpiry(n int64) (int64, error) {
 	const field = "expired_time"
 	switch {

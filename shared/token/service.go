@@ -126,26 +126,48 @@ func (s *Service) Recall(ctx context.Context, at AccessToken, r *Request) ([]byt
 // Update changes the fields of a token that are present in u; see
 // Change.Reconsider for what it may answer besides ErrNotFound.
 func (s *Service) Update(ctx context.Context, at AccessToken, id int64, u Update) (Token, error) {
+	return s.UpdateIf(ctx, at, id, u, nil)
+}
+
+// UpdateIf is Update of a token that has one of the versions, or else
+// ErrVersionMismatch.
+func (s *Service) UpdateIf(ctx context.Context, at AccessToken, id int64, u Update, versions Versions) (Token, error) {
 	u, err := u.Normalize()
 	if err != nil {
 		return Token{}, s.refuse(ctx, at, err)
 	}
-	return s.Store.Update(ctx, s.caller(at), id, u.change(s.Second()))
+	change := u.change(s.Second())
+	change.Versions = versions
+	return s.Store.Update(ctx, s.caller(at), id, change)
 }
 
 // SetStatus enables or disables a token and changes nothing else. Enabling
 // one that would stay unusable is ErrExpired or ErrExhausted.
 func (s *Service) SetStatus(ctx context.Context, at AccessToken, id int64, disabled bool) (Token, error) {
-	return s.Store.Update(ctx, s.caller(at), id, s.statusChange(disabled))
+	return s.SetStatusIf(ctx, at, id, disabled, nil)
+}
+
+// SetStatusIf is SetStatus of a token that has one of the versions, or else
+// ErrVersionMismatch.
+func (s *Service) SetStatusIf(ctx context.Context, at AccessToken, id int64, disabled bool, versions Versions) (Token, error) {
+	change := s.statusChange(disabled)
+	change.Versions = versions
+	return s.Store.Update(ctx, s.caller(at), id, change)
 }
 
 func (s *Service) statusChange(disabled bool) Change {
 	return Change{Update: Update{Disabled: &disabled}, NeedsUsable: !disabled, Now: s.Second()}
 }
 
-// Delete removes a token; its key is refused from then on.
+// Delete removes a token; its keys are refused from then on.
 func (s *Service) Delete(ctx context.Context, at AccessToken, id int64) error {
-	return s.Store.Delete(ctx, s.caller(at), id)
+	return s.DeleteIf(ctx, at, id, nil)
+}
+
+// DeleteIf is Delete of a token that has one of the versions, or else
+// ErrVersionMismatch.
+func (s *Service) DeleteIf(ctx context.Context, at AccessToken, id int64, versions Versions) error {
+	return s.Store.Delete(ctx, s.caller(at), id, versions)
 }
 
 // SetStatusAll is SetStatus of several tokens, each for itself.

@@ -61,9 +61,16 @@ type Store interface {
 	// to try another too often is ErrContention.
 	Update(ctx context.Context, c Caller, id int64, change Change) (Token, error)
 
-	// Delete removes a token for good. Its key stops working at the latest
-	// when Delete returns nil, and with ErrUncertain perhaps already.
-	Delete(ctx context.Context, c Caller, id int64) error
+	// Rotate gives a token another key, in one write, and returns it as it is
+	// then. If the key has been given, and is still the token's or the one
+	// before, nothing happens. A token of another version than the turn is for
+	// is ErrVersionMismatch.
+	Rotate(ctx context.Context, c Caller, id int64, turn Turn) (Token, error)
+
+	// Delete removes a token for good. Its keys stop working at the latest
+	// when Delete returns nil, and with ErrUncertain perhaps already. A token
+	// of none of the versions is ErrVersionMismatch.
+	Delete(ctx context.Context, c Caller, id int64, versions Versions) error
 }
 
 // A Page is a part of a user's tokens, newest first.

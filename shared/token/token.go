@@ -28,6 +28,12 @@ type Token struct {
 	KeyHash [32]byte
 	Mask    string
 
+	// The key before, if there was one, and the second from which it may not
+	// be used any more.
+	PreviousHash  [32]byte
+	PreviousMask  string
+	PreviousUntil int64
+
 	Name               string
 	Disabled           bool
 	CreatedTime        int64 // Unix seconds, like all times here

@@ -1,6 +1,10 @@
 package token
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // An Update holds the settings of a token that a caller may choose. A nil
 // field is absent: the default on create, unchanged on update.
@@ -9,6 +13,7 @@ type Update struct {
 	Disabled           *bool
 	ExpiredTime        *int64
 	RemainQuota        *int64
+	QuotaDelta         *int64 // to add to what is free, in the place of RemainQuota; of updates only
 	UnlimitedQuota     *bool
 	ModelLimitsEnabled *bool
 	Models             *[]string // empty clears the list
@@ -27,6 +32,10 @@ func (u Update) Normalize() (Update, error) {
 	}
 	check(normalize(&u.Name, func(s string) (string, error) { return cleanText("name", s, 1, MaxName) }))
 	check(normalize(&u.RemainQuota, checkRemain))
+	check(normalize(&u.QuotaDelta, checkDelta))
+	if u.RemainQuota != nil && u.QuotaDelta != nil {
+		check(invalid("quota_delta", "can't go with remain_quota: send one of them"))
+	}
 	check(normalize(&u.ExpiredTime, checkExpiry))
 	check(normalize(&u.Models, cleanModels))
 	check(normalize(&u.AllowIPs, cleanAllowIPs))
@@ -35,7 +44,7 @@ func (u Update) Normalize() (Update, error) {
 		check(errNoModels())
 	}
 	if is(u.UnlimitedQuota) {
-		u.RemainQuota = nil // ignored, but checked
+		u.RemainQuota, u.QuotaDelta = nil, nil // ignored, but checked
 	}
 	return u, err
 }
@@ -49,6 +58,9 @@ func Draft(u Update, userID, now int64) (Token, error) {
 	}
 	if u.Name == nil {
 		return Token{}, invalid("name", "is required: give the token a name of 1 to 50 characters")
+	}
+	if u.QuotaDelta != nil {
+		return Token{}, invalid("quota_delta", "is for updates: send remain_quota, the quota that the token is to begin with")
 	}
 	t := Token{
 		UserID: userID, Version: 1, Name: *u.Name,
@@ -86,24 +98,37 @@ type Change struct {
 	// quota of an unlimited token is not touched.
 	Unlimited *bool
 	quota     *int64 // to set where the flag allows it
+	delta     *int64 // to add there
+	// Versions are those of which the token must have one.
+	Versions Versions
 }
+
+// Versions are the versions of a token with which something may be done; nil
+// is any, and none of them is none.
+type Versions []int64
+
+// Allow reports whether a version is one of them.
+func (vs Versions) Allow(version int64) bool { return vs == nil || slices.Contains(vs, version) }
 
 // Untidy reports whether a ledger must be tidied up before the change can be
 // judged by Balance.Left alone.
 func (c Change) Untidy(l Ledger) bool {
-	return c.MindsQuota() && l.Lapsed(c.Now) || c.NeedsUsable && l.Balance.Left <= 0 && l.Balance.Back > 0
+	short := c.NeedsUsable && l.Balance.Left <= 0 || c.QuotaDelta != nil && l.Balance.Left+*c.QuotaDelta < 0
+	return c.MindsQuota() && l.Lapsed(c.Now) || short && l.Balance.Back > 0
 }
 
 // MindsQuota reports whether it matters to the change what is free, so that
 // the ledger must be tidy.
-func (c Change) MindsQuota() bool { return c.NeedsUsable || c.RemainQuota != nil }
+func (c Change) MindsQuota() bool {
+	return c.NeedsUsable || c.RemainQuota != nil || c.QuotaDelta != nil
+}
 
 func (u Update) change(now int64) Change {
 	c := Change{Update: u, Now: now}
 	c.NeedsModels = is(u.ModelLimitsEnabled) && u.Models == nil
 	c.NeedsOpen = u.Models != nil && len(*u.Models) == 0 && u.ModelLimitsEnabled == nil
-	if u.RemainQuota != nil && u.UnlimitedQuota == nil {
-		c.Unlimited, c.quota = new(false), u.RemainQuota // most are limited: this is tried first
+	if (u.RemainQuota != nil || u.QuotaDelta != nil) && u.UnlimitedQuota == nil {
+		c.Unlimited, c.quota, c.delta = new(false), u.RemainQuota, u.QuotaDelta // most are limited: this is tried first
 	}
 	return c
 }
@@ -113,6 +138,8 @@ func (u Update) change(now int64) Change {
 // ErrExpired, ErrExhausted, or an internal error if the token meets them.
 func (c Change) Reconsider(t Token) (Change, error) {
 	switch {
+	case !c.Versions.Allow(t.Version):
+		return c, ErrVersionMismatch
 	case c.NeedsModels && len(t.Models) == 0, c.NeedsOpen && t.ModelLimitsEnabled:
 		return c, errNoModels()
 	case c.NeedsUsable && t.ExpiredTime != Never && t.ExpiredTime <= c.Now:
@@ -120,11 +147,15 @@ func (c Change) Reconsider(t Token) (Change, error) {
 	case c.NeedsUsable && !t.UnlimitedQuota && t.FreeAt(c.Now) <= 0:
 		return c, ErrExhausted
 	case c.Unlimited != nil && *c.Unlimited != t.UnlimitedQuota:
-		c.Unlimited, c.RemainQuota = &t.UnlimitedQuota, c.quota
+		c.Unlimited, c.RemainQuota, c.QuotaDelta = &t.UnlimitedQuota, c.quota, c.delta
 		if t.UnlimitedQuota {
-			c.RemainQuota = nil
+			c.RemainQuota, c.QuotaDelta = nil, nil
 		}
 		return c, nil
+	case c.QuotaDelta != nil && t.FreeAt(c.Now)+*c.QuotaDelta < 0:
+		return c, ErrQuotaBelowZero
+	case c.QuotaDelta != nil && t.FreeAt(c.Now)+*c.QuotaDelta > MaxInteger:
+		return c, invalid("quota_delta", fmt.Sprintf("would take remain_quota above %d, and nothing was changed", int64(MaxInteger)))
 	default:
 		return c, errors.New("the token meets the change's needs, and yet it was refused")
 	}

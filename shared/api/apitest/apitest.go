@@ -139,7 +139,7 @@ func (tr *transcript) keep(secret string) {
 	tr.secrets = append(tr.secrets, secret)
 }
 
-// RoundTrip notes the answer. Only a creation may show a key.
+// RoundTrip notes the answer. Only a creation or a rotation may show a key.
 func (tr *transcript) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
@@ -150,7 +150,7 @@ func (tr *transcript) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer.Body = io.NopCloser(bytes.NewReader(content))
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	if r.Method == http.MethodPost && answer.StatusCode == http.StatusCreated {
+	if r.Method == http.MethodPost && (answer.StatusCode == http.StatusCreated || strings.Contains(r.URL.Path, "/rotate")) {
 		for key := capture.Credential(string(content)); key != ""; key = capture.Credential(string(content)) {
 			tr.secrets = append(tr.secrets, key)
 			content = bytes.ReplaceAll(content, []byte(key), nil)

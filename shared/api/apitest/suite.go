@@ -41,6 +41,9 @@ func Run(t *testing.T, target *Target) {
 		{"BatchStatus", batchStatus},
 		{"Idempotency", idempotency},
 		{"Limits", limits},
+		{"IfMatch", ifMatch},
+		{"QuotaDelta", quotaDelta},
+		{"Rotate", rotation},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, target) })
 	}

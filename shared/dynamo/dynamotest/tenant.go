@@ -1,6 +1,7 @@
 package dynamotest
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,15 +35,23 @@ type Tenant struct {
 // than a user may.
 func Unlimit(l *token.Limits) { *l = token.Limits{} }
 
+// unlimited makes users without limits, in one call.
+type unlimited struct{ token.UserStore }
+
+func (s unlimited) AddUser(ctx context.Context, mint func(id int64) token.User) (token.User, error) {
+	return s.UserStore.AddUser(ctx, func(id int64) token.User {
+		u := mint(id)
+		Unlimit(&u.Limits)
+		return u
+	})
+}
+
 // Tenant adds a user without limits to the kit's table.
 func (k *Kit) Tenant(t testing.TB, name string) *Tenant {
 	t.Helper()
 	clock := new(Clock)
-	accounts := &token.Accounts{Store: k.Store, Now: clock.Now}
+	accounts := &token.Accounts{Store: unlimited{k.Store}, Now: clock.Now}
 	_, access, err := accounts.Create(t.Context(), name, token.RoleUser, 0)
-	if err == nil {
-		_, err = accounts.SetLimits(t.Context(), name, Unlimit)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}

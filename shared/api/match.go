@@ -1,0 +1,47 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// maxTags is how many tags an If-Match may have.
+const maxTags = 20
+
+var tag = regexp.MustCompile(`^(W/)?"[\x21\x23-\x7e]*"$`)
+
+// readMatch reads If-Match: the versions of the token with which the request
+// may be carried out, nil for any. A weak tag, and one that is none of ours,
+// matches nothing (RFC 9110, 13.1.1).
+func readMatch(r *http.Request) (token.Versions, error) {
+	values := r.Header.Values("If-Match")
+	if len(values) == 0 {
+		return nil, nil
+	}
+	header := strings.TrimSpace(strings.Join(values, ","))
+	if header == "*" {
+		return nil, nil
+	}
+	tags := strings.Split(header, ",")
+	if len(tags) > maxTags {
+		return nil, &token.InvalidError{Field: "If-Match", Reason: fmt.Sprintf("must have at most %d tags: send the ETag of the token as you read it", maxTags)}
+	}
+	versions := token.Versions{}
+	for _, t := range tags {
+		t = strings.TrimSpace(t)
+		if !tag.MatchString(t) {
+			return nil, &token.InvalidError{Field: "If-Match", Reason: `must be * or tags in quotes, such as "3": send the ETag of the token as you read it`}
+		}
+		if n, err := strconv.ParseInt(strings.Trim(t, `"`), 10, 64); err == nil && t == etag(n) {
+			versions = append(versions, n)
+		}
+	}
+	return versions, nil
+}
+
+func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
