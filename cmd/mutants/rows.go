@@ -34,6 +34,31 @@ func mutants() []mutant {
 			"./shared/dynamo", "TestRivalsTogetherMakeNoMoreThanTheUserMay/rate",
 		},
 		{
+			"a key that was rotated away works after its grace",
+			"shared/dynamo/rotate.go", "	if !mayBeOver {\n", "	if !mayBeOver && now < 0 {\n",
+			"./shared/api", "TestContract/Rotate",
+		},
+		{
+			"a check looks whose the key is, and not whether it is over",
+			"shared/gate/gate.go", "if err == nil && !l.Opens(key.Hash(), now) {", "if err == nil && !l.Knows(key.Hash()) {",
+			"./shared/gate", "TestNoKeyIsAcceptedAfterItsEndWasAcknowledged",
+		},
+		{
+			"a deletion leaves the key before in its grace",
+			"shared/dynamo/delete.go", "	e.set(attrPrevious, nil)\n", "",
+			"./shared/dynamo", "TestADeletionEndsBothKeys",
+		},
+		{
+			"If-Match is not asked in the write: an editor undoes what a rival did",
+			"shared/dynamo/store.go", "	if versions == nil {\n", "	if len(versions) > 0 {\n",
+			"./shared/api", "TestContract/IfMatch",
+		},
+		{
+			"quota_delta takes away more than there is",
+			"shared/dynamo/store.go", "		e.require(left.atLeast(-*d)) // where more comes home from holds, it is tidied up first\n", "",
+			"./shared/dynamo", "TestDeltasAndSpendsAddUp",
+		},
+		{
 			"status not derived: an expired token looks enabled",
 			"shared/token/token.go", "case t.ExpiredTime != Never && t.ExpiredTime <= now:\n\t\treturn Expired", "case t.ExpiredTime != Never && t.ExpiredTime <= now:\n\t\treturn Enabled",
 			"./shared/api", "TestContract/Status",

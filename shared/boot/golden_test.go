@@ -63,7 +63,7 @@ func readable(t *testing.T, answer []byte) []byte {
 	}
 	body = regexp.MustCompile(`sk-[0-9A-Za-z]{54}"`).ReplaceAllString(body, `sk-(key)"`)
 	body = regexp.MustCompile(`sk-[0-9A-Za-z]{4}\*{10}[0-9A-Za-z]{4}"`).ReplaceAllString(body, `sk-(mask)"`)
-	body = regexp.MustCompile(`(_time|expires_at)":\d+`).ReplaceAllStringFunc(body, nameTime)
+	body = regexp.MustCompile(`(_time|expires_at|_until)":\d+`).ReplaceAllStringFunc(body, nameTime)
 	a.Body = json.RawMessage(body)
 	return indented(t, a)
 }
@@ -76,7 +76,7 @@ func nameTime(field string) string {
 	switch ahead := time.Until(time.Unix(n, 0)).Round(time.Minute); {
 	case ahead == 0:
 		return name + `:"(now)"`
-	case ahead.Abs() < time.Hour:
+	case ahead.Abs() <= time.Hour:
 		return fmt.Sprintf(`%s:"(now %+d min)"`, name, ahead/time.Minute)
 	default:
 		return field

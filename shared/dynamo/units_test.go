@@ -114,6 +114,18 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			_, err := tenant.CreateAll(ctx, tenant.Access, []token.Update{example()}, kept(tenant, "units"))
 			return err
 		}},
+		{"rotate", 1, 1, 1, 2, func(ctx context.Context) error {
+			turn, err := tenant.NewTurn(ctx, tenant.Access, last, 600)
+			if err != nil {
+				return err
+			}
+			_, err = tenant.Rotate(ctx, tenant.Access, last, turn)
+			return err
+		}},
+		{"add quota, if it has this version", 1, 1, 1, 2, func(ctx context.Context) error {
+			_, err := tenant.UpdateIf(ctx, tenant.Access, last, token.Update{QuotaDelta: new(int64(-5))}, token.Versions{2})
+			return err
+		}},
 		{"delete three", 1, 1, 3 * (1 + burial), 1 + 3*2, func(ctx context.Context) error {
 			errs, err := tenant.DeleteAll(ctx, tenant.Access, []int64{last + 1, last + 2, last + 3})
 			return errors.Join(append(errs, err)...)

@@ -38,6 +38,7 @@ const (
 	limit     verb = "limit"
 	allowOne  verb = "allow one model"
 	allowEach verb = "allow each model"
+	rotate    verb = "rotate" // another key; this one works for ttl seconds
 )
 
 // An ask is something that is asked for, with what belongs to it.
@@ -226,6 +227,13 @@ func (d *gateDoor) operate(ctx context.Context, a ask) (answer, error) {
 	switch a.does { //nolint:exhaustive // the others are not the operator's
 	case remove:
 		return answer{}, d.tenant.Delete(ctx, at, id)
+	case rotate:
+		turn, err := d.tenant.NewTurn(ctx, at, id, a.ttl)
+		if err != nil {
+			return answer{}, err
+		}
+		made, err := d.tenant.Rotate(ctx, at, id, turn)
+		return answer{numbers: [3]int64{made.FreeAt(a.now), made.UsedAt(a.now)}}, err
 	case disable, enable:
 		t, err = d.tenant.SetStatus(ctx, at, id, a.does == disable)
 	case grant:

@@ -48,7 +48,7 @@ func openHTTP(t testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, twea
 func (d *httpDoor) ask(ctx context.Context, a ask) (answer, outcome, error) {
 	method, path, body := d.request(a)
 	credential := d.key.Reveal()
-	if method != http.MethodPost && a.does != usage {
+	if method != http.MethodPost && a.does != usage || a.does == rotate {
 		credential = d.accessToken
 	}
 	status, content, err := d.send(ctx, method, path, credential, body)
@@ -91,6 +91,8 @@ func (d *httpDoor) request(a ask) (method, path string, body map[string]any) {
 	case check, charge:
 		return http.MethodPost, "/api/token/verify", question
 	case settle:
+	case rotate:
+		return http.MethodPost, fmt.Sprint("/api/token/", d.key.TokenID, "/rotate"), map[string]any{"grace_seconds": a.ttl}
 	case remove:
 		return http.MethodDelete, fmt.Sprint("/api/token/", d.key.TokenID), nil
 	case disable, enable:
@@ -160,6 +162,6 @@ func read(does verb, content []byte) (answer, error) {
 		settle: {d.Charged, d.Shortfall, d.Remain}, release: {d.Released, d.Remain},
 		usage: {d.TotalGranted, d.TotalUsed, d.TotalAvailable}, disable: {d.Remain, d.Used}, enable: {d.Remain, d.Used},
 		grant: {d.Remain, d.Used}, unlimit: {d.Remain, d.Used}, limit: {d.Remain, d.Used},
-		allowOne: {d.Remain, d.Used}, allowEach: {d.Remain, d.Used},
+		allowOne: {d.Remain, d.Used}, allowEach: {d.Remain, d.Used}, rotate: {d.Remain, d.Used},
 	}[does]}, err
 }

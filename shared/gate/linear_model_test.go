@@ -12,6 +12,8 @@ import (
 // holds the package to it. Being comparable, it is its own identity.
 type model struct {
 	gone, disabled, unlimited bool
+	turns                     int    // how often it was rotated since it had the clients' key; more than once is twice
+	until                     int64  // from which that key is over, once it was rotated
 	only                      string // the model that it is limited to, "" if it is not
 	free, used                int64
 	requests                  [4]request // by number of their ids
@@ -84,7 +86,7 @@ func (m model) hear(a ask) (model, answer) {
 	case settle, release:
 		return m.end(a)
 	case usage:
-		if m.gone || m.disabled {
+		if m.over(a.now) || m.disabled {
 			return m, answer{code: "unauthorized"}
 		}
 		return m, answer{numbers: [3]int64{m.free + m.held() + m.used, m.used, m.free}}
@@ -94,16 +96,21 @@ func (m model) hear(a ask) (model, answer) {
 		}
 		m.gone = true
 		return m, answer{}
-	case disable, enable, grant, unlimit, limit, allowOne, allowEach:
+	case disable, enable, grant, unlimit, limit, allowOne, allowEach, rotate:
 	}
 	return m.change(a)
+}
+
+// over reports whether the clients' key may not be used any more.
+func (m model) over(now int64) bool {
+	return m.gone || m.turns == 2 || m.turns == 1 && m.until <= now
 }
 
 // refusal is why a key may not do what is asked, "" if it may. A request that
 // was granted before needs no quota.
 func (m model) refusal(a ask, known bool) string {
 	switch {
-	case m.gone:
+	case m.over(a.now):
 		return "not_found"
 	case m.disabled:
 		return "disabled"
@@ -127,7 +134,7 @@ func (m model) take(a ask) (model, answer) {
 		if a.does == reserve {
 			got.numbers = [3]int64{0, m.free, 0}
 		}
-		if m.gone {
+		if m.over(a.now) {
 			got.numbers = [3]int64{}
 		}
 		return got
@@ -163,7 +170,7 @@ func (m model) take(a ask) (model, answer) {
 }
 
 func (m model) end(a ask) (model, answer) {
-	if m.gone {
+	if m.gone || m.turns == 2 { // the key before may end holds, the one before that may not
 		return m, answer{code: "unauthorized"}
 	}
 	i := slices.Index(requestIDs(), a.id)
@@ -221,6 +228,9 @@ func (m model) change(a ask) (model, answer) {
 		m.unlimited = a.does == unlimit
 	case allowOne:
 		m.only = a.model
+	case rotate:
+		m.turns = min(m.turns+1, 2)
+		m.until = a.now + a.ttl
 	case allowEach:
 		m.only = ""
 	}

@@ -185,8 +185,11 @@ func drawAsk(random *rand.Rand, now int64) ask {
 			release, release, usage, usage, grant, grant, disable, enable, enable, unlimit, limit, limit, allowOne, allowEach),
 		now: now,
 	}
-	if random.IntN(80) == 0 {
+	switch random.IntN(80) {
+	case 0:
 		a.does = remove
+	case 1:
+		a.does, a.ttl = rotate, oneOf(random, int64(0), 0, 30, 900)
 	}
 	switch a.does { //nolint:exhaustive // the others have nothing more to say
 	case check:

@@ -10,7 +10,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// In 10,000 rounds, an operator disables a token and then deletes it. From
+// In 10,000 rounds, an operator rotates a token's key, or disables the token,
+// and then deletes it. From
 // each acknowledgement on, another process, with connections of its own that
 // has used the key just before, refuses it: to check it, to spend and to hold.
 // A read that is not strongly consistent would be answered by a replica that
@@ -37,7 +38,7 @@ func TestNoKeyIsAcceptedAfterItsEndWasAcknowledged(t *testing.T) {
 				if got := insist(t, r.gateway, ask{does: check, now: r.now}); got.code != "" {
 					t.Errorf("at first: got %q, want the key accepted", got.code)
 				}
-				for _, end := range []verb{disable, remove} {
+				for _, end := range []verb{[]verb{disable, rotate}[i%2], remove} {
 					refused, asked := r.end(end)
 					answers.Add(asked)
 					accepted.Add(asked - refused)
@@ -70,7 +71,7 @@ func (r *round) end(how verb) (refused, asked int64) {
 	if got := insist(r.t, r.operator, ask{does: how, now: r.now}); got.code != "" {
 		r.t.Errorf("%s: got %q, want it acknowledged", how, got.code)
 	}
-	want := map[verb]string{disable: "disabled", remove: "not_found"}[how]
+	want := map[verb]string{disable: "disabled", rotate: "not_found", remove: "not_found"}[how]
 	asks := []ask{{does: check, now: r.now}}
 	if r.thorough {
 		asks = append(asks, ask{does: charge, quota: 1, now: r.now}, ask{does: reserve, id: string(how), quota: 1, ttl: 60, now: r.now})

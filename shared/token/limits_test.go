@@ -1,11 +1,15 @@
-package token
+package token_test
 
 import (
 	"errors"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/latchkey-api/latchkey/shared/token"
 )
+
+const second = 1_000_000 // microseconds
 
 // TestNoWindowHasMoreCreatesThanBurstAndRateAllow draws arrivals and holds
 // what was let in to the definition: between any two moments that are s
@@ -14,7 +18,7 @@ import (
 func TestNoWindowHasMoreCreatesThanBurstAndRateAllow(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		u := User{Limits: Limits{
+		u := token.User{Limits: token.Limits{
 			CreatesPerSecond: rapid.Int64Range(1, 100).Draw(rt, "rate"),
 			CreateBurst:      rapid.Int64Range(1, 60).Draw(rt, "burst"),
 		}}
@@ -23,17 +27,17 @@ func TestNoWindowHasMoreCreatesThanBurstAndRateAllow(t *testing.T) {
 		now := int64(1_700_000_000) * second
 		for range rapid.IntRange(1, 80).Draw(rt, "requests") {
 			now += rapid.Int64Range(0, 3*second).Draw(rt, "pause")
-			n := rapid.Int64Range(1, MaxBatch).Draw(rt, "n")
-			after, err := u.take(n, now)
-			var early *RateError
+			n := rapid.Int64Range(1, token.MaxBatch).Draw(rt, "n")
+			after, err := u.Take(n, now)
+			var early *token.RateError
 			switch {
 			case err == nil:
 				u = after
 				made = append(made, create{now, n})
 			case !errors.As(err, &early) || early.RetryAfter < 1:
-				rt.Fatalf("got error %v, want a RateError with seconds to wait", err)
+				rt.Fatalf("got error %v, want a token.RateError with seconds to wait", err)
 			default:
-				if _, err := u.take(n, now+early.RetryAfter*second); err != nil {
+				if _, err := u.Take(n, now+early.RetryAfter*second); err != nil {
 					rt.Fatalf("after the %d s that it was told to wait: %v", early.RetryAfter, err)
 				}
 			}
@@ -53,11 +57,11 @@ func TestNoWindowHasMoreCreatesThanBurstAndRateAllow(t *testing.T) {
 
 func TestABurstIsLetInExactly(t *testing.T) {
 	t.Parallel()
-	u := User{Limits: DefaultLimits()}
+	u := token.User{Limits: token.DefaultLimits()}
 	now := int64(1_700_000_000) * second
 	let := func() (n int) {
 		for {
-			after, err := u.take(1, now)
+			after, err := u.Take(1, now)
 			if err != nil {
 				return n
 			}
@@ -75,12 +79,12 @@ func TestABurstIsLetInExactly(t *testing.T) {
 func TestAClockThatWasAheadLocksNobodyOut(t *testing.T) {
 	t.Parallel()
 	now := int64(1_700_000_000) * second
-	u, err := User{Limits: DefaultLimits()}.take(1, now+1_000_000*second)
+	u, err := token.User{Limits: token.DefaultLimits()}.Take(1, now+1_000_000*second)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = u.take(1, now)
-	var early *RateError
+	_, err = u.Take(1, now)
+	var early *token.RateError
 	if !errors.As(err, &early) || early.RetryAfter > 7 {
 		t.Errorf("got error %v, want one that says to wait for 7 s at most", err)
 	}
@@ -88,14 +92,14 @@ func TestAClockThatWasAheadLocksNobodyOut(t *testing.T) {
 
 func TestAUserHasNoMoreTokensThanItMay(t *testing.T) {
 	t.Parallel()
-	u := User{Limits: Limits{MaxTokens: 10}, Given: 100, Deleted: 93}
-	for n, want := range map[int64]error{1: nil, 3: nil, 4: ErrTokenLimit, 50: ErrTokenLimit} {
-		if _, err := u.take(n, 0); !errors.Is(err, want) {
+	u := token.User{Limits: token.Limits{MaxTokens: 10}, Given: 100, Deleted: 93}
+	for n, want := range map[int64]error{1: nil, 3: nil, 4: token.ErrTokenLimit, 50: token.ErrTokenLimit} {
+		if _, err := u.Take(n, 0); !errors.Is(err, want) {
 			t.Errorf("%d more: got error %v, want %v", n, err, want)
 		}
 	}
 	u.Limits.MaxTokens = 0
-	if _, err := u.take(50, 0); err != nil {
+	if _, err := u.Take(50, 0); err != nil {
 		t.Errorf("without a limit: %v", err)
 	}
 }

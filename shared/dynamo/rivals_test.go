@@ -1,0 +1,139 @@
+package dynamo_test
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// rotated is a tenant with a token of 100 units whose first key is in its
+// grace, and both keys.
+func rotated(t *testing.T) (*dynamotest.Kit, *dynamotest.Tenant, *gate.Gate, [2]string) {
+	t.Helper()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "rotating")
+	_, first, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), RemainQuota: new(int64(100))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	turn, err := tenant.NewTurn(t.Context(), tenant.Access, 1, 60)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tenant.Rotate(t.Context(), tenant.Access, 1, turn); err != nil {
+		t.Fatal(err)
+	}
+	g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(tenant.Clock.Now))
+	return kit, tenant, g, [2]string{first.Reveal(), turn.Key.Reveal()}
+}
+
+func TestADeletionEndsBothKeys(t *testing.T) {
+	t.Parallel()
+	kit, tenant, g, keys := rotated(t)
+	for _, key := range keys {
+		if err := let(g.Verify(t.Context(), key, token.Question{Quota: 1})); err != nil {
+			t.Errorf("before: %v", err)
+		}
+	}
+	// What a crash leaves between the two steps of a deletion.
+	faults := &dynamotest.Faults{Choose: func(op string, _ int) dynamotest.Fault {
+		if op == dynamotest.TransactWriteItems {
+			return dynamotest.LostBefore
+		}
+		return dynamotest.NoFault
+	}}
+	_ = tenant.Through(kit.Through(faults.Tweak)).Delete(t.Context(), tenant.Access, 1)
+	for _, key := range keys {
+		for _, quota := range []int64{0, 1} {
+			if err := let(g.Verify(t.Context(), key, token.Question{Quota: quota})); !errors.Is(err, token.RefusedUnknown) {
+				t.Errorf("after: got error %v, want the key unknown", err)
+			}
+		}
+	}
+}
+
+func TestTheKeyBeforeEndsWithItsGrace(t *testing.T) {
+	t.Parallel()
+	_, tenant, g, keys := rotated(t)
+	question := token.Question{Quota: 5, RequestID: "held"}
+	if r, err := g.Reserve(t.Context(), keys[0], question, gate.MaxTTL); err != nil || !r.Valid() {
+		t.Fatalf("reserve in the grace: %v, %v", r.Refusal, err)
+	}
+	for _, row := range []struct {
+		step int64
+		want error
+	}{{59, nil}, {1, token.RefusedUnknown}} {
+		tenant.Clock.Step(row.step)
+		for _, q := range []token.Question{{}, {Quota: 1}, {Quota: 1, RequestID: "once"}} {
+			if err := let(g.Verify(t.Context(), keys[0], q)); !errors.Is(err, row.want) {
+				t.Errorf("%+v: got error %v, want %v", q, err, row.want)
+			}
+		}
+		if got, err := tenant.Get(t.Context(), tenant.Access, 1); err != nil || got.PreviousMask == "" {
+			t.Errorf("got previous mask %q, %v", got.PreviousMask, err)
+		}
+	}
+	if s, err := g.Settle(t.Context(), keys[0], "held", 4); err != nil || s.Charged != 4 {
+		t.Errorf("settle with the key before: %+v, %v", s, err)
+	}
+}
+
+func TestATurnHappensOnce(t *testing.T) {
+	t.Parallel()
+	_, tenant, _, _ := rotated(t)
+	turn, err := tenant.NewTurn(t.Context(), tenant.Access, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	turn.Version = 2
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if made, err := tenant.Rotate(t.Context(), tenant.Access, 1, turn); err != nil || made.Version != 3 || made.Token.KeyHash != turn.Key.Hash() {
+				t.Errorf("got version %d, %v, want 3 and the turn's key", made.Version, err)
+			}
+		})
+	}
+	all.Wait()
+	turn.Key = token.NewKey(turn.Key.UserID, 1)
+	if _, err := tenant.Rotate(t.Context(), tenant.Access, 1, turn); !errors.Is(err, token.ErrVersionMismatch) {
+		t.Errorf("another turn for that version: got error %v, want ErrVersionMismatch", err)
+	}
+}
+
+func TestDeltasAndSpendsAddUp(t *testing.T) {
+	t.Parallel()
+	_, tenant, g, keys := rotated(t)
+	var sum, below atomic.Int64
+	sum.Store(100)
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			delta := []int64{7, -9, -1}[i%3]
+			if i%3 == 2 {
+				if let(g.Verify(t.Context(), keys[i%2], token.Question{Quota: 1})) == nil {
+					sum.Add(delta)
+				}
+				return
+			}
+			switch _, err := tenant.Update(t.Context(), tenant.Access, 1, token.Update{QuotaDelta: &delta}); {
+			case err == nil:
+				sum.Add(delta)
+			case errors.Is(err, token.ErrQuotaBelowZero):
+				below.Add(1)
+			default:
+				t.Errorf("delta %d: %v", delta, err)
+			}
+		})
+	}
+	all.Wait()
+	got, err := tenant.Get(t.Context(), tenant.Access, 1)
+	if err != nil || got.RemainQuota != sum.Load() || got.RemainQuota < 0 || below.Load() == 0 {
+		t.Errorf("got %d units, %v, want %d; refused for want of quota: %d", got.RemainQuota, err, sum.Load(), below.Load())
+	}
+}
