@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 
@@ -49,6 +50,27 @@ func (s *Store) After(ctx context.Context, c token.Caller, id, limit int64) (tok
 		page.Next = spans[len(spans)-1].lo
 	}
 	return page, nil
+}
+
+// windowBuckets is how many buckets a window reads at most: two segments.
+const windowBuckets = 2 * segmentBuckets
+
+// Window implements token.Store. What it reads is settled by the counts alone,
+// so where it ends does not hang on what rivals delete meanwhile.
+func (s *Store) Window(ctx context.Context, c token.Caller, below int64) (token.Page, error) {
+	if below == 0 {
+		below = math.MaxInt64
+	}
+	var next int64
+	page, err := s.list(ctx, c, query{
+		guess: func(l *ledger) segmentRange { return l.around(below) },
+		plan: func(l *ledger) (spans []span, _ bool) {
+			spans, next = l.window(min(below-1, l.given), token.MaxWindow)
+			return spans, true
+		},
+	})
+	page.Next = next
+	return page, err
 }
 
 // A query is what a list wants: the segments that it will need, and the
@@ -137,13 +159,21 @@ func (s *Store) readSegments(ctx context.Context, userID int64, l *ledger, r seg
 	return nil
 }
 
-// readSpans reads the spans, all at once, and joins them in their order.
+// parallel is how many spans are read at once: a page's are a few, a window's
+// are not, and each needs a connection.
+const parallel = 16
+
+// readSpans reads the spans at once, as far as parallel allows, and joins
+// them in their order.
 func (s *Store) readSpans(ctx context.Context, userID int64, spans []span) ([]item, error) {
 	found := make([][]item, len(spans))
 	errs := make([]error, len(spans))
 	var wg sync.WaitGroup
+	places := make(chan struct{}, parallel)
 	for i, sp := range spans {
+		places <- struct{}{}
 		wg.Go(func() {
+			defer func() { <-places }()
 			found[i], errs[i] = s.query(ctx, tokenPartition(userID, sp.bucket), sp)
 		})
 	}

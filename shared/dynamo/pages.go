@@ -178,6 +178,31 @@ func (l *ledger) span(bucket, skip, n int64) span {
 	}
 }
 
+// window lists the spans of the tokens from id top down: whole buckets, as
+// many as hold at most limit tokens in all, lie in known segments, and are
+// no more than windowBuckets. It ends at id next, below which tokens may be
+// left, or at the bottom, with 0. The counts bound what is read: a token that
+// they do not count is newer than they are.
+func (l *ledger) window(top, limit int64) (all []span, next int64) {
+	for bucket := bucketOf(max(top, 1)); bucket >= 0; bucket-- {
+		lo := bucket*bucketSize + 1
+		hi := min(top, bucket*bucketSize+l.ids(bucket))
+		if !l.known(bucket) {
+			return all, lo + bucketSize
+		}
+		n := min(l.live(bucket), hi-lo+1)
+		if n < 1 {
+			continue
+		}
+		if n > limit || len(all) == windowBuckets {
+			return all, lo + bucketSize
+		}
+		all = append(all, span{bucket: bucket, lo: lo, hi: hi, want: n})
+		limit -= n
+	}
+	return all, 0
+}
+
 // below lists the spans of limit tokens with ids below id. How many of the
 // first bucket's deletions lie below id is unknown: that bucket is read for
 // all, and the next ones for what may be missing then.

@@ -94,7 +94,7 @@ func TestATurnHappensOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if made, err := tenant.Rotate(t.Context(), tenant.Access, 1, turn); err != nil || made.Version != 3 || made.Token.KeyHash != turn.Key.Hash() {
+			if made, err := tenant.Rotate(t.Context(), tenant.Access, 1, turn); err != nil || made.Version != 3 || made.KeyHash != turn.Key.Hash() {
 				t.Errorf("got version %d, %v, want 3 and the turn's key", made.Version, err)
 			}
 		})

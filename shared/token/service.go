@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -30,6 +31,42 @@ func (s *Service) List(ctx context.Context, at AccessToken, page, size int64) (P
 // ListAfter returns up to size tokens with ids below id, newest first.
 func (s *Service) ListAfter(ctx context.Context, at AccessToken, id, size int64) (Page, error) {
 	return s.Store.After(ctx, s.caller(at), id, size)
+}
+
+// Search returns one page of size tokens that a query finds in the newest
+// window; pages count from 1. Total counts what it finds there. Next, if it is
+// not 0, is where SearchAfter goes on with what the window did not reach.
+func (s *Service) Search(ctx context.Context, at AccessToken, q Query, page, size int64) (Page, error) {
+	found, err := s.search(ctx, at, q, 0)
+	n := int64(len(found.Tokens))
+	from := min((page-1)*size, n)
+	found.Tokens = found.Tokens[from:min(from+size, n)]
+	return found, err
+}
+
+// SearchAfter returns up to size tokens with ids below id that a query finds
+// in the window below it. Total counts what it finds there. Next, if it is not
+// 0, is where to go on; there may be a Next where nothing was found.
+func (s *Service) SearchAfter(ctx context.Context, at AccessToken, q Query, id, size int64) (Page, error) {
+	found, err := s.search(ctx, at, q, id)
+	if int64(len(found.Tokens)) > size {
+		found.Tokens = found.Tokens[:size]
+		found.Next = found.Tokens[size-1].ID
+	}
+	return found, err
+}
+
+// search finds all that match in the window below an id, 0 for the newest.
+func (s *Service) search(ctx context.Context, at AccessToken, q Query, below int64) (Page, error) {
+	q, err := q.Normalize()
+	if err != nil {
+		return Page{}, s.refuse(ctx, at, err)
+	}
+	found, err := s.Store.Window(ctx, s.caller(at), below)
+	now := s.Second()
+	found.Tokens = slices.DeleteFunc(found.Tokens, func(t Token) bool { return !q.Matches(t, now) })
+	found.Total = int64(len(found.Tokens))
+	return found, err
 }
 
 // Get returns one token, or ErrNotFound.

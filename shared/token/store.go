@@ -25,6 +25,14 @@ type Store interface {
 	// total, and in Next the last id if more lie below it.
 	After(ctx context.Context, c Caller, id, limit int64) (Page, error)
 
+	// Window returns the newest tokens with ids below the given one, all that
+	// the store reads at a bounded cost: at most MaxWindow, and fewer where
+	// deletions lie thick. Next says where it ended, if tokens may be left:
+	// whatever has a lower id was not read, and everything from there up to
+	// below was. below 0 is from the top. Going on from Next reaches every
+	// token.
+	Window(ctx context.Context, c Caller, below int64) (Page, error)
+
 	// Get returns one token.
 	Get(ctx context.Context, c Caller, id int64) (Token, error)
 
@@ -73,11 +81,14 @@ type Store interface {
 	Delete(ctx context.Context, c Caller, id int64, versions Versions) error
 }
 
+// MaxWindow is how many tokens a search reads at most.
+const MaxWindow = 2000
+
 // A Page is a part of a user's tokens, newest first.
 type Page struct {
 	Tokens []Token
 	Total  int64 // of all pages
-	Next   int64 // where After goes on; 0 if nothing is left
+	Next   int64 // where After or Window goes on; 0 if nothing is left
 }
 
 // A Birth is what one create stores.

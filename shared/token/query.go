@@ -1,0 +1,96 @@
+package token
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// MaxKeyword is how many characters a keyword may have: as many as a name.
+const MaxKeyword = MaxName
+
+// A Query says which tokens are searched for. Its zero value is all of them.
+type Query struct {
+	Keyword string // a part of the name, in any case; "" is not asked about
+	Key     string // a mask, or the last four characters of a key; "" is not asked about
+	Status  Status // 0 is not asked about
+	Group   string // the whole group; "" is not asked about
+}
+
+// What may be said of a key: a mask without its prefix, and its last four
+// characters.
+var (
+	maskForm = regexp.MustCompile(`^[0-9A-Za-z]{4}\*{10}[0-9A-Za-z]{4}$`)
+	lastForm = regexp.MustCompile(`^[0-9A-Za-z]{4}$`)
+
+	// wholeKey is what no name looks like: a credential, also one of the API
+	// family's, of 48 characters.
+	wholeKey = regexp.MustCompile(`(sk|at)-[0-9A-Za-z]{32}`)
+)
+
+// Normalize checks every field and returns the query in canonical form, for
+// Matches. Its error is an *InvalidError, which quotes nothing: what a caller
+// looks for may be a secret.
+func (q Query) Normalize() (Query, error) {
+	var err error
+	if wholeKey.MatchString(q.Keyword) {
+		return q, errWholeKey("keyword")
+	}
+	if q.Keyword, err = cleanText("keyword", q.Keyword, 0, MaxKeyword); err != nil {
+		return q, err
+	}
+	q.Keyword = fold(q.Keyword)
+	if q.Key, err = cleanKey(q.Key); err != nil {
+		return q, err
+	}
+	if q.Status < 0 || q.Status > Exhausted {
+		return q, invalid("status", "must be 1 enabled, 2 disabled, 3 expired or 4 exhausted")
+	}
+	q.Group, err = cleanText("group", q.Group, 0, MaxGroup)
+	return q, err
+}
+
+// cleanKey makes of what is said of a key the mask, or the last four
+// characters.
+func cleanKey(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	rest := strings.TrimPrefix(s, keyPrefix)
+	switch {
+	case s == "" || lastForm.MatchString(s):
+		return s, nil
+	case maskForm.MatchString(rest):
+		return keyPrefix + rest, nil
+	case len(rest) > 4:
+		return "", errWholeKey("token")
+	default:
+		return "", invalid("token", "must be a mask as it is listed, or the last four characters of a key")
+	}
+}
+
+func errWholeKey(field string) error {
+	return invalid(field, "must not be a whole key, for query strings end up in logs: "+
+		"ask POST /api/token/verify about it, or send its mask or last four characters as token")
+}
+
+// Matches reports whether a normalized query finds a token at a second.
+func (q Query) Matches(t Token, now int64) bool {
+	return strings.Contains(fold(t.Name), q.Keyword) &&
+		strings.HasSuffix(t.Mask, q.Key) &&
+		(q.Status == 0 || q.Status == t.StatusAt(now)) &&
+		(q.Group == "" || q.Group == t.Group)
+}
+
+// fold makes one of texts that differ in case alone, by Unicode's simple case
+// folding: a character stays one character, so ß is not ss.
+func fold(s string) string { return strings.Map(foldRune, s) }
+
+// foldRune is the smallest character of those that are equal but for case.
+func foldRune(r rune) rune {
+	for {
+		next := unicode.SimpleFold(r) // the next larger one, and after the largest the smallest
+		if next <= r {
+			return next
+		}
+		r = next
+	}
+}
