@@ -1,6 +1,6 @@
 // Command list is the Lambda function behind GET /api/token. It serves a
-// single token too, for /api/token/{id}/ with a trailing slash may be matched
-// to it; see api.Functions.
+// single token and the search too, for /api/token/{id}/ and /api/token/search/
+// with a trailing slash may be matched to it; see api.Functions.
 package main
 
 import (
@@ -8,4 +8,4 @@ import (
 	"github.com/latchkey-api/latchkey/shared/boot"
 )
 
-func main() { boot.Run(api.ListTokens, api.GetToken) }
+func main() { boot.Run(api.ListTokens, api.GetToken, api.SearchTokens) }

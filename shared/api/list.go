@@ -11,8 +11,8 @@ import (
 
 // ListTokens is GET /api/token: the caller's tokens, newest first (spec:
 // "List all tokens"). It may have to finish a delete that it meets, hence
-// the writes. Its function also serves GetToken: as API Gateway matches, the
-// path of a token with a trailing slash may come to it.
+// the writes. Its function also serves GetToken and SearchTokens: as API
+// Gateway matches, their paths with a trailing slash may come to it.
 var ListTokens = Route{
 	Operation: &listOperation,
 	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, readPage, listTokens) },
@@ -24,7 +24,8 @@ var listOperation = Operation{
 }
 
 // A TokenPage is a page of tokens. Page is there where pages were asked for,
-// Next where ids were, and not on the last page.
+// Next where ids were, and not on the last page; of a search also where it
+// ended before the tokens do.
 type TokenPage struct {
 	Page     int64   `json:"page,omitempty"`
 	PageSize int64   `json:"page_size"`
@@ -48,11 +49,16 @@ func listTokens(ctx context.Context, service *token.Service, at token.AccessToke
 	} else {
 		found, err = service.List(ctx, at, in.page, in.size)
 	}
+	return ok(in.show(found, service.Second())), err
+}
+
+// show is what was found as the answer has it, at a second.
+func (in pageInput) show(found token.Page, now int64) TokenPage {
 	page := TokenPage{Page: in.page, PageSize: in.size, Total: found.Total, Items: []Token{}, Next: found.Next}
 	for _, t := range found.Tokens {
-		page.Items = append(page.Items, view(t, service.Second()))
+		page.Items = append(page.Items, view(t, now))
 	}
-	return ok(page), err
+	return page
 }
 
 // readPage reads p or after, and page_size with its aliases.

@@ -29,7 +29,7 @@ type Route struct {
 // Operations are all of them.
 func Operations() []Operation {
 	return []Operation{
-		listOperation, createOperation, updateOperation, getOperation, deleteOperation,
+		listOperation, searchOperation, createOperation, updateOperation, getOperation, deleteOperation,
 		rotateOperation, createAllOperation, deleteAllOperation, setStatusesOperation,
 		verifyOperation, reserveOperation, settleOperation, releaseOperation, usageOperation,
 	}
@@ -39,7 +39,7 @@ func Operations() []Operation {
 // binary that names one route links that one only.
 func Routes() []Route {
 	return []Route{
-		ListTokens, CreateToken, UpdateToken, GetToken, DeleteToken,
+		ListTokens, SearchTokens, CreateToken, UpdateToken, GetToken, DeleteToken,
 		RotateKey, CreateTokens, DeleteTokens, SetStatuses,
 		VerifyKey, ReserveQuota, SettleHold, ReleaseHold, ShowUsage,
 	}

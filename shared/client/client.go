@@ -62,13 +62,42 @@ type ListOptions struct {
 
 // List returns a page of tokens, newest first.
 func (c *Client) List(ctx context.Context, o ListOptions) (api.TokenPage, error) {
+	return call[api.TokenPage](ctx, c.manage(http.MethodGet, "?"+o.query().Encode(), nil))
+}
+
+func (o ListOptions) query() url.Values {
 	query := url.Values{}
 	for name, n := range map[string]int64{"p": o.Page, "page_size": o.PageSize, "after": o.After} {
 		if n != 0 {
 			query.Set(name, strconv.FormatInt(n, 10))
 		}
 	}
-	return call[api.TokenPage](ctx, c.manage(http.MethodGet, "?"+query.Encode(), nil))
+	return query
+}
+
+// SearchOptions say what to search for, and which page of it. What is zero is
+// not asked about.
+type SearchOptions struct {
+	ListOptions
+	Keyword string       // a part of the name, in any case
+	Key     string       // a mask, or the last four characters of a key; never a whole key
+	Status  token.Status // as it is now
+	Group   string
+}
+
+// Search returns a page of the tokens that are searched for, newest first. It
+// reads a window of them; where Next is set, After goes on below it.
+func (c *Client) Search(ctx context.Context, o SearchOptions) (api.TokenPage, error) {
+	query := o.query()
+	for name, s := range map[string]string{"keyword": o.Keyword, "token": o.Key, "group": o.Group} {
+		if s != "" {
+			query.Set(name, s)
+		}
+	}
+	if o.Status != 0 {
+		query.Set("status", strconv.Itoa(int(o.Status)))
+	}
+	return call[api.TokenPage](ctx, c.manage(http.MethodGet, "search?"+query.Encode(), nil))
 }
 
 // Create makes a token. The answer is the only one that has its key. It is

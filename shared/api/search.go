@@ -1,0 +1,53 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// SearchTokens is GET /api/token/search: those of the caller's tokens that
+// have a keyword in their name, a mask or the last characters of a key, a
+// status, a group. It reads a window of token.MaxWindow tokens at most, and
+// says in Next where to go on. Like the list it may finish a delete.
+var SearchTokens = Route{
+	Operation: &searchOperation,
+	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, readSearch, searchTokens) },
+}
+
+var searchOperation = Operation{
+	Name: "search", Method: http.MethodGet, Path: CollectionPath + "/search",
+	Actions: []string{actionGet, actionBatchGet, actionQuery, actionUpdate, actionDelete},
+}
+
+type searchInput struct {
+	pageInput
+	query token.Query
+}
+
+func searchTokens(ctx context.Context, service *token.Service, at token.AccessToken, in searchInput) (answer, error) {
+	var found token.Page
+	var err error
+	if in.after > 0 {
+		found, err = service.SearchAfter(ctx, at, in.query, in.after, in.size)
+	} else {
+		found, err = service.Search(ctx, at, in.query, in.page, in.size)
+	}
+	return ok(in.show(found, service.Second())), err
+}
+
+// readSearch reads what to search for, and which page of it.
+func readSearch(r *http.Request) (searchInput, error) {
+	page, err := readPage(r)
+	query := r.URL.Query()
+	in := searchInput{page, token.Query{Keyword: query.Get("keyword"), Key: query.Get("token"), Group: query.Get("group")}}
+	if query.Has("status") {
+		n, _ := digits(query.Get("status")) // 0 if it is no number
+		in.query.Status = token.Status(min(n, token.MaxInteger))
+		if n == 0 {
+			in.query.Status = -1 // 0 would be any
+		}
+	}
+	return in, err
+}
