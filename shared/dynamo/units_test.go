@@ -44,6 +44,7 @@ func TestEachOperationCostsWhatTheDesignSays(t *testing.T) {
 			kit := newKit(t)
 			tenant := kit.Tenant(t, "unit")
 			load(t, kit, tenant, given, nil)
+			searchRow(tenant, given).check(t)
 			for _, r := range append(listRows(tenant, given), rows(tenant, given)...) {
 				r.check(t)
 			}
@@ -82,6 +83,25 @@ func listRows(tenant *dynamotest.Tenant, given int64) []row {
 		all = append(all, list("spanning", (given-dynamo.BucketSize)/10+1))
 	}
 	return all
+}
+
+// searchRow is a search through the newest window, where nothing was deleted:
+// META, the segments around it, and a unit for each 4 KiB of a bucket.
+func searchRow(tenant *dynamotest.Tenant, given int64) row {
+	r := map[int64]row{
+		10:      {lo: 2, hi: 2, trips: 2},
+		1_000:   {lo: 48, hi: 48, trips: 5},
+		100_000: {lo: 94, hi: 94, trips: 10},
+	}[given]
+	r.name = "search"
+	r.do = func(ctx context.Context) error {
+		p, err := tenant.Search(ctx, tenant.Access, token.Query{Keyword: "PRODUCTION"}, 1, 10)
+		if most := min(given, token.MaxWindow); err == nil && (p.Total > most || p.Total < most-dynamo.BucketSize || len(p.Tokens) != 10) {
+			err = fmt.Errorf("ids %v, total %d", idsOf(p), p.Total)
+		}
+		return err
+	}
+	return r
 }
 
 func rows(tenant *dynamotest.Tenant, given int64) []row {

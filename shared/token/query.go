@@ -75,7 +75,7 @@ func errWholeKey(field string) error {
 // Matches reports whether a normalized query finds a token at a second.
 func (q Query) Matches(t Token, now int64) bool {
 	return strings.Contains(fold(t.Name), q.Keyword) &&
-		strings.HasSuffix(t.Mask, q.Key) &&
+		(strings.HasSuffix(t.Mask, q.Key) || now < t.PreviousUntil && strings.HasSuffix(t.PreviousMask, q.Key)) &&
 		(q.Status == 0 || q.Status == t.StatusAt(now)) &&
 		(q.Group == "" || q.Group == t.Group)
 }

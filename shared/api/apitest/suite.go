@@ -44,6 +44,7 @@ func Run(t *testing.T, target *Target) {
 		{"IfMatch", ifMatch},
 		{"QuotaDelta", quotaDelta},
 		{"Rotate", rotation},
+		{"Search", search},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, target) })
 	}

@@ -1,0 +1,72 @@
+package dynamo_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// TestASearchFindsEachMatchOnceAtABoundedCost walks by Next through tables in
+// which few or many tokens were deleted, and holds what is found to a naive
+// search, and each request to what it may read: META, two segments, 128
+// buckets and 2,000 tokens, which are below 400 bytes.
+func TestASearchFindsEachMatchOnceAtABoundedCost(t *testing.T) {
+	t.Parallel()
+	const given, bytes, bucketsAtMost = 40_000, 400, 128
+	const most = 1 + 2 + bucketsAtMost + token.MaxWindow*bytes/4096
+	names := []string{"Red apple", "green APPLE", "pear", "Quince"}
+	for _, percent := range []int{0, 30, 99} {
+		t.Run(fmt.Sprint(percent, "% deleted"), func(t *testing.T) {
+			t.Parallel()
+			kit := newKit(t)
+			tenant := kit.Tenant(t, "searching")
+			random := seeded(21, percent)
+			gone := map[int64]bool{}
+			for id := int64(1); id <= given; id++ {
+				// Also whole buckets, and whole segments.
+				gone[id] = random.IntN(100) < percent || percent > 0 && (id/dynamo.BucketSize)%7 == 3 || percent == 99 && id/dynamo.SegmentSize == 1
+			}
+			nameOf := func(id int64) string { return names[id%4] }
+			loadOf(t, kit, tenant, given, func(id int64) bool { return gone[id] }, func(id int64) token.Token {
+				tok := drafted(t, tenant.Access.UserID, id)
+				tok.Name = nameOf(id)
+				return tok
+			})
+			var want []int64
+			for id := int64(given); id > 0; id-- {
+				if !gone[id] && id%4 < 2 {
+					want = append(want, id)
+				}
+			}
+			query := token.Query{Keyword: "Apple"}
+			for _, size := range []int64{50, 1 << 40} {
+				var got []int64
+				requests := 0
+				for after := int64(given + 1); after > 0; requests++ {
+					ctx, meter := token.WithMeter(t.Context())
+					page, err := tenant.SearchAfter(ctx, tenant.Access, query, after, size)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if cost := meter.Cost(); cost.ReadUnits > most || cost.RoundTrips > bucketsAtMost+2 || cost.WriteUnits > 0 {
+						t.Errorf("below %d: got %+v, want at most %d read units and %d round trips", after, cost, most, bucketsAtMost+2)
+					}
+					if page.Next >= after {
+						t.Fatalf("below %d: got next %d, want one further down", after, page.Next)
+					}
+					got, after = append(got, idsOf(page)...), page.Next
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("by pages of %d: found %d tokens in %d requests, want these %d", size, len(got), requests, len(want))
+				}
+			}
+			first, err := tenant.Search(t.Context(), tenant.Access, query, 2, 10)
+			if n := min(20, len(want)); err != nil || percent < 99 && !slices.Equal(idsOf(first), want[10:n]) {
+				t.Errorf("page 2: got ids %v, %v, want %v", idsOf(first), err, want[10:n])
+			}
+		})
+	}
+}
