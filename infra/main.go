@@ -36,6 +36,7 @@ func run(getenv func(string) string) error {
 		if _, err := stack.New(app, stage, stack.Options{
 			Build:       setting(app, "build", "../build"), // cdk starts this program in infra/
 			Table:       setting(app, "table", ""),
+			TableStream: setting(app, "tableStream", ""),
 			Account:     getenv("CDK_DEFAULT_ACCOUNT"),
 			Region:      getenv("CDK_DEFAULT_REGION"),
 			AlarmEmails: strings.FieldsFunc(getenv("ALARM_EMAILS"), func(r rune) bool { return strings.ContainsRune(", ", r) }),

@@ -129,6 +129,9 @@ func (a *alarms) watchFunction(f *function) {
 
 // otherErrors are those that Lambda counts beside crashes and time-outs.
 func otherErrors(f *function) string {
+	if f.Name == api.Purge {
+		return ": the removals of the call come again."
+	}
 	if f.Name == api.Authorizer {
 		return ", or DynamoDB did not answer it: the APIs that ask it answer 500 meanwhile."
 	}
@@ -144,7 +147,7 @@ func (a *alarms) watchTable(w watched) {
 	var failures []awscloudwatch.IMetric
 	// The operations that the store calls; DynamoDB counts a transaction as
 	// one of its own.
-	for _, operation := range []string{"GetItem", "BatchGetItem", "Query", "UpdateItem", "TransactWriteItems"} {
+	for _, operation := range []string{"GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "TransactWriteItems"} {
 		failures = append(failures, tableMetrics(w.table, &operation, "SystemErrors")...)
 	}
 	a.add(a.scope, alarm{

@@ -63,8 +63,9 @@ func alarmsWatchAllAndTellTheTopic(t *testing.T, p *template) {
 		got = append(got, p.watch(t, alarm)...)
 	}
 	want := []string{
+		"ApproximateNumberOfMessagesVisible", "IteratorAge purge",
 		"5xx", "Count", "ReadThrottleEvents", "WriteThrottleEvents",
-		"SystemErrors GetItem", "SystemErrors BatchGetItem", "SystemErrors Query", "SystemErrors UpdateItem", "SystemErrors TransactWriteItems",
+		"SystemErrors GetItem", "SystemErrors BatchGetItem", "SystemErrors Query", "SystemErrors PutItem", "SystemErrors UpdateItem", "SystemErrors TransactWriteItems",
 	}
 	for _, f := range api.Functions() {
 		want = append(want, "Errors "+f.Name, "Throttles "+f.Name, "Duration "+f.Name)
@@ -168,7 +169,7 @@ func dashboardShowsWhatOperatorsAsk(t *testing.T, p *template) {
 		titles = append(titles, w.Properties.Title)
 		metrics += len(w.Properties.Metrics)
 	}
-	want := []string{"Requests by route and status", "Requests", "Tokens created and deleted", "Latency, ms", "Consumed units", "Throttles"}
+	want := []string{"Requests by route and status", "Requests", "Tokens created and deleted", "Removals of expired tokens", "Latency by route, ms", "Latency, ms", "Consumed units", "Throttles"}
 	if diff := cmp.Diff(want, titles); diff != "" {
 		t.Errorf("widgets (-want +got):\n%s", diff)
 	}

@@ -4,6 +4,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/latchkey-api/latchkey/shared/api"
 )
 
 // newDashboard shows fewer than 50 metrics, so that it is one of the three
@@ -13,7 +15,8 @@ func newDashboard(stack awscdk.Stack, w watched) {
 		DashboardName: stack.StackName(),
 	})
 	dashboard.AddWidgets(requestsByRoute(w), requestCounts(w))
-	dashboard.AddWidgets(tokensCreatedAndDeleted(w), latencies(w))
+	dashboard.AddWidgets(tokensCreatedAndDeleted(w), removals(w))
+	dashboard.AddWidgets(latenciesByRoute(w), latencies(w))
 	dashboard.AddWidgets(graph("Consumed units", tableMetrics(w.table, nil, "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")), throttles(w))
 }
 
@@ -38,15 +41,29 @@ func requestCounts(w watched) awscloudwatch.IWidget {
 	})
 }
 
-// latencies are what a caller waits for, and what the functions take of it.
+// latenciesByRoute reads the access log: metrics of each function would be
+// more than those that are free.
+func latenciesByRoute(w watched) awscloudwatch.IWidget {
+	return query(w, "Latency by route, ms", awscloudwatch.LogQueryVisualizationType_TABLE,
+		"stats pct(latencyMs, 50) as p50, pct(latencyMs, 99) as p99, count(*) as requests by routeKey", "sort p99 desc")
+}
+
+// removals are what time to live has removed and purge is to count.
+func removals(w watched) awscloudwatch.IWidget {
+	f := find(w.functions, api.Purge)
+	metrics := []awscloudwatch.IMetric{behind(f)}
+	if f.uncounted != nil {
+		metrics = append(metrics, uncounted(f))
+	}
+	return graph("Removals of expired tokens", metrics)
+}
+
+// latencies are what a caller waits for.
 func latencies(w watched) awscloudwatch.IWidget {
 	var metrics []awscloudwatch.IMetric
 	for _, p := range []string{"p50", "p99"} {
 		options := &awscloudwatch.MetricOptions{Statistic: &p, Period: minutes(5)}
 		metrics = append(metrics, w.gateway.api.MetricLatency(labelled(options, "API "+p)))
-		for _, f := range w.functions {
-			metrics = append(metrics, f.lambda.MetricDuration(labelled(options, f.Name+" "+p)))
-		}
 	}
 	return graph("Latency, ms", metrics)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -34,6 +35,8 @@ type function struct {
 	scope  constructs.Construct
 	lambda awslambda.Function
 	target awslambda.IFunction // what routes lead to: the function, or its alias
+	// uncounted is where removals go that purge could not count; nil without.
+	uncounted awssqs.Queue
 }
 
 func newFunctions(stack awscdk.Stack, stage Stage, build string, table awsdynamodb.ITable) []*function {
@@ -75,13 +78,16 @@ func newFunction(stack awscdk.Stack, f api.Function, stage Stage, build string, 
 	// the template which function it is.
 	resource := lambda.Node().DefaultChild().(awscdk.CfnResource)
 	resource.AddMetadata(jsii.String("aws:asset:path"), "build/"+f.Name)
-	return &function{f, scope, lambda, lambda}
+	return &function{Function: f, scope: scope, lambda: lambda, target: lambda}
 }
 
 // servedBy says what a function is for, to whoever reads a list of functions.
 func servedBy(f api.Function) string {
-	if f.Name == api.Authorizer {
+	switch f.Name {
+	case api.Authorizer:
 		return "Lambda authorizer for other HTTP APIs"
+	case api.Purge:
+		return "counts expired tokens that time to live has removed"
 	}
 	return strings.Join(f.RouteKeys, ", ")
 }

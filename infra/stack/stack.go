@@ -26,6 +26,9 @@ type Options struct {
 	// backup, to use in the place of the stage's own; usually empty. The
 	// stage's own is then given up: kept with KeepData, else deleted.
 	Table string
+	// TableStream is the ARN of that table's stream, if it has one. Without it
+	// nothing counts what time to live removes: `tokenctl reconcile` does.
+	TableStream string
 	// AlarmEmails get a mail for every alarm, once they have confirmed.
 	AlarmEmails []string
 }
@@ -40,15 +43,20 @@ func New(app constructs.Construct, stage Stage, options Options) (awscdk.Stack, 
 		Description: jsii.String("Latchkey, stage " + stage.Name + ": API tokens"),
 		Env:         options.environment(),
 	})
-	table := newTable(stack, stage, options.Table)
+	table := newTable(stack, stage, options)
 	functions := newFunctions(stack, stage, options.Build, table)
 	gateway := newGateway(stack, stage)
 	watch := watched{table, functions, gateway}
+	var alarms *alarms
 	if stage.Alarms {
-		alarms := newAlarms(stack, watch, options.AlarmEmails)
+		alarms = newAlarms(stack, watch, options.AlarmEmails)
 		if stage.Canary {
 			newCanaries(stack, functions, alarms)
 		}
+	}
+	feedPurge(stage, functions, table)
+	if alarms != nil {
+		alarms.watchPurge(functions)
 	}
 	gateway.route(functions)
 	offerAuthorizer(stack, functions)

@@ -38,6 +38,10 @@ func changes() map[string]change {
 			"list: action dynamodb:Scan: in template.yaml, not in the code",
 			"list: action dynamodb:Scan: in template.yaml, not in CDK",
 		}},
+		"template.yaml/source": {"BatchSize: 25", "BatchSize: 100", []string{
+			"purge: source BatchSize 25: in CDK, not in template.yaml",
+			"purge: source BatchSize 100: in template.yaml, not in CDK",
+		}},
 		"template.yaml/variable": {"LOG_LEVEL:", "LOGLEVEL:", []string{
 			"get: variable LOG_LEVEL: in CDK, not in template.yaml",
 			"get: variable LOGLEVEL: in template.yaml, not in the code",
@@ -81,6 +85,10 @@ func changes() map[string]change {
 		"CDK/action": {`"dynamodb:PutItem"`, `"dynamodb:*"`, []string{
 			"action dynamodb:PutItem: in the code, not in CDK",
 			"action dynamodb:*: in CDK, not in template.yaml",
+		}},
+		"CDK/source": {`"BisectBatchOnFunctionError": true`, `"BisectBatchOnFunctionError": false`, []string{
+			"purge: source BisectBatchOnFunctionError true: in template.yaml, not in CDK",
+			"purge: source BisectBatchOnFunctionError false: in CDK, not in template.yaml",
 		}},
 		"CDK/variable": {`"LOG_LEVEL":`, `"LEVEL":`, []string{
 			"variable LOG_LEVEL: in the code, not in CDK",

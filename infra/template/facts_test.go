@@ -3,6 +3,7 @@ package template_test
 import (
 	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/latchkey-api/latchkey/shared/api"
@@ -67,6 +68,10 @@ func factsOfSAM(d document) facts {
 		}
 		events, _ := properties["Events"].(map[string]any)
 		for _, e := range events {
+			if at(e, "Type") == "DynamoDB" {
+				fs.addSource(id, at(e, "Properties"))
+				continue
+			}
 			fs.add(id, "route", routeKey(e))
 		}
 	}
@@ -123,6 +128,13 @@ func factsOfCDK(d document) facts {
 	for id, alias := range d.resources("AWS::Lambda::Alias") {
 		names[id] = names[refers(at(alias, "Properties", "FunctionName"))]
 	}
+	for _, source := range d.resources("AWS::Lambda::EventSourceMapping") {
+		for id, name := range names { // of an alias, CDK takes the ARN apart
+			if strings.Contains(text(at(source, "Properties", "FunctionName")), "map[Ref:"+id+"]") {
+				fs.addSource(name, at(source, "Properties"))
+			}
+		}
+	}
 	for _, route := range d.resources("AWS::ApiGatewayV2::Route") {
 		fs.add(d.targetOf(route, names), "route", at(route, "Properties", "RouteKey"))
 	}
@@ -152,6 +164,16 @@ func (fs facts) addFunction(name string, properties any) {
 	}
 }
 
+// addSource adds how a stream calls a function.
+func (fs facts) addSource(name string, source any) {
+	for _, field := range []string{
+		"StartingPosition", "BatchSize", "MaximumBatchingWindowInSeconds", "BisectBatchOnFunctionError", "FunctionResponseTypes",
+		"MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "FilterCriteria",
+	} {
+		fs.add(name, "source", field+" "+text(at(source, field)))
+	}
+}
+
 func (fs facts) addVariables(name string, variables any) {
 	fields, _ := variables.(map[string]any)
 	for variable := range fields {
@@ -159,12 +181,18 @@ func (fs facts) addVariables(name string, variables any) {
 	}
 }
 
+// toReadAStream is what a function needs that a stream calls. SAM adds it by
+// itself; the stack's own tests hold CDK to it.
+func toReadAStream() []string {
+	return []string{"dynamodb:ListStreams", "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+}
+
 // addActions adds those on the table; what is allowed elsewhere, such as to
 // write a log, is for the stack alone to say.
 func (fs facts) addActions(name string, policy any, tables map[string]any) {
 	for _, statement := range list(at(policy, "Statement")) {
 		for _, action := range list(at(statement, "Action")) {
-			if !strings.HasPrefix(text(action), "dynamodb:") && action != "*" {
+			if !strings.HasPrefix(text(action), "dynamodb:") && action != "*" || slices.Contains(toReadAStream(), text(action)) {
 				continue
 			}
 			for _, resource := range list(at(statement, "Resource")) {

@@ -16,14 +16,16 @@ type Function struct {
 }
 
 // The functions that are no operation's: Fallback is for what no other route
-// key matches; Authorizer has no route, gateways of others call it.
+// key matches; Authorizer has no route, gateways of others call it; nor has
+// Purge, which the table's stream tells of expired tokens that were removed.
 const (
 	Fallback   = "fallback"
 	Authorizer = "authorize"
+	Purge      = "purge"
 )
 
-// Functions are all of them: one for each operation, the authorizer, and the
-// fallback.
+// Functions are all of them: one for each operation, the authorizer, the
+// purge, and the fallback.
 //
 // A route key can't end in a slash, and it is told in different ways whether
 // an HTTP API matches /api/token/ to /api/token, to /api/token/{proxy+} with
@@ -42,5 +44,8 @@ func Functions() []Function {
 	}
 	slices.Sort(fallback.Actions)
 	fallback.Actions = slices.Compact(fallback.Actions)
-	return append(all, Function{Name: Authorizer, Actions: []string{actionGet}}, fallback)
+	return append(all,
+		Function{Name: Authorizer, Actions: []string{actionGet}},
+		Function{Name: Purge, Actions: []string{actionPut, actionUpdate}},
+		fallback)
 }
