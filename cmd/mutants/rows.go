@@ -10,7 +10,7 @@ func mutants() []mutant {
 		},
 		{
 			"delete without counting: totals and pages drift",
-			"shared/dynamo/delete.go", "return append(writes, s.count(userKey(userID), attrDeleted, bucketAttribute(id)))", "return writes",
+			"shared/dynamo/delete.go", "return append(writes, s.count(userID, id)...)", "return writes",
 			"./shared/api", "TestContract/Delete",
 		},
 		{

@@ -1,5 +1,5 @@
 // Package boot turns routes into a Lambda function: environment, client,
-// service, handler, loop. It knows how API Gateway and Lambda speak, and
+// service, handler, loop. It knows how API Gateway, streams and Lambda speak, and
 // nothing of tokens.
 package boot
 
@@ -31,6 +31,14 @@ func Run(routes ...api.Route) {
 func RunAuthorizer() {
 	run(func(e Environment, log *slog.Logger) lambda.Handler {
 		return Authorizer(gate.New(e.client(), e.Table), log)
+	})
+}
+
+// RunPurge is the whole main of the function that counts the tokens which
+// DynamoDB removes; see Purge. It ends as Run does.
+func RunPurge() {
+	run(func(e Environment, log *slog.Logger) lambda.Handler {
+		return Purge(dynamo.New(e.client(), e.Table, e.Retention), time.Now, log)
 	})
 }
 

@@ -54,7 +54,7 @@ func readable(t *testing.T, answer []byte) []byte {
 	if err := json.Unmarshal(answer, &a); err != nil {
 		t.Fatal(err)
 	}
-	if a.Body == nil { // an authorizer's
+	if a.Body == nil { // an authorizer's, or the purge's
 		return indented(t, json.RawMessage(answer))
 	}
 	var body string
@@ -118,6 +118,10 @@ func TestEventsAreAsTheGatewaySendsThem(t *testing.T) {
 	t.Parallel()
 	ids := map[string]string{}
 	for _, name := range eventNames(t, "") {
+		if function, _, _ := strings.Cut(name, "-"); function == api.Purge {
+			strictlyOfAStream(t, name)
+			continue
+		}
 		e := strictly(t, name)
 		about := e.RequestContext
 		if e.Version != "2.0" || e.RouteKey != about.RouteKey || e.RawPath != about.HTTP.Path || about.Stage != "$default" {
@@ -154,4 +158,20 @@ func strictly(t *testing.T, name string) (e event) {
 		t.Errorf("%s: got identity source %v, want the header Authorization", name, asked.IdentitySource)
 	}
 	return event{Version: asked.Version, RouteKey: asked.RouteKey, RawPath: asked.RawPath, Headers: asked.Headers, RequestContext: asked.RequestContext}
+}
+
+// strictlyOfAStream reads an event of the table's stream.
+func strictlyOfAStream(t *testing.T, name string) {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(eventText(t, name)))
+	decoder.DisallowUnknownFields()
+	var e events.DynamoDBEvent
+	if err := decoder.Decode(&e); err != nil || len(e.Records) == 0 {
+		t.Errorf("%s: got %v, want an event of a DynamoDB stream", name, err)
+	}
+	for _, r := range e.Records {
+		if c := r.Change; c.StreamViewType != "KEYS_ONLY" || len(c.Keys) != 2 || c.SequenceNumber == "" || r.EventSource != "aws:dynamodb" {
+			t.Errorf("%s: got record %+v, want one of a stream of keys only", name, r)
+		}
+	}
 }

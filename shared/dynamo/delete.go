@@ -84,20 +84,29 @@ func (s *Store) burial(userID, id int64) []types.TransactWriteItem {
 		TableName: &s.table, Key: tokenKey(userID, id),
 		ConditionExpression: e.condition(), ExpressionAttributeNames: e.names,
 	}}}
-	if seg := segmentOf(id); seg > 0 {
-		return append(writes, s.count(userKey(userID), attrDeleted), s.count(segmentKey(userID, seg), bucketAttribute(id)))
-	}
-	return append(writes, s.count(userKey(userID), attrDeleted, bucketAttribute(id)))
+	return append(writes, s.count(userID, id)...)
 }
 
-// count adds one to counters of an item.
-func (s *Store) count(key item, attrs ...string) types.TransactWriteItem {
-	e := newExpression()
-	for _, attr := range attrs {
-		e.add(attr, 1)
+// count counts the removal of a token that was given: for the user, and in its
+// bucket.
+func (s *Store) count(userID, id int64) []types.TransactWriteItem {
+	meta := newExpression()
+	meta.require(meta.name(attrGiven).atLeast(id))
+	meta.add(attrDeleted, 1)
+	seg := segmentOf(id)
+	if seg == 0 {
+		meta.add(bucketAttribute(id), 1)
+		return s.updates(userKey(userID), meta)
 	}
-	return types.TransactWriteItem{Update: &types.Update{
-		TableName: &s.table, Key: key, UpdateExpression: e.update(),
+	bucket := newExpression()
+	bucket.add(bucketAttribute(id), 1)
+	return append(s.updates(userKey(userID), meta), s.updates(segmentKey(userID, seg), bucket)...)
+}
+
+// updates is one item's update, as a part of a transaction.
+func (s *Store) updates(key item, e *expression) []types.TransactWriteItem {
+	return []types.TransactWriteItem{{Update: &types.Update{
+		TableName: &s.table, Key: key, UpdateExpression: e.update(), ConditionExpression: e.condition(),
 		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-	}}
+	}}}
 }

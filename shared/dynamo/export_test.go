@@ -25,6 +25,9 @@ func TokenItem(t token.Token) map[string]types.AttributeValue {
 	return tokenItem(t, int64(DefaultRetention/time.Second))
 }
 
+// TokenKey is where a token is stored.
+func TokenKey(userID, id int64) map[string]types.AttributeValue { return tokenKey(userID, id) }
+
 // MetaItem is a user as the store writes it, and the deletions in segment 0.
 func MetaItem(u token.User, deleted Counts) map[string]types.AttributeValue {
 	it := userItem(u)

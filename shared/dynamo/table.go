@@ -48,6 +48,7 @@ func keptKey(userID int64, requestID string, part token.Part) item {
 	return key(fmt.Sprintf("I#%d#%s", userID, requestID), int64(part))
 }
 func directoryKey(userID int64) item    { return key(directoryPartition, userID) }
+func markKey(userID, id int64) item     { return key(fmt.Sprintf("X#%d#%d", userID, id), 0) }
 func userPartition(userID int64) string { return fmt.Sprintf("U#%d", userID) }
 func tokenPartition(userID, bucket int64) string {
 	return fmt.Sprintf("T#%d#%d", userID, bucket)
@@ -60,7 +61,9 @@ func key(pk string, sk int64) item {
 }
 
 // CreateTable makes the table, for local engines and tests; deployed tables
-// come from the stack. Of a table that exists, it only makes sure of TTL.
+// come from the stack. Of a table that exists, it only makes sure of TTL. It
+// makes no stream: with one, the local engine takes longer for each write the
+// more it has seen.
 func CreateTable(ctx context.Context, client *dynamodb.Client, name string) error {
 	_, err := client.CreateTable(ctx, &dynamodb.CreateTableInput{
 		TableName:   &name,
@@ -93,6 +96,28 @@ func CreateTable(ctx context.Context, client *dynamodb.Client, name string) erro
 	})
 	if err != nil {
 		return fmt.Errorf("set time to live of table %s: %w", name, failure(err))
+	}
+	return nil
+}
+
+// SetStream switches the table's stream on, which tells the keys of what was
+// changed and nothing of the rest, or off. As it is already is no error. It is
+// for local engines and tests.
+func SetStream(ctx context.Context, client *dynamodb.Client, name string, on bool) error {
+	made, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
+	if err != nil {
+		return fmt.Errorf("look for the stream of table %s: %w", name, failure(err))
+	}
+	is := made.Table.StreamSpecification
+	if on == (is != nil && aws.ToBool(is.StreamEnabled)) {
+		return nil
+	}
+	stream := &types.StreamSpecification{StreamEnabled: &on}
+	if on {
+		stream.StreamViewType = types.StreamViewTypeKeysOnly
+	}
+	if _, err := client.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &name, StreamSpecification: stream}); err != nil {
+		return fmt.Errorf("switch the stream of table %s: %w", name, failure(err))
 	}
 	return nil
 }

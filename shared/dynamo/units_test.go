@@ -51,6 +51,7 @@ func TestEachOperationCostsWhatTheDesignSays(t *testing.T) {
 			for _, r := range keyRows(t, kit, tenant) {
 				r.check(t)
 			}
+			purgeRow(t, kit, tenant, given).check(t)
 			kit.Audit(t, tenant.Access.UserID)
 		})
 	}
@@ -247,6 +248,20 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 		}...)
 	}
 	return all
+}
+
+// purgeRow counts a token that DynamoDB has removed.
+func purgeRow(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given int64) row {
+	t.Helper()
+	writes := 4.0 // the mark and META, in a transaction
+	if given > dynamo.SegmentSize {
+		writes = 6
+	}
+	uid := tenant.Access.UserID
+	remove(t, kit, uid, given)
+	return row{"count a purge", 0, 0, writes, 1, func(ctx context.Context) error {
+		return kit.Store.CountPurge(ctx, uid, given, dynamotest.Epoch)
+	}}
 }
 
 func let(v token.Verdict, err error) error {

@@ -1,0 +1,72 @@
+package boot_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/boot"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+)
+
+// failing is a store that can't count.
+type failing struct{ err error }
+
+func (f failing) CountPurges(context.Context, []dynamo.Change, int64) (done, counted int, err error) {
+	return 1, 1, f.err
+}
+
+func TestPurgeNamesTheFirstRecordThatFailedAndLogsWhy(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	h := boot.Purge(failing{errors.New("no answer for token 1/4")}, time.Now, slog.New(slog.NewJSONHandler(&log, nil)))
+	answer, err := h.Invoke(t.Context(), eventText(t, "purge"))
+	if want := `{"batchItemFailures":[{"itemIdentifier":"4421584500000000017450439105"}]}`; err != nil || string(answer) != want {
+		t.Errorf("got %s, %v, want %s", answer, err, want)
+	}
+	var line struct {
+		Msg, Level, Route, Error string
+		Records, Counted         int
+	}
+	if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+		t.Fatalf("got log %q, want one line of JSON", log.String())
+	}
+	if line.Level != "ERROR" || line.Route != "purge" || line.Records != 3 || line.Counted != 1 || !strings.HasPrefix(line.Error, "no answer for ") {
+		t.Errorf("got line %s, want the error, 3 records and 1 counted", log.String())
+	}
+}
+
+func TestPurgeRefusesWhatIsNoEventOfAStream(t *testing.T) {
+	t.Parallel()
+	h := boot.Purge(dynamotest.New(t).Store, time.Now, quiet())
+	for _, payload := range []string{
+		``, `[`, `null`, `{}`, `{"Records":[]}`, `{"Records":[{}]}`, `"hello"`, string(eventText(t, "list")),
+		`{"Records":[{"eventSource":"aws:sqs","dynamodb":{"SequenceNumber":"1"}}]}`,
+		`{"Records":[{"eventSource":"aws:dynamodb","dynamodb":{"Keys":{"pk":{"X":"T#1#0"}},"SequenceNumber":"1"}}]}`,
+	} {
+		if answer, err := h.Invoke(t.Context(), []byte(payload)); err == nil {
+			t.Errorf("%s: got %s, want an error", payload, answer)
+		}
+	}
+}
+
+// Keys of types that are not the table's are no token's.
+func TestPurgePassesOverOtherKeys(t *testing.T) {
+	t.Parallel()
+	h := boot.Purge(dynamotest.New(t).Store, time.Now, quiet())
+	for _, keys := range []string{
+		`null`, `{}`, `{"pk":{"N":"1"},"sk":{"N":"1"}}`, `{"pk":{"S":"T#1#0"},"sk":{"S":"1"}}`, `{"pk":{"NULL":true},"sk":{"BOOL":true}}`,
+	} {
+		payload := `{"Records":[{"eventName":"REMOVE","eventSource":"aws:dynamodb","userIdentity":{"type":"Service","principalId":"dynamodb.amazonaws.com"},` +
+			`"dynamodb":{"Keys":` + keys + `,"SequenceNumber":"1"}}]}`
+		if answer, err := h.Invoke(t.Context(), []byte(payload)); err != nil || string(answer) != `{"batchItemFailures":[]}` {
+			t.Errorf("%s: got %s, %v, want it passed over", keys, answer, err)
+		}
+	}
+}
