@@ -5,6 +5,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -34,6 +35,8 @@ func Path(root string) string {
 type Engine struct {
 	Endpoint string
 
+	control  string // URL of its own tools, by MCP
+	secret   string // that lets in there
 	lifeline *os.File
 	exited   chan struct{}
 	output   *bytes.Buffer
@@ -72,11 +75,14 @@ wait "$engine"
 kill "$reader"`
 
 func start(ctx context.Context, binary, file string) (*Engine, error) {
-	port, err := freePort(ctx)
+	ports, err := freePorts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"-c", guard, "engine", binary, "serve", "--host", "127.0.0.1", "--port", strconv.Itoa(port)}
+	args := []string{
+		"-c", guard, "engine", binary, "serve", "--host", "127.0.0.1", "--port", strconv.Itoa(ports[0]),
+		"--mcp", "--mcp-port", strconv.Itoa(ports[1]),
+	}
 	if file != "" {
 		args = append(args, "--db-path", file)
 	}
@@ -86,13 +92,15 @@ func start(ctx context.Context, binary, file string) (*Engine, error) {
 	}
 	defer theirs.Close() //nolint:errcheck // a read end; nothing is lost
 	e := &Engine{
-		Endpoint: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+		Endpoint: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0])),
+		control:  "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[1])) + "/mcp", secret: rand.Text(),
 		lifeline: ours, exited: make(chan struct{}), output: new(bytes.Buffer),
 	}
 	// The context ends the start, not the engine: Stop and the lifeline do.
 	cmd := exec.Command("/bin/sh", args...) //nolint:noctx,gosec // see above; the binary is the operator's
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stdout, cmd.Stderr = e.output, e.output
+	cmd.Env = append(os.Environ(), "DYNOXIDE_MCP_AUTH_TOKEN="+e.secret)
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
 		_ = ours.Close()
@@ -140,11 +148,15 @@ func (e *Engine) Stop() {
 	}
 }
 
-func freePort(ctx context.Context) (int, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+// freePorts finds two.
+func freePorts(ctx context.Context) (ports [2]int, err error) {
+	for i := range ports {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return ports, fmt.Errorf("find a free port: %w", err)
+		}
+		defer l.Close()                         //nolint:errcheck // nothing was sent
+		ports[i] = l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is a TCP listener
 	}
-	port := l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is a TCP listener
-	return port, l.Close()
+	return ports, nil
 }

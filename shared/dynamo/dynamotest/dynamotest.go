@@ -21,6 +21,7 @@ const Table = "latchkey-test"
 // A Kit is a running engine with a table in it.
 type Kit struct {
 	Endpoint string
+	Engine   *engine.Engine
 	Client   *dynamodb.Client // as the product makes it, with the tweaks
 	Store    *dynamo.Store
 }
@@ -37,7 +38,7 @@ func New(t testing.TB, tweaks ...func(*dynamodb.Options)) *Kit {
 		t.Fatal(err)
 	}
 	client := Client(e.Endpoint, tweaks...)
-	return &Kit{e.Endpoint, client, dynamo.New(client, Table, dynamo.DefaultRetention)}
+	return &Kit{e.Endpoint, e, client, dynamo.New(client, Table, dynamo.DefaultRetention)}
 }
 
 // Client makes a client as the product does, for an engine's endpoint.

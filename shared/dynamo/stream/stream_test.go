@@ -1,0 +1,66 @@
+package stream_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo/stream"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// What the engine tells of a sweep is what the purge counts; what it tells of a
+// caller's deletion is not.
+func TestASweepIsTold(t *testing.T) {
+	t.Parallel()
+	kit := dynamotest.New(t)
+	client := dynamotest.Client(kit.Endpoint)
+	if err := dynamo.SetStream(t.Context(), client, dynamotest.Table, true); err != nil {
+		t.Fatal(err)
+	}
+	tenant := kit.Tenant(t, "alice")
+	soon := tenant.Second() + 10 // long past, by the engine's clock, and its retention too
+	for _, expires := range []int64{soon, token.Never, soon} {
+		if _, _, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), ExpiredTime: &expires}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tenant.Delete(t.Context(), tenant.Access, 2); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := kit.Engine.Sweep(t.Context()); err != nil || n != 2 {
+		t.Fatalf("got %d swept, %v, want 2", n, err)
+	}
+	reader := stream.New(client, dynamotest.Table)
+	removed, purged := map[string]bool{}, map[int64]bool{}
+	records, err := reader.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		if r.Event == "REMOVE" {
+			removed[r.Number] = true
+		}
+		if _, id, ok := r.Purged(); ok {
+			purged[id] = true
+		}
+		if age := time.Since(r.Time); age.Abs() > time.Minute {
+			t.Errorf("record %s is %v old, want the time it was made", r.Sequence, age)
+		}
+	}
+	if diff := cmp.Diff(map[string]bool{"1": true, "2": true, "3": true}, removed); diff != "" {
+		t.Errorf("removals (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[int64]bool{1: true, 3: true}, purged); diff != "" {
+		t.Errorf("purges (-want +got):\n%s", diff)
+	}
+	if records, err := reader.Next(t.Context()); err != nil || len(records) > 0 {
+		t.Errorf("got %d records a second time, %v, want none", len(records), err)
+	}
+	if err := tenant.Admit(t.Context(), tenant.Access); err != nil {
+		t.Fatal(err)
+	}
+}
