@@ -59,6 +59,21 @@ func mutants() []mutant {
 			"./shared/dynamo", "TestDeltasAndSpendsAddUp",
 		},
 		{
+			"a purge leaves no mark: a record that comes again is counted again",
+			"shared/dynamo/purge.go", "Put: s.putNew(markItem(userID, id, now))", "Put: &types.Put{TableName: &s.table, Item: markItem(userID, id, now)}",
+			"./shared/boot", "TestNoHistoryDrifts",
+		},
+		{
+			"a burial does not ask for the killed item: what was purged is counted again",
+			"shared/dynamo/delete.go", "e.require(e.name(attrKilled).exists())", `e.require(e.name(attrKilled).exists() + " OR " + e.name(attrHash).absent())`,
+			"./shared/boot", "TestNoHistoryDrifts",
+		},
+		{
+			"a purge counts whoever removed the token: a deletion is counted twice",
+			"shared/dynamo/purge.go", `c.Actor != "Service" || c.Principal != "dynamodb.amazonaws.com"`, `c.Actor == "" && c.Principal != ""`,
+			"./shared/boot", "TestNoHistoryDrifts",
+		},
+		{
 			"status not derived: an expired token looks enabled",
 			"shared/token/token.go", "case t.ExpiredTime != Never && t.ExpiredTime <= now:\n\t\treturn Expired", "case t.ExpiredTime != Never && t.ExpiredTime <= now:\n\t\treturn Enabled",
 			"./shared/api", "TestContract/Status",
