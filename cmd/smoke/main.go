@@ -72,6 +72,14 @@ func (w *walk) all(ctx context.Context) (err error) {
 		if err := w.take(ctx, life(collection, made)); err != nil {
 			return err
 		}
+		slash := strings.TrimPrefix(collection, api.CollectionPath)
+		ids, err := w.createAll(ctx, slash)
+		if err != nil {
+			return err
+		}
+		if err := w.take(ctx, batch(slash, ids)); err != nil {
+			return err
+		}
 	}
 	return w.take(ctx, mistakes())
 }
@@ -87,6 +95,22 @@ func (w *walk) create(ctx context.Context, collection string) (api.Token, error)
 	}
 	w.made = append(w.made, made.Data.ID)
 	return made.Data, nil
+}
+
+func (w *walk) createAll(ctx context.Context, slash string) (ids []int64, err error) {
+	body, err := w.ask(ctx, step{says: "create several", method: http.MethodPost, path: api.CreateTokens.Path + slash, body: `{"tokens":[{"name":"smoke"},{"name":"smoke"}]}`, status: 201})
+	if err != nil {
+		return nil, err
+	}
+	var made api.Envelope[api.Tokens]
+	if err := json.Unmarshal(body, &made); err != nil {
+		return nil, fmt.Errorf("create several: the answer can't be read: %w", err)
+	}
+	for _, t := range made.Data.Items {
+		ids = append(ids, t.ID)
+	}
+	w.made = append(w.made, ids...)
+	return ids, nil
 }
 
 func (w *walk) take(ctx context.Context, steps []step) error {

@@ -17,6 +17,8 @@ func life(collection string, made api.Token) []step {
 	steps := []step{
 		{says: "list", method: http.MethodGet, path: collection + "?p=1&page_size=5", status: 200},
 		{says: "get", method: http.MethodGet, path: one, status: 200},
+		{says: "search", method: http.MethodGet, path: api.SearchTokens.Path + slash + "?keyword=SMOKE", status: 200, has: `"name":"smoke"`},
+		{says: "rotate", method: http.MethodPost, path: fmt.Sprintf("%s/%d/rotate%s", api.CollectionPath, made.ID, slash), body: `{"grace_seconds":600}`, status: 200},
 		verify(slash, made.Key, "refuse a key without quota", `{}`, `"valid":false,"code":"quota_exhausted"`),
 		{says: "update", method: http.MethodPut, path: collection, body: about(`"name":"smoke 2","remain_quota":100`), status: 200},
 	}
@@ -32,6 +34,15 @@ func life(collection string, made api.Token) []step {
 		verify(slash, made.Key, "refuse a deleted key", `{}`, `"valid":false,"code":"not_found"`),
 		step{says: "delete again", method: http.MethodDelete, path: one, status: 404, code: api.ErrTokenNotFound},
 	)
+}
+
+// batch is what several tokens can go through at once.
+func batch(slash string, ids []int64) []step {
+	each := strings.Join(strings.Fields(strings.Trim(fmt.Sprint(ids), "[]")), ",")
+	return []step{
+		{says: "disable several", method: http.MethodPost, path: api.SetStatuses.Path + slash, body: `{"ids":[` + each + `],"status":2}`, status: 200, has: fmt.Sprintf(`"data":%d`, len(ids))},
+		{says: "delete several", method: http.MethodPost, path: api.DeleteTokens.Path + slash, body: `{"ids":[` + each + `]}`, status: 200, has: fmt.Sprintf(`"data":%d`, len(ids))},
+	}
 }
 
 // use is what a key with 100 units is good for. It spends them all.

@@ -20,6 +20,7 @@ func TestHelpIsAsInTheGoldenFiles(t *testing.T) {
 		{"user", "list"},
 		{"user", "rotate"},
 		{"user", "disable"},
+		{"user", "limit"},
 		{"user", "enable"},
 		{"table"},
 		{"table", "create"},
@@ -73,7 +74,7 @@ func TestWrongUsageIsOneSentence(t *testing.T) {
 	const see = ": see `tokenctl --help`."
 	for _, c := range []struct{ args, want string }{
 		{"", `expected one of "serve", "proxy", "user", "table"` + see},
-		{"user", `expected one of "create", "list", "rotate", "disable", "enable"` + see},
+		{"user", `expected one of "create", "list", "rotate", "disable", "enable", ...` + see},
 		{"user create", `expected "<name>"` + see},
 		{"user create a b", "unexpected argument b" + see},
 		{"user create a --colour", "unknown flag --colour" + see},

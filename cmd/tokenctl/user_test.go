@@ -77,6 +77,9 @@ func TestMistakesWithUsersAreOneSentence(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"user create alice", "there is a user alice already: choose another name, or give that user another access token with `tokenctl user rotate alice`."},
 		{"user rotate alice", "user alice has 5 valid access tokens and can't have more: when the clients have the newest, end the others with `tokenctl user rotate alice --revoke`."},
+		{"user limit nobody --max-tokens 1", strings.Replace(unknown, "bob", "nobody", 1)},
+		{"user limit alice --max-tokens=-1", "max tokens must be an integer between 0, which switches the limit off, and 1000000000."},
+		{"user limit alice --create-burst 0", "create burst must be at least 1, for no token could be made: to switch the rate off, set creates per second to 0."},
 		{"user create .", "user name must be 1 to 50 letters, digits, dots, underscores, hyphens or @, beginning with a letter or digit."},
 		{"user rotate bob", unknown},
 		{"user rotate bob --revoke", unknown},
@@ -111,6 +114,10 @@ func TestJSONHasExactlyItsShape(t *testing.T) {
 		{"user list", `[{"user_id":1,"name":"demo","role":"user","disabled":true,"created_time":TIME,"tokens":0,"access_tokens":1},` +
 			`{"user_id":2,"name":"bob","role":"guest","disabled":false,"created_time":TIME,"tokens":0,"access_tokens":1}]`},
 		{"user enable demo", `{"user_id":1,"name":"demo","disabled":false}`},
+		{"user limit demo", `{"user_id":1,"name":"demo","tokens":0,"max_tokens":1000,"creates_per_second":10,"create_burst":20}`},
+		{"user limit demo --max-tokens 5 --creates-per-second 0", `{"user_id":1,"name":"demo","tokens":0,"max_tokens":5,"creates_per_second":0,"create_burst":20}`},
+		{"user limit demo --create-burst 3", `{"user_id":1,"name":"demo","tokens":0,"max_tokens":5,"creates_per_second":0,"create_burst":3}`},
+		{"user limit demo --max-tokens 1000", `{"user_id":1,"name":"demo","tokens":0,"max_tokens":1000,"creates_per_second":0,"create_burst":3}`},
 	} {
 		got := variable(succeed(t, env, append(strings.Fields(c.args), "--json")...))
 		if diff := cmp.Diff(c.want+"\n", got); diff != "" {
