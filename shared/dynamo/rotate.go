@@ -54,7 +54,7 @@ func turnExpression(turn token.Turn) *expression {
 	}
 	e.assign(e.name(attrPrevious), hash.hash)
 	e.assign(e.name(attrPreviousMask), mask.hash)
-	e.set(attrPreviousUntil, number(turn.Until))
+	e.set(attrPreviousUntil, positive(turn.Until))
 	e.set(attrHash, hashValue(turn.Key.Hash()))
 	e.set(attrMask, text(turn.Key.Mask()))
 	e.add(attrVersion, 1)

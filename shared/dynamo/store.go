@@ -202,11 +202,8 @@ func (s *Store) changeExpression(c token.Change) *expression {
 		e.assign(e.name(attrBalance, balanceBack), e.value(number(0)))
 		e.assign(e.name(attrBalance, balanceCost), e.value(number(0)))
 	}
-	if d := c.QuotaDelta; d != nil {
-		left := e.name(attrBalance, balanceLeft)
-		e.require(left.atLeast(-*d)) // where more comes home from holds, it is tidied up first
-		e.require(left.atMost(token.MaxInteger - *d))
-		e.assign(left, left.hash+" + "+e.value(number(*d)))
+	if c.QuotaDelta != nil {
+		grant(e, *c.QuotaDelta)
 	}
 	switch {
 	case c.UnlimitedQuota == nil:
@@ -222,6 +219,23 @@ func (s *Store) changeExpression(c token.Change) *expression {
 	put(e, attrExpires, c.ExpiredTime, func(t int64) types.AttributeValue { return expiry(t, 0) })
 	put(e, TTL, c.ExpiredTime, func(t int64) types.AttributeValue { return expiry(t, s.retention) })
 	return e
+}
+
+// grant adds units to what is left, or takes them away, within the bounds of
+// what may be free. An expression can't sum that up: where settled holds have
+// given something back, the condition is stricter than the bound, and the token
+// may have to be tidied up first.
+func grant(e *expression, n int64) {
+	left := e.name(attrBalance, balanceLeft)
+	if n < 0 {
+		e.require(left.atLeast(-n))
+	} else {
+		back := e.name(attrBalance, balanceBack)
+		half := (token.MaxInteger - n) / 2
+		folded := back.hash + " = " + e.name(attrBalance, balanceCost).hash
+		e.require(left.atMost(half) + " AND " + back.atMost(half) + " OR " + folded + " AND " + left.atMost(token.MaxInteger-n))
+	}
+	e.assign(left, left.hash+" + "+e.value(number(n)))
 }
 
 // requireVersion: the token has one of the versions.

@@ -13,7 +13,7 @@ const MaxGrace = 7 * 24 * 60 * 60
 // A Turn is a rotation: the key that takes the place of a token's key.
 type Turn struct {
 	Key     Key
-	Until   int64 // the second from which the key before it may not be used
+	Until   int64 // the second from which the key before it may not be used; 0 is at once, whatever a clock says
 	Version int64 // the token's, as it must be then; 0 is any
 }
 
@@ -23,7 +23,11 @@ func (s *Service) NewTurn(ctx context.Context, at AccessToken, id, grace int64) 
 	if grace < 0 || grace > MaxGrace {
 		return Turn{}, s.refuse(ctx, at, invalid("grace_seconds", fmt.Sprintf("must be between 0, which ends the old key now, and %d", MaxGrace)))
 	}
-	return Turn{Key: NewKey(at.UserID, id), Until: s.Second() + grace}, nil
+	turn := Turn{Key: NewKey(at.UserID, id)}
+	if grace > 0 { // else at no second: the clock of who asks may be behind
+		turn.Until = s.Second() + grace
+	}
+	return turn, nil
 }
 
 // Rotate gives a token another key. Id, quota and history stay; a key that

@@ -52,15 +52,15 @@ func (u Update) Normalize() (Update, error) {
 // Draft is the token that an update describes when nothing was there before.
 // The store adds what it alone can know: id, hash and mask.
 func Draft(u Update, userID, now int64) (Token, error) {
+	if u.QuotaDelta != nil {
+		return Token{}, invalid("quota_delta", "is for updates: send remain_quota, the quota that the token is to begin with")
+	}
 	u, err := u.Normalize()
 	if err != nil {
 		return Token{}, err
 	}
 	if u.Name == nil {
 		return Token{}, invalid("name", "is required: give the token a name of 1 to 50 characters")
-	}
-	if u.QuotaDelta != nil {
-		return Token{}, invalid("quota_delta", "is for updates: send remain_quota, the quota that the token is to begin with")
 	}
 	t := Token{
 		UserID: userID, Version: 1, Name: *u.Name,
@@ -113,9 +113,18 @@ func (vs Versions) Allow(version int64) bool { return vs == nil || slices.Contai
 // Untidy reports whether a ledger must be tidied up before the change can be
 // judged by Balance.Left alone.
 func (c Change) Untidy(l Ledger) bool {
-	short := c.NeedsUsable && l.Balance.Left <= 0 || c.QuotaDelta != nil && l.Balance.Left+*c.QuotaDelta < 0
-	return c.MindsQuota() && l.Lapsed(c.Now) || short && l.Balance.Back > 0
+	if !c.Versions.Allow(l.Version) {
+		return false // it is refused, whatever is free
+	}
+	b := l.Balance
+	return c.MindsQuota() && l.Lapsed(c.Now) || c.NeedsUsable && b.Left <= 0 && b.Back > 0 ||
+		c.QuotaDelta != nil && b.Back != b.Cost && fits(b.Free(), *c.QuotaDelta)
 }
+
+// fits reports whether a delta may be added to what is free. To take away is
+// never too much for the upper bound, above which quota can get while holds
+// are open.
+func fits(free, delta int64) bool { return free+delta >= 0 && (delta <= 0 || free <= MaxInteger-delta) }
 
 // MindsQuota reports whether it matters to the change what is free, so that
 // the ledger must be tidy.
@@ -154,7 +163,7 @@ func (c Change) Reconsider(t Token) (Change, error) {
 		return c, nil
 	case c.QuotaDelta != nil && t.FreeAt(c.Now)+*c.QuotaDelta < 0:
 		return c, ErrQuotaBelowZero
-	case c.QuotaDelta != nil && t.FreeAt(c.Now)+*c.QuotaDelta > MaxInteger:
+	case c.QuotaDelta != nil && !fits(t.FreeAt(c.Now), *c.QuotaDelta):
 		return c, invalid("quota_delta", fmt.Sprintf("would take remain_quota above %d, and nothing was changed", int64(MaxInteger)))
 	default:
 		return c, errors.New("the token meets the change's needs, and yet it was refused")
