@@ -43,9 +43,10 @@ func (p *purge) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	started := time.Now()
 	ctx, meter := token.WithMeter(ctx)
 	batch, err := readBatch(payload)
-	done, counted, answer := 0, 0, events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
-	malformed := err
+	answer := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
+	malformed, counted := err, 0
 	if malformed == nil {
+		var done int
 		done, counted, err = p.store.CountPurges(ctx, batch.changes, p.now().Unix())
 		if err != nil {
 			answer.BatchItemFailures = append(answer.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: batch.numbers[done]})
