@@ -24,11 +24,12 @@ func main() {
 
 // grammar is the command line.
 type grammar struct {
-	Serve   serveCmd         `cmd:"" help:"Serve the API on this machine, on a local DynamoDB engine."`
-	Proxy   proxyCmd         `cmd:"" help:"Check and charge sk- keys in front of an OpenAI-compatible API."`
-	User    userCmd          `cmd:"" help:"Create, list, rotate, disable and enable users."`
-	Table   tableCmd         `cmd:"" help:"Make the table on a local engine."`
-	Version kong.VersionFlag `help:"Print the version."`
+	Serve     serveCmd         `cmd:"" help:"Serve the API on this machine, on a local DynamoDB engine."`
+	Proxy     proxyCmd         `cmd:"" help:"Check and charge sk- keys in front of an OpenAI-compatible API."`
+	User      userCmd          `cmd:"" help:"Create, list, rotate, disable and enable users."`
+	Reconcile reconcileCmd     `cmd:"" help:"Recount a user's tokens and repair its counts."`
+	Table     tableCmd         `cmd:"" help:"Make the table on a local engine."`
+	Version   kong.VersionFlag `help:"Print the version."`
 }
 
 const description = `Latchkey's local server and operator tool.

@@ -22,6 +22,7 @@ func TestHelpIsAsInTheGoldenFiles(t *testing.T) {
 		{"user", "disable"},
 		{"user", "limit"},
 		{"user", "enable"},
+		{"reconcile"},
 		{"table"},
 		{"table", "create"},
 	} {
@@ -51,7 +52,7 @@ func TestHelpIsAsInTheGoldenFiles(t *testing.T) {
 func TestHelpNamesEveryCommand(t *testing.T) {
 	help := succeed(t, nil, "--help")
 	for _, command := range []string{
-		"serve", "proxy", "user create <name>", "user list", "user rotate <name>", "user disable <name>", "user enable <name>", "table create",
+		"serve", "proxy", "user create <name>", "user list", "user rotate <name>", "user disable <name>", "user enable <name>", "reconcile <user>", "table create",
 	} {
 		if !strings.Contains(help, "\n  "+command+" [flags]\n") {
 			t.Errorf("help does not name %q", command)

@@ -28,6 +28,11 @@ type UserStore interface {
 	// ChangeUser stores role, disabled, limits and slots of u, if its version is
 	// still the stored one, and adds one to it; else it is ErrContention.
 	ChangeUser(ctx context.Context, u User) (User, error)
+
+	// Reconcile recounts a user's tokens as Accounts.Reconcile says. now is
+	// the Unix second. Rivals that are too many are ErrContention; what was
+	// repaired before any error stays.
+	Reconcile(ctx context.Context, userID, now int64, dryRun bool) (Reconciliation, error)
 }
 
 // Create makes a user with its first access token, valid for the given time

@@ -1,0 +1,134 @@
+package dynamo_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// distort adds to a counter of a user's item, as nothing should.
+func distort(t *testing.T, kit *dynamotest.Kit, userID, seg int64, counter string, by int64) {
+	t.Helper()
+	_, err := dynamotest.Client(kit.Endpoint).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: aws.String(dynamotest.Table), UpdateExpression: aws.String("ADD " + counter + " :n"),
+		Key: map[string]types.AttributeValue{
+			"pk": &types.AttributeValueMemberS{Value: fmt.Sprintf("U#%d", userID)}, "sk": &types.AttributeValueMemberN{Value: strconv.FormatInt(seg, 10)},
+		},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":n": &types.AttributeValueMemberN{Value: strconv.FormatInt(by, 10)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func reconcile(t *testing.T, kit *dynamotest.Kit, userID int64, dryRun bool) token.Reconciliation {
+	t.Helper()
+	out, err := kit.Store.Reconcile(t.Context(), userID, dynamotest.Epoch, dryRun)
+	if err != nil {
+		t.Fatalf("reconcile: %v", err)
+	}
+	return out
+}
+
+// A user's counts have drifted in every way. A dry run tells it and changes
+// nothing; a repair mends it, and what the purge tells afterwards is no news.
+func TestReconcileRepairsWhatHasDrifted(t *testing.T) {
+	t.Parallel()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "alice")
+	uid := tenant.Access.UserID
+	const given = dynamo.SegmentSize + 300
+	// Two full buckets live, and the last two of another segment.
+	load(t, kit, tenant, given, func(id int64) bool { return id > 512 && id <= dynamo.SegmentSize })
+	for id := int64(1); id <= 230; id++ { // more than a transaction takes
+		remove(t, kit, uid, id)
+	}
+	remove(t, kit, uid, dynamo.SegmentSize+1)
+	distort(t, kit, uid, 0, "d1", 7)
+	distort(t, kit, uid, 0, "d5", -2)
+	distort(t, kit, uid, 0, "del", 100)
+	distort(t, kit, uid, 1, "d1", 3)
+	var process dynamotest.Process
+	mortal := tenant.Through(kit.Through(process.Tweak))
+	_ = mortal.Delete(process.Start(t.Context(), 3, false), tenant.Access, 300) // killed, and not buried
+	process.Stop()
+
+	const seg = dynamo.SegmentSize
+	want := token.Reconciliation{Buckets: 66, Unfinished: 1, Drifts: []token.Drift{
+		{First: 1, Last: 256, Counted: 0, Missing: 230},
+		{First: 257, Last: 512, Counted: 7, Missing: 0},
+		{First: 1281, Last: 1536, Counted: 254, Missing: 256},
+		{First: seg + 1, Last: seg + 256, Counted: 0, Missing: 1},
+		{First: seg + 257, Last: seg + 300, Counted: 3, Missing: 0},
+	}, Total: &token.Drift{First: 1, Last: given, Counted: given - 512 - 300 + 100, Missing: given - 512 - 300 + 7 - 2 + 3}}
+	dry := reconcile(t, kit, uid, true)
+	if diff := cmp.Diff(want, dry); diff != "" {
+		t.Errorf("dry run (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(dry, reconcile(t, kit, uid, true)); diff != "" {
+		t.Errorf("a dry run has changed something (-before +after):\n%s", diff)
+	}
+
+	got := reconcile(t, kit, uid, false)
+	// The deletion of token 300 was finished, and counted by that.
+	want.Drifts[1] = token.Drift{First: 257, Last: 512, Counted: 8, Missing: 1}
+	change := int64(1 + 230 - 7 + 2 + 1 - 3)
+	want.Total.Counted += change
+	want.Total.Missing += change
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("repair (-want +got):\n%s", diff)
+	}
+	kit.Audit(t, uid)
+	for _, id := range []int64{1, 100, 230, dynamo.SegmentSize + 1} {
+		if err := kit.Store.CountPurge(t.Context(), uid, id, dynamotest.Epoch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kit.Audit(t, uid)
+	if got := reconcile(t, kit, uid, false); len(got.Drifts) > 0 || got.Total != nil || got.Unfinished > 0 {
+		t.Errorf("got %+v after a repair, want nothing to do", got)
+	}
+}
+
+// A repair that dies at any of its calls leaves no more drift than it found,
+// and the next one mends that.
+func TestARepairThatDiesIsRepeated(t *testing.T) {
+	t.Parallel()
+	for last := 1; last <= 8; last++ {
+		for _, arrives := range []bool{false, true} {
+			t.Run(fmt.Sprint(last, arrives), func(t *testing.T) {
+				t.Parallel()
+				kit := newKit(t)
+				tenant := kit.Tenant(t, "alice")
+				uid := tenant.Access.UserID
+				load(t, kit, tenant, 256, nil)
+				for id := int64(1); id <= 220; id++ {
+					remove(t, kit, uid, id)
+				}
+				var process dynamotest.Process
+				ctx := process.Start(t.Context(), last, arrives)
+				_, err := kit.Through(process.Tweak).Reconcile(ctx, uid, dynamotest.Epoch, false)
+				if died := process.Stop(); died && err == nil {
+					t.Errorf("got error %v, want one where the process died", err)
+				}
+				for id := int64(1); id <= 220; id += 20 { // some purges come late
+					if err := kit.Store.CountPurge(context.WithoutCancel(t.Context()), uid, id, dynamotest.Epoch); err != nil {
+						t.Fatal(err)
+					}
+				}
+				reconcile(t, kit, uid, false)
+				kit.Audit(t, uid)
+			})
+		}
+	}
+}
