@@ -55,7 +55,7 @@ func mutants() []mutant {
 		},
 		{
 			"quota_delta takes away more than there is",
-			"shared/dynamo/store.go", "		e.require(left.atLeast(-*d)) // where more comes home from holds, it is tidied up first\n", "",
+			"shared/dynamo/store.go", "		e.require(left.atLeast(-n))\n", "",
 			"./shared/dynamo", "TestDeltasAndSpendsAddUp",
 		},
 		{
