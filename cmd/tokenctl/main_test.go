@@ -74,7 +74,7 @@ func TestVersionIsThatOfTheBuild(t *testing.T) {
 func TestWrongUsageIsOneSentence(t *testing.T) {
 	const see = ": see `tokenctl --help`."
 	for _, c := range []struct{ args, want string }{
-		{"", `expected one of "serve", "proxy", "user", "table"` + see},
+		{"", `expected one of "serve", "proxy", "user", "reconcile", "table"` + see},
 		{"user", `expected one of "create", "list", "rotate", "disable", "enable", ...` + see},
 		{"user create", `expected "<name>"` + see},
 		{"user create a b", "unexpected argument b" + see},
