@@ -20,6 +20,8 @@ type account struct {
 	Tables    map[string]table
 	LogGroups []string
 	Topics    []string
+	Queues    []string // their names
+	Sources   []source
 	Assets    map[string]string // SHA-256 of the bootstrap, by a function's CodeSha256
 }
 
@@ -30,10 +32,23 @@ type stack struct {
 
 type function struct {
 	Runtime, Handler, Role string
+	ARN                    string `json:"FunctionArn"`
 	CodeSHA256             string `json:"CodeSha256"`
 	MemorySize, Timeout    int
 	Environment            struct{ Variables map[string]string }
 	Aliases                map[string]string // versions by name
+}
+
+// A source is an event source mapping.
+type source struct {
+	EventSourceARN                                  string `json:"EventSourceArn"`
+	FunctionARN                                     string `json:"FunctionArn"`
+	StartingPosition                                string
+	BatchSize, MaximumBatchingWindowInSeconds       int
+	MaximumRecordAgeInSeconds, MaximumRetryAttempts int
+	FunctionResponseTypes                           []string
+	FilterCriteria                                  struct{ Filters []struct{ Pattern string } }
+	DestinationConfig                               struct{ OnFailure struct{ Destination string } }
 }
 
 type role struct {
@@ -58,6 +73,7 @@ type table struct {
 		StreamEnabled  bool
 		StreamViewType string
 	}
+	LatestStreamARN           string `json:"LatestStreamArn"`
 	DeletionProtectionEnabled bool
 }
 

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/infra/removals"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/boot"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
@@ -51,6 +52,7 @@ func TestDeployment(t *testing.T) {
 			t.Run("resources", func(t *testing.T) { hasItsResources(t, made, wanted) })
 			t.Run("table", func(t *testing.T) { hasItsTable(t, deployed, made, wanted) })
 			t.Run("functions", func(t *testing.T) { hasItsFunctions(t, deployed, r.root, made, wanted) })
+			t.Run("source", func(t *testing.T) { purgeReadsItsStream(t, deployed, made, wanted) })
 			t.Run("roles", func(t *testing.T) { hasItsRoles(t, deployed, made, wanted) })
 		})
 	}
@@ -65,7 +67,7 @@ func TestDeployment(t *testing.T) {
 func beyondMoto() []string {
 	return []string{
 		"AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Stage",
-		"AWS::CloudWatch::Alarm", "AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup", "AWS::SNS::TopicPolicy",
+		"AWS::CloudWatch::Alarm", "AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
 	}
 }
 
@@ -90,6 +92,9 @@ func hasItsTable(t *testing.T, deployed account, made stack, wanted template) {
 		},
 		DeletionProtectionEnabled: wanted.Resources[id].DeletionPolicy == "Retain",
 	}
+	if want.LatestStreamARN = got.LatestStreamARN; got.LatestStreamARN == "" {
+		t.Error("got a table without a stream, want one")
+	}
 	want.BillingModeSummary.BillingMode = "PAY_PER_REQUEST"
 	want.StreamSpecification.StreamEnabled, want.StreamSpecification.StreamViewType = true, "KEYS_ONLY"
 	if !reflect.DeepEqual(got, want) {
@@ -104,8 +109,12 @@ func hasItsFunctions(t *testing.T, deployed account, root string, made stack, wa
 			t.Errorf("%s: not deployed", f.Name)
 			continue
 		}
-		if got.Runtime != "provided.al2023" || got.Handler != "bootstrap" || got.MemorySize != 512 || got.Timeout != 8 {
-			t.Errorf("%s: got %+v, want bootstrap on provided.al2023 with 512 MB and 8 s", f.Name, got)
+		timeout := 8
+		if f.Name == api.Purge {
+			timeout = int(removals.Timeout.Seconds())
+		}
+		if got.Runtime != "provided.al2023" || got.Handler != "bootstrap" || got.MemorySize != 512 || got.Timeout != timeout {
+			t.Errorf("%s: got %+v, want bootstrap on provided.al2023 with 512 MB and %d s", f.Name, got, timeout)
 		}
 		if got, want := got.Environment.Variables[boot.EnvTable], made.Resources[one(t, wanted, "AWS::DynamoDB::Table")]; got != want {
 			t.Errorf("%s: got table %q, want %q", f.Name, got, want)
@@ -125,6 +134,44 @@ func hasItsFunctions(t *testing.T, deployed account, root string, made stack, wa
 	if got, want := len(wanted.ofType("AWS::Lambda::Function")), len(api.Functions()); got != want {
 		t.Errorf("got %d functions, want %d", got, want)
 	}
+}
+
+// purgeReadsItsStream: the function by its name, for moto takes an alias's for
+// the function.
+func purgeReadsItsStream(t *testing.T, deployed account, made stack, wanted template) {
+	want := source{
+		EventSourceARN:                 deployed.Tables[made.Resources[one(t, wanted, "AWS::DynamoDB::Table")]].LatestStreamARN,
+		StartingPosition:               removals.StartingPosition,
+		BatchSize:                      removals.BatchSize,
+		MaximumBatchingWindowInSeconds: int(removals.Window.Seconds()),
+		MaximumRecordAgeInSeconds:      int(removals.MaxAge.Seconds()),
+		MaximumRetryAttempts:           removals.Retries,
+		FunctionResponseTypes:          []string{removals.Response},
+	}
+	want.FilterCriteria.Filters = []struct{ Pattern string }{{removals.Filter()}}
+	want.DestinationConfig.OnFailure.Destination = queueARN(t, deployed, made, wanted)
+	purge, _ := functionOf(deployed, made, wanted, api.Purge)
+	var got []source
+	for _, s := range deployed.Sources {
+		if strings.HasPrefix(s.FunctionARN, purge.ARN) {
+			s.FunctionARN = ""
+			got = append(got, s)
+		}
+	}
+	if !reflect.DeepEqual(got, []source{want}) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+// queueARN is that of the stack's only queue, whose physical id is a URL.
+func queueARN(t *testing.T, deployed account, made stack, wanted template) string {
+	t.Helper()
+	url := made.Resources[one(t, wanted, "AWS::SQS::Queue")]
+	name := url[strings.LastIndex(url, "/")+1:]
+	if !slices.Contains(deployed.Queues, name) {
+		t.Errorf("got the queues %v, want %s", deployed.Queues, name)
+	}
+	return fmt.Sprintf("arn:aws:sqs:%s:%s:%s", region, owner, name)
 }
 
 // hasItsRoles holds each function's role to what its routes need, and to its
@@ -152,6 +199,14 @@ func hasItsRoles(t *testing.T, deployed account, made stack, wanted template) {
 			allow(tableARN, f.Actions...),
 			allow("its own log", "logs:CreateLogStream", "logs:PutLogEvents"),
 			allow("*", "xray:PutTelemetryRecords", "xray:PutTraceSegments"), // it knows no resources
+		}
+		if f.Name == api.Purge {
+			want[2] = allow("*", "dynamodb:ListStreams", "xray:PutTelemetryRecords", "xray:PutTraceSegments")
+			want = append(
+				want,
+				allow(deployed.Tables[made.Resources[one(t, wanted, "AWS::DynamoDB::Table")]].LatestStreamARN, "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+				allow(queueARN(t, deployed, made, wanted), "sqs:SendMessage"),
+			)
 		}
 		if len(got.Managed) > 0 || !sameStatements(statements, want) {
 			t.Errorf("%s: got managed policies %v and the statements\n%+v\nwant none and\n%+v", f.Name, got.Managed, statements, want)
@@ -192,7 +247,7 @@ func leavesWhatIsRetained(t *testing.T, r *rehearsal, before, deployed account, 
 	left := r.look(t)
 	want := account{
 		Stacks: before.Stacks, Functions: before.Functions, Roles: before.Roles, Tables: map[string]table{},
-		Topics: before.Topics, LogGroups: slices.Clone(before.LogGroups), Assets: deployed.Assets,
+		Topics: before.Topics, Queues: slices.Clone(before.Queues), Sources: before.Sources, LogGroups: slices.Clone(before.LogGroups), Assets: deployed.Assets,
 	}
 	for name, template := range templates {
 		for id, resource := range template.Resources {
@@ -201,6 +256,8 @@ func leavesWhatIsRetained(t *testing.T, r *rehearsal, before, deployed account, 
 			case resource.DeletionPolicy != "Retain":
 			case resource.Type == "AWS::DynamoDB::Table":
 				want.Tables[physical] = deployed.Tables[physical]
+			case resource.Type == "AWS::SQS::Queue":
+				want.Queues = append(want.Queues, physical[strings.LastIndex(physical, "/")+1:])
 			case resource.Type == "AWS::Logs::LogGroup":
 				want.LogGroups = append(want.LogGroups, physical)
 			case resource.Type != "AWS::Lambda::Version": // ends with its function all the same

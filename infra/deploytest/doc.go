@@ -3,11 +3,11 @@
 // away again. `make test-deploy` has what it needs.
 //
 // moto is an account only in part. It has the stacks, functions with their
-// code, roles, tables with key and stream, log groups, topics, aliases. What
-// it lacks, the tests of the template prove instead:
+// code, roles, tables with key and stream, event sources, log groups, topics,
+// queues, aliases. What it lacks, the tests of the template prove instead:
 //
 //   - Its CloudFormation makes no API Gateway v2, no alarms, no topic's
-//     policy, nothing of CodeDeploy; it says so in its log and goes on.
+//     or queue's policy, nothing of CodeDeploy; it says so in its log and goes on.
 //   - It makes a table without TTL, point-in-time recovery and limits of
 //     throughput, a function without architecture, tracing and logging.
 //   - A stack made by a change set, as cdk does, has no outputs.

@@ -72,6 +72,8 @@ print(
             "Tables": {t: dynamodb.describe_table(TableName=t)["Table"] for t in dynamodb.list_tables()["TableNames"]},
             "LogGroups": [g["logGroupName"] for g in rows("logs", "describe_log_groups", "logGroups")],
             "Topics": [t["TopicArn"] for t in rows("sns", "list_topics", "Topics")],
+            "Queues": [u.rpartition("/")[2] for u in boto3.client("sqs").list_queues().get("QueueUrls", [])],
+            "Sources": rows("lambda", "list_event_source_mappings", "EventSourceMappings"),
             "Assets": assets(),
         },
         default=str,
