@@ -22,6 +22,7 @@ type watched struct {
 	table     awsdynamodb.ITable
 	functions []*function
 	gateway   gateway
+	purge     *purge // nil if the table has no stream
 }
 
 // alarms are those that can speak against a new version; all of the stack's
@@ -46,6 +47,9 @@ func newAlarms(stack awscdk.Stack, w watched, emails []string) *alarms {
 		a.watchFunction(f)
 	}
 	a.watchTable(w)
+	if w.purge != nil {
+		a.watchPurge(w.purge)
+	}
 	return a
 }
 
@@ -118,6 +122,9 @@ func (a *alarms) watchFunction(f *function) {
 		says:   "Function " + f.Name + " was refused a start: the account's concurrency, or the reserved one, is used up.",
 		metric: f.lambda.MetricThrottles(sum),
 	})
+	if f.Name == api.Purge {
+		return // nobody waits for it: watchPurge says when it is behind
+	}
 	a.add(f.scope, alarm{
 		id: "Slow", threshold: 1000, bad: 3, of: 3,
 		says: "One call in a hundred of function " + f.Name + " took 1 s or longer for a quarter of an hour: look at DynamoDB first.",
@@ -129,13 +136,30 @@ func (a *alarms) watchFunction(f *function) {
 
 // otherErrors are those that Lambda counts beside crashes and time-outs.
 func otherErrors(f *function) string {
-	if f.Name == api.Purge {
-		return ": the removals of the call come again."
-	}
-	if f.Name == api.Authorizer {
+	switch f.Name {
+	case api.Authorizer:
 		return ", or DynamoDB did not answer it: the APIs that ask it answer 500 meanwhile."
+	case api.Purge:
+		return ": Lambda tries its batch again, cut in half."
+	default:
+		return ": it answers its own errors, so this is none of them."
 	}
-	return ": it answers its own errors, so this is none of them."
+}
+
+// watchPurge tells of removals that are not counted, early enough: the stream
+// forgets a record after 24 h.
+func (a *alarms) watchPurge(p *purge) {
+	a.add(p.function.scope, alarm{
+		id: "NotCounted", threshold: 1, bad: 1, of: 1,
+		says: "Tokens that TTL removed are not counted, so that totals and pages of their users are wrong: run `tokenctl reconcile`," +
+			" then empty the queue. A message holds places in the stream, so it can't be redriven: see Purge in docs/deploy.md.",
+		metric: p.uncounted(),
+	})
+	a.add(p.function.scope, alarm{
+		id: "Behind", threshold: 6 * 60 * 60 * 1000, bad: 1, of: 1,
+		says:   "Function purge is 6 h or more behind the table's stream, which forgets after 24 h: see the lines of level ERROR in its log.",
+		metric: p.iteratorAge(),
+	})
 }
 
 func (a *alarms) watchTable(w watched) {

@@ -4,8 +4,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
-
-	"github.com/latchkey-api/latchkey/shared/api"
 )
 
 // newDashboard shows fewer than 50 metrics, so that it is one of the three
@@ -15,9 +13,13 @@ func newDashboard(stack awscdk.Stack, w watched) {
 		DashboardName: stack.StackName(),
 	})
 	dashboard.AddWidgets(requestsByRoute(w), requestCounts(w))
-	dashboard.AddWidgets(tokensCreatedAndDeleted(w), removals(w))
-	dashboard.AddWidgets(latenciesByRoute(w), latencies(w))
-	dashboard.AddWidgets(graph("Consumed units", tableMetrics(w.table, nil, "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")), throttles(w))
+	dashboard.AddWidgets(tokensCreatedAndDeleted(w), latencyByRoute(w))
+	dashboard.AddWidgets(latency(w), graph("Consumed units", tableMetrics(w.table, nil, "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")))
+	last := []awscloudwatch.IWidget{throttles(w)}
+	if w.purge != nil {
+		last = append(last, removalsByTTL(w.purge))
+	}
+	dashboard.AddWidgets(last...)
 }
 
 // requestsByRoute reads the access log, not the metrics: those know 4xx and
@@ -41,46 +43,40 @@ func requestCounts(w watched) awscloudwatch.IWidget {
 	})
 }
 
-// latenciesByRoute reads the access log: metrics of each function would be
-// more than those that are free.
-func latenciesByRoute(w watched) awscloudwatch.IWidget {
-	return query(w, "Latency by route, ms", awscloudwatch.LogQueryVisualizationType_TABLE,
-		"stats pct(latencyMs, 50) as p50, pct(latencyMs, 99) as p99, count(*) as requests by routeKey", "sort p99 desc")
-}
-
-// removals are what time to live has removed and purge is to count.
-func removals(w watched) awscloudwatch.IWidget {
-	f := find(w.functions, api.Purge)
-	metrics := []awscloudwatch.IMetric{behind(f)}
-	if f.uncounted != nil {
-		metrics = append(metrics, uncounted(f))
-	}
-	return graph("Removals of expired tokens", metrics)
-}
-
-// latencies are what a caller waits for.
-func latencies(w watched) awscloudwatch.IWidget {
+// latency is what a caller waits for.
+func latency(w watched) awscloudwatch.IWidget {
 	var metrics []awscloudwatch.IMetric
 	for _, p := range []string{"p50", "p99"} {
-		options := &awscloudwatch.MetricOptions{Statistic: &p, Period: minutes(5)}
-		metrics = append(metrics, w.gateway.api.MetricLatency(labelled(options, "API "+p)))
+		metrics = append(metrics, w.gateway.api.MetricLatency(&awscloudwatch.MetricOptions{
+			Statistic: &p, Period: minutes(5), Label: jsii.String("API " + p),
+		}))
 	}
 	return graph("Latency, ms", metrics)
 }
 
+// latencyByRoute reads the access log as well: as metrics, two of every
+// function would be more than are free.
+func latencyByRoute(w watched) awscloudwatch.IWidget {
+	return query(w, "Latency by route, ms", awscloudwatch.LogQueryVisualizationType_TABLE,
+		"stats pct(latencyMs, 50) as p50, pct(latencyMs, 99) as p99, count(*) as requests by routeKey", "sort p99 desc")
+}
+
 func throttles(w watched) awscloudwatch.IWidget {
 	metrics := tableMetrics(w.table, nil, "ReadThrottleEvents", "WriteThrottleEvents")
-	options := &awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: minutes(5)}
 	for _, f := range w.functions {
-		metrics = append(metrics, f.lambda.MetricThrottles(labelled(options, f.Name)))
+		metrics = append(metrics, f.lambda.MetricThrottles(&awscloudwatch.MetricOptions{
+			Statistic: jsii.String("Sum"), Period: minutes(5), Label: &f.Name,
+		}))
 	}
 	return graph("Throttles", metrics)
 }
 
-func labelled(options *awscloudwatch.MetricOptions, label string) *awscloudwatch.MetricOptions {
-	labelled := *options
-	labelled.Label = &label
-	return &labelled
+// removalsByTTL has two axes, for milliseconds and messages are not alike.
+func removalsByTTL(p *purge) awscloudwatch.IWidget {
+	return awscloudwatch.NewGraphWidget(&awscloudwatch.GraphWidgetProps{
+		Title: jsii.String("Removals by TTL"), Width: jsii.Number(widgetWidth), Height: jsii.Number(widgetHeight),
+		Left: &[]awscloudwatch.IMetric{p.iteratorAge()}, Right: &[]awscloudwatch.IMetric{p.uncounted()},
+	})
 }
 
 const widgetWidth, widgetHeight = 12, 6 // a dashboard is 24 wide

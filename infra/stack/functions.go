@@ -10,10 +10,10 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/latchkey-api/latchkey/infra/removals"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/boot"
 )
@@ -23,7 +23,7 @@ const (
 	// At 512 it has 0.3 of a processor, so that start and TLS handshake take
 	// milliseconds; beyond that, it waits for DynamoDB and gains nothing.
 	memoryMB = 512
-	// timeoutSeconds is more than a request takes that has to ask DynamoDB
+	// timeoutSeconds, of all but purge, is more than a request takes that has to ask DynamoDB
 	// again and again (attempts end after 1 s each, and most calls after 3),
 	// and far from the 30 s after which API Gateway answers in our place.
 	timeoutSeconds = 8
@@ -35,8 +35,6 @@ type function struct {
 	scope  constructs.Construct
 	lambda awslambda.Function
 	target awslambda.IFunction // what routes lead to: the function, or its alias
-	// uncounted is where removals go that purge could not count; nil without.
-	uncounted awssqs.Queue
 }
 
 func newFunctions(stack awscdk.Stack, stage Stage, build string, table awsdynamodb.ITable) []*function {
@@ -57,7 +55,7 @@ func newFunction(stack awscdk.Stack, f api.Function, stage Stage, build string, 
 		Handler:      jsii.String("bootstrap"),
 		Code:         awslambda.Code_FromAsset(jsii.String(filepath.Join(build, f.Name)), nil),
 		MemorySize:   jsii.Number(memoryMB),
-		Timeout:      awscdk.Duration_Seconds(jsii.Number(timeoutSeconds)),
+		Timeout:      timeout(f),
 		Environment: &map[string]*string{
 			boot.EnvTable:     table.TableName(),
 			boot.EnvRetention: jsii.String(strconv.Itoa(stage.TokenRetentionDays)),
@@ -78,7 +76,7 @@ func newFunction(stack awscdk.Stack, f api.Function, stage Stage, build string, 
 	// the template which function it is.
 	resource := lambda.Node().DefaultChild().(awscdk.CfnResource)
 	resource.AddMetadata(jsii.String("aws:asset:path"), "build/"+f.Name)
-	return &function{Function: f, scope: scope, lambda: lambda, target: lambda}
+	return &function{f, scope, lambda, lambda}
 }
 
 // servedBy says what a function is for, to whoever reads a list of functions.
@@ -87,9 +85,17 @@ func servedBy(f api.Function) string {
 	case api.Authorizer:
 		return "Lambda authorizer for other HTTP APIs"
 	case api.Purge:
-		return "counts expired tokens that time to live has removed"
+		return "counts the tokens that TTL removes"
+	default:
+		return strings.Join(f.RouteKeys, ", ")
 	}
-	return strings.Join(f.RouteKeys, ", ")
+}
+
+func timeout(f api.Function) awscdk.Duration {
+	if f.Name == api.Purge {
+		return awscdk.Duration_Seconds(jsii.Number(removals.Timeout.Seconds()))
+	}
+	return awscdk.Duration_Seconds(jsii.Number(timeoutSeconds))
 }
 
 // newRole may do what its function does to this table, write its log, and

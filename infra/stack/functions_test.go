@@ -13,9 +13,13 @@ func functionRunsAsDecided(t *testing.T, p *template) {
 	retention := map[string]string{"dev": "1", "staging": "30", "prod": "30"}
 	for _, f := range api.Functions() {
 		_, function := p.function(t, f.Name)
+		timeout := 8.0
+		if f.Name == api.Purge {
+			timeout = 60
+		}
 		want := object{
 			"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": list{"arm64"},
-			"MemorySize": 512.0, "Timeout": 8.0, "TracingConfig": object{"Mode": "Active"},
+			"MemorySize": 512.0, "Timeout": timeout, "TracingConfig": object{"Mode": "Active"},
 			"Environment": object{"Variables": object{
 				"TABLE_NAME": ref(table), "RETENTION_DAYS": retention[p.stage], "LOG_LEVEL": "info",
 			}},

@@ -4,6 +4,7 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,18 +27,21 @@ type Options struct {
 	// backup, to use in the place of the stage's own; usually empty. The
 	// stage's own is then given up: kept with KeepData, else deleted.
 	Table string
-	// TableStream is the ARN of that table's stream, if it has one. Without it
-	// nothing counts what time to live removes: `tokenctl reconcile` does.
+	// TableStream is the ARN of that table's stream. Without one, function
+	// purge gets nothing to count.
 	TableStream string
 	// AlarmEmails get a mail for every alarm, once they have confirmed.
 	AlarmEmails []string
 }
 
 // New adds a stage's stack to a CDK app. The error says that functions are
-// not built; CDK itself panics with its errors.
+// not built, or that a stream has no table; CDK itself panics with its errors.
 func New(app constructs.Construct, stage Stage, options Options) (awscdk.Stack, error) {
 	if err := checkBuild(options.Build); err != nil {
 		return nil, err
+	}
+	if options.TableStream != "" && options.Table == "" {
+		return nil, errors.New("the stream of an existing table is given, but not the table: give both")
 	}
 	stack := awscdk.NewStack(app, jsii.String("Latchkey-"+stage.Name), &awscdk.StackProps{
 		Description: jsii.String("Latchkey, stage " + stage.Name + ": API tokens"),
@@ -46,20 +50,17 @@ func New(app constructs.Construct, stage Stage, options Options) (awscdk.Stack, 
 	table := newTable(stack, stage, options)
 	functions := newFunctions(stack, stage, options.Build, table)
 	gateway := newGateway(stack, stage)
-	watch := watched{table, functions, gateway}
-	var alarms *alarms
+	purge := newPurge(stage, functions, table)
+	watch := watched{table, functions, gateway, purge}
 	if stage.Alarms {
-		alarms = newAlarms(stack, watch, options.AlarmEmails)
+		alarms := newAlarms(stack, watch, options.AlarmEmails)
 		if stage.Canary {
 			newCanaries(stack, functions, alarms)
 		}
 	}
-	feedPurge(stage, functions, table)
-	if alarms != nil {
-		alarms.watchPurge(functions)
-	}
 	gateway.route(functions)
 	offerAuthorizer(stack, functions)
+	purge.connect()
 	newDashboard(stack, watch)
 
 	awscdk.NewCfnOutput(stack, jsii.String("ApiUrl"), &awscdk.CfnOutputProps{

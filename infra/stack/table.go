@@ -12,14 +12,12 @@ import (
 // neither local engines nor SAM know. With the name of a table that exists,
 // it is that one, and how it is kept is its own matter.
 func newTable(stack awscdk.Stack, stage Stage, options Options) awsdynamodb.ITable {
-	switch {
-	case options.Table == "":
-	case options.TableStream == "":
-		return awsdynamodb.Table_FromTableName(stack, jsii.String("Table"), &options.Table)
-	default:
-		return awsdynamodb.Table_FromTableAttributes(stack, jsii.String("Table"), &awsdynamodb.TableAttributes{
-			TableName: &options.Table, TableStreamArn: &options.TableStream,
-		})
+	if options.Table != "" {
+		existing := &awsdynamodb.TableAttributes{TableName: &options.Table}
+		if options.TableStream != "" {
+			existing.TableStreamArn = &options.TableStream
+		}
+		return awsdynamodb.Table_FromTableAttributes(stack, jsii.String("Table"), existing)
 	}
 	table := awsdynamodb.NewTable(stack, jsii.String("Table"), &awsdynamodb.TableProps{
 		PartitionKey:        &awsdynamodb.Attribute{Name: jsii.String(dynamo.PartitionKey), Type: awsdynamodb.AttributeType_STRING},

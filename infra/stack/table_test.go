@@ -32,7 +32,7 @@ func tableIsAsTheStoreNeedsIt(t *testing.T, p *template) {
 	}
 }
 
-// dataEndsOrStays counts the log groups: the functions' and the gateway's.
+// dataEndsOrStays holds for the queue of what is not counted, too, and counts the log groups: the functions' and the gateway's.
 func dataEndsOrStays(t *testing.T, p *template) {
 	want := "Delete"
 	if p.stage == "prod" {
@@ -40,7 +40,8 @@ func dataEndsOrStays(t *testing.T, p *template) {
 	}
 	table, _ := p.only(t, "AWS::DynamoDB::Table")
 	groups := p.of("AWS::Logs::LogGroup")
-	for _, id := range append(groups, table) {
+	queue, _ := p.only(t, "AWS::SQS::Queue")
+	for _, id := range append(groups, table, queue) {
 		if got := p.Resources[id].DeletionPolicy; got != want {
 			t.Errorf("%s: got deletion policy %s, want %s", id, got, want)
 		}

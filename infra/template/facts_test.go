@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/latchkey-api/latchkey/infra/removals"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/boot"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
@@ -39,6 +40,19 @@ func factsOfCode() facts {
 			fs.add(f.Name, "variable", variable)
 		}
 	}
+	for setting, value := range map[string]any{
+		"StartingPosition":               removals.StartingPosition,
+		"BatchSize":                      removals.BatchSize,
+		"MaximumBatchingWindowInSeconds": removals.Window.Seconds(),
+		"MaximumRecordAgeInSeconds":      removals.MaxAge.Seconds(),
+		"MaximumRetryAttempts":           removals.Retries,
+		"BisectBatchOnFunctionError":     removals.Bisect,
+		"FunctionResponseTypes":          removals.Response,
+		"FilterCriteria":                 removals.Filter(),
+	} {
+		fs.add(api.Purge, "event source", setting+" "+text(value))
+	}
+	fs.add(api.Purge, "event source", "of the table's stream")
 	fs.add(table, "key", dynamo.PartitionKey+" S HASH")
 	fs.add(table, "key", dynamo.SortKey+" N RANGE")
 	fs.add(table, "TTL", dynamo.TTL)
@@ -69,7 +83,7 @@ func factsOfSAM(d document) facts {
 		events, _ := properties["Events"].(map[string]any)
 		for _, e := range events {
 			if at(e, "Type") == "DynamoDB" {
-				fs.addSource(id, at(e, "Properties"))
+				fs.addSource(id, at(e, "Properties"), at(e, "Properties", "Stream"), tables)
 				continue
 			}
 			fs.add(id, "route", routeKey(e))
@@ -129,11 +143,8 @@ func factsOfCDK(d document) facts {
 		names[id] = names[refers(at(alias, "Properties", "FunctionName"))]
 	}
 	for _, source := range d.resources("AWS::Lambda::EventSourceMapping") {
-		for id, name := range names { // of an alias, CDK takes the ARN apart
-			if strings.Contains(text(at(source, "Properties", "FunctionName")), "map[Ref:"+id+"]") {
-				fs.addSource(name, at(source, "Properties"))
-			}
-		}
+		properties := at(source, "Properties")
+		fs.addSource(names[refers(at(properties, "FunctionName"))], properties, at(properties, "EventSourceArn"), tables)
 	}
 	for _, route := range d.resources("AWS::ApiGatewayV2::Route") {
 		fs.add(d.targetOf(route, names), "route", at(route, "Properties", "RouteKey"))
@@ -164,16 +175,6 @@ func (fs facts) addFunction(name string, properties any) {
 	}
 }
 
-// addSource adds how a stream calls a function.
-func (fs facts) addSource(name string, source any) {
-	for _, field := range []string{
-		"StartingPosition", "BatchSize", "MaximumBatchingWindowInSeconds", "BisectBatchOnFunctionError", "FunctionResponseTypes",
-		"MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "FilterCriteria",
-	} {
-		fs.add(name, "source", field+" "+text(at(source, field)))
-	}
-}
-
 func (fs facts) addVariables(name string, variables any) {
 	fields, _ := variables.(map[string]any)
 	for variable := range fields {
@@ -181,18 +182,12 @@ func (fs facts) addVariables(name string, variables any) {
 	}
 }
 
-// toReadAStream is what a function needs that a stream calls. SAM adds it by
-// itself; the stack's own tests hold CDK to it.
-func toReadAStream() []string {
-	return []string{"dynamodb:ListStreams", "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
-}
-
 // addActions adds those on the table; what is allowed elsewhere, such as to
 // write a log, is for the stack alone to say.
 func (fs facts) addActions(name string, policy any, tables map[string]any) {
 	for _, statement := range list(at(policy, "Statement")) {
 		for _, action := range list(at(statement, "Action")) {
-			if !strings.HasPrefix(text(action), "dynamodb:") && action != "*" || slices.Contains(toReadAStream(), text(action)) {
+			if !strings.HasPrefix(text(action), "dynamodb:") && action != "*" || slices.Contains(readsStreams(), text(action)) {
 				continue
 			}
 			for _, resource := range list(at(statement, "Resource")) {
@@ -202,6 +197,39 @@ func (fs facts) addActions(name string, policy any, tables map[string]any) {
 				}
 				fs.add(name, "action", text(action)+where)
 			}
+		}
+	}
+}
+
+// readsStreams are the actions that SAM adds by itself to the role of a
+// function with a stream; infra/stack says what they are on.
+func readsStreams() []string {
+	return []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
+}
+
+// addSource adds the settings of an event source, which CloudFormation and
+// SAM name alike, but for the stream.
+func (fs facts) addSource(name string, properties, stream any, tables map[string]any) {
+	if tables[refers(stream)] != nil && strings.HasSuffix(text(at(stream, "Fn::GetAtt")), " StreamArn]") {
+		stream = "the table's stream"
+	}
+	fs.add(name, "event source", "of "+text(stream))
+	settings, _ := properties.(map[string]any)
+	for setting, value := range settings {
+		switch setting {
+		case "Stream", "EventSourceArn", "FunctionName":
+		case "FilterCriteria":
+			for _, filter := range list(at(value, "Filters")) {
+				fs.add(name, "event source", setting+" "+text(at(filter, "Pattern")))
+			}
+		case "FunctionResponseTypes":
+			for _, kind := range list(value) {
+				fs.add(name, "event source", setting+" "+text(kind))
+			}
+		case "DestinationConfig":
+			fs.add(name, "queue", "of what failed")
+		default:
+			fs.add(name, "event source", setting+" "+text(value))
 		}
 	}
 }

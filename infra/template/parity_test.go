@@ -37,6 +37,7 @@ func intended() map[string]string {
 	return map[string]string{
 		"variable DYNAMODB_ENDPOINT: in the code, not in CDK":      "on AWS a function uses its region's own",
 		"variable DYNAMODB_ENDPOINT: in template.yaml, not in CDK": "a container needs the local engine's",
+		"queue of what failed: in CDK, not in template.yaml":       "on this machine nobody looks into a queue",
 	}
 }
 

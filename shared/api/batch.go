@@ -63,19 +63,20 @@ func (in IDsInput) unique() (ids []int64, where []int) {
 // report is the answer to a batch: its data is the count of successes, as
 // clients of the API family expect it, and beside it is what became of each.
 func report(ids []int64, where []int, errs []error) answer {
+	var a answer
 	count := 0
 	results := make([]Result, len(ids))
 	for i, id := range ids {
 		results[i] = Result{Index: where[i], ID: id, Success: errs[i] == nil}
 		if errs[i] == nil {
 			count++
+			a.tokenIDs = append(a.tokenIDs, id)
 			continue
 		}
 		p := explain(errs[i])
 		results[i].Field, results[i].Code, results[i].Message = idsField(where[i]), p.code, p.message
 	}
-	a := ok(count)
-	a.results = results
+	a.status, a.data, a.results = http.StatusOK, count, results
 	return a
 }
 

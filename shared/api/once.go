@@ -141,7 +141,9 @@ func (o *once) settle(ctx context.Context, service *token.Service, at token.Acce
 	if content, err = service.Keep(ctx, at, o.Request, token.TheAnswer, content); err != nil {
 		return a, err
 	}
-	return unpack(content)
+	kept, err := unpack(content)
+	kept.tokenIDs = a.tokenIDs // what was done now is in the log now
+	return kept, err
 }
 
 // conclude is settle of a report. One in which something may go better next

@@ -77,6 +77,9 @@ func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost to
 	if out.tokenID != 0 {
 		attrs = append(attrs, slog.Int64("token_id", out.tokenID))
 	}
+	if len(out.tokenIDs) > 0 {
+		attrs = append(attrs, slog.Any("token_ids", out.tokenIDs))
+	}
 	if out.err != nil {
 		attrs = append(attrs, slog.String("code", string(out.problem.code)))
 	}

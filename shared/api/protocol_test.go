@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +33,17 @@ func (b broken) Get(context.Context, token.Caller, int64) (token.Token, error) {
 func (b broken) Create(_ context.Context, _ token.Caller, mint func(token.User) (token.Birth, error)) ([]token.Token, error) {
 	birth, err := mint(token.User{Given: 41})
 	return birth.Tokens, errors.Join(err, b.answer())
+}
+
+// DeleteAll finds all tokens but number 5.
+func (b broken) DeleteAll(_ context.Context, _ token.Caller, ids []int64) ([]error, error) {
+	errs := make([]error, len(ids))
+	for i, id := range ids {
+		if id == 5 {
+			errs[i] = token.ErrNotFound
+		}
+	}
+	return errs, b.answer()
 }
 
 // ask sends one request to an API over a broken store and returns the answer
@@ -111,6 +123,10 @@ func TestLogLine(t *testing.T) {
 	created := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/token", strings.NewReader(`{"name":"x"}`))
 	if _, line := ask(t, func() error { return nil }, created); line["status"] != 201.0 || line["token_id"] != 42.0 {
 		t.Errorf("the log line of a creation is %v, want status 201 and token 42", line)
+	}
+	several := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/token/batch", strings.NewReader(`{"ids":[4,5,6]}`))
+	if _, line := ask(t, func() error { return nil }, several); fmt.Sprint(line["token_ids"]) != "[4 6]" {
+		t.Errorf("the log line of a batch of deletions is %v, want the tokens 4 and 6, which were deleted", line)
 	}
 	if _, line := ask(t, func() error { return token.ErrUnauthorized }, get("5")); line["user_id"] != 0.0 {
 		t.Errorf("the log names user %v, who has proved nothing", line["user_id"])

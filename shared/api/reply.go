@@ -16,8 +16,9 @@ type answer struct {
 	bare     bool     // data is the whole body, as clients of the API family expect it
 	etag     string
 	location string
-	userID   int64 // for the log
-	tokenID  int64 // for the log; 0 where an answer is not about one token
+	userID   int64   // for the log
+	tokenID  int64   // for the log; 0 where an answer is not about one token
+	tokenIDs []int64 // for the log, of a batch
 }
 
 func ok(data any) answer { return answer{status: http.StatusOK, data: data} }
