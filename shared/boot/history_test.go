@@ -45,9 +45,17 @@ const (
 func TestNoHistoryDrifts(t *testing.T) {
 	t.Parallel()
 	started, total := time.Now(), new(tally)
-	for round := 0; int(total.lives.Load()) < *histories && !t.Failed(); round++ {
-		newWorld(t, round, total).live(t)
-	}
+	var rounds atomic.Int64
+	t.Run("worlds", func(t *testing.T) {
+		for i := range 2 {
+			t.Run(strconv.Itoa(i), func(t *testing.T) {
+				t.Parallel()
+				for int(total.lives.Load()) < *histories && !t.Failed() {
+					newWorld(t, int(rounds.Add(1)), total).live(t)
+				}
+			})
+		}
+	})
 	t.Logf("%d histories: %d deaths of processes, %d sweeps removed %d tokens, %d records delivered, %d of them again, %d repairs by reconciling, in %.1f s",
 		total.lives.Load(), total.deaths.Load(), total.sweeps.Load(), total.swept.Load(), total.delivered.Load(), total.again.Load(), total.repairs.Load(), time.Since(started).Seconds())
 }

@@ -92,7 +92,9 @@ func (a Audit) check(t testing.TB, counted, stored map[int64]int64) {
 func (k *Kit) items(t testing.TB) []map[string]types.AttributeValue {
 	t.Helper()
 	var all []map[string]types.AttributeValue
-	patient := func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Timeout: time.Minute} } // a page is a megabyte
+	patient := func(o *dynamodb.Options) { // a page is a megabyte
+		o.HTTPClient = &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
+	}
 	pages := dynamodb.NewScanPaginator(Client(k.Endpoint, patient), &dynamodb.ScanInput{TableName: aws.String(Table)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
