@@ -45,6 +45,10 @@ const (
 func TestNoHistoryDrifts(t *testing.T) {
 	t.Parallel()
 	started, total := time.Now(), new(tally)
+	defer func() {
+		t.Logf("%d histories: %d deaths of processes, %d sweeps removed %d tokens, %d records delivered, %d of them again, %d repairs by reconciling, in %.1f s",
+			total.lives.Load(), total.deaths.Load(), total.sweeps.Load(), total.swept.Load(), total.delivered.Load(), total.again.Load(), total.repairs.Load(), time.Since(started).Seconds())
+	}()
 	var rounds atomic.Int64
 	t.Run("worlds", func(t *testing.T) {
 		for i := range 2 {
@@ -56,8 +60,6 @@ func TestNoHistoryDrifts(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d histories: %d deaths of processes, %d sweeps removed %d tokens, %d records delivered, %d of them again, %d repairs by reconciling, in %.1f s",
-		total.lives.Load(), total.deaths.Load(), total.sweeps.Load(), total.swept.Load(), total.delivered.Load(), total.again.Load(), total.repairs.Load(), time.Since(started).Seconds())
 }
 
 type tally struct{ lives, deaths, sweeps, swept, repairs, delivered, again atomic.Int64 }
