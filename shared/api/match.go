@@ -13,7 +13,11 @@ import (
 // maxTags is how many tags an If-Match may have.
 const maxTags = 20
 
-var tag = regexp.MustCompile(`^(W/)?"[\x21\x23-\x7e]*"$`)
+// A tag, and a list of them, in which elements may be empty.
+var (
+	tag  = regexp.MustCompile(`(W/)?"[\x21\x23-\x7e]*"`)
+	tags = regexp.MustCompile(`^[\s,]*` + tag.String() + `(\s*,[\s,]*` + tag.String() + `)*[\s,]*$`)
+)
 
 // readMatch reads If-Match: the versions of the token with which the request
 // may be carried out, nil for any. A weak tag, and one that is none of ours,
@@ -27,16 +31,15 @@ func readMatch(r *http.Request) (token.Versions, error) {
 	if header == "*" {
 		return nil, nil
 	}
-	tags := strings.Split(header, ",")
-	if len(tags) > maxTags {
+	if !tags.MatchString(header) {
+		return nil, &token.InvalidError{Field: "If-Match", Reason: `must be * or tags in quotes, such as "3": send the ETag of the token as you read it`}
+	}
+	all := tag.FindAllString(header, -1)
+	if len(all) > maxTags {
 		return nil, &token.InvalidError{Field: "If-Match", Reason: fmt.Sprintf("must have at most %d tags: send the ETag of the token as you read it", maxTags)}
 	}
 	versions := token.Versions{}
-	for _, t := range tags {
-		t = strings.TrimSpace(t)
-		if !tag.MatchString(t) {
-			return nil, &token.InvalidError{Field: "If-Match", Reason: `must be * or tags in quotes, such as "3": send the ETag of the token as you read it`}
-		}
+	for _, t := range all {
 		if n, err := strconv.ParseInt(strings.Trim(t, `"`), 10, 64); err == nil && t == etag(n) {
 			versions = append(versions, n)
 		}

@@ -29,7 +29,7 @@ func ifMatch(t *testing.T, target *Target) {
 	if tok := wantData[api.Token](t, first, http.StatusOK); tok.Name != "mine" || tok.RemainQuota != 96 || first.Header.Get("ETag") != `"2"` {
 		t.Errorf("got %q with %d units and ETag %s, want mine with 96 and \"2\"", tok.Name, tok.RemainQuota, first.Header.Get("ETag"))
 	}
-	for _, stale := range []string{tag, `W/"2"`, `"02"`, `"x"`, `"1", "3"`, `""`} {
+	for _, stale := range []string{tag, `W/"2"`, `"02"`, `"x"`, `"1", "3"`, `""`, `"2,3"`, `"1",`} {
 		for _, attempt := range []func() Response{
 			func() Response {
 				return u.Do(t, http.MethodPut, "/api/token/", `{"id":1,"name":"a rival's"}`, "If-Match", stale)
@@ -49,14 +49,14 @@ func ifMatch(t *testing.T, target *Target) {
 		t.Errorf("got %q, status %d, want it as it was", tok.Name, tok.Status)
 	}
 	const rule = `If-Match must be * or tags in quotes, such as "3": send the ETag of the token as you read it.`
-	for _, bad := range []string{"2", `"2`, "abc", `"1" "2"`, `W/2`} {
+	for _, bad := range []string{"2", `"2`, "abc", `"1" "2"`, `W/2`, `"2"x`, ","} {
 		wantFailure(t, u.Do(t, http.MethodPut, "/api/token/", `{"id":1}`, "If-Match", bad), http.StatusBadRequest, "invalid_parameter", rule)
 		wantFailure(t, u.Do(t, http.MethodDelete, tokenPath(1), "", "If-Match", bad), http.StatusBadRequest, "invalid_parameter", rule)
 	}
 	wantFailure(t, u.Do(t, http.MethodPut, "/api/token/", `{"id":9}`, "If-Match", `"1"`), http.StatusNotFound, "token_not_found", noSuchToken)
 	wantFailure(t, u.Do(t, http.MethodDelete, tokenPath(9), "", "If-Match", `"1"`), http.StatusNotFound, "token_not_found", noSuchToken)
 	wantData[api.Token](t, u.Do(t, http.MethodPut, "/api/token/", `{"id":1,"group":"any"}`, "If-Match", "*"), http.StatusOK)
-	wantData[any](t, u.Do(t, http.MethodDelete, tokenPath(1), "", "If-Match", `"7" , "3"`), http.StatusOK)
+	wantData[any](t, u.Do(t, http.MethodDelete, tokenPath(1), "", "If-Match", `, "7" , "3",`), http.StatusOK)
 	wantFailure(t, u.Do(t, http.MethodDelete, tokenPath(1), "", "If-Match", `"3"`), http.StatusNotFound, "token_not_found", noSuchToken)
 }
 
