@@ -75,7 +75,15 @@ func TestAHundredAtOnceWithOneKeyAreOne(t *testing.T) {
 // deleted counts.
 func TestABatchThatIsCutShortIsFinishedByItsRepetition(t *testing.T) {
 	t.Parallel()
-	target, kit := apitest.Serve(t, lossy(3).Tweak)
+	random := lossy(3)
+	faults := &dynamotest.Faults{Choose: func(op string, nth int) dynamotest.Fault {
+		if op == dynamotest.TransactWriteItems && nth < 12 {
+			// The fourth of the first request fails for good, all others do not.
+			return map[bool]dynamotest.Fault{true: dynamotest.LostBefore, false: dynamotest.NoFault}[nth > 3 && nth < 10]
+		}
+		return random.Choose(op, nth)
+	}}
+	target, kit := apitest.Serve(t, faults.Tweak)
 	plain := apitest.NewTarget(t, target.URL, &token.Accounts{Store: kit.Through(), Now: target.Accounts.Now})
 	for round := range 10 {
 		u := plain.User(t, token.RoleUser)
