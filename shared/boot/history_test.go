@@ -28,7 +28,11 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-var histories = flag.Int("histories", 2_000, "how many tokens TestNoHistoryDrifts lets live") //nolint:gochecknoglobals // flags are registered before any test runs
+//nolint:gochecknoglobals // flags are registered before any test runs
+var (
+	histories  = flag.Int("histories", 2_000, "how many tokens TestNoHistoryDrifts lets live")
+	firstRound = flag.Int64("first-round", 0, "the round of TestNoHistoryDrifts to begin with")
+)
 
 // A round has two users, and each of them two workers.
 const (
@@ -40,8 +44,8 @@ const (
 // spent, extended, ended, deleted once or by two at a time, by processes that
 // die at any call; the engine sweeps what has expired meanwhile, also what is
 // half deleted; the stream's records reach the purge late, in any order,
-// several times, and it dies too; the operator reconciles. When all has come to rest, every count must
-// be right.
+// several times, and it dies too; the operator reconciles. When all has come to
+// rest, every count must be right.
 func TestNoHistoryDrifts(t *testing.T) {
 	t.Parallel()
 	started, total := time.Now(), new(tally)
@@ -50,6 +54,7 @@ func TestNoHistoryDrifts(t *testing.T) {
 			total.lives.Load(), total.deaths.Load(), total.sweeps.Load(), total.swept.Load(), total.delivered.Load(), total.again.Load(), total.repairs.Load(), time.Since(started).Seconds())
 	}()
 	var rounds atomic.Int64
+	rounds.Store(*firstRound - 1)
 	t.Run("worlds", func(t *testing.T) {
 		for i := range 2 {
 			t.Run(strconv.Itoa(i), func(t *testing.T) {
