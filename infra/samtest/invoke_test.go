@@ -47,7 +47,7 @@ func TestInvokeAnswersEachFunctionsEvent(t *testing.T) {
 	}
 }
 
-// user makes a user with the tokens 1 and 2, of which 1 holds units for
+// user makes a user with the tokens 1 to 4, of which 1 holds units for
 // chat-1. It returns what stands for credentials in the events, and those of
 // this user, in turn.
 func (p *project) user(t *testing.T, name string) []string {
@@ -59,7 +59,7 @@ func (p *project) user(t *testing.T, name string) []string {
 	}
 	service := token.Service{Store: p.Store, Now: time.Now}
 	credentials := []string{"at-ACCESS-TOKEN", at.Reveal()}
-	for id := 1; id <= 2; id++ {
+	for id := 1; id <= 4; id++ { // the last is the one that purge's event says was removed
 		_, key, err := service.Create(t.Context(), at, token.Update{Name: new("a"), RemainQuota: new(int64(1000))})
 		if err != nil {
 			t.Fatal(err)
