@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/latchkey-api/latchkey/functions/console/web"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/engine"
 	"github.com/latchkey-api/latchkey/shared/gate"
@@ -81,7 +82,7 @@ func (c *serveCmd) serve(ctx context.Context, out *console) error {
 	log := slog.New(slog.NewJSONHandler(out.err, nil))
 	services := api.Services{Tokens: &token.Service{Store: back.db.store(), Now: time.Now}, Keys: gate.New(back.db.client, back.db.table)}
 	defer back.sweep(ctx, c.Sweep, log)()
-	server := newServer(api.New(services, log, api.Routes()...), log)
+	server := newServer(api.New(services, log, append(api.Routes(), web.Pages()...)...), log)
 	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 20*time.Second // an answer is due within the API's own budget
 	return serve(ctx, listener, server, 8*time.Second, back.died())
 }
@@ -142,6 +143,7 @@ func greeting(base string, back *backend, dir *dataDir, d demo) string {
 	var text strings.Builder
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(&text, format+"\n", args...) } // a Builder never fails
 	line("Latchkey is ready at %s", base)
+	line("In a browser: the console at %s/, the reference at %s/docs", base, base)
 	line("Engine:       %s (%s)", back.db.endpoint, back.where)
 	line("Access token: %s (user %s, kept in %s)", d.access.Reveal(), demoName, dir.accessTokenFile())
 	if d.revoked > 0 {

@@ -18,19 +18,20 @@ type Function struct {
 // The functions that are no operation's: Fallback is for what no other route
 // key matches; Authorizer has no route, gateways of others call it; nor has
 // Purge, which the table's stream tells of expired tokens that were removed.
+// Console, in page.go, has no table.
 const (
 	Fallback   = "fallback"
 	Authorizer = "authorize"
 	Purge      = "purge"
 )
 
-// Functions are all of them: one for each operation, the authorizer, the
-// purge, and the fallback.
+// Functions are all of them: one for each operation, the console, the
+// authorizer, the purge, and the fallback.
 //
 // A route key can't end in a slash, and it is told in different ways whether
 // an HTTP API matches /api/token/ to /api/token, to /api/token/{proxy+} with
 // an empty rest, or to neither. So a path without a parameter has both keys,
-// and the fallback serves every route.
+// and the fallback serves every route of the API.
 func Functions() []Function {
 	var all []Function
 	fallback := Function{Name: Fallback, RouteKeys: []string{"$default"}}
@@ -45,6 +46,7 @@ func Functions() []Function {
 	slices.Sort(fallback.Actions)
 	fallback.Actions = slices.Compact(fallback.Actions)
 	return append(all,
+		Function{Name: Console, RouteKeys: consoleKeys},
 		Function{Name: Authorizer, Actions: []string{actionGet}},
 		Function{Name: Purge, Actions: []string{actionPut, actionUpdate}},
 		fallback)

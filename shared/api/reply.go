@@ -12,8 +12,9 @@ import (
 type answer struct {
 	status   int
 	data     any
-	results  []Result // beside the data, of a batch
-	bare     bool     // data is the whole body, as clients of the API family expect it
+	results  []Result  // beside the data, of a batch
+	bare     bool      // data is the whole body, as clients of the API family expect it
+	file     *sentFile // in the place of data
 	etag     string
 	location string
 	userID   int64   // for the log
@@ -89,6 +90,8 @@ func (o *outcome) fail(err error) {
 func (o *outcome) body() []byte {
 	var content any = failure{Message: token.Redact(o.problem.message), Code: o.problem.code, RequestID: o.requestID}
 	switch {
+	case o.err == nil && o.file != nil:
+		return o.file.content
 	case o.err == nil && o.bare:
 		content = o.data
 	case o.err == nil:
@@ -105,8 +108,12 @@ func (o *outcome) body() []byte {
 func (o *outcome) write(w http.ResponseWriter) {
 	body := o.body()
 	h := w.Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
+	if o.file != nil {
+		o.file.headers(h)
+	} else {
+		h.Set("Content-Type", "application/json; charset=utf-8")
+		h.Set("Cache-Control", "no-store")
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Request-Id", o.requestID)
 	for name, value := range map[string]string{
@@ -117,7 +124,9 @@ func (o *outcome) write(w http.ResponseWriter) {
 			h.Set(name, value)
 		}
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if o.status != http.StatusNotModified {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	w.WriteHeader(o.status)
 	_, _ = w.Write(body) // the caller may have gone
 }

@@ -62,7 +62,11 @@ const idParameter = "{id}"
 // a trailing slash is the same; one that stands in a route word for word is
 // not the id of a token.
 func find(routes []Route, r *http.Request) (Route, error) {
-	literal := slices.ContainsFunc(Operations(), func(o Operation) bool {
+	known := Operations()
+	for _, route := range routes {
+		known = append(known, *route.Operation) // pages, too, where they are served
+	}
+	literal := slices.ContainsFunc(known, func(o Operation) bool {
 		id, ok := match(o.Path, r.URL.Path)
 		return ok && id == ""
 	})
@@ -74,7 +78,7 @@ func find(routes []Route, r *http.Request) (Route, error) {
 		}
 	}
 	var allowed []string
-	for _, operation := range Operations() {
+	for _, operation := range known {
 		if id, ok := match(operation.Path, r.URL.Path); ok && (id == "" || !literal) && operation.Method != r.Method {
 			allowed = append(allowed, operation.Method)
 		}
@@ -84,12 +88,13 @@ func find(routes []Route, r *http.Request) (Route, error) {
 		return none, errRouteNotFound
 	}
 	slices.Sort(allowed)
+	allowed = slices.Compact(allowed)
 	return none, &methodError{allow: strings.Join(allowed, ", ")}
 }
 
 // match holds a path against a pattern and returns what stands for {id}.
 func match(pattern, path string) (id string, ok bool) {
-	want, got := strings.Split(pattern, "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
+	want, got := strings.Split(strings.TrimSuffix(pattern, "/"), "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
 	if len(want) != len(got) {
 		return "", false
 	}

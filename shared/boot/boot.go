@@ -26,6 +26,14 @@ func Run(routes ...api.Route) {
 	run(func(e Environment, log *slog.Logger) lambda.Handler { return Handler(e.serve(log, routes), log) })
 }
 
+// RunPages is the whole main of a function that serves pages, which needs no
+// table. It ends as Run does.
+func RunPages(pages ...api.Route) {
+	run(func(_ Environment, log *slog.Logger) lambda.Handler {
+		return Handler(api.New(api.Services{}, log, pages...), log)
+	})
+}
+
 // RunAuthorizer is the whole main of the function that judges keys for the
 // HTTP APIs of others; see Authorizer. It ends as Run does.
 func RunAuthorizer() {

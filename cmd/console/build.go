@@ -1,0 +1,38 @@
+package main
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// build makes the files of dist, by their names.
+func build(src string) (map[string][]byte, error) {
+	result := api.Build(api.BuildOptions{
+		EntryPoints:       []string{filepath.Join(src, "app.js"), filepath.Join(src, "style.css")},
+		Outdir:            "dist",
+		Bundle:            true,
+		Format:            api.FormatESModule,
+		Target:            api.ES2022,
+		LegalComments:     api.LegalCommentsEndOfFile,
+		MinifyWhitespace:  true,
+		MinifyIdentifiers: true,
+		MinifySyntax:      true,
+		Charset:           api.CharsetUTF8,
+	})
+	var errs []error
+	for _, text := range api.FormatMessages(append(result.Errors, result.Warnings...), api.FormatMessagesOptions{}) {
+		errs = append(errs, errors.New(strings.TrimSpace(text)))
+	}
+	if errs != nil {
+		return nil, errors.Join(errs...)
+	}
+	document, err := openAPI()
+	built := map[string][]byte{"openapi.json": document}
+	for _, file := range result.OutputFiles {
+		built[filepath.Base(file.Path)] = file.Contents
+	}
+	return built, err
+}

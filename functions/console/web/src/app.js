@@ -1,0 +1,212 @@
+// The console: its state, what can be done with it, and its two screens.
+import { html, render } from "./lib/lit-html.js";
+import { Api, Problem } from "./api.js";
+import { bulkDialog, deleteDialog, keyDialog, rotateDialog } from "./dialogs.js";
+import { Editor } from "./editor.js";
+import { signIn } from "./signin.js";
+import { tokens } from "./tokens.js";
+import { count } from "./words.js";
+
+const stored = "latchkey-access-token"; // in sessionStorage: of this tab, until it is closed
+const everything = { text: "", status: "", page: 1, after: [] };
+
+class App {
+  /** Everything that the screens show. */
+  state = {
+    api: null, // null: signed out
+    signingIn: false, signInProblem: null,
+    query: { ...everything, size: 10 },
+    page: null, loading: false, problem: null, refused: "",
+    selected: new Set(),
+    busy: new Set(), // ids of tokens that something is being done to
+    dialog: null, // {view} of the dialog that is open
+    notice: null, // {text, problem}
+  };
+
+  #root = document.getElementById("app");
+  #reading = new AbortController();
+  #opener = null;
+
+  start() {
+    const accessToken = sessionStorage.getItem(stored);
+    if (accessToken) this.#enter(accessToken);
+    else this.set({});
+  }
+
+  /** Changes the state and shows it. */
+  set(change) {
+    Object.assign(this.state, change);
+    const { api, dialog } = this.state;
+    render(html`${api ? tokens(this) : signIn(this)}${dialog ? dialog.view() : ""}`, this.#root);
+    const shown = this.#root.querySelector("dialog");
+    if (shown && !shown.open) shown.showModal();
+  }
+
+  // Signing in and out
+
+  async signIn(accessToken) {
+    this.set({ signingIn: true, signInProblem: null });
+    try {
+      if (!accessToken) throw new Problem("Enter your access token, which begins with at-.");
+      if (!/^[\x21-\x7e]+$/.test(accessToken)) throw new Problem("An access token has no spaces and only plain letters and digits: check what you have pasted.");
+      await new Api(accessToken).list({ ...everything, size: 1 });
+      sessionStorage.setItem(stored, accessToken);
+      this.#enter(accessToken);
+    } catch (problem) {
+      this.set({ signingIn: false, signInProblem: problem });
+    }
+  }
+
+  #enter(accessToken) {
+    this.set({ api: new Api(accessToken), signingIn: false, signInProblem: null });
+    return this.load();
+  }
+
+  /** Forgets the access token and all that was read with it. */
+  signOut(problem = null) {
+    sessionStorage.removeItem(stored);
+    this.#reading.abort();
+    this.#opener = null;
+    this.set({
+      api: null, page: null, problem: null, refused: "", dialog: null, notice: null, signInProblem: problem,
+      selected: new Set(), query: { ...everything, size: this.state.query.size },
+    });
+  }
+
+  /** Ends the session if that is what the problem means, and says whether. */
+  #ended(problem) {
+    if (problem.status !== 401) return false;
+    if (this.state.api) this.signOut(problem);
+    return true;
+  }
+
+  // Reading
+
+  /** Shows what a changed query finds, from its first page on. */
+  find(change) {
+    return this.load({ page: 1, after: [], ...change });
+  }
+
+  async load(change = {}) {
+    const query = { ...this.state.query, ...change };
+    this.#reading.abort();
+    this.set({ query, selected: new Set(), refused: wholeKey(query.text), loading: true, problem: null });
+    if (this.state.refused) return this.set({ loading: false });
+    const reading = (this.#reading = new AbortController());
+    const { api } = this.state;
+    try {
+      const { data } = await api.list({ ...query, after: query.after.at(-1) }, reading.signal);
+      if (reading.signal.aborted) return;
+      const last = Math.max(1, Math.ceil(data.total / query.size));
+      if (!data.items.length && !query.after.length && query.page > last) return this.load({ page: last }); // its tokens are gone
+      this.set({ page: data, loading: false });
+    } catch (problem) {
+      if (!reading.signal.aborted && !this.#ended(problem)) this.set({ problem, loading: false });
+    }
+  }
+
+  // Changing
+
+  /** Does something to one token of the list, and shows the outcome. */
+  async #change(id, work, done) {
+    this.set({ busy: new Set(this.state.busy).add(id), notice: null });
+    try {
+      await work(this.state.api);
+      this.set({ notice: { text: done } });
+      this.load();
+    } catch (problem) {
+      if (!this.#ended(problem)) this.set({ notice: { problem } });
+    } finally {
+      const busy = new Set(this.state.busy);
+      busy.delete(id);
+      this.set({ busy });
+    }
+  }
+
+  setStatus(token, status) {
+    return this.#change(token.id, (api) => api.setStatus(token.id, status), `${token.name} is ${status === 1 ? "enabled" : "disabled"}.`);
+  }
+
+  select(ids, chosen) {
+    const selected = new Set(this.state.selected);
+    for (const id of ids) chosen ? selected.add(id) : selected.delete(id);
+    this.set({ selected });
+  }
+
+  // Dialogs
+
+  /** Opens a dialog; make(refresh, close) gives it as an object with a view. */
+  open(make) {
+    if (!this.state.dialog) this.#opener = document.activeElement;
+    this.set({ dialog: null }); // so that a second dialog begins with fresh fields
+    this.set({ notice: null, dialog: make(this) });
+  }
+
+  close() {
+    this.#root.querySelector("dialog")?.close();
+    this.set({ dialog: null });
+    if (this.#opener?.isConnected) this.#opener.focus();
+    else this.#root.querySelector("#new-token")?.focus();
+    this.#opener = null;
+  }
+
+  /**
+   * Does the work of a dialog. While it lasts, and when it failed, the dialog
+   * says so; then done gets the answer. A dialog keeps one key for once as
+   * long as it asks for the same, so that trying again is no second time.
+   */
+  async work(dialog, asked, call, done) {
+    const text = JSON.stringify(asked);
+    if (dialog.asked !== text) Object.assign(dialog, { asked: text, once: crypto.randomUUID() });
+    Object.assign(dialog, { busy: true, problem: null });
+    this.set({});
+    try {
+      const answer = await call(this.state.api, dialog.once);
+      dialog.busy = false;
+      done(answer);
+    } catch (problem) {
+      dialog.busy = false;
+      if (!(problem instanceof Problem)) throw problem;
+      if (this.#ended(problem)) return;
+      dialog.problem = problem;
+      this.set({});
+    }
+  }
+
+  create() { this.open((app) => new Editor(app)); }
+  edit(token) { this.open((app) => new Editor(app, token)); }
+  rotate(token) { this.open((app) => rotateDialog(app, token)); }
+  delete(token) { this.open((app) => deleteDialog(app, token)); }
+  bulk(what) { this.open((app) => bulkDialog(app, what, [...this.state.selected])); }
+
+  /** Shows a new key, for the only time. */
+  showKey(token, title) {
+    this.open((app) => keyDialog(app, token, title));
+    this.load();
+  }
+
+  /** Closes the dialog, says what was done, and reads the list again. */
+  finish(text) {
+    this.close();
+    this.set({ notice: { text } });
+    this.load();
+  }
+
+  /** The same for several tokens, of which some may have failed. */
+  finishAll(done, results) {
+    const failed = results.filter((result) => !result.success);
+    this.finish(`${count(results.length - failed.length, "token")} ${done}.`);
+    if (failed.length) {
+      const lines = failed.map((result) => `Token ${result.id}: ${result.message}`);
+      this.set({ notice: { text: this.state.notice.text, problem: new Problem(lines.join(" ")) } });
+    }
+  }
+}
+
+// A key must not get into a query string, which ends up in logs.
+function wholeKey(text) {
+  const whole = /(sk|at)-[0-9A-Za-z]{32}/.test(text) || (text.startsWith("sk-") && !text.includes("*") && text.length > 7);
+  return whole ? "This is a whole key: search by its last four characters, as sk-wxyz." : "";
+}
+
+new App().start();

@@ -1,0 +1,245 @@
+// The dialog that creates a token or changes one. A change sends only what
+// differs, and only if nobody else has changed the token meanwhile.
+import { html, nothing } from "./lib/lit-html.js";
+import { failure, field, modal, toggle, when } from "./parts.js";
+import { exact, number, plain, statuses } from "./words.js";
+
+const hour = 3600;
+const day = 24 * hour;
+const presets = [["1 hour", hour], ["1 day", day], ["7 days", 7 * day], ["30 days", 30 * day], ["90 days", 90 * day], ["1 year", 365 * day]];
+
+export class Editor {
+  #app;
+  #token; // as it was read, or null for a new one
+  #etag = "";
+  #loading = false;
+  #rival = null; // {token, etag}: what somebody else made of it
+  #draft;
+  busy = false;
+  problem = null;
+
+  constructor(app, token = null) {
+    this.#app = app;
+    this.#token = token;
+    this.#draft = draftOf(token);
+    if (token) this.#read(token.id);
+  }
+
+  // The list has no versions, and may be old.
+  async #read(id) {
+    this.#loading = true;
+    await this.#app.work(this, ["read", id], (api) => api.get(id), ({ data, etag }) => this.#take(data, etag));
+    this.#loading = false;
+    this.#app.set({});
+  }
+
+  #take(token, etag) {
+    Object.assign(this, { problem: null });
+    this.#token = token;
+    this.#etag = etag;
+    this.#rival = null;
+    this.#draft = draftOf(token);
+    this.#app.set({});
+  }
+
+  #edit(change) {
+    Object.assign(this.#draft, change);
+    this.#app.set({});
+  }
+
+  #save() {
+    this.#takeTypedModel();
+    if (!this.#token) return this.#create();
+    const change = this.#change();
+    if (Object.keys(change).length === 0) return this.#app.close();
+    const body = { id: this.#token.id, ...change };
+    return this.#app.work(this, body, (api) => this.#put(api, body), (answer) => {
+      if (answer.rival) {
+        this.#rival = answer.rival;
+        this.#app.set({});
+      } else {
+        this.#app.finish(`${answer.data.name} is saved.`);
+      }
+    });
+  }
+
+  #create() {
+    const body = inputOf(this.#draft);
+    return this.#app.work(this, body, (api, once) => api.create(body, once), ({ data }) => this.#app.showKey(data, `${data.name} is created`));
+  }
+
+  // 412 is a rival's change, or our own, of which the answer was lost.
+  async #put(api, body) {
+    try {
+      return await api.update(body, this.#etag);
+    } catch (problem) {
+      if (problem.status !== 412) throw problem;
+      const { data, etag } = await api.get(this.#token.id);
+      const ours = differences(this.#token, data).every(([name]) => name in body && same(data[name], body[name]));
+      if (ours && !("quota_delta" in body)) return { data };
+      return { rival: { token: data, etag } };
+    }
+  }
+
+  /** What of the draft is not as it was read. */
+  #change() {
+    const change = {};
+    const was = inputOf(draftOf(this.#token), this.#token);
+    for (const [name, value] of Object.entries(inputOf(this.#draft, this.#token))) {
+      if (!same(value, was[name])) change[name] = value;
+    }
+    return change;
+  }
+
+  // The dialog
+
+  view() {
+    const draft = this.#draft;
+    const error = (name) => (this.problem?.field === name || (name === "models" && this.problem?.field.startsWith("model_limits")) ? this.problem.message : undefined);
+    const shown = ["name", "quota", "remain_quota", "quota_delta", "expired_time", "models", "allow_ips", "group"].some(error);
+    return modal({
+      title: this.#token ? `Edit ${this.#token.name}` : "New token",
+      close: () => this.#app.close(), submit: () => this.#save(), busy: this.busy, disabled: this.#loading || this.#rival !== null,
+      action: this.#token ? "Save" : "Create",
+    }, html`
+      ${this.#rival ? this.#conflict() : nothing}
+      ${shown ? nothing : failure(this.problem)}
+      <div class="sr-only" role="alert">${shown ? this.problem.message : ""}</div>
+      ${this.#text("name", "Name", { error: error("name"), required: true })}
+      ${this.#expiry(error("expired_time"))}
+      ${this.#quota(error)}
+      ${this.#models(error("models"))}
+      ${field({ name: "allow_ips", label: "Allowed addresses", error: error("allow_ips"), hint: "IP addresses or CIDR ranges, one a line. Empty: from everywhere." },
+        ({ id, describedBy, invalid }) => html`<textarea id=${id} rows="2" spellcheck="false" aria-describedby=${describedBy} aria-invalid=${invalid}
+          .value=${draft.allow_ips} @input=${(e) => this.#edit({ allow_ips: e.target.value })}></textarea>`)}
+      ${this.#text("group", "Group", { error: error("group") })}`);
+  }
+
+  #text(name, label, { error, required = false }) {
+    return field({ name, label, error }, ({ id, describedBy, invalid }) => html`<input id=${id} autocomplete="off" aria-required=${required}
+      aria-describedby=${describedBy} aria-invalid=${invalid} .value=${this.#draft[name]} @input=${(e) => this.#edit({ [name]: e.target.value })}>`);
+  }
+
+  #expiry(error) {
+    const { expiry, at } = this.#draft;
+    const kept = this.#token && this.#token.expired_time !== -1 ? this.#token.expired_time : 0;
+    return html`${field({ name: "expired_time", label: "Expires", error, hint: expiry === "keep" ? html`${when(kept)}, ${exact(kept)}` : undefined },
+      ({ id, describedBy, invalid }) => html`<select id=${id} aria-describedby=${describedBy} aria-invalid=${invalid} .value=${expiry} @change=${(e) => this.#edit({ expiry: e.target.value, until: now() + Number(e.target.value) })}>
+        ${kept ? html`<option value="keep" ?selected=${expiry === "keep"}>As it is</option>` : nothing}
+        <option value="never" ?selected=${expiry === "never"}>Never</option>
+        ${presets.map(([label, seconds]) => html`<option value=${seconds} ?selected=${expiry === String(seconds)}>In ${label}</option>`)}
+        <option value="at" ?selected=${expiry === "at"}>On a date…</option>
+      </select>`)}
+    ${expiry === "at" ? field({ name: "date", label: "Date and time" }, ({ id }) => html`<input id=${id} type="datetime-local" .value=${at} @input=${(e) => this.#edit({ at: e.target.value })}>`) : nothing}`;
+  }
+
+  #quota(error) {
+    const { unlimited, quota, delta } = this.#draft;
+    const left = this.#token && !this.#token.unlimited_quota ? this.#token.remain_quota : null;
+    const units = (name, label, value, hint) => field({ name, label, hint, error: error(name) }, ({ id, describedBy, invalid }) => html`<input id=${id} inputmode="numeric"
+      autocomplete="off" aria-describedby=${describedBy} aria-invalid=${invalid} .value=${value} @input=${(e) => this.#edit(name === "quota_delta" ? { delta: e.target.value } : { quota: e.target.value })}>`);
+    return html`${toggle("unlimited", "Unlimited quota", unlimited, (on) => this.#edit({ unlimited: on }))}
+      ${unlimited ? nothing
+      : left === null ? units("remain_quota", "Quota", quota, "In units of your gateway.")
+      : units("quota_delta", "Add to the quota", delta, `${number(left)} units are left. What you enter is added, or taken away if it is negative, whatever is spent meanwhile.`)}`;
+  }
+
+  #models(error) {
+    const { limited, models } = this.#draft;
+    const remove = (name) => { this.#edit({ models: models.filter((other) => other !== name) }); document.getElementById("field-models")?.focus(); };
+    return html`${toggle("limited", "Only certain models", limited, (on) => this.#edit({ limited: on }))}
+      ${limited ? field({ name: "models", label: "Models", error, hint: "Enter or a comma adds one." }, ({ id, describedBy, invalid }) => html`<div class="chips">
+        ${models.map((name) => html`<span class="chip">${name}<button type="button" aria-label="Remove ${name}" @click=${() => remove(name)}>×</button></span>`)}
+        <input id=${id} autocomplete="off" spellcheck="false" aria-describedby=${describedBy} aria-invalid=${invalid} @keydown=${(e) => this.#typeModel(e)} @change=${() => this.#takeTypedModel()}
+          @paste=${() => setTimeout(() => document.getElementById(id)?.value.includes(",") && this.#takeTypedModel())}>
+      </div>`) : nothing}`;
+  }
+
+  #typeModel(event) {
+    const { models } = this.#draft;
+    if (event.key === "," || (event.key === "Enter" && event.target.value.trim() !== "")) {
+      event.preventDefault();
+      this.#takeTypedModel();
+    } else if (event.key === "Backspace" && event.target.value === "" && models.length) {
+      this.#edit({ models: models.slice(0, -1) });
+    }
+  }
+
+  #takeTypedModel() {
+    const input = document.getElementById("field-models");
+    if (!input?.value.trim()) return;
+    const names = input.value.split(",").map((name) => name.trim()).filter(Boolean);
+    input.value = "";
+    this.#edit({ models: [...new Set([...this.#draft.models, ...names])] });
+  }
+
+  #conflict() {
+    const { token, etag } = this.#rival;
+    return html`<div class="problem" role="alert">
+      <p>Somebody else has changed this token since you opened it, and nothing of yours was saved. It has now:</p>
+      <dl>${differences(this.#token, token).map(([, label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
+      <button type="button" @click=${() => this.#take(token, etag)}>Take theirs</button>
+      <button type="button" @click=${() => { this.#etag = etag; this.#rival = null; this.#save(); }}>Save mine over it</button>
+    </div>`;
+  }
+}
+
+// What a token is in the fields of the dialog.
+function draftOf(token) {
+  return {
+    name: token?.name ?? "",
+    expiry: !token || token.expired_time === -1 ? "never" : "keep", until: 0, at: "",
+    unlimited: token?.unlimited_quota ?? false, quota: "", delta: "",
+    limited: token?.model_limits_enabled ?? false, models: [...(token?.models ?? [])],
+    allow_ips: token?.allow_ips ?? "", group: token?.group ?? "",
+  };
+}
+
+// What the API gets of the fields. token is the one that is changed, if any.
+function inputOf(draft, token = null) {
+  const input = {
+    name: draft.name, unlimited_quota: draft.unlimited,
+    model_limits_enabled: draft.limited, models: draft.models, allow_ips: draft.allow_ips, group: draft.group,
+  };
+  if (draft.expiry !== "keep") input.expired_time = expiredTime(draft);
+  if (!draft.unlimited && token && !token.unlimited_quota) {
+    if (draft.delta.trim() !== "") input.quota_delta = integer(draft.delta);
+  } else if (!draft.unlimited) {
+    input.remain_quota = integer(draft.quota.trim() || "0");
+  }
+  return input;
+}
+
+// A preset counts from when it was chosen: to try again is to ask for the same.
+function expiredTime({ expiry, until, at }) {
+  if (expiry === "never") return -1;
+  return expiry === "at" ? Math.floor(new Date(at).getTime() / 1000) || 0 : until; // 0 is for the API to refuse
+}
+
+const now = () => Math.floor(Date.now() / 1000);
+
+// Digits may be grouped. What is no integer goes out as it is, for the API to
+// say what is wrong with it.
+function integer(text) {
+  const digits = text.replace(/(?<=\d)[ ,_](?=\d{3})/g, "").trim();
+  return /^-?\d{1,15}$/.test(digits) ? Number(digits) : text;
+}
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+/** Name, label and new value of what is no longer as it was. */
+function differences(was, is) {
+  const shown = [
+    ["name", "Name", (t) => t.name],
+    ["status", "Status", (t) => statuses[t.status]],
+    ["expired_time", "Expires", (t) => (t.expired_time === -1 ? "never" : exact(t.expired_time))],
+    ["unlimited_quota", "Unlimited quota", (t) => (t.unlimited_quota ? "yes" : "no")],
+    ["remain_quota", "Units left", (t) => number(t.remain_quota)],
+    ["model_limits_enabled", "Only certain models", (t) => (t.model_limits_enabled ? "yes" : "no")],
+    ["models", "Models", (t) => plain(t.models)],
+    ["allow_ips", "Allowed addresses", (t) => plain(t.allow_ips.split("\n").filter(Boolean))],
+    ["group", "Group", (t) => t.group || "none"],
+    ["key", "Key", (t) => t.key],
+  ];
+  return shown.filter(([name]) => !same(was[name], is[name])).map(([name, label, value]) => [name, label, value(is)]);
+}

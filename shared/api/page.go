@@ -1,0 +1,143 @@
+package api
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Console is the function that serves browsers: the console, the reference
+// and the OpenAPI document. Its Routes are made with PageRoute.
+const Console = "console"
+
+// consoleKeys are the route keys of its function.
+var consoleKeys = []string{
+	"GET /", "GET /console/{proxy+}", "GET /docs", "GET /docs/{proxy+}", "GET " + OpenAPIPath, "GET " + OpenAPIPath + "/{proxy+}",
+}
+
+// OpenAPIPath is where the document of this API is.
+const OpenAPIPath = "/api/openapi.json"
+
+// A Page is a file as a browser gets it. At least one of Body and Gzip is
+// there; the other is made of it when it is asked for.
+type Page struct {
+	Type   string // media type, with charset
+	Body   []byte
+	Gzip   []byte // Body, compressed
+	Policy string // Content-Security-Policy; "" for what is no document
+}
+
+// PageRoute serves a page in the place of the envelope, to anybody. A browser
+// keeps it and asks each time whether it is still the same; under
+// ?v=<Version of the page> it needs not ask.
+func PageRoute(path string, page Page) Route {
+	f := &file{Page: page}
+	f.body = sync.OnceValues(f.unpack)
+	f.gzip = sync.OnceValue(f.pack)
+	f.version = sync.OnceValue(page.Version)
+	return Route{
+		Operation: &Operation{Name: Console, Method: http.MethodGet, Path: path},
+		serve:     func(_ Services, r *http.Request) (answer, error) { return f.answer(r) },
+	}
+}
+
+// Version names the contents of a page: others have another.
+func (p Page) Version() string {
+	sum := sha256.Sum256(append(p.Gzip, p.Body...))
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
+// A file is a page in both of its forms.
+type file struct {
+	Page
+	body    func() ([]byte, error)
+	gzip    func() []byte
+	version func() string
+}
+
+func (f *file) unpack() ([]byte, error) {
+	if f.Body != nil {
+		return f.Body, nil
+	}
+	var plain bytes.Buffer
+	reader, err := gzip.NewReader(bytes.NewReader(f.Gzip))
+	if err == nil {
+		_, err = plain.ReadFrom(reader)
+	}
+	return plain.Bytes(), err
+}
+
+func (f *file) pack() []byte {
+	if f.Gzip != nil {
+		return f.Gzip
+	}
+	var packed bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression) // the level is one
+	_, _ = w.Write(f.Body)                                     // a Buffer never fails
+	_ = w.Close()
+	return packed.Bytes()
+}
+
+func (f *file) answer(r *http.Request) (answer, error) {
+	version := f.version()
+	sent := &sentFile{Page: f.Page, lasting: r.URL.Query().Get("v") == version}
+	a := answer{status: http.StatusOK, file: sent, etag: `"` + version + `"`}
+	if strings.Contains(r.Header.Get("If-None-Match"), a.etag) {
+		a.status = http.StatusNotModified
+		return a, nil
+	}
+	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
+		sent.content, sent.packed = f.gzip(), true
+		return a, nil
+	}
+	var err error
+	sent.content, err = f.body()
+	return a, err
+}
+
+// acceptsGzip reads Accept-Encoding (RFC 9110, 12.5.3).
+func acceptsGzip(headers []string) bool {
+	for coding := range strings.SplitSeq(strings.Join(headers, ","), ",") {
+		name, weight, _ := strings.Cut(coding, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			_, q, weighted := strings.Cut(weight, "=")
+			value, err := strconv.ParseFloat(strings.TrimSpace(q), 64)
+			return !weighted || err == nil && value > 0
+		}
+	}
+	return false
+}
+
+// A sentFile is one answer's copy.
+type sentFile struct {
+	Page
+	content []byte
+	packed  bool
+	lasting bool // under its version, and so for good
+}
+
+// headers keep a page what it is: no other site's frame, no guess at its
+// type, no address told to others.
+func (s *sentFile) headers(h http.Header) {
+	h.Set("Content-Type", s.Type)
+	h.Set("Cache-Control", "no-cache")
+	if s.lasting {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	h.Set("Vary", "Accept-Encoding")
+	if s.packed {
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if s.Policy != "" {
+		h.Set("Content-Security-Policy", s.Policy)
+		h.Set("X-Frame-Options", "DENY") // for browsers that don't know frame-ancestors
+	}
+}
