@@ -49,7 +49,7 @@ class App {
     try {
       if (!accessToken) throw new Problem("Enter your access token, which begins with at-.");
       if (!/^[\x21-\x7e]+$/.test(accessToken)) throw new Problem("An access token has no spaces and only plain letters and digits: check what you have pasted.");
-      await new Api(accessToken).list({ ...everything, size: 1 });
+      await new Api(accessToken).list({ ...everything, after: 0, size: 1 });
       sessionStorage.setItem(stored, accessToken);
       this.#enter(accessToken);
     } catch (problem) {
