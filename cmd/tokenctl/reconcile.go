@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -32,6 +33,9 @@ func (c *reconcileCmd) Run(ctx context.Context, out *console) error {
 		return err
 	}
 	r, err := db.accounts().Reconcile(ctx, name, c.DryRun)
+	if errors.Is(err, token.ErrContention) && !c.DryRun {
+		return problemf("somebody else changed the same rows at the same time: what was repaired before stays repaired, so run it again for the rest")
+	}
 	if err != nil {
 		return db.explain(err, name)
 	}

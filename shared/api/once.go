@@ -71,6 +71,10 @@ func readOnce(r *http.Request, now int64) (*once, error) {
 
 // recall answers a request that failed, for it may have been answered before.
 func (o *once) recall(ctx context.Context, service *token.Service, at token.AccessToken, failure error) (answer, error) {
+	var before *replayError
+	if errors.As(failure, &before) {
+		return unpack(before.content)
+	}
 	var answered *token.AnsweredError
 	if errors.As(failure, &answered) {
 		content, err := o.Open(token.TheAnswer, answered.Sealed)
@@ -95,6 +99,11 @@ func (o *once) recall(ctx context.Context, service *token.Service, at token.Acce
 	}
 }
 
+// A replayError is a request that needs no work: its answer is kept.
+type replayError struct{ content []byte }
+
+func (*replayError) Error() string { return "answered before" }
+
 // keep makes of an answer to a create what is kept with the tokens.
 func (o *once) keep(say func([]token.Issued) answer) func([]token.Issued) (token.Kept, error) {
 	if o == nil {
@@ -108,15 +117,15 @@ func (o *once) keep(say func([]token.Issued) answer) func([]token.Issued) (token
 
 // plan comes before work that is more than one write. It keeps what was
 // decided, so that whoever does it again, or at the same time, decides the
-// same; or it ends with an *token.AnsweredError, or with ErrOtherRequest. For
-// a request without a key it returns nil and decides nothing.
+// same; or it ends with a *replayError, or with ErrOtherRequest. For a
+// request without a key it returns nil and decides nothing.
 func (o *once) plan(ctx context.Context, service *token.Service, at token.AccessToken, decide func() ([]byte, error)) ([]byte, error) {
 	if o == nil {
 		return nil, nil
 	}
 	content, err := service.Recall(ctx, at, o.Request)
 	if err == nil {
-		return nil, &token.AnsweredError{Sealed: o.Keep(token.TheAnswer, content).Sealed}
+		return nil, &replayError{content}
 	}
 	if !errors.Is(err, token.ErrNotKept) {
 		return nil, err
