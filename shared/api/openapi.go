@@ -1,9 +1,11 @@
 package api
 
-import _ "embed" // for the document
+import _ "embed" // the document
 
 //go:embed openapi.yaml
-var openAPI []byte
+var openAPI string
 
-// OpenAPI is the document of this API, in YAML.
-func OpenAPI() []byte { return openAPI }
+// OpenAPI is the reference of the API, an OpenAPI 3.1 document in YAML. It
+// has every route of Routes. What serves a route does not name it, so only a
+// binary that shows the document links it.
+func OpenAPI() []byte { return []byte(openAPI) }

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/api/openapitest"
 	"github.com/latchkey-api/latchkey/shared/capture"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
@@ -28,8 +29,8 @@ import (
 )
 
 // A Target is a server of the API, and the operator's way to its users. All
-// that is asked of it through User and Do is searched for secrets at the
-// test's end.
+// that is asked of it through User and Do, and what it answers, is held to the
+// API's document, and searched for secrets at the test's end.
 type Target struct {
 	URL      string
 	Accounts *token.Accounts
@@ -39,7 +40,12 @@ type Target struct {
 
 // NewTarget is a target at a URL.
 func NewTarget(t testing.TB, url string, accounts *token.Accounts) *Target {
-	target := &Target{url, accounts, new(transcript)}
+	t.Helper()
+	document, err := openapitest.Load()
+	if err != nil {
+		t.Fatalf("the API's document: %v", err)
+	}
+	target := &Target{url, accounts, &transcript{document: document}}
 	t.Cleanup(func() { target.transcript.check(t) })
 	return target
 }
@@ -119,12 +125,15 @@ func (target *Target) Do(t testing.TB, method, path, body string, headers ...str
 }
 
 // A transcript keeps every answer and log line, and every secret that was
-// made, to search the ones for the others.
+// made, to search the ones for the others; and whatever is not as the API's
+// document has it.
 type transcript struct {
-	mu      sync.Mutex
-	log     bytes.Buffer
-	answers []string // without those that may show a key
-	secrets []string
+	document *openapitest.Document
+	mu       sync.Mutex
+	log      bytes.Buffer
+	answers  []string // without those that may show a key
+	secrets  []string
+	news     []string // to the document
 }
 
 func (tr *transcript) Write(p []byte) (int, error) {
@@ -141,6 +150,10 @@ func (tr *transcript) keep(secret string) {
 
 // RoundTrip notes the answer. Only a creation or a rotation may show a key.
 func (tr *transcript) RoundTrip(r *http.Request) (*http.Response, error) {
+	sent, err := read(r)
+	if err != nil {
+		return nil, err
+	}
 	answer, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
 		return nil, err
@@ -148,8 +161,15 @@ func (tr *transcript) RoundTrip(r *http.Request) (*http.Response, error) {
 	content, err := io.ReadAll(answer.Body)
 	_ = answer.Body.Close()
 	answer.Body = io.NopCloser(bytes.NewReader(content))
+	if err != nil {
+		return answer, err
+	}
+	broken := tr.document.Check(openapitest.Exchange{Request: r, Sent: sent, Status: answer.StatusCode, Header: answer.Header, Body: content})
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
+	if broken != nil {
+		tr.news = append(tr.news, token.Redact(broken.Error()))
+	}
 	if r.Method == http.MethodPost && (answer.StatusCode == http.StatusCreated || strings.Contains(r.URL.Path, "/rotate")) {
 		for key := capture.Credential(string(content)); key != ""; key = capture.Credential(string(content)) {
 			tr.secrets = append(tr.secrets, key)
@@ -160,10 +180,31 @@ func (tr *transcript) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
+// read reads a request's body and leaves it to be read.
+func read(r *http.Request) ([]byte, error) {
+	if r.GetBody == nil {
+		return nil, nil
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close() //nolint:errcheck // it is in memory
+	return io.ReadAll(body)
+}
+
 func (tr *transcript) check(t testing.TB) {
 	t.Helper()
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
+	const shown = 10
+	for i, news := range tr.news {
+		if i == shown {
+			t.Errorf("… and %d more that is not in shared/api/openapi.yaml", len(tr.news)-shown)
+			break
+		}
+		t.Errorf("shared/api/openapi.yaml does not have it so: %s", news)
+	}
 	said := strings.Join(tr.answers, "\n")
 	for _, secret := range tr.secrets {
 		if strings.Contains(tr.log.String(), secret) {
