@@ -54,6 +54,21 @@ func mutants() []mutant {
 			"./shared/api", "TestContract/IfMatch",
 		},
 		{
+			"a token shows a field that the document does not have",
+			"shared/api/token.go", "	PreviousUntil      int64    `json:\"previous_until,omitempty\"`\n", "	PreviousUntil      int64    `json:\"previous_until,omitempty\"`\n	Version            int64    `json:\"version\"`\n",
+			"./shared/api", "TestTheDocumentsSchemasAreTheWireTypes",
+		},
+		{
+			"a grace may be longer than the document says",
+			"shared/token/turn.go", "const MaxGrace = 7 * ", "const MaxGrace = 8 * ",
+			"./shared/api", "TestTheDocumentsLimitsAreTheCodes",
+		},
+		{
+			"an answer has a header that the document does not have",
+			"shared/api/delete.go", "ok(nil).about(in.id)", "ok(nil).about(in.id).withETag(1)",
+			"./shared/api", "TestContract/Delete",
+		},
+		{
 			"quota_delta takes away more than there is",
 			"shared/dynamo/store.go", "		e.require(left.atLeast(-n))\n", "",
 			"./shared/dynamo", "TestDeltasAndSpendsAddUp",

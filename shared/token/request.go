@@ -12,8 +12,8 @@ import (
 // KeptSeconds is for how long an answer is kept for its request to come again.
 const KeptSeconds = 24 * 60 * 60
 
-// maxIdempotencyKey is the longest idempotency key, in characters.
-const maxIdempotencyKey = 255
+// MaxIdempotencyKey is the longest idempotency key, in characters.
+const MaxIdempotencyKey = 255
 
 // An AnsweredError says that a request was answered before. Nothing was done.
 type AnsweredError struct{ Sealed []byte }
@@ -35,8 +35,8 @@ type Request struct {
 // characters, else it is an *InvalidError. asked is all that tells it from
 // another request; now is in Unix seconds.
 func NewRequest(at AccessToken, idempotencyKey string, asked []byte, now int64) (*Request, error) {
-	if n := len(idempotencyKey); n < 1 || n > maxIdempotencyKey || !visible(idempotencyKey) {
-		return nil, invalid("Idempotency-Key", fmt.Sprintf("must be 1 to %d visible ASCII characters: send a new random one, such as a UUID, with each new request", maxIdempotencyKey))
+	if n := len(idempotencyKey); n < 1 || n > MaxIdempotencyKey || !visible(idempotencyKey) {
+		return nil, invalid("Idempotency-Key", fmt.Sprintf("must be 1 to %d visible ASCII characters: send a new random one, such as a UUID, with each new request", MaxIdempotencyKey))
 	}
 	secret, err := hkdf.Key(sha256.New, []byte(at.Reveal()), []byte(idempotencyKey), "latchkey kept answer 1", 32)
 	if err != nil {

@@ -99,7 +99,7 @@ func exchange(t testing.TB) openapitest.Exchange {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := httptest.NewRequest(http.MethodGet, "/api/token/42", nil)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/token/42", nil)
 	r.Header.Set("Authorization", "Bearer at-x")
 	return openapitest.Exchange{Request: r, Status: http.StatusOK, Body: body, Header: http.Header{
 		"Content-Type": {"application/json; charset=utf-8"}, "Cache-Control": {"no-store"}, "X-Request-Id": {"r"}, "Etag": {`"1"`},
@@ -121,7 +121,7 @@ func replace(from, to string) func(*openapitest.Exchange) {
 func request(method, target, body string) func(*openapitest.Exchange) {
 	return func(x *openapitest.Exchange) {
 		header := x.Request.Header
-		x.Request, x.Sent = httptest.NewRequest(method, target, nil), []byte(body)
+		x.Request, x.Sent = httptest.NewRequestWithContext(x.Request.Context(), method, target, nil), []byte(body)
 		x.Request.Header = header
 	}
 }

@@ -1,0 +1,46 @@
+package api
+
+import "github.com/latchkey-api/latchkey/shared/token"
+
+// The limits of this package.
+const (
+	DefaultPageSize = defaultPageSize
+	MaxPageSize     = maxPageSize
+	MaxIDs          = maxIDs
+	MaxBody         = maxBody
+	MaxBatchBody    = maxBatchBody
+	MaxTags         = maxTags
+)
+
+// Failure is the body of an answer that is no success.
+type Failure = failure
+
+// ServerFields are those that are ignored in a token that is sent back.
+func ServerFields() []string { return serverFields }
+
+// A Problem is how an error is told.
+type Problem struct {
+	Status  int
+	Code    Code
+	Message string // "" where it depends on what is wrong
+}
+
+// Problems are the table's, and what explain makes of each kind of error that
+// is not in it.
+func Problems() []Problem {
+	var all []Problem
+	for _, p := range problems {
+		all = append(all, Problem{p.status, p.code, p.message})
+	}
+	for _, err := range []error{
+		&token.InvalidError{}, &inputError{code: ErrInvalidJSON}, &inputError{code: ErrUnknownField}, &sizeError{}, &methodError{},
+	} {
+		p := explain(err)
+		all = append(all, Problem{p.status, p.code, ""})
+	}
+	for _, err := range []error{&token.RateError{}, nil} {
+		p := explain(err)
+		all = append(all, Problem{p.status, p.code, p.message})
+	}
+	return all
+}

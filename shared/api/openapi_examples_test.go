@@ -1,0 +1,241 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/api/apitest"
+	"github.com/latchkey-api/latchkey/shared/api/openapitest"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+const jsonType = "application/json"
+
+// values are the examples that stand below a place of the document, by name.
+func values(t testing.TB, keys ...string) map[string]any {
+	t.Helper()
+	all := map[string]any{}
+	examples, _ := document(t).At(append(keys, "content", jsonType, "examples")...).(map[string]any)
+	for name, example := range examples {
+		object, _ := example.(map[string]any)
+		all[name] = object["value"]
+	}
+	return all
+}
+
+func marshal(t testing.TB, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func placeOf(o *openapitest.Operation, keys ...string) []string {
+	return append([]string{"paths", o.Path, strings.ToLower(o.Method)}, keys...)
+}
+
+// TestEveryExampleFitsItsSchema is about those of answers. What a failure
+// says must be what the code says.
+func TestEveryExampleFitsItsSchema(t *testing.T) {
+	d := document(t)
+	check := func(t *testing.T, status string, keys ...string) {
+		t.Helper()
+		examples := values(t, keys...)
+		if len(examples) == 0 {
+			t.Errorf("%s has no example", strings.Join(keys, "/"))
+		}
+		for name, value := range examples {
+			if err := d.Validate([]byte(marshal(t, value)), append(keys, "content", jsonType, "schema")...); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if status >= "300" {
+				wantSaid(t, name, status, value)
+			}
+		}
+	}
+	for _, o := range d.Operations() {
+		for status := range object(t, placeOf(o, "responses")...) {
+			t.Run(o.ID+"/"+status, func(t *testing.T) { check(t, status, placeOf(o, "responses", status)...) })
+		}
+	}
+	check(t, "404", "components", "responses", "RouteNotFound")
+	check(t, "405", "components", "responses", "MethodNotAllowed")
+}
+
+// wantSaid holds an example of a failure to the table of errors.
+func wantSaid(t *testing.T, name, status string, example any) {
+	t.Helper()
+	body, _ := example.(map[string]any)
+	if !slices.ContainsFunc(api.Problems(), func(p api.Problem) bool {
+		return fmt.Sprint(p.Status) == status && string(p.Code) == body["code"] && (p.Message == "" || p.Message == body["message"])
+	}) {
+		t.Errorf("%s: nothing says %s %v: %v", name, status, body["code"], body["message"])
+	}
+}
+
+// TestFailuresSayWhatTheirExamplesSay sends what the examples of failures are
+// about whose messages depend on the request.
+func TestFailuresSayWhatTheirExamplesSay(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	u := target.User(t, token.RoleUser)
+	for _, row := range []struct{ response, example, method, path, body string }{
+		{"InvalidBody", "invalid_json", http.MethodPost, "/api/token/", `{"name":}`},
+		{"InvalidBody", "unknown_field", http.MethodPost, "/api/token/", `{"nam":"production-app"}`},
+		{"InvalidBody", "invalid_parameter", http.MethodPost, "/api/token/", `{"name":""}`},
+		{"InvalidQuery", "invalid_page", http.MethodGet, "/api/token/?p=-1", ``},
+		{"InvalidID", "invalid_id", http.MethodGet, "/api/token/0", ``},
+		{"BodyTooLarge", "body_too_large", http.MethodPost, "/api/token/", strings.Repeat(" ", api.MaxBody+1)},
+		{"MethodNotAllowed", "method_not_allowed", http.MethodDelete, "/api/token/", ``},
+	} {
+		want := values(t, "components", "responses", row.response)[row.example]
+		got := u.Do(t, row.method, row.path, row.body)
+		if diff := cmp.Diff(want, likeExample(t, got.Body, want)); diff != "" {
+			t.Errorf("%s: the example is another (-the example +the answer):\n%s", row.example, diff)
+		}
+	}
+}
+
+// TestEveryExampleOfARequestIsAnsweredAsTheDocumentSays sends each, with the
+// examples of its parameters, as a user whose token 42 is the one of the
+// examples. The answer must be the example of the same name, where there is
+// one. That both fit the document, the target sees to.
+func TestEveryExampleOfARequestIsAnsweredAsTheDocumentSays(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	for _, o := range document(t).Operations() {
+		bodies := map[string]any{"": nil}
+		if document(t).At(placeOf(o, "requestBody")...) != nil {
+			if bodies = values(t, placeOf(o, "requestBody")...); len(bodies) == 0 {
+				t.Errorf("%s has no example of a body", o.ID)
+			}
+		}
+		statuses := slices.Sorted(maps.Keys(object(t, placeOf(o, "responses")...)))
+		answers := values(t, placeOf(o, "responses", statuses[0])...)
+		for name, body := range bodies {
+			t.Run(o.ID+"/"+name, func(t *testing.T) {
+				got := sendExample(t, target, o, body)
+				want, ok := answers[name]
+				if body == nil && (o.ID == "get" || o.ID == "delete" || o.ID == "usage") {
+					for _, want = range answers {
+						ok = true
+					}
+				}
+				if fmt.Sprint(got.Status) != statuses[0] {
+					t.Fatalf("got %d %s, want %s", got.Status, token.Redact(got.Body), statuses[0])
+				}
+				if diff := cmp.Diff(want, likeExample(t, got.Body, want)); ok && diff != "" {
+					t.Errorf("the example is another (-the example +the answer):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// sendExample prepares what an operation's examples are about, and sends one.
+func sendExample(t *testing.T, target *apitest.Target, o *openapitest.Operation, body any) apitest.Response {
+	t.Helper()
+	u := target.User(t, token.RoleUser)
+	fillers := strings.TrimSuffix(strings.Repeat(`{"name":"another"},`, 41), ",")
+	u.Do(t, http.MethodPost, "/api/token/batch/create", `{"tokens":[`+fillers+`]}`)
+	credential := u.AccessToken
+	if o.ID != "create" && o.ID != "batchcreate" {
+		limited := values(t, "paths", "/api/token/", "post", "requestBody")["limited"]
+		made := u.Do(t, http.MethodPost, "/api/token/", marshal(t, limited))
+		var answer api.Envelope[api.Token]
+		if err := json.Unmarshal([]byte(made.Body), &answer); err != nil || answer.Data.ID != 42 {
+			t.Fatalf("token 42 is made with %d: %v", made.Status, err)
+		}
+		if document(t).At(placeOf(o, "security")...) != nil {
+			credential = answer.Data.Key
+		}
+	}
+	if o.ID == "settle" || o.ID == "release" {
+		hold := values(t, "paths", "/api/token/reserve", "post", "requestBody")["hold"]
+		target.Do(t, http.MethodPost, "/api/token/reserve", marshal(t, hold), "Authorization", "Bearer "+credential)
+	}
+	headers := []string{"Authorization", "Bearer " + credential}
+	query := url.Values{}
+	for place, example := range parameterExamples(t, o) {
+		switch in, name, _ := strings.Cut(place, " "); in {
+		case "query":
+			query.Set(name, example)
+		case "header":
+			headers = append(headers, name, example)
+		}
+	}
+	path := strings.Replace(o.Path, "{id}", "42", 1)
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	if body == nil {
+		return target.Do(t, o.Method, path, "", headers...)
+	}
+	return target.Do(t, o.Method, path, marshal(t, body), append(headers, "Content-Type", jsonType)...)
+}
+
+// parameterExamples are those of an operation's parameters, by place and name.
+func parameterExamples(t *testing.T, o *openapitest.Operation) map[string]string {
+	all := map[string]string{}
+	parameters, _ := document(t).At(placeOf(o, "parameters")...).([]any)
+	for _, p := range parameters {
+		p, _ := p.(map[string]any)
+		if ref, ok := p["$ref"].(string); ok {
+			p = object(t, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
+		}
+		if example, ok := p["example"]; ok {
+			all[fmt.Sprint(p["in"], " ", p["name"])] = fmt.Sprint(example)
+		}
+	}
+	return all
+}
+
+// likeExample is an answer in which what can't be the same is as in an
+// example, wherever both have it.
+func likeExample(t testing.TB, body string, example any) any {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(body))
+	decoder.UseNumber()
+	var answer any
+	if err := decoder.Decode(&answer); err != nil {
+		t.Fatalf("the answer is no JSON: %v", err)
+	}
+	var align func(got, want any)
+	align = func(got, want any) {
+		switch got := got.(type) {
+		case map[string]any:
+			want, _ := want.(map[string]any)
+			for name, value := range got {
+				switch name {
+				case "key", "user_id", "created_time", "accessed_time", "previous_key", "previous_until", "expires_at":
+					if w, ok := want[name]; ok && value != json.Number("0") {
+						got[name] = w
+					}
+				case "request_id":
+					if got["success"] == false {
+						got[name] = want[name]
+					}
+				default:
+					align(value, want[name])
+				}
+			}
+		case []any:
+			if want, ok := want.([]any); ok && len(want) == len(got) {
+				for i := range got {
+					align(got[i], want[i])
+				}
+			}
+		}
+	}
+	align(answer, example)
+	return answer
+}

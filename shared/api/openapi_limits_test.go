@@ -1,0 +1,166 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// limitsInCode are those that the document must have, by keyword and place: the
+// last names of a path to the schema, or one of them, or * for any other.
+func limitsInCode() map[string]map[string]int64 {
+	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
+	return map[string]map[string]int64{
+		"maximum": {
+			"*": token.MaxInteger, "expired_time": token.MaxExpiredTime, "Usage.expires_at": token.MaxExpiredTime,
+			"status": int64(token.Exhausted), "TokenPage.page_size": api.MaxPageSize, "Result.index": api.MaxIDs - 1, "ResultsAnswer.data": api.MaxIDs,
+			"grace_seconds": token.MaxGrace, "ttl_seconds": seconds(gate.MaxTTL),
+		},
+		"minimum": {"quota_delta": -token.MaxInteger, "expired_time": token.Never},
+		"maxLength": {
+			"name": token.MaxName, "group": token.MaxGroup, "models.items": token.MaxModelName, "model_limits.items": token.MaxModelName,
+			"model": token.MaxQuestionModel, "request_id": token.MaxRequestID, "keyword": token.MaxKeyword,
+			"IdempotencyKey": token.MaxIdempotencyKey, "RequestKey": token.MaxRequestID,
+		},
+		"maxItems": {
+			"models": token.MaxModels, "tokens": token.MaxBatch, "NewTokens.items": token.MaxBatch,
+			"ids": api.MaxIDs, "results": api.MaxIDs, "TokenPage.items": api.MaxPageSize,
+		},
+		"maxProperties": {"model_limits": token.MaxModels},
+		"default": {
+			"Page": 1, "PageSize": api.DefaultPageSize, "Size": api.DefaultPageSize, "PS": api.DefaultPageSize,
+			"status": int64(token.Enabled), "expired_time": token.Never, "ttl_seconds": seconds(gate.DefaultTTL), "*": 0,
+		},
+	}
+}
+
+// unbounded are the integers of which any is taken.
+const unbounded = " PageSize Size PS After Retry-After "
+
+// TestTheDocumentsLimitsAreTheCodes holds every limit in every schema to a
+// constant of the code. One that has no constant above is refused, and so is
+// an integer without bounds.
+func TestTheDocumentsLimitsAreTheCodes(t *testing.T) {
+	limits := limitsInCode()
+	for _, group := range []string{"schemas", "parameters", "headers"} {
+		for name, content := range object(t, "components", group) {
+			everySchema(content, []string{name}, func(path []string, schema map[string]any) { checkLimits(t, limits, path, schema) })
+		}
+	}
+	for _, o := range document(t).Operations() {
+		parameters, _ := document(t).At("paths", o.Path, strings.ToLower(o.Method), "parameters").([]any)
+		for _, p := range parameters {
+			if p, ok := p.(map[string]any); ok && p["schema"] != nil {
+				everySchema(p["schema"], []string{fmt.Sprint(p["name"])}, func(path []string, schema map[string]any) { checkLimits(t, limits, path, schema) })
+			}
+		}
+	}
+}
+
+func checkLimits(t *testing.T, limits map[string]map[string]int64, path []string, schema map[string]any) {
+	t.Helper()
+	kinds := fmt.Sprint(schema["type"])
+	for keyword, byPlace := range limits {
+		got, ok := schema[keyword].(json.Number)
+		if !ok {
+			continue
+		}
+		want, known := byPlace["*"]
+		if keyword == "minimum" && !strings.HasPrefix(got.String(), "-") {
+			continue // 0 or 1, as the meaning is
+		}
+		for _, place := range []string{path[len(path)-1], strings.Join(path[max(0, len(path)-2):], ".")} {
+			if n, ok := byPlace[place]; ok {
+				want, known = n, true
+			}
+		}
+		if !known || got.String() != fmt.Sprint(want) {
+			t.Errorf("%s of %s is %s, and in the code %d (%t)", keyword, strings.Join(path, "."), got, want, known)
+		}
+	}
+	bounded := schema["enum"] != nil || schema["const"] != nil || schema["maximum"] != nil && schema["minimum"] != nil
+	if strings.Contains(kinds, "integer") && !bounded && !strings.Contains(unbounded, " "+path[0]+" ") {
+		t.Errorf("%s is an integer without bounds", strings.Join(path, "."))
+	}
+}
+
+// everySchema visits the schemas within; paths have the names of properties
+// and parameters, and "items".
+func everySchema(content any, path []string, visit func([]string, map[string]any)) {
+	schema, ok := content.(map[string]any)
+	if !ok {
+		return
+	}
+	visit(path, schema)
+	properties, _ := schema["properties"].(map[string]any)
+	for name, property := range properties {
+		everySchema(property, append(path[:len(path):len(path)], name), visit)
+	}
+	everySchema(schema["items"], append(path[:len(path):len(path)], "items"), visit)
+	everySchema(schema["schema"], path, visit) // of a parameter
+}
+
+// words are what a text of the document must have in it.
+type words struct {
+	keys []string
+	want string
+}
+
+// TestTheDocumentsWordsHaveTheCodesLimits is about limits that no keyword can
+// express, and about those that people read.
+func TestTheDocumentsWordsHaveTheCodesLimits(t *testing.T) {
+	limits := token.DefaultLimits()
+	schema := func(name string, keys ...string) []string {
+		return append([]string{"components", "schemas", name}, keys...)
+	}
+	parameter := func(name string) []string { return []string{"components", "parameters", name, "description"} }
+	rows := []words{
+		{[]string{"info", "description"}, fmt.Sprintf("at most %d KiB (%d KiB for a batch of creates)", api.MaxBody>>10, api.MaxBatchBody>>10)},
+		{[]string{"paths", "/api/token/", "post", "description"}, fmt.Sprintf("have %s tokens and create %d a second", thousands(limits.MaxTokens), limits.CreatesPerSecond)},
+		{[]string{"paths", "/api/token/search", "get", "description"}, fmt.Sprintf("at most %s tokens", thousands(token.MaxWindow))},
+		{[]string{"paths", "/api/token/reserve", "post", "description"}, fmt.Sprintf("can have %d open holds", token.MaxOpenHolds)},
+		{parameter("PageSize"), fmt.Sprintf("up to %[1]d; 0 is %[2]d, and above %[1]d is %[1]d", api.MaxPageSize, api.DefaultPageSize)},
+		{parameter("IdempotencyKey"), fmt.Sprintf("For %d hours", token.KeptSeconds/60/60)},
+		{parameter("IfMatch"), fmt.Sprintf("at most %d)", api.MaxTags)},
+		{schema("RotationInput", "properties", "grace_seconds", "description"), map[bool]string{true: "up to a week"}[token.MaxGrace == 7*24*60*60]},
+		{schema("NewToken", "properties", "key", "description"), fmt.Sprintf("sk- and %d letters and digits", token.KeyLength-3)},
+		{schema("NewToken", "properties", "key", "pattern"), fmt.Sprintf("{%d}", token.KeyLength-3)},
+	}
+	for _, name := range []string{"TokenInput", "UpdateInput"} {
+		property := func(field string) []string { return schema(name, "properties", field, "description") }
+		rows = append(rows, []words{
+			{property("name"), fmt.Sprintf("1 to %d characters", token.MaxName)},
+			{property("models"), fmt.Sprintf("Up to %d names, each once, of 1 to %d characters", token.MaxModels, token.MaxModelName)},
+			{property("allow_ips"), fmt.Sprintf("Up to %d, each once", token.MaxAllowIPs)},
+			{property("group"), fmt.Sprintf("up to %d characters", token.MaxGroup)},
+		}...)
+	}
+	for _, name := range []string{"QuestionInput", "ReservationInput"} {
+		rows = append(rows, words{schema(name, "properties", "request_id", "description"), fmt.Sprintf("1 to %d characters", token.MaxRequestID)})
+	}
+	for _, o := range document(t).Operations() {
+		at := []string{"paths", o.Path, strings.ToLower(o.Method), "requestBody"}
+		limit := api.MaxBody
+		if o.ID == "batchcreate" {
+			limit = api.MaxBatchBody
+		}
+		if document(t).At(at...) != nil {
+			rows = append(rows, words{append(at, "description"), fmt.Sprintf("At most %d KiB", limit>>10)})
+		}
+	}
+	for _, row := range rows {
+		text, _ := document(t).At(row.keys...).(string)
+		if row.want == "" || !strings.Contains(strings.Join(strings.Fields(text), " "), row.want) {
+			t.Errorf("%s is %q, want in it %q", strings.Join(row.keys, "/"), text, row.want)
+		}
+	}
+}
+
+// thousands writes a number with a comma before its last three digits.
+func thousands(n int64) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }

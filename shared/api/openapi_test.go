@@ -1,0 +1,281 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/api/openapitest"
+)
+
+func document(t testing.TB) *openapitest.Document {
+	t.Helper()
+	d, err := openapitest.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// object is what stands at a place of the document.
+func object(t testing.TB, keys ...string) map[string]any {
+	t.Helper()
+	o, ok := document(t).At(keys...).(map[string]any)
+	if !ok {
+		t.Fatalf("the document has no object %s", strings.Join(keys, "/"))
+	}
+	return o
+}
+
+func wantEqual(t testing.TB, what string, got, want []string) {
+	t.Helper()
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: the document has %s\nthe code has     %s", what, strings.Join(got, " "), strings.Join(want, " "))
+	}
+}
+
+func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
+	var got, want []string
+	for _, o := range document(t).Operations() {
+		got = append(got, o.ID+"="+o.Method+strings.TrimSuffix(o.Path, "/"))
+	}
+	for _, route := range api.Routes() {
+		want = append(want, route.Name+"="+route.Method+route.Path)
+	}
+	wantEqual(t, "routes", got, want)
+}
+
+// wire are the types of the wire by the schemas that describe them.
+func wire() map[string]any {
+	return map[string]any{
+		"Token": api.Token{}, "NewToken": api.Token{}, "TokenPage": api.TokenPage{}, "NewTokens": api.Tokens{}, "Result": api.Result{},
+		"Verdict": api.Verdict{}, "Reservation": api.Reservation{}, "Settlement": api.Settlement{}, "Return": api.Return{},
+		"Usage": api.Usage{}, "UsageAnswer": api.UsageAnswer{}, "Failure": api.Failure{},
+		"TokenInput": api.TokenInput{}, "UpdateInput": api.UpdateInput{}, "TokensInput": api.TokensInput{},
+		"DeletionsInput": api.IDsInput{}, "StatusesInput": api.IDsInput{}, "RotationInput": api.RotationInput{},
+		"QuestionInput": api.QuestionInput{}, "ReservationInput": api.ReservationInput{},
+		"SettlementInput": api.HoldInput{}, "ReleaseInput": api.HoldInput{},
+	}
+}
+
+// TestTheDocumentsSchemasAreTheWireTypes holds the properties of each schema
+// to the fields of its type: their names, their JSON types, and which may be
+// missing. What a caller must send is not in the types; the suite tells.
+func TestTheDocumentsSchemasAreTheWireTypes(t *testing.T) {
+	types := wire()
+	for name := range object(t, "components", "schemas") {
+		t.Run(name, func(t *testing.T) {
+			switch _, known := types[name]; {
+			case known:
+				checkType(t, name, reflect.TypeOf(types[name]))
+			case strings.HasSuffix(name, "Answer"):
+				checkEnvelope(t, name)
+			case name != "Code" && name != "Ignored":
+				t.Error("the code has no such type: add it to wire")
+			}
+			delete(types, name)
+		})
+	}
+	if len(types) > 0 {
+		t.Errorf("the document has no schema %v", slices.Collect(maps.Keys(types)))
+	}
+}
+
+func checkType(t *testing.T, name string, goType reflect.Type) {
+	properties := object(t, "components", "schemas", name, "properties")
+	input := strings.HasSuffix(name, "Input")
+	var want, always []string
+	for _, field := range fieldsOf(goType) {
+		want = append(want, field.name)
+		if !field.optional {
+			always = append(always, field.name)
+		}
+		if got := kindsIn(t, "components", "schemas", name, "properties", field.name); !field.has(got) {
+			t.Errorf("%s is %v, and in the code %s", field.name, got, field.goType)
+		}
+	}
+	if strings.HasPrefix(name, "Update") || name == "TokenInput" {
+		want = append(want, api.ServerFields()...)
+	}
+	wantEqual(t, "properties", slices.Collect(maps.Keys(properties)), want)
+	if !input {
+		wantEqual(t, "required", strs(object(t, "components", "schemas", name)["required"]), always)
+	}
+}
+
+// checkEnvelope holds the form of a successful answer to the envelope.
+func checkEnvelope(t *testing.T, name string) {
+	want := []string{"success", "message", "data"}
+	if name == "ResultsAnswer" {
+		want = append(want, "results")
+	}
+	all := fieldsOf(reflect.TypeFor[api.Envelope[any]]())
+	for _, field := range want {
+		if !slices.ContainsFunc(all, func(f wireField) bool { return f.name == field }) {
+			t.Errorf("the envelope has no %s any more", field)
+		}
+	}
+	wantEqual(t, "properties", slices.Collect(maps.Keys(object(t, "components", "schemas", name, "properties"))), slices.Clone(want))
+	wantEqual(t, "required", strs(object(t, "components", "schemas", name)["required"]), want)
+}
+
+// A wireField is one of a wire type.
+type wireField struct {
+	name     string
+	optional bool
+	goType   reflect.Type
+}
+
+func fieldsOf(goType reflect.Type) (all []wireField) {
+	for _, f := range reflect.VisibleFields(goType) {
+		name, rest, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" { // it brings fields
+			continue
+		}
+		embedded := len(f.Index) > 1 && goType.Field(f.Index[0]).Type.Kind() == reflect.Pointer
+		all = append(all, wireField{name, embedded || strings.Contains(rest, "omitempty"), f.Type})
+	}
+	return all
+}
+
+// has reports whether the JSON types of a schema fit the field. Those of an
+// input are pointers: where null is not taken, the rules ask for a value, and
+// where there is no type, or null alone, the route takes none.
+func (f wireField) has(kinds []string) bool {
+	goType, input := f.goType, false
+	if goType.Kind() == reflect.Pointer {
+		goType, input = goType.Elem(), true
+	}
+	want := map[reflect.Kind]string{
+		reflect.Bool: "boolean", reflect.Int: "integer", reflect.Int64: "integer",
+		reflect.String: "string", reflect.Slice: "array", reflect.Map: "object", reflect.Struct: "object",
+	}[goType.Kind()]
+	if !input {
+		return slices.Equal(kinds, []string{want})
+	}
+	if len(kinds) == 0 || slices.Equal(kinds, []string{"null"}) {
+		return true
+	}
+	rest := slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool { return kind == "null" })
+	if goType == reflect.TypeFor[[]string]() { // as an array, or a string with separators
+		return slices.Equal(rest, []string{"array", "string"})
+	}
+	return slices.Equal(rest, []string{want})
+}
+
+// kindsIn are the JSON types that a schema allows.
+func kindsIn(t testing.TB, keys ...string) []string {
+	t.Helper()
+	schema, _ := document(t).At(keys...).(map[string]any)
+	if kind, ok := schema["type"].(string); ok {
+		return []string{kind}
+	}
+	return strs(schema["type"])
+}
+
+// strs are the strings of an array.
+func strs(value any) (all []string) {
+	array, _ := value.([]any)
+	for _, element := range array {
+		all = append(all, fmt.Sprint(element))
+	}
+	return all
+}
+
+// constants are the values of the constants of a type in a file.
+func constants(t testing.TB, file, typeName string) (all []string) {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if name, ok := spec.Type.(*ast.Ident); ok && name.Name == typeName {
+			for _, value := range spec.Values {
+				if literal, ok := value.(*ast.BasicLit); ok {
+					text, _ := strconv.Unquote(literal.Value)
+					all = append(all, text)
+				}
+			}
+		}
+		return true
+	})
+	return all
+}
+
+func TestTheDocumentsCodesAreThoseOfTheTable(t *testing.T) {
+	wantEqual(t, "codes", strs(object(t, "components", "schemas", "Code")["enum"]), constants(t, "problem.go", "Code"))
+	refusals := slices.DeleteFunc(strs(object(t, "components", "schemas", "Verdict", "properties", "code")["enum"]), func(s string) bool { return s == "" })
+	wantEqual(t, "refusals", refusals, constants(t, "../token/question.go", "Refusal"))
+
+	statuses := map[string]map[string]bool{} // of the table, by code
+	for _, p := range api.Problems() {
+		if statuses[string(p.Code)] == nil {
+			statuses[string(p.Code)] = map[string]bool{}
+		}
+		statuses[string(p.Code)][strconv.Itoa(p.Status)] = true
+	}
+	wantEqual(t, "codes", constants(t, "problem.go", "Code"), slices.Collect(maps.Keys(statuses)))
+	said := map[string]map[string]bool{} // by the document
+	note := func(status string, keys ...string) {
+		for _, code := range codesOf(t, keys...) {
+			if said[code] == nil {
+				said[code] = map[string]bool{}
+			}
+			said[code][status] = true
+		}
+	}
+	for _, o := range document(t).Operations() {
+		at := []string{"paths", o.Path, strings.ToLower(o.Method), "responses"}
+		for status := range object(t, at...) {
+			if status >= "300" {
+				note(status, append(at, status)...)
+			}
+		}
+	}
+	note("404", "components", "responses", "RouteNotFound")
+	note("405", "components", "responses", "MethodNotAllowed")
+	if !reflect.DeepEqual(said, statuses) {
+		t.Errorf("the document's statuses by code are %v\nthose of the table      %v", said, statuses)
+	}
+}
+
+// codesOf are the codes that a response of the document may have.
+func codesOf(t testing.TB, keys ...string) []string {
+	t.Helper()
+	schema := object(t, append(keys, "content", "application/json", "schema")...)
+	var parts []struct {
+		Properties struct {
+			Code struct {
+				Enum  []string
+				Const string
+			}
+		}
+	}
+	text, err := json.Marshal(schema["allOf"])
+	if err == nil {
+		err = json.Unmarshal(text, &parts)
+	}
+	if err != nil || len(parts) != 2 {
+		t.Fatalf("%s: the schema of a failure is %s (%v), want Failure and its codes", strings.Join(keys, "/"), text, err)
+	}
+	if code := parts[1].Properties.Code; code.Const != "" {
+		return []string{code.Const}
+	}
+	return parts[1].Properties.Code.Enum
+}
