@@ -123,6 +123,7 @@ func TestEveryExampleOfARequestIsAnsweredAsTheDocumentSays(t *testing.T) {
 		answers := values(t, placeOf(o, "responses", statuses[0])...)
 		for name, body := range bodies {
 			t.Run(o.ID+"/"+name, func(t *testing.T) {
+				t.Parallel() // each makes many tokens
 				got := sendExample(t, target, o, body)
 				want, ok := answers[name]
 				if body == nil && (o.ID == "get" || o.ID == "delete" || o.ID == "usage") {

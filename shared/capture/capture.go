@@ -10,9 +10,12 @@ import (
 
 // Credential is the first thing in a text that may be a key or an access
 // token, not masked; "" if there is none.
-func Credential(text string) string {
-	return regexp.MustCompile(`(sk|at)-[0-9A-Za-z]{20,}`).FindString(text)
-}
+func Credential(text string) string { return credential.FindString(text) }
+
+// Credentials are all of them.
+func Credentials(text string) []string { return credential.FindAllString(text, -1) }
+
+var credential = regexp.MustCompile(`(sk|at)-[0-9A-Za-z]{20,}`)
 
 // An Output is a buffer that may be read while a process writes to it. The
 // zero Output is empty and ready.

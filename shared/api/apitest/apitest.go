@@ -171,7 +171,7 @@ func (tr *transcript) RoundTrip(r *http.Request) (*http.Response, error) {
 		tr.news = append(tr.news, token.Redact(broken.Error()))
 	}
 	if r.Method == http.MethodPost && (answer.StatusCode == http.StatusCreated || strings.Contains(r.URL.Path, "/rotate")) {
-		for key := capture.Credential(string(content)); key != ""; key = capture.Credential(string(content)) {
+		for _, key := range capture.Credentials(string(content)) {
 			tr.secrets = append(tr.secrets, key)
 			content = bytes.ReplaceAll(content, []byte(key), nil)
 		}
