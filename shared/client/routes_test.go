@@ -1,0 +1,206 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/api/apitest"
+	"github.com/latchkey-api/latchkey/shared/client"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// A tap is a transport that a test listens at, or cuts.
+type tap func(*http.Request, func() (*http.Response, error)) (*http.Response, error)
+
+func (f tap) RoundTrip(r *http.Request) (*http.Response, error) {
+	return f(r, func() (*http.Response, error) { return http.DefaultTransport.RoundTrip(r) })
+}
+
+func through(target *apitest.Target, u *apitest.User, f tap) *client.Client {
+	return client.New(target.URL, u.AccessToken, &http.Client{Transport: f})
+}
+
+// TestEveryRouteHasAMethod calls every method, and holds what reached the
+// server against the API's routes.
+func TestEveryRouteHasAMethod(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	reached := map[string]bool{}
+	c, ctx := through(target, target.User(t, token.RoleUser), func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+		path := regexp.MustCompile(`/\d+`).ReplaceAllString(strings.TrimSuffix(r.URL.Path, "/"), "/{id}")
+		reached[r.Method+" "+path] = true
+		return send()
+	}), t.Context()
+	made, err := c.Create(ctx, api.TokenInput{Name: new("app"), UnlimitedQuota: new(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, key, hold := made.ID, made.Key, new("hold")
+	reserve := func() error {
+		_, err := c.Reserve(ctx, key, api.ReservationInput{QuestionInput: api.QuestionInput{RequestID: hold, Quota: new(int64(1))}, TTLSeconds: new(int64(60))})
+		return err
+	}
+	for name, err := range map[string]error{
+		"CreateAll":    second(c.CreateAll(ctx, []api.TokenInput{{Name: new("more")}})),
+		"Get":          second(c.Get(ctx, id)),
+		"List":         second(c.List(ctx, client.ListOptions{})),
+		"Search":       second(c.Search(ctx, client.SearchOptions{Keyword: "app"})),
+		"Update":       second(c.Update(ctx, api.TokenInput{ID: &id, Group: new("g")})),
+		"SetStatus":    second(c.SetStatus(ctx, id, token.Enabled)),
+		"SetStatusAll": second(c.SetStatusAll(ctx, []int64{id}, token.Enabled)),
+		"Verify":       second(c.Verify(ctx, key, api.QuestionInput{})),
+		"Usage":        second(c.Usage(ctx, key)),
+		"Reserve":      reserve(),
+		"Settle":       second(c.Settle(ctx, key, *hold, 1)),
+		"Rotate":       second(c.Rotate(ctx, id, 60)),
+		"Delete":       c.Delete(ctx, id),
+		"DeleteAll":    second(c.DeleteAll(ctx, []int64{2})),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := c.Release(ctx, key, *hold); err == nil {
+		t.Error("release of a deleted key's hold: got no error")
+	}
+	want := map[string]bool{}
+	for _, route := range api.Routes() {
+		want[route.Method+" "+route.Path] = true
+	}
+	if diff := cmp.Diff(want, reached); diff != "" {
+		t.Errorf("routes that were reached (-want +got):\n%s", diff)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// TestACreateWithoutAnAnswerMakesOneToken loses the first answer on its way
+// back.
+func TestACreateWithoutAnAnswerMakesOneToken(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	u := target.User(t, token.RoleUser)
+	var once sync.Once
+	c := through(target, u, func(_ *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+		answer, err := send()
+		once.Do(func() {
+			_ = answer.Body.Close()
+			answer, err = nil, errors.New("connection reset")
+		})
+		return answer, err
+	})
+	made, err := c.Create(t.Context(), api.TokenInput{Name: new("app"), UnlimitedQuota: new(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := c.Verify(t.Context(), made.Key, api.QuestionInput{}); err != nil || !v.Valid {
+		t.Errorf("the key: got valid %t, %v", v.Valid, err)
+	}
+	if page, err := u.List(t.Context(), client.ListOptions{}); err != nil || page.Total != 1 {
+		t.Errorf("got %d tokens, %v; want 1", page.Total, err)
+	}
+}
+
+func TestAnIdempotencyKeyOfTheCallersOwnSurvivesItsProcess(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	u := target.User(t, token.RoleUser)
+	in := []api.TokenInput{{Name: new("a")}, {Name: new("b")}}
+	var keys [2]string
+	for i := range keys { // two clients, as of two processes
+		made, err := client.New(target.URL, u.AccessToken, nil).CreateAll(t.Context(), in, client.IdempotencyKey("import-1"))
+		if err != nil || len(made) != 2 {
+			t.Fatalf("got %d tokens, %v", len(made), err)
+		}
+		keys[i] = made[0].Key
+	}
+	if keys[0] != keys[1] {
+		t.Error("two answers with one idempotency key differ")
+	}
+	if page, err := u.List(t.Context(), client.ListOptions{}); err != nil || page.Total != 2 {
+		t.Errorf("got %d tokens, %v; want 2", page.Total, err)
+	}
+}
+
+func TestARivalsChangeIsNotOverwritten(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	c, ctx := target.User(t, token.RoleUser).Client, t.Context()
+	made, err := c.Create(ctx, api.TokenInput{Name: new("app")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, old, err := c.GetVersion(ctx, made.ID)
+	if err != nil || old == "" {
+		t.Fatalf("got version %q, %v", old, err)
+	}
+	if _, err := c.Update(ctx, api.TokenInput{ID: &made.ID, Name: new("rival")}, client.IfMatch(old)); err != nil {
+		t.Fatalf("an update of the version that was read: %v", err)
+	}
+	for name, err := range map[string]error{
+		"update":    second(c.Update(ctx, api.TokenInput{ID: &made.ID, Name: new("late")}, client.IfMatch(old))),
+		"add quota": second(c.AddQuota(ctx, made.ID, 1, client.IfMatch(old))),
+		"status":    second(c.SetStatus(ctx, made.ID, token.Disabled, client.IfMatch(old))),
+		"delete":    c.Delete(ctx, made.ID, client.IfMatch(old)),
+	} {
+		if !errors.Is(err, api.ErrVersionMismatch) {
+			t.Errorf("%s: got error %v, want %v", name, err, api.ErrVersionMismatch)
+		}
+	}
+	got, now, err := c.GetVersion(ctx, made.ID)
+	if err != nil || got.Name != "rival" {
+		t.Fatalf("got %q, %v", got.Name, err)
+	}
+	if err := c.Delete(ctx, made.ID, client.IfMatch(now)); err != nil {
+		t.Errorf("a deletion of the version that was read: %v", err)
+	}
+}
+
+func TestAllReadsEveryPage(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	c, ctx := target.User(t, token.RoleUser).Client, t.Context()
+	const tokens = 150
+	for first := 1; first <= tokens; first += token.MaxBatch {
+		var in []api.TokenInput
+		for i := first; i < first+token.MaxBatch; i++ {
+			in = append(in, api.TokenInput{Name: new(fmt.Sprint("n", i%2))})
+		}
+		if _, err := c.CreateAll(ctx, in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var ids, odd, some []int64
+	for t1, err := range c.All(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, t1.ID)
+	}
+	for t1, err := range c.Found(ctx, client.SearchOptions{Keyword: "n1"}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		odd = append(odd, t1.ID)
+	}
+	for t1, err := range c.All(ctx) {
+		if some = append(some, t1.ID); err != nil || len(some) == 3 {
+			break
+		}
+	}
+	if len(ids) != tokens || ids[0] != tokens || !slices.IsSortedFunc(ids, func(a, b int64) int { return int(b - a) }) {
+		t.Errorf("got %d tokens, want %d, newest first", len(ids), tokens)
+	}
+	if len(odd) != tokens/2 || len(some) != 3 {
+		t.Errorf("got %d that match and %d until a break, want %d and 3", len(odd), len(some), tokens/2)
+	}
+	for _, err := range client.New(target.URL, "at-wrong", nil).All(ctx) {
+		if !errors.Is(err, api.ErrUnauthorized) {
+			t.Errorf("got error %v, want %v", err, api.ErrUnauthorized)
+		}
+	}
+}
