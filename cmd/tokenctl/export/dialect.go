@@ -1,0 +1,166 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// A dialect is how a system writes its tokens. Columns are in lower case.
+type dialect struct {
+	name    string
+	markers []string // columns that no other dialect has
+	id      []string // where the token's id may be, in this order
+	label   []string // and its name
+	columns []string // that read uses, or that say nothing but when and how much was used
+	ignored []string // that need no word
+	read    func(*fields) api.TokenInput
+}
+
+// alwaysIgnored: every token gets a new key, and its own times.
+var alwaysIgnored = []string{"", "key", "user_id", "created_at", "updated_at", "createdat", "updatedat"} //nolint:gochecknoglobals // a constant
+
+// dialects are all of them, in the order in which they are tried.
+func dialects() []dialect {
+	return []dialect{
+		{
+			name: "New API", id: []string{"id"}, label: []string{"name"},
+			markers: []string{"remain_quota", "unlimited_quota", "expired_time", "model_limits", "model_limits_enabled", "allow_ips", "subnet"},
+			columns: []string{"id", "name", "status", "remain_quota", "unlimited_quota", "expired_time", "models", "model_limits", "model_limits_enabled", "allow_ips", "subnet", "group", "deletedat", "deleted_at"},
+			ignored: []string{"used_quota", "created_time", "accessed_time", "previous_key", "previous_until", "etag"},
+			read:    readNewAPI,
+		},
+		{
+			name: "LiteLLM", id: []string{"token", "token_id", "id"}, label: []string{"key_alias", "key_name"},
+			markers: []string{"key_alias", "key_name", "max_budget", "blocked"},
+			columns: []string{"token", "token_id", "id", "key_alias", "key_name", "max_budget", "spend", "expires", "models", "blocked"},
+			ignored: []string{"last_active", "created_by", "updated_by"},
+			read:    readLiteLLM,
+		},
+		{
+			name: "Unkey", id: []string{"keyid", "id"}, label: []string{"name"},
+			markers: []string{"keyid", "remaining", "credits.remaining", "apiid", "enabled", "workspaceid"},
+			columns: []string{"keyid", "id", "name", "remaining", "credits.remaining", "expires", "enabled"},
+			ignored: []string{"start", "apiid", "workspaceid", "lastusedat", "plaintext"},
+			read:    readUnkey,
+		},
+	}
+}
+
+func detect(columns map[string]string) (dialect, error) {
+	for _, d := range dialects() {
+		if slices.ContainsFunc(d.markers, func(name string) bool { _, ok := columns[name]; return ok }) {
+			return d, nil
+		}
+	}
+	if _, ok := columns["name"]; ok {
+		return dialects()[0], nil
+	}
+	return dialect{}, errors.New("it has none of the columns that an export of New API, One API, LiteLLM or Unkey has, such as name and remain_quota: check that it is one, with a header row if it is CSV")
+}
+
+// limit sets the models; none at all are no limit.
+func limit(in *api.TokenInput, models []string) {
+	in.Models, in.ModelLimitsEnabled = &models, new(len(models) > 0)
+}
+
+// give sets the quota that is left; what was overspent is gone.
+func (f *fields) give(in *api.TokenInput, left int64) {
+	if left < 0 {
+		f.warnings = append(f.warnings, "more than its quota was spent, so it begins with 0")
+		left = 0
+	}
+	in.RemainQuota = &left
+}
+
+func disable(in *api.TokenInput, disabled bool) {
+	if disabled {
+		in.Status = new(int64(token.Disabled))
+	}
+}
+
+// readNewAPI reads New API's columns, One API's, and Latchkey's own. That a
+// token is expired or exhausted follows from its time and quota.
+func readNewAPI(f *fields) api.TokenInput {
+	var in api.TokenInput
+	if s := f.text("deletedat", "deleted_at"); s != "" {
+		f.skip = "it is deleted"
+	}
+	status := f.integer("status")
+	if status != nil && (*status < int64(token.Enabled) || *status > int64(token.Exhausted)) {
+		f.wrong("status must be 1 to 4")
+	}
+	disable(&in, status != nil && *status == int64(token.Disabled))
+	in.ExpiredTime = f.integer("expired_time")
+	in.UnlimitedQuota = f.boolean("unlimited_quota")
+	unlimited := in.UnlimitedQuota != nil && *in.UnlimitedQuota
+	if left := f.integer("remain_quota"); left != nil && !unlimited {
+		f.give(&in, *left)
+	}
+	limit(&in, f.list(",", "models", "model_limits"))
+	if enabled := f.boolean("model_limits_enabled"); enabled != nil {
+		in.ModelLimitsEnabled = enabled
+	}
+	ips := f.list(",\n", "allow_ips", "subnet")
+	in.AllowIPs = &ips
+	if group := f.text("group"); group != "" {
+		in.Group = &group
+	}
+	return in
+}
+
+// readLiteLLM reads a budget as what is left of it, rounded down.
+func readLiteLLM(f *fields) api.TokenInput {
+	var in api.TokenInput
+	blocked := f.boolean("blocked")
+	disable(&in, blocked != nil && *blocked)
+	in.ExpiredTime = f.time("expires")
+	models := f.list(",", "models")
+	for _, special := range []string{"all-team-models", "no-default-models"} {
+		if slices.Contains(models, special) {
+			f.wrong("models has " + special + ", which means something in LiteLLM only: write the models' names")
+		}
+	}
+	if slices.Contains(models, "all-proxy-models") {
+		models = nil
+	}
+	limit(&in, append([]string{}, models...))
+	budget, spend := f.dollars("max_budget"), f.dollars("spend")
+	switch {
+	case budget == nil:
+		in.UnlimitedQuota = new(true)
+	case f.options.UnitsPerDollar <= 0:
+		f.wrong("it has a budget in dollars: say with --units-per-dollar what a dollar is, 500000 where New API's prices are used")
+	default:
+		if spend != nil {
+			budget.Sub(budget, spend)
+		}
+		budget.Mul(budget, new(big.Rat).SetInt64(f.options.UnitsPerDollar))
+		left := new(big.Int).Div(budget.Num(), budget.Denom()) // rounds down
+		if !left.IsInt64() {
+			f.wrong(fmt.Sprintf("its budget is above %d units: lower it, or --units-per-dollar", int64(token.MaxInteger)))
+		}
+		f.give(&in, left.Int64())
+	}
+	return in
+}
+
+// readUnkey reads times in milliseconds. Without credits a key is unlimited.
+func readUnkey(f *fields) api.TokenInput {
+	var in api.TokenInput
+	enabled := f.boolean("enabled")
+	disable(&in, enabled != nil && !*enabled)
+	if ms := f.integer("expires"); ms != nil && *ms != 0 {
+		in.ExpiredTime = new(*ms / 1000)
+	}
+	if left := f.integer("remaining", "credits.remaining"); left != nil {
+		f.give(&in, *left)
+	} else {
+		in.UnlimitedQuota = new(true)
+	}
+	return in
+}
