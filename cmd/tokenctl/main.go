@@ -1,6 +1,7 @@
-// Command tokenctl runs Latchkey on this machine, and is the operator's tool
-// for users and their access tokens. It knows the command line, files and
-// processes; what a user is, it asks token.
+// Command tokenctl runs Latchkey on this machine, is the operator's tool for
+// users and their access tokens, and everyone's for their sk- tokens. It knows
+// the command line, files and processes; what a user is, it asks token, and
+// about tokens it calls the API.
 package main
 
 import (
@@ -19,20 +20,25 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // grammar is the command line.
 type grammar struct {
 	Serve     serveCmd         `cmd:"" help:"Serve the API on this machine, on a local DynamoDB engine."`
 	Proxy     proxyCmd         `cmd:"" help:"Check and charge sk- keys in front of an OpenAI-compatible API."`
+	Login     loginCmd         `cmd:"" help:"Save an API's URL and your access token."`
+	Logout    logoutCmd        `cmd:"" help:"Forget them."`
+	Token     tokenCmd         `cmd:"" help:"List, create, change, rotate, delete and import your sk- tokens."`
 	User      userCmd          `cmd:"" help:"Create, list, rotate, disable and enable users."`
 	Reconcile reconcileCmd     `cmd:"" help:"Recount a user's tokens and repair its counts."`
 	Table     tableCmd         `cmd:"" help:"Make the table on a local engine."`
 	Version   kong.VersionFlag `help:"Print the version."`
 }
 
-const description = `Latchkey's local server and operator tool.
+const description = `Latchkey's local server, operator tool, and client.
+
+The token commands call the API that you have logged in to.
 
 The user commands work on the table itself: in AWS, with your AWS credentials
 and region, or in the engine at DYNAMODB_ENDPOINT or --endpoint, if one is set.
@@ -42,7 +48,9 @@ prints; without one the commands go to AWS.
 Example:
 
     tokenctl serve
-    DYNAMODB_ENDPOINT=http://127.0.0.1:8000 tokenctl user list`
+    DYNAMODB_ENDPOINT=http://127.0.0.1:8000 tokenctl user list
+    tokenctl login --url http://127.0.0.1:3000
+    tokenctl token list`
 
 // The defaults of flags and environment variables.
 const (
@@ -54,7 +62,7 @@ const (
 
 // run is the program but for its exit: 0 if all went well, else 1 and one
 // sentence on stderr.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) int {
 	exited, code := false, 0
 	parser, err := kong.New(new(grammar),
 		kong.Name("tokenctl"),
@@ -75,7 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return fail(stderr, fmt.Errorf("%w: see `tokenctl --help`", err))
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	if err := command.Run(&console{stdout, stderr}); err != nil {
+	if err := command.Run(&console{in: stdin, out: stdout, err: stderr}); err != nil {
 		return fail(stderr, err)
 	}
 	return 0
@@ -95,13 +103,17 @@ func version() string {
 }
 
 // A console is where a command prints.
-type console struct{ out, err io.Writer }
+type console struct {
+	in       *os.File
+	out, err io.Writer
+	before   string // what is printed before each answer
+}
 
 // print writes the whole answer of a command. It says so if it could not,
 // for a secret that was not printed is lost.
 func (c *console) print(text string) error {
-	if _, err := io.WriteString(c.out, text); err != nil {
-		return problemf("the answer could not be written to stdout (%s), though the command was carried out: look with `tokenctl user list`, and rotate if an access token was in it", reason(err))
+	if _, err := io.WriteString(c.out, c.before+text); err != nil {
+		return problemf("the answer could not be written to stdout (%s), though the command was carried out: look with `tokenctl user list` or `tokenctl token list`, and rotate if an access token or a key was in it", reason(err))
 	}
 	return nil
 }

@@ -15,6 +15,16 @@ func TestHelpIsAsInTheGoldenFiles(t *testing.T) {
 		{},
 		{"serve"},
 		{"proxy"},
+		{"login"},
+		{"logout"},
+		{"token"},
+		{"token", "list"},
+		{"token", "create"},
+		{"token", "get"},
+		{"token", "update"},
+		{"token", "delete"},
+		{"token", "rotate"},
+		{"token", "import"},
 		{"user"},
 		{"user", "create"},
 		{"user", "list"},
@@ -52,7 +62,7 @@ func TestHelpIsAsInTheGoldenFiles(t *testing.T) {
 func TestHelpNamesEveryCommand(t *testing.T) {
 	help := succeed(t, nil, "--help")
 	for _, command := range []string{
-		"serve", "proxy", "user create <name>", "user list", "user rotate <name>", "user disable <name>", "user enable <name>", "reconcile <user>", "table create",
+		"serve", "proxy", "token list", "token create <name>", "token get <id>", "token import <file>", "logout", "user create <name>", "user list", "user rotate <name>", "user disable <name>", "user enable <name>", "reconcile <user>", "table create",
 	} {
 		if !strings.Contains(help, "\n  "+command+" [flags]\n") {
 			t.Errorf("help does not name %q", command)
@@ -74,7 +84,7 @@ func TestVersionIsThatOfTheBuild(t *testing.T) {
 func TestWrongUsageIsOneSentence(t *testing.T) {
 	const see = ": see `tokenctl --help`."
 	for _, c := range []struct{ args, want string }{
-		{"", `expected one of "serve", "proxy", "user", "reconcile", "table"` + see},
+		{"", `expected one of "serve", "proxy", "login", "logout", "token", ...` + see},
 		{"user", `expected one of "create", "list", "rotate", "disable", "enable", ...` + see},
 		{"user create", `expected "<name>"` + see},
 		{"user create a b", "unexpected argument b" + see},

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+type tokenCmd struct {
+	List   tokenListCmd   `cmd:"" help:"List your tokens, newest first, or those that you look for."`
+	Create tokenCreateCmd `cmd:"" help:"Create a token, or many, and print the key, once."`
+	Get    tokenGetCmd    `cmd:"" help:"Show one token."`
+	Update tokenUpdateCmd `cmd:"" help:"Change a token, or enable or disable several."`
+	Delete tokenDeleteCmd `cmd:"" help:"Delete tokens; their keys stop working at once."`
+	Rotate tokenRotateCmd `cmd:"" help:"Give a token another key and print it, once."`
+	Import tokenImportCmd `cmd:"" help:"Create tokens from the export of another system."`
+}
+
+// Help implements kong.HelpProvider.
+func (*tokenCmd) Help() string {
+	return `These commands call the API that "tokenctl login" has saved, or the one of LATCHKEY_URL with LATCHKEY_ACCESS_TOKEN.
+
+Example:
+
+    tokenctl token create production-app --quota 500000 --models gpt-4o,gpt-4o-mini`
+}
+
+// statusName is how people say a status.
+func statusName(status int) string {
+	switch token.Status(status) {
+	case token.Enabled:
+		return "enabled"
+	case token.Disabled:
+		return "disabled"
+	case token.Expired:
+		return "expired"
+	case token.Exhausted:
+		return "exhausted"
+	default:
+		return strconv.Itoa(status)
+	}
+}
+
+func expiry(t api.Token) string {
+	if t.ExpiredTime == token.Never {
+		return "never"
+	}
+	return timestamp(t.ExpiredTime)
+}
+
+func remain(t api.Token) string {
+	if t.UnlimitedQuota {
+		return "unlimited"
+	}
+	return strconv.FormatInt(t.RemainQuota, 10)
+}
+
+func models(t api.Token) string {
+	if !t.ModelLimitsEnabled {
+		return "all"
+	}
+	return strings.Join(t.Models, ",")
+}
+
+// lastUsed is empty for a token that was not used: the API begins with the
+// time of its creation.
+func lastUsed(t api.Token) string {
+	if t.AccessedTime == t.CreatedTime && t.UsedQuota == 0 {
+		return "-"
+	}
+	return timestamp(t.AccessedTime)
+}
+
+// shorten keeps a table narrow.
+func shorten(s string) string {
+	const most = 32
+	if letters := []rune(s); len(letters) > most {
+		return string(letters[:most-1]) + "…"
+	}
+	return s
+}
+
+func tokenTable(tokens []api.Token) string {
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "ID\tNAME\tKEY\tSTATUS\tREMAIN\tUSED\tEXPIRES\tMODELS\tLAST USED") // a Builder never fails
+	for _, t := range tokens {
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.ID, t.Name, t.Key, statusName(t.Status), remain(t), t.UsedQuota, expiry(t), shorten(models(t)), lastUsed(t))
+	}
+	_ = w.Flush()
+	return table.String()
+}
+
+// details shows all of a token.
+func details(t api.Token, version string) string {
+	var list strings.Builder
+	w := tabwriter.NewWriter(&list, 0, 0, 2, ' ', 0)
+	for _, line := range [][2]string{
+		{"ID", strconv.FormatInt(t.ID, 10)},
+		{"Name", t.Name},
+		{"Key", t.Key},
+		{"Status", statusName(t.Status)},
+		{"Remain", remain(t)},
+		{"Used", strconv.FormatInt(t.UsedQuota, 10)},
+		{"Expires", expiry(t)},
+		{"Models", models(t)},
+		{"Allowed IPs", orElse(strings.ReplaceAll(t.AllowIPs, "\n", ","), "all")},
+		{"Group", orElse(t.Group, "-")},
+		{"Created", timestamp(t.CreatedTime)},
+		{"Last used", lastUsed(t)},
+	} {
+		_, _ = fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
+	}
+	if t.PreviousUntil != 0 {
+		_, _ = fmt.Fprintf(w, "Old key\t%s, until %s\n", t.PreviousKey, timestamp(t.PreviousUntil))
+	}
+	if version != "" {
+		_, _ = fmt.Fprintf(w, "ETag\t%s\n", version)
+	}
+	_ = w.Flush()
+	return list.String()
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

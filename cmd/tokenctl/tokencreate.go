@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+type tokenCreateCmd struct {
+	Name  string `arg:"" help:"The token's name, 1 to 50 characters."`
+	Count int    `default:"1" placeholder:"N" help:"Make this many, NAME-1, NAME-2 and so on."`
+	settings
+	remote
+}
+
+// Help implements kong.HelpProvider.
+func (*tokenCreateCmd) Help() string {
+	return `Without flags a token has no quota, never expires, and may call all models from everywhere. The key is printed once and
+can't be had again; if it is lost, rotate. With --count, each token is one line, printed as
+soon as it is made, 50 at a time.
+
+Example:
+
+    tokenctl token create production-app --quota 500000 --expires-in 90d`
+}
+
+// Run implements the command.
+func (c *tokenCreateCmd) Run(ctx context.Context, out *console) error {
+	s, err := c.open()
+	if err != nil {
+		return err
+	}
+	if c.Count != 1 {
+		return c.many(ctx, s, out)
+	}
+	in := c.input(time.Now())
+	in.Name = &c.Name
+	t, err := s.Create(ctx, in)
+	if err != nil {
+		return s.explain(err)
+	}
+	if c.JSON {
+		return out.printJSON(t)
+	}
+	return out.print(fmt.Sprintf("Token %d %s is created, and is %s.\nKey: %s\nIt won't be shown again.\n", t.ID, t.Name, statusName(t.Status), t.Key))
+}
+
+func (c *tokenCreateCmd) inputs(now time.Time) ([]api.TokenInput, error) {
+	const most = 100_000
+	if c.Count < 1 || c.Count > most {
+		return nil, problemf("--count must be between 1 and %d", most)
+	}
+	all := make([]api.TokenInput, c.Count)
+	for i := range all {
+		all[i] = c.input(now)
+		all[i].Name = new(fmt.Sprintf("%s-%d", c.Name, i+1))
+		if err := export.Check(all[i], now.Unix()); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (c *tokenCreateCmd) many(ctx context.Context, s *session, out *console) error {
+	all, err := c.inputs(time.Now())
+	if err != nil {
+		return err
+	}
+	bar := out.progress(len(all), "creating")
+	defer bar.Close() //nolint:errcheck // a bar
+	for made := 0; made < len(all); {
+		batch := all[made:min(made+token.MaxBatch, len(all))]
+		tokens, err := s.createPatiently(ctx, batch)
+		if err != nil {
+			return problemf("%d of %d tokens are made, and no more: %s", made, len(all), sentence(s.explain(err)))
+		}
+		made += len(batch)
+		if err := c.printMade(out, tokens); err != nil {
+			return err
+		}
+		_ = bar.Add(len(batch))
+	}
+	if !c.JSON {
+		out.note("The keys won't be shown again.")
+	}
+	return nil
+}
+
+func (c *tokenCreateCmd) printMade(out *console, tokens []api.Token) error {
+	var lines strings.Builder
+	for _, t := range tokens {
+		if c.JSON {
+			if err := out.printJSON(t); err != nil {
+				return err
+			}
+			continue
+		}
+		_, _ = fmt.Fprintf(&lines, "%d\t%s\t%s\n", t.ID, t.Name, t.Key)
+	}
+	return out.print(lines.String())
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/client"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+type tokenListCmd struct {
+	Page     int64  `placeholder:"N" xor:"pages" help:"Which page (default 1)."`
+	PageSize int64  `placeholder:"N" help:"How many on a page, up to 100 (default 10)."`
+	All      bool   `xor:"pages" help:"All pages."`
+	Keyword  string `placeholder:"TEXT" help:"Only those with this in their name."`
+	Status   string `placeholder:"STATUS" enum:",enabled,disabled,expired,exhausted" default:"" help:"Only those that are enabled, disabled, expired or exhausted now."`
+	Group    string `placeholder:"NAME" help:"Only those of this group."`
+	watch
+	remote
+}
+
+// Help implements kong.HelpProvider.
+func (*tokenListCmd) Help() string {
+	return `Keys are masked. With --watch and --json, each round is one line.
+
+Example:
+
+    tokenctl token list --status enabled --watch`
+}
+
+// A tokenListing is a list as --json prints it: the API's page, or all.
+type tokenListing struct {
+	Page     int64       `json:"page,omitempty"`
+	PageSize int64       `json:"page_size,omitempty"`
+	Total    int64       `json:"total"`
+	Items    []api.Token `json:"items"`
+	Next     int64       `json:"next,omitempty"`
+}
+
+// Run implements the command.
+func (c *tokenListCmd) Run(ctx context.Context, out *console) error {
+	s, err := c.open()
+	if err != nil {
+		return err
+	}
+	return c.repeat(ctx, out, c.JSON, func(out *console) error {
+		list, err := c.read(ctx, s)
+		if err != nil {
+			return s.explain(err)
+		}
+		if c.JSON {
+			return out.printJSON(list)
+		}
+		return out.print(c.text(list))
+	})
+}
+
+func (c *tokenListCmd) query() client.SearchOptions {
+	return client.SearchOptions{
+		ListOptions: client.ListOptions{Page: c.Page, PageSize: c.PageSize}, Keyword: c.Keyword, Group: c.Group,
+		Status: map[string]token.Status{"enabled": token.Enabled, "disabled": token.Disabled, "expired": token.Expired, "exhausted": token.Exhausted}[c.Status],
+	}
+}
+
+func (c *tokenListCmd) searches() bool { return c.Keyword != "" || c.Status != "" || c.Group != "" }
+
+func (c *tokenListCmd) read(ctx context.Context, s *session) (tokenListing, error) {
+	query := c.query()
+	switch {
+	case c.All && c.searches():
+		return collect(s.Found(ctx, query))
+	case c.All:
+		return collect(s.All(ctx))
+	case c.searches():
+		page, err := s.Search(ctx, query)
+		return tokenListing(page), err
+	default:
+		page, err := s.List(ctx, query.ListOptions)
+		return tokenListing(page), err
+	}
+}
+
+func collect(all iter.Seq2[api.Token, error]) (tokenListing, error) {
+	list := tokenListing{Items: []api.Token{}}
+	for t, err := range all {
+		if err != nil {
+			return list, err
+		}
+		list.Items = append(list.Items, t)
+	}
+	list.Total = int64(len(list.Items))
+	return list, nil
+}
+
+func (c *tokenListCmd) text(list tokenListing) string {
+	switch shown := int64(len(list.Items)); {
+	case list.Next != 0:
+		return tokenTable(list.Items) + "\nOlder tokens have not been looked at: --all does.\n"
+	case shown == 0 && list.Total > 0:
+		return fmt.Sprintf("There are %d tokens, and none on this page: choose another --page.\n", list.Total)
+	case shown == 0 && c.searches():
+		return "You have no such tokens.\n"
+	case shown == 0:
+		return "You have no tokens: make one with `tokenctl token create NAME`.\n"
+	case shown < list.Total:
+		return tokenTable(list.Items) + fmt.Sprintf("\n%d of %d tokens: --page shows others, --all shows all.\n", shown, list.Total)
+	default:
+		return tokenTable(list.Items)
+	}
+}
+
+type tokenGetCmd struct {
+	ID int64 `arg:"" help:"The token's id."`
+	watch
+	remote
+}
+
+// Help implements kong.HelpProvider.
+func (*tokenGetCmd) Help() string {
+	return `Example:
+
+    tokenctl token get 42 --watch`
+}
+
+// Run implements the command.
+func (c *tokenGetCmd) Run(ctx context.Context, out *console) error {
+	s, err := c.open()
+	if err != nil {
+		return err
+	}
+	return c.repeat(ctx, out, c.JSON, func(out *console) error {
+		t, version, err := s.GetVersion(ctx, c.ID)
+		if err != nil {
+			return s.explain(err)
+		}
+		if c.JSON {
+			return out.printJSON(struct {
+				api.Token
+				ETag string `json:"etag"`
+			}{t, string(version)})
+		}
+		return out.print(details(t, string(version)))
+	})
+}
