@@ -101,28 +101,32 @@ func (c *console) readSecret(ctx context.Context, prompt string) (string, error)
 		return strings.TrimSpace(line), nil
 	}
 	fd := int(c.in.Fd())
-	before, err := term.GetState(fd)
+	before, err := term.MakeRaw(fd) // so that nothing is shown from the prompt on
 	if err != nil {
 		return "", err
 	}
-	_, _ = io.WriteString(c.err, prompt)
+	defer term.Restore(fd, before) //nolint:errcheck // nothing is to be done
+	screen := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{c.in, c.err}, "")
 	type read struct {
-		line []byte
+		line string
 		err  error
 	}
 	done := make(chan read, 1)
 	go func() { // it can't be interrupted
-		line, err := term.ReadPassword(fd)
+		line, err := screen.ReadPassword(prompt)
 		done <- read{line, err}
 	}()
 	select {
 	case r := <-done:
-		_, _ = io.WriteString(c.err, "\n")
-		return strings.TrimSpace(string(r.line)), r.err
+		if r.err == nil {
+			return strings.TrimSpace(r.line), nil
+		}
 	case <-ctx.Done():
-		_ = term.Restore(fd, before)
-		return "", problemf("interrupted: nothing was saved")
 	}
+	return "", problemf("interrupted: nothing was saved")
 }
 
 // confirm asks a person for a yes; without one, only --yes will do.
