@@ -213,6 +213,11 @@ func mutants() []mutant {
 			"shared/gate/usage.go", "if len(f.kept) <= maxUsage &&", "if f.usage == nil && len(f.kept) <= maxUsage &&",
 			"./shared/gate", "TestTheLastUsageIsFound",
 		},
+		{
+			"an import that starts again makes the idempotency key of the batch in doubt anew: its tokens are made twice",
+			"cmd/tokenctl/journal/journal.go", "		return im.send(ctx, b)\n", "		b.doubt.Key = crand.Text()\n		return im.send(ctx, b)\n",
+			"./cmd/tokenctl/journal", "TestNothingIsLostOrMadeTwiceWhateverTheNetworkLoses",
+		},
 	}
 }
 
