@@ -1,8 +1,10 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -10,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/api/apitest"
@@ -147,9 +151,62 @@ func TestForeignServerIsNamed(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(server.Close)
 	_, err := client.New(server.URL, "at-x", nil).Get(t.Context(), 1)
-	if want := server.URL + " answered 404 Not Found, but not as the token API does: check the base URL"; err == nil || err.Error() != want {
+	if want := server.URL + " answered 404 Not Found, but not as the token API does: check the base URL"; !errors.Is(err, client.ErrForeign) || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
+}
+
+func TestARedirectIsNotFollowed(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	u := target.User(t, token.RoleUser)
+	moved := httptest.NewServer(http.RedirectHandler(target.URL+"/api/token/", http.StatusTemporaryRedirect))
+	t.Cleanup(moved.Close)
+	if _, err := client.New(moved.URL, u.AccessToken, nil).List(t.Context(), client.ListOptions{}); !errors.Is(err, client.ErrForeign) {
+		t.Errorf("got error %v, want %v", err, client.ErrForeign)
+	}
+}
+
+// busy answers that it is, and when to come again.
+func busy(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"7"}}, Request: r,
+		Body: io.NopCloser(strings.NewReader(`{"success":false,"message":"x.","code":"rate_limited","request_id":"r"}`)),
+	}, nil
+}
+
+func TestRetryAfterIsWaitedForAndNotMuchLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // its clock goes on when all wait
+		var asked []time.Time
+		c := client.New("http://api", "at-x", &http.Client{Transport: tap(func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+			asked = append(asked, time.Now())
+			return busy(r, send)
+		})})
+		if _, err := c.Create(t.Context(), api.TokenInput{}); !errors.Is(err, api.ErrRateLimited) || len(asked) != 10 {
+			t.Fatalf("got %v after %d requests, want it given up after 10", err, len(asked))
+		}
+		waits := map[time.Duration]bool{}
+		for i, at := range asked[1:] {
+			wait := at.Sub(asked[i])
+			if waits[wait] = true; wait < 7*time.Second || wait > 14*time.Second {
+				t.Errorf("it waited %v, want 7 s to 14 s", wait)
+			}
+		}
+		if len(waits) == 1 {
+			t.Error("all waits were the same: those who were refused together come back together")
+		}
+	})
+}
+
+func TestAContextEndsAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := client.New("http://api", "at-x", &http.Client{Transport: tap(busy)}).Get(ctx, 1)
+		if took := time.Since(start); took != 3*time.Second || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, api.ErrRateLimited) {
+			t.Errorf("got %v after %v, want both reasons after 3 s", err, took)
+		}
+	})
 }
 
 func TestClientDoesNotPrintItsAccessToken(t *testing.T) {

@@ -88,7 +88,7 @@ func (r request) send(ctx context.Context, answer any) error {
 func again(err error, repeatable bool) bool {
 	var answer *Error
 	if !errors.As(err, &answer) {
-		return repeatable && !errors.Is(err, errForeign) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+		return repeatable && !errors.Is(err, ErrForeign) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 	}
 	return answer.Code == api.ErrRateLimited || answer.Code == api.ErrUnavailable && repeatable
 }
@@ -153,9 +153,10 @@ func (r request) once(ctx context.Context, body []byte, answer any) error {
 	return r.client.notTheAPI(in.Status)
 }
 
-// errForeign: what answered is not the token API, and will not become it.
-var errForeign = errors.New("not as the token API does: check the base URL")
+// ErrForeign says that what answered is not the token API, and will not become
+// it.
+var ErrForeign = errors.New("not as the token API does: check the base URL")
 
 func (c *Client) notTheAPI(answered string) error {
-	return fmt.Errorf("%s answered %s, but %w", c.base, answered, errForeign)
+	return fmt.Errorf("%s answered %s, but %w", c.base, answered, ErrForeign)
 }
