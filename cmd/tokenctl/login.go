@@ -52,6 +52,9 @@ func (c *loginCmd) Run(ctx context.Context, out *console) error {
 	if err := c.save(p); err != nil {
 		return err
 	}
+	if os.Getenv(accessTokenVar) != "" {
+		out.note(accessTokenVar + " is set, and goes before what was saved.")
+	}
 	return out.print("You are logged in to " + base + " as profile " + c.Profile + ".\n")
 }
 

@@ -3,6 +3,7 @@ package main_test
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -13,7 +14,11 @@ import (
 func home(t *testing.T) (env []string, file string) {
 	t.Helper()
 	dir := t.TempDir()
-	return []string{"XDG_CONFIG_HOME=" + dir}, filepath.Join(dir, "latchkey", "default.json")
+	settings := filepath.Join(dir, ".config")
+	if runtime.GOOS == "darwin" {
+		settings = filepath.Join(dir, "Library", "Application Support")
+	}
+	return []string{"HOME=" + dir, "XDG_CONFIG_HOME=" + settings}, filepath.Join(settings, "latchkey", "default.json")
 }
 
 func loginWith(t *testing.T, env []string, stdin string, args ...string) result {
@@ -37,6 +42,10 @@ func TestLoginIsKeptForItsOwnerUntilLogout(t *testing.T) {
 		}
 	}
 	succeed(t, env, "token", "list")
+	again := loginWith(t, append(env, "LATCHKEY_ACCESS_TOKEN="+u.AccessToken), u.AccessToken, "--url", target.URL)
+	if want := "LATCHKEY_ACCESS_TOKEN is set, and goes before what was saved.\n"; again.code != 0 || again.stderr != want {
+		t.Errorf("login beside a variable: got exit %d, stderr %q, want %q", again.code, again.stderr, want)
+	}
 	refuse(t, tokenctl(t, env, "token", "list", "--profile", "work"), "you are not logged in as profile work: run `tokenctl login --url URL`, or set LATCHKEY_URL and LATCHKEY_ACCESS_TOKEN.")
 	refuse(t, tokenctl(t, append(env, "LATCHKEY_URL=http://127.0.0.1:1"), "token", "list"), "LATCHKEY_URL is not where profile default logged in, and its access token is not sent elsewhere: set LATCHKEY_ACCESS_TOKEN too, or unset LATCHKEY_URL.")
 

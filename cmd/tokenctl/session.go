@@ -54,6 +54,9 @@ func (s *session) explain(err error) error {
 	}
 }
 
+// full is told when a user has as many tokens as it may have.
+const full = "you have as many tokens as you may: let the operator raise the limit with `tokenctl user limit NAME --max-tokens N`"
+
 // lowered is a sentence as the part after a colon, without its full stop.
 func lowered(message string) string {
 	letters := []rune(sentence(errors.New(message)))

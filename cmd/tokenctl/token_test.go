@@ -134,6 +134,18 @@ func TestMany(t *testing.T) {
 	}
 }
 
+func TestManyStopAtTheLimitAndKeepWhatIsMade(t *testing.T) {
+	target, u, env := caller(t)
+	if _, err := target.Accounts.SetLimits(t.Context(), u.Name, func(l *token.Limits) { l.MaxTokens = 60 }); err != nil {
+		t.Fatal(err)
+	}
+	r := tokenctl(t, env, "token", "create", "app", "--count", "70")
+	want := "tokenctl: 50 of 70 tokens are made, and no more: you have as many tokens as you may: let the operator raise the limit with `tokenctl user limit NAME --max-tokens N`.\n"
+	if r.code != 1 || strings.Count(r.stdout, "\n") != 50 || !strings.HasPrefix(settled(r.stdout), "1\tapp-1\tKEY\n") || r.stderr != want {
+		t.Errorf("got exit %d, %d lines, stderr\n%s", r.code, strings.Count(r.stdout, "\n"), r.stderr)
+	}
+}
+
 func TestWatchShowsAgainUntilCtrlC(t *testing.T) {
 	_, u, env := caller(t)
 	if _, err := u.Create(t.Context(), api.TokenInput{Name: new("first")}); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -77,7 +78,11 @@ func (c *tokenCreateCmd) many(ctx context.Context, s *session, out *console) err
 		batch := all[made:min(made+token.MaxBatch, len(all))]
 		tokens, err := s.createPatiently(ctx, batch)
 		if err != nil {
-			return problemf("%d of %d tokens are made, and no more: %s", made, len(all), sentence(s.explain(err)))
+			why := sentence(s.explain(err))
+			if errors.Is(err, api.ErrTokenLimit) {
+				why = full
+			}
+			return problemf("%d of %d tokens are made, and no more: %s", made, len(all), why)
 		}
 		made += len(batch)
 		if err := c.printMade(out, tokens); err != nil {

@@ -200,7 +200,7 @@ func (im *importing) explain(sum journal.Summary, err error) error {
 		return problemf("rows %d to %d were sent at %s, and nobody knows any more whether they were made: look with `tokenctl token list --keyword NAME` for those named %q to %q and made then, delete them, and run this again with --resend",
 			first.Number, last.Number, timestamp(stale.Sent.Unix()), first.OldName, last.OldName)
 	case errors.Is(err, api.ErrTokenLimit):
-		return im.unfinished(sum, "you have as many tokens as you may: let the operator raise the limit with `tokenctl user limit NAME --max-tokens N`")
+		return im.unfinished(sum, full)
 	case errors.Is(err, api.ErrOtherRequest):
 		return im.unfinished(sum, "the last batch was sent with another access token of yours: log in with that one, within a day")
 	case errors.Is(err, context.Canceled):

@@ -83,7 +83,7 @@ func (d dialect) unknown(columns map[string]string) []string {
 	var unknown []string
 	for known, written := range columns {
 		if !slices.Contains(d.columns, known) && !slices.Contains(d.ignored, known) && !slices.Contains(alwaysIgnored, known) {
-			unknown = append(unknown, fmt.Sprintf("%.40q", written))
+			unknown = append(unknown, fmt.Sprintf("%.40q", token.Redact(written)))
 		}
 	}
 	slices.Sort(unknown)

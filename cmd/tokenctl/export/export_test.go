@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 const now = 1_760_000_000
@@ -93,6 +94,29 @@ func TestWhatIsNoExportIsSaid(t *testing.T) {
 	} {
 		if _, err := export.Read([]byte(content), export.Options{Now: now}); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", content, err, want)
+		}
+	}
+}
+
+// TestNoSentenceShowsAKey puts one where each column should be, as a file
+// without a header, or with a shifted one, does.
+func TestNoSentenceShowsAKey(t *testing.T) {
+	key := token.NewKey(1, 1).Reveal()
+	columns := []string{"name", "id", "status", "remain_quota", "unlimited_quota", "expired_time", "models", "model_limits_enabled", "allow_ips", "group", "deleted_at"}
+	for _, content := range []string{
+		key + ",name\n1,2\n", key + "," + key + "\n1,2\n",
+		strings.Join(columns, ",") + "\n" + strings.Repeat(key+",", len(columns)-1) + key + "\n",
+		strings.Join(columns, ",") + "\n" + key + "\n",
+		"key_alias,max_budget,spend,expires,blocked\n" + strings.Repeat(key+",", 4) + key + "\n",
+		"keyId,expires,remaining,enabled\n" + strings.Repeat(key+",", 3) + key + "\n",
+	} {
+		f, err := export.Read([]byte(content), export.Options{Now: now, UnitsPerDollar: 1})
+		said := fmt.Sprint(err, f.Warnings)
+		for _, r := range f.Rows {
+			said += fmt.Sprint(r.Problem, r.Skip, r.Warnings)
+		}
+		if strings.Contains(said, key[:20]) {
+			t.Error("a sentence shows a key")
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // A record is one token as the file has it. In CSV all values are strings,
@@ -50,7 +52,7 @@ func splitCSV(content []byte) ([]record, error) {
 	for i, name := range header {
 		header[i] = strings.TrimSpace(name)
 		if name != "" && slices.Contains(header[:i], header[i]) {
-			return nil, fmt.Errorf("it has the column %.40q twice: remove one", name)
+			return nil, fmt.Errorf("it has the column %.40q twice: remove one", token.Redact(name))
 		}
 	}
 	var records []record
