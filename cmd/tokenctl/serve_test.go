@@ -258,13 +258,18 @@ func TestADisabledDemoKeepsItsAccessTokenAndServeSaysSo(t *testing.T) {
 
 func TestEveryRequestIsAnsweredInTheEnvelopeAndLoggedAsJSON(t *testing.T) {
 	s := serving(t, anyPort(t.TempDir()))
-	for _, request := range [][2]string{{"GET", "/"}, {"PATCH", "/api/token/"}, {"GET", "/api/token/%25"}, {"OPTIONS", "/api/token/1"}} {
+	for _, request := range [][2]string{{"GET", "/nowhere"}, {"PATCH", "/api/token/"}, {"GET", "/api/token/%25"}, {"OPTIONS", "/api/token/1"}} {
 		if status, body := send(t, request[0], s.url+request[1], s.accessToken, ""); !strings.HasPrefix(body, `{"success":false,`) {
 			t.Errorf("%v: got %d %q, want the envelope", request, status, body)
 		}
 	}
 	if got := raw(t, s.url, "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.Contains(got, `{"success":false,`) {
 		t.Errorf("OPTIONS *: got %q, want the envelope", got)
+	}
+	for path, want := range map[string]string{"/": "<title>Latchkey</title>", "/docs": "Latchkey API reference", "/api/openapi.json": `"openapi": "3.1`} {
+		if status, body := send(t, "GET", s.url+path, "", ""); status != 200 || !strings.Contains(body, want) {
+			t.Errorf("GET %s: got %d %.80q, want a page with %q", path, status, body, want)
+		}
 	}
 	s.end(t, syscall.SIGINT)
 	lines := 0
@@ -274,7 +279,7 @@ func TestEveryRequestIsAnsweredInTheEnvelopeAndLoggedAsJSON(t *testing.T) {
 			t.Errorf("log line %q is not a request's JSON", scan.Text())
 		}
 	}
-	if lines != 5 {
-		t.Errorf("got %d log lines, want 5", lines)
+	if lines != 8 {
+		t.Errorf("got %d log lines, want 8", lines)
 	}
 }
