@@ -81,7 +81,7 @@ func (t template) ofType(kind string) []string {
 func (t template) route(id string) (Route, error) {
 	properties := t.Resources[id].Properties
 	key, _ := properties["RouteKey"].(string)
-	if _, path, ok := strings.Cut(key, " "); key != defaultKey && (!ok || !strings.HasPrefix(path, "/") || strings.HasSuffix(path, "/")) {
+	if _, path, ok := strings.Cut(key, " "); key != defaultKey && (!ok || !strings.HasPrefix(path, "/") || path != "/" && strings.HasSuffix(path, "/")) {
 		return Route{}, fmt.Errorf("%q is no route key of an HTTP API", key)
 	}
 	integration, err := t.follow(properties["Target"], "AWS::ApiGatewayV2::Integration")

@@ -122,8 +122,8 @@ func (a *alarms) watchFunction(f *function) {
 		says:   "Function " + f.Name + " was refused a start: the account's concurrency, or the reserved one, is used up.",
 		metric: f.lambda.MetricThrottles(sum),
 	})
-	if f.Name == api.Purge {
-		return // nobody waits for it: watchPurge says when it is behind
+	if f.Name == api.Purge || f.Name == api.Console {
+		return // watchPurge says when the one is behind; the other has all it says in memory
 	}
 	a.add(f.scope, alarm{
 		id: "Slow", threshold: 1000, bad: 3, of: 3,

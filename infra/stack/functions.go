@@ -109,7 +109,9 @@ func newRole(scope constructs.Construct, f api.Function, table awsdynamodb.ITabl
 			Actions: jsii.Strings(actions...), Resources: &[]*string{resource},
 		}))
 	}
-	allow(table.TableArn(), f.Actions...)
+	if len(f.Actions) > 0 { // the console has no table
+		allow(table.TableArn(), f.Actions...)
+	}
 	allow(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")
 	// With Tracing_ACTIVE, CDK itself adds the two actions of X-Ray.
 	policy := role.Node().FindChild(jsii.String("DefaultPolicy"))
