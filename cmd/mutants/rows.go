@@ -119,6 +119,16 @@ func mutants() []mutant {
 			"./shared/api", "TestContract/SpecExamples",
 		},
 		{
+			"another site may frame the console",
+			"shared/api/page.go", `h.Set("Content-Security-Policy", s.Policy)`, `h.Set("Content-Security-Policy-Report-Only", s.Policy)`,
+			"./shared/api", "TestAPageIsWhatItSaysAndADocumentInNoFrame",
+		},
+		{
+			"a browser keeps for good what it asked for under the version of another deployment",
+			"shared/api/page.go", `r.URL.Query().Get("v") == version`, `r.URL.Query().Has("v")`,
+			"./shared/api", "TestAPageIsAskedAboutEachTimeButUnderItsVersionKeptForGood",
+		},
+		{
 			"a key with a wrong checksum is accepted",
 			"shared/token/credential.go", "|| sum != crc32.ChecksumIEEE(record[:len(record)-crc32.Size])", "|| sum == 0",
 			"./shared/token", "TestTypoIsRefusedWithoutARead",

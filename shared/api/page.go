@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,7 +49,7 @@ func PageRoute(path string, page Page) Route {
 
 // Version names the contents of a page: others have another.
 func (p Page) Version() string {
-	sum := sha256.Sum256(append(p.Gzip, p.Body...))
+	sum := sha256.Sum256(slices.Concat(p.Gzip, p.Body))
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
@@ -86,8 +87,9 @@ func (f *file) pack() []byte {
 func (f *file) answer(r *http.Request) (answer, error) {
 	version := f.version()
 	sent := &sentFile{Page: f.Page, lasting: r.URL.Query().Get("v") == version}
-	a := answer{status: http.StatusOK, file: sent, etag: `"` + version + `"`}
-	if strings.Contains(r.Header.Get("If-None-Match"), a.etag) {
+	a := answer{status: http.StatusOK, file: sent, etag: `W/"` + version + `"`} // weak: both forms have it
+	known := strings.Join(r.Header.Values("If-None-Match"), ",")
+	if known == "*" || strings.Contains(known, `"`+version+`"`) {
 		a.status = http.StatusNotModified
 		return a, nil
 	}

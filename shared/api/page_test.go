@@ -1,0 +1,215 @@
+package api_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+)
+
+// The pages of these tests: one of each kind.
+var (
+	document = api.Page{Type: "text/html; charset=utf-8", Body: []byte("<!doctype html><title>a</title>"), Policy: "default-src 'none'"}
+	script   = api.Page{Type: "text/javascript; charset=utf-8", Body: []byte(strings.Repeat("f();", 100))}
+	library  = api.Page{Type: "text/css; charset=utf-8", Gzip: packed("body{}")}
+)
+
+// fetch asks a server of the three pages, with headers given as names and
+// values in turn.
+func fetch(t *testing.T, method, target string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header.Add(pair[0], pair[1])
+	}
+	w := httptest.NewRecorder()
+	api.New(api.Services{}, slog.New(slog.DiscardHandler),
+		api.PageRoute("/", document), api.PageRoute("/docs", document), api.PageRoute("/a.js", script), api.PageRoute("/b.css", library),
+	).ServeHTTP(w, r)
+	return w
+}
+
+func TestAPageIsAskedAboutEachTimeButUnderItsVersionKeptForGood(t *testing.T) {
+	const asks, keeps = "no-cache", "public, max-age=31536000, immutable"
+	for target, want := range map[string]string{
+		"/a.js":                              asks,
+		"/a.js?v=":                           asks,
+		"/a.js?v=" + document.Version():      asks, // another page's
+		"/a.js?v=" + script.Version():        keeps,
+		"/a.js?v=" + script.Version() + "x":  asks,
+		"/b.css?v=" + library.Version():      keeps,
+		"/?v=" + document.Version() + "&p=2": keeps,
+	} {
+		got := fetch(t, http.MethodGet, target)
+		if control := got.Header().Get("Cache-Control"); got.Code != http.StatusOK || control != want {
+			t.Errorf("GET %s: got %d, Cache-Control %q, want 200, %q", target, got.Code, control, want)
+		}
+	}
+}
+
+func TestAPageThatIsKnownIsNotSentAgain(t *testing.T) {
+	etag := fetch(t, http.MethodGet, "/a.js").Header().Get("ETag")
+	if want := `W/"` + script.Version() + `"`; etag != want {
+		t.Fatalf("got ETag %s, want %s", etag, want)
+	}
+	for known, want := range map[string]int{
+		etag:                            http.StatusNotModified,
+		strings.TrimPrefix(etag, "W/"):  http.StatusNotModified,
+		`W/"a", ` + etag + `, "b"`:      http.StatusNotModified,
+		"*":                             http.StatusNotModified,
+		"":                              http.StatusOK,
+		`"a"`:                           http.StatusOK,
+		script.Version():                http.StatusOK, // no ETag without its quotes
+		`"` + document.Version() + `"`:  http.StatusOK,
+		`"x` + script.Version() + `"`:   http.StatusOK,
+		`W/"` + script.Version() + `x"`: http.StatusOK,
+	} {
+		got := fetch(t, http.MethodGet, "/a.js", "If-None-Match", known, "Accept-Encoding", "gzip")
+		body := got.Body.Bytes()
+		if got.Code != want {
+			t.Errorf("If-None-Match %s: got %d, want %d", known, got.Code, want)
+		}
+		if want == http.StatusNotModified && (len(body) > 0 || got.Header().Get("Content-Length") != "" || got.Header().Get("Content-Encoding") != "") {
+			t.Errorf("If-None-Match %s: got %q with %v, want neither a body nor its length", known, body, got.Header())
+		}
+		if got.Header().Get("ETag") != etag || got.Header().Get("Cache-Control") != "no-cache" || got.Header().Get("Vary") != "Accept-Encoding" {
+			t.Errorf("If-None-Match %s: got %v, want what a cache has to know", known, got.Header())
+		}
+	}
+	if got := fetch(t, http.MethodGet, "/a.js", "If-None-Match", `"a"`, "If-None-Match", etag); got.Code != http.StatusNotModified {
+		t.Errorf("got %d for the second of two lines, want 304", got.Code)
+	}
+}
+
+func TestAPageIsCompressedForWhoTakesIt(t *testing.T) {
+	plain := map[string]string{"/a.js": string(script.Body), "/b.css": "body{}"}
+	for accepted, want := range map[string]string{
+		"gzip":                "gzip",
+		"GZIP":                "gzip",
+		"gzip, deflate, br":   "gzip",
+		"br;q=1.0, gzip;q=.5": "gzip",
+		"deflate,gzip; q=1":   "gzip",
+		"":                    "",
+		"br":                  "",
+		"*":                   "", // what is not named is always taken
+		"gzip;q=0":            "",
+		"gzip; q=0.000":       "",
+		"gzip;q=x":            "",
+		"gzipped":             "",
+		"identity":            "",
+	} {
+		for path, text := range plain {
+			got := fetch(t, http.MethodGet, path, "Accept-Encoding", accepted)
+			body, header := got.Body.Bytes(), got.Header()
+			if header.Get("Content-Length") != strconv.Itoa(len(body)) || header.Get("Vary") != "Accept-Encoding" {
+				t.Errorf("%s for %q: got %v with %d bytes, want their number and Vary", path, accepted, header, len(body))
+			}
+			if encoding := header.Get("Content-Encoding"); encoding != want {
+				t.Errorf("%s for %q: got encoding %q, want %q", path, accepted, encoding, want)
+			}
+			if want == "gzip" {
+				body = unpacked(t, body)
+			}
+			if string(body) != text {
+				t.Errorf("%s for %q: got %.20q, want %.20q", path, accepted, body, text)
+			}
+		}
+	}
+	if got := fetch(t, http.MethodGet, "/b.css", "Accept-Encoding", "br", "Accept-Encoding", "gzip"); got.Header().Get("Content-Encoding") != "gzip" {
+		t.Error("got the second of two lines overlooked, want gzip")
+	}
+}
+
+func TestAPageIsWhatItSaysAndADocumentInNoFrame(t *testing.T) {
+	both := map[string]string{
+		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+	}
+	for path, want := range map[string]map[string]string{
+		"/":     {"Content-Type": document.Type, "Content-Security-Policy": document.Policy, "X-Frame-Options": "DENY"},
+		"/docs": {"Content-Type": document.Type, "Content-Security-Policy": document.Policy, "X-Frame-Options": "DENY"},
+		"/a.js": {"Content-Type": script.Type, "Content-Security-Policy": "", "X-Frame-Options": ""},
+	} {
+		header := fetch(t, http.MethodGet, path).Header()
+		for _, headers := range []map[string]string{both, want} {
+			for name, value := range headers {
+				if got := header.Get(name); got != value {
+					t.Errorf("GET %s: got %s %q, want %q", path, name, got, value)
+				}
+			}
+		}
+	}
+}
+
+func TestAPageHasBothSpellingsOfItsPath(t *testing.T) {
+	with, without := fetch(t, http.MethodGet, "/docs/"), fetch(t, http.MethodGet, "/docs")
+	if got, want := with.Header().Get("ETag"), without.Header().Get("ETag"); with.Code != http.StatusOK || got != want {
+		t.Errorf("GET /docs/: got %d, ETag %s, want 200, %s", with.Code, got, want)
+	}
+}
+
+func TestWhatIsNoPageIsToldInTheEnvelope(t *testing.T) {
+	for _, row := range []struct {
+		method, path string
+		status       int
+		code         api.Code
+		allow        string
+	}{
+		{http.MethodGet, "/c.js", 404, api.ErrRouteNotFound, ""},
+		{http.MethodGet, "/docs/../a.js", 404, api.ErrRouteNotFound, ""},
+		{http.MethodPost, "/", 405, api.ErrMethodNotAllowed, "GET"},
+		{http.MethodHead, "/a.js", 405, api.ErrMethodNotAllowed, "GET"},
+		{http.MethodOptions, "/docs/", 405, api.ErrMethodNotAllowed, "GET"},
+	} {
+		got := fetch(t, row.method, row.path, "Accept-Encoding", "gzip", "If-None-Match", "*")
+		var failure api.Envelope[any]
+		err := json.Unmarshal(got.Body.Bytes(), &failure)
+		if err != nil || got.Code != row.status || failure.Code != row.code || failure.Success || got.Header().Get("Allow") != row.allow {
+			t.Errorf("%s %s: got %d %v %+v (%v), want %d %s", row.method, row.path, got.Code, got.Header(), failure, err, row.status, row.code)
+		}
+		if diff := cmp.Diff([]string{"no-store", ""}, []string{got.Header().Get("Cache-Control"), got.Header().Get("ETag")}); diff != "" {
+			t.Errorf("%s %s: Cache-Control and ETag (-want +got):\n%s", row.method, row.path, diff)
+		}
+	}
+}
+
+func TestAPageThatCantBeUnpackedIsAnInternalError(t *testing.T) {
+	w := httptest.NewRecorder()
+	broken := api.PageRoute("/", api.Page{Type: "text/css", Gzip: []byte("no gzip")})
+	api.New(api.Services{}, slog.New(slog.DiscardHandler), broken).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), `"code":"internal"`) {
+		t.Errorf("got %d %s, want 500 internal", w.Code, w.Body)
+	}
+}
+
+func packed(text string) []byte {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, _ = io.WriteString(w, text) // a Buffer never fails
+	_ = w.Close()
+	return out.Bytes()
+}
+
+func unpacked(t *testing.T, content []byte) []byte {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
