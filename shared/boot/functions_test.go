@@ -2,13 +2,18 @@ package boot_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/boot/lambdatest"
@@ -122,6 +127,9 @@ func logsOneJSONLineAnEvent(t *testing.T, binary string) {
 		t.Fatalf("got %d lines for %d events:\n%s", len(lines), len(ids), f.Stdout())
 	}
 	for i, line := range lines {
+		if filepath.Base(binary) == api.Console && line.cost != (cost{}) {
+			t.Errorf("got line %+v, want neither a user nor anything of a table in it", line)
+		}
 		if line.Msg != "request" || line.RequestID != ids[i] && (ids[i] != "" || line.RequestID == "") { // a stream's event has none
 			t.Errorf("got line %d %+v, want that of request %s", i, line, ids[i])
 		}
@@ -147,8 +155,30 @@ func checkAnswer(t *testing.T, function string, answer []byte) {
 		if err := json.Unmarshal(answer, &a); err != nil || a.BatchItemFailures == nil {
 			t.Errorf("got %s, want batchItemFailures in it", answer)
 		}
+	case api.Console:
+		checkPage(t, answer)
 	default:
 		checkEnvelope(t, answer)
+	}
+}
+
+// checkPage fails the test unless an answer is a page, whole and in the form
+// that it names, or a failure in the envelope.
+func checkPage(t *testing.T, answer []byte) {
+	t.Helper()
+	var a events.APIGatewayV2HTTPResponse
+	if err := json.Unmarshal(answer, &a); err != nil || a.StatusCode >= http.StatusBadRequest {
+		checkEnvelope(t, answer)
+		return
+	}
+	body, err := []byte(a.Body), error(nil)
+	if a.IsBase64Encoded {
+		body, err = base64.StdEncoding.DecodeString(a.Body)
+	}
+	_, notGzip := gzip.NewReader(bytes.NewReader(body))
+	packed := a.Headers["Content-Encoding"] == "gzip"
+	if err != nil || a.StatusCode != http.StatusOK || packed != (notGzip == nil) || a.Headers["Content-Length"] != strconv.Itoa(len(body)) {
+		t.Errorf("got %d %v with %d bytes (%v), want a page", a.StatusCode, a.Headers, len(body), err)
 	}
 }
 
@@ -157,6 +187,15 @@ type logLine struct {
 	Level     string `json:"level"`
 	Status    int    `json:"status"`
 	RequestID string `json:"request_id"`
+	cost
+}
+
+// A cost is whom a request was for, and what it asked of the table.
+type cost struct {
+	UserID     int64   `json:"user_id"`
+	ReadUnits  float64 `json:"read_units"`
+	WriteUnits float64 `json:"write_units"`
+	RoundTrips int     `json:"round_trips"`
 }
 
 // logLines reads a stopped function's stdout; each line must be JSON.
