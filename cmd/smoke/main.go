@@ -1,6 +1,6 @@
 // Command smoke walks a deployed API once: both spellings of the paths, every
 // route, what a key is good for until it is deleted, one error of each kind
-// that a tenant can cause. It deletes what it made, also when a step fails,
+// that a tenant can cause, and the pages for browsers. It deletes what it made, also when a step fails,
 // and ends with 1 if one did.
 //
 //	smoke -url https://….execute-api.eu-central-1.amazonaws.com   (access token in ACCESS_TOKEN)
@@ -81,7 +81,15 @@ func (w *walk) all(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return w.take(ctx, mistakes())
+	if err := w.take(ctx, mistakes()); err != nil {
+		return err
+	}
+	for _, p := range pages() {
+		if err := w.look(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *walk) create(ctx context.Context, collection string) (api.Token, error) {

@@ -1,17 +1,23 @@
 package main_test
 
 import (
+	"log/slog"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/latchkey-api/latchkey/functions/console/web"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/api/apitest"
 	"github.com/latchkey-api/latchkey/shared/capture"
 	"github.com/latchkey-api/latchkey/shared/client"
+	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -27,10 +33,19 @@ func smoke(t *testing.T, url, accessToken string) (string, error) {
 	return string(out), err
 }
 
+// withPages is the URL of the API and its pages, as a deployed one has both.
+func withPages(t *testing.T, kit *dynamotest.Kit, pages ...api.Route) string {
+	t.Helper()
+	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(kit.Client, dynamotest.Table)}
+	server := httptest.NewServer(api.New(services, slog.New(slog.DiscardHandler), append(api.Routes(), pages...)...))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 func TestWalkPassesAndLeavesNothingBehind(t *testing.T) {
-	target, _ := apitest.Serve(t)
+	target, kit := apitest.Serve(t)
 	u := target.User(t, token.RoleUser)
-	out, err := smoke(t, target.URL+"/", u.AccessToken)
+	out, err := smoke(t, withPages(t, kit, web.Pages()...)+"/", u.AccessToken)
 	if err != nil || !strings.HasSuffix(out, "all is well, and what was made is deleted\n") {
 		t.Fatalf("got %v:\n%s", err, out)
 	}
@@ -42,11 +57,40 @@ func TestWalkPassesAndLeavesNothingBehind(t *testing.T) {
 			}
 		}
 	}
+	for _, path := range []string{"/", "/docs", "/docs/", api.OpenAPIPath} {
+		if !regexp.MustCompile("(?m)^ok  200  GET +" + path + " +page$").MatchString(out) {
+			t.Errorf("the walk has no line of the page %s:\n%s", path, out)
+		}
+	}
 	if found := capture.Credential(out); found != "" {
 		t.Errorf("the walk printed a credential, %.7s…", found)
 	}
 	if page, err := u.List(t.Context(), client.ListOptions{}); err != nil || page.Total != 0 {
 		t.Errorf("%d tokens are left, %v; want none", page.Total, err)
+	}
+}
+
+func TestWalkFailsWhereAPageIsNotAsItShouldBe(t *testing.T) {
+	target, kit := apitest.Serve(t)
+	u := target.User(t, token.RoleUser)
+	page := func(kind, policy string) api.Route {
+		return api.PageRoute("/", api.Page{Type: kind, Body: []byte("a"), Policy: policy})
+	}
+	const html = "text/html; charset=utf-8"
+	for name, row := range map[string]struct {
+		pages []api.Route
+		want  string
+	}{
+		"missing":        {nil, "smoke: page: GET / answered 404"},
+		"other type":     {[]api.Route{page("text/plain", "frame-ancestors 'none'")}, "smoke: page: GET / answered 200, text/plain, want 200, " + html},
+		"without policy": {[]api.Route{page(html, "default-src 'none'")}, "smoke: page: GET / has the policy \"default-src 'none'\""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := smoke(t, withPages(t, kit, row.pages...), u.AccessToken)
+			if err == nil || !strings.Contains(out, row.want) {
+				t.Errorf("got %v:\n%s\nwant %s", err, out, row.want)
+			}
+		})
 	}
 }
 
