@@ -11,6 +11,8 @@ LINT_VERSION := v2.15.0
 VULN_VERSION := v1.9.0
 # cdk 3.0.0 can't read what our CDK library writes.
 CDK_VERSION := 2.1148.1
+LIT_VERSION := 3.3.3
+SWAGGER_UI_VERSION := 5.35.0
 
 GOARCH_OF_arm64 := arm64
 GOARCH_OF_x86_64 := amd64
@@ -29,7 +31,7 @@ FOR_STAGE = -c stage=$(STAGE) $(CDK_CONTEXT) Latchkey-$(STAGE)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-go test-infra fuzz mutants bench lint build tokenctl tools clean \
-	cdk-bootstrap synth diff deploy destroy smoke test-deploy sam-api sam-invoke test-sam
+	console cdk-bootstrap synth diff deploy destroy smoke test-deploy sam-api sam-invoke test-sam
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +71,10 @@ build-%:
 
 tokenctl: ## the operator's command and local server: build/tokenctl
 	@go build -o build/tokenctl ./cmd/tokenctl
+
+console: ## build what functions/console serves from its sources
+	@$(NPM_INSTALL) .tools/console --ignore-scripts lit-html@$(LIT_VERSION) swagger-ui-dist@$(SWAGGER_UI_VERSION)
+	@go run ./cmd/console -npm .tools/console/node_modules
 
 sam-api: ## the functions in containers at http://127.0.0.1:3000; needs Docker and DYNAMODB_ENDPOINT, as make run prints it
 	@.ci/sam/local start-api

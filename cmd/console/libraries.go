@@ -13,9 +13,11 @@ import (
 // large is kept compressed, as it is sent.
 func libraries() map[string]string {
 	return map[string]string{
-		"lit-html/lit-html.js":                 "src/lib/lit-html.js",
-		"swagger-ui-dist/swagger-ui-bundle.js": "docs/swagger-ui-bundle.js.gz",
-		"swagger-ui-dist/swagger-ui.css":       "docs/swagger-ui.css.gz",
+		"lit-html/lit-html.js":                             "src/lib/lit-html.js",
+		"swagger-ui-dist/swagger-ui-bundle.js":             "docs/swagger-ui-bundle.js.gz",
+		"swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt": "docs/swagger-ui-bundle.js.LICENSE.txt",
+		"swagger-ui-dist/swagger-ui.css":                   "docs/swagger-ui.css.gz",
+		"swagger-ui-dist/NOTICE":                           "docs/NOTICE",
 	}
 }
 
