@@ -20,9 +20,9 @@ import (
 
 // The pages of these tests: one of each kind.
 var (
-	document = api.Page{Type: "text/html; charset=utf-8", Body: []byte("<!doctype html><title>a</title>"), Policy: "default-src 'none'"}
-	script   = api.Page{Type: "text/javascript; charset=utf-8", Body: []byte(strings.Repeat("f();", 100))}
-	library  = api.Page{Type: "text/css; charset=utf-8", Gzip: packed("body{}")}
+	page    = api.Page{Type: "text/html; charset=utf-8", Body: []byte("<!doctype html><title>a</title>"), Policy: "default-src 'none'"}
+	script  = api.Page{Type: "text/javascript; charset=utf-8", Body: []byte(strings.Repeat("f();", 100))}
+	library = api.Page{Type: "text/css; charset=utf-8", Gzip: packed("body{}")}
 )
 
 // fetch asks a server of the three pages, with headers given as names and
@@ -35,7 +35,7 @@ func fetch(t *testing.T, method, target string, headers ...string) *httptest.Res
 	}
 	w := httptest.NewRecorder()
 	api.New(api.Services{}, slog.New(slog.DiscardHandler),
-		api.PageRoute("/", document), api.PageRoute("/docs", document), api.PageRoute("/a.js", script), api.PageRoute("/b.css", library),
+		api.PageRoute("/", page), api.PageRoute("/docs", page), api.PageRoute("/a.js", script), api.PageRoute("/b.css", library),
 	).ServeHTTP(w, r)
 	return w
 }
@@ -43,13 +43,13 @@ func fetch(t *testing.T, method, target string, headers ...string) *httptest.Res
 func TestAPageIsAskedAboutEachTimeButUnderItsVersionKeptForGood(t *testing.T) {
 	const asks, keeps = "no-cache", "public, max-age=31536000, immutable"
 	for target, want := range map[string]string{
-		"/a.js":                              asks,
-		"/a.js?v=":                           asks,
-		"/a.js?v=" + document.Version():      asks, // another page's
-		"/a.js?v=" + script.Version():        keeps,
-		"/a.js?v=" + script.Version() + "x":  asks,
-		"/b.css?v=" + library.Version():      keeps,
-		"/?v=" + document.Version() + "&p=2": keeps,
+		"/a.js":                             asks,
+		"/a.js?v=":                          asks,
+		"/a.js?v=" + page.Version():         asks, // another page's
+		"/a.js?v=" + script.Version():       keeps,
+		"/a.js?v=" + script.Version() + "x": asks,
+		"/b.css?v=" + library.Version():     keeps,
+		"/?v=" + page.Version() + "&p=2":    keeps,
 	} {
 		got := fetch(t, http.MethodGet, target)
 		if control := got.Header().Get("Cache-Control"); got.Code != http.StatusOK || control != want {
@@ -71,7 +71,7 @@ func TestAPageThatIsKnownIsNotSentAgain(t *testing.T) {
 		"":                              http.StatusOK,
 		`"a"`:                           http.StatusOK,
 		script.Version():                http.StatusOK, // no ETag without its quotes
-		`"` + document.Version() + `"`:  http.StatusOK,
+		`"` + page.Version() + `"`:      http.StatusOK,
 		`"x` + script.Version() + `"`:   http.StatusOK,
 		`W/"` + script.Version() + `x"`: http.StatusOK,
 	} {
@@ -137,8 +137,8 @@ func TestAPageIsWhatItSaysAndADocumentInNoFrame(t *testing.T) {
 		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
 	}
 	for path, want := range map[string]map[string]string{
-		"/":     {"Content-Type": document.Type, "Content-Security-Policy": document.Policy, "X-Frame-Options": "DENY"},
-		"/docs": {"Content-Type": document.Type, "Content-Security-Policy": document.Policy, "X-Frame-Options": "DENY"},
+		"/":     {"Content-Type": page.Type, "Content-Security-Policy": page.Policy, "X-Frame-Options": "DENY"},
+		"/docs": {"Content-Type": page.Type, "Content-Security-Policy": page.Policy, "X-Frame-Options": "DENY"},
 		"/a.js": {"Content-Type": script.Type, "Content-Security-Policy": "", "X-Frame-Options": ""},
 	} {
 		header := fetch(t, http.MethodGet, path).Header()
