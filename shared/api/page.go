@@ -21,6 +21,18 @@ var consoleKeys = []string{
 	"GET /", "GET /console/{proxy+}", "GET /docs", "GET /docs/{proxy+}", "GET " + OpenAPIPath, "GET " + OpenAPIPath + "/{proxy+}",
 }
 
+// documents are the operations of the console's route keys that stand for one
+// path. Their files have no method but the one that a document asks with.
+func documents() []Operation {
+	var all []Operation
+	for _, key := range consoleKeys {
+		if method, path, _ := strings.Cut(key, " "); !strings.Contains(path, "{") {
+			all = append(all, Operation{Name: Console, Method: method, Path: path})
+		}
+	}
+	return all
+}
+
 // OpenAPIPath is where the document of this API is.
 const OpenAPIPath = "/api/openapi.json"
 

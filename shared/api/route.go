@@ -62,9 +62,9 @@ const idParameter = "{id}"
 // a trailing slash is the same; one that stands in a route word for word is
 // not the id of a token.
 func find(routes []Route, r *http.Request) (Route, error) {
-	known := Operations()
+	known := append(Operations(), documents()...)
 	for _, route := range routes {
-		known = append(known, *route.Operation) // pages, too, where they are served
+		known = append(known, *route.Operation) // the documents' files, where they are served
 	}
 	literal := slices.ContainsFunc(known, func(o Operation) bool {
 		id, ok := match(o.Path, r.URL.Path)

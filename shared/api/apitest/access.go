@@ -123,7 +123,7 @@ func paths(t *testing.T, target *Target) {
 	wantData[any](t, u.Do(t, http.MethodDelete, "/api/token/2", ""), http.StatusOK)
 	wantData[any](t, u.Do(t, http.MethodDelete, "/api/token/3/", ""), http.StatusOK)
 
-	for _, path := range []string{"/", "/api", "/api/", "/api/tokens", "/api/token/1/2", "/api/token//", "/api//token", "//api/token", "/API/token", "/api/token/1//", "/.", "/api/token/../token"} {
+	for _, path := range []string{"/api", "/api/", "/api/tokens", "/api/token/1/2", "/api/token//", "/api//token", "//api/token", "/API/token", "/api/token/1//", "/.", "/api/token/../token"} {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 			t.Run("404/"+method+path, func(t *testing.T) {
 				wantFailure(t, u.Do(t, method, path, "{}"), 404, "route_not_found", nothingHere)
@@ -139,6 +139,8 @@ func paths(t *testing.T, target *Target) {
 		{http.MethodPut, "/api/token/1", "DELETE, GET"},
 		{http.MethodPost, "/api/token/1", "DELETE, GET"},
 		{http.MethodPatch, "/api/token/1/", "DELETE, GET"},
+		{http.MethodPost, "/", "GET"},
+		{http.MethodDelete, "/api/openapi.json", "GET"},
 	} {
 		t.Run("405/"+row.method+row.path, func(t *testing.T) {
 			got := u.Do(t, row.method, row.path, "{}")

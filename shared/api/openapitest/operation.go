@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/latchkey-api/latchkey/shared/api"
 )
 
 // An Operation is one of a document's.
@@ -120,11 +122,14 @@ func (d *Document) find(method, path string) (*Operation, response) {
 			return o, response{}
 		}
 	}
-	if same == nil {
+	if same == nil && !slices.Contains(pages(), trim(path)) {
 		return nil, d.nowhere
 	}
 	return nil, d.otherwise
 }
+
+// pages are for browsers, and in no document.
+func pages() []string { return []string{"", "/docs", api.OpenAPIPath} }
 
 // having are the operations whose paths are so.
 func (d *Document) having(path func(string) bool) (all []*Operation) {
