@@ -33,8 +33,8 @@ export class Api {
     const query = new URLSearchParams({ page_size: size });
     if (after) query.set("after", after);
     else query.set("p", page);
-    const search = text !== "" || status !== "";
-    if (text !== "") query.set(text.startsWith("sk-") ? "token" : "keyword", text);
+    const search = text.trim() !== "" || status !== "";
+    if (text.trim() !== "") query.set(...wordOrKey(text.trim()));
     if (status !== "") query.set("status", status);
     return this.#call("GET", `${search ? "search" : ""}?${query}`, { signal });
   }
@@ -88,6 +88,12 @@ export class Api {
       retryAfter: Number(answer.headers.get("Retry-After")),
     });
   }
+}
+
+// The last four characters of a key are written as sk-wxyz; a mask has stars.
+function wordOrKey(text) {
+  if (/^sk-.*\*/.test(text)) return ["token", text];
+  return /^sk-[0-9A-Za-z]{4}$/.test(text) ? ["token", text.slice(3)] : ["keyword", text];
 }
 
 function pause(milliseconds, signal) {

@@ -37,9 +37,11 @@ class App {
   set(change) {
     Object.assign(this.state, change);
     const { api, dialog } = this.state;
+    const focused = document.activeElement;
     render(html`${api ? tokens(this) : signIn(this)}${dialog ? dialog.view() : ""}`, this.#root);
     const shown = this.#root.querySelector("dialog");
     if (shown && !shown.open) shown.showModal();
+    else if (!focused.isConnected) (shown ?? this.#root).querySelector("#new-token, input")?.focus(); // not lost with what had it
   }
 
   // Signing in and out
@@ -54,6 +56,7 @@ class App {
       this.#enter(accessToken);
     } catch (problem) {
       this.set({ signingIn: false, signInProblem: problem });
+      this.#root.querySelector("#field-access").focus();
     }
   }
 
@@ -88,6 +91,7 @@ class App {
   }
 
   async load(change = {}) {
+    if (!this.state.api) return; // signed out while something was under way
     const query = { ...this.state.query, ...change };
     this.#reading.abort();
     this.set({ query, selected: new Set(), refused: wholeKey(query.text), loading: true, problem: null });
@@ -109,9 +113,11 @@ class App {
 
   /** Does something to one token of the list, and shows the outcome. */
   async #change(id, work, done) {
+    const { api } = this.state;
     this.set({ busy: new Set(this.state.busy).add(id), notice: null });
     try {
-      await work(this.state.api);
+      await work(api);
+      if (api !== this.state.api) return;
       this.set({ notice: { text: done } });
       this.load();
     } catch (problem) {
@@ -160,9 +166,11 @@ class App {
     if (dialog.asked !== text) Object.assign(dialog, { asked: text, once: crypto.randomUUID() });
     Object.assign(dialog, { busy: true, problem: null });
     this.set({});
+    const { api } = this.state;
     try {
-      const answer = await call(this.state.api, dialog.once);
+      const answer = await call(api, dialog.once);
       dialog.busy = false;
+      if (api !== this.state.api) return;
       done(answer);
     } catch (problem) {
       dialog.busy = false;
@@ -170,7 +178,13 @@ class App {
       if (this.#ended(problem)) return;
       dialog.problem = problem;
       this.set({});
+      this.attend();
     }
+  }
+
+  /** Moves the focus to what is wrong in the dialog. */
+  attend() {
+    this.#root.querySelector("dialog :is([aria-invalid=true], .problem)")?.focus();
   }
 
   create() { this.open((app) => new Editor(app)); }
@@ -205,7 +219,7 @@ class App {
 
 // A key must not get into a query string, which ends up in logs.
 function wholeKey(text) {
-  const whole = /(sk|at)-[0-9A-Za-z]{32}/.test(text) || (text.startsWith("sk-") && !text.includes("*") && text.length > 7);
+  const whole = /(sk|at)-[0-9A-Za-z]{32}/.test(text) || /^\s*sk-[^*]{5,}$/.test(text);
   return whole ? "This is a whole key: search by its last four characters, as sk-wxyz." : "";
 }
 

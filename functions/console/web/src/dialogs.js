@@ -67,6 +67,8 @@ function confirmation(app, { title, text, word, action }, submit) {
   return dialog;
 }
 
+const notMeant = 700; // milliseconds: a second click, on what was Create, says nothing
+
 /** Shows a key once. It is left only by saying so, for it can't be had again. */
 export function keyDialog(app, token, title) {
   const dialog = { language: "curl", copied: "", view };
@@ -80,10 +82,12 @@ export function keyDialog(app, token, title) {
     }
     app.set({});
   };
+  const opened = performance.now();
+  const close = () => { if (performance.now() - opened > notMeant) app.close(); };
   const all = examples(location.origin, token.key);
   function view() {
     const code = all[dialog.language];
-    return modal({ title, close: () => app.close(), sticky: true, closeLabel: "I have saved the key", wide: true }, html`
+    return modal({ title, close, sticky: true, closeLabel: "I have saved the key", wide: true }, html`
       <p class="warning">Copy the key now: you won't see it again.</p>
       ${field({ name: "key", label: "Key" }, ({ id }) => html`<div class="copy"><input id=${id} readonly spellcheck="false" .value=${token.key} @focus=${(e) => e.target.select()}>
         <button type="button" class="primary" @click=${() => copy("key", token.key)}>Copy</button></div>`)}

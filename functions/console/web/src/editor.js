@@ -11,8 +11,7 @@ const presets = [["1 hour", hour], ["1 day", day], ["7 days", 7 * day], ["30 day
 export class Editor {
   #app;
   #token; // as it was read, or null for a new one
-  #etag = "";
-  #loading = false;
+  #etag = ""; // of what was read, and "" until then
   #rival = null; // {token, etag}: what somebody else made of it
   #draft;
   busy = false;
@@ -25,20 +24,20 @@ export class Editor {
     if (token) this.#read(token.id);
   }
 
-  // The list has no versions, and may be old.
-  async #read(id) {
-    this.#loading = true;
-    await this.#app.work(this, ["read", id], (api) => api.get(id), ({ data, etag }) => this.#take(data, etag));
-    this.#loading = false;
-    this.#app.set({});
+  // The list has no versions, and may be old. What is typed meanwhile stays.
+  #read(id) {
+    return this.#app.work(this, ["read", id], (api) => api.get(id), ({ data, etag }) => {
+      const was = draftOf(this.#token);
+      this.#take(data, etag, Object.entries(this.#draft).filter(([name, value]) => !same(value, was[name])));
+    });
   }
 
-  #take(token, etag) {
+  #take(token, etag, typed = []) {
     Object.assign(this, { problem: null });
     this.#token = token;
     this.#etag = etag;
     this.#rival = null;
-    this.#draft = draftOf(token);
+    this.#draft = { ...draftOf(token), ...Object.fromEntries(typed) };
     this.#app.set({});
   }
 
@@ -57,6 +56,7 @@ export class Editor {
       if (answer.rival) {
         this.#rival = answer.rival;
         this.#app.set({});
+        this.#app.attend();
       } else {
         this.#app.finish(`${answer.data.name} is saved.`);
       }
@@ -91,19 +91,23 @@ export class Editor {
     return change;
   }
 
+  /** Whether a quota is added to what is left, which others spend meanwhile. */
+  get #adds() { return this.#token !== null && !this.#token.unlimited_quota; }
+
   // The dialog
 
   view() {
     const draft = this.#draft;
     const error = (name) => (this.problem?.field === name || (name === "models" && this.problem?.field.startsWith("model_limits")) ? this.problem.message : undefined);
-    const shown = ["name", "quota", "remain_quota", "quota_delta", "expired_time", "models", "allow_ips", "group"].some(error);
+    const shown = ["name", "expired_time", this.#adds ? "quota_delta" : "remain_quota", "allow_ips", "group", ...(draft.limited ? ["models"] : [])].some(error);
+    const unread = this.#token && this.#etag === "";
     return modal({
       title: this.#token ? `Edit ${this.#token.name}` : "New token",
-      close: () => this.#app.close(), submit: () => this.#save(), busy: this.busy, disabled: this.#loading || this.#rival !== null,
+      close: () => this.#app.close(), submit: () => this.#save(), busy: this.busy, disabled: unread || this.#rival !== null,
       action: this.#token ? "Save" : "Create",
     }, html`
       ${this.#rival ? this.#conflict() : nothing}
-      ${shown ? nothing : failure(this.problem)}
+      ${shown ? nothing : failure(this.problem, unread ? html`<button type="button" @click=${() => this.#read(this.#token.id)}>Try again</button>` : nothing)}
       <div class="sr-only" role="alert">${shown ? this.problem.message : ""}</div>
       ${this.#text("name", "Name", { error: error("name"), required: true })}
       ${this.#expiry(error("expired_time"))}
@@ -135,13 +139,12 @@ export class Editor {
 
   #quota(error) {
     const { unlimited, quota, delta } = this.#draft;
-    const left = this.#token && !this.#token.unlimited_quota ? this.#token.remain_quota : null;
     const units = (name, label, value, hint) => field({ name, label, hint, error: error(name) }, ({ id, describedBy, invalid }) => html`<input id=${id} inputmode="numeric"
       autocomplete="off" aria-describedby=${describedBy} aria-invalid=${invalid} .value=${value} @input=${(e) => this.#edit(name === "quota_delta" ? { delta: e.target.value } : { quota: e.target.value })}>`);
     return html`${toggle("unlimited", "Unlimited quota", unlimited, (on) => this.#edit({ unlimited: on }))}
       ${unlimited ? nothing
-      : left === null ? units("remain_quota", "Quota", quota, "In units of your gateway.")
-      : units("quota_delta", "Add to the quota", delta, `${number(left)} units are left. What you enter is added, or taken away if it is negative, whatever is spent meanwhile.`)}`;
+      : !this.#adds ? units("remain_quota", "Quota", quota, "In units of your gateway.")
+      : units("quota_delta", "Add to the quota", delta, `${number(this.#token.remain_quota)} units are left. What you enter is added, or taken away if it is negative, whatever is spent meanwhile.`)}`;
   }
 
   #models(error) {
@@ -175,7 +178,7 @@ export class Editor {
 
   #conflict() {
     const { token, etag } = this.#rival;
-    return html`<div class="problem" role="alert">
+    return html`<div class="problem" role="alert" tabindex="-1">
       <p>Somebody else has changed this token since you opened it, and nothing of yours was saved. It has now:</p>
       <dl>${differences(this.#token, token).map(([, label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
       <button type="button" @click=${() => this.#take(token, etag)}>Take theirs</button>

@@ -12,9 +12,11 @@ const paths = {
 
 const icon = (name) => html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${paths[name]}></path></svg>`;
 
+// A button that is aria-disabled keeps the focus, in the place of disabled.
+
 /** A button that is only a picture; label says what it does, and to what. */
 export const iconButton = (name, label, click, disabled = false) =>
-  html`<button type="button" class="icon" aria-label=${label} title=${label} ?disabled=${disabled} @click=${click}>${icon(name)}</button>`;
+  html`<button type="button" class="icon" aria-label=${label} title=${label} aria-disabled=${disabled} @click=${() => disabled || click()}>${icon(name)}</button>`;
 
 /** A time in words, and exactly on hover. */
 export const when = (second) =>
@@ -23,7 +25,7 @@ export const when = (second) =>
 /** What went wrong, with the id under which the operator finds it. */
 export const failure = (problem, ...actions) =>
   problem
-    ? html`<div class="problem" role="alert"><p>${problem.message}</p>${problem.requestId ? html`<p class="aside">Request ${problem.requestId}</p>` : nothing}${actions}</div>`
+    ? html`<div class="problem" role="alert" tabindex="-1"><p>${problem.message}</p>${problem.requestId ? html`<p class="aside">Request ${problem.requestId}</p>` : nothing}${actions}</div>`
     : nothing;
 
 /**
@@ -46,19 +48,21 @@ export const toggle = (name, label, checked, change) =>
   html`<label class="switch"><input type="checkbox" role="switch" name=${name} .checked=${checked} @change=${(e) => change(e.target.checked)}><span>${label}</span></label>`;
 
 /**
- * A modal dialog. Escape closes it unless it is sticky, or busy. submit gets
- * the form; without it there is only close.
+ * A modal dialog. Escape closes it unless it is sticky, or busy; a browser that
+ * closes it all the same, as some do for a second Escape, has to show it again.
+ * Without submit there is only close, and Enter in a field does nothing.
  */
 export function modal({ title, close, sticky = false, busy = false, submit, action, danger = false, disabled = false, closeLabel = "Cancel", wide = false }, content) {
   return html`<dialog aria-labelledby="dialog-title" class=${wide ? "wide" : ""}
-      @cancel=${(e) => { e.preventDefault(); if (!sticky && !busy) close(); }}>
-    <form novalidate @submit=${(e) => { e.preventDefault(); if (!busy && !disabled) submit ? submit(e.target) : close(); }}>
+      @cancel=${(e) => { e.preventDefault(); if (!sticky && !busy) close(); }}
+      @close=${(e) => { if (e.target.isConnected) sticky || busy ? e.target.showModal() : close(); }}>
+    <form novalidate @submit=${(e) => { e.preventDefault(); if (submit && !busy && !disabled) submit(); }}>
       <h2 id="dialog-title">${title}</h2>
       ${content}
       <footer>
         ${submit ? html`<button type="button" ?disabled=${busy} @click=${close}>${closeLabel}</button>
-          <button class=${danger ? "danger" : "primary"} ?disabled=${busy || disabled} aria-busy=${busy}>${busy ? "One moment…" : action}</button>`
-        : html`<button class="primary">${closeLabel}</button>`}
+          <button class=${danger ? "danger" : "primary"} ?disabled=${disabled} aria-disabled=${busy} aria-busy=${busy}>${busy ? "One moment…" : action}</button>`
+        : html`<button type="button" class="primary" @click=${close}>${closeLabel}</button>`}
       </footer>
     </form>
   </dialog>`;

@@ -13,7 +13,7 @@ export const signIn = (app) => {
       }, ({ id, describedBy, invalid }) => html`<input id=${id} name="access" type="password" autocomplete="off" spellcheck="false" autofocus
           aria-describedby=${describedBy} aria-invalid=${invalid}>`)}
       <div role="status" class="sr-only">${signInProblem?.message ?? ""}</div>
-      <button class="primary" ?disabled=${signingIn} aria-busy=${signingIn}>${signingIn ? "Signing in…" : "Sign in"}</button>
+      <button class="primary" aria-disabled=${signingIn} aria-busy=${signingIn}>${signingIn ? "Signing in…" : "Sign in"}</button>
     </form>
     <p class="aside"><a href="/docs">API reference</a></p>
   </main>`;

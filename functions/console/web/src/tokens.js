@@ -15,7 +15,7 @@ export const tokens = (app) => html`<div class="page">
   <main>
     <div class="heading"><h2>Tokens</h2><button type="button" id="new-token" class="primary" @click=${() => app.create()}>New token</button></div>
     ${filters(app)}
-    <div role="status" class="notice" ?hidden=${!app.state.notice?.text}>${app.state.notice?.text ?? ""}</div>
+    <div role="status" class="notice">${app.state.notice?.text ?? ""}</div>
     ${failure(app.state.notice?.problem)}
     ${bulkBar(app)}
     ${results(app)}
@@ -24,12 +24,12 @@ export const tokens = (app) => html`<div class="page">
 
 const filters = (app) => {
   const { query, refused } = app.state;
-  const search = (text) => { clearTimeout(typing); if (text !== app.state.query.text) app.find({ text }); };
-  return html`<form class="filters" role="search" @submit=${(e) => { e.preventDefault(); search(e.target.elements.text.value.trim()); }}>
+  const search = (text) => { clearTimeout(typing); if (text.trim() !== app.state.query.text.trim()) app.find({ text }); };
+  return html`<form class="filters" role="search" @submit=${(e) => { e.preventDefault(); search(e.target.elements.text.value); }}>
     <div class="field grow"><label for="search">Search</label>
       <input id="search" name="text" type="search" placeholder="Part of a name, or sk- and the last four of a key" autocomplete="off" .value=${query.text}
         aria-describedby=${refused ? "search-error" : nothing} aria-invalid=${refused ? "true" : nothing}
-        @input=${(e) => { clearTimeout(typing); typing = setTimeout(() => search(e.target.value.trim()), typingPause); }}>
+        @input=${(e) => { clearTimeout(typing); typing = setTimeout(() => search(e.target.value), typingPause); }}>
       ${refused ? html`<p class="error" id="search-error" role="alert">${refused}</p>` : nothing}</div>
     <div class="field"><label for="status">Status</label>
       <select id="status" .value=${query.status} @change=${(e) => app.find({ status: e.target.value })}>
@@ -64,7 +64,7 @@ const results = (app) => {
 
 const empty = (app) => {
   const { query, page } = app.state;
-  if (query.text === "" && query.status === "") {
+  if (query.text.trim() === "" && query.status === "") {
     return html`<div class="empty"><h3>No tokens yet</h3><p>A token lets an application call models: with a quota, an expiry and a list of models, as you choose.</p>
       <button type="button" class="primary" @click=${() => app.create()}>Create the first token</button></div>`;
   }
@@ -127,7 +127,7 @@ const pager = (app) => {
   const { page, query, loading } = app.state;
   const last = Math.max(1, Math.ceil(page.total / query.size));
   const deeper = query.after.length > 0;
-  const step = (label, change, possible) => html`<button type="button" ?disabled=${!possible || loading} @click=${() => app.load(change)}>${label}</button>`;
+  const step = (label, change, possible) => html`<button type="button" aria-disabled=${!possible || loading} @click=${() => possible && !loading && app.load(change)}>${label}</button>`;
   const older = page.next && (deeper || query.page >= last);
   return html`<nav class="pager" aria-label="Pages of tokens">
     ${deeper ? step("Previous", { after: query.after.slice(0, -1) }, true) : step("Previous", { page: query.page - 1 }, query.page > 1)}
