@@ -18,11 +18,10 @@ const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", 
 const secret = /(sk|at)-[0-9A-Za-z]{32,}/;
 
 const folder = await mkdtemp(join(tmpdir(), "latchkey-"));
-const server = await serve();
-const browser = await chromium.launch({
+const [server, browser] = await Promise.all([serve(), chromium.launch({
   executablePath: "/usr/bin/chromium", ignoreDefaultArgs: true,
   args: [...flags, "--remote-debugging-pipe", `--user-data-dir=${join(folder, "profile")}`],
-});
+})]);
 /** Where the console is. */
 export const origin = server.origin;
 
@@ -61,11 +60,10 @@ export async function tokenctl(...args) {
 
 let users = 0;
 
-/** A user without limits, and the API as this user calls it. */
+/** A user, and the API as this user calls it. */
 export async function newUser() {
   const name = `user-${process.pid}-${++users}`;
   const accessToken = secret.exec(await tokenctl("user", "create", name))[0];
-  await tokenctl("user", "limit", name, "--max-tokens", "0", "--creates-per-second", "0", "--create-burst", "100000");
   const call = async (method, path, body, bearer = accessToken) => {
     const answer = await fetch(origin + path, {
       method, body: body && JSON.stringify(body), headers: { Authorization: `Bearer ${bearer}`, "Content-Type": "application/json" },
@@ -76,6 +74,7 @@ export async function newUser() {
   };
   return {
     name, accessToken,
+    withoutLimits: () => tokenctl("user", "limit", name, "--max-tokens", "0", "--creates-per-second", "0"),
     create: (token) => call("POST", "/api/token/", token),
     createAll: async (tokens) => (await call("POST", "/api/token/batch/create", { tokens })).items,
     get: (id) => call("GET", `/api/token/${id}`),
