@@ -13,6 +13,8 @@ VULN_VERSION := v1.9.0
 CDK_VERSION := 2.1148.1
 LIT_VERSION := 3.3.3
 SWAGGER_UI_VERSION := 5.35.0
+PLAYWRIGHT_VERSION := 1.64.1
+AXE_VERSION := 4.14.1
 
 GOARCH_OF_arm64 := arm64
 GOARCH_OF_x86_64 := amd64
@@ -26,11 +28,12 @@ ENGINE_PACKAGE := @dynoxide/$(NPM_OS)-$(NPM_ARCH)
 ENGINE := .tools/node_modules/$(ENGINE_PACKAGE)/dynoxide
 LINT := .tools/bin/golangci-lint-$(LINT_VERSION)
 CDK := .tools/cdk-$(CDK_VERSION)/node_modules/.bin/cdk
+BROWSER := .tools/browser/$(PLAYWRIGHT_VERSION)-$(AXE_VERSION)
 RUN_CDK = cd infra && ../$(CDK) --no-notices
 FOR_STAGE = -c stage=$(STAGE) $(CDK_CONTEXT) Latchkey-$(STAGE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-go test-infra fuzz mutants bench lint build tokenctl tools clean \
+.PHONY: help run test test-go test-infra test-console fuzz mutants bench lint build tokenctl tools clean \
 	console cdk-bootstrap synth diff deploy destroy smoke test-deploy sam-api sam-invoke test-sam
 
 help: ## list the targets
@@ -49,6 +52,9 @@ test-go: $(ENGINE) ## the tests, with the race detector; then their output is se
 
 test-infra: $(ENGINE) ## the tests of the stack; they need node, for CDK runs on it
 	go test -timeout 20m ./infra/...
+
+test-console: tokenctl $(ENGINE) $(BROWSER) ## the console in Chromium; SCREENSHOTS=docs takes its pictures instead
+	@.ci/console $(BROWSER)
 
 fuzz: $(ENGINE) ## every fuzz target for FUZZ_TIME
 	@.ci/fuzz $(FUZZ_TIME)
@@ -121,6 +127,10 @@ $(ENGINE):
 $(CDK):
 	@command -v npm >/dev/null || { echo "npm is missing: install Node.js, which brings it; cdk runs on it." >&2; exit 1; }
 	@$(NPM_INSTALL) .tools/cdk-$(CDK_VERSION) aws-cdk@$(CDK_VERSION) && touch $@
+
+$(BROWSER):
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js, which brings it; the browser tests run on it." >&2; exit 1; }
+	@$(NPM_INSTALL) $@ --ignore-scripts playwright-core@$(PLAYWRIGHT_VERSION) axe-core@$(AXE_VERSION)
 
 $(LINT):
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)

@@ -2,7 +2,7 @@
 // which is a test with a user of its own. The make target names the folder of
 // the npm packages as BROWSER_MODULES and tokenctl as TOKENCTL.
 import { spawn, execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const secret = /(sk|at)-[0-9A-Za-z]{32,}/;
 
 const folder = await mkdtemp(join(tmpdir(), "latchkey-"));
 const [server, browser] = await Promise.all([serve(), chromium.launch({
-  executablePath: "/usr/bin/chromium", ignoreDefaultArgs: true,
+  executablePath: process.env.CHROMIUM, ignoreDefaultArgs: true,
   args: [...flags, "--remote-debugging-pipe", `--user-data-dir=${join(folder, "profile")}`],
 })]);
 /** Where the console is. */
@@ -139,3 +139,15 @@ function watch(context, wrong, expect) {
 /** The console says so itself when an answer is an error; this expects that. */
 export const answered = (...statuses) => new RegExp(`Failed to load resource: the server responded with a status of (${statuses.join("|")})`);
 export const noAnswer = /Failed to load resource: net::ERR_/;
+
+const axeSource = await readFile(modules.resolve("axe-core/axe.min.js"), "utf8");
+const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+/** What axe-core finds wrong with the page as it is, a line for each. */
+export async function axe(page) {
+  await page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).map((a) => a.finished)));
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axeSource);
+  const { violations, passes } = await page.evaluate((values) => window.axe.run({ runOnly: { type: "tag", values } }), rules);
+  if (passes.length < 10) throw new Error(`axe looked at next to nothing: ${passes.length} rules`);
+  return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html.slice(0, 160) + " " + (node.any[0]?.message ?? "")).join(" | ")}`);
+}

@@ -1,0 +1,134 @@
+// Everything without a mouse, and the focus always to be seen.
+import assert from "node:assert/strict";
+import { scenario } from "./kit.mjs";
+
+const dialog = (page) => page.getByRole("dialog");
+
+/** What has the focus, and whether it can be seen that it has. */
+const focus = (page) => page.evaluate(() => {
+  const e = document.activeElement;
+  const ring = e.closest(".chips") ?? e;
+  const style = getComputedStyle(ring);
+  const box = e.getBoundingClientRect();
+  return {
+    tag: e.tagName, name: e.getAttribute("aria-label") || e.labels?.[0]?.innerText.trim() || e.innerText?.trim() || "",
+    seen: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1, on: box.bottom > 0 && box.top < innerHeight,
+  };
+});
+
+/** Presses Tab until the focus is on the name, and checks each stop. */
+async function tabTo(page, name, key = "Tab") {
+  for (let i = 0; i < 60; i++) {
+    await page.keyboard.press(key);
+    const at = await focus(page);
+    if (at.tag === "BODY") continue;
+    assert.ok(at.seen, `the focus on ${at.tag} "${at.name}" can be seen`);
+    assert.ok(at.on, `${at.tag} "${at.name}" is in the window`);
+    if (at.name === name) return;
+  }
+  assert.fail(`Tab never comes to ${name}`);
+}
+
+for (const viewport of [{ width: 1280, height: 800 }, { width: 360, height: 740 }]) {
+  scenario(`a token is created, changed and deleted by keyboard alone, ${viewport.width} pixels wide`, { signIn: false, viewport }, async ({ page, user }) => {
+    const { keyboard } = page;
+    await keyboard.type(user.accessToken); // the field has the focus
+    await keyboard.press("Enter");
+    await page.getByRole("heading", { name: "No tokens yet" }).waitFor();
+
+    await tabTo(page, "Create the first token");
+    await keyboard.press("Enter");
+    assert.equal((await focus(page)).name, "Name");
+    await keyboard.type("by-keyboard");
+    await tabTo(page, "Expires");
+    await keyboard.press("ArrowDown");
+    await tabTo(page, "Unlimited quota");
+    await keyboard.press("Space");
+    await tabTo(page, "Only certain models");
+    await keyboard.press("Space");
+    await tabTo(page, "Models");
+    await keyboard.type("m1,m2");
+    await keyboard.press("Enter");
+    await tabTo(page, "Remove m1", "Shift+Tab");
+    await keyboard.press("Enter");
+    assert.equal((await focus(page)).name, "Models");
+    await tabTo(page, "Create");
+    await keyboard.press("Enter");
+    await dialog(page).getByLabel("Key").waitFor();
+    assert.equal((await focus(page)).name, "Key");
+    await tabTo(page, "curl");
+    await keyboard.press("ArrowRight");
+    assert.match(await page.locator("pre").innerText(), /urllib/);
+    await page.waitForTimeout(750);
+    await tabTo(page, "I have saved the key");
+    await keyboard.press("Enter");
+    await page.getByRole("rowheader", { name: "by-keyboard" }).waitFor();
+    assert.equal((await focus(page)).name, "New token");
+    const [token] = await user.list();
+    assert.deepEqual([token.models, token.unlimited_quota, token.expired_time > 0], [["m2"], true, true]);
+
+    await tabTo(page, "Edit by-keyboard");
+    await keyboard.press("Enter");
+    await dialog(page).getByRole("button", { name: "Save", disabled: false }).waitFor();
+    await keyboard.press("Escape");
+    assert.equal((await focus(page)).name, "Edit by-keyboard", "Escape gives the focus back");
+    await keyboard.press("Enter");
+    await dialog(page).getByRole("button", { name: "Save", disabled: false }).waitFor();
+    await keyboard.press("Control+A");
+    await keyboard.type("renamed");
+    await keyboard.press("Enter");
+    await page.getByRole("rowheader", { name: "renamed" }).waitFor();
+    assert.equal((await focus(page)).name, "Edit renamed");
+
+    await tabTo(page, "Rotate the key of renamed");
+    await keyboard.press("Space");
+    await tabTo(page, "Cancel");
+    await keyboard.press("Space");
+    assert.equal((await focus(page)).name, "Rotate the key of renamed");
+
+    await tabTo(page, "Delete renamed");
+    await keyboard.press("Enter");
+    await keyboard.type("renamed");
+    await keyboard.press("Enter");
+    await page.getByRole("heading", { name: "No tokens yet" }).waitFor();
+    assert.equal((await focus(page)).name, "New token", "the focus is not lost with what had it");
+    await tabTo(page, "Sign out", "Shift+Tab");
+    await keyboard.press("Enter");
+    assert.equal((await focus(page)).name, "Access token");
+  });
+}
+
+scenario("a dialog keeps Tab inside, and the page behind it can't be reached", { tokens: [{ name: "behind" }] }, async ({ page }) => {
+  await page.getByRole("button", { name: "New token" }).press("Enter");
+  for (let i = 0; i < 25; i++) {
+    await page.keyboard.press("Tab");
+    assert.ok(await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest("dialog") !== null));
+  }
+});
+
+scenario("tokens are selected and changed in bulk by keyboard", { tokens: [{ name: "k1" }, { name: "k2" }] }, async ({ page, user }) => {
+  await tabTo(page, "Select k2");
+  await page.keyboard.press("Space");
+  await tabTo(page, "Select k1");
+  await page.keyboard.press("Space");
+  await tabTo(page, "Disable", "Shift+Tab");
+  await page.keyboard.press("Enter");
+  await tabTo(page, "Disable");
+  await page.keyboard.press("Enter");
+  await page.getByRole("status").filter({ hasText: "2 tokens disabled." }).waitFor();
+  assert.equal((await focus(page)).name, "New token");
+  assert.deepEqual((await user.list()).map(({ status }) => status), [2, 2]);
+});
+
+scenario("what happens is told to screen readers in live regions that were there before", { tokens: [{ name: "told" }], expect: [/status of 400/] }, async ({ page }) => {
+  const notice = page.locator(".notice");
+  assert.equal(await notice.getAttribute("role"), "status");
+  assert.equal(await notice.innerText(), "");
+  const handle = await notice.elementHandle();
+  await page.getByRole("button", { name: "Disable told" }).click();
+  await page.getByText("told is disabled.").waitFor();
+  assert.equal(await handle.evaluate((e) => e.isConnected && e.textContent), "told is disabled.");
+  await page.getByRole("button", { name: "New token" }).click();
+  await dialog(page).getByRole("button", { name: "Create" }).click();
+  await dialog(page).getByRole("alert").filter({ hasText: /^name / }).waitFor();
+});

@@ -1,0 +1,70 @@
+// The pages as they are sent: headers, weight, the first paint, the reference.
+import assert from "node:assert/strict";
+import { origin, scenario } from "./kit.mjs";
+
+scenario("the console's headers forbid frames, guesses and foreign content", { signIn: false }, async ({ page }) => {
+  const headers = (await page.reload()).headers();
+  const policy = Object.fromEntries(headers["content-security-policy"].split(";").map((part) => part.trim().split(/ (.*)/)).filter(([name]) => name));
+  assert.equal(policy["default-src"], "'none'");
+  assert.equal(policy["script-src"], "'self'");
+  assert.equal(policy["style-src"], "'self'");
+  assert.equal(policy["connect-src"], "'self'");
+  assert.equal(policy["frame-ancestors"], "'none'");
+  assert.equal(policy["form-action"], "'none'");
+  assert.equal(policy["require-trusted-types-for"], "'script'");
+  assert.ok(!/unsafe|\*|https?:|data:/.test(headers["content-security-policy"]));
+  assert.equal(headers["x-content-type-options"], "nosniff");
+  assert.equal(headers["x-frame-options"], "DENY");
+  assert.equal(headers["referrer-policy"], "no-referrer");
+  assert.ok(!/<script(?![^>]*src=)|<style|\son[a-z]+=|style=/.test(await (await page.reload()).text()), "nothing is inline");
+});
+
+scenario("the console weighs at most 100 KB compressed, and paints within a second", { signIn: false, tokens: [{ name: "heavy" }] }, async ({ user, context }) => {
+  let weight, names;
+  const paints = [];
+  for (let load = 0; load < 3; load++) {
+    const page = await context.newPage();
+    const session = await context.newCDPSession(page);
+    await session.send("Network.enable");
+    await session.send("Network.setCacheDisabled", { cacheDisabled: true });
+    const sizes = new Map(), urls = new Map();
+    session.on("Network.responseReceived", ({ requestId, response }) => urls.set(requestId, new URL(response.url).pathname));
+    session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => sizes.set(requestId, encodedDataLength));
+    await page.goto(origin, { waitUntil: "networkidle" });
+    await page.getByLabel("Access token").waitFor();
+    paints.push(await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime));
+    await page.getByLabel("Access token").fill(user.accessToken);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("rowheader", { name: "heavy" }).waitFor();
+    weight = [...sizes.values()].reduce((sum, size) => sum + size, 0); // with headers, and with what the API answered
+    names = new Set(urls.values());
+    await page.close();
+  }
+  for (const needed of ["/", "/console/app.js", "/console/style.css"]) assert.ok(names.has(needed), `${needed} is among ${[...names]}`);
+  console.log(`# weight ${weight} bytes, first paint ${paints.map(Math.round).join(", ")} ms`);
+  assert.ok(weight <= 100_000, `${weight} bytes`);
+  assert.ok(Math.min(...paints) < 1000, `first paints after ${paints} ms`);
+});
+
+scenario("assets that have not changed are not sent again", { signIn: false }, async ({ page, context }) => {
+  await page.close();
+  const again = await context.newPage();
+  await again.goto(origin, { waitUntil: "networkidle" });
+  const from = await again.evaluate(() => performance.getEntriesByType("resource").map((entry) => [new URL(entry.name).pathname, entry.transferSize]));
+  for (const [path, size] of from.filter(([path]) => /app\.js|style\.css/.test(path))) assert.equal(size, 0, `${path} comes from the cache`);
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  scenario(`the reference shows the operations in ${colorScheme}, from its own origin alone`, { signIn: false, colorScheme }, async ({ page }) => {
+    const document = await (await fetch(`${origin}/api/openapi.json`)).json();
+    await page.goto(`${origin}/docs`);
+    await page.getByRole("heading", { name: document.info.title }).first().waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.classList.contains("dark-mode")), colorScheme === "dark");
+    const operations = Object.values(document.paths).flatMap((path) => Object.keys(path)).filter((name) => /^(get|put|post|delete)$/.test(name));
+    if (operations.length === 0) return; // the document is still to be written
+    await page.locator(".opblock").first().waitFor();
+    assert.equal(await page.locator(".opblock").count(), operations.length);
+    await page.locator(".opblock button").first().click();
+    await page.locator(".opblock.is-open").waitFor();
+  });
+}
