@@ -15,7 +15,7 @@ async function fits(page, where) {
     const inside = (e) => e.closest("pre, .sr-only, thead") === null;
     const out = [...document.querySelectorAll("button, input, select, a, p, th, td, dd, label, h2, .chip")].filter(inside)
       .filter((e) => { const box = e.getBoundingClientRect(); return box.width > 0 && (box.right > width + 1 || box.left < -1); });
-    const dialogs = [...document.querySelectorAll("dialog")].filter((e) => e.scrollWidth > e.clientWidth + 1);
+    const dialogs = [...document.querySelectorAll("dialog, .results")].filter((e) => e.scrollWidth > e.clientWidth + 1);
     return { wide: document.documentElement.scrollWidth - width, out: [...out, ...dialogs].map((e) => e.outerHTML.slice(0, 120)) };
   });
   assert.deepEqual(found, { wide: 0, out: [] }, where);
@@ -58,6 +58,15 @@ for (const [width, height] of [[1280, 800], [360, 740]]) {
     await fits(page, "key");
   });
 }
+
+scenario("the table fits every width from 360 pixels on", {
+  tokens: [{ name: "production-app", remain_quota: 5_000_000_000, expired_time: 4_000_000_000, models: ["gpt-4o", "gpt-4o-mini", "o3"], model_limits_enabled: true, group: "product" }],
+}, async ({ page }) => {
+  for (const width of [360, 390, 480, 481, 768, 1024, 1152, 1153, 1248, 1249, 1280, 1440, 1920]) {
+    await page.setViewportSize({ width, height: 800 });
+    await fits(page, `${width} pixels`);
+  }
+});
 
 scenario("an error that quotes markup is text", { expect: [/status of 400/] }, async ({ page, context }) => {
   const message = "name <img src=x onerror=alert(5)> is no name";
