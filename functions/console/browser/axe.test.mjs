@@ -45,7 +45,7 @@ for (const [look, options] of Object.entries(looks)) {
     await page.reload();
     await page.getByText("expired", { exact: true }).first().waitFor();
     await clean(page, "table");
-    await page.getByRole("checkbox", { name: "Select all tokens of this page" }).evaluate((e) => e.click());
+    await page.getByRole("checkbox", { name: "Select all tokens of this page" }).check();
     await clean(page, "bulk bar and selected rows");
     await page.getByRole("group", { name: "Selected tokens" }).getByRole("button", { name: "Delete" }).click();
     await clean(page, "bulk deletion");

@@ -121,8 +121,8 @@ console.log(await answer.json());`});var Ke=[["at once",0],["in 1 hour",3600],["
       <button type="button" class="primary" @click=${()=>i.create()}>Create the first token</button></div>`:l`<div class="empty"><h3>Nothing found</h3><p>${t.next?"None of the tokens searched so far matches; there are older ones.":"No token matches the search."}</p>
     <button type="button" @click=${()=>i.find({text:"",status:""})}>Show all tokens</button></div>`},et=i=>{let{page:e,selected:t}=i.state,s=e.items.map(n=>n.id),a=s.every(n=>t.has(n));return l`<table role="table" aria-label="Tokens">
     <thead role="rowgroup"><tr role="row">
-      <th role="columnheader" class="choose"><input type="checkbox" aria-label="Select all tokens of this page" .checked=${a}
-        .indeterminate=${!a&&t.size>0} @change=${n=>i.select(s,n.target.checked)}></th>
+      <th role="columnheader" class="choose"><label><input type="checkbox" aria-label="Select all tokens of this page" .checked=${a}
+        .indeterminate=${!a&&t.size>0} @change=${n=>i.select(s,n.target.checked)}><span>Select all</span></label></th>
       ${["Name","Key","Status","Quota","Expires","Models","Last used"].map(n=>l`<th role="columnheader" scope="col">${n}</th>`)}
       <th role="columnheader"><span class="sr-only">Actions</span></th>
     </tr></thead>

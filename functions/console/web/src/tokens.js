@@ -80,8 +80,8 @@ const table = (app) => {
   const all = ids.every((id) => selected.has(id));
   return html`<table role="table" aria-label="Tokens">
     <thead role="rowgroup"><tr role="row">
-      <th role="columnheader" class="choose"><input type="checkbox" aria-label="Select all tokens of this page" .checked=${all}
-        .indeterminate=${!all && selected.size > 0} @change=${(e) => app.select(ids, e.target.checked)}></th>
+      <th role="columnheader" class="choose"><label><input type="checkbox" aria-label="Select all tokens of this page" .checked=${all}
+        .indeterminate=${!all && selected.size > 0} @change=${(e) => app.select(ids, e.target.checked)}><span>Select all</span></label></th>
       ${["Name", "Key", "Status", "Quota", "Expires", "Models", "Last used"].map((name) => html`<th role="columnheader" scope="col">${name}</th>`)}
       <th role="columnheader"><span class="sr-only">Actions</span></th>
     </tr></thead>
