@@ -53,7 +53,7 @@ test-go: $(ENGINE) ## the tests, with the race detector; then their output is se
 test-infra: $(ENGINE) ## the tests of the stack; they need node, for CDK runs on it
 	go test -timeout 20m ./infra/...
 
-test-console: tokenctl $(ENGINE) $(BROWSER) ## the console in Chromium; SCREENSHOTS=docs takes its pictures instead
+test-console: tokenctl $(ENGINE) $(BROWSER) ## the console in Chromium; SCREENSHOTS=docs takes its pictures instead, MUTANTS=1 breaks it on purpose
 	@.ci/console $(BROWSER)
 
 fuzz: $(ENGINE) ## every fuzz target for FUZZ_TIME

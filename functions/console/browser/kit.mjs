@@ -93,12 +93,12 @@ export async function newUser() {
  * errors that belong to the test.
  */
 export function scenario(name, { expect = [], signIn = true, tokens = [], skip, ...options }, body) {
-  test(name, { skip, timeout: 60_000 }, async () => {
+  test(name, { skip, timeout: 120_000 }, async () => {
     const user = await newUser();
     const made = tokens.length ? await user.createAll(tokens) : [];
     const wrong = [];
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", timezoneId: "UTC", ...options });
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(20_000);
     watch(context, wrong, expect);
     const session = {
       user, made, context, origin,

@@ -41,7 +41,7 @@ class App {
     render(html`${api ? tokens(this) : signIn(this)}${dialog ? dialog.view() : ""}`, this.#root);
     const shown = this.#root.querySelector("dialog");
     if (shown && !shown.open) shown.showModal();
-    else if (!focused.isConnected) (shown ?? this.#root).querySelector("#new-token, input")?.focus(); // not lost with what had it
+    else if (focused?.isConnected === false) (shown ?? this.#root).querySelector("#new-token, input")?.focus(); // not lost with what had it
   }
 
   // Signing in and out
