@@ -108,7 +108,7 @@ scenario("what the server refuses is told beside its field, which gets the focus
   await (await refused("Name", /^name /)).fill("x".repeat(51));
   await (await refused("Name", /must have 1 to 50 characters/)).fill("fine");
   await page.getByLabel("Quota", { exact: true }).fill("a lot");
-  await (await refused("Quota", /^remain_quota must be an integer/)).fill("-5");
+  await (await refused("Quota", /^remain_quota must be a whole number/)).fill("-5");
   await (await refused("Quota", /^remain_quota must be between 0/)).fill("5");
   await page.getByLabel("Allowed addresses").fill("localhost");
   await (await refused("Allowed addresses", /must be IP addresses or CIDR ranges/)).fill("");
@@ -116,11 +116,24 @@ scenario("what the server refuses is told beside its field, which gets the focus
   await refused("Models", /model/);
   await page.getByRole("switch", { name: "Only certain models" }).uncheck();
   await page.getByLabel("Expires").selectOption("On a date…");
-  await refused("Expires", /^expired_time /);
+  await refused("Date and time", /^expired_time must be a date and a time/);
   await page.getByLabel("Date and time").fill("2020-01-01T00:00");
-  await (await refused("Expires", /^expired_time /)).selectOption("Never");
+  await refused("Date and time", /^expired_time /);
+  await page.getByLabel("Expires").selectOption("Never");
   await create(page);
   assert.equal((await user.list()).length, 1);
+});
+
+scenario("an error of a field that is not shown is told at the top, and has the focus", { expect: [answered(400)] }, async ({ page }) => {
+  await open(page, "hidden");
+  await page.getByRole("switch", { name: "Only certain models" }).check();
+  await page.getByLabel("Models", { exact: true }).fill("x".repeat(65));
+  await page.getByLabel("Models", { exact: true }).press("Enter");
+  await page.getByRole("switch", { name: "Only certain models" }).uncheck();
+  await press(page, "Create");
+  const alert = dialog(page).locator(".problem", { hasText: /^models must be names/ });
+  await alert.waitFor();
+  assert.ok(await alert.evaluate((e) => e === document.activeElement));
 });
 
 scenario("a key is shown once, can be copied, and then is nowhere in the page", {}, async ({ page, user, context }) => {

@@ -2,7 +2,8 @@
 // which is a test with a user of its own. The make target names the folder of
 // the npm packages as BROWSER_MODULES and tokenctl as TOKENCTL.
 import { spawn, execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +19,7 @@ const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", 
 const secret = /(sk|at)-[0-9A-Za-z]{32,}/;
 
 const folder = await mkdtemp(join(tmpdir(), "latchkey-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 const [server, browser] = await Promise.all([serve(), chromium.launch({
   executablePath: process.env.CHROMIUM, ignoreDefaultArgs: true,
   args: [...flags, "--remote-debugging-pipe", `--user-data-dir=${join(folder, "profile")}`],
@@ -28,7 +30,6 @@ export const origin = server.origin;
 after(async () => {
   await browser.close();
   await server.stop();
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   if (secret.test(server.log)) throw new Error("the server's log has a whole key or access token");
   if (/"status":500|panic/.test(server.log)) throw new Error("the server answered 500: " + /.*("status":500|panic).*/.exec(server.log)[0]);
 });
@@ -38,6 +39,7 @@ async function serve() {
   const env = { ...process.env, PORT: "0", DATA_DIR: join(folder, "data") };
   delete env.DYNAMODB_ENDPOINT;
   const child = spawn(process.env.TOKENCTL, ["serve"], { env, stdio: ["ignore", "pipe", "pipe"] });
+  process.on("exit", () => child.kill("SIGINT")); // if the tests could not end it
   const ended = new Promise((resolve) => { child.on("exit", resolve); });
   let text = "", log = "";
   child.stderr.on("data", (chunk) => { log += chunk; });

@@ -76,9 +76,9 @@ scenario("a list that can't be read says why and is read again when asked", { to
   await page.getByText("Something is wrong on our side.").waitFor();
   await page.getByText("Request req-1").waitFor();
   await context.unroute(api);
-  await context.route(api, (route) => route.fulfill({ status: 502, body: "<html>Bad gateway" }), { times: 3 });
+  await context.route(api, (route) => route.fulfill({ status: 502, body: "<html>Bad gateway" }), { times: 1 });
   await page.getByRole("button", { name: "Try again" }).click();
-  await passing(page, page.getByText("no answer from the server"));
+  await page.getByText("The server answered 502").waitFor();
   await page.getByRole("button", { name: "Try again" }).click();
   await page.getByRole("rowheader", { name: "back" }).waitFor();
 });
@@ -110,7 +110,12 @@ for (const status of [429, 503]) {
 
 scenario("a delete without an answer is not sent twice by itself, and says what it does not know", { tokens: [{ name: "gone" }], expect: [noAnswer] }, async ({ page, context, user }) => {
   let sent = 0;
-  await context.route(/\/api\/token\/\d+$/, async (route) => { sent++; await route.fetch(); await route.abort(); }, { times: 1 });
+  await context.route(/\/api\/token\/\d+$/, async (route) => {
+    if (route.request().method() !== "DELETE") return route.continue();
+    sent++;
+    await route.fetch();
+    await route.abort();
+  });
   await page.getByRole("button", { name: "Delete gone" }).click();
   await page.getByLabel("Type gone to confirm").fill("gone");
   await dialog(page).getByRole("button", { name: "Delete" }).click();

@@ -70,7 +70,7 @@ scenario("signing out forgets the access token and all that was shown", { tokens
   await page.waitForTimeout(500); // longer than the pause after which a search begins
   for (const move of [() => {}, () => history.back(), () => history.forward(), () => location.reload()]) {
     await page.evaluate(move);
-    await page.waitForTimeout(200);
+    await page.waitForTimeout(1000); // what Back brings may load itself again
     assert.equal(await kept(page), nothing);
     assert.ok(!(await page.content()).includes("secret-project"));
   }
@@ -78,8 +78,11 @@ scenario("signing out forgets the access token and all that was shown", { tokens
 });
 
 scenario("whoever signs in next finds nothing of the search before", { tokens: [{ name: "alpha" }, { name: "beta" }] }, async ({ page, user }) => {
-  await page.getByLabel("Search").fill("alpha");
-  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("Search").evaluate((search) => { // and signs out before the search begins
+    search.value = "alpha";
+    search.dispatchEvent(new Event("input", { bubbles: true }));
+    [...document.querySelectorAll("button")].find((button) => button.textContent === "Sign out").click();
+  });
   await page.waitForTimeout(500);
   await field(page).fill(user.accessToken);
   await submit(page);

@@ -3,11 +3,11 @@ import { html, render } from "./lib/lit-html.js";
 import { Api, Problem } from "./api.js";
 import { bulkDialog, deleteDialog, keyDialog, rotateDialog } from "./dialogs.js";
 import { Editor } from "./editor.js";
+import { forget, keep, recall } from "./session.js";
 import { signIn } from "./signin.js";
 import { tokens } from "./tokens.js";
 import { count } from "./words.js";
 
-const stored = "latchkey-access-token"; // in sessionStorage: of this tab, until it is closed
 const everything = { text: "", status: "", page: 1, after: [] };
 
 class App {
@@ -26,9 +26,16 @@ class App {
   #root = document.getElementById("app");
   #reading = new AbortController();
   #opener = null;
+  #accessToken = null;
 
   start() {
-    const accessToken = sessionStorage.getItem(stored);
+    addEventListener("pageshow", (event) => { // Back may bring a page that was left signed in
+      if (event.persisted && recall() !== this.#accessToken) location.reload();
+    });
+    addEventListener("beforeunload", (event) => { // the key would be lost
+      if (this.state.dialog?.keeps || this.state.dialog?.busy) event.preventDefault();
+    });
+    const accessToken = recall();
     if (accessToken) this.#enter(accessToken);
     else this.set({});
   }
@@ -52,7 +59,7 @@ class App {
       if (!accessToken) throw new Problem("Enter your access token, which begins with at-.");
       if (!/^[\x21-\x7e]+$/.test(accessToken)) throw new Problem("An access token has no spaces and only plain letters and digits: check what you have pasted.");
       await new Api(accessToken).list({ ...everything, after: 0, size: 1 });
-      sessionStorage.setItem(stored, accessToken);
+      keep(accessToken);
       this.#enter(accessToken);
     } catch (problem) {
       this.set({ signingIn: false, signInProblem: problem });
@@ -61,25 +68,31 @@ class App {
   }
 
   #enter(accessToken) {
+    this.#accessToken = accessToken;
     this.set({ api: new Api(accessToken), signingIn: false, signInProblem: null });
     return this.load();
   }
 
   /** Forgets the access token and all that was read with it. */
   signOut(problem = null) {
-    sessionStorage.removeItem(stored);
-    this.#reading.abort();
+    forget();
+    this.state.api?.end();
+    this.#accessToken = null;
     this.#opener = null;
     this.set({
       api: null, page: null, problem: null, refused: "", dialog: null, notice: null, signInProblem: problem,
-      selected: new Set(), query: { ...everything, size: this.state.query.size },
+      selected: new Set(), busy: new Set(), query: { ...everything, size: this.state.query.size },
     });
   }
 
-  /** Ends the session if that is what the problem means, and says whether. */
-  #ended(problem) {
+  /**
+   * Whether the session of a call is over: another has begun, or the problem
+   * ends it.
+   */
+  #ended(problem, api) {
+    if (api !== this.state.api) return true;
     if (problem.status !== 401) return false;
-    if (this.state.api) this.signOut(problem);
+    this.signOut(problem);
     return true;
   }
 
@@ -94,7 +107,8 @@ class App {
     if (!this.state.api) return; // signed out while something was under way
     const query = { ...this.state.query, ...change };
     this.#reading.abort();
-    this.set({ query, selected: new Set(), refused: wholeKey(query.text), loading: true, problem: null });
+    this.set({ query, refused: wholeKey(query.text), loading: true, problem: null });
+    if (Object.keys(change).length) this.set({ selected: new Set(), notice: this.#unread() });
     if (this.state.refused) return this.set({ loading: false });
     const reading = (this.#reading = new AbortController());
     const { api } = this.state;
@@ -103,10 +117,17 @@ class App {
       if (reading.signal.aborted) return;
       const last = Math.max(1, Math.ceil(data.total / query.size));
       if (!data.items.length && !query.after.length && query.page > last) return this.load({ page: last }); // its tokens are gone
-      this.set({ page: data, loading: false });
+      const selected = data.items.map((token) => token.id).filter((id) => this.state.selected.has(id)); // none that can't be seen
+      this.set({ page: data, loading: false, selected: new Set(selected) });
     } catch (problem) {
-      if (!reading.signal.aborted && !this.#ended(problem)) this.set({ problem, loading: false });
+      if (!reading.signal.aborted && !this.#ended(problem, api)) this.set({ problem, loading: false, selected: new Set() });
     }
+  }
+
+  // A failure is told until it is dismissed, other news until the next.
+  #unread() {
+    const { notice } = this.state;
+    return notice?.problem ? notice : null;
   }
 
   // Changing
@@ -119,14 +140,12 @@ class App {
       await work(api);
       if (api !== this.state.api) return;
       this.set({ notice: { text: done } });
-      this.load();
     } catch (problem) {
-      if (!this.#ended(problem)) this.set({ notice: { problem } });
-    } finally {
-      const busy = new Set(this.state.busy);
-      busy.delete(id);
-      this.set({ busy });
+      if (this.#ended(problem, api)) return;
+      this.set({ notice: { problem } });
     }
+    this.set({ busy: new Set([...this.state.busy].filter((other) => other !== id)) });
+    this.load();
   }
 
   setStatus(token, status) {
@@ -145,10 +164,11 @@ class App {
   open(make) {
     if (!this.state.dialog) this.#opener = document.activeElement;
     this.set({ dialog: null }); // so that a second dialog begins with fresh fields
-    this.set({ notice: null, dialog: make(this) });
+    this.set({ notice: this.#unread(), dialog: make(this) });
   }
 
   close() {
+    if (this.state.dialog?.problem?.doubtful) this.load(); // it may have been done
     this.#root.querySelector("dialog")?.close();
     this.set({ dialog: null });
     if (this.#opener?.isConnected) this.#opener.focus();
@@ -159,27 +179,37 @@ class App {
   /**
    * Does the work of a dialog. While it lasts, and when it failed, the dialog
    * says so; then done gets the answer. A dialog keeps one key for once as
-   * long as it asks for the same, so that trying again is no second time.
+   * long as it asks for the same, so that trying again is no second time; and
+   * as long as nobody knows whether it was done, it can't ask for another.
    */
   async work(dialog, asked, call, done) {
     const text = JSON.stringify(asked);
     if (dialog.asked !== text) Object.assign(dialog, { asked: text, once: crypto.randomUUID() });
-    Object.assign(dialog, { busy: true, problem: null });
-    this.set({});
+    dialog.busy = true;
+    await this.ask(dialog, (api) => call(api, dialog.once), done);
+  }
+
+  /** Calls for a dialog, which can be closed meanwhile unless it is busy. */
+  async ask(dialog, call, done) {
     const { api } = this.state;
+    dialog.problem = null;
+    this.set({});
     try {
-      const answer = await call(api, dialog.once);
+      const answer = await call(api);
       dialog.busy = false;
-      if (api !== this.state.api) return;
-      done(answer);
+      if (api === this.state.api && dialog === this.state.dialog) done(answer);
     } catch (problem) {
       dialog.busy = false;
-      if (!(problem instanceof Problem)) throw problem;
-      if (this.#ended(problem)) return;
-      dialog.problem = problem;
-      this.set({});
-      this.attend();
+      if (this.#ended(problem, api) || dialog !== this.state.dialog) return;
+      dialog.problem = problem instanceof Problem ? problem : new Problem("This page went wrong: load it again.");
+      this.show();
     }
+  }
+
+  /** Shows a dialog's problem. */
+  show() {
+    this.set({});
+    this.attend();
   }
 
   /** Moves the focus to what is wrong in the dialog. */
@@ -202,7 +232,7 @@ class App {
   /** Closes the dialog, says what was done, and reads the list again. */
   finish(text) {
     this.close();
-    this.set({ notice: { text } });
+    this.set({ notice: { text }, selected: new Set() });
     this.load();
   }
 
@@ -219,7 +249,7 @@ class App {
 
 // A key must not get into a query string, which ends up in logs.
 function wholeKey(text) {
-  const whole = /(sk|at)-[0-9A-Za-z]{32}/.test(text) || /^\s*sk-[^*]{5,}$/.test(text);
+  const whole = /[0-9A-Za-z]{40}|(sk|at)-[0-9A-Za-z]{16}/.test(text);
   return whole ? "This is a whole key: search by its last four characters, as sk-wxyz." : "";
 }
 

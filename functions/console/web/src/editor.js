@@ -1,6 +1,7 @@
 // The dialog that creates a token or changes one. A change sends only what
 // differs, and only if nobody else has changed the token meanwhile.
 import { html, nothing } from "./lib/lit-html.js";
+import { Problem } from "./api.js";
 import { failure, field, modal, toggle, when } from "./parts.js";
 import { exact, number, plain, statuses } from "./words.js";
 
@@ -13,6 +14,7 @@ export class Editor {
   #token; // as it was read, or null for a new one
   #etag = ""; // of what was read, and "" until then
   #rival = null; // {token, etag}: what somebody else made of it
+  #unsure = false; // an answer to a save was lost
   #draft;
   busy = false;
   problem = null;
@@ -26,7 +28,7 @@ export class Editor {
 
   // The list has no versions, and may be old. What is typed meanwhile stays.
   #read(id) {
-    return this.#app.work(this, ["read", id], (api) => api.get(id), ({ data, etag }) => {
+    return this.#app.ask(this, (api) => api.get(id), ({ data, etag }) => {
       const was = draftOf(this.#token);
       this.#take(data, etag, Object.entries(this.#draft).filter(([name, value]) => !same(value, was[name])));
     });
@@ -37,6 +39,7 @@ export class Editor {
     this.#token = token;
     this.#etag = etag;
     this.#rival = null;
+    this.#unsure = false;
     this.#draft = { ...draftOf(token), ...Object.fromEntries(typed) };
     this.#app.set({});
   }
@@ -48,6 +51,8 @@ export class Editor {
 
   #save() {
     this.#takeTypedModel();
+    this.problem = misfit(this.#draft, this.#adds);
+    if (this.problem) return this.#app.show();
     if (!this.#token) return this.#create();
     const change = this.#change();
     if (Object.keys(change).length === 0) return this.#app.close();
@@ -55,6 +60,7 @@ export class Editor {
     return this.#app.work(this, body, (api) => this.#put(api, body), (answer) => {
       if (answer.rival) {
         this.#rival = answer.rival;
+        if (this.#unsure) this.#draft.delta = ""; // it may be in what they have
         this.#app.set({});
         this.#app.attend();
       } else {
@@ -73,9 +79,10 @@ export class Editor {
     try {
       return await api.update(body, this.#etag);
     } catch (problem) {
+      if (problem.doubtful) this.#unsure = true;
       if (problem.status !== 412) throw problem;
       const { data, etag } = await api.get(this.#token.id);
-      const ours = differences(this.#token, data).every(([name]) => name in body && same(data[name], body[name]));
+      const ours = Object.entries(body).every(([name, value]) => same(data[name], value)) && differences(this.#token, data).every(([name]) => name in body);
       if (ours && !("quota_delta" in body)) return { data };
       return { rival: { token: data, etag } };
     }
@@ -103,7 +110,7 @@ export class Editor {
     const unread = this.#token && this.#etag === "";
     return modal({
       title: this.#token ? `Edit ${this.#token.name}` : "New token",
-      close: () => this.#app.close(), submit: () => this.#save(), busy: this.busy, disabled: unread || this.#rival !== null,
+      close: () => this.#app.close(), submit: () => this.#save(), busy: this.busy, frozen: !this.#token && this.problem?.doubtful, disabled: unread || this.#rival !== null,
       action: this.#token ? "Save" : "Create",
     }, html`
       ${this.#rival ? this.#conflict() : nothing}
@@ -127,14 +134,17 @@ export class Editor {
   #expiry(error) {
     const { expiry, at } = this.#draft;
     const kept = this.#token && this.#token.expired_time !== -1 ? this.#token.expired_time : 0;
-    return html`${field({ name: "expired_time", label: "Expires", error, hint: expiry === "keep" ? html`${when(kept)}, ${exact(kept)}` : undefined },
+    const dated = expiry === "at";
+    const second = dated ? expiredTime(this.#draft) : kept;
+    return html`${field({ name: "expired_time", label: "Expires", error: dated ? undefined : error, hint: expiry === "keep" ? html`${when(kept)}, ${exact(kept)}` : undefined },
       ({ id, describedBy, invalid }) => html`<select id=${id} aria-describedby=${describedBy} aria-invalid=${invalid} .value=${expiry} @change=${(e) => this.#edit({ expiry: e.target.value, until: now() + Number(e.target.value) })}>
         ${kept ? html`<option value="keep" ?selected=${expiry === "keep"}>As it is</option>` : nothing}
         <option value="never" ?selected=${expiry === "never"}>Never</option>
         ${presets.map(([label, seconds]) => html`<option value=${seconds} ?selected=${expiry === String(seconds)}>In ${label}</option>`)}
         <option value="at" ?selected=${expiry === "at"}>On a date…</option>
       </select>`)}
-    ${expiry === "at" ? field({ name: "date", label: "Date and time" }, ({ id }) => html`<input id=${id} type="datetime-local" .value=${at} @input=${(e) => this.#edit({ at: e.target.value })}>`) : nothing}`;
+    ${dated ? field({ name: "date", label: "Date and time", error, hint: second ? html`${when(second)}, ${exact(second)}` : "In your time zone." },
+      ({ id, describedBy, invalid }) => html`<input id=${id} type="datetime-local" aria-describedby=${describedBy} aria-invalid=${invalid} .value=${at} @input=${(e) => this.#edit({ at: e.target.value })}>`) : nothing}`;
   }
 
   #quota(error) {
@@ -143,7 +153,7 @@ export class Editor {
       autocomplete="off" aria-describedby=${describedBy} aria-invalid=${invalid} .value=${value} @input=${(e) => this.#edit(name === "quota_delta" ? { delta: e.target.value } : { quota: e.target.value })}>`);
     return html`${toggle("unlimited", "Unlimited quota", unlimited, (on) => this.#edit({ unlimited: on }))}
       ${unlimited ? nothing
-      : !this.#adds ? units("remain_quota", "Quota", quota, "In units of your gateway.")
+      : !this.#adds ? units("remain_quota", "Quota", quota, "In units of your gateway. Without any, the key is refused.")
       : units("quota_delta", "Add to the quota", delta, `${number(this.#token.remain_quota)} units are left. What you enter is added, or taken away if it is negative, whatever is spent meanwhile.`)}`;
   }
 
@@ -154,12 +164,13 @@ export class Editor {
       ${limited ? field({ name: "models", label: "Models", error, hint: "Enter or a comma adds one." }, ({ id, describedBy, invalid }) => html`<div class="chips">
         ${models.map((name) => html`<span class="chip">${name}<button type="button" aria-label="Remove ${name}" @click=${() => remove(name)}>×</button></span>`)}
         <input id=${id} autocomplete="off" spellcheck="false" aria-describedby=${describedBy} aria-invalid=${invalid} @keydown=${(e) => this.#typeModel(e)} @change=${() => this.#takeTypedModel()}
-          @paste=${() => setTimeout(() => document.getElementById(id)?.value.includes(",") && this.#takeTypedModel())}>
+          @paste=${(e) => this.#pasteModels(e)}>
       </div>`) : nothing}`;
   }
 
   #typeModel(event) {
     const { models } = this.#draft;
+    if (event.isComposing) return;
     if (event.key === "," || (event.key === "Enter" && event.target.value.trim() !== "")) {
       event.preventDefault();
       this.#takeTypedModel();
@@ -168,18 +179,31 @@ export class Editor {
     }
   }
 
+  // A list is taken apart; a field of one line would lose where its lines end.
+  #pasteModels(event) {
+    const text = event.clipboardData.getData("text");
+    if (!/[,\n]/.test(text)) return;
+    event.preventDefault();
+    this.#addModels(text);
+  }
+
   #takeTypedModel() {
     const input = document.getElementById("field-models");
     if (!input?.value.trim()) return;
-    const names = input.value.split(",").map((name) => name.trim()).filter(Boolean);
+    const text = input.value;
     input.value = "";
+    this.#addModels(text);
+  }
+
+  #addModels(text) {
+    const names = text.split(/[,\n]/).map((name) => name.trim()).filter(Boolean);
     this.#edit({ models: [...new Set([...this.#draft.models, ...names])] });
   }
 
   #conflict() {
     const { token, etag } = this.#rival;
     return html`<div class="problem" role="alert" tabindex="-1">
-      <p>Somebody else has changed this token since you opened it, and nothing of yours was saved. It has now:</p>
+      <p>${this.#unsure ? "This token was changed since you opened it, perhaps by your own save, of which the answer was lost. Look whether what you added to the quota is in it, before you add it again." : "Somebody else has changed this token since you opened it, and nothing of yours was saved."} It has now:</p>
       <dl>${differences(this.#token, token).map(([, label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
       <button type="button" @click=${() => this.#take(token, etag)}>Take theirs</button>
       <button type="button" @click=${() => { this.#etag = etag; this.#rival = null; this.#save(); }}>Save mine over it</button>
@@ -192,7 +216,7 @@ function draftOf(token) {
   return {
     name: token?.name ?? "",
     expiry: !token || token.expired_time === -1 ? "never" : "keep", until: 0, at: "",
-    unlimited: token?.unlimited_quota ?? false, quota: "", delta: "",
+    unlimited: token?.unlimited_quota ?? false, quota: token?.unlimited_quota ? String(token.remain_quota) : "", delta: "",
     limited: token?.model_limits_enabled ?? false, models: [...(token?.models ?? [])],
     allow_ips: token?.allow_ips ?? "", group: token?.group ?? "",
   };
@@ -216,16 +240,24 @@ function inputOf(draft, token = null) {
 // A preset counts from when it was chosen: to try again is to ask for the same.
 function expiredTime({ expiry, until, at }) {
   if (expiry === "never") return -1;
-  return expiry === "at" ? Math.floor(new Date(at).getTime() / 1000) || 0 : until; // 0 is for the API to refuse
+  return expiry === "at" ? Math.floor(new Date(at).getTime() / 1000) || 0 : until;
+}
+
+/** What the API could not tell about a draft, as it would tell it. */
+function misfit(draft, adds) {
+  const wrong = (message) => new Problem(message, { status: 400, code: "invalid_parameter" });
+  const [name, text] = adds ? ["quota_delta", draft.delta] : ["remain_quota", draft.quota];
+  if (!draft.unlimited && text.trim() !== "" && typeof integer(text) !== "number") return wrong(`${name} must be a whole number of units, such as 500,000.`);
+  if (draft.expiry === "at" && !expiredTime(draft)) return wrong("expired_time must be a date and a time: fill in both.");
+  return null;
 }
 
 const now = () => Math.floor(Date.now() / 1000);
 
-// Digits may be grouped. What is no integer goes out as it is, for the API to
-// say what is wrong with it.
+// Digits may be grouped. What is no integer stays text.
 function integer(text) {
-  const digits = text.replace(/(?<=\d)[ ,_](?=\d{3})/g, "").trim();
-  return /^-?\d{1,15}$/.test(digits) ? Number(digits) : text;
+  const digits = text.replace(/(?<=\d)[ ,_](?=\d{3}(?!\d))/g, "").trim();
+  return /^[-+]?\d+$/.test(digits) && Number.isSafeInteger(Number(digits)) ? Number(digits) : text;
 }
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);

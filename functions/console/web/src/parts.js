@@ -16,7 +16,7 @@ const icon = (name) => html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=
 
 /** A button that is only a picture; label says what it does, and to what. */
 export const iconButton = (name, label, click, disabled = false) =>
-  html`<button type="button" class="icon" aria-label=${label} title=${label} aria-disabled=${disabled} @click=${() => disabled || click()}>${icon(name)}</button>`;
+  html`<button type="button" class="icon" aria-label=${label} title=${label} aria-disabled=${disabled} @click=${(e) => e.detail > 1 || disabled || click()}>${icon(name)}</button>`;
 
 /** A time in words, and exactly on hover. */
 export const when = (second) =>
@@ -50,15 +50,16 @@ export const toggle = (name, label, checked, change) =>
 /**
  * A modal dialog. Escape closes it unless it is sticky, or busy; a browser that
  * closes it all the same, as some do for a second Escape, has to show it again.
- * Without submit there is only close, and Enter in a field does nothing.
+ * Without submit there is only close, and Enter in a field does nothing. What
+ * is frozen can be submitted again as it is, and not changed.
  */
-export function modal({ title, close, sticky = false, busy = false, submit, action, danger = false, disabled = false, closeLabel = "Cancel", wide = false }, content) {
+export function modal({ title, close, sticky = false, busy = false, submit, action, danger = false, disabled = false, frozen = false, closeLabel = "Cancel", wide = false }, content) {
   return html`<dialog aria-labelledby="dialog-title" class=${wide ? "wide" : ""}
       @cancel=${(e) => { e.preventDefault(); if (!sticky && !busy) close(); }}
       @close=${(e) => { if (e.target.isConnected) sticky || busy ? e.target.showModal() : close(); }}>
     <form novalidate @submit=${(e) => { e.preventDefault(); if (submit && !busy && !disabled) submit(); }}>
       <h2 id="dialog-title">${title}</h2>
-      ${content}
+      <fieldset class="content" ?disabled=${frozen}>${content}</fieldset>
       <footer>
         ${submit ? html`<button type="button" ?disabled=${busy} @click=${close}>${closeLabel}</button>
           <button class=${danger ? "danger" : "primary"} ?disabled=${disabled} aria-disabled=${busy} aria-busy=${busy}>${busy ? "One moment…" : action}</button>`

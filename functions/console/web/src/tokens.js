@@ -15,12 +15,18 @@ export const tokens = (app) => html`<div class="page">
   <main>
     <div class="heading"><h2>Tokens</h2><button type="button" id="new-token" class="primary" @click=${() => app.create()}>New token</button></div>
     ${filters(app)}
-    <div role="status" class="notice">${app.state.notice?.text ?? ""}</div>
-    ${failure(app.state.notice?.problem)}
     ${bulkBar(app)}
     ${results(app)}
   </main>
+  ${notices(app)}
 </div>`;
+
+// They lie over the page: what is about to be clicked must not move.
+const notices = (app) => {
+  const { text, problem } = app.state.notice ?? {};
+  const dismiss = html`<button type="button" class="quiet" @click=${() => app.set({ notice: null })}>Dismiss</button>`;
+  return html`<div class="notices"><div role="status" class="notice">${text ?? ""}</div>${failure(problem, dismiss)}</div>`;
+};
 
 const filters = (app) => {
   const { query, refused } = app.state;

@@ -17,7 +17,7 @@ export const exact = (second) => exactly.format(new Date(second * 1000));
 export function fromNow(second, now = Date.now() / 1000) {
   const away = second - now;
   for (const [unit, seconds] of [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60]]) {
-    if (Math.round(Math.abs(away) / seconds) >= 1) return relative.format(Math.round(away / seconds), unit);
+    if (Math.round(Math.abs(away) / seconds) >= (unit === "minute" ? 1 : 2)) return relative.format(Math.round(away / seconds), unit);
   }
   return away > 0 ? "in less than a minute" : "just now";
 }
