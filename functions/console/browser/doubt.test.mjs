@@ -129,6 +129,7 @@ scenario("what was begun in a session touches no later one", { tokens: three, ex
   go();
   await page.waitForTimeout(300);
   assert.ok(await page.getByRole("rowheader", { name: "two" }).isVisible());
+  assert.equal(await page.locator(".notices .problem").count(), 0);
 });
 
 scenario("Back brings no page that was left signed in", { tokens: three }, async ({ page }) => {
