@@ -194,7 +194,7 @@ func TestMistakesWithImportsAreOneSentence(t *testing.T) {
 	}{
 		{[]string{"/nowhere/file"}, "/nowhere/file can't be read (no such file or directory): give the path of an export."},
 		{[]string{empty}, empty + " can't be imported: there are no tokens in it."},
-		{[]string{exported(t, 1), "--keys", "/nowhere/keys"}, "/nowhere/keys.journal can't be used (no such file or directory); 0 of 1 tokens are imported, their keys are in /nowhere/keys, and the same command goes on from there and makes nothing twice."},
+		{[]string{exported(t, 1), "--keys", "/nowhere/keys"}, "/nowhere/keys.journal can't be used (no such file or directory); nothing was imported that is known of, and the same command goes on and makes nothing twice."},
 	} {
 		t.Run(c.args[0], func(t *testing.T) {
 			refuse(t, tokenctl(t, env, append([]string{"token", "import"}, c.args...)...), c.want)

@@ -195,6 +195,8 @@ func (im *importing) explain(sum journal.Summary, err error) error {
 		return problemf("the import into %s was begun with another content of %s, another --units-per-dollar, or another API or user: go on with those, or begin a new import with --keys OTHER", im.Keys, im.File)
 	case errors.Is(err, journal.ErrGone):
 		return problemf("%s is gone, and keys were written to it: put it back, or, to make other tokens, delete those, remove %s, and begin again", im.Keys, journal.Path(im.Keys))
+	case errors.Is(err, journal.ErrEdited):
+		return problemf("%s or %s is not as this import has left it: put it back as it was, or, to make other tokens, delete those that it made, move both away, and begin again", im.Keys, journal.Path(im.Keys))
 	case errors.As(err, &stale):
 		first, last := stale.Rows[0], stale.Rows[len(stale.Rows)-1]
 		return problemf("rows %d to %d were sent at %s, and nobody knows any more whether they were made: look with `tokenctl token list --keyword NAME` for those named %q to %q and made then, delete them, and run this again with --resend",
@@ -213,5 +215,8 @@ func (im *importing) explain(sum journal.Summary, err error) error {
 }
 
 func (im *importing) unfinished(sum journal.Summary, why string) error {
+	if sum.Before+sum.Now == 0 {
+		return problemf("%s; nothing was imported that is known of, and the same command goes on and makes nothing twice", why)
+	}
 	return problemf("%s; %d of %d tokens are imported, their keys are in %s, and the same command goes on from there and makes nothing twice", why, sum.Before+sum.Now, im.counts.Imported, im.Keys)
 }

@@ -2,18 +2,14 @@ package journal
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"hash"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 
-	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
 	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // A line of the journal. Begin is the first; batch comes before a batch is
@@ -27,7 +23,8 @@ type line struct {
 
 	Key    string           `json:"idempotency_key,omitempty"`
 	Sent   int64            `json:"sent,omitempty"` // Unix seconds
-	At     int64            `json:"at,omitempty"`   // where in the keys file its keys begin
+	At     int64            `json:"at,omitempty"`   // where in the keys file its keys begin; of done, where they end
+	Sum    string           `json:"sum,omitempty"`  // of done: the SHA-256 of the keys file up to At
 	Rows   []int            `json:"rows,omitempty"`
 	Tokens []api.TokenInput `json:"tokens,omitempty"`
 }
@@ -39,9 +36,6 @@ const (
 	kindVoid  = "void"
 )
 
-// keysHeader is the header of the keys file.
-const keysHeader = "old_id,old_name,new_id,new_name,new_key\n"
-
 // A book is the two files: the journal, locked for this process, and the keys.
 type book struct {
 	disk     *disk
@@ -49,7 +43,9 @@ type book struct {
 	journal  *os.File
 	end      int64 // of the journal
 	keys     *os.File
-	keysEnd  int64 // of what is sure of the keys
+	keysEnd  int64     // of what is sure of the keys
+	keysSum  hash.Hash // of the keys file up to keysEnd
+	sum      string    // what it was when a batch was done last; "" before
 	done     map[int]bool
 	doubt    *line // the batch that was begun last, and neither done nor void
 }
@@ -59,8 +55,8 @@ func (b *book) open(begin line) error {
 	if b.journal, err = b.disk.open(Path(b.keysFile), os.O_RDWR|os.O_CREATE); err != nil {
 		return err
 	}
-	if err := syscall.Flock(int(b.journal.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return errors.Join(ErrRunning, err)
+	if err := b.lock(); err != nil {
+		return err
 	}
 	content, err := io.ReadAll(b.journal)
 	if err != nil {
@@ -71,11 +67,40 @@ func (b *book) open(begin line) error {
 		return err
 	}
 	if !begun {
-		if err := b.write(begin); err != nil {
+		if err := b.beginNew(begin, len(content) == 0); err != nil {
 			return err
 		}
 	}
-	return b.openKeys(begun)
+	return b.openKeys()
+}
+
+// lock takes the journal for this process. One that has ended meanwhile may
+// have removed the file that was opened.
+func (b *book) lock() error {
+	if err := syscall.Flock(int(b.journal.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return errors.Join(ErrRunning, err)
+	}
+	locked, err := b.journal.Stat()
+	if err != nil {
+		return err
+	}
+	named, err := os.Lstat(Path(b.keysFile))
+	if err != nil || !os.SameFile(locked, named) {
+		return errors.Join(ErrRunning, err)
+	}
+	return nil
+}
+
+// beginNew begins the journal, unless the keys are of an import that is over:
+// then an empty journal is this process's own, and goes.
+func (b *book) beginNew(begin line, empty bool) error {
+	if _, err := os.Lstat(b.keysFile); !errors.Is(err, os.ErrNotExist) {
+		if empty {
+			err = errors.Join(err, b.disk.remove(Path(b.keysFile)))
+		}
+		return errors.Join(ErrExists, err)
+	}
+	return b.write(begin)
 }
 
 // replay reads the journal as far as it is whole: what was torn was never
@@ -87,24 +112,36 @@ func (b *book) replay(content []byte, begin line) (begun bool, err error) {
 		if torn := json.Unmarshal(text, &l); !whole || torn != nil {
 			return begun, nil //nolint:nilerr // as above
 		}
-		switch l.Kind {
-		case kindBegin:
+		if l.Kind == kindBegin {
 			if l.Source != begin.Source || l.URL != begin.URL || l.UserID != begin.UserID {
 				return false, ErrChanged
 			}
 			begun = true
-		case kindBatch:
-			b.doubt = &l
-			b.keysEnd = l.At
-		case kindDone:
-			b.count()
-			b.keysEnd = l.At
-		case kindVoid:
-			b.doubt = nil
+		} else if !begun || !b.follow(l) {
+			return false, ErrEdited
 		}
 		b.end += int64(len(text)) + 1
 		content = rest
 	}
+}
+
+// follow takes the next line of a journal, and reports whether it can be that.
+func (b *book) follow(l line) bool {
+	switch {
+	case l.Kind == kindBatch && b.doubt == nil && len(l.Rows) > 0:
+		b.doubt = &l
+		b.keysEnd = l.At
+	case b.doubt == nil || l.Key != b.doubt.Key:
+		return false
+	case l.Kind == kindDone:
+		b.count()
+		b.keysEnd, b.sum = l.At, l.Sum
+	case l.Kind == kindVoid:
+		b.doubt = nil
+	default:
+		return false
+	}
+	return true
 }
 
 func (b *book) count() {
@@ -112,41 +149,6 @@ func (b *book) count() {
 		b.done[row] = true
 	}
 	b.doubt = nil
-}
-
-// openKeys makes the keys file, if nothing can have been in it.
-func (b *book) openKeys(begun bool) error {
-	var err error
-	b.keys, err = b.disk.open(b.keysFile, os.O_RDWR)
-	fresh := errors.Is(err, os.ErrNotExist)
-	switch {
-	case fresh && len(b.done) > 0:
-		return ErrGone
-	case fresh:
-		b.keys, err = b.disk.open(b.keysFile, os.O_RDWR|os.O_CREATE|os.O_EXCL)
-	case err == nil && !begun:
-		return ErrExists
-	}
-	if err != nil {
-		return err
-	}
-	if !fresh {
-		content, err := io.ReadAll(io.LimitReader(b.keys, int64(len(keysHeader))))
-		switch {
-		case err != nil:
-			return err
-		case string(content) == keysHeader:
-			b.keysEnd = max(b.keysEnd, int64(len(keysHeader)))
-			return nil
-		case b.keysEnd > 0 || !strings.HasPrefix(keysHeader, string(content)):
-			return ErrExists
-		}
-	}
-	if err := b.disk.append(b.keys, 0, []byte(keysHeader)); err != nil {
-		return err
-	}
-	b.keysEnd = int64(len(keysHeader))
-	return b.disk.syncFolder(b.keysFile)
 }
 
 func (b *book) write(l line) error {
@@ -175,7 +177,10 @@ func (b *book) conclude() error {
 	if err != nil {
 		return err
 	}
-	if err := b.write(line{Kind: kindDone, Key: b.doubt.Key, At: info.Size()}); err != nil {
+	if _, err := io.Copy(b.keysSum, io.NewSectionReader(b.keys, b.keysEnd, info.Size()-b.keysEnd)); err != nil {
+		return err
+	}
+	if err := b.write(line{Kind: kindDone, Key: b.doubt.Key, At: info.Size(), Sum: b.sumNow()}); err != nil {
 		return err
 	}
 	b.keysEnd = info.Size()
@@ -188,36 +193,6 @@ func (b *book) drop() error {
 	err := b.write(line{Kind: kindVoid, Key: b.doubt.Key})
 	b.doubt = nil
 	return err
-}
-
-// haveKeys reports whether all keys of the batch in doubt were written.
-func (b *book) haveKeys() bool {
-	content, err := io.ReadAll(io.NewSectionReader(b.keys, b.doubt.At, 1<<30))
-	if err != nil || !bytes.HasSuffix(content, []byte("\n")) {
-		return false
-	}
-	rows, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
-	if err != nil || len(rows) != len(b.doubt.Rows) {
-		return false
-	}
-	for _, row := range rows {
-		if _, err := token.ParseKey(row[len(row)-1]); err != nil {
-			return false
-		}
-	}
-	return true
-}
-
-// writeKeys puts the keys of a batch where it begins, over what an attempt
-// before may have left there.
-func (b *book) writeKeys(rows []export.Row, made []api.Token) error {
-	var content bytes.Buffer
-	w := csv.NewWriter(&content)
-	for i, t := range made {
-		_ = w.Write([]string{rows[i].OldID, rows[i].OldName, strconv.FormatInt(t.ID, 10), t.Name, t.Key}) // a Buffer never fails
-	}
-	w.Flush()
-	return b.disk.append(b.keys, b.doubt.At, content.Bytes())
 }
 
 // finish removes the journal: the import is done. What a dropped batch has

@@ -40,7 +40,8 @@ type Import struct {
 	Now      func() time.Time
 	Progress func(rows int) // of rows that are done; may be nil
 
-	disk disk
+	disk  disk
+	index map[int]int // of Rows, by number
 }
 
 // A Summary counts rows.
@@ -56,6 +57,7 @@ var (
 	ErrRunning = errors.New("another process is at it")
 	ErrChanged = errors.New("the import is not the one that was begun")
 	ErrGone    = errors.New("the keys file is gone")
+	ErrEdited  = errors.New("the keys file or the journal is not as the run before has left it")
 )
 
 // A StaleError is a batch in doubt for which the API keeps no answer any
@@ -173,7 +175,7 @@ func (im *Import) settle(ctx context.Context, b *book) error {
 func (im *Import) rows(numbers []int) []export.Row {
 	var rows []export.Row
 	for _, n := range numbers {
-		if i := slices.IndexFunc(im.Rows, func(r export.Row) bool { return r.Number == n }); i >= 0 {
+		if i, ok := im.index[n]; ok {
 			rows = append(rows, im.Rows[i])
 		}
 	}
@@ -211,10 +213,23 @@ func (im *Import) open() (*book, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	b := &book{disk: &im.disk, keysFile: im.KeysFile, done: map[int]bool{}}
-	err = b.open(line{Kind: kindBegin, Source: im.Source, URL: im.URL, UserID: im.UserID})
+	im.index = make(map[int]int, len(im.Rows))
+	for i, r := range im.Rows {
+		im.index[r.Number] = i
+	}
+	return im.openBook()
+}
+
+// openBook is open after a look that others may have come behind.
+func (im *Import) openBook() (*book, error) {
+	b := im.book()
+	err := b.open(line{Kind: kindBegin, Source: im.Source, URL: im.URL, UserID: im.UserID})
 	if err != nil {
 		return nil, errors.Join(err, b.close())
 	}
 	return b, nil
+}
+
+func (im *Import) book() *book {
+	return &book{disk: &im.disk, keysFile: im.KeysFile, done: map[int]bool{}}
 }

@@ -1,0 +1,110 @@
+package journal
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// keysHeader is the header of the keys file.
+const keysHeader = "old_id,old_name,new_id,new_name,new_key\n"
+
+// openKeys makes the keys file, if nothing can have been in it; else it is as
+// it was left.
+func (b *book) openKeys() error {
+	var err error
+	b.keys, err = b.disk.open(b.keysFile, os.O_RDWR)
+	fresh := errors.Is(err, os.ErrNotExist)
+	switch {
+	case fresh && len(b.done) > 0:
+		return ErrGone
+	case fresh:
+		b.keys, err = b.disk.open(b.keysFile, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	}
+	if err != nil {
+		return err
+	}
+	b.keysSum = sha256.New()
+	if !fresh {
+		if whole, err := b.checkKeys(); whole || err != nil {
+			return err
+		}
+	}
+	b.keysSum.Write([]byte(keysHeader))
+	if err := b.disk.append(b.keys, 0, []byte(keysHeader)); err != nil {
+		return err
+	}
+	b.keysEnd = int64(len(keysHeader))
+	return b.disk.syncFolder(b.keysFile)
+}
+
+// checkKeys holds the keys file to what the journal knows of it. It is not
+// whole if it has a part of the header at most.
+func (b *book) checkKeys() (whole bool, err error) {
+	header, err := io.ReadAll(io.NewSectionReader(b.keys, 0, int64(len(keysHeader))))
+	if err != nil {
+		return false, err
+	}
+	if string(header) != keysHeader {
+		if b.keysEnd > 0 || !strings.HasPrefix(keysHeader, string(header)) {
+			return false, ErrEdited
+		}
+		return false, nil
+	}
+	b.keysEnd = max(b.keysEnd, int64(len(keysHeader)))
+	n, err := io.Copy(b.keysSum, io.NewSectionReader(b.keys, 0, b.keysEnd))
+	if err == nil && (n < b.keysEnd || b.sum != "" && b.sum != b.sumNow()) {
+		err = ErrEdited
+	}
+	return true, err
+}
+
+func (b *book) sumNow() string { return hex.EncodeToString(b.keysSum.Sum(nil)) }
+
+// haveKeys reports whether all keys of the batch in doubt were written.
+func (b *book) haveKeys() bool {
+	content, err := io.ReadAll(io.NewSectionReader(b.keys, b.doubt.At, 1<<30))
+	if err != nil || !bytes.HasSuffix(content, []byte("\n")) {
+		return false
+	}
+	rows, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
+	if err != nil || len(rows) != len(b.doubt.Rows) {
+		return false
+	}
+	for _, row := range rows {
+		if _, err := token.ParseKey(row[len(row)-1]); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// writeKeys puts the keys of a batch where it begins, over what an attempt
+// before may have left there.
+func (b *book) writeKeys(rows []export.Row, made []api.Token) error {
+	var content bytes.Buffer
+	w := csv.NewWriter(&content)
+	for i, t := range made {
+		_ = w.Write([]string{cell(rows[i].OldID), cell(rows[i].OldName), strconv.FormatInt(t.ID, 10), cell(t.Name), t.Key}) // a Buffer never fails
+	}
+	w.Flush()
+	return b.disk.append(b.keys, b.doubt.At, content.Bytes())
+}
+
+// cell keeps spreadsheets from taking a text for a formula.
+func cell(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}

@@ -1,0 +1,121 @@
+package journal_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/cmd/tokenctl/journal"
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/api/apitest"
+)
+
+// over holds an import that has ended to its files, whoever comes now.
+func (m *migration) over(t *testing.T) {
+	t.Helper()
+	if _, err := m.process().Run(t.Context()); !errors.Is(err, journal.ErrExists) {
+		t.Errorf("the next run: got %v, want %v", err, journal.ErrExists)
+	}
+	m.check(t)
+}
+
+func TestOneThatLookedBeforeARivalBeganFindsTheKeysWhenItHasEnded(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	m := begin(t, target)
+	late := m.process()
+	m.run(t, m.process())
+	if err := late.OpenLate(); !errors.Is(err, journal.ErrExists) {
+		t.Errorf("got %v, want %v", err, journal.ErrExists)
+	}
+	m.over(t)
+}
+
+func TestAJournalThatARivalHasRemovedIsNotLocked(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	m := begin(t, target)
+	m.lose(t)
+	if err := m.process().LockLate(func() { m.run(t, m.process()) }); !errors.Is(err, journal.ErrRunning) {
+		t.Errorf("got %v, want %v", err, journal.ErrRunning)
+	}
+	m.over(t)
+}
+
+func TestAnEmptyJournalBesideKeysIsNoImport(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	m := begin(t, target)
+	m.run(t, m.process())
+	m.write(t, journal.Path(m.keys), "")
+	m.over(t)
+}
+
+func (*migration) write(t *testing.T, file, content string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil { //nolint:gosec // a folder of the test
+		t.Fatal(err)
+	}
+}
+
+// half makes a process that ends when its first batch is done.
+func (m *migration) half(t *testing.T) {
+	t.Helper()
+	im := m.process()
+	create := im.Create
+	im.Create = func(ctx context.Context, key string, in []api.TokenInput) ([]api.Token, error) {
+		if m.sent == 1 {
+			return nil, errLost
+		}
+		return create(ctx, key, in)
+	}
+	if _, err := im.Run(t.Context()); !errors.Is(err, errLost) {
+		t.Fatal(err)
+	}
+}
+
+func TestAKeysFileThatWasEditedIsNotWrittenTo(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	for name, edit := range map[string]func(string) string{
+		"shorter": func(s string) string { return s[:len(s)-20] },
+		"empty":   func(string) string { return "" },
+		"changed": func(s string) string { return strings.Replace(s, "n1", "N1", 1) },
+		"header":  func(s string) string { return strings.Replace(s, "old_id", "OLD_ID", 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := begin(t, target)
+			m.half(t)
+			content, err := os.ReadFile(m.keys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			edited := edit(string(content))
+			m.write(t, m.keys, edited)
+			if _, err := m.process().Run(t.Context()); !errors.Is(err, journal.ErrEdited) {
+				t.Errorf("got %v, want %v", err, journal.ErrEdited)
+			}
+			if now, err := os.ReadFile(m.keys); err != nil || string(now) != edited {
+				t.Errorf("got another keys file, %v; want it left alone", err)
+			}
+			m.write(t, m.keys, string(content))
+			m.run(t, m.process())
+			m.check(t)
+		})
+	}
+}
+
+func TestAJournalThatNoImportHasWrittenIsRefused(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	const begun = `{"kind":"begin","source":"export","url":"http://api","user_id":%}` + "\n"
+	const batch = `{"kind":"batch","idempotency_key":"k","sent":1,"rows":[1],"tokens":[{"name":"n1"}]}` + "\n"
+	for _, content := range []string{
+		`{"kind":"done"}`, `{"kind":"void"}`, batch, begun + `{"kind":"done"}`, begun + `{"kind":"void"}`, begun + `{"kind":"other"}`,
+		begun + `{"kind":"batch"}`, begun + batch + batch, begun + batch + `{"kind":"done","idempotency_key":"other"}`,
+	} {
+		m := begin(t, target)
+		m.write(t, journal.Path(m.keys), strings.Replace(content, "%", strconv.FormatInt(m.user.ID, 10), 1)+"\n")
+		if _, err := m.process().Run(t.Context()); !errors.Is(err, journal.ErrEdited) || m.sent > 0 {
+			t.Errorf("%s: got %v, want %v", content, err, journal.ErrEdited)
+		}
+	}
+}
