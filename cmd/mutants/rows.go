@@ -228,6 +228,11 @@ func mutants() []mutant {
 			"cmd/tokenctl/journal/journal.go", "		return im.send(ctx, b)\n", "		b.doubt.Key = crand.Text()\n		return im.send(ctx, b)\n",
 			"./cmd/tokenctl/journal", "TestNothingIsLostOrMadeTwiceWhateverTheNetworkLoses",
 		},
+		{
+			"a client takes its own time-out for the caller's deadline: a lost answer is not asked for again, and its key is lost",
+			"shared/client/send.go", "if err == nil || ctx.Err() != nil ||", "if err == nil || errors.Is(err, context.DeadlineExceeded) ||",
+			"./shared/client", "TestAnAnswerThatIsLostByTimeOutIsAskedForAgain",
+		},
 	}
 }
 

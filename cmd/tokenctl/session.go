@@ -5,19 +5,26 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"time"
 	"unicode"
 
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/client"
 )
 
-// createPatiently makes a batch of tokens however long the API asks to wait
+// createPatiently makes a batch of tokens however often the API asks to wait
 // for it: a large import takes its time, and nothing was done.
 func (s *session) createPatiently(ctx context.Context, in []api.TokenInput, options ...client.Option) ([]api.Token, error) {
 	for {
 		made, err := s.CreateAll(ctx, in, options...)
-		if !errors.Is(err, api.ErrRateLimited) || ctx.Err() != nil {
+		var answer *client.Error
+		if !errors.Is(err, api.ErrRateLimited) || !errors.As(err, &answer) || answer.RetryAfter > client.MaxPause {
 			return made, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(err, ctx.Err())
+		case <-time.After(max(answer.RetryAfter, time.Second)):
 		}
 	}
 }
@@ -43,6 +50,8 @@ func (s *session) explain(err error) error {
 		return problemf("the token has been changed since that ETag was read, and nothing was done: look at it with `tokenctl token get ID`, and try again")
 	case errors.Is(err, api.ErrInternal) && errors.As(err, &answer):
 		return problemf("%s: %s", lowered(answer.Message), answer.RequestID)
+	case errors.As(err, &answer) && answer.RetryAfter > client.MaxPause:
+		return problemf("%s: Retry-After is %d", lowered(answer.Message), answer.RetryAfter/time.Second)
 	case errors.As(err, &answer):
 		return problemf("%s", lowered(answer.Message))
 	case errors.As(err, &network) && network.Op == "dial":

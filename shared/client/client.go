@@ -36,8 +36,9 @@ func New(baseURL, accessToken string, httpClient *http.Client) *Client {
 // HTTP, and the API has none.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// An Error is an answer of the API that is no success. Compare it with the
-// codes of package api: errors.Is(err, api.ErrTokenNotFound).
+// An Error is an answer that is no success, of the API or, without a request
+// id, of what stands before it. Compare it with the codes of package api:
+// errors.Is(err, api.ErrTokenNotFound).
 type Error struct {
 	Status     int
 	Code       api.Code
@@ -47,6 +48,9 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
+	if e.RequestID == "" {
+		return fmt.Sprintf("%s (%s)", strings.TrimSuffix(e.Message, "."), e.Code)
+	}
 	return fmt.Sprintf("%s (%s, request %s)", strings.TrimSuffix(e.Message, "."), e.Code, e.RequestID)
 }
 

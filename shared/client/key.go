@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -11,9 +12,14 @@ import (
 // The calls that a key authenticates, not the access token. A client that
 // makes no others needs none.
 
-// spendAttempts take less time than the API remembers a busy key's spends,
-// 30 s: each is answered within 6 s, and waits for up to 2 s.
-const spendAttempts = 3
+// A busy key's spends are remembered for 30 s only, and one that comes after
+// that is another spend: the last attempt has begun after spendWithin, and is
+// over spendEach later. The API answers within 6 s.
+const (
+	spendAttempts = 3
+	spendEach     = 7 * time.Second
+	spendWithin   = 20 * time.Second
+)
 
 // Verify asks whether a key may be used so, and spends in.Quota if there is
 // one. A refusal is no error. A spend without a request id is sent once; with
@@ -22,6 +28,7 @@ func (c *Client) Verify(ctx context.Context, key string, in api.QuestionInput) (
 	checks := in.Quota == nil || *in.Quota == 0
 	r := c.ask(key, http.MethodPost, api.VerifyKey.Path, in, checks || in.RequestID != nil)
 	if !checks {
+		r = r.hasty()
 		r.attempts = spendAttempts
 	}
 	return call[api.Verdict](ctx, r)
@@ -29,19 +36,19 @@ func (c *Client) Verify(ctx context.Context, key string, in api.QuestionInput) (
 
 // Reserve keeps quota for the request in.RequestID. A refusal is no error.
 func (c *Client) Reserve(ctx context.Context, key string, in api.ReservationInput) (api.Reservation, error) {
-	return call[api.Reservation](ctx, c.ask(key, http.MethodPost, api.ReserveQuota.Path, in, true))
+	return call[api.Reservation](ctx, c.ask(key, http.MethodPost, api.ReserveQuota.Path, in, true).hasty())
 }
 
 // Settle charges a hold what its request has cost, in units.
 func (c *Client) Settle(ctx context.Context, key, requestID string, quota int64) (api.Settlement, error) {
 	in := api.HoldInput{RequestID: &requestID, Quota: &quota}
-	return call[api.Settlement](ctx, c.ask(key, http.MethodPost, api.SettleHold.Path, in, true))
+	return call[api.Settlement](ctx, c.ask(key, http.MethodPost, api.SettleHold.Path, in, true).hasty())
 }
 
 // Release gives back all that a hold has.
 func (c *Client) Release(ctx context.Context, key, requestID string) (api.Return, error) {
 	in := api.HoldInput{RequestID: &requestID}
-	return call[api.Return](ctx, c.ask(key, http.MethodPost, api.ReleaseHold.Path, in, true))
+	return call[api.Return](ctx, c.ask(key, http.MethodPost, api.ReleaseHold.Path, in, true).hasty())
 }
 
 // Usage tells what a key has used and has left.
@@ -56,4 +63,10 @@ func (c *Client) Usage(ctx context.Context, key string) (api.Usage, error) {
 
 func (c *Client) ask(key, method, path string, in any, repeatable bool) request {
 	return request{client: c, method: method, path: path, credential: token.NewSecret(key), in: in, repeatable: repeatable, attempts: attempts}
+}
+
+// hasty is a request that the API tells from its repetition for a short time.
+func (r request) hasty() request {
+	r.each, r.within = spendEach, spendWithin
+	return r
 }

@@ -33,6 +33,9 @@ type request struct {
 	version    *ETag  // to put the answer's ETag; nil for nowhere
 	repeatable bool   // to send it twice is to send it once
 	attempts   int    // in all
+
+	each   time.Duration // how long an attempt may take; 0 for as long as it takes
+	within time.Duration // after the first, in which the others begin; 0 for any time
 }
 
 // manage is a request with the access token, to the tokens' path plus rest.
@@ -67,6 +70,9 @@ func call[T any](ctx context.Context, r request) (T, error) {
 
 // send sends a request until it has an answer that counts.
 func (r request) send(ctx context.Context, answer any) error {
+	if r.key != "" && r.method != http.MethodPost { // net/http, too, would send it again
+		return fmt.Errorf("an idempotency key is for a POST alone: the API would do a %s once more", r.method)
+	}
 	var body []byte
 	if r.in != nil {
 		var err error
@@ -74,12 +80,21 @@ func (r request) send(ctx context.Context, answer any) error {
 			return fmt.Errorf("write the request: %w", err)
 		}
 	}
+	first := time.Now()
 	for attempt := 1; ; attempt++ {
 		err := r.once(ctx, body, answer)
-		if err == nil || attempt == r.attempts || !again(err, r.repeatable) {
+		if err == nil || ctx.Err() != nil || attempt == r.attempts || !again(err, r.repeatable) {
 			return err
 		}
-		if err := wait(ctx, err); err != nil {
+		pause := pauseAfter(err)
+		if pause > MaxPause {
+			return err
+		}
+		pause += rand.N(pause) //nolint:gosec // jitter needs no secrecy
+		if r.within > 0 && time.Since(first)+pause > r.within {
+			return err
+		}
+		if err := wait(ctx, pause, err); err != nil {
 			return err
 		}
 	}
@@ -88,23 +103,32 @@ func (r request) send(ctx context.Context, answer any) error {
 func again(err error, repeatable bool) bool {
 	var answer *Error
 	if !errors.As(err, &answer) {
-		return repeatable && !errors.Is(err, ErrForeign) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+		return repeatable && !errors.Is(err, ErrForeign)
 	}
 	return answer.Code == api.ErrRateLimited || answer.Code == api.ErrUnavailable && repeatable
 }
 
-// wait lets Retry-After pass, and up to as much again, so that those who
-// were refused together do not come back together.
-func wait(ctx context.Context, err error) error {
+// MaxPause is the longest Retry-After that a client waits for. Where it is
+// longer, the error is given back.
+const MaxPause = time.Minute
+
+// pauseAfter is the shortest pause after an error. Up to as much again is
+// added, so that those who were refused together do not come back together.
+func pauseAfter(err error) time.Duration {
 	pause := 100 * time.Millisecond
 	var answer *Error
 	if errors.As(err, &answer) && answer.RetryAfter > 0 {
 		pause = answer.RetryAfter
 	}
+	return pause
+}
+
+// wait lets a pause after an error pass.
+func wait(ctx context.Context, pause time.Duration, err error) error {
 	select {
 	case <-ctx.Done():
 		return errors.Join(err, ctx.Err())
-	case <-time.After(pause + rand.N(pause)): //nolint:gosec // jitter needs no secrecy
+	case <-time.After(pause):
 		return nil
 	}
 }
@@ -115,6 +139,11 @@ const maxAnswer = 8 << 20
 
 // once sends a request one time and reads the answer into a pointer.
 func (r request) once(ctx context.Context, body []byte, answer any) error {
+	if r.each > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.each)
+		defer cancel()
+	}
 	out, err := http.NewRequestWithContext(ctx, r.method, r.client.base+r.path, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("make the request: %w", err)
@@ -139,18 +168,37 @@ func (r request) once(ctx context.Context, body []byte, answer any) error {
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	if in.StatusCode >= http.StatusMultipleChoices {
-		var failed api.Envelope[any]
-		if json.Unmarshal(content, &failed) == nil && failed.Code != "" {
-			seconds, _ := strconv.Atoi(in.Header.Get("Retry-After"))
-			return &Error{in.StatusCode, failed.Code, failed.Message, failed.RequestID, time.Duration(seconds) * time.Second}
-		}
-	} else if json.Unmarshal(content, answer) == nil {
-		if r.version != nil {
-			*r.version = ETag(in.Header.Get("ETag"))
-		}
-		return nil
+		return r.client.refusal(in, content)
 	}
-	return r.client.notTheAPI(in.Status)
+	if json.Unmarshal(content, answer) != nil {
+		return r.client.notTheAPI(in.Status)
+	}
+	if r.version != nil {
+		*r.version = ETag(in.Header.Get("ETag"))
+	}
+	return nil
+}
+
+// refusal is an answer that is no success: of the API, of what stands before
+// it, or of another server.
+func (c *Client) refusal(in *http.Response, content []byte) error {
+	seconds, _ := strconv.Atoi(in.Header.Get("Retry-After"))
+	answer := &Error{Status: in.StatusCode, RetryAfter: time.Duration(seconds) * time.Second}
+	var failed api.Envelope[any]
+	if json.Unmarshal(content, &failed) == nil && failed.Code != "" {
+		answer.Code, answer.Message, answer.RequestID = failed.Code, failed.Message, failed.RequestID
+		return answer
+	}
+	before := "What stands before the API at " + c.base + " answered " + in.Status
+	switch in.StatusCode {
+	case http.StatusTooManyRequests:
+		answer.Code, answer.Message = api.ErrRateLimited, before+", and nothing was done: try again later."
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		answer.Code, answer.Message = api.ErrUnavailable, before+", so a change may or may not have been made: look before you try again."
+	default:
+		return c.notTheAPI(in.Status)
+	}
+	return answer
 }
 
 // ErrForeign says that what answered is not the token API, and will not become

@@ -1,0 +1,160 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/client"
+)
+
+const success = `{"success":true,"message":"","data":{}}`
+
+func answered(r *http.Request, status int, retryAfter, body string) *http.Response {
+	return &http.Response{
+		StatusCode: status, Status: fmt.Sprint(status, " ", http.StatusText(status)), Request: r,
+		Header: http.Header{"Retry-After": {retryAfter}}, Body: io.NopCloser(strings.NewReader(body)),
+	}
+}
+
+// silent answers the first requests never, and then with success.
+func silent(first int) (*client.Client, *int) {
+	asked := new(int)
+	return client.New("http://api", "at-x", &http.Client{Timeout: 15 * time.Second, Transport: tap(func(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
+		if *asked++; *asked > first {
+			return answered(r, http.StatusOK, "", success), nil
+		}
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})}), asked
+}
+
+// says answers the same for ever.
+func says(status int, retryAfter, body string) (*client.Client, *int) {
+	asked := new(int)
+	return client.New("http://api", "at-x", &http.Client{Transport: tap(func(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
+		*asked++
+		return answered(r, status, retryAfter, body), nil
+	})}), asked
+}
+
+func TestAnAnswerThatIsLostByTimeOutIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, asked := silent(1)
+		if _, err := c.Create(t.Context(), api.TokenInput{}); err != nil || *asked != 2 {
+			t.Errorf("got %v after %d requests, want success after 2", err, *asked)
+		}
+	})
+}
+
+func TestACallersDeadlineIsTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		c, asked := silent(1)
+		if _, err := c.Create(ctx, api.TokenInput{}); !errors.Is(err, context.DeadlineExceeded) || *asked != 1 {
+			t.Errorf("got %v after %d requests, want the deadline after one", err, *asked)
+		}
+	})
+}
+
+func spend(ctx context.Context, c *client.Client) error {
+	_, err := c.Verify(ctx, "sk-x", api.QuestionInput{Quota: new(int64(1)), RequestID: new("r")})
+	return err
+}
+
+// TestNothingOfASpendComesAfterTheAPIHasForgottenIt: it remembers 30 s.
+func TestNothingOfASpendComesAfterTheAPIHasForgottenIt(t *testing.T) {
+	calls := map[string]func(context.Context, *client.Client) error{
+		"spend": spend,
+		"reserve": func(ctx context.Context, c *client.Client) error {
+			return second(c.Reserve(ctx, "sk-x", api.ReservationInput{QuestionInput: api.QuestionInput{RequestID: new("r")}}))
+		},
+		"settle":  func(ctx context.Context, c *client.Client) error { return second(c.Settle(ctx, "sk-x", "r", 1)) },
+		"release": func(ctx context.Context, c *client.Client) error { return second(c.Release(ctx, "sk-x", "r")) },
+	}
+	for name, call := range calls {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			c, asked := silent(100)
+			err := call(t.Context(), c)
+			if took := time.Since(start); err == nil || *asked != 3 || took > 27*time.Second {
+				t.Errorf("%s without an answer: got %v after %d requests and %v, want 3 within 27 s", name, err, *asked, took)
+			}
+			start = time.Now()
+			c, asked = says(http.StatusServiceUnavailable, "21", `{"code":"unavailable","message":"x."}`)
+			err = call(t.Context(), c)
+			if took := time.Since(start); !errors.Is(err, api.ErrUnavailable) || *asked != 1 || took > 0 {
+				t.Errorf("%s that is to wait for too long: got %v after %d requests and %v, want it given up at once", name, err, *asked, took)
+			}
+		})
+	}
+}
+
+func TestAnIdempotencyKeyIsRefusedWhereTheAPIKnowsNone(t *testing.T) {
+	c, asked := says(http.StatusOK, "", success)
+	ctx, key := t.Context(), client.IdempotencyKey("k")
+	for name, err := range map[string]error{
+		"update":    second(c.Update(ctx, api.TokenInput{}, key)),
+		"add quota": second(c.AddQuota(ctx, 1, 1, key)),
+		"status":    second(c.SetStatus(ctx, 1, 1, key)),
+		"delete":    c.Delete(ctx, 1, key),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "an idempotency key is for a POST alone") {
+			t.Errorf("%s: got %v, want it refused", name, err)
+		}
+	}
+	if *asked != 0 {
+		t.Errorf("%d requests were sent, want none", *asked)
+	}
+}
+
+func TestWhatStandsBeforeTheAPIIsTakenForItsAbsence(t *testing.T) {
+	for _, row := range []struct {
+		status        int
+		code          api.Code
+		read, deleted int // requests
+		says          string
+	}{
+		{http.StatusTooManyRequests, api.ErrRateLimited, 10, 10, "nothing was done"},
+		{http.StatusBadGateway, api.ErrUnavailable, 10, 1, "may or may not have been made"},
+		{http.StatusServiceUnavailable, api.ErrUnavailable, 10, 1, "may or may not have been made"},
+		{http.StatusGatewayTimeout, api.ErrUnavailable, 10, 1, "may or may not have been made"},
+		{http.StatusForbidden, "", 1, 1, "check the base URL"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c, asked := says(row.status, "3", `{"message":"`+http.StatusText(row.status)+`"}`)
+			_, err := c.Get(t.Context(), 1)
+			if *asked != row.read || !strings.Contains(err.Error(), row.says) || row.code != "" && !errors.Is(err, row.code) {
+				t.Errorf("%d: a read got %v after %d requests, want %d", row.status, err, *asked, row.read)
+			}
+			var answer *client.Error
+			if row.code != "" && (!errors.As(err, &answer) || answer.Status != row.status || answer.RetryAfter != 3*time.Second) {
+				t.Errorf("%d: got %+v, want its status and Retry-After", row.status, answer)
+			}
+			*asked = 0
+			if err := c.Delete(t.Context(), 1); err == nil || *asked != row.deleted {
+				t.Errorf("%d: a deletion got %v after %d requests, want %d", row.status, err, *asked, row.deleted)
+			}
+		})
+	}
+}
+
+func TestARetryAfterOfHoursIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		c, asked := says(http.StatusTooManyRequests, "86400", `{"code":"rate_limited","message":"x."}`)
+		_, err := c.Get(t.Context(), 1)
+		var answer *client.Error
+		if took := time.Since(start); !errors.As(err, &answer) || answer.RetryAfter != 24*time.Hour || *asked != 1 || took > 0 {
+			t.Errorf("got %v after %d requests and %v, want it at once", err, *asked, took)
+		}
+	})
+}
