@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +20,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	signal.Ignore(syscall.SIGPIPE) // else a closed stdout ends the process before it can say so
+	context.AfterFunc(ctx, stop)   // a second Ctrl-C ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -83,10 +85,15 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		return fail(stderr, fmt.Errorf("%w: see `tokenctl --help`", err))
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	if err := command.Run(&console{in: stdin, out: stdout, err: stderr}); err != nil {
+	err = command.Run(&console{in: stdin, out: stdout, err: stderr})
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errUnread):
+		return 1
+	default:
 		return fail(stderr, err)
 	}
-	return 0
 }
 
 func fail(stderr io.Writer, err error) int {
@@ -107,12 +114,21 @@ type console struct {
 	in       *os.File
 	out, err io.Writer
 	before   string // what is printed before each answer
+	reads    bool   // nothing is lost with an answer that was not printed
 }
+
+// errUnread ends a command that reads when nobody reads it any more, as head
+// does, without a word.
+var errUnread = errors.New("nobody reads the answer")
 
 // print writes the whole answer of a command. It says so if it could not,
 // for a secret that was not printed is lost.
 func (c *console) print(text string) error {
-	if _, err := io.WriteString(c.out, c.before+text); err != nil {
+	_, err := io.WriteString(c.out, c.before+text)
+	switch {
+	case err != nil && c.reads && errors.Is(err, syscall.EPIPE):
+		return errUnread
+	case err != nil:
 		return problemf("the answer could not be written to stdout (%s), though the command was carried out: look with `tokenctl user list` or `tokenctl token list`, and rotate if an access token or a key was in it", reason(err))
 	}
 	return nil

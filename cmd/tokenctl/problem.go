@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -23,7 +24,20 @@ func problemf(format string, args ...any) error {
 
 // sentence is an error on one line, whatever it is, without a full stop.
 func sentence(err error) string {
-	return strings.TrimRight(strings.Join(strings.Fields(err.Error()), " "), ".")
+	return visible(strings.TrimRight(strings.Join(strings.Fields(err.Error()), " "), "."))
+}
+
+// visible is a text that a terminal neither obeys nor turns around.
+func visible(s string) string {
+	var text strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
+			_, _ = fmt.Fprintf(&text, `\u%04x`, r) // a Builder never fails
+			continue
+		}
+		_, _ = text.WriteRune(r)
+	}
+	return text.String()
 }
 
 // reason is the system's own word for why a file or socket could not be

@@ -23,4 +23,4 @@ func (c *console) progress(total int, doing string) *progressbar.ProgressBar {
 }
 
 // note says something on stderr beside the answer.
-func (c *console) note(text string) { _, _ = io.WriteString(c.err, text+"\n") }
+func (c *console) note(text string) { _, _ = io.WriteString(c.err, visible(text)+"\n") }

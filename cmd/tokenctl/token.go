@@ -89,7 +89,7 @@ func tokenTable(tokens []api.Token) string {
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "ID\tNAME\tKEY\tSTATUS\tREMAIN\tUSED\tEXPIRES\tMODELS\tLAST USED") // a Builder never fails
 	for _, t := range tokens {
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.ID, t.Name, t.Key, statusName(t.Status), remain(t), t.UsedQuota, expiry(t), shorten(models(t)), lastUsed(t))
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.ID, visible(t.Name), visible(t.Key), statusName(t.Status), remain(t), t.UsedQuota, expiry(t), visible(shorten(models(t))), lastUsed(t))
 	}
 	_ = w.Flush()
 	return table.String()
@@ -113,13 +113,13 @@ func details(t api.Token, version string) string {
 		{"Created", timestamp(t.CreatedTime)},
 		{"Last used", lastUsed(t)},
 	} {
-		_, _ = fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
+		_, _ = fmt.Fprintf(w, "%s\t%s\n", line[0], visible(line[1]))
 	}
 	if t.PreviousUntil != 0 {
-		_, _ = fmt.Fprintf(w, "Old key\t%s, until %s\n", t.PreviousKey, timestamp(t.PreviousUntil))
+		_, _ = fmt.Fprintf(w, "Old key\t%s, until %s\n", visible(t.PreviousKey), timestamp(t.PreviousUntil))
 	}
 	if version != "" {
-		_, _ = fmt.Fprintf(w, "ETag\t%s\n", version)
+		_, _ = fmt.Fprintf(w, "ETag\t%s\n", visible(version))
 	}
 	_ = w.Flush()
 	return list.String()

@@ -48,7 +48,7 @@ func (c *tokenCreateCmd) Run(ctx context.Context, out *console) error {
 	if c.JSON {
 		return out.printJSON(t)
 	}
-	return out.print(fmt.Sprintf("Token %d %s is created, and is %s.\nKey: %s\nIt won't be shown again.\n", t.ID, t.Name, statusName(t.Status), t.Key))
+	return out.print(fmt.Sprintf("Token %d %s is created, and is %s.\nKey: %s\nIt won't be shown again.\n", t.ID, visible(t.Name), statusName(t.Status), visible(t.Key)))
 }
 
 func (c *tokenCreateCmd) inputs(now time.Time) ([]api.TokenInput, error) {
@@ -105,7 +105,7 @@ func (c *tokenCreateCmd) printMade(out *console, tokens []api.Token) error {
 			}
 			continue
 		}
-		_, _ = fmt.Fprintf(&lines, "%d\t%s\t%s\n", t.ID, t.Name, t.Key)
+		_, _ = fmt.Fprintf(&lines, "%d\t%s\t%s\n", t.ID, visible(t.Name), visible(t.Key))
 	}
 	return out.print(lines.String())
 }

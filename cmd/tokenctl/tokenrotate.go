@@ -38,5 +38,5 @@ func (c *tokenRotateCmd) Run(ctx context.Context, out *console) error {
 	if t.PreviousUntil != 0 {
 		old = "The old key works until " + timestamp(t.PreviousUntil) + "."
 	}
-	return out.print(fmt.Sprintf("Token %d %s has another key. %s\nKey: %s\nIt won't be shown again.\n", t.ID, t.Name, old, t.Key))
+	return out.print(fmt.Sprintf("Token %d %s has another key. %s\nKey: %s\nIt won't be shown again.\n", t.ID, visible(t.Name), old, visible(t.Key)))
 }

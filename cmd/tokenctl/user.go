@@ -103,6 +103,7 @@ Example:
 
 // Run implements the command.
 func (c *userListCmd) Run(ctx context.Context, out *console) error {
+	out.reads = true
 	db, err := connect(ctx, c.Endpoint, c.Table)
 	if err != nil {
 		return err

@@ -18,13 +18,14 @@ const (
 
 // repeat shows once, or until Ctrl-C, which is how a watch should end.
 func (w watch) repeat(ctx context.Context, out *console, json bool, show func(*console) error) error {
+	screen := *out
+	screen.reads = true
 	if !w.Watch {
-		return show(out)
+		return show(&screen)
 	}
 	if w.Interval < shortestInterval {
 		return problemf("--interval must be at least %v", shortestInterval)
 	}
-	screen := *out
 	if !json && isTerminal(out.out) {
 		screen.before = clearScreen
 	}

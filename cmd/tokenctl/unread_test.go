@@ -1,0 +1,86 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// unread runs the program with a stdout that nobody reads any more.
+func unread(t *testing.T, env []string, args ...string) result {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err = errors.Join(err, r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	cmd := command(t, env, args)
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = w, &stderr
+	_ = cmd.Run() // its state says the rest
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	keep(t, verb(args), "stderr", stderr.String())
+	return result{cmd.ProcessState.ExitCode(), "", stderr.String()}
+}
+
+func TestAKeyThatNobodyReadsIsNotLostWithoutAWord(t *testing.T) {
+	_, u, env := caller(t)
+	const want = "the answer could not be written to stdout (broken pipe), though the command was carried out: look with `tokenctl user list` or `tokenctl token list`, and rotate if an access token or a key was in it."
+	refuse(t, unread(t, env, "token", "create", "app"), want)
+	refuse(t, unread(t, env, "token", "rotate", "1", "--json"), want)
+	if _, err := u.Get(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"token", "list"}, {"token", "get", "1", "--json"}, {"token", "list", "--watch"}} {
+		if r := unread(t, env, args...); r.code != 1 || r.stderr != "" {
+			t.Errorf("%v: got exit %d, stderr %q; want 1 and not a word", args, r.code, r.stderr)
+		}
+	}
+}
+
+func asText(v any) string {
+	content, _ := json.Marshal(v) // strings and numbers
+	return string(content)
+}
+
+// TestATerminalDoesNotObeyAServer: what a server says is shown, and no more.
+func TestATerminalDoesNotObeyAServer(t *testing.T) {
+	const hostile, shown = "a\x1b[2J\u202eb\u009b", `a\u001b[2J\u202eb\u009b`
+	var fails bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if fails {
+			w.WriteHeader(http.StatusConflict)
+			_, _ = io.WriteString(w, asText(api.Envelope[any]{Code: "x", Message: hostile, RequestID: hostile}))
+			return
+		}
+		of := api.Token{ID: 1, Name: hostile, Key: hostile, Models: []string{hostile}, ModelLimitsEnabled: true, AllowIPs: hostile, Group: hostile, PreviousKey: hostile, PreviousUntil: 1}
+		w.Header().Set("ETag", "\u202e")
+		_, _ = io.WriteString(w, asText(api.Envelope[any]{Success: true, Data: struct {
+			api.Token
+			Items []api.Token `json:"items"`
+		}{of, []api.Token{of}}}))
+	}))
+	defer server.Close()
+	env := []string{"LATCHKEY_URL=" + server.URL, "LATCHKEY_ACCESS_TOKEN=" + token.NewAccessToken(1, 0).Reveal()}
+	holds := func(args, out string) {
+		t.Helper()
+		if !strings.Contains(out, shown) || strings.ContainsAny(out, "\x1b\u202e\u009b") {
+			t.Errorf("%s: got %q, want %s in it", args, out, shown)
+		}
+	}
+	for _, args := range []string{"list", "get 1", "create app", "rotate 1", "update 1 --name b"} {
+		holds(args, succeed(t, env, append([]string{"token"}, strings.Fields(args)...)...))
+	}
+	fails = true
+	holds("a failure", tokenctl(t, env, "token", "get", "1").stderr)
+}
