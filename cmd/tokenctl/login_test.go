@@ -76,6 +76,8 @@ func TestLoginSavesOnlyWhatWorks(t *testing.T) {
 		"guest":        {guest.AccessToken, []string{"--url", target.URL}, "this user may not manage tokens: ask the operator for the role user."},
 		"clear text":   {u.AccessToken, []string{"--url", "http://api.example.com"}, "http://api.example.com would carry your access token in clear text: use https://api.example.com, or reach it through a tunnel on 127.0.0.1."},
 		"no URL":       {u.AccessToken, []string{"--url", "api.example.com"}, "the URL of the API is none: give --url or LATCHKEY_URL one such as https://api.example.com."},
+		"empty query":  {u.AccessToken, []string{"--url", target.URL + "?"}, "the URL of the API is none: give --url or LATCHKEY_URL one such as https://api.example.com."},
+		"fragment":     {u.AccessToken, []string{"--url", target.URL + "/#"}, "the URL of the API is none: give --url or LATCHKEY_URL one such as https://api.example.com."},
 		"password":     {u.AccessToken, []string{"--url", "https://me:secret@api.example.com"}, "the URL of the API is none: give --url or LATCHKEY_URL one such as https://api.example.com."},
 		"profile name": {u.AccessToken, []string{"--url", target.URL, "--profile", "../x"}, `the profile's name "../x" must be 1 to 50 letters, digits, dots, underscores or hyphens, beginning with a letter or digit.`},
 	} {

@@ -82,7 +82,7 @@ func (p profile) session() (*session, error) {
 // net under TLS only.
 func checkURL(s string) (string, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(s, "?#") {
 		return "", problemf("the URL of the API is none: give --url or %s one such as https://api.example.com", urlVar) // it may hold a password
 	}
 	if u.Scheme == "http" && !loopback(u.Hostname()) {

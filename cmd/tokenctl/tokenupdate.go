@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"slices"
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/api"
@@ -35,6 +34,7 @@ Example:
 
 // Run implements the command.
 func (c *tokenUpdateCmd) Run(ctx context.Context, out *console) error {
+	c.ID = unique(c.ID)
 	in := api.UpdateInput{TokenInput: c.input(time.Now()), QuotaDelta: c.AddQuota}
 	in.Name = c.Name
 	others := in != api.UpdateInput{}
@@ -117,6 +117,7 @@ func (c *tokenDeleteCmd) Run(ctx context.Context, out *console) error {
 	if err != nil {
 		return err
 	}
+	c.ID = unique(c.ID)
 	if !c.Yes {
 		if err := c.ask(ctx, s, out); err != nil {
 			return err
@@ -141,64 +142,7 @@ func (c *tokenDeleteCmd) ask(ctx context.Context, s *session, out *console) erro
 		if err != nil {
 			return s.explain(err)
 		}
-		question = fmt.Sprintf("Delete token %d %s for good?", t.ID, t.Name)
+		question = fmt.Sprintf("Delete token %d %s for good?", t.ID, visible(t.Name))
 	}
 	return out.confirm(ctx, question)
-}
-
-// A bulk does one thing to many tokens.
-type bulk struct {
-	session *session
-	out     *console
-	done    string // what has become of them
-	json    bool
-}
-
-type bulkResult struct {
-	Count   int          `json:"count"`
-	Results []api.Result `json:"results"`
-}
-
-// run goes through the ids a batch at a time, tells each failure on stderr,
-// and is an error if there was one.
-func (b bulk) run(ids []int64, batch func([]int64) ([]api.Result, error)) error {
-	all := bulkResult{Results: []api.Result{}}
-	bar := b.out.progress(len(ids), b.done)
-	defer bar.Close() //nolint:errcheck // a bar
-	for some := range slices.Chunk(ids, client.MaxIDs) {
-		results, err := batch(some)
-		if err != nil {
-			return problemf("%d of %d tokens are %s, and then it went wrong: %s", all.Count, len(ids), b.done, sentence(b.session.explain(err)))
-		}
-		for i := range results {
-			results[i].Index += len(all.Results)
-			if results[i].Success {
-				all.Count++
-			}
-		}
-		all.Results = append(all.Results, results...)
-		_ = bar.Add(len(some))
-	}
-	_ = bar.Finish()
-	return b.report(all)
-}
-
-func (b bulk) report(all bulkResult) error {
-	for _, r := range all.Results {
-		if !r.Success {
-			b.out.note(fmt.Sprintf("token %d: %s.", r.ID, lowered(r.Message)))
-		}
-	}
-	if b.json {
-		if err := b.out.printJSON(all); err != nil {
-			return err
-		}
-	}
-	if failed := len(all.Results) - all.Count; failed > 0 {
-		return problemf("%d of %d tokens are %s, and %d are not", all.Count, len(all.Results), b.done, failed)
-	}
-	if b.json {
-		return nil
-	}
-	return b.out.print(fmt.Sprintf("%d tokens are %s.\n", all.Count, b.done))
 }

@@ -1,0 +1,73 @@
+package main_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync/atomic"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+)
+
+// bulkAnswer is what --json prints of many.
+type bulkAnswer struct {
+	Count   int
+	Results []api.Result
+}
+
+// made is a caller who has tokens 1 to n.
+func made(t *testing.T, n int) (url string, env []string) {
+	t.Helper()
+	target, u, env := caller(t)
+	for first := 0; first < n; first += 50 {
+		in := make([]api.TokenInput, min(50, n-first))
+		for i := range in {
+			in[i] = api.TokenInput{Name: new("app")}
+		}
+		if _, err := u.CreateAll(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return target.URL, env
+}
+
+func TestAnIDThatIsGivenTwiceIsOne(t *testing.T) {
+	_, env := made(t, 2)
+	out := asJSON[bulkAnswer](t, succeed(t, env, "token", "delete", "1", "2", "1", "2", "--yes", "--json"))
+	if out.Count != 2 || len(out.Results) != 2 || out.Results[1].Index != 1 || out.Results[1].ID != 2 {
+		t.Errorf("got %+v, want two", out)
+	}
+	refuse(t, tokenctl(t, env, "token", "delete", "1", "1", "--yes"), "there is no such token among yours: check the id, or list your tokens.")
+}
+
+// TestWhatWasDoneBeforeABatchThatGoesWrongIsReported breaks the second one.
+func TestWhatWasDoneBeforeABatchThatGoesWrongIsReported(t *testing.T) {
+	target, env := made(t, 99)
+	upstream, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int64
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(upstream) }, ModifyResponse: func(*http.Response) error {
+		if asked.Add(1) > 1 {
+			return errors.New("broken")
+		}
+		return nil
+	}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusForbidden) }}
+	front := httptest.NewServer(proxy)
+	defer front.Close()
+	args := []string{"token", "delete", "--yes", "--json"}
+	for id := range 101 {
+		args = append(args, fmt.Sprint(id+1))
+	}
+	r := tokenctl(t, []string{"LATCHKEY_URL=" + front.URL, env[1]}, args...)
+	want := "token 100: there is no such token among yours: check the id, or list your tokens.\n" +
+		"tokenctl: 99 of 101 tokens are deleted, and then it went wrong: " + front.URL + " answered 403 Forbidden, but not as the token API does: check the base URL.\n"
+	if out := asJSON[bulkAnswer](t, r.stdout); r.code != 1 || r.stderr != want || out.Count != 99 || len(out.Results) != 100 {
+		t.Errorf("got exit %d, %d of %d, and stderr\n%s", r.code, out.Count, len(out.Results), r.stderr)
+	}
+}
