@@ -193,6 +193,7 @@ func TestMistakesWithImportsAreOneSentence(t *testing.T) {
 		want string
 	}{
 		{[]string{"/nowhere/file"}, "/nowhere/file can't be read (no such file or directory): give the path of an export."},
+		{[]string{"/dev/zero"}, "/dev/zero is larger than 64 MiB: split it."},
 		{[]string{empty}, empty + " can't be imported: there are no tokens in it."},
 		{[]string{exported(t, 1), "--keys", "/nowhere/keys"}, "/nowhere/keys.journal can't be used (no such file or directory); nothing was imported that is known of, and the same command goes on and makes nothing twice."},
 	} {

@@ -60,7 +60,8 @@ func (c *tokenCreateCmd) inputs(now time.Time) ([]api.TokenInput, error) {
 	for i := range all {
 		all[i] = c.input(now)
 		all[i].Name = new(fmt.Sprintf("%s-%d", c.Name, i+1))
-		if err := export.Check(all[i], now.Unix()); err != nil {
+		var err error
+		if all[i], err = export.Check(all[i], now.Unix()); err != nil {
 			return nil, err
 		}
 	}

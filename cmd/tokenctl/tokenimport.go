@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
@@ -30,7 +32,8 @@ type tokenImportCmd struct {
 func (*tokenImportCmd) Help() string {
 	return `It reads exports of New API, One API, LiteLLM, Unkey and Latchkey: settings, and what is left of the quota. Every token
 gets a new key. The keys are not printed, but go to a file for you alone, with the columns old_id, old_name, new_id,
-new_name and new_key. Tokens that are expired or deleted are skipped.
+new_name and new_key; a text there that a spreadsheet would take for a formula has a ' before it. Tokens that are expired or deleted
+are skipped.
 
 All rows are checked before the first is sent. If the import is cut short, by whatever, run the same command again: it
 goes on where it was, and nothing is made twice. Until it is through, FILE.keys.csv.journal remembers how far it is.
@@ -91,15 +94,18 @@ func (c *tokenImportCmd) Run(ctx context.Context, out *console) error {
 	return im.run(ctx, sha256.Sum256(fmt.Appendf(nil, "%d\n%s", c.UnitsPerDollar, content)))
 }
 
-func readFile(name string) ([]byte, error) {
-	const most = 64 << 20 // bytes; some 100,000 tokens
-	info, err := os.Stat(name)
-	if err == nil && info.Size() > most {
-		return nil, problemf("%s is larger than %d MiB: split it", name, most>>20)
+func readFile(name string) (content []byte, err error) {
+	const most = 64 << 20      // bytes; some 100,000 tokens
+	file, err := os.Open(name) //nolint:gosec // the user names it
+	if err == nil {
+		content, err = io.ReadAll(io.LimitReader(file, most+1)) // it may be a pipe, or a device without end
+		err = errors.Join(err, file.Close())
 	}
-	content, err := os.ReadFile(name) //nolint:gosec // the user names it
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, problemf("%s can't be read (%s): give the path of an export", name, reason(err))
+	case len(content) > most:
+		return nil, problemf("%s is larger than %d MiB: split it", name, most>>20)
 	}
 	return content, nil
 }
@@ -160,10 +166,12 @@ func (im *importing) run(ctx context.Context, source [sha256.Size]byte) error {
 }
 
 // undone: these refusals come after the API has looked for the answer that it
-// keeps for a request, so there was none. One for want of a valid access token
-// comes before that.
+// keeps for a request, so there was none, or whenever the same body comes. One
+// for want of a valid access token comes before that.
 func undone(err error) bool {
-	return errors.Is(err, api.ErrInvalidParameter) || errors.Is(err, api.ErrTokenLimit)
+	return slices.ContainsFunc([]api.Code{
+		api.ErrInvalidParameter, api.ErrTokenLimit, api.ErrBodyTooLarge, api.ErrInvalidJSON, api.ErrUnknownField, api.ErrUnsupportedMedia,
+	}, func(code api.Code) bool { return errors.Is(err, code) })
 }
 
 func (im *importing) conclude() error {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -62,7 +64,8 @@ func Read(content []byte, o Options) (File, error) {
 	columns := map[string]string{} // as they are written, by how they are known
 	for _, r := range records {
 		for name := range r.fields {
-			columns[strings.ToLower(name)] = name
+			known := strings.ToLower(name)
+			columns[known] = max(columns[known], name) // one of them, and always the same
 		}
 	}
 	d, err := detect(columns)
@@ -97,7 +100,12 @@ func (r record) row(d dialect, o Options) Row {
 	}
 	f := fields{values: map[string]any{}, options: o}
 	for name, value := range r.fields {
-		f.values[strings.ToLower(name)] = value
+		known := strings.ToLower(name)
+		if _, twice := f.values[known]; twice {
+			row.Problem = "it has a field twice, in capitals and in small letters: remove one"
+			return row
+		}
+		f.values[known] = value
 	}
 	row.Token = d.read(&f)
 	row.OldID = f.text(d.id...)
@@ -111,19 +119,47 @@ func (r record) row(d dialect, o Options) Row {
 	case row.Skip != "":
 		row.Problem, row.Warnings = "", nil
 	case row.Problem == "":
-		if err := Check(row.Token, o.Now); err != nil {
-			row.Problem = err.Error()
-		}
+		row.check(o.Now)
 	}
 	return row
 }
 
-// Check holds what a new token is to be to the API's rules, before it is
-// sent.
-func Check(in api.TokenInput, now int64) error {
-	_, err := token.Draft(token.Update{
+// check holds a row to the API's rules, and its old id to such as are for
+// names: it goes to the same file.
+func (r *Row) check(now int64) {
+	const longest = 256
+	in, err := Check(r.Token, now)
+	switch {
+	case err != nil:
+		r.Problem = err.Error()
+	case utf8.RuneCountInString(r.OldID) > longest:
+		r.Problem = fmt.Sprintf("its id must have at most %d characters", longest)
+	case strings.ContainsFunc(r.OldID, func(c rune) bool { return unicode.IsControl(c) || unicode.In(c, unicode.Bidi_Control) }):
+		r.Problem = "its id must not contain control or bidirectional-override characters"
+	default:
+		r.Token, r.OldName = in, *in.Name
+	}
+}
+
+// Check holds what a new token is to be to the API's rules, before it is sent,
+// and writes it as the API does: long texts may be short then.
+func Check(in api.TokenInput, now int64) (api.TokenInput, error) {
+	draft, err := token.Draft(token.Update{
 		Name: in.Name, ExpiredTime: in.ExpiredTime, RemainQuota: in.RemainQuota, UnlimitedQuota: in.UnlimitedQuota,
 		ModelLimitsEnabled: in.ModelLimitsEnabled, Models: in.Models, AllowIPs: in.AllowIPs, Group: in.Group,
 	}, 0, now)
-	return err
+	if err != nil {
+		return in, err
+	}
+	in.Name = &draft.Name
+	if in.Models != nil {
+		in.Models = &draft.Models
+	}
+	if in.AllowIPs != nil {
+		in.AllowIPs = &draft.AllowIPs
+	}
+	if in.Group != nil {
+		in.Group = &draft.Group
+	}
+	return in, nil
 }

@@ -86,6 +86,7 @@ func TestWhatIsNoExportIsSaid(t *testing.T) {
 		`[{"name":"a"}][]`:           "it goes on after its JSON value: keep one list, or one object a line",
 		`{"keys":["5f2c"]}`:          "row 1 is no object: export whole tokens, from LiteLLM with return_full_object=true",
 		"colour,size\nred,1\n":       "it has none of the columns that an export of New API, One API, LiteLLM or Unkey has, such as name and remain_quota: check that it is one, with a header row if it is CSV",
+		"name,Name\na,b\n":           `it has the column "Name" twice: remove one`,
 		"name,name\na,b\n":           `it has the column "name" twice: remove one`,
 		"name,group\na,\"b\nc,d\n":   "row 2 can't be read: check the quotes",
 		"name,remain_quota":          "there are no tokens in it",
@@ -128,6 +129,49 @@ func TestABudgetNeedsThePriceOfAUnit(t *testing.T) {
 	}
 }
 
+func TestAFieldInTwoSpellingsIsNotChosenByChance(t *testing.T) {
+	for range 20 {
+		f, err := export.Read([]byte(`[{"name":"a","remain_quota":1,"Remain_Quota":2},{"name":"b","remain_quota":1}]`), export.Options{Now: now})
+		if err != nil || f.Rows[0].Problem != "it has a field twice, in capitals and in small letters: remove one" || f.Rows[1].Problem != "" {
+			t.Fatalf("got %+v, %v; want the first row refused", f.Rows, err)
+		}
+	}
+}
+
+// TestWhatIsSentIsAsTheAPIWritesIt: a list that is long before repetitions are
+// taken out is too large for the API.
+func TestWhatIsSentIsAsTheAPIWritesIt(t *testing.T) {
+	models := strings.Repeat(`"gpt-4o", "o3",`, 10_000)
+	f, err := export.Read([]byte(`[{"name":" a ","models":[`+models+`"m"],"allow_ips":"10.0.0.1/8,10.0.0.2/8"}]`), export.Options{Now: now})
+	if err != nil || f.Rows[0].Problem != "" {
+		t.Fatalf("got %+v, %v", f, err)
+	}
+	got := f.Rows[0].Token
+	if diff := cmp.Diff([][]string{{*got.Name}, *got.Models, *got.AllowIPs}, [][]string{{"a"}, {"gpt-4o", "o3", "m"}, {"10.0.0.0/8"}}); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnOldIDIsKeptInBounds(t *testing.T) {
+	for id, want := range map[string]string{
+		strings.Repeat("a", 256): "",
+		strings.Repeat("a", 257): "its id must have at most 256 characters",
+		"a\u202eb":               "its id must not contain control or bidirectional-override characters",
+	} {
+		f, err := export.Read(fmt.Appendf(nil, `[{"id":%q,"name":"a","remain_quota":1}]`, id), export.Options{Now: now})
+		if err != nil || f.Rows[0].Problem != want {
+			t.Errorf("%.10q: got %+v, %v; want %q", id, f.Rows, err, want)
+		}
+	}
+}
+
+func TestEmptyRowsOfASpreadsheetAreNone(t *testing.T) {
+	f, err := export.Read([]byte("id;name;remain_quota\n1;a;1\n;;\n;\n2;b;1\n;;\n"), export.Options{Now: now})
+	if err != nil || len(f.Rows) != 2 || f.Rows[1].Number != 5 || f.Rows[1].Problem != "" {
+		t.Errorf("got %+v, %v; want two rows", f.Rows, err)
+	}
+}
+
 // FuzzRead: whatever a file holds, it is read or refused, and no row that may
 // be imported breaks the API's rules.
 func FuzzRead(f *testing.F) {
@@ -144,7 +188,7 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		for _, r := range file.Rows {
-			if err := export.Check(r.Token, now); err != nil && r.Problem == "" && r.Skip == "" {
+			if _, err := export.Check(r.Token, now); err != nil && r.Problem == "" && r.Skip == "" {
 				t.Errorf("row %d is good and breaks a rule: %v", r.Number, err)
 			}
 		}

@@ -51,7 +51,8 @@ func splitCSV(content []byte) ([]record, error) {
 	}
 	for i, name := range header {
 		header[i] = strings.TrimSpace(name)
-		if name != "" && slices.Contains(header[:i], header[i]) {
+		same := func(other string) bool { return strings.EqualFold(other, header[i]) }
+		if name != "" && slices.ContainsFunc(header[:i], same) {
 			return nil, fmt.Errorf("it has the column %.40q twice: remove one", token.Redact(name))
 		}
 	}
@@ -61,6 +62,8 @@ func splitCSV(content []byte) ([]record, error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			return records, nil
+		case !slices.ContainsFunc(line, func(s string) bool { return s != "" }) && (err == nil || errors.Is(err, csv.ErrFieldCount)):
+			continue // as spreadsheets end
 		case errors.Is(err, csv.ErrFieldCount):
 			records = append(records, record{number: number, problem: fmt.Sprintf("it has %d fields and the header has %d: check the quotes", len(line), len(header))})
 			continue

@@ -119,3 +119,16 @@ func TestAJournalThatNoImportHasWrittenIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestNoCellIsAFormula(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	m := begin(t, target)
+	im := m.process()
+	im.Rows = im.Rows[:1]
+	im.Rows[0].OldID, im.Rows[0].OldName, im.Rows[0].Token.Name = "-1", "=1+1", new("@n")
+	m.run(t, im)
+	content, err := os.ReadFile(m.keys)
+	if err != nil || !strings.Contains(string(content), "\n'-1,'=1+1,1,'@n,sk-") {
+		t.Errorf("got %v, want a quote before each text", err)
+	}
+}
