@@ -10,6 +10,7 @@ const (
 	MaxBody         = maxBody
 	MaxBatchBody    = maxBatchBody
 	MaxTags         = maxTags
+	MaxDepth        = maxDepth
 )
 
 // Failure is the body of an answer that is no success.

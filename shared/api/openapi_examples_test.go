@@ -89,20 +89,32 @@ func wantSaid(t *testing.T, name, status string, example any) {
 func TestFailuresSayWhatTheirExamplesSay(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	u := target.User(t, token.RoleUser)
-	for _, row := range []struct{ response, example, method, path, body string }{
-		{"InvalidBody", "invalid_json", http.MethodPost, "/api/token/", `{"name":}`},
-		{"InvalidBody", "unknown_field", http.MethodPost, "/api/token/", `{"nam":"production-app"}`},
-		{"InvalidBody", "invalid_parameter", http.MethodPost, "/api/token/", `{"name":""}`},
-		{"InvalidQuery", "invalid_page", http.MethodGet, "/api/token/?p=-1", ``},
-		{"InvalidID", "invalid_id", http.MethodGet, "/api/token/0", ``},
-		{"BodyTooLarge", "body_too_large", http.MethodPost, "/api/token/", strings.Repeat(" ", api.MaxBody+1)},
-		{"MethodNotAllowed", "method_not_allowed", http.MethodDelete, "/api/token/", ``},
+	for _, row := range []struct{ response, example, method, path, body, match string }{
+		{"InvalidBody", "invalid_json", http.MethodPost, "/api/token/", `{"name":}`, ""},
+		{"InvalidBody", "unknown_field", http.MethodPost, "/api/token/", `{"nam":"production-app"}`, ""},
+		{"InvalidBody", "invalid_parameter", http.MethodPost, "/api/token/", `{"name":""}`, ""},
+		{"InvalidQuery", "invalid_page", http.MethodGet, "/api/token/?p=-1", ``, ""},
+		{"InvalidID", "invalid_id", http.MethodGet, "/api/token/0", ``, ""},
+		{"InvalidDeletion", "invalid_match", http.MethodDelete, "/api/token/1", ``, "1"},
+		{"BodyTooLarge", "body_too_large", http.MethodPost, "/api/token/", strings.Repeat(" ", api.MaxBody+1), ""},
+		{"MethodNotAllowed", "method_not_allowed", http.MethodDelete, "/api/token/", ``, ""},
 	} {
 		want := values(t, "components", "responses", row.response)[row.example]
-		got := u.Do(t, row.method, row.path, row.body)
+		got := u.Do(t, row.method, row.path, row.body, "If-Match", row.match)
 		if diff := cmp.Diff(want, likeExample(t, got.Body, want)); diff != "" {
 			t.Errorf("%s: the example is another (-the example +the answer):\n%s", row.example, diff)
 		}
+	}
+}
+
+// TestBlanksThatAreTakenOffAreNotCounted: the target refuses what does not fit
+// the document.
+func TestBlanksThatAreTakenOffAreNotCounted(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	pad := func(n int) string { return " " + strings.Repeat("n", n) + " " }
+	body := fmt.Sprintf(`{"name":%q,"group":%q,"models":[%q]}`, pad(token.MaxName), pad(token.MaxGroup), pad(token.MaxModelName))
+	if got := target.User(t, token.RoleUser).Do(t, http.MethodPost, "/api/token/", body); got.Status != http.StatusCreated {
+		t.Errorf("got %d %s, want %d", got.Status, got.Body, http.StatusCreated)
 	}
 }
 

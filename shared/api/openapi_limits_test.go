@@ -122,6 +122,8 @@ func TestTheDocumentsWordsHaveTheCodesLimits(t *testing.T) {
 	parameter := func(name string) []string { return []string{"components", "parameters", name, "description"} }
 	rows := []words{
 		{[]string{"info", "description"}, fmt.Sprintf("at most %d KiB (%d KiB for a batch of creates)", api.MaxBody>>10, api.MaxBatchBody>>10)},
+		{[]string{"info", "description"}, fmt.Sprintf("more than %d levels", api.MaxDepth)},
+		{schema("UpdateInput", "properties", "quota_delta", "description"), fmt.Sprintf("a sum above %d is 400", int64(token.MaxInteger))},
 		{[]string{"paths", "/api/token/", "post", "description"}, fmt.Sprintf("have %s tokens and create %d a second", thousands(limits.MaxTokens), limits.CreatesPerSecond)},
 		{[]string{"paths", "/api/token/search", "get", "description"}, fmt.Sprintf("at most %s tokens", thousands(token.MaxWindow))},
 		{[]string{"paths", "/api/token/reserve", "post", "description"}, fmt.Sprintf("can have %d open holds", token.MaxOpenHolds)},
