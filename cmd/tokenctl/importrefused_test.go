@@ -7,6 +7,8 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/latchkey-api/latchkey/shared/api"
@@ -30,16 +32,17 @@ func TestABatchThatCanNeverBeReadIsNoDoubt(t *testing.T) {
 	}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(upstream) }}
 	codes := []api.Code{api.ErrBodyTooLarge, api.ErrInvalidJSON, api.ErrUnknownField, api.ErrUnsupportedMedia}
-	keys := map[string]bool{} // of idempotency
-	asked := 0
+	var keys sync.Map // of idempotency
+	var asked atomic.Int64
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		keys[r.Header.Get("Idempotency-Key")] = true
-		if asked++; asked > len(codes) {
+		keys.Store(r.Header.Get("Idempotency-Key"), true)
+		n := int(asked.Add(1))
+		if n > len(codes) {
 			proxy.ServeHTTP(w, r)
 			return
 		}
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, asText(api.Envelope[any]{Code: codes[asked-1], Message: "No.", RequestID: "r"}))
+		_, _ = io.WriteString(w, asText(api.Envelope[any]{Code: codes[n-1], Message: "No.", RequestID: "r"}))
 	}))
 	defer front.Close()
 	env[0] = "LATCHKEY_URL=" + front.URL
@@ -49,7 +52,9 @@ func TestABatchThatCanNeverBeReadIsNoDoubt(t *testing.T) {
 	}
 	succeed(t, env, "token", "import", file)
 	imported(t, u, file+".keys.csv", 1)
-	if len(keys) != len(codes)+1 {
-		t.Errorf("%d idempotency keys were sent, want %d", len(keys), len(codes)+1)
+	sent := 0
+	keys.Range(func(any, any) bool { sent++; return true })
+	if sent != len(codes)+1 {
+		t.Errorf("%d idempotency keys were sent, want %d", sent, len(codes)+1)
 	}
 }

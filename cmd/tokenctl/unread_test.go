@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/latchkey-api/latchkey/shared/api"
@@ -56,9 +57,9 @@ func asText(v any) string {
 // TestATerminalDoesNotObeyAServer: what a server says is shown, and no more.
 func TestATerminalDoesNotObeyAServer(t *testing.T) {
 	const hostile, shown = "a\x1b[2J\u202eb\u009b", `a\u001b[2J\u202eb\u009b`
-	var fails bool
+	var fails atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if fails {
+		if fails.Load() {
 			w.WriteHeader(http.StatusConflict)
 			_, _ = io.WriteString(w, asText(api.Envelope[any]{Code: "x", Message: hostile, RequestID: hostile}))
 			return
@@ -81,6 +82,6 @@ func TestATerminalDoesNotObeyAServer(t *testing.T) {
 	for _, args := range []string{"list", "get 1", "create app", "rotate 1", "update 1 --name b"} {
 		holds(args, succeed(t, env, append([]string{"token"}, strings.Fields(args)...)...))
 	}
-	fails = true
+	fails.Store(true)
 	holds("a failure", tokenctl(t, env, "token", "get", "1").stderr)
 }
