@@ -44,7 +44,7 @@ help: ## list the targets
 run: tokenctl $(if $(DYNAMODB_ENDPOINT),,$(ENGINE)) ## serve the API on this machine until Ctrl-C
 	@build/tokenctl serve
 
-test: test-go test-infra fuzz mutants ## all that proves the project on this machine, but for test-deploy and test-sam
+test: test-go test-infra fuzz mutants ## all that proves the project on this machine, but for test-console, test-deploy and test-sam
 
 test-go: $(ENGINE) ## the tests, with the race detector; then their output is searched for secrets
 	@mkdir -p build
