@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/client"
 )
 
 // A bulk does one thing to many tokens.
@@ -39,8 +38,8 @@ func (b bulk) run(ids []int64, batch func([]int64) ([]api.Result, error)) error 
 	all := bulkResult{Results: []api.Result{}}
 	bar := b.out.progress(len(ids), b.done)
 	defer bar.Close() //nolint:errcheck // a bar
-	for at := 0; at < len(ids); at += client.MaxIDs {
-		some := ids[at:min(at+client.MaxIDs, len(ids))]
+	for at := 0; at < len(ids); at += api.MaxIDs {
+		some := ids[at:min(at+api.MaxIDs, len(ids))]
 		results, err := batch(some)
 		if err != nil {
 			_ = bar.Clear()

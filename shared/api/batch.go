@@ -10,8 +10,8 @@ import (
 // batchPath is where several tokens are dealt with in one request.
 const batchPath = CollectionPath + "/batch"
 
-// maxIDs is how many tokens one request can delete, or switch.
-const maxIDs = 100
+// MaxIDs is how many tokens one request can delete, or switch.
+const MaxIDs = 100
 
 // A Result is what became of one of several ids. Where it is no success,
 // Field, Code and Message say why, as of a request for that id alone.
@@ -34,10 +34,10 @@ type IDsInput struct {
 // idsField is the name of an element of ids.
 func idsField(i int) string { return fmt.Sprintf("ids[%d]", i) }
 
-// check holds the ids to 1 to maxIDs numbers that can be ids.
+// check holds the ids to 1 to MaxIDs numbers that can be ids.
 func (in IDsInput) check() error {
-	if in.IDs == nil || len(*in.IDs) == 0 || len(*in.IDs) > maxIDs {
-		return &token.InvalidError{Field: "ids", Reason: fmt.Sprintf("must be an array of 1 to %d ids of tokens", maxIDs)}
+	if in.IDs == nil || len(*in.IDs) == 0 || len(*in.IDs) > MaxIDs {
+		return &token.InvalidError{Field: "ids", Reason: fmt.Sprintf("must be an array of 1 to %d ids of tokens", MaxIDs)}
 	}
 	for i, id := range *in.IDs {
 		if id < 1 || id > token.MaxInteger {

@@ -6,7 +6,6 @@ import "github.com/latchkey-api/latchkey/shared/token"
 const (
 	DefaultPageSize = defaultPageSize
 	MaxPageSize     = maxPageSize
-	MaxIDs          = maxIDs
 	MaxBody         = maxBody
 	MaxBatchBody    = maxBatchBody
 	MaxTags         = maxTags

@@ -156,15 +156,12 @@ func (c *Client) SetStatus(ctx context.Context, id int64, status token.Status, o
 	return call[api.Token](ctx, c.manage(http.MethodPut, "?status_only=true", in, options...))
 }
 
-// MaxIDs is how many tokens DeleteAll and SetStatusAll take.
-const MaxIDs = 100
-
-// DeleteAll removes up to MaxIDs tokens, and tells what became of each.
+// DeleteAll removes up to api.MaxIDs tokens, and tells what became of each.
 func (c *Client) DeleteAll(ctx context.Context, ids []int64) ([]api.Result, error) {
 	return c.batch(ctx, "batch", api.IDsInput{IDs: &ids})
 }
 
-// SetStatusAll enables or disables up to MaxIDs tokens, and tells what became of
+// SetStatusAll enables or disables up to api.MaxIDs tokens, and tells what became of
 // each.
 func (c *Client) SetStatusAll(ctx context.Context, ids []int64, status token.Status) ([]api.Result, error) {
 	return c.batch(ctx, "batch/status", api.IDsInput{IDs: &ids, Status: new(int64(status))})
