@@ -84,7 +84,7 @@ func find(routes []Route, r *http.Request) (Route, error) {
 		}
 	}
 	none := Route{Operation: &Operation{Name: "none"}}
-	if allowed == nil {
+	if allowed == nil || r.Method == "" { // an event that is none has no method
 		return none, errRouteNotFound
 	}
 	slices.Sort(allowed)
