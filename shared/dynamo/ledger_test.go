@@ -25,8 +25,8 @@ import (
 // refuses.
 func TestAnOperationDoesToTheItemWhatApplyDoesToTheLedger(t *testing.T) {
 	t.Parallel()
-	kit := dynamotest.New(t)
-	client := dynamotest.Client(kit.Endpoint)
+	kit := dynamotest.New(t, dynamotest.Patient)
+	client := dynamotest.Client(kit.Endpoint, dynamotest.Patient)
 	key := token.NewKey(1, 1)
 	operations, unread := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {

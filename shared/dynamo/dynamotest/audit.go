@@ -88,14 +88,16 @@ func (a Audit) check(t testing.TB, counted, stored map[int64]int64) {
 	}
 }
 
+// Patient lets an engine take its time: for what is not about time-outs, and
+// must not fail on a machine that is busy.
+func Patient(o *dynamodb.Options) { o.HTTPClient = &http.Client{Timeout: time.Minute} }
+
 // items reads the whole table, as only a test may.
 func (k *Kit) items(t testing.TB) []map[string]types.AttributeValue {
 	t.Helper()
 	var all []map[string]types.AttributeValue
-	patient := func(o *dynamodb.Options) { // a page is a megabyte
-		o.HTTPClient = &http.Client{Timeout: time.Minute}
-	}
-	pages := dynamodb.NewScanPaginator(Client(k.Endpoint, patient), &dynamodb.ScanInput{TableName: aws.String(Table)})
+	pages := dynamodb.NewScanPaginator(Client(k.Endpoint, Patient), // a page is a megabyte
+		&dynamodb.ScanInput{TableName: aws.String(Table)})
 	const most = 3
 	for tries := 1; pages.HasMorePages(); {
 		page, err := pages.NextPage(t.Context())
