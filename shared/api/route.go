@@ -62,7 +62,10 @@ const idParameter = "{id}"
 // a trailing slash is the same; one that stands in a route word for word is
 // not the id of a token.
 func find(routes []Route, r *http.Request) (Route, error) {
-	known := append(Operations(), documents()...)
+	known := Operations()
+	if r.Method != "" { // else it may be an event that is none, which comes as /
+		known = append(known, documents()...)
+	}
 	for _, route := range routes {
 		known = append(known, *route.Operation) // the documents' files, where they are served
 	}
@@ -84,7 +87,7 @@ func find(routes []Route, r *http.Request) (Route, error) {
 		}
 	}
 	none := Route{Operation: &Operation{Name: "none"}}
-	if allowed == nil || r.Method == "" { // an event that is none has no method
+	if allowed == nil {
 		return none, errRouteNotFound
 	}
 	slices.Sort(allowed)
