@@ -112,7 +112,8 @@ func (target *Target) Do(t testing.TB, method, path, body string, headers ...str
 			r.Header.Set(pair[0], pair[1])
 		}
 	}
-	answer, err := (&http.Client{Transport: target.transcript}).Do(r)
+	unlike := func(news string) { t.Errorf("shared/api/openapi.yaml does not have it so: %s", news) } // of this test
+	answer, err := (&http.Client{Transport: listener{target.transcript, unlike}}).Do(r)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
@@ -148,8 +149,25 @@ func (tr *transcript) keep(secret string) {
 	tr.secrets = append(tr.secrets, secret)
 }
 
-// RoundTrip notes the answer. Only a creation or a rotation may show a key.
+// RoundTrip notes the answer, and what is not as the document has it.
 func (tr *transcript) RoundTrip(r *http.Request) (*http.Response, error) {
+	return tr.roundTrip(r, func(news string) { tr.news = append(tr.news, news) })
+}
+
+// A listener is a transcript that tells somebody what is not as the document
+// has it.
+type listener struct {
+	*transcript
+	unlike func(news string)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (l listener) RoundTrip(r *http.Request) (*http.Response, error) {
+	return l.roundTrip(r, l.unlike)
+}
+
+// roundTrip notes the answer. Only a creation or a rotation may show a key.
+func (tr *transcript) roundTrip(r *http.Request, unlike func(news string)) (*http.Response, error) {
 	sent, err := read(r)
 	if err != nil {
 		return nil, err
@@ -168,7 +186,7 @@ func (tr *transcript) RoundTrip(r *http.Request) (*http.Response, error) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	if broken != nil {
-		tr.news = append(tr.news, token.Redact(broken.Error()))
+		unlike(token.Redact(broken.Error()))
 	}
 	if r.Method == http.MethodPost && (answer.StatusCode == http.StatusCreated || strings.Contains(r.URL.Path, "/rotate")) {
 		for _, key := range capture.Credentials(string(content)) {
