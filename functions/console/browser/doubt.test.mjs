@@ -154,3 +154,42 @@ scenario("a failure is told until it is dismissed", { tokens: three, expect: [an
   await page.getByRole("button", { name: "Dismiss" }).click();
   await alert(page, "It is expired.").waitFor({ state: "detached" });
 });
+
+scenario("a page with a new key is not left unasked", {}, async ({ page }) => {
+  const held = () => page.evaluate(() => !dispatchEvent(new Event("beforeunload", { cancelable: true })));
+  await page.getByRole("button", { name: "New token" }).click();
+  await page.getByLabel("Name").fill("kept");
+  assert.equal(await held(), false);
+  await press(page, "Create");
+  await dialog(page).getByLabel("Key", { exact: true }).waitFor();
+  assert.equal(await held(), true);
+  await page.waitForTimeout(800); // a click at once says nothing
+  await press(page, "I have saved the key");
+  await dialog(page).waitFor({ state: "detached" });
+  assert.equal(await held(), false);
+});
+
+scenario("models that are pasted a line each are several, and the largest quota is one", {}, async ({ page, user }) => {
+  await page.getByRole("button", { name: "New token" }).click();
+  await page.getByLabel("Name").fill("large");
+  await page.getByLabel("Quota", { exact: true }).fill("9,007,199,254,740,991");
+  await page.getByRole("switch", { name: "Only certain models" }).check();
+  await page.getByLabel("Models", { exact: true }).evaluate((field) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text", "m1\nm2\r\nm3");
+    field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  });
+  await press(page, "Create");
+  await dialog(page).getByLabel("Key", { exact: true }).waitFor();
+  const [token] = await user.list();
+  assert.deepEqual(token.models, ["m1", "m2", "m3"]);
+  assert.equal(token.remain_quota, Number.MAX_SAFE_INTEGER);
+});
+
+scenario("a name with two blanks is shown as it has to be typed", { tokens: [{ name: "a  b" }] }, async ({ page, user }) => {
+  await page.getByRole("button", { name: "Delete a  b" }).click();
+  await dialog(page).getByRole("textbox").fill(await dialog(page).locator(".typed").innerText());
+  await press(page, "Delete");
+  await dialog(page).waitFor({ state: "detached" });
+  assert.deepEqual(await user.list(), []);
+});

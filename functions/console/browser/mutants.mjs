@@ -27,6 +27,7 @@ const mutants = [
   ["a click that meets what has moved", "parts.js", "e.detail > 1 || ", "", "doubt", "a double click on Disable"],
   ["a call that outlives its session", "app.js", "if (api !== this.state.api) return true;", "", "doubt", "touches no later one"],
   ["a page that Back brings signed in", "app.js", "event.persisted && recall()", "false && recall()", "doubt", "Back brings"],
+  ["a page that is left with a new key in it", "app.js", "this.state.dialog?.keeps || ", "", "doubt", "not left unasked"],
   ["an error beside no field", "parts.js", 'invalid: error ? "true" : nothing', "invalid: nothing", "create", "is told beside its field"],
   ["a focus that is lost at a page's end", "tokens.js", "aria-disabled=${!possible || loading}", "?disabled=${!possible || loading}", "list", "pages follow"],
   ["text that is too pale", "style.css", "--soft: #566076", "--soft: #98a1b3", "axe", "table and its dialogs: light"],

@@ -4,16 +4,38 @@
 package web
 
 import (
-	"embed"
+	_ "embed" // the files
 	"strings"
 
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// dist is made of src by `make console`; docs/*.gz are Swagger UI's own files.
-//
-//go:embed src/index.html src/icon.svg dist docs
-var files embed.FS
+// The files: dist is made of src by `make console`; docs/swagger-ui* are
+// Swagger UI's own.
+var (
+	//go:embed src/index.html
+	consoleHTML []byte
+	//go:embed src/icon.svg
+	iconSVG []byte
+	//go:embed dist/app.js
+	appJS []byte
+	//go:embed dist/style.css
+	styleCSS []byte
+	//go:embed dist/openapi.json
+	openAPI []byte
+	//go:embed docs/index.html
+	docsHTML []byte
+	//go:embed docs/docs.js
+	docsJS []byte
+	//go:embed docs/docs.css
+	docsCSS []byte
+	//go:embed docs/swagger-ui-bundle.js.gz
+	swaggerJS []byte
+	//go:embed docs/swagger-ui.css.gz
+	swaggerCSS []byte
+	//go:embed docs/swagger-ui-bundle.js.LICENSE.txt
+	swaggerLicences []byte
+)
 
 // The policies let a page load and call its own origin and nothing else; no
 // script or style may stand in a page, and no other site may frame it. The
@@ -35,25 +57,25 @@ const (
 
 // Pages are all of them.
 func Pages() []api.Route {
-	icon := asset{"/console/icon.svg", api.Page{Type: svg, Body: read("src/icon.svg")}}
+	icon := asset{"/console/icon.svg", api.Page{Type: svg, Body: iconSVG}}
 	console := []asset{
 		icon,
-		{"/console/app.js", api.Page{Type: javaScript, Body: read("dist/app.js")}},
-		{"/console/style.css", api.Page{Type: css, Body: read("dist/style.css")}},
+		{"/console/app.js", api.Page{Type: javaScript, Body: appJS}},
+		{"/console/style.css", api.Page{Type: css, Body: styleCSS}},
 	}
 	docs := []asset{
 		icon,
-		{"/docs/docs.js", api.Page{Type: javaScript, Body: read("docs/docs.js")}},
-		{"/docs/docs.css", api.Page{Type: css, Body: read("docs/docs.css")}},
-		{"/docs/swagger-ui-bundle.js", api.Page{Type: javaScript, Gzip: read("docs/swagger-ui-bundle.js.gz")}},
-		{"/docs/swagger-ui.css", api.Page{Type: css, Gzip: read("docs/swagger-ui.css.gz")}},
+		{"/docs/docs.js", api.Page{Type: javaScript, Body: docsJS}},
+		{"/docs/docs.css", api.Page{Type: css, Body: docsCSS}},
+		{"/docs/swagger-ui-bundle.js", api.Page{Type: javaScript, Gzip: swaggerJS}},
+		{"/docs/swagger-ui.css", api.Page{Type: css, Gzip: swaggerCSS}},
 	}
 	routes := []api.Route{
-		document("/", consolePolicy, read("src/index.html"), console),
-		document("/docs", docsPolicy, read("docs/index.html"), docs),
-		api.PageRoute(api.OpenAPIPath, api.Page{Type: "application/json; charset=utf-8", Body: read("dist/openapi.json")}),
+		document("/", consolePolicy, consoleHTML, console),
+		document("/docs", docsPolicy, docsHTML, docs),
+		api.PageRoute(api.OpenAPIPath, api.Page{Type: "application/json; charset=utf-8", Body: openAPI}),
 		// The bundle's first line says that its authors' licences are here.
-		api.PageRoute("/docs/swagger-ui-bundle.js.LICENSE.txt", api.Page{Type: plain, Body: read("docs/swagger-ui-bundle.js.LICENSE.txt")}),
+		api.PageRoute("/docs/swagger-ui-bundle.js.LICENSE.txt", api.Page{Type: plain, Body: swaggerLicences}),
 	}
 	for _, a := range append(console, docs[1:]...) {
 		routes = append(routes, api.PageRoute(a.path, a.page))
@@ -76,13 +98,4 @@ func document(path, policy string, text []byte, assets []asset) api.Route {
 	}
 	body := strings.NewReplacer(versions...).Replace(string(text))
 	return api.PageRoute(path, api.Page{Type: html, Body: []byte(body), Policy: policy})
-}
-
-// read returns a file that is embedded.
-func read(name string) []byte {
-	content, err := files.ReadFile(name)
-	if err != nil {
-		panic(err) // the compiler has seen to it that the file is there
-	}
-	return content
 }

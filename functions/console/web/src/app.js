@@ -107,8 +107,8 @@ class App {
     if (!this.state.api) return; // signed out while something was under way
     const query = { ...this.state.query, ...change };
     this.#reading.abort();
-    this.set({ query, refused: wholeKey(query.text), loading: true, problem: null });
-    if (Object.keys(change).length) this.set({ selected: new Set(), notice: this.#unread() });
+    const elsewhere = Object.keys(change).length > 0 && { selected: new Set(), notice: this.#unread() };
+    this.set({ query, refused: wholeKey(query.text), loading: true, problem: null, ...elsewhere });
     if (this.state.refused) return this.set({ loading: false });
     const reading = (this.#reading = new AbortController());
     const { api } = this.state;
