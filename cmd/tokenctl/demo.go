@@ -53,7 +53,7 @@ func prepareDemo(ctx context.Context, db *database, dir *dataDir) (demo, error) 
 // guest has a valid one all the same.
 func admit(ctx context.Context, db *database, at token.AccessToken) error {
 	service := &token.Service{Store: db.store(), Now: time.Now}
-	err := service.Admit(ctx, at)
+	err := service.Authorize(ctx, at)
 	if errors.Is(err, token.ErrUserDisabled) || errors.Is(err, token.ErrForbidden) {
 		return nil
 	}

@@ -53,7 +53,7 @@ type rotated struct {
 	ExpiresTime int64  `json:"expires_time,omitempty"`
 }
 
-func rotationJSON(r token.Rotation) rotated {
+func rotationJSON(r token.AccessTokenRotation) rotated {
 	out := rotated{UserID: r.User.ID, Name: r.User.Name, Revoked: r.Revoked}
 	if r.Issued != nil {
 		out.AccessToken = r.Issued.Reveal()
@@ -62,7 +62,7 @@ func rotationJSON(r token.Rotation) rotated {
 	return out
 }
 
-func rotationText(r token.Rotation, now int64) string {
+func rotationText(r token.AccessTokenRotation, now int64) string {
 	var text strings.Builder
 	if r.Issued != nil {
 		text.WriteString(shownOnce(*r.Issued, r.User.Slots[r.Issued.Slot].Expires))

@@ -22,7 +22,7 @@ type sweeper struct {
 	engine  *engine.Engine
 	db      *database
 	reader  *stream.Reader
-	pending []dynamo.Change // that could not be counted yet
+	pending []dynamo.StreamRecord // that could not be counted yet
 }
 
 func newSweeper(e *engine.Engine, db *database) *sweeper {
@@ -67,7 +67,7 @@ func (s *sweeper) sweep(ctx context.Context, now time.Time) (counted int, err er
 	}
 	for _, r := range records {
 		if now.Sub(r.Time) < recordsFor {
-			s.pending = append(s.pending, r.Change)
+			s.pending = append(s.pending, r.StreamRecord)
 		}
 	}
 	done, counted, err := s.db.store().CountPurges(ctx, s.pending, now.Unix())

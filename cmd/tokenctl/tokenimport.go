@@ -211,7 +211,7 @@ func (im *importing) explain(sum journal.Summary, err error) error {
 			first.Number, last.Number, timestamp(stale.Sent.Unix()), first.OldName, last.OldName)
 	case errors.Is(err, api.ErrTokenLimit):
 		return im.unfinished(sum, full)
-	case errors.Is(err, api.ErrOtherRequest):
+	case errors.Is(err, api.ErrIdempotencyMismatch):
 		return im.unfinished(sum, "the last batch was sent with another access token of yours: log in with that one, within a day")
 	case errors.Is(err, context.Canceled):
 		return im.unfinished(sum, "interrupted")

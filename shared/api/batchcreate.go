@@ -70,7 +70,7 @@ func ofItem(i int, err error) error {
 
 func createTokens(ctx context.Context, service *token.Service, at token.AccessToken, once *once, in []token.Update) (answer, error) {
 	now := service.Second()
-	say := func(made []token.Issued) answer {
+	say := func(made []token.IssuedToken) answer {
 		all := Tokens{Items: make([]Token, len(made))}
 		for i, issued := range made {
 			all.Items[i] = shown(issued.Token, issued.Key, now)

@@ -34,7 +34,7 @@ func readDoomed(r *http.Request) (IDsInput, error) {
 func deleteTokens(ctx context.Context, service *token.Service, at token.AccessToken, once *once, in IDsInput) (answer, error) {
 	ids, where := in.unique()
 	plan, err := once.plan(ctx, service, at, func() ([]byte, error) {
-		there, err := service.Present(ctx, at, ids)
+		there, err := service.Exist(ctx, at, ids)
 		if err != nil {
 			return nil, err
 		}

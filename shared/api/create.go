@@ -39,7 +39,7 @@ func readDraft(raw []byte) (token.Update, error) {
 
 func createToken(ctx context.Context, service *token.Service, at token.AccessToken, once *once, in token.Update) (answer, error) {
 	now := service.Second()
-	say := func(made []token.Issued) answer {
+	say := func(made []token.IssuedToken) answer {
 		t := shown(made[0].Token, made[0].Key, now)
 		return created(t, CollectionPath+"/"+strconv.FormatInt(t.ID, 10)).withETag(made[0].Version).about(t.ID)
 	}

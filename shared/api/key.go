@@ -13,7 +13,7 @@ type Gate interface {
 	Verify(ctx context.Context, key string, q token.Question) (token.Verdict, error)
 	Reserve(ctx context.Context, key string, q token.Question, ttl time.Duration) (token.Reservation, error)
 	Settle(ctx context.Context, key, requestID string, quota int64) (token.Settlement, error)
-	Release(ctx context.Context, key, requestID string) (token.Return, error)
+	Release(ctx context.Context, key, requestID string) (token.Release, error)
 	Usage(ctx context.Context, key string) (token.Usage, error)
 }
 

@@ -17,7 +17,7 @@ import (
 // A once is a request under an Idempotency-Key: sent again with the same body
 // within 24 h, it gets the answer of the first time, and nothing is done. A nil
 // once is a request without.
-type once struct{ *token.Request }
+type once struct{ *token.IdempotentRequest }
 
 // post serves a POST of the management API as manage does, and as once says.
 // Only a success is kept: after a failure nothing was done, and the next
@@ -62,7 +62,7 @@ func readOnce(r *http.Request, now int64) (*once, error) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	route := r.Method + " " + r.Pattern + " " + r.PathValue("id") + "\n"
-	request, err := token.NewRequest(at, keys[0], append([]byte(route), body...), now)
+	request, err := token.NewIdempotentRequest(at, keys[0], append([]byte(route), body...), now)
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +75,9 @@ func (o *once) recall(ctx context.Context, service *token.Service, at token.Acce
 	if errors.As(failure, &before) {
 		return unpack(before.content)
 	}
-	var answered *token.AnsweredError
+	var answered *token.AlreadyAnsweredError
 	if errors.As(failure, &answered) {
-		content, err := o.Open(token.TheAnswer, answered.Sealed)
+		content, err := o.Open(token.PartResponse, answered.Sealed)
 		if err != nil {
 			return answer{}, err
 		}
@@ -86,11 +86,11 @@ func (o *once) recall(ctx context.Context, service *token.Service, at token.Acce
 	if p := explain(failure); p.status == http.StatusUnauthorized || p.status == http.StatusForbidden {
 		return answer{}, failure
 	}
-	content, err := service.Recall(ctx, at, o.Request)
+	content, err := service.LoadResponse(ctx, at, o.IdempotentRequest)
 	switch {
 	case err == nil:
 		return unpack(content)
-	case errors.Is(err, token.ErrOtherRequest):
+	case errors.Is(err, token.ErrIdempotencyMismatch):
 		return answer{}, err
 	case errors.Is(failure, token.ErrUncertain):
 		return answer{}, fmt.Errorf("%w: %w", token.ErrRepeatable, failure)
@@ -105,13 +105,13 @@ type replayError struct{ content []byte }
 func (*replayError) Error() string { return "answered before" }
 
 // keep makes of an answer to a create what is kept with the tokens.
-func (o *once) keep(say func([]token.Issued) answer) func([]token.Issued) (token.Kept, error) {
+func (o *once) keep(say func([]token.IssuedToken) answer) func([]token.IssuedToken) (token.SavedResponse, error) {
 	if o == nil {
 		return nil
 	}
-	return func(made []token.Issued) (token.Kept, error) {
+	return func(made []token.IssuedToken) (token.SavedResponse, error) {
 		content, err := say(made).pack()
-		return o.Keep(token.TheAnswer, content), err
+		return o.Seal(token.PartResponse, content), err
 	}
 }
 
@@ -123,18 +123,18 @@ func (o *once) plan(ctx context.Context, service *token.Service, at token.Access
 	if o == nil {
 		return nil, nil
 	}
-	content, err := service.Recall(ctx, at, o.Request)
+	content, err := service.LoadResponse(ctx, at, o.IdempotentRequest)
 	if err == nil {
 		return nil, &replayError{content}
 	}
-	if !errors.Is(err, token.ErrNotKept) {
+	if !errors.Is(err, token.ErrNoSavedResponse) {
 		return nil, err
 	}
 	decided, err := decide()
 	if err != nil {
 		return nil, err
 	}
-	return service.Keep(ctx, at, o.Request, token.ThePlan, decided)
+	return service.SaveResponse(ctx, at, o.IdempotentRequest, token.PartPlan, decided)
 }
 
 // settle comes after such work: of those who did it, the first one's answer
@@ -147,7 +147,7 @@ func (o *once) settle(ctx context.Context, service *token.Service, at token.Acce
 	if err != nil {
 		return a, err
 	}
-	if content, err = service.Keep(ctx, at, o.Request, token.TheAnswer, content); err != nil {
+	if content, err = service.SaveResponse(ctx, at, o.IdempotentRequest, token.PartResponse, content); err != nil {
 		return a, err
 	}
 	kept, err := unpack(content)

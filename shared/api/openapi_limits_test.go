@@ -20,7 +20,7 @@ func limitsInCode() map[string]map[string]int64 {
 		"maximum": {
 			"*": token.MaxInteger, "expired_time": token.MaxExpiredTime, "Usage.expires_at": token.MaxExpiredTime,
 			"status": int64(token.Exhausted), "TokenPage.page_size": api.MaxPageSize, "Result.index": api.MaxIDs - 1, "ResultsAnswer.data": api.MaxIDs,
-			"grace_seconds": token.MaxGrace, "ttl_seconds": seconds(gate.MaxTTL),
+			"grace_seconds": token.MaxGraceSeconds, "ttl_seconds": seconds(gate.MaxTTL),
 		},
 		"minimum": {"quota_delta": -token.MaxInteger, "expired_time": token.Never},
 		"maxLength": {
@@ -125,12 +125,12 @@ func TestTheDocumentsWordsHaveTheCodesLimits(t *testing.T) {
 		{[]string{"info", "description"}, fmt.Sprintf("more than %d levels", api.MaxDepth)},
 		{schema("UpdateInput", "properties", "quota_delta", "description"), fmt.Sprintf("a sum above %d is 400", int64(token.MaxInteger))},
 		{[]string{"paths", "/api/token/", "post", "description"}, fmt.Sprintf("have %s tokens and create %d a second", thousands(limits.MaxTokens), limits.CreatesPerSecond)},
-		{[]string{"paths", "/api/token/search", "get", "description"}, fmt.Sprintf("at most %s tokens", thousands(token.MaxWindow))},
+		{[]string{"paths", "/api/token/search", "get", "description"}, fmt.Sprintf("at most %s tokens", thousands(token.MaxSearchWindow))},
 		{[]string{"paths", "/api/token/reserve", "post", "description"}, fmt.Sprintf("can have %d open holds", token.MaxOpenHolds)},
 		{parameter("PageSize"), fmt.Sprintf("up to %[1]d; 0 is %[2]d, and above %[1]d is %[1]d", api.MaxPageSize, api.DefaultPageSize)},
-		{parameter("IdempotencyKey"), fmt.Sprintf("For %d hours", token.KeptSeconds/60/60)},
+		{parameter("IdempotencyKey"), fmt.Sprintf("For %d hours", token.SavedResponseSeconds/60/60)},
 		{parameter("IfMatch"), fmt.Sprintf("at most %d)", api.MaxTags)},
-		{schema("RotationInput", "properties", "grace_seconds", "description"), map[bool]string{true: "up to a week"}[token.MaxGrace == 7*24*60*60]},
+		{schema("RotationInput", "properties", "grace_seconds", "description"), map[bool]string{true: "up to a week"}[token.MaxGraceSeconds == 7*24*60*60]},
 		{schema("NewToken", "properties", "key", "description"), fmt.Sprintf("sk- and %d letters and digits", token.KeyLength-3)},
 		{schema("NewToken", "properties", "key", "pattern"), fmt.Sprintf("{%d}", token.KeyLength-3)},
 	}

@@ -17,31 +17,31 @@ func (c Code) Error() string { return string(c) }
 
 // The codes of answers.
 const (
-	ErrInvalidJSON      Code = "invalid_json"
-	ErrUnknownField     Code = "unknown_field"
-	ErrInvalidParameter Code = "invalid_parameter"
-	ErrUnauthorized     Code = "unauthorized"
-	ErrUserDisabled     Code = "user_disabled"
-	ErrForbidden        Code = "forbidden"
-	ErrTokenNotFound    Code = "token_not_found"
-	ErrRouteNotFound    Code = "route_not_found"
-	ErrMethodNotAllowed Code = "method_not_allowed"
-	ErrVersionMismatch  Code = "version_mismatch"
-	ErrTokenExpired     Code = "token_expired"
-	ErrTokenExhausted   Code = "token_exhausted"
-	ErrTokenLimit       Code = "token_limit_reached" //nolint:gosec // no secret
-	ErrOtherRequest     Code = "idempotency_mismatch"
-	ErrBodyTooLarge     Code = "body_too_large"
-	ErrUnsupportedMedia Code = "unsupported_media_type"
-	ErrRequestReused    Code = "request_id_reused"
-	ErrHoldNotFound     Code = "hold_not_found"
-	ErrHoldExpired      Code = "hold_expired"
-	ErrHoldSettled      Code = "hold_settled"
-	ErrHoldReleased     Code = "hold_released"
-	ErrTooManyOpen      Code = "too_many_open"
-	ErrRateLimited      Code = "rate_limited"
-	ErrInternal         Code = "internal"
-	ErrUnavailable      Code = "unavailable"
+	ErrInvalidJSON         Code = "invalid_json"
+	ErrUnknownField        Code = "unknown_field"
+	ErrInvalidParameter    Code = "invalid_parameter"
+	ErrUnauthorized        Code = "unauthorized"
+	ErrUserDisabled        Code = "user_disabled"
+	ErrForbidden           Code = "forbidden"
+	ErrTokenNotFound       Code = "token_not_found"
+	ErrRouteNotFound       Code = "route_not_found"
+	ErrMethodNotAllowed    Code = "method_not_allowed"
+	ErrVersionMismatch     Code = "version_mismatch"
+	ErrTokenExpired        Code = "token_expired"
+	ErrTokenExhausted      Code = "token_exhausted"
+	ErrTokenLimit          Code = "token_limit_reached" //nolint:gosec // no secret
+	ErrIdempotencyMismatch Code = "idempotency_mismatch"
+	ErrBodyTooLarge        Code = "body_too_large"
+	ErrUnsupportedMedia    Code = "unsupported_media_type"
+	ErrRequestReused       Code = "request_id_reused"
+	ErrHoldNotFound        Code = "hold_not_found"
+	ErrHoldExpired         Code = "hold_expired"
+	ErrHoldSettled         Code = "hold_settled"
+	ErrHoldReleased        Code = "hold_released"
+	ErrTooManyOpen         Code = "too_many_open"
+	ErrRateLimited         Code = "rate_limited"
+	ErrInternal            Code = "internal"
+	ErrUnavailable         Code = "unavailable"
 )
 
 // A problem is how an error is told: status, code, and one sentence that
@@ -109,10 +109,10 @@ var problems = []struct {
 	{token.ErrExpired, problem{status: http.StatusConflict, code: ErrTokenExpired, message: "The token is expired and stays unusable: set expired_time to a later second, or to -1."}},
 	{token.ErrExhausted, problem{status: http.StatusConflict, code: ErrTokenExhausted, message: "The token has no quota left and stays unusable: raise remain_quota, or set unlimited_quota."}},
 	{token.ErrTokenLimit, problem{status: http.StatusConflict, code: ErrTokenLimit, message: "You would have more tokens than you may, and none was made: delete some that you don't need, or ask the operator for a higher limit."}},
-	{token.ErrOtherRequest, problem{status: http.StatusUnprocessableEntity, code: ErrOtherRequest, message: "This Idempotency-Key was used within 24 hours for another request or with another access token, and nothing was done: send the first request as it was, or a new key."}},
+	{token.ErrIdempotencyMismatch, problem{status: http.StatusUnprocessableEntity, code: ErrIdempotencyMismatch, message: "This Idempotency-Key was used within 24 hours for another request or with another access token, and nothing was done: send the first request as it was, or a new key."}},
 	{token.ErrRequestReused, problem{status: http.StatusConflict, code: ErrRequestReused, message: "This request_id was used for another amount or another purpose: send the amount of the first time, or a new request_id."}},
 	{token.ErrHoldNotFound, problem{status: http.StatusNotFound, code: ErrHoldNotFound, message: "No hold of this key has this request_id: reserve first; a hold is forgotten some time after its end."}},
-	{token.ErrHoldLapsed, problem{status: http.StatusConflict, code: ErrHoldExpired, message: "The hold has reached its expires_at, and its quota is free again: charge with verify, and reserve with a longer ttl_seconds next time."}},
+	{token.ErrHoldExpired, problem{status: http.StatusConflict, code: ErrHoldExpired, message: "The hold has reached its expires_at, and its quota is free again: charge with verify, and reserve with a longer ttl_seconds next time."}},
 	{token.ErrHoldSettled, problem{status: http.StatusConflict, code: ErrHoldSettled, message: "The hold was settled: there is nothing left to release."}},
 	{token.ErrHoldReleased, problem{status: http.StatusConflict, code: ErrHoldReleased, message: "The hold was released: charge with verify, or reserve with a new request_id."}},
 	{token.ErrTooManyOpen, problem{status: http.StatusTooManyRequests, code: ErrTooManyOpen, retryAfter: soon, message: fmt.Sprintf("This key has %d open holds, and nothing was held: settle or release some, or try again after the seconds in Retry-After.", token.MaxOpenHolds)}},

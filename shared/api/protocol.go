@@ -107,7 +107,7 @@ func manage[In any](
 	}
 	in, bad := read(r)
 	if bad != nil {
-		if err := service.Admit(ctx, at); err != nil {
+		if err := service.Authorize(ctx, at); err != nil {
 			return answer{}, err
 		}
 		return answer{userID: at.UserID}, bad

@@ -30,7 +30,7 @@ func (b broken) Get(context.Context, token.Caller, int64) (token.Token, error) {
 	return token.Token{}, b.answer()
 }
 
-func (b broken) Create(_ context.Context, _ token.Caller, mint func(token.User) (token.Birth, error)) ([]token.Token, error) {
+func (b broken) Create(_ context.Context, _ token.Caller, mint func(token.User) (token.NewTokens, error)) ([]token.Token, error) {
 	birth, err := mint(token.User{Given: 41})
 	return birth.Tokens, errors.Join(err, b.answer())
 }

@@ -45,7 +45,7 @@ type plannedTurn struct {
 // rotateKey plans the new key under an Idempotency-Key, and for which version
 // of the token it is: whoever does it again gives the same key, once.
 func rotateKey(ctx context.Context, service *token.Service, at token.AccessToken, once *once, in rotationInput) (answer, error) {
-	turn, err := service.NewTurn(ctx, at, in.id, in.grace)
+	turn, err := service.NewKeyRotation(ctx, at, in.id, in.grace)
 	if err != nil {
 		return answer{}, err
 	}
@@ -54,7 +54,7 @@ func rotateKey(ctx context.Context, service *token.Service, at token.AccessToken
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(plannedTurn{turn.Key.Reveal(), turn.Until, t.Version})
+		return json.Marshal(plannedTurn{turn.Key.Reveal(), turn.PreviousUntil, t.Version})
 	})
 	if err != nil {
 		return answer{}, err
@@ -71,11 +71,11 @@ func rotateKey(ctx context.Context, service *token.Service, at token.AccessToken
 	return once.settle(ctx, service, at, ok(shown(made.Token, made.Key, service.Second())).withETag(made.Version).about(in.id))
 }
 
-func readTurn(plan []byte) (token.Turn, error) {
+func readTurn(plan []byte) (token.KeyRotation, error) {
 	var p plannedTurn
 	if err := json.Unmarshal(plan, &p); err != nil {
-		return token.Turn{}, err
+		return token.KeyRotation{}, err
 	}
 	key, err := token.ParseKey(p.Key)
-	return token.Turn{Key: key, Until: p.Until, Version: p.Version}, err
+	return token.KeyRotation{Key: key, PreviousUntil: p.Until, Version: p.Version}, err
 }

@@ -19,7 +19,7 @@ import (
 
 // A PurgeCounter is dynamo.Store.
 type PurgeCounter interface {
-	CountPurges(ctx context.Context, changes []dynamo.Change, now int64) (done, counted int, err error)
+	CountPurges(ctx context.Context, changes []dynamo.StreamRecord, now int64) (done, counted int, err error)
 }
 
 // Purge answers the events of the table's stream. Of a batch that can't be
@@ -64,7 +64,7 @@ var errNoBatch = errors.New("the payload is no event of a DynamoDB stream: the l
 
 // A batch is an event's changes, and the sequence number of each.
 type batch struct {
-	changes []dynamo.Change
+	changes []dynamo.StreamRecord
 	numbers []string
 }
 
@@ -80,7 +80,7 @@ func readBatch(payload []byte) (b batch, err error) {
 		if r.EventSource != "aws:dynamodb" || r.Change.SequenceNumber == "" {
 			return batch{}, fmt.Errorf("record %d is none of a DynamoDB stream", i)
 		}
-		c := dynamo.Change{
+		c := dynamo.StreamRecord{
 			Event:     r.EventName,
 			Partition: keyOf(r.Change.Keys[dynamo.PartitionKey], events.DataTypeString),
 			Number:    keyOf(r.Change.Keys[dynamo.SortKey], events.DataTypeNumber),

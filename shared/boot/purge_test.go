@@ -18,7 +18,7 @@ import (
 // failing is a store that can't count.
 type failing struct{ err error }
 
-func (f failing) CountPurges(context.Context, []dynamo.Change, int64) (done, counted int, err error) {
+func (f failing) CountPurges(context.Context, []dynamo.StreamRecord, int64) (done, counted int, err error) {
 	return 1, 1, f.err
 }
 

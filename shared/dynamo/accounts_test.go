@@ -123,7 +123,7 @@ func valid(t *testing.T, tenant *dynamotest.Tenant, all []token.AccessToken) []i
 	t.Helper()
 	in := []int{}
 	for i, at := range all {
-		switch err := tenant.Admit(t.Context(), at); {
+		switch err := tenant.Authorize(t.Context(), at); {
 		case err == nil:
 			in = append(in, i)
 		case !errors.Is(err, token.ErrUnauthorized):

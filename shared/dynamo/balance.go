@@ -40,7 +40,7 @@ const (
 )
 
 func balanceItem(b token.Balance) types.AttributeValue {
-	m := item{balanceLeft: number(b.Left), balanceBack: number(b.Back), balanceCost: number(b.Cost)}
+	m := item{balanceLeft: number(b.Left), balanceBack: number(b.Returned), balanceCost: number(b.Charged)}
 	if b.Unlimited {
 		m[balanceUnlimited] = number(0)
 	}
@@ -50,7 +50,7 @@ func balanceItem(b token.Balance) types.AttributeValue {
 func (r *reader) balance(name string) token.Balance {
 	m := r.inner(name)
 	b := token.Balance{
-		Left: m.number(balanceLeft), Back: m.number(balanceBack), Cost: m.number(balanceCost),
+		Left: m.number(balanceLeft), Returned: m.number(balanceBack), Charged: m.number(balanceCost),
 		Unlimited: m.has(balanceUnlimited),
 	}
 	r.join(m)
@@ -60,7 +60,7 @@ func (r *reader) balance(name string) token.Balance {
 // recordItem writes a record; what was before a hold stands elsewhere.
 func recordItem(r token.Record) types.AttributeValue {
 	m := item{}
-	if r.Fate == token.Spent {
+	if r.State == token.StateSpent {
 		m[recordSpent], m[recordEnded] = number(r.Quota), number(r.Ended)
 		return &types.AttributeValueMemberM{Value: m}
 	}
@@ -68,13 +68,13 @@ func recordItem(r token.Record) types.AttributeValue {
 	if r.Lease {
 		m[recordLease] = flag(true)
 	}
-	if r.Fate != token.Open {
+	if r.State != token.StateOpen {
 		m[recordEnded] = number(r.Ended)
 	}
-	if r.Fate == token.Settled || r.Fate == token.Released {
+	if r.State == token.StateSettled || r.State == token.StateReleased {
 		m[recordClosing] = balanceItem(r.Closing)
 	}
-	if r.Fate == token.Settled {
+	if r.State == token.StateSettled {
 		m[recordCharged] = number(r.Charged)
 		if r.Asked != r.Charged {
 			m[recordAsked] = number(r.Asked)
@@ -85,21 +85,21 @@ func recordItem(r token.Record) types.AttributeValue {
 
 func readRecord(m *reader) token.Record {
 	r := token.Record{
-		Fate: token.Open, Quota: m.number(recordQuota), Until: m.number(recordUntil), Lease: m.flag(recordLease),
+		State: token.StateOpen, Quota: m.number(recordQuota), Until: m.number(recordUntil), Lease: m.flag(recordLease),
 		Ended: m.number(recordEnded), Charged: m.number(recordCharged), Asked: m.number(recordAsked),
 	}
 	switch {
 	case m.has(recordSpent):
-		r.Fate, r.Quota = token.Spent, m.number(recordSpent)
+		r.State, r.Quota = token.StateSpent, m.number(recordSpent)
 	case m.has(recordCharged):
-		r.Fate, r.Closing = token.Settled, m.balance(recordClosing)
+		r.State, r.Closing = token.StateSettled, m.balance(recordClosing)
 		if !m.has(recordAsked) {
 			r.Asked = r.Charged
 		}
 	case m.has(recordClosing):
-		r.Fate, r.Closing = token.Released, m.balance(recordClosing)
+		r.State, r.Closing = token.StateReleased, m.balance(recordClosing)
 	case m.has(recordEnded):
-		r.Fate = token.Lapsed
+		r.State = token.StateExpired
 	}
 	return r
 }
@@ -120,7 +120,7 @@ func readLedger(it item, userID int64) (token.Ledger, error) {
 	r.join(all)
 	r.join(before)
 	l := token.NewLedger(t, r.balance(attrBalance), records)
-	l.Due, l.Room, l.Revision = r.number(attrDue), r.number(attrRoom), r.number(attrRevision)
+	l.EarliestExpiry, l.RecordLimit, l.Revision = r.number(attrDue), r.number(attrRoom), r.number(attrRevision)
 	return l, r.err
 }
 
@@ -130,7 +130,7 @@ func ledgerItem(l token.Ledger) item {
 	records, before := item{}, item{}
 	for key, r := range l.Records {
 		records[key] = recordItem(r)
-		if r.Fate != token.Spent {
+		if r.State != token.StateSpent {
 			before[key] = balanceItem(r.Before)
 		}
 	}
@@ -141,8 +141,8 @@ func ledgerItem(l token.Ledger) item {
 		attrRecords:  &types.AttributeValueMemberM{Value: records},
 		attrBefore:   &types.AttributeValueMemberM{Value: before},
 		attrOpen:     positive(l.OpenHolds()),
-		attrDue:      positive(l.Due),
-		attrRoom:     positive(l.Room),
+		attrDue:      positive(l.EarliestExpiry),
+		attrRoom:     positive(l.RecordLimit),
 	}
 }
 

@@ -17,25 +17,25 @@ func blind(key token.Key, o token.Operation) *expression {
 	e.set(attrAccessed, number(o.Now))
 	e.add(attrRevision, 1)
 	switch o.Kind {
-	case token.Spend:
+	case token.KindSpend:
 		take(e, o)
 		use(e, o.Quota)
 		if o.Repeatable() {
-			record(e, o, token.Record{Fate: token.Spent, Quota: o.Quota, Ended: o.Now})
+			record(e, o, token.Record{State: token.StateSpent, Quota: o.Quota, Ended: o.Now})
 		}
-	case token.Reserve:
+	case token.KindReserve:
 		take(e, o)
-		record(e, o, token.Record{Fate: token.Open, Quota: o.Quota, Until: o.Until, Lease: o.Lease})
+		record(e, o, token.Record{State: token.StateOpen, Quota: o.Quota, Until: o.Until, Lease: o.Lease})
 		due := e.name(attrDue)
 		e.require(due.absent() + " OR " + due.atMost(o.Until))
 		e.assign(due, due.orElse(e.value(number(o.Until))))
 		e.require(e.name(attrOpen).absent() + " OR " + e.name(attrOpen).atMost(token.MaxOpenHolds-1))
 		e.add(attrOpen, 1)
 		e.assign(before(e, o), e.name(attrBalance).hash)
-	case token.Settle:
+	case token.KindSettle:
 		settle(e, o)
 		end(e, o)
-	case token.Release:
+	case token.KindRelease:
 		end(e, o)
 	}
 	return e
@@ -86,8 +86,8 @@ func use(e *expression, n int64) {
 // record remembers a request id that is not remembered, where there is room.
 func record(e *expression, o token.Operation, r token.Record) {
 	records, mine := e.name(attrRecords), e.name(attrRecords, token.RecordKey(o.RequestID))
-	e.require(mine.absent() + " OR " + e.name(attrRecords, token.RecordKey(o.RequestID), recordEnded).atMost(o.Now-token.Remembered))
-	e.require(records.size().atMost(token.FirstRoom-1) + " OR " + records.size().hash + " < " + e.name(attrRoom).hash)
+	e.require(mine.absent() + " OR " + e.name(attrRecords, token.RecordKey(o.RequestID), recordEnded).atMost(o.Now-token.RecordSeconds))
+	e.require(records.size().atMost(token.FirstRecordLimit-1) + " OR " + records.size().hash + " < " + e.name(attrRoom).hash)
 	e.assign(mine, e.value(recordItem(r)))
 }
 

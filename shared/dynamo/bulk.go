@@ -14,7 +14,7 @@ const abreast = 16
 
 // UpdateAll implements token.Store.
 func (s *Store) UpdateAll(ctx context.Context, c token.Caller, ids []int64, change token.Change) ([]error, error) {
-	if err := s.Admit(ctx, c); err != nil {
+	if err := s.Authorize(ctx, c); err != nil {
 		return nil, err
 	}
 	return each(ids, func(id int64) error {
@@ -26,7 +26,7 @@ func (s *Store) UpdateAll(ctx context.Context, c token.Caller, ids []int64, chan
 // DeleteAll implements token.Store. The keys die all at once; then the tokens
 // are buried one after the other, for each burial writes META.
 func (s *Store) DeleteAll(ctx context.Context, c token.Caller, ids []int64) ([]error, error) {
-	if err := s.Admit(ctx, c); err != nil {
+	if err := s.Authorize(ctx, c); err != nil {
 		return nil, err
 	}
 	var mine sync.Map
@@ -62,8 +62,8 @@ func each(ids []int64, do func(id int64) error) []error {
 }
 
 // Present implements token.Store.
-func (s *Store) Present(ctx context.Context, c token.Caller, ids []int64) ([]bool, error) {
-	if err := s.Admit(ctx, c); err != nil {
+func (s *Store) Exist(ctx context.Context, c token.Caller, ids []int64) ([]bool, error) {
+	if err := s.Authorize(ctx, c); err != nil {
 		return nil, err
 	}
 	const most = 100 // keys that BatchGetItem takes

@@ -21,7 +21,7 @@ const races = 8
 // Create implements token.Store. Tokens, counter and, if it is to be kept,
 // the answer come in one transaction, so ids are dense and no token exists
 // that the counter does not know.
-func (s *Store) Create(ctx context.Context, c token.Caller, mint func(token.User) (token.Birth, error)) ([]token.Token, error) {
+func (s *Store) Create(ctx context.Context, c token.Caller, mint func(token.User) (token.NewTokens, error)) ([]token.Token, error) {
 	user, _, err := s.admit(ctx, c)
 	if err != nil {
 		return nil, err
@@ -38,8 +38,8 @@ func (s *Store) Create(ctx context.Context, c token.Caller, mint func(token.User
 			return birth.Tokens, nil
 		case reasons == nil:
 			return nil, fmt.Errorf("create tokens of user %d: %w", c.UserID, err)
-		case birth.Kept != nil && reasons[kept].failed:
-			return nil, &token.AnsweredError{Sealed: sealedIn(reasons[kept].item)}
+		case birth.Response != nil && reasons[kept].failed:
+			return nil, &token.AlreadyAnsweredError{Sealed: sealedIn(reasons[kept].item)}
 		case !reasons[meta].failed:
 			return nil, fmt.Errorf("create tokens of user %d: %w", c.UserID, err)
 		}
@@ -57,13 +57,13 @@ func (s *Store) Create(ctx context.Context, c token.Caller, mint func(token.User
 }
 
 // births are the writes of a create: the tokens, META, and the answer.
-func (s *Store) births(user token.User, birth token.Birth) (writes []types.TransactWriteItem) {
+func (s *Store) births(user token.User, birth token.NewTokens) (writes []types.TransactWriteItem) {
 	for _, t := range birth.Tokens {
 		writes = append(writes, types.TransactWriteItem{Put: s.putNew(tokenItem(t, s.retention))})
 	}
 	writes = append(writes, types.TransactWriteItem{Update: s.give(user, birth)})
-	if birth.Kept != nil {
-		writes = append(writes, types.TransactWriteItem{Put: s.putKept(user.ID, *birth.Kept)})
+	if birth.Response != nil {
+		writes = append(writes, types.TransactWriteItem{Put: s.putKept(user.ID, *birth.Response)})
 	}
 	return writes
 }
@@ -77,13 +77,13 @@ func (s *Store) putNew(it item) *types.Put {
 
 // give gives the next ids, if the user is as it was when they were chosen:
 // what it may still make depends on its limits and on what it has made.
-func (s *Store) give(user token.User, birth token.Birth) *types.Update {
+func (s *Store) give(user token.User, birth token.NewTokens) *types.Update {
 	e := newExpression()
 	e.require(e.name(attrGiven).is(user.Given))
 	e.require(e.name(attrVersion).is(user.Version))
 	e.set(attrGiven, number(user.Given+int64(len(birth.Tokens))))
-	if birth.Paced != user.Paced {
-		e.set(attrPaced, number(birth.Paced))
+	if birth.RateTAT != user.RateTAT {
+		e.set(attrPaced, number(birth.RateTAT))
 	}
 	return &types.Update{
 		TableName: &s.table, Key: userKey(user.ID),

@@ -31,8 +31,8 @@ func TokenKey(userID, id int64) map[string]types.AttributeValue { return tokenKe
 // MetaItem is a user as the store writes it, and the deletions in segment 0.
 func MetaItem(u token.User, deleted Counts) map[string]types.AttributeValue {
 	it := userItem(u)
-	if u.Paced != 0 {
-		it[attrPaced] = number(u.Paced)
+	if u.RateTAT != 0 {
+		it[attrPaced] = number(u.RateTAT)
 	}
 	return addCounts(it, deleted)
 }

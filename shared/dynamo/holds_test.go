@@ -54,14 +54,14 @@ func TestAHoldThatNobodyEndsComesHomeAtItsTime(t *testing.T) {
 	wantQuota(t, tenant, g, made.ID, key, 0, 100, 0)
 	tenant.Clock.Step(1)
 	wantQuota(t, tenant, g, made.ID, key, 100, 0, 0) // nobody has written anything
-	if _, err := g.Settle(t.Context(), key, "r", 1); !errors.Is(err, token.ErrHoldLapsed) {
+	if _, err := g.Settle(t.Context(), key, "r", 1); !errors.Is(err, token.ErrHoldExpired) {
 		t.Errorf("settle: got error %v, want ErrHoldLapsed", err)
 	}
 	if err := let(g.Verify(t.Context(), key, token.Question{Quota: 70})); err != nil {
 		t.Errorf("spend what came home: %v", err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 30, 0, 70)
-	if _, err := g.Release(t.Context(), key, "r"); !errors.Is(err, token.ErrHoldLapsed) {
+	if _, err := g.Release(t.Context(), key, "r"); !errors.Is(err, token.ErrHoldExpired) {
 		t.Errorf("release: got error %v, want ErrHoldLapsed", err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 30, 0, 70)

@@ -38,7 +38,7 @@ func fixed(u token.Update) token.Token {
 func largestUser() (token.User, dynamo.Counts) {
 	u := token.User{
 		ID: 1<<40 - 1, Name: strings.Repeat("n", 50), Role: token.RoleGuest, Disabled: true, Version: 999_999, Created: dynamotest.Epoch + 1,
-		Given: 999_999_999_999, Deleted: 999_999_999_998, Paced: 1e6*dynamotest.Epoch + 1,
+		Given: 999_999_999_999, Deleted: 999_999_999_998, RateTAT: 1e6*dynamotest.Epoch + 1,
 		Limits: token.Limits{MaxTokens: 999_999_999, CreatesPerSecond: 999_999_999, CreateBurst: 999_999_999},
 	}
 	for i := range u.Slots {

@@ -16,7 +16,7 @@ const attrSealed = "sealed"
 
 // putKept puts a part of a request where none is kept. DynamoDB removes what
 // has reached its time to live in its own time, up to days later.
-func (s *Store) putKept(userID int64, k token.Kept) *types.Put {
+func (s *Store) putKept(userID int64, k token.SavedResponse) *types.Put {
 	it := keptKey(userID, k.RequestID, k.Part)
 	it[attrSealed] = &types.AttributeValueMemberB{Value: k.Sealed}
 	it[TTL] = number(k.Until)
@@ -39,8 +39,8 @@ func sealedIn(it item) []byte {
 
 // Keep implements token.Store. Its write may be repeated: what it finds then
 // is its own.
-func (s *Store) Keep(ctx context.Context, c token.Caller, k token.Kept) ([]byte, error) {
-	if err := s.Admit(ctx, c); err != nil {
+func (s *Store) SaveResponse(ctx context.Context, c token.Caller, k token.SavedResponse) ([]byte, error) {
+	if err := s.Authorize(ctx, c); err != nil {
 		return nil, err
 	}
 	put := s.putKept(c.UserID, k)
@@ -60,12 +60,12 @@ func (s *Store) Keep(ctx context.Context, c token.Caller, k token.Kept) ([]byte,
 }
 
 // Recall implements token.Store.
-func (s *Store) Recall(ctx context.Context, c token.Caller, requestID string, now int64) ([]byte, error) {
-	if err := s.Admit(ctx, c); err != nil {
+func (s *Store) LoadResponse(ctx context.Context, c token.Caller, requestID string, now int64) ([]byte, error) {
+	if err := s.Authorize(ctx, c); err != nil {
 		return nil, err
 	}
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.table, Key: keptKey(c.UserID, requestID, token.TheAnswer),
+		TableName: &s.table, Key: keptKey(c.UserID, requestID, token.PartResponse),
 		ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,
 	}, reading)
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Store) Recall(ctx context.Context, c token.Caller, requestID string, no
 	}
 	r := reader{item: out.Item}
 	if len(out.Item) == 0 || r.number(TTL) <= now {
-		return nil, token.ErrNotKept
+		return nil, token.ErrNoSavedResponse
 	}
 	return sealedIn(out.Item), r.err
 }

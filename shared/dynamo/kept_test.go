@@ -11,8 +11,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-func request(tenant *dynamotest.Tenant, key string) *token.Request {
-	r, err := token.NewRequest(tenant.Access, key, nil, tenant.Second())
+func request(tenant *dynamotest.Tenant, key string) *token.IdempotentRequest {
+	r, err := token.NewIdempotentRequest(tenant.Access, key, nil, tenant.Second())
 	if err != nil {
 		panic(err) // the key is the test's own
 	}
@@ -20,11 +20,11 @@ func request(tenant *dynamotest.Tenant, key string) *token.Request {
 }
 
 // kept keeps what is as large as the answer to the spec's example.
-func kept(tenant *dynamotest.Tenant, key string) func([]token.Issued) (token.Kept, error) {
-	return func(made []token.Issued) (token.Kept, error) {
+func kept(tenant *dynamotest.Tenant, key string) func([]token.IssuedToken) (token.SavedResponse, error) {
+	return func(made []token.IssuedToken) (token.SavedResponse, error) {
 		answer := make([]byte, 700)
 		copy(answer, fmt.Sprint(made[0].ID))
-		return request(tenant, key).Keep(token.TheAnswer, answer), nil
+		return request(tenant, key).Seal(token.PartResponse, answer), nil
 	}
 }
 
@@ -35,15 +35,15 @@ func TestAnAnswerIsKeptForADay(t *testing.T) {
 		_, err := tenant.CreateAll(t.Context(), tenant.Access, []token.Update{example()}, kept(tenant, "key"))
 		return err
 	}
-	for step, seconds := range []int64{0, 0, token.KeptSeconds - 1, 1, 1} {
+	for step, seconds := range []int64{0, 0, token.SavedResponseSeconds - 1, 1, 1} {
 		tenant.Clock.Step(seconds)
 		fresh := step == 0 || step == 3 // nothing has removed the old answer yet, but it is over
-		_, recalled := tenant.Recall(t.Context(), tenant.Access, request(tenant, "key"))
-		if fresh != errors.Is(recalled, token.ErrNotKept) {
+		_, recalled := tenant.LoadResponse(t.Context(), tenant.Access, request(tenant, "key"))
+		if fresh != errors.Is(recalled, token.ErrNoSavedResponse) {
 			t.Errorf("step %d: recall: got error %v, is it to be fresh: %t", step, recalled, fresh)
 		}
 		err := create()
-		var answered *token.AnsweredError
+		var answered *token.AlreadyAnsweredError
 		if fresh && err != nil || !fresh && !errors.As(err, &answered) {
 			t.Errorf("step %d: create: got error %v, is it to be fresh: %t", step, err, fresh)
 		}
@@ -60,7 +60,7 @@ func TestTheFirstPartThatIsKeptCounts(t *testing.T) {
 	var first atomic.Value
 	for i := range 50 {
 		all.Go(func() {
-			got, err := tenant.Keep(t.Context(), tenant.Access, request(tenant, "key"), token.ThePlan, fmt.Append(nil, i))
+			got, err := tenant.SaveResponse(t.Context(), tenant.Access, request(tenant, "key"), token.PartPlan, fmt.Append(nil, i))
 			if err != nil {
 				t.Errorf("keep: %v", err)
 				return

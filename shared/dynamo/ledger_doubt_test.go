@@ -27,7 +27,7 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 			return err
 		},
 	} {
-		for kind, name := range map[token.Kind]string{token.Spend: "spend", token.Reserve: "reserve", token.Settle: "settle", token.Release: "release"} {
+		for kind, name := range map[token.Kind]string{token.KindSpend: "spend", token.KindReserve: "reserve", token.KindSettle: "settle", token.KindRelease: "release"} {
 			t.Run(rivalry+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				kit := newKit(t)
@@ -37,9 +37,9 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 				o := token.Operation{Kind: kind, Now: tenant.Second(), Until: tenant.Second() + 60, Question: token.Question{RequestID: "r", Quota: 4, Model: "m1"}}
-				if kind == token.Settle || kind == token.Release {
+				if kind == token.KindSettle || kind == token.KindRelease {
 					hold := o
-					hold.Kind = token.Reserve
+					hold.Kind = token.KindReserve
 					if _, err := kit.Store.Do(t.Context(), key, hold); err != nil {
 						t.Fatal(err)
 					}
@@ -50,7 +50,7 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 						return dynamotest.LostAfter
 					}
 					var errs [2]error
-					after, errs[0] = kit.Store.Look(t.Context(), key)
+					after, errs[0] = kit.Store.Lookup(t.Context(), key)
 					errs[1] = rival(t.Context(), tenant)
 					if err := errors.Join(errs[:]...); err != nil {
 						t.Error(err)
@@ -58,7 +58,7 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 					return dynamotest.NoFault
 				}}
 				_, err = kit.Through(faults.Tweak).Do(t.Context(), key, o)
-				ends := kind == token.Settle || kind == token.Release
+				ends := kind == token.KindSettle || kind == token.KindRelease
 				switch {
 				case ends && rivalry != "deleted": // whatever the key may, a hold ends
 					if err != nil {
@@ -95,7 +95,7 @@ func TestARefusalWithoutALostAttemptIsCertain(t *testing.T) {
 			}
 			return dynamotest.NoFault
 		}}
-		o := token.Operation{Kind: token.Spend, Now: tenant.Second(), Question: token.Question{RequestID: "r", Quota: 4}}
+		o := token.Operation{Kind: token.KindSpend, Now: tenant.Second(), Question: token.Question{RequestID: "r", Quota: 4}}
 		if _, err := kit.Through(faults.Tweak).Do(t.Context(), key, o); !errors.Is(err, token.RefusedExhausted) {
 			t.Errorf("%s: got error %v, want %v", fault, err, token.RefusedExhausted)
 		}

@@ -36,8 +36,8 @@ func drawLedger(rt *rapid.T, key token.Key, now int64) token.Ledger {
 	}
 	cost := rapid.Int64Range(0, 30).Draw(rt, "cost")
 	balance := token.Balance{
-		Left: rapid.SampledFrom([]int64{0, 1, 20, 100, 1000, token.MaxInteger}).Draw(rt, "left"),
-		Cost: cost, Back: cost + rapid.Int64Range(0, 30).Draw(rt, "unfolded"),
+		Left:    rapid.SampledFrom([]int64{0, 1, 20, 100, 1000, token.MaxInteger}).Draw(rt, "left"),
+		Charged: cost, Returned: cost + rapid.Int64Range(0, 30).Draw(rt, "unfolded"),
 		Unlimited: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "unlimited"),
 	}
 	records := map[string]token.Record{}
@@ -49,12 +49,12 @@ func drawLedger(rt *rapid.T, key token.Key, now int64) token.Ledger {
 	crowd(rt, records, now)
 	l := token.NewLedger(t, balance, records)
 	l.Revision = rapid.Int64Range(0, 3).Draw(rt, "revision")
-	l.Room = rapid.SampledFrom([]int64{0, 33, 40, 60, 100, 512}).Draw(rt, "room")
-	l.Due = due(records)
-	if l.Due != 0 { // the hold that was due first may have been ended since
-		l.Due -= rapid.SampledFrom([]int64{0, 0, 1, 100}).Draw(rt, "due before")
+	l.RecordLimit = rapid.SampledFrom([]int64{0, 33, 40, 60, 100, 512}).Draw(rt, "room")
+	l.EarliestExpiry = due(records)
+	if l.EarliestExpiry != 0 { // the hold that was due first may have been ended since
+		l.EarliestExpiry -= rapid.SampledFrom([]int64{0, 0, 1, 100}).Draw(rt, "due before")
 	} else if oneIn(rt, 5, "due for nothing") {
-		l.Due = around(rt, "due", 1, now+3600, now)
+		l.EarliestExpiry = around(rt, "due", 1, now+3600, now)
 	}
 	return l
 }
@@ -63,7 +63,7 @@ func drawLedger(rt *rapid.T, key token.Key, now int64) token.Ledger {
 func due(records map[string]token.Record) int64 {
 	var first int64
 	for _, r := range records {
-		if r.Fate == token.Open && (first == 0 || r.Until < first) {
+		if r.State == token.StateOpen && (first == 0 || r.Until < first) {
 			first = r.Until
 		}
 	}
@@ -81,27 +81,27 @@ func drawExpiry(rt *rapid.T, now int64) int64 {
 func drawRecord(rt *rapid.T, now int64) token.Record {
 	quota := rapid.Int64Range(0, 25).Draw(rt, "quota")
 	before := token.Balance{
-		Left: quota + rapid.Int64Range(0, 10).Draw(rt, "before"), Back: rapid.Int64Range(3, 9).Draw(rt, "back before"),
-		Cost: 3, Unlimited: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "unlimited before"),
+		Left: quota + rapid.Int64Range(0, 10).Draw(rt, "before"), Returned: rapid.Int64Range(3, 9).Draw(rt, "back before"),
+		Charged: 3, Unlimited: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "unlimited before"),
 	}
-	ended := now - around(rt, "ended", 0, 2000, 0, 30, token.Remembered)
+	ended := now - around(rt, "ended", 0, 2000, 0, 30, token.RecordSeconds)
 	r := token.Record{
-		Fate:  rapid.SampledFrom([]token.Fate{token.Open, token.Open, token.Open, token.Spent, token.Settled, token.Released, token.Lapsed}).Draw(rt, "fate"),
+		State: rapid.SampledFrom([]token.State{token.StateOpen, token.StateOpen, token.StateOpen, token.StateSpent, token.StateSettled, token.StateReleased, token.StateExpired}).Draw(rt, "fate"),
 		Quota: quota, Lease: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "lease"), Before: before, Ended: ended,
 		Until: around(rt, "until", 1, now+3600, now, now+60, now+900, now+900),
 	}
-	switch r.Fate {
-	case token.Spent:
-		return token.Record{Fate: token.Spent, Quota: quota, Ended: ended}
-	case token.Open:
+	switch r.State {
+	case token.StateSpent:
+		return token.Record{State: token.StateSpent, Quota: quota, Ended: ended}
+	case token.StateOpen:
 		r.Ended = 0
-	case token.Settled:
+	case token.StateSettled:
 		r.Asked = around(rt, "asked", 0, 100, quota)
 		r.Charged = min(r.Asked, quota)
 		r.Closing = before
-	case token.Released:
+	case token.StateReleased:
 		r.Closing = before
-	case token.Lapsed:
+	case token.StateExpired:
 		r.Until = ended
 	}
 	return r
@@ -114,25 +114,25 @@ func crowd(rt *rapid.T, records map[string]token.Record, now int64) {
 		return
 	}
 	ended := rapid.SampledFrom([]int{0, 14, 27, 31, 40, 300}).Draw(rt, "others that have ended")
-	since := rapid.SampledFrom([]int64{0, 9, 10, 29, 30, 800, token.Remembered}).Draw(rt, "others ended since")
+	since := rapid.SampledFrom([]int64{0, 9, 10, 29, 30, 800, token.RecordSeconds}).Draw(rt, "others ended since")
 	for i := range ended {
-		r := token.Record{Fate: token.Spent, Quota: 1, Ended: now - since + int64(i%2)}
+		r := token.Record{State: token.StateSpent, Quota: 1, Ended: now - since + int64(i%2)}
 		if i%3 == 0 {
-			r.Fate, r.Until = token.Released, r.Ended+60
+			r.State, r.Until = token.StateReleased, r.Ended+60
 		}
 		records[token.RecordKey(fmt.Sprint("ended ", i))] = r
 	}
 	open := rapid.SampledFrom([]int{0, 2, 46, 49}).Draw(rt, "others that are open")
 	until := now + rapid.SampledFrom([]int64{600, 600, 1, 0}).Draw(rt, "others open until")
 	for i := range min(open, token.MaxOpenHolds-openOf(records)) {
-		records[token.RecordKey(fmt.Sprint("open ", i))] = token.Record{Fate: token.Open, Quota: 1, Until: until, Before: token.Balance{Left: 100}}
+		records[token.RecordKey(fmt.Sprint("open ", i))] = token.Record{State: token.StateOpen, Quota: 1, Until: until, Before: token.Balance{Left: 100}}
 	}
 }
 
 // openIDs are the request ids of open holds.
 func openIDs(l token.Ledger) (ids []string) {
 	for _, id := range append([]string{"g", "h", "i", "j"}, requestIDs...) {
-		if r, ok := l.Records[token.RecordKey(id)]; ok && r.Fate == token.Open {
+		if r, ok := l.Records[token.RecordKey(id)]; ok && r.State == token.StateOpen {
 			ids = append(ids, id)
 		}
 	}
@@ -141,7 +141,7 @@ func openIDs(l token.Ledger) (ids []string) {
 
 func openOf(records map[string]token.Record) (n int) {
 	for _, r := range records {
-		if r.Fate == token.Open {
+		if r.State == token.StateOpen {
 			n++
 		}
 	}
@@ -152,10 +152,10 @@ func openOf(records map[string]token.Record) (n int) {
 // about it.
 func drawOperation(rt *rapid.T, l token.Ledger, now int64) token.Operation {
 	o := token.Operation{
-		Kind: rapid.SampledFrom([]token.Kind{token.Spend, token.Reserve, token.Settle, token.Release}).Draw(rt, "kind"), Now: now,
+		Kind: rapid.SampledFrom([]token.Kind{token.KindSpend, token.KindReserve, token.KindSettle, token.KindRelease}).Draw(rt, "kind"), Now: now,
 	}
 	ids := append([]string{"g", "h", "i", "j"}, requestIDs...)
-	if holds := openIDs(l); len(holds) > 0 && o.Kind >= token.Settle && !oneIn(rt, 4, "any request id") {
+	if holds := openIDs(l); len(holds) > 0 && o.Kind >= token.KindSettle && !oneIn(rt, 4, "any request id") {
 		ids = holds
 	}
 	o.RequestID = rapid.SampledFrom(ids).Draw(rt, "request id")
@@ -168,17 +168,17 @@ func drawOperation(rt *rapid.T, l token.Ledger, now int64) token.Operation {
 		o.Quota = around(rt, "quota", 0, token.MaxInteger, o.Quota)
 	}
 	switch o.Kind {
-	case token.Settle:
+	case token.KindSettle:
 		return o
-	case token.Release:
+	case token.KindRelease:
 		o.Quota = 0
 		return o
-	case token.Spend:
+	case token.KindSpend:
 		o.Quota = max(1, o.Quota)
 		if oneIn(rt, 3, "without request id") {
 			o.RequestID = ""
 		}
-	case token.Reserve:
+	case token.KindReserve:
 		o.Until = now + rapid.SampledFrom([]int64{1, 60, 900, 3600}).Draw(rt, "ttl")
 		o.Lease = rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "as lease")
 	}

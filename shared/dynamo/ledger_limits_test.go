@@ -27,7 +27,7 @@ func operators(expression string) int {
 func TestNoExpressionExceedsWhatDynamoDBTakes(t *testing.T) {
 	t.Parallel()
 	key := token.NewKey(1, 1)
-	for kind, name := range map[token.Kind]string{token.Spend: "spend", token.Reserve: "reserve", token.Settle: "settle", token.Release: "release"} {
+	for kind, name := range map[token.Kind]string{token.KindSpend: "spend", token.KindReserve: "reserve", token.KindSettle: "settle", token.KindRelease: "release"} {
 		for _, address := range []string{"203.0.113.7", "2001:db8:1234:5678:9abc:def0:1234:5678"} {
 			o := token.Operation{
 				Kind: kind, Now: dynamotest.Epoch, Until: dynamotest.Epoch + 900, Lease: true,

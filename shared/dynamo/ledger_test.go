@@ -49,7 +49,7 @@ func TestAnOperationDoesToTheItemWhatApplyDoesToTheLedger(t *testing.T) {
 			if meter.Cost().WriteUnits > 0 && meter.Cost().RoundTrips == 1 {
 				unread++
 			}
-			after, lookErr := kit.Store.Look(rt.Context(), key)
+			after, lookErr := kit.Store.Lookup(rt.Context(), key)
 			if lookErr != nil {
 				rt.Fatal(lookErr)
 			}
@@ -72,7 +72,7 @@ func TestAnOperationDoesToTheItemWhatApplyDoesToTheLedger(t *testing.T) {
 // tell is an operation without what it can't print well.
 func tell(o token.Operation) string {
 	return fmt.Sprintf("%s %q of %d at %+d", map[token.Kind]string{
-		token.Spend: "spend", token.Reserve: "reserve", token.Settle: "settle", token.Release: "release",
+		token.KindSpend: "spend", token.KindReserve: "reserve", token.KindSettle: "settle", token.KindRelease: "release",
 	}[o.Kind], o.RequestID, o.Quota, o.Now-dynamotest.Epoch)
 }
 
@@ -82,7 +82,7 @@ func tidied(l token.Ledger, now int64) token.Ledger {
 	l = l.Tidy(now)
 	for key, r := range l.Records {
 		r.Before, r.Closing = plainly(r.Before), plainly(r.Closing)
-		if r.Fate == token.Spent {
+		if r.State == token.StateSpent {
 			r.Before = token.Balance{} // of a hold that had the request id before
 		}
 		l.Records[key] = r
@@ -101,13 +101,13 @@ func sameAnswers(rt *rapid.T, o token.Operation, want, got token.Ledger) {
 	answers := func(l token.Ledger) any {
 		l.Token = token.Token{}
 		switch o.Kind {
-		case token.Reserve:
+		case token.KindReserve:
 			return o.Reservation(l)
-		case token.Settle:
+		case token.KindSettle:
 			return o.Settlement(l)
-		case token.Release:
-			return o.Return(l)
-		case token.Spend: // its answer is the token
+		case token.KindRelease:
+			return o.Release(l)
+		case token.KindSpend: // its answer is the token
 		}
 		return nil
 	}
@@ -124,8 +124,8 @@ func checkReading(rt *rapid.T, l token.Ledger, now int64) {
 	if !slices.Equal(got, want) {
 		rt.Fatalf("free, used and held: got %v, and %v once tidied", got, want)
 	}
-	if plain.Balance.Left != want[0] || plain.Lapsed(now) {
-		rt.Fatalf("tidied, got %+v with %d free, due %d, want it all in Left", plain.Balance, want[0], plain.Due)
+	if plain.Balance.Left != want[0] || plain.HasExpiredHold(now) {
+		rt.Fatalf("tidied, got %+v with %d free, due %d, want it all in Left", plain.Balance, want[0], plain.EarliestExpiry)
 	}
 }
 

@@ -57,7 +57,7 @@ const windowBuckets = 2 * segmentBuckets
 
 // Window implements token.Store. What it reads is settled by the counts alone,
 // so where it ends does not hang on what rivals delete meanwhile.
-func (s *Store) Window(ctx context.Context, c token.Caller, below int64) (token.Page, error) {
+func (s *Store) SearchWindow(ctx context.Context, c token.Caller, below int64) (token.Page, error) {
 	if below == 0 {
 		below = math.MaxInt64
 	}
@@ -65,7 +65,7 @@ func (s *Store) Window(ctx context.Context, c token.Caller, below int64) (token.
 	page, err := s.list(ctx, c, query{
 		guess: func(l *ledger) segmentRange { return l.around(below) },
 		plan: func(l *ledger) (spans []span, _ bool) {
-			spans, next = l.window(min(below-1, l.given), token.MaxWindow)
+			spans, next = l.window(min(below-1, l.given), token.MaxSearchWindow)
 			return spans, true
 		},
 	})

@@ -17,7 +17,7 @@ import (
 const tries = 24
 
 // Look implements token.KeyStore.
-func (s *Store) Look(ctx context.Context, key token.Key) (token.Ledger, error) {
+func (s *Store) Lookup(ctx context.Context, key token.Key) (token.Ledger, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.table, Key: tokenKey(key.UserID, key.TokenID),
 		ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,
@@ -31,7 +31,7 @@ func (s *Store) Look(ctx context.Context, key token.Key) (token.Ledger, error) {
 // ledgerOf reads the item at a key's address, if it is the key's, or was.
 func ledgerOf(it item, key token.Key) (token.Ledger, error) {
 	l, err := readLedger(it, key.UserID)
-	if err == nil && !l.Knows(key.Hash()) {
+	if err == nil && !l.HasKey(key.Hash()) {
 		err = token.ErrKeyUnknown
 	}
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Store) do(ctx context.Context, key token.Key, o token.Operation, doubt 
 		if err != nil {
 			return token.Ledger{}, err
 		}
-		if !o.Ends() && !found.Opens(key.Hash(), o.Now) {
+		if !o.Ends() && !found.AcceptsKey(key.Hash(), o.Now) {
 			return token.Ledger{}, token.ErrKeyUnknown
 		}
 		next, changed, err := o.Apply(found)

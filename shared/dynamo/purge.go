@@ -16,7 +16,7 @@ const markFor = int64(15 * 24 * time.Hour / time.Second)
 
 // A Change is a record of the table's stream: which item was changed, how, and
 // by whom.
-type Change struct {
+type StreamRecord struct {
 	Event             string // INSERT, MODIFY or REMOVE
 	Actor, Principal  string // type and id of who did it, empty for a caller of the API
 	Partition, Number string // the item's keys
@@ -25,7 +25,7 @@ type Change struct {
 // Purged is the token that DynamoDB removed because its time was over. It is
 // false for any other change: of those that callers make, each counts its own.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
-func (c Change) Purged() (userID, id int64, ok bool) {
+func (c StreamRecord) Purged() (userID, id int64, ok bool) {
 	if c.Event != "REMOVE" || c.Actor != "Service" || c.Principal != "dynamodb.amazonaws.com" {
 		return 0, 0, false
 	}
@@ -52,7 +52,7 @@ func tokenOf(partition, number string) (userID, id int64, ok bool) {
 // come late, in any order and several times. It stops at the first that can't
 // be counted; those before it, done of them, are dealt with, counted of them
 // were purged tokens.
-func (s *Store) CountPurges(ctx context.Context, changes []Change, now int64) (done, counted int, err error) {
+func (s *Store) CountPurges(ctx context.Context, changes []StreamRecord, now int64) (done, counted int, err error) {
 	for _, c := range changes {
 		if userID, id, ok := c.Purged(); ok {
 			if err := s.CountPurge(ctx, userID, id, now); err != nil {

@@ -63,32 +63,32 @@ func TestAPurgeOfWhatWasNeverGivenIsNotCounted(t *testing.T) {
 
 func TestOnlyTheTTLServicesRemovalOfATokenIsAPurge(t *testing.T) {
 	t.Parallel()
-	purged := dynamo.Change{Event: "REMOVE", Actor: "Service", Principal: "dynamodb.amazonaws.com", Partition: "T#7#1", Number: "257"}
+	purged := dynamo.StreamRecord{Event: "REMOVE", Actor: "Service", Principal: "dynamodb.amazonaws.com", Partition: "T#7#1", Number: "257"}
 	if userID, id, ok := purged.Purged(); !ok || userID != 7 || id != 257 {
 		t.Fatalf("got %d/%d, %t, want 7/257", userID, id, ok)
 	}
-	for name, edit := range map[string]func(c *dynamo.Change){
-		"a caller's removal":  func(c *dynamo.Change) { c.Actor, c.Principal = "", "" },
-		"another service":     func(c *dynamo.Change) { c.Principal = "replication.dynamodb.amazonaws.com" },
-		"a user":              func(c *dynamo.Change) { c.Actor = "User" },
-		"a change":            func(c *dynamo.Change) { c.Event = "MODIFY" },
-		"a stored answer":     func(c *dynamo.Change) { c.Partition, c.Number = "I#7#abc", "0" },
-		"a mark":              func(c *dynamo.Change) { c.Partition, c.Number = "X#7#257", "0" },
-		"META":                func(c *dynamo.Change) { c.Partition, c.Number = "U#7", "0" },
-		"bucket below":        func(c *dynamo.Change) { c.Number = "256" },
-		"bucket above":        func(c *dynamo.Change) { c.Number = "513" },
-		"no id":               func(c *dynamo.Change) { c.Partition, c.Number = "T#7#0", "0" },
-		"negative id":         func(c *dynamo.Change) { c.Partition, c.Number = "T#7#0", "-1" },
-		"id with a zero":      func(c *dynamo.Change) { c.Number = "0257" },
-		"id with a fraction":  func(c *dynamo.Change) { c.Number = "257.0" },
-		"no number":           func(c *dynamo.Change) { c.Number = "" },
-		"no user":             func(c *dynamo.Change) { c.Partition = "T#0#1" },
-		"user with a plus":    func(c *dynamo.Change) { c.Partition = "T#+7#1" },
-		"no bucket":           func(c *dynamo.Change) { c.Partition = "T#7" },
-		"one part too many":   func(c *dynamo.Change) { c.Partition = "T#7#1#1" },
-		"another kind":        func(c *dynamo.Change) { c.Partition = "7#1" },
-		"nothing":             func(c *dynamo.Change) { *c = dynamo.Change{} },
-		"id above all int64s": func(c *dynamo.Change) { c.Number = "9223372036854775808" },
+	for name, edit := range map[string]func(c *dynamo.StreamRecord){
+		"a caller's removal":  func(c *dynamo.StreamRecord) { c.Actor, c.Principal = "", "" },
+		"another service":     func(c *dynamo.StreamRecord) { c.Principal = "replication.dynamodb.amazonaws.com" },
+		"a user":              func(c *dynamo.StreamRecord) { c.Actor = "User" },
+		"a change":            func(c *dynamo.StreamRecord) { c.Event = "MODIFY" },
+		"a stored answer":     func(c *dynamo.StreamRecord) { c.Partition, c.Number = "I#7#abc", "0" },
+		"a mark":              func(c *dynamo.StreamRecord) { c.Partition, c.Number = "X#7#257", "0" },
+		"META":                func(c *dynamo.StreamRecord) { c.Partition, c.Number = "U#7", "0" },
+		"bucket below":        func(c *dynamo.StreamRecord) { c.Number = "256" },
+		"bucket above":        func(c *dynamo.StreamRecord) { c.Number = "513" },
+		"no id":               func(c *dynamo.StreamRecord) { c.Partition, c.Number = "T#7#0", "0" },
+		"negative id":         func(c *dynamo.StreamRecord) { c.Partition, c.Number = "T#7#0", "-1" },
+		"id with a zero":      func(c *dynamo.StreamRecord) { c.Number = "0257" },
+		"id with a fraction":  func(c *dynamo.StreamRecord) { c.Number = "257.0" },
+		"no number":           func(c *dynamo.StreamRecord) { c.Number = "" },
+		"no user":             func(c *dynamo.StreamRecord) { c.Partition = "T#0#1" },
+		"user with a plus":    func(c *dynamo.StreamRecord) { c.Partition = "T#+7#1" },
+		"no bucket":           func(c *dynamo.StreamRecord) { c.Partition = "T#7" },
+		"one part too many":   func(c *dynamo.StreamRecord) { c.Partition = "T#7#1#1" },
+		"another kind":        func(c *dynamo.StreamRecord) { c.Partition = "7#1" },
+		"nothing":             func(c *dynamo.StreamRecord) { *c = dynamo.StreamRecord{} },
+		"id above all int64s": func(c *dynamo.StreamRecord) { c.Number = "9223372036854775808" },
 	} {
 		c := purged
 		edit(&c)

@@ -21,7 +21,7 @@ func rotated(t *testing.T) (*dynamotest.Kit, *dynamotest.Tenant, *gate.Gate, [2]
 	if err != nil {
 		t.Fatal(err)
 	}
-	turn, err := tenant.NewTurn(t.Context(), tenant.Access, 1, 60)
+	turn, err := tenant.NewKeyRotation(t.Context(), tenant.Access, 1, 60)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestTheKeyBeforeEndsWithItsGrace(t *testing.T) {
 func TestATurnHappensOnce(t *testing.T) {
 	t.Parallel()
 	_, tenant, _, _ := rotated(t)
-	turn, err := tenant.NewTurn(t.Context(), tenant.Access, 1, 0)
+	turn, err := tenant.NewKeyRotation(t.Context(), tenant.Access, 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

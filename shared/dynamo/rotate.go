@@ -20,7 +20,7 @@ const (
 // Rotate implements token.Store, in one write: DynamoDB copies the old hash
 // and mask to their new places. With a version the write may be repeated, for
 // it can't be applied twice; without, it is sent once.
-func (s *Store) Rotate(ctx context.Context, c token.Caller, id int64, turn token.Turn) (token.Token, error) {
+func (s *Store) Rotate(ctx context.Context, c token.Caller, id int64, turn token.KeyRotation) (token.Token, error) {
 	if _, _, err := s.admit(ctx, c); err != nil {
 		return token.Token{}, err
 	}
@@ -35,7 +35,7 @@ func (s *Store) Rotate(ctx context.Context, c token.Caller, id int64, turn token
 		return token.Token{}, token.ErrNotFound
 	case refused:
 		t, err := readToken(stored, c.UserID)
-		if err == nil && !t.Knows(turn.Key.Hash()) {
+		if err == nil && !t.HasKey(turn.Key.Hash()) {
 			err = token.ErrVersionMismatch
 		}
 		return t, err
@@ -45,7 +45,7 @@ func (s *Store) Rotate(ctx context.Context, c token.Caller, id int64, turn token
 	return readToken(out.Attributes, c.UserID)
 }
 
-func turnExpression(turn token.Turn) *expression {
+func turnExpression(turn token.KeyRotation) *expression {
 	e := newExpression()
 	hash, mask := e.name(attrHash), e.name(attrMask)
 	e.require(hash.exists())
@@ -54,7 +54,7 @@ func turnExpression(turn token.Turn) *expression {
 	}
 	e.assign(e.name(attrPrevious), hash.hash)
 	e.assign(e.name(attrPreviousMask), mask.hash)
-	e.set(attrPreviousUntil, positive(turn.Until))
+	e.set(attrPreviousUntil, positive(turn.PreviousUntil))
 	e.set(attrHash, hashValue(turn.Key.Hash()))
 	e.set(attrMask, text(turn.Key.Mask()))
 	e.add(attrVersion, 1)

@@ -16,7 +16,7 @@ import (
 func TestASearchFindsEachMatchOnceAtABoundedCost(t *testing.T) {
 	t.Parallel()
 	const given, bytes, bucketsAtMost = 20_000, 400, 128
-	const most = 1 + 2 + bucketsAtMost + token.MaxWindow*bytes/4096
+	const most = 1 + 2 + bucketsAtMost + token.MaxSearchWindow*bytes/4096
 	names := []string{"Red apple", "green APPLE", "pear", "Quince"}
 	for _, percent := range []int{0, 30, 99} {
 		t.Run(fmt.Sprint(percent, "% deleted"), func(t *testing.T) {

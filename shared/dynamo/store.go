@@ -40,7 +40,7 @@ func New(client *dynamodb.Client, table string, retention time.Duration) *Store 
 const consumed = types.ReturnConsumedCapacityTotal
 
 // Admit implements token.Store.
-func (s *Store) Admit(ctx context.Context, c token.Caller) error {
+func (s *Store) Authorize(ctx context.Context, c token.Caller) error {
 	_, _, err := s.admit(ctx, c)
 	return err
 }
@@ -63,7 +63,7 @@ func judge(meta item, c token.Caller) (token.User, *ledger, error) {
 	if err != nil {
 		return token.User{}, nil, fmt.Errorf("read user %d: %w", c.UserID, err)
 	}
-	if err := c.Admit(u); err != nil {
+	if err := c.Authorize(u); err != nil {
 		return token.User{}, nil, err
 	}
 	return u, newLedger(u.Given, u.Deleted, first), nil
@@ -178,13 +178,13 @@ func (s *Store) changeExpression(c token.Change) *expression {
 	e.require(e.name(attrHash).exists())
 	requireVersion(e, c.Versions)
 	unlimited := func() attribute { return e.name(attrBalance, balanceUnlimited) } // a name that is not used is refused
-	if c.MindsQuota() {
+	if c.DependsOnQuota() {
 		requireNoneDue(e, c.Now)
 	}
 	if c.NeedsModels {
 		e.require(e.name(attrModels).exists())
 	}
-	if c.NeedsOpen {
+	if c.NeedsNoModelLimits {
 		e.require(e.name(attrLimits).absent())
 	}
 	if c.NeedsUsable {

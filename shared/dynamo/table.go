@@ -44,7 +44,7 @@ func userKey(userID int64) item         { return key(userPartition(userID), 0) }
 func segmentKey(userID, seg int64) item { return key(userPartition(userID), seg) }
 func tokenKey(userID, id int64) item    { return key(tokenPartition(userID, bucketOf(id)), id) }
 func nameKey(name string) item          { return key("N#"+name, 0) }
-func keptKey(userID int64, requestID string, part token.Part) item {
+func keptKey(userID int64, requestID string, part token.ResponsePart) item {
 	return key(fmt.Sprintf("I#%d#%s", userID, requestID), int64(part))
 }
 func directoryKey(userID int64) item    { return key(directoryPartition, userID) }

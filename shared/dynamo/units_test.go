@@ -97,7 +97,7 @@ func searchRow(tenant *dynamotest.Tenant, given int64) row {
 	r.name = "search"
 	r.do = func(ctx context.Context) error {
 		p, err := tenant.Search(ctx, tenant.Access, token.Query{Keyword: "PRODUCTION"}, 1, 10)
-		if most := min(given, token.MaxWindow); err == nil && (p.Total > most || p.Total < most-dynamo.BucketSize || len(p.Tokens) != 10) {
+		if most := min(given, token.MaxSearchWindow); err == nil && (p.Total > most || p.Total < most-dynamo.BucketSize || len(p.Tokens) != 10) {
 			err = fmt.Errorf("ids %v, total %d", idsOf(p), p.Total)
 		}
 		return err
@@ -136,7 +136,7 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			return err
 		}},
 		{"rotate", 1, 1, 1, 2, func(ctx context.Context) error {
-			turn, err := tenant.NewTurn(ctx, tenant.Access, last, 600)
+			turn, err := tenant.NewKeyRotation(ctx, tenant.Access, last, 600)
 			if err != nil {
 				return err
 			}
@@ -172,16 +172,16 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			return tenant.Delete(ctx, tenant.Access, last)
 		}},
 		{"admit", 1, 1, 0, 1, func(ctx context.Context) error {
-			return tenant.Admit(ctx, tenant.Access)
+			return tenant.Authorize(ctx, tenant.Access)
 		}},
 		{"access token that was never issued", 1, 1, 0, 1, func(ctx context.Context) error {
-			return expect(tenant.Admit(ctx, token.NewAccessToken(tenant.Access.UserID, 0)), token.ErrUnauthorized)
+			return expect(tenant.Authorize(ctx, token.NewAccessToken(tenant.Access.UserID, 0)), token.ErrUnauthorized)
 		}},
 		{"access token of an unknown user", 1, 1, 0, 1, func(ctx context.Context) error {
-			return expect(tenant.Admit(ctx, token.NewAccessToken(99, 0)), token.ErrUnauthorized)
+			return expect(tenant.Authorize(ctx, token.NewAccessToken(99, 0)), token.ErrUnauthorized)
 		}},
 		{"access token of an unknown slot", 1, 1, 0, 1, func(ctx context.Context) error {
-			return expect(tenant.Admit(ctx, token.NewAccessToken(tenant.Access.UserID, 4)), token.ErrUnauthorized)
+			return expect(tenant.Authorize(ctx, token.NewAccessToken(tenant.Access.UserID, 4)), token.ErrUnauthorized)
 		}},
 		{"access token with a bad checksum", 0, 0, 0, 0, func(context.Context) error {
 			text := []byte(tenant.Access.Reveal())

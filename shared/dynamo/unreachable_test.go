@@ -32,7 +32,7 @@ func TestADatabaseOutOfReachIsUnavailableWithinSeconds(t *testing.T) {
 			tenant, _ := simulatedTenant()
 			tenant = tenant.Through(store)
 			begun := time.Now()
-			if err := tenant.Admit(t.Context(), tenant.Access); !errors.Is(err, token.ErrUnavailable) || errors.Is(err, token.ErrUncertain) {
+			if err := tenant.Authorize(t.Context(), tenant.Access); !errors.Is(err, token.ErrUnavailable) || errors.Is(err, token.ErrUncertain) {
 				t.Errorf("got error %v, want ErrUnavailable, and no doubt that nothing changed", err)
 			}
 			if took := time.Since(begun); took > 8*time.Second {

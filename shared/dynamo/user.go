@@ -111,7 +111,7 @@ func readUser(it item, userID int64) (token.User, segment, error) {
 		Created:  r.number(attrCreated),
 		Given:    r.number(attrGiven),
 		Deleted:  r.number(attrDeleted),
-		Paced:    r.number(attrPaced),
+		RateTAT:  r.number(attrPaced),
 	}
 	for name, limit := range limits(&u.Limits) {
 		*limit.value = limit.otherwise

@@ -74,7 +74,7 @@ func (m *middleware) end(ctx context.Context, c *call, cost int64, charge bool) 
 func (m *middleware) charge(ctx context.Context, c *call, cost int64) error {
 	s, err := m.gate.Settle(ctx, c.key, c.RequestID, cost)
 	c.charged = s.Charged
-	late := errors.Is(err, token.ErrHoldLapsed) ||
+	late := errors.Is(err, token.ErrHoldExpired) ||
 		errors.Is(err, token.ErrHoldNotFound) && m.gate.now().Unix() >= c.until
 	if cost > 0 && late {
 		err = m.chargeLate(ctx, c, cost)

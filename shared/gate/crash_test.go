@@ -111,7 +111,7 @@ func drawLife(rt *rapid.T) life {
 	ahead := rapid.SampledFrom([]int64{0, 0, 1, 30}).Draw(rt, "ahead")
 	seconds := []int64{0, 0, 0, 1, 29, 30}
 	if ahead == 0 { // with two clocks, it depends on who writes when a request is forgotten
-		seconds = append(seconds, token.Remembered)
+		seconds = append(seconds, token.RecordSeconds)
 	}
 	return life{ahead, rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) act { return drawAct(rt, seconds) }), 2, 6).Draw(rt, "acts")}
 }

@@ -77,7 +77,7 @@ func (g *Gate) Verify(ctx context.Context, key string, q token.Question) (token.
 	if g.leases != nil && q.RequestID == "" {
 		return g.leases.spend(ctx, k, q)
 	}
-	l, err := g.store.Do(ctx, k, token.Operation{Kind: token.Spend, Now: now, Question: q})
+	l, err := g.store.Do(ctx, k, token.Operation{Kind: token.KindSpend, Now: now, Question: q})
 	return verdict(l, now, err)
 }
 
@@ -135,7 +135,7 @@ func (g *Gate) reserve(q token.Question, ttl time.Duration) (token.Operation, er
 		err = &token.InvalidError{Field: "ttl_seconds", Reason: fmt.Sprintf("must be between 1 and %d", MaxTTL/time.Second)}
 	}
 	now := g.now().Unix()
-	return token.Operation{Kind: token.Reserve, Now: now, Until: now + int64(ttl/time.Second), Question: q}, err
+	return token.Operation{Kind: token.KindReserve, Now: now, Until: now + int64(ttl/time.Second), Question: q}, err
 }
 
 // Settle charges a hold what its request has cost, also if the key is
@@ -148,7 +148,7 @@ func (g *Gate) reserve(q token.Question, ttl time.Duration) (token.Operation, er
 // ErrHoldReleased; token.ErrRequestReused if it was settled for another
 // amount; or as for Verify.
 func (g *Gate) Settle(ctx context.Context, key, requestID string, quota int64) (token.Settlement, error) {
-	o, l, err := g.end(ctx, key, token.Operation{Kind: token.Settle, Question: token.Question{Quota: quota, RequestID: requestID}})
+	o, l, err := g.end(ctx, key, token.Operation{Kind: token.KindSettle, Question: token.Question{Quota: quota, RequestID: requestID}})
 	if err != nil {
 		return token.Settlement{}, err
 	}
@@ -158,12 +158,12 @@ func (g *Gate) Settle(ctx context.Context, key, requestID string, quota int64) (
 // Release gives all that a hold has back. It is one conditional write, and
 // happens once for a request id. The errors are those of Settle, with
 // token.ErrHoldSettled in the place of ErrHoldReleased.
-func (g *Gate) Release(ctx context.Context, key, requestID string) (token.Return, error) {
-	o, l, err := g.end(ctx, key, token.Operation{Kind: token.Release, Question: token.Question{RequestID: requestID}})
+func (g *Gate) Release(ctx context.Context, key, requestID string) (token.Release, error) {
+	o, l, err := g.end(ctx, key, token.Operation{Kind: token.KindRelease, Question: token.Question{RequestID: requestID}})
 	if err != nil {
-		return token.Return{}, err
+		return token.Release{}, err
 	}
-	return o.Return(l), nil
+	return o.Release(l), nil
 }
 
 func (g *Gate) end(ctx context.Context, key string, o token.Operation) (token.Operation, token.Ledger, error) {
@@ -200,8 +200,8 @@ func (g *Gate) Usage(ctx context.Context, key string) (token.Usage, error) {
 
 // look reads the token of a key that is not over.
 func (g *Gate) look(ctx context.Context, key token.Key, now int64) (token.Ledger, error) {
-	l, err := g.store.Look(ctx, key)
-	if err == nil && !l.Opens(key.Hash(), now) {
+	l, err := g.store.Lookup(ctx, key)
+	if err == nil && !l.AcceptsKey(key.Hash(), now) {
 		return token.Ledger{}, token.ErrKeyUnknown
 	}
 	return l, err

@@ -184,7 +184,7 @@ func codeOf(err error) error {
 	for sentinel, code := range map[error]api.Code{
 		token.ErrKeyUnknown: api.ErrUnauthorized, token.ErrNotFound: api.ErrTokenNotFound, token.ErrExhausted: api.ErrTokenExhausted,
 		token.ErrRequestReused: api.ErrRequestReused, token.ErrTooManyOpen: api.ErrTooManyOpen, token.ErrHoldNotFound: api.ErrHoldNotFound,
-		token.ErrHoldLapsed: api.ErrHoldExpired, token.ErrHoldSettled: api.ErrHoldSettled, token.ErrHoldReleased: api.ErrHoldReleased,
+		token.ErrHoldExpired: api.ErrHoldExpired, token.ErrHoldSettled: api.ErrHoldSettled, token.ErrHoldReleased: api.ErrHoldReleased,
 	} {
 		if errors.Is(err, sentinel) {
 			return code
@@ -228,7 +228,7 @@ func (d *gateDoor) operate(ctx context.Context, a ask) (answer, error) {
 	case remove:
 		return answer{}, d.tenant.Delete(ctx, at, id)
 	case rotate:
-		turn, err := d.tenant.NewTurn(ctx, at, id, a.ttl)
+		turn, err := d.tenant.NewKeyRotation(ctx, at, id, a.ttl)
 		if err != nil {
 			return answer{}, err
 		}

@@ -138,7 +138,7 @@ func (l *lease) renew(ctx context.Context, now time.Time, least int64) (token.Ve
 	_ = l.end(ctx) // what can't be given back is charged
 	for {
 		o := token.Operation{
-			Kind: token.Reserve, Now: now.Unix(), Until: now.Add(leaseTTL).Unix(), Lease: true,
+			Kind: token.KindReserve, Now: now.Unix(), Until: now.Add(leaseTTL).Unix(), Lease: true,
 			Question: token.Question{Quota: want, RequestID: "lease-" + rand.Text()},
 		}
 		ledger, err := l.of.gate.store.Do(ctx, l.key, o)
@@ -193,7 +193,7 @@ func (l *lease) end(ctx context.Context) error {
 	}
 	l.timer.Stop()
 	o := token.Operation{
-		Kind: token.Settle, Now: l.of.gate.now().Unix(),
+		Kind: token.KindSettle, Now: l.of.gate.now().Unix(),
 		Question: token.Question{Quota: l.spent, RequestID: l.block.RequestID},
 	}
 	l.block, l.spent, l.until = token.Reservation{}, 0, time.Time{}

@@ -13,7 +13,7 @@ import (
 func TestARotationWithoutGraceEndsTheOldKeyForClocksThatAreBehind(t *testing.T) {
 	t.Parallel()
 	kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(1000))})
-	turn, err := tenant.NewTurn(t.Context(), tenant.Access, key.TokenID, 0)
+	turn, err := tenant.NewKeyRotation(t.Context(), tenant.Access, key.TokenID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func (a *Accounts) Create(ctx context.Context, name string, role Role, valid tim
 }
 
 // A Rotation is the outcome of Rotate.
-type Rotation struct {
+type AccessTokenRotation struct {
 	User    User
 	Issued  *AccessToken // nil if a rotation under way was only completed
 	Revoked int          // access tokens that ended
@@ -64,11 +64,11 @@ type Rotation struct {
 // newest. If no rotation was under way, that starts and completes one.
 // Without a free slot it is ErrSlotsFull; a validity where no token is issued
 // is an *InvalidError.
-func (a *Accounts) Rotate(ctx context.Context, name string, revoke bool, valid time.Duration) (Rotation, error) {
-	var out Rotation
+func (a *Accounts) Rotate(ctx context.Context, name string, revoke bool, valid time.Duration) (AccessTokenRotation, error) {
+	var out AccessTokenRotation
 	u, err := a.change(ctx, name, func(u *User) error {
 		now := a.Now().Unix()
-		out = Rotation{}
+		out = AccessTokenRotation{}
 		newest, free, live := survey(u.Slots, now)
 		if revoke && live > 1 && valid > 0 {
 			return invalid("the expiry", "is for a new access token, and completing a rotation issues none: leave it out")

@@ -29,7 +29,7 @@ type Settlement struct {
 }
 
 // A Return is how a hold was given back.
-type Return struct {
+type Release struct {
 	Token     Token
 	RequestID string
 	Released  int64 // units that the hold had
@@ -57,18 +57,18 @@ func (t Token) UsageAt(now int64) Usage {
 // Reservation is the answer to Reserve.
 func (o Operation) Reservation(l Ledger) Reservation {
 	r, _ := o.Record(l)
-	verdict := Verdict{Token: l.Token, Remain: min(r.Before.take(r.Quota).Free(), MaxInteger)}
+	verdict := Verdict{Token: l.Token, Remain: min(r.Before.minus(r.Quota).Free(), MaxInteger)}
 	return Reservation{Verdict: verdict, RequestID: o.RequestID, Held: r.Quota, ExpiresAt: r.Until}
 }
 
 // Settlement is the answer to Settle.
 func (o Operation) Settlement(l Ledger) Settlement {
 	r, _ := o.Record(l)
-	return Settlement{l.Token, o.RequestID, r.Charged, r.Asked - r.Charged, min(r.Closing.take(r.Charged).Free()+r.Backing(), MaxInteger)}
+	return Settlement{l.Token, o.RequestID, r.Charged, r.Asked - r.Charged, min(r.Closing.minus(r.Charged).Free()+r.Backing(), MaxInteger)}
 }
 
 // Return is the answer to Release.
-func (o Operation) Return(l Ledger) Return {
+func (o Operation) Release(l Ledger) Release {
 	r, _ := o.Record(l)
-	return Return{l.Token, o.RequestID, r.Quota, min(r.Closing.Free()+r.Backing(), MaxInteger)}
+	return Release{l.Token, o.RequestID, r.Quota, min(r.Closing.Free()+r.Backing(), MaxInteger)}
 }

@@ -29,9 +29,9 @@ var (
 	ErrTokenLimit = errors.New("user has too many tokens")
 	// ErrOtherRequest: the idempotency key was used for another request, or
 	// with another access token.
-	ErrOtherRequest = errors.New("idempotency key was used for another request")
+	ErrIdempotencyMismatch = errors.New("idempotency key was used for another request")
 	// ErrNotKept: no answer is kept for the request.
-	ErrNotKept = errors.New("no answer is kept")
+	ErrNoSavedResponse = errors.New("no answer is kept")
 	// ErrContention: the same user's rows changed too often meanwhile.
 	// Nothing was done.
 	ErrContention = errors.New("too many concurrent changes")

@@ -9,7 +9,7 @@ import "context"
 type KeyStore interface {
 	// Look reads the token of a key, in one strongly consistent read. The key
 	// may be the one before the token's: Token.Opens says whether it is over.
-	Look(ctx context.Context, key Key) (Ledger, error)
+	Lookup(ctx context.Context, key Key) (Ledger, error)
 
 	// Do carries out an operation on the token of a key, in one write of one
 	// item; where that finds the item to be untidy, in a second one. It

@@ -16,20 +16,20 @@ const (
 	MaxOpenHolds = 50
 	// Remembered is the seconds for which a request id is known after its
 	// request has ended, if it is among the newest.
-	Remembered = 15 * 60
+	RecordSeconds = 15 * 60
 
-	rememberedNewest = 16 // of all that have ended
+	newestRecords = 16 // of all that have ended
 
 	// For how many seconds the others are known, and how many at the most. A
 	// spend that is sent again once it is forgotten is charged again, a
 	// settlement is not.
-	rememberedSpends, mostSpends = 30, 256
-	rememberedHolds, mostHolds   = 10, 64
+	spendRecordSeconds, maxSpendRecords = 30, 256
+	holdRecordSeconds, maxHoldRecords   = 10, 64
 
 	// FirstRoom and roomMost bound how many records may come together before
 	// the next write tidies them up.
-	FirstRoom = 2 * rememberedNewest
-	roomMost  = 512
+	FirstRecordLimit = 2 * newestRecords
+	maxRecordLimit   = 512
 )
 
 // A Balance is where a token's units are. A hold that is settled for less
@@ -37,17 +37,17 @@ const (
 // up: the store can't add both to Left in one write without reading first.
 type Balance struct {
 	Left      int64 // free for sure
-	Back      int64 // what holds that are settled had held
-	Cost      int64 // what they cost
+	Returned  int64 // what holds that are settled had held
+	Charged   int64 // what they cost
 	Unlimited bool  // the units are counted, and never run out
 }
 
 // Free is what can be spent or held. Where quota was set high while holds were
 // open, it may be more than MaxInteger; no answer says so.
-func (b Balance) Free() int64 { return b.Left + b.Back - b.Cost }
+func (b Balance) Free() int64 { return b.Left + b.Returned - b.Charged }
 
 // take gives out units, or none of an unlimited token's.
-func (b Balance) take(n int64) Balance {
+func (b Balance) minus(n int64) Balance {
 	if !b.Unlimited {
 		b.Left -= n
 	}
@@ -63,20 +63,20 @@ func (b Balance) backing(n int64) int64 {
 }
 
 // A Fate is what became of a request id's units.
-type Fate int
+type State int
 
 // The fates.
 const (
-	Spent    Fate = iota + 1 // at once, without a hold
-	Open                     // a hold that waits for its end
-	Settled                  // a hold that was charged
-	Released                 // a hold that was given back
-	Lapsed                   // a hold that nobody ended in time
+	StateSpent    State = iota + 1 // at once, without a hold
+	StateOpen                      // a hold that waits for its end
+	StateSettled                   // a hold that was charged
+	StateReleased                  // a hold that was given back
+	StateExpired                   // a hold that nobody ended in time
 )
 
 // A Record is what a token remembers of one request id.
 type Record struct {
-	Fate    Fate
+	State   State
 	Quota   int64 // units that were asked for
 	Until   int64 // of a hold: the second from which it counts as free again
 	Lease   bool  // of a hold: it is charged, not given back, if nobody ends it
@@ -93,11 +93,11 @@ func (r Record) Backing() int64 { return r.Before.backing(r.Quota) }
 // A Ledger is a token with all that its units do.
 type Ledger struct {
 	Token
-	Balance  Balance
-	Records  map[string]Record // by RecordKey
-	Due      int64             // no open hold lapses before this second; 0 if none is open
-	Room     int64             // how many records there may be before they are tidied up; 0 is FirstRoom
-	Revision int64             // one more with each write of the above
+	Balance        Balance
+	Records        map[string]Record // by RecordKey
+	EarliestExpiry int64             // no open hold lapses before this second; 0 if none is open
+	RecordLimit    int64             // how many records there may be before they are tidied up; 0 is FirstRoom
+	Revision       int64             // one more with each write of the above
 }
 
 // RecordKey is the name under which a request id is remembered: 64 bits of
@@ -111,7 +111,7 @@ func RecordKey(requestID string) string {
 func (l Ledger) OpenHolds() int64 {
 	var n int64
 	for _, r := range l.Records {
-		if r.Fate == Open {
+		if r.State == StateOpen {
 			n++
 		}
 	}
@@ -120,7 +120,9 @@ func (l Ledger) OpenHolds() int64 {
 
 // Lapsed reports whether a hold may have lapsed by a second that has not come
 // home.
-func (l Ledger) Lapsed(now int64) bool { return l.Due != 0 && l.Due <= now }
+func (l Ledger) HasExpiredHold(now int64) bool {
+	return l.EarliestExpiry != 0 && l.EarliestExpiry <= now
+}
 
 // Tidy returns the ledger as it is at a second, written plainly: lapsed holds
 // have gone home, the balance is in Left alone, and what may be forgotten is.
@@ -130,13 +132,13 @@ func (l Ledger) Tidy(now int64) Ledger {
 		l.Records = map[string]Record{}
 	}
 	l.Balance = Balance{Left: l.Balance.Free(), Unlimited: l.Balance.Unlimited}
-	l.Due = 0
+	l.EarliestExpiry = 0
 	for key, r := range l.Records {
 		switch {
-		case r.Fate != Open:
+		case r.State != StateOpen:
 		case r.Until > now:
-			if l.Due == 0 || r.Until < l.Due {
-				l.Due = r.Until
+			if l.EarliestExpiry == 0 || r.Until < l.EarliestExpiry {
+				l.EarliestExpiry = r.Until
 			}
 		default:
 			if r.Lease {
@@ -144,13 +146,13 @@ func (l Ledger) Tidy(now int64) Ledger {
 			} else {
 				l.Balance.Left += r.Backing()
 			}
-			r.Fate, r.Ended = Lapsed, r.Until
+			r.State, r.Ended = StateExpired, r.Until
 			l.Records[key] = r
 		}
 	}
 	l.forget(now)
 	n := int64(len(l.Records))
-	l.Room = min(n+max(rememberedNewest, n/4), roomMost)
+	l.RecordLimit = min(n+max(newestRecords, n/4), maxRecordLimit)
 	return l.sync()
 }
 
@@ -158,7 +160,7 @@ func (l Ledger) Tidy(now int64) Ledger {
 func (l Ledger) forget(now int64) {
 	var ended []string
 	for key, r := range l.Records {
-		if r.Fate != Open {
+		if r.State != StateOpen {
 			ended = append(ended, key)
 		}
 	}
@@ -167,13 +169,13 @@ func (l Ledger) forget(now int64) {
 	})
 	spends, holds := 0, 0
 	for i, key := range ended {
-		number, most, seconds := &holds, mostHolds, int64(rememberedHolds)
-		if l.Records[key].Fate == Spent {
-			number, most, seconds = &spends, mostSpends, rememberedSpends
+		number, most, seconds := &holds, maxHoldRecords, int64(holdRecordSeconds)
+		if l.Records[key].State == StateSpent {
+			number, most, seconds = &spends, maxSpendRecords, spendRecordSeconds
 		}
 		*number++
 		age := now - l.Records[key].Ended
-		if age >= Remembered || i >= rememberedNewest && (*number > most || age >= seconds) {
+		if age >= RecordSeconds || i >= newestRecords && (*number > most || age >= seconds) {
 			delete(l.Records, key)
 		}
 	}
@@ -184,7 +186,7 @@ func (l Ledger) sync() Ledger {
 	l.RemainQuota, l.UnlimitedQuota = l.Balance.Free(), l.Balance.Unlimited
 	l.Holds = nil
 	for _, key := range slices.Sorted(maps.Keys(l.Records)) {
-		if r := l.Records[key]; r.Fate == Open {
+		if r := l.Records[key]; r.State == StateOpen {
 			l.Holds = append(l.Holds, Hold{Quota: r.Quota, Backing: r.Backing(), Until: r.Until, Lease: r.Lease})
 		}
 	}

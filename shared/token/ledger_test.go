@@ -16,7 +16,7 @@ func ledgerOf(left int64, records map[string]token.Record) token.Ledger {
 
 // ended is a spend of one unit so many seconds ago.
 func ended(ago int64) token.Record {
-	return token.Record{Fate: token.Spent, Quota: 1, Ended: now - ago}
+	return token.Record{State: token.StateSpent, Quota: 1, Ended: now - ago}
 }
 
 // many are so many records, the nth by its number.
@@ -49,14 +49,14 @@ func TestARequestIDHasOneNameForGood(t *testing.T) {
 func TestARequestIsRememberedFor15MinutesWithinBounds(t *testing.T) {
 	const newest, spends, holds = 16, 256, 64
 	endedHold := func(ago int64) token.Record {
-		return token.Record{Fate: token.Released, Quota: 1, Ended: now - ago}
+		return token.Record{State: token.StateReleased, Quota: 1, Ended: now - ago}
 	}
 	for name, row := range map[string]struct {
 		records map[string]token.Record
 		want    int
 	}{
-		"one, for all but the last second":     {many(1, func(int) token.Record { return ended(token.Remembered - 1) }), 1},
-		"one, no more":                         {many(1, func(int) token.Record { return ended(token.Remembered) }), 0},
+		"one, for all but the last second":     {many(1, func(int) token.Record { return ended(token.RecordSeconds - 1) }), 1},
+		"one, no more":                         {many(1, func(int) token.Record { return ended(token.RecordSeconds) }), 0},
 		"the 16 newest of 20 spends":           {many(20, func(n int) token.Record { return ended(30 + int64(n)) }), newest},
 		"all 20 spends of the last 30 seconds": {many(20, func(n int) token.Record { return ended(29 - int64(n)) }), 20},
 		"all spends that there is room for":    {many(spends, func(n int) token.Record { return ended(int64(n) % 30) }), spends},
@@ -76,7 +76,7 @@ func TestARequestIsRememberedFor15MinutesWithinBounds(t *testing.T) {
 		// What is dropped is older than what stays.
 		oldest := int64(now)
 		for _, r := range got.Records {
-			if r.Fate != token.Open {
+			if r.State != token.StateOpen {
 				oldest = min(oldest, r.Ended)
 			}
 		}
@@ -85,8 +85,8 @@ func TestARequestIsRememberedFor15MinutesWithinBounds(t *testing.T) {
 				t.Errorf("%s: one of %d seconds ago was dropped, one of %d was kept", name, now-r.Ended, now-oldest)
 			}
 		}
-		if n := int64(len(got.Records)); got.Room < n+newest || got.Room > 512 {
-			t.Errorf("%s: got room for %d, with %d records", name, got.Room, n)
+		if n := int64(len(got.Records)); got.RecordLimit < n+newest || got.RecordLimit > 512 {
+			t.Errorf("%s: got room for %d, with %d records", name, got.RecordLimit, n)
 		}
 	}
 }
@@ -95,7 +95,7 @@ func withOpen(records map[string]token.Record, n int) map[string]token.Record {
 	maps.Copy(records, func() map[string]token.Record {
 		open := map[string]token.Record{}
 		for i := range n {
-			open[token.RecordKey(fmt.Sprint("open ", i))] = token.Record{Fate: token.Open, Quota: 1, Until: now + 60}
+			open[token.RecordKey(fmt.Sprint("open ", i))] = token.Record{State: token.StateOpen, Quota: 1, Until: now + 60}
 		}
 		return open
 	}())
@@ -104,14 +104,14 @@ func withOpen(records map[string]token.Record, n int) map[string]token.Record {
 
 func TestAHoldComesHomeOnceAtItsSecond(t *testing.T) {
 	key := token.RecordKey("a")
-	hold := token.Record{Fate: token.Open, Quota: 7, Until: now + 60, Before: token.Balance{Left: 10}}
+	hold := token.Record{State: token.StateOpen, Quota: 7, Until: now + 60, Before: token.Balance{Left: 10}}
 	l := ledgerOf(3, map[string]token.Record{key: hold})
-	if got := l.Tidy(now + 59); got.Balance.Left != 3 || got.Due != now+60 || got.Records[key].Fate != token.Open {
+	if got := l.Tidy(now + 59); got.Balance.Left != 3 || got.EarliestExpiry != now+60 || got.Records[key].State != token.StateOpen {
 		t.Errorf("a second before: got %+v, want the hold open and 3 free", got)
 	}
 	for seconds := range int64(3) {
 		l = l.Tidy(now + 60 + seconds)
-		if r := l.Records[key]; l.Balance.Left != 10 || l.Due != 0 || len(l.Holds) != 0 || r.Fate != token.Lapsed || r.Ended != now+60 {
+		if r := l.Records[key]; l.Balance.Left != 10 || l.EarliestExpiry != 0 || len(l.Holds) != 0 || r.State != token.StateExpired || r.Ended != now+60 {
 			t.Errorf("%d seconds after: got %+v, want it lapsed at its second and 10 free", seconds, l)
 		}
 	}
@@ -127,7 +127,7 @@ func TestWhatALapsedHoldReturnsIsWhatItTook(t *testing.T) {
 		"a lease":               {token.Record{Quota: 7, Before: token.Balance{Left: 10}, Lease: true}, 3, 7},
 		"an unlimited lease":    {token.Record{Quota: 7, Before: token.Balance{Left: 3, Unlimited: true}, Lease: true}, 3, 7},
 	} {
-		row.hold.Fate, row.hold.Until = token.Open, now
+		row.hold.State, row.hold.Until = token.StateOpen, now
 		l := ledgerOf(3, map[string]token.Record{"a": row.hold})
 		tidy := l.Tidy(now)
 		if l.FreeAt(now) != row.free || l.UsedAt(now) != row.used || tidy.RemainQuota != row.free || tidy.UsedQuota != row.used {
@@ -138,7 +138,7 @@ func TestWhatALapsedHoldReturnsIsWhatItTook(t *testing.T) {
 }
 
 func TestTidyingLeavesTheLedgerThatItWasGivenAlone(t *testing.T) {
-	records := many(20, func(int) token.Record { return token.Record{Fate: token.Open, Quota: 1, Until: now} })
+	records := many(20, func(int) token.Record { return token.Record{State: token.StateOpen, Quota: 1, Until: now} })
 	l := ledgerOf(3, records)
 	l.Tidy(now)
 	if len(records) != 20 || l.Balance.Left != 3 || l.OpenHolds() != 20 {
@@ -152,7 +152,7 @@ func TestUseStaysAtTheLargestInteger(t *testing.T) {
 	l.Balance.Unlimited = true
 	for _, row := range []struct{ used, spent, want int64 }{{most - 5, 5, most}, {most - 5, 6, most}, {most, 1, most}, {most - 1, most, most}, {0, most, most}} {
 		l.UsedQuota = row.used
-		got, _, err := token.Operation{Kind: token.Spend, Now: now, Question: token.Question{Quota: row.spent}}.Apply(l)
+		got, _, err := token.Operation{Kind: token.KindSpend, Now: now, Question: token.Question{Quota: row.spent}}.Apply(l)
 		if err != nil || got.UsedQuota != row.want {
 			t.Errorf("%d used and %d more: got %d (%v), want %d", row.used, row.spent, got.UsedQuota, err, row.want)
 		}

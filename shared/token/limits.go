@@ -46,7 +46,7 @@ const second = 1_000_000 // microseconds
 // (ITU-T I.371): the time at which all tokens so far would have been made at
 // the rate, one after the other. It may be ahead by a burst. More tokens than
 // a burst in one request need a rested user, and are paid off afterwards.
-func (u User) take(n, now int64) (User, error) {
+func (u User) afterCreating(n, now int64) (User, error) {
 	if u.Limits.MaxTokens > 0 && u.Live()+n > u.Limits.MaxTokens {
 		return u, ErrTokenLimit
 	}
@@ -57,11 +57,11 @@ func (u User) take(n, now int64) (User, error) {
 	burst := u.Limits.CreateBurst * each
 	// A process whose clock is ahead must not lock the user out for longer
 	// than the dearest request could.
-	paced := min(u.Paced, now+burst+MaxBatch*each)
+	paced := min(u.RateTAT, now+burst+MaxBatch*each)
 	start := max(paced, now)
 	if wait := start + min(n*each, burst) - burst - now; wait > 0 {
 		return u, &RateError{RetryAfter: (wait + second - 1) / second}
 	}
-	u.Paced = start + n*each
+	u.RateTAT = start + n*each
 	return u, nil
 }

@@ -14,7 +14,7 @@ var (
 	// ErrHoldNotFound: no hold has this request id, or it is forgotten.
 	ErrHoldNotFound = errors.New("hold not found")
 	// ErrHoldLapsed: nobody ended the hold in time; its units went back.
-	ErrHoldLapsed = errors.New("hold has lapsed")
+	ErrHoldExpired = errors.New("hold has lapsed")
 	// ErrHoldSettled: releasing a hold that was settled.
 	ErrHoldSettled = errors.New("hold is settled")
 	// ErrHoldReleased: settling a hold that was released.
@@ -26,10 +26,10 @@ type Kind int
 
 // The kinds of operations.
 const (
-	Spend Kind = iota + 1
-	Reserve
-	Settle
-	Release
+	KindSpend Kind = iota + 1
+	KindReserve
+	KindSettle
+	KindRelease
 )
 
 // An Operation moves units of one token at one second. With a request id it
@@ -47,7 +47,7 @@ type Operation struct {
 func (o Operation) Repeatable() bool { return o.RequestID != "" }
 
 // Ends reports whether the operation ends a hold: that takes no permission.
-func (o Operation) Ends() bool { return o.Kind == Settle || o.Kind == Release }
+func (o Operation) Ends() bool { return o.Kind == KindSettle || o.Kind == KindRelease }
 
 // Record is what the ledger remembers of the operation's request id.
 func (o Operation) Record(l Ledger) (Record, bool) {
@@ -63,10 +63,10 @@ func (o Operation) Apply(l Ledger) (Ledger, bool, error) {
 	next := l.Tidy(o.Now)
 	var changed bool
 	var err error
-	if o.Kind == Spend || o.Kind == Reserve {
-		changed, err = o.take(&next)
+	if o.Kind == KindSpend || o.Kind == KindReserve {
+		changed, err = o.debit(&next)
 	} else {
-		changed, err = o.end(&next)
+		changed, err = o.endHold(&next)
 	}
 	if err != nil || !changed {
 		return l, false, err
@@ -77,25 +77,25 @@ func (o Operation) Apply(l Ledger) (Ledger, bool, error) {
 
 // take spends or holds. What was charged already is not refused for want of
 // quota, but a key that may not be used any more gets no second yes.
-func (o Operation) take(l *Ledger) (bool, error) {
+func (o Operation) debit(l *Ledger) (bool, error) {
 	old, known := o.Record(*l)
 	exhausted := !known && !l.Balance.Unlimited && l.Balance.Free() < max(1, o.Quota)
 	err := l.judge(o.Question, exhausted, o.Now)
 	switch {
 	case err != nil:
 		return false, err
-	case known && (old.Quota != o.Quota || old.Lease != o.Lease || (old.Fate == Spent) != (o.Kind == Spend)):
+	case known && (old.Quota != o.Quota || old.Lease != o.Lease || (old.State == StateSpent) != (o.Kind == KindSpend)):
 		return false, ErrRequestReused
 	case known:
 		return false, nil
-	case o.Kind == Reserve && l.OpenHolds() >= MaxOpenHolds:
+	case o.Kind == KindReserve && l.OpenHolds() >= MaxOpenHolds:
 		return false, ErrTooManyOpen
 	}
-	record := Record{Fate: Spent, Quota: o.Quota, Ended: o.Now}
-	if o.Kind == Reserve {
-		record = Record{Fate: Open, Quota: o.Quota, Until: o.Until, Lease: o.Lease, Before: l.Balance}
-		if l.Due == 0 || o.Until < l.Due {
-			l.Due = o.Until
+	record := Record{State: StateSpent, Quota: o.Quota, Ended: o.Now}
+	if o.Kind == KindReserve {
+		record = Record{State: StateOpen, Quota: o.Quota, Until: o.Until, Lease: o.Lease, Before: l.Balance}
+		if l.EarliestExpiry == 0 || o.Until < l.EarliestExpiry {
+			l.EarliestExpiry = o.Until
 		}
 	} else {
 		l.UsedQuota = saturate(l.UsedQuota, o.Quota)
@@ -103,37 +103,37 @@ func (o Operation) take(l *Ledger) (bool, error) {
 	if o.RequestID != "" {
 		l.Records[RecordKey(o.RequestID)] = record
 	}
-	l.Balance = l.Balance.take(o.Quota)
+	l.Balance = l.Balance.minus(o.Quota)
 	return true, nil
 }
 
 // end settles or releases a hold. The token may be disabled, expired or
 // exhausted by then: what was used is charged all the same.
-func (o Operation) end(l *Ledger) (bool, error) {
+func (o Operation) endHold(l *Ledger) (bool, error) {
 	r, known := o.Record(*l)
 	switch {
-	case !known || r.Fate == Spent:
+	case !known || r.State == StateSpent:
 		return false, ErrHoldNotFound
-	case r.Fate == Lapsed:
-		return false, ErrHoldLapsed
-	case r.Fate == Settled && o.Kind == Release:
+	case r.State == StateExpired:
+		return false, ErrHoldExpired
+	case r.State == StateSettled && o.Kind == KindRelease:
 		return false, ErrHoldSettled
-	case r.Fate == Released && o.Kind == Settle:
+	case r.State == StateReleased && o.Kind == KindSettle:
 		return false, ErrHoldReleased
-	case r.Fate == Settled && r.Asked != o.Quota:
+	case r.State == StateSettled && r.Asked != o.Quota:
 		return false, ErrRequestReused
-	case r.Fate != Open:
+	case r.State != StateOpen:
 		return false, nil
 	}
 	r.Closing, r.Ended = l.Balance, o.Now
 	l.Balance.Left += r.Backing()
-	r.Fate = Released
-	if o.Kind == Settle {
-		r.Fate, r.Asked, r.Charged = Settled, o.Quota, o.Quota
+	r.State = StateReleased
+	if o.Kind == KindSettle {
+		r.State, r.Asked, r.Charged = StateSettled, o.Quota, o.Quota
 		if !l.Balance.Unlimited {
 			r.Charged = min(o.Quota, l.Balance.Left)
 		}
-		l.Balance = l.Balance.take(r.Charged)
+		l.Balance = l.Balance.minus(r.Charged)
 		l.UsedQuota = saturate(l.UsedQuota, r.Charged)
 	}
 	l.Records[RecordKey(o.RequestID)] = r

@@ -10,19 +10,19 @@ import (
 
 // The operations of a story on one token.
 func spend(id string, quota int64) token.Operation {
-	return token.Operation{Kind: token.Spend, Now: now, Question: token.Question{RequestID: id, Quota: quota}}
+	return token.Operation{Kind: token.KindSpend, Now: now, Question: token.Question{RequestID: id, Quota: quota}}
 }
 
 func reserve(id string, quota int64) token.Operation {
-	return token.Operation{Kind: token.Reserve, Now: now, Until: now + 60, Question: token.Question{RequestID: id, Quota: quota}}
+	return token.Operation{Kind: token.KindReserve, Now: now, Until: now + 60, Question: token.Question{RequestID: id, Quota: quota}}
 }
 
 func settle(id string, quota int64) token.Operation {
-	return token.Operation{Kind: token.Settle, Now: now, Question: token.Question{RequestID: id, Quota: quota}}
+	return token.Operation{Kind: token.KindSettle, Now: now, Question: token.Question{RequestID: id, Quota: quota}}
 }
 
 func release(id string) token.Operation {
-	return token.Operation{Kind: token.Release, Now: now, Question: token.Question{RequestID: id}}
+	return token.Operation{Kind: token.KindRelease, Now: now, Question: token.Question{RequestID: id}}
 }
 
 func after(seconds int64, o token.Operation) token.Operation {
@@ -87,8 +87,8 @@ func TestUnitsMoveAsTheStoriesTell(t *testing.T) {
 			{reserve("a", 8), nil, 2, 8, 0},
 			{after(59, spend("", 3)), token.RefusedExhausted, 2, 8, 0},
 			{after(60, spend("", 3)), nil, 7, 0, 3},
-			{after(60, settle("a", 8)), token.ErrHoldLapsed, 7, 0, 3},
-			{after(60, release("a")), token.ErrHoldLapsed, 7, 0, 3},
+			{after(60, settle("a", 8)), token.ErrHoldExpired, 7, 0, 3},
+			{after(60, release("a")), token.ErrHoldExpired, 7, 0, 3},
 			{after(60, reserve("a", 8)), nil, 7, 0, 3},
 		},
 		"a hold is settled in its last second": {
@@ -98,9 +98,9 @@ func TestUnitsMoveAsTheStoriesTell(t *testing.T) {
 		"a hold is forgotten after 15 minutes": {
 			{reserve("a", 8), nil, 2, 8, 0},
 			{release("a"), nil, 10, 0, 0},
-			{after(token.Remembered-1, settle("a", 8)), token.ErrHoldReleased, 10, 0, 0},
-			{after(token.Remembered, settle("a", 8)), token.ErrHoldNotFound, 10, 0, 0},
-			{after(token.Remembered, reserve("a", 9)), nil, 1, 9, 0},
+			{after(token.RecordSeconds-1, settle("a", 8)), token.ErrHoldReleased, 10, 0, 0},
+			{after(token.RecordSeconds, settle("a", 8)), token.ErrHoldNotFound, 10, 0, 0},
+			{after(token.RecordSeconds, reserve("a", 9)), nil, 1, 9, 0},
 		},
 		"what never was a hold": {
 			{settle("a", 1), token.ErrHoldNotFound, 10, 0, 0},
@@ -156,7 +156,7 @@ func TestAnAnswerIsTheSameWheneverItIsAskedForAgain(t *testing.T) {
 		s := o.Settlement(do(o))
 		expect("settle a", []int64{s.Charged, s.Shortfall, s.Remain}, []int64{7, 2, 0})
 		o = release("b")
-		back := o.Return(do(o))
+		back := o.Release(do(o))
 		expect("release b", []int64{back.Released, back.Remain}, []int64{3, 3})
 	}
 }

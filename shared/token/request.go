@@ -10,21 +10,21 @@ import (
 )
 
 // KeptSeconds is for how long an answer is kept for its request to come again.
-const KeptSeconds = 24 * 60 * 60
+const SavedResponseSeconds = 24 * 60 * 60
 
 // MaxIdempotencyKey is the longest idempotency key, in characters.
 const MaxIdempotencyKey = 255
 
 // An AnsweredError says that a request was answered before. Nothing was done.
-type AnsweredError struct{ Sealed []byte }
+type AlreadyAnsweredError struct{ Sealed []byte }
 
-func (e *AnsweredError) Error() string { return "request was answered before" }
+func (e *AlreadyAnsweredError) Error() string { return "request was answered before" }
 
 // A Request is one that its sender may send again, under an idempotency key,
 // to get the answer of the first time. What is kept for it can be read with
 // the access token and the idempotency key alone: AES-256-GCM under a key
 // that HKDF makes of both. Neither is stored.
-type Request struct {
+type IdempotentRequest struct {
 	id    string
 	aead  cipher.AEAD
 	asked [32]byte
@@ -34,7 +34,7 @@ type Request struct {
 // NewRequest names a request by its idempotency key, 1 to 255 visible ASCII
 // characters, else it is an *InvalidError. asked is all that tells it from
 // another request; now is in Unix seconds.
-func NewRequest(at AccessToken, idempotencyKey string, asked []byte, now int64) (*Request, error) {
+func NewIdempotentRequest(at AccessToken, idempotencyKey string, asked []byte, now int64) (*IdempotentRequest, error) {
 	if n := len(idempotencyKey); n < 1 || n > MaxIdempotencyKey || !visible(idempotencyKey) {
 		return nil, invalid("Idempotency-Key", fmt.Sprintf("must be 1 to %d visible ASCII characters: send a new random one, such as a UUID, with each new request", MaxIdempotencyKey))
 	}
@@ -53,7 +53,7 @@ func NewRequest(at AccessToken, idempotencyKey string, asked []byte, now int64) 
 	// The access token is not in the id: who rotates it between two attempts
 	// must not do the work twice.
 	sum := sha256.Sum256([]byte("latchkey idempotency key 1\x00" + idempotencyKey))
-	return &Request{base64.RawURLEncoding.EncodeToString(sum[:]), aead, sha256.Sum256(asked), now + KeptSeconds}, nil
+	return &IdempotentRequest{base64.RawURLEncoding.EncodeToString(sum[:]), aead, sha256.Sum256(asked), now + SavedResponseSeconds}, nil
 }
 
 func visible(s string) bool {
@@ -66,40 +66,40 @@ func visible(s string) bool {
 }
 
 // A Part is one of the things that are kept for a request.
-type Part int64
+type ResponsePart int64
 
 // The parts. A plan holds what was decided before the work, so that whoever
 // does it again does the same.
 const (
-	TheAnswer Part = 0
-	ThePlan   Part = 1
+	PartResponse ResponsePart = 0
+	PartPlan     ResponsePart = 1
 )
 
 // A Kept is something to keep for a request.
-type Kept struct {
+type SavedResponse struct {
 	RequestID string
-	Part      Part
+	Part      ResponsePart
 	Sealed    []byte
 	Now       int64 // Unix seconds; what is kept until then is as good as gone
 	Until     int64
 }
 
 // Keep seals a part.
-func (r *Request) Keep(part Part, content []byte) Kept {
+func (r *IdempotentRequest) Seal(part ResponsePart, content []byte) SavedResponse {
 	sealed := r.aead.Seal(nil, nil, content, r.about(part)) //nolint:gosec // the cipher takes no nonce and makes its own
-	return Kept{r.id, part, sealed, r.until - KeptSeconds, r.until}
+	return SavedResponse{r.id, part, sealed, r.until - SavedResponseSeconds, r.until}
 }
 
 // Open reads what was sealed for this part of the same request, or is
 // ErrOtherRequest.
-func (r *Request) Open(part Part, sealed []byte) ([]byte, error) {
+func (r *IdempotentRequest) Open(part ResponsePart, sealed []byte) ([]byte, error) {
 	content, err := r.aead.Open(nil, nil, sealed, r.about(part))
 	if err != nil {
-		return nil, ErrOtherRequest
+		return nil, ErrIdempotencyMismatch
 	}
 	return content, nil
 }
 
-func (r *Request) about(part Part) []byte {
+func (r *IdempotentRequest) about(part ResponsePart) []byte {
 	return append(r.asked[:], byte(part)) //nolint:gosec // one of two
 }

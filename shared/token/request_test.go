@@ -11,9 +11,9 @@ import (
 func TestWhatIsKeptOpensForTheSameRequestOnly(t *testing.T) {
 	t.Parallel()
 	at := token.NewAccessToken(7, 0)
-	request := func(at token.AccessToken, key, asked string) *token.Request {
+	request := func(at token.AccessToken, key, asked string) *token.IdempotentRequest {
 		t.Helper()
-		r, err := token.NewRequest(at, key, []byte(asked), 1_700_000_000)
+		r, err := token.NewIdempotentRequest(at, key, []byte(asked), 1_700_000_000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -21,23 +21,23 @@ func TestWhatIsKeptOpensForTheSameRequestOnly(t *testing.T) {
 	}
 	const secret = "sk-plain"
 	mine := request(at, "key", "asked")
-	kept := mine.Keep(token.TheAnswer, []byte(secret))
-	if got, err := request(at, "key", "asked").Open(token.TheAnswer, kept.Sealed); err != nil || string(got) != secret {
+	kept := mine.Seal(token.PartResponse, []byte(secret))
+	if got, err := request(at, "key", "asked").Open(token.PartResponse, kept.Sealed); err != nil || string(got) != secret {
 		t.Errorf("the same request opens %q, %v", got, err)
 	}
-	for name, other := range map[string]*token.Request{
+	for name, other := range map[string]*token.IdempotentRequest{
 		"another body":         request(at, "key", "asked for more"),
 		"another key":          request(at, "other", "asked"),
 		"another access token": request(token.NewAccessToken(7, 0), "key", "asked"),
 	} {
-		if got, err := other.Open(token.TheAnswer, kept.Sealed); !errors.Is(err, token.ErrOtherRequest) {
+		if got, err := other.Open(token.PartResponse, kept.Sealed); !errors.Is(err, token.ErrIdempotencyMismatch) {
 			t.Errorf("%s opens %q, %v, want token.ErrOtherRequest", name, got, err)
 		}
 	}
-	if got, err := mine.Open(token.ThePlan, kept.Sealed); !errors.Is(err, token.ErrOtherRequest) {
+	if got, err := mine.Open(token.PartPlan, kept.Sealed); !errors.Is(err, token.ErrIdempotencyMismatch) {
 		t.Errorf("an answer opens as a plan: %q, %v", got, err)
 	}
-	if again := mine.Keep(token.TheAnswer, []byte(secret)); bytes.Equal(again.Sealed, kept.Sealed) {
+	if again := mine.Seal(token.PartResponse, []byte(secret)); bytes.Equal(again.Sealed, kept.Sealed) {
 		t.Error("the same answer is sealed twice in the same way")
 	}
 	if request(token.NewAccessToken(7, 1), "key", "asked").ID() != mine.ID() {

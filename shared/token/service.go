@@ -19,8 +19,8 @@ func (s *Service) Second() int64 { return s.Now().Unix() }
 
 // Admit answers only whether the access token may manage tokens:
 // ErrUnauthorized, ErrUserDisabled, ErrForbidden or nil.
-func (s *Service) Admit(ctx context.Context, at AccessToken) error {
-	return s.Store.Admit(ctx, s.caller(at))
+func (s *Service) Authorize(ctx context.Context, at AccessToken) error {
+	return s.Store.Authorize(ctx, s.caller(at))
 }
 
 // List returns one page of size tokens, newest first; pages count from 1.
@@ -62,7 +62,7 @@ func (s *Service) search(ctx context.Context, at AccessToken, q Query, below int
 	if err != nil {
 		return Page{}, s.refuse(ctx, at, err)
 	}
-	found, err := s.Store.Window(ctx, s.caller(at), below)
+	found, err := s.Store.SearchWindow(ctx, s.caller(at), below)
 	now := s.Second()
 	found.Tokens = slices.DeleteFunc(found.Tokens, func(t Token) bool { return !q.Matches(t, now) })
 	found.Total = int64(len(found.Tokens))
@@ -79,7 +79,7 @@ const MaxBatch = 50
 
 // An Issued is a new key with its token. The key is nowhere else and can't
 // be had again.
-type Issued struct {
+type IssuedToken struct {
 	Token
 	Key Key
 }
@@ -108,7 +108,7 @@ func (s *Service) Create(ctx context.Context, at AccessToken, u Update) (Token, 
 // write; it may be called more than once, and the last time counts. The error
 // is an *ItemError around an *InvalidError, ErrTokenLimit, a *RateError, or
 // one of Store.Create's.
-func (s *Service) CreateAll(ctx context.Context, at AccessToken, updates []Update, keep func([]Issued) (Kept, error)) ([]Issued, error) {
+func (s *Service) CreateAll(ctx context.Context, at AccessToken, updates []Update, keep func([]IssuedToken) (SavedResponse, error)) ([]IssuedToken, error) {
 	now := s.Now()
 	drafts := make([]Token, len(updates))
 	for i, u := range updates {
@@ -117,22 +117,22 @@ func (s *Service) CreateAll(ctx context.Context, at AccessToken, updates []Updat
 			return nil, s.refuse(ctx, at, &ItemError{i, err})
 		}
 	}
-	made := make([]Issued, len(drafts))
-	_, err := s.Store.Create(ctx, caller(at, now.Unix()), func(u User) (Birth, error) {
-		after, err := u.take(int64(len(drafts)), now.UnixMicro())
+	made := make([]IssuedToken, len(drafts))
+	_, err := s.Store.Create(ctx, caller(at, now.Unix()), func(u User) (NewTokens, error) {
+		after, err := u.afterCreating(int64(len(drafts)), now.UnixMicro())
 		if err != nil {
-			return Birth{}, err
+			return NewTokens{}, err
 		}
-		birth := Birth{Paced: after.Paced}
+		birth := NewTokens{RateTAT: after.RateTAT}
 		for i, draft := range drafts {
 			key := NewKey(at.UserID, u.Given+int64(i)+1)
 			draft.ID, draft.KeyHash, draft.Mask = key.TokenID, key.Hash(), key.Mask()
-			made[i] = Issued{draft, key}
+			made[i] = IssuedToken{draft, key}
 			birth.Tokens = append(birth.Tokens, draft)
 		}
 		if keep != nil {
 			kept, err := keep(made)
-			birth.Kept = &kept
+			birth.Response = &kept
 			return birth, err
 		}
 		return birth, nil
@@ -142,8 +142,8 @@ func (s *Service) CreateAll(ctx context.Context, at AccessToken, updates []Updat
 
 // Keep keeps a part of a request, unless one is kept already, and returns
 // the one that is.
-func (s *Service) Keep(ctx context.Context, at AccessToken, r *Request, part Part, content []byte) ([]byte, error) {
-	sealed, err := s.Store.Keep(ctx, s.caller(at), r.Keep(part, content))
+func (s *Service) SaveResponse(ctx context.Context, at AccessToken, r *IdempotentRequest, part ResponsePart, content []byte) ([]byte, error) {
+	sealed, err := s.Store.SaveResponse(ctx, s.caller(at), r.Seal(part, content))
 	if err != nil {
 		return nil, err
 	}
@@ -152,12 +152,12 @@ func (s *Service) Keep(ctx context.Context, at AccessToken, r *Request, part Par
 
 // Recall returns the answer that is kept for a request: ErrNotKept if there is
 // none, ErrOtherRequest if it is another's.
-func (s *Service) Recall(ctx context.Context, at AccessToken, r *Request) ([]byte, error) {
-	sealed, err := s.Store.Recall(ctx, s.caller(at), r.id, s.Second())
+func (s *Service) LoadResponse(ctx context.Context, at AccessToken, r *IdempotentRequest) ([]byte, error) {
+	sealed, err := s.Store.LoadResponse(ctx, s.caller(at), r.id, s.Second())
 	if err != nil {
 		return nil, err
 	}
-	return r.Open(TheAnswer, sealed)
+	return r.Open(PartResponse, sealed)
 }
 
 // Update changes the fields of a token that are present in u; see
@@ -218,14 +218,14 @@ func (s *Service) DeleteAll(ctx context.Context, at AccessToken, ids []int64) ([
 }
 
 // Present reports which of the tokens there are.
-func (s *Service) Present(ctx context.Context, at AccessToken, ids []int64) ([]bool, error) {
-	return s.Store.Present(ctx, s.caller(at), ids)
+func (s *Service) Exist(ctx context.Context, at AccessToken, ids []int64) ([]bool, error) {
+	return s.Store.Exist(ctx, s.caller(at), ids)
 }
 
 // refuse answers bad input, but only to a caller who may know: who is not
 // admitted hears that first.
 func (s *Service) refuse(ctx context.Context, at AccessToken, bad error) error {
-	if err := s.Admit(ctx, at); err != nil {
+	if err := s.Authorize(ctx, at); err != nil {
 		return err
 	}
 	return bad

@@ -15,7 +15,7 @@ import "context"
 // A token that is deleted, another user's, or never existed is ErrNotFound.
 type Store interface {
 	// Admit only lets the caller in or not.
-	Admit(ctx context.Context, c Caller) error
+	Authorize(ctx context.Context, c Caller) error
 
 	// Page returns up to limit tokens, newest first, after skipping skip of
 	// them, and the total. Skipping all of them is no error.
@@ -31,7 +31,7 @@ type Store interface {
 	// whatever has a lower id was not read, and everything from there up to
 	// below was. below 0 is from the top. Going on from Next reaches every
 	// token.
-	Window(ctx context.Context, c Caller, below int64) (Page, error)
+	SearchWindow(ctx context.Context, c Caller, below int64) (Page, error)
 
 	// Get returns one token.
 	Get(ctx context.Context, c Caller, id int64) (Token, error)
@@ -42,7 +42,7 @@ type Store interface {
 	// was stored and is returned, and its error is the answer. Losing the race
 	// for an id too often is ErrContention; a request for which an answer is
 	// kept, an *AnsweredError.
-	Create(ctx context.Context, c Caller, mint func(User) (Birth, error)) ([]Token, error)
+	Create(ctx context.Context, c Caller, mint func(User) (NewTokens, error)) ([]Token, error)
 
 	// UpdateAll is Update of several tokens, each for itself. It returns what
 	// each came to, in the order of the ids.
@@ -53,15 +53,15 @@ type Store interface {
 	DeleteAll(ctx context.Context, c Caller, ids []int64) ([]error, error)
 
 	// Present reports which of the tokens there are, in the order of the ids.
-	Present(ctx context.Context, c Caller, ids []int64) ([]bool, error)
+	Exist(ctx context.Context, c Caller, ids []int64) ([]bool, error)
 
 	// Keep keeps a part of a request, unless one is kept already, and returns
 	// the one that is.
-	Keep(ctx context.Context, c Caller, k Kept) ([]byte, error)
+	SaveResponse(ctx context.Context, c Caller, k SavedResponse) ([]byte, error)
 
 	// Recall returns the answer that is kept for a request at a second, or
 	// ErrNotKept.
-	Recall(ctx context.Context, c Caller, requestID string, now int64) ([]byte, error)
+	LoadResponse(ctx context.Context, c Caller, requestID string, now int64) ([]byte, error)
 
 	// Update applies a change to a token, adds one to its version, and
 	// returns it as it is then. Where the stored token does not meet the
@@ -73,7 +73,7 @@ type Store interface {
 	// then. If the key has been given, and is still the token's or the one
 	// before, nothing happens. A token of another version than the turn is for
 	// is ErrVersionMismatch.
-	Rotate(ctx context.Context, c Caller, id int64, turn Turn) (Token, error)
+	Rotate(ctx context.Context, c Caller, id int64, turn KeyRotation) (Token, error)
 
 	// Delete removes a token for good. Its keys stop working at the latest
 	// when Delete returns nil, and with ErrUncertain perhaps already. A token
@@ -82,7 +82,7 @@ type Store interface {
 }
 
 // MaxWindow is how many tokens a search reads at most.
-const MaxWindow = 2000
+const MaxSearchWindow = 2000
 
 // A Page is a part of a user's tokens, newest first.
 type Page struct {
@@ -92,8 +92,8 @@ type Page struct {
 }
 
 // A Birth is what one create stores.
-type Birth struct {
-	Tokens []Token // with the ids from User.Given+1 on
-	Paced  int64   // the user's, from then on
-	Kept   *Kept   // the answer, to be kept with them; nil if it is not to be
+type NewTokens struct {
+	Tokens   []Token        // with the ids from User.Given+1 on
+	RateTAT  int64          // the user's, from then on
+	Response *SavedResponse // the answer, to be kept with them; nil if it is not to be
 }

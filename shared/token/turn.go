@@ -8,38 +8,38 @@ import (
 
 // MaxGrace is the longest time, in seconds, for which a key may be used after
 // another has taken its place: a week.
-const MaxGrace = 7 * 24 * 60 * 60
+const MaxGraceSeconds = 7 * 24 * 60 * 60
 
 // A Turn is a rotation: the key that takes the place of a token's key.
-type Turn struct {
-	Key     Key
-	Until   int64 // the second from which the key before it may not be used; 0 is at once, whatever a clock says
-	Version int64 // the token's, as it must be then; 0 is any
+type KeyRotation struct {
+	Key           Key
+	PreviousUntil int64 // the second from which the key before it may not be used; 0 is at once, whatever a clock says
+	Version       int64 // the token's, as it must be then; 0 is any
 }
 
 // NewTurn makes a key for a token, and a grace, 0 to MaxGrace seconds, for
 // the one before it.
-func (s *Service) NewTurn(ctx context.Context, at AccessToken, id, grace int64) (Turn, error) {
-	if grace < 0 || grace > MaxGrace {
-		return Turn{}, s.refuse(ctx, at, invalid("grace_seconds", fmt.Sprintf("must be between 0, which ends the old key now, and %d", MaxGrace)))
+func (s *Service) NewKeyRotation(ctx context.Context, at AccessToken, id, grace int64) (KeyRotation, error) {
+	if grace < 0 || grace > MaxGraceSeconds {
+		return KeyRotation{}, s.refuse(ctx, at, invalid("grace_seconds", fmt.Sprintf("must be between 0, which ends the old key now, and %d", MaxGraceSeconds)))
 	}
-	turn := Turn{Key: NewKey(at.UserID, id)}
+	turn := KeyRotation{Key: NewKey(at.UserID, id)}
 	if grace > 0 { // else at no second: the clock of who asks may be behind
-		turn.Until = s.Second() + grace
+		turn.PreviousUntil = s.Second() + grace
 	}
 	return turn, nil
 }
 
 // Rotate gives a token another key. Id, quota and history stay; a key that
 // was still in its grace ends. The same turn happens once.
-func (s *Service) Rotate(ctx context.Context, at AccessToken, id int64, turn Turn) (Issued, error) {
+func (s *Service) Rotate(ctx context.Context, at AccessToken, id int64, turn KeyRotation) (IssuedToken, error) {
 	t, err := s.Store.Rotate(ctx, s.caller(at), id, turn)
-	return Issued{t, turn.Key}, err
+	return IssuedToken{t, turn.Key}, err
 }
 
 // Opens reports whether a key, by its hash, may be used at a second, as far
 // as it is a matter of which key it is. It takes the same time for any key.
-func (t Token) Opens(hash [32]byte, now int64) bool {
+func (t Token) AcceptsKey(hash [32]byte, now int64) bool {
 	current, previous := t.knows(hash)
 	return current || previous && now < t.PreviousUntil
 }
@@ -47,7 +47,7 @@ func (t Token) Opens(hash [32]byte, now int64) bool {
 // Knows reports whether a key, by its hash, is the token's or was the one
 // before. That much may end holds: who made one while it could, must be able
 // to say what was used.
-func (t Token) Knows(hash [32]byte) bool {
+func (t Token) HasKey(hash [32]byte) bool {
 	current, previous := t.knows(hash)
 	return current || previous
 }

@@ -90,7 +90,7 @@ type Change struct {
 	// NeedsModels: the token has a model; the change turns its limits on.
 	NeedsModels bool
 	// NeedsOpen: model limits are off; the change clears the models.
-	NeedsOpen bool
+	NeedsNoModelLimits bool
 	// NeedsUsable: the token is neither expired at Now nor exhausted.
 	NeedsUsable bool
 	Now         int64
@@ -117,8 +117,8 @@ func (c Change) Untidy(l Ledger) bool {
 		return false // it is refused, whatever is free
 	}
 	b := l.Balance
-	return c.MindsQuota() && l.Lapsed(c.Now) || c.NeedsUsable && b.Left <= 0 && b.Back > 0 ||
-		c.QuotaDelta != nil && b.Back != b.Cost && fits(b.Free(), *c.QuotaDelta)
+	return c.DependsOnQuota() && l.HasExpiredHold(c.Now) || c.NeedsUsable && b.Left <= 0 && b.Returned > 0 ||
+		c.QuotaDelta != nil && b.Returned != b.Charged && fits(b.Free(), *c.QuotaDelta)
 }
 
 // fits reports whether a delta may be added to what is free. To take away is
@@ -128,14 +128,14 @@ func fits(free, delta int64) bool { return free+delta >= 0 && (delta <= 0 || fre
 
 // MindsQuota reports whether it matters to the change what is free, so that
 // the ledger must be tidy.
-func (c Change) MindsQuota() bool {
+func (c Change) DependsOnQuota() bool {
 	return c.NeedsUsable || c.RemainQuota != nil || c.QuotaDelta != nil
 }
 
 func (u Update) change(now int64) Change {
 	c := Change{Update: u, Now: now}
 	c.NeedsModels = is(u.ModelLimitsEnabled) && u.Models == nil
-	c.NeedsOpen = u.Models != nil && len(*u.Models) == 0 && u.ModelLimitsEnabled == nil
+	c.NeedsNoModelLimits = u.Models != nil && len(*u.Models) == 0 && u.ModelLimitsEnabled == nil
 	if (u.RemainQuota != nil || u.QuotaDelta != nil) && u.UnlimitedQuota == nil {
 		c.Unlimited, c.quota, c.delta = new(false), u.RemainQuota, u.QuotaDelta // most are limited: this is tried first
 	}
@@ -149,7 +149,7 @@ func (c Change) Reconsider(t Token) (Change, error) {
 	switch {
 	case !c.Versions.Allow(t.Version):
 		return c, ErrVersionMismatch
-	case c.NeedsModels && len(t.Models) == 0, c.NeedsOpen && t.ModelLimitsEnabled:
+	case c.NeedsModels && len(t.Models) == 0, c.NeedsNoModelLimits && t.ModelLimitsEnabled:
 		return c, errNoModels()
 	case c.NeedsUsable && t.ExpiredTime != Never && t.ExpiredTime <= c.Now:
 		return c, ErrExpired

@@ -32,7 +32,7 @@ type User struct {
 	Given    int64 // token ids ever given
 	Deleted  int64 // deletions counted
 	Limits   Limits
-	Paced    int64 // Unix microseconds; how far its creates are ahead, see take
+	RateTAT  int64 // Unix microseconds; how far its creates are ahead, see take
 }
 
 // Live counts the user's tokens.
@@ -75,8 +75,8 @@ func CheckRole(name string) (Role, error) {
 // answered. The store calls Admit with what it read, a zero User if there is
 // none.
 type Caller struct {
-	UserID int64
-	Admit  func(User) error
+	UserID    int64
+	Authorize func(User) error
 }
 
 // caller makes the test for an access token. Unknown user, unknown slot,

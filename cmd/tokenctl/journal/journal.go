@@ -70,7 +70,7 @@ type StaleError struct {
 func (e *StaleError) Error() string { return "a batch is in doubt for too long" }
 
 // keptFor is for how long the API surely keeps an answer.
-const keptFor = token.KeptSeconds*time.Second - 10*time.Minute
+const keptFor = token.SavedResponseSeconds*time.Second - 10*time.Minute
 
 // maxBytes is below what a body may have, 128 KiB.
 const maxBytes = 100 << 10

@@ -38,7 +38,7 @@ func New(client *dynamodb.Client, table string) *Reader {
 
 // A Record is a change, with its place in the stream and its time.
 type Record struct {
-	dynamo.Change
+	dynamo.StreamRecord
 	Sequence string
 	Time     time.Time
 }
@@ -105,9 +105,9 @@ func (r *Reader) read(ctx context.Context, arn, shard *string) ([]Record, error)
 
 func recordOf(in streamtypes.Record) Record {
 	out := Record{
-		Change:   dynamo.Change{Event: string(in.EventName)},
-		Sequence: aws.ToString(in.Dynamodb.SequenceNumber),
-		Time:     aws.ToTime(in.Dynamodb.ApproximateCreationDateTime),
+		StreamRecord: dynamo.StreamRecord{Event: string(in.EventName)},
+		Sequence:     aws.ToString(in.Dynamodb.SequenceNumber),
+		Time:         aws.ToTime(in.Dynamodb.ApproximateCreationDateTime),
 	}
 	if in.UserIdentity != nil {
 		out.Actor, out.Principal = aws.ToString(in.UserIdentity.Type), aws.ToString(in.UserIdentity.PrincipalId)

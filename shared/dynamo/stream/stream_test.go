@@ -60,7 +60,7 @@ func TestASweepIsTold(t *testing.T) {
 	if records, err := reader.Next(t.Context()); err != nil || len(records) > 0 {
 		t.Errorf("got %d records a second time, %v, want none", len(records), err)
 	}
-	if err := tenant.Admit(t.Context(), tenant.Access); err != nil {
+	if err := tenant.Authorize(t.Context(), tenant.Access); err != nil {
 		t.Fatal(err)
 	}
 }
