@@ -67,8 +67,8 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 				case !errors.Is(err, token.ErrRepeatable):
 					t.Errorf("got error %v, want ErrRepeatable", err)
 				}
-				var refusal token.Refusal
-				if errors.As(err, &refusal) || errors.Is(err, token.ErrKeyUnknown) {
+				var refused token.RefusedError
+				if errors.As(err, &refused) || errors.Is(err, token.ErrKeyUnknown) {
 					t.Errorf("got error %v, want no refusal, with the units moved: %+v", err, after.Records)
 				}
 				if r, ok := o.Record(after); !ok || r.Quota != 4 {
@@ -96,8 +96,8 @@ func TestARefusalWithoutALostAttemptIsCertain(t *testing.T) {
 			return dynamotest.NoFault
 		}}
 		o := token.Operation{Kind: token.KindSpend, Now: tenant.Second(), Question: token.Question{RequestID: "r", Quota: 4}}
-		if _, err := kit.Through(faults.Tweak).Do(t.Context(), key, o); !errors.Is(err, token.RefusedExhausted) {
-			t.Errorf("%s: got error %v, want %v", fault, err, token.RefusedExhausted)
+		if _, err := kit.Through(faults.Tweak).Do(t.Context(), key, o); !errors.Is(err, token.RefusedExhausted.Err()) {
+			t.Errorf("%s: got error %v, want %v", fault, err, token.RefusedExhausted.Err())
 		}
 	}
 }

@@ -50,7 +50,7 @@ func TestADeletionEndsBothKeys(t *testing.T) {
 	_ = tenant.Through(kit.Through(faults.Tweak)).Delete(t.Context(), tenant.Access, 1)
 	for _, key := range keys {
 		for _, quota := range []int64{0, 1} {
-			if err := let(g.Verify(t.Context(), key, token.Question{Quota: quota})); !errors.Is(err, token.RefusedUnknown) {
+			if err := let(g.Verify(t.Context(), key, token.Question{Quota: quota})); !errors.Is(err, token.RefusedUnknown.Err()) {
 				t.Errorf("after: got error %v, want the key unknown", err)
 			}
 		}
@@ -67,7 +67,7 @@ func TestTheKeyBeforeEndsWithItsGrace(t *testing.T) {
 	for _, row := range []struct {
 		step int64
 		want error
-	}{{59, nil}, {1, token.RefusedUnknown}} {
+	}{{59, nil}, {1, token.RefusedUnknown.Err()}} {
 		tenant.Clock.Step(row.step)
 		for _, q := range []token.Question{{}, {Quota: 1}, {Quota: 1, RequestID: "once"}} {
 			if err := let(g.Verify(t.Context(), keys[0], q)); !errors.Is(err, row.want) {

@@ -142,7 +142,7 @@ func (s *Store) change(ctx context.Context, userID, id int64, change token.Chang
 		if err != nil {
 			return token.Token{}, err
 		}
-		if change.Untidy(old) {
+		if old.MustTidyFor(change) {
 			err = s.tidy(ctx, old, change.Now)
 		} else {
 			change, err = change.Reconsider(old.Token)

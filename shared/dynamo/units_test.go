@@ -243,7 +243,7 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 			{name + ": key with a bad checksum", 0, 0, 0, 0, func(ctx context.Context) error {
 				typo := []byte(key)
 				typo[20] ^= 1
-				return expect(let(g.Verify(ctx, string(typo), token.Question{Quota: 1})), token.RefusedUnknown)
+				return expect(let(g.Verify(ctx, string(typo), token.Question{Quota: 1})), token.RefusedUnknown.Err())
 			}},
 		}...)
 	}
@@ -265,8 +265,8 @@ func purgeRow(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, give
 }
 
 func let(v token.Verdict, err error) error {
-	if err == nil && !v.Valid() {
-		return v.Refusal
+	if err == nil {
+		err = v.Refusal.Err()
 	}
 	return err
 }

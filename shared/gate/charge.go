@@ -92,8 +92,8 @@ func (m *middleware) chargeLate(ctx context.Context, c *call, cost int64) error 
 		q.Quota, q.RequestID = v.Remain, c.RequestID+"-rest"
 		v, err = m.gate.Verify(ctx, c.key, q)
 	}
-	if err == nil && !v.Valid() {
-		err = v.Refusal
+	if err == nil {
+		err = v.Refusal.Err()
 	}
 	if err == nil {
 		c.charged = q.Quota

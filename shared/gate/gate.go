@@ -70,7 +70,7 @@ func (g *Gate) Verify(ctx context.Context, key string, q token.Question) (token.
 	if q.Quota == 0 {
 		l, err := g.look(ctx, k, now)
 		if err == nil {
-			err = l.Allows(q, now)
+			err = q.Check(l.Token, now)
 		}
 		return verdict(l, now, err)
 	}
@@ -84,12 +84,14 @@ func (g *Gate) Verify(ctx context.Context, key string, q token.Question) (token.
 // verdict makes an answer of a refusal; other errors stay errors.
 func verdict(l token.Ledger, now int64, err error) (token.Verdict, error) {
 	v := token.Verdict{Token: l.Token, Remain: l.RemainAt(now)}
+	var refused token.RefusedError
 	switch {
 	case err == nil:
 		return v, nil
 	case errors.Is(err, token.ErrKeyUnknown):
 		return token.Verdict{Refusal: token.RefusedUnknown}, nil
-	case errors.As(err, &v.Refusal):
+	case errors.As(err, &refused):
+		v.Refusal = refused.Refusal
 		return v, nil
 	default:
 		return token.Verdict{}, err

@@ -118,7 +118,9 @@ func (ls *leases) spend(ctx context.Context, key token.Key, q token.Question) (t
 		}
 	}
 	v := token.Verdict{Token: l.block.Token, Remain: l.block.Remain + l.left()}
-	if err := v.Token.AllowsUse(q, now.Unix()); errors.As(err, &v.Refusal) {
+	var refused token.RefusedError
+	if errors.As(q.CheckUse(v.Token, now.Unix()), &refused) {
+		v.Refusal = refused.Refusal
 		return v, nil
 	}
 	l.spent += q.Quota

@@ -193,7 +193,7 @@ func (m *middleware) verify(ctx context.Context, c *call, q token.Question) erro
 	v, err := m.gate.Verify(ctx, c.key, q)
 	c.grant(v.Token)
 	if err == nil && !v.Valid() {
-		err = &refusal{v.Refusal, v.Remain, 0}
+		err = &refusal{token.RefusedError{Refusal: v.Refusal}, v.Remain, 0}
 	}
 	return err
 }
@@ -215,7 +215,7 @@ func (m *middleware) reserve(ctx context.Context, c *call, q token.Question) err
 	}
 	c.grant(held.Token)
 	if err == nil && !held.Valid() {
-		err = &refusal{held.Refusal, held.Remain, want}
+		err = &refusal{token.RefusedError{Refusal: held.Refusal}, held.Remain, want}
 	}
 	c.open, c.held, c.until = err == nil, held.Held, held.ExpiresAt
 	if errors.Is(err, token.ErrUncertain) {

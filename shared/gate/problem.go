@@ -55,11 +55,11 @@ var (
 
 // A refusal is why the gate did not let a request through.
 type refusal struct {
-	token.Refusal
+	token.RefusedError
 	left, asked int64 // units
 }
 
-func (r *refusal) Unwrap() error { return r.Refusal }
+func (r *refusal) Unwrap() error { return r.RefusedError }
 
 // A bodyError is a body that can't be read; its text is for the caller.
 type bodyError string
@@ -93,11 +93,11 @@ func problems() []struct {
 	}{
 		{errNoKey, Problem{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "There is no key: send the sk- key in the header Authorization, after the word Bearer.", 0}},
 		{token.ErrKeyUnknown, Problem{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "The key is not valid: check that it is complete; it may have been deleted.", 0}},
-		{token.RefusedUnknown, Problem{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "The key is not valid: check that it is complete; it may have been deleted.", 0}},
-		{token.RefusedDisabled, Problem{http.StatusUnauthorized, invalidRequest, "key_disabled", "The key is disabled: ask whoever gave it to you to enable it.", 0}},
-		{token.RefusedExpired, Problem{http.StatusUnauthorized, invalidRequest, "key_expired", "The key has expired: ask whoever gave it to you to extend it, or for another.", 0}},
-		{token.RefusedModel, Problem{http.StatusForbidden, invalidRequest, "model_not_allowed", "The key is not for this model: name one that it is for, or ask whoever gave it to you to add the model.", 0}},
-		{token.RefusedIP, Problem{http.StatusForbidden, invalidRequest, "ip_not_allowed", "The key is not for your address: call from one that it is for, or ask whoever gave it to you to add yours.", 0}},
+		{token.RefusedUnknown.Err(), Problem{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "The key is not valid: check that it is complete; it may have been deleted.", 0}},
+		{token.RefusedDisabled.Err(), Problem{http.StatusUnauthorized, invalidRequest, "key_disabled", "The key is disabled: ask whoever gave it to you to enable it.", 0}},
+		{token.RefusedExpired.Err(), Problem{http.StatusUnauthorized, invalidRequest, "key_expired", "The key has expired: ask whoever gave it to you to extend it, or for another.", 0}},
+		{token.RefusedModel.Err(), Problem{http.StatusForbidden, invalidRequest, "model_not_allowed", "The key is not for this model: name one that it is for, or ask whoever gave it to you to add the model.", 0}},
+		{token.RefusedIP.Err(), Problem{http.StatusForbidden, invalidRequest, "ip_not_allowed", "The key is not for your address: call from one that it is for, or ask whoever gave it to you to add yours.", 0}},
 		{errNoModel, Problem{http.StatusBadRequest, invalidRequest, "model_required", "The body names no model: send its name as model, in a JSON object or a form.", 0}},
 		{errModelNotOne, Problem{http.StatusBadRequest, invalidRequest, "invalid_body", "The body does not name one model: send model once, in lower case, as a string.", 0}},
 		{errMediaType, Problem{http.StatusBadRequest, invalidRequest, "invalid_body", "The body is neither JSON nor a form: send Content-Type: application/json or multipart/form-data.", 0}},

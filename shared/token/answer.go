@@ -43,10 +43,10 @@ type Usage struct {
 	Granted, Used, Available int64 // units
 }
 
-// UsageAt is the usage at a second.
-func (t Token) UsageAt(now int64) Usage {
-	u := Usage{Token: t, Used: t.UsedAt(now), Available: t.RemainAt(now)}
-	u.Granted = min(u.Available+t.HeldAt(now)+u.Used, MaxInteger)
+// UsageAt returns the token's usage at a Unix second.
+func (l Ledger) UsageAt(now int64) Usage {
+	u := Usage{Token: l.Token, Used: l.UsedAt(now), Available: l.RemainAt(now)}
+	u.Granted = min(u.Available+l.HeldAt(now)+u.Used, MaxInteger)
 	return u
 }
 

@@ -142,7 +142,7 @@ func (l Ledger) Tidy(now int64) Ledger {
 			}
 		default:
 			if r.Lease {
-				l.UsedQuota = saturate(l.UsedQuota, r.Quota)
+				l.UsedQuota = AddSaturated(l.UsedQuota, r.Quota)
 			} else {
 				l.Balance.Left += r.Backing()
 			}
@@ -198,5 +198,13 @@ func NewLedger(t Token, b Balance, records map[string]Record) Ledger {
 	return Ledger{Token: t, Balance: b, Records: records}.sync()
 }
 
-// saturate adds to a counter that stays at MaxInteger once it gets there.
-func saturate(n, more int64) int64 { return min(n+more, MaxInteger) }
+// MustTidyFor reports whether the ledger must be tidied before a change can be
+// judged by Balance.Left alone.
+func (l Ledger) MustTidyFor(c Change) bool {
+	if !c.Versions.Allow(l.Version) {
+		return false // the change is refused whatever is free
+	}
+	b := l.Balance
+	return c.DependsOnQuota() && l.HasExpiredHold(c.Now) || c.NeedsUsable && b.Left <= 0 && b.Returned > 0 ||
+		c.QuotaDelta != nil && b.Returned != b.Charged && DeltaFits(b.Free(), *c.QuotaDelta)
+}

@@ -57,7 +57,7 @@ func (o Operation) Record(l Ledger) (Record, bool) {
 
 // Apply returns the ledger as the operation leaves it, tidied, and whether
 // that differs: an operation that was done before changes nothing. The error
-// is a Refusal, or one of ErrRequestReused, ErrTooManyOpen and those of
+// is a RefusedError, or one of ErrRequestReused, ErrTooManyOpen and those of
 // holds; the ledger is then as it was.
 func (o Operation) Apply(l Ledger) (Ledger, bool, error) {
 	next := l.Tidy(o.Now)
@@ -80,7 +80,7 @@ func (o Operation) Apply(l Ledger) (Ledger, bool, error) {
 func (o Operation) debit(l *Ledger) (bool, error) {
 	old, known := o.Record(*l)
 	exhausted := !known && !l.Balance.Unlimited && l.Balance.Free() < max(1, o.Quota)
-	err := l.judge(o.Question, exhausted, o.Now)
+	err := o.Question.check(l.Token, exhausted, o.Now)
 	switch {
 	case err != nil:
 		return false, err
@@ -98,7 +98,7 @@ func (o Operation) debit(l *Ledger) (bool, error) {
 			l.EarliestExpiry = o.Until
 		}
 	} else {
-		l.UsedQuota = saturate(l.UsedQuota, o.Quota)
+		l.UsedQuota = AddSaturated(l.UsedQuota, o.Quota)
 	}
 	if o.RequestID != "" {
 		l.Records[RecordKey(o.RequestID)] = record
@@ -134,7 +134,7 @@ func (o Operation) endHold(l *Ledger) (bool, error) {
 			r.Charged = min(o.Quota, l.Balance.Left)
 		}
 		l.Balance = l.Balance.minus(r.Charged)
-		l.UsedQuota = saturate(l.UsedQuota, r.Charged)
+		l.UsedQuota = AddSaturated(l.UsedQuota, r.Charged)
 	}
 	l.Records[RecordKey(o.RequestID)] = r
 	return true, nil

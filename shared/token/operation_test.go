@@ -48,7 +48,7 @@ func TestUnitsMoveAsTheStoriesTell(t *testing.T) {
 			{spend("a", 5), token.ErrRequestReused, 6, 0, 4},
 			{spend("", 4), nil, 2, 0, 8},
 			{spend("", 2), nil, 0, 0, 10},
-			{spend("", 1), token.RefusedExhausted, 0, 0, 10},
+			{spend("", 1), token.RefusedExhausted.Err(), 0, 0, 10},
 			{spend("a", 4), nil, 0, 0, 10},
 		},
 		"a hold is settled for less": {
@@ -85,7 +85,7 @@ func TestUnitsMoveAsTheStoriesTell(t *testing.T) {
 		},
 		"a hold lapses": {
 			{reserve("a", 8), nil, 2, 8, 0},
-			{after(59, spend("", 3)), token.RefusedExhausted, 2, 8, 0},
+			{after(59, spend("", 3)), token.RefusedExhausted.Err(), 2, 8, 0},
 			{after(60, spend("", 3)), nil, 7, 0, 3},
 			{after(60, settle("a", 8)), token.ErrHoldExpired, 7, 0, 3},
 			{after(60, release("a")), token.ErrHoldExpired, 7, 0, 3},
@@ -175,7 +175,7 @@ func TestAKnownRequestOfAKeyThatMayNoMoreIsRefused(t *testing.T) {
 		change(&changed)
 		again := spend("a", 10)
 		again.Model = "m1"
-		if got, _, err := again.Apply(changed); !errors.Is(err, want) || got.UsedQuota != 10 {
+		if got, _, err := again.Apply(changed); !errors.Is(err, want.Err()) || got.UsedQuota != 10 {
 			t.Errorf("got error %v and %d used, want %v and 10", err, got.UsedQuota, want)
 		}
 	}

@@ -36,7 +36,7 @@ func (q Query) Normalize() (Query, error) {
 	if wholeKey.MatchString(q.Keyword) {
 		return q, errWholeKey("keyword")
 	}
-	if q.Keyword, err = cleanText("keyword", q.Keyword, 0, MaxKeyword); err != nil {
+	if q.Keyword, err = CheckText("keyword", q.Keyword, 0, MaxKeyword); err != nil {
 		return q, err
 	}
 	q.Keyword = fold(q.Keyword)
@@ -46,7 +46,7 @@ func (q Query) Normalize() (Query, error) {
 	if q.Status < 0 || q.Status > Exhausted {
 		return q, invalid("status", "must be 1 enabled, 2 disabled, 3 expired or 4 exhausted")
 	}
-	q.Group, err = cleanText("group", q.Group, 0, MaxGroup)
+	q.Group, err = CheckText("group", q.Group, 0, MaxGroup)
 	return q, err
 }
 

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -42,21 +41,12 @@ func (q Question) Normalize() (Question, error) {
 	return q, nil
 }
 
-// CheckQuota holds an amount of units to its range. The error is an
-// *InvalidError.
-func CheckQuota(field string, n int64) error {
-	if n < 0 || n > MaxInteger {
-		return invalid(field, fmt.Sprintf("must be between 0 and %d", int64(MaxInteger)))
-	}
-	return nil
-}
-
 // CheckRequestID holds the name of a request to its rule. The error is an
 // *InvalidError.
 func CheckRequestID(id string) error {
-	clean, err := cleanText("request_id", id, 1, MaxRequestID)
+	clean, err := CheckText("request_id", id, 1, MaxRequestID)
 	if err == nil && clean != id {
-		err = invalid("request_id", "must not begin or end with blanks")
+		err = &InvalidError{Field: "request_id", Reason: "must not begin or end with blanks"}
 	}
 	return err
 }
@@ -64,7 +54,7 @@ func CheckRequestID(id string) error {
 // CheckModel holds the name of a model that is asked about to its rule; it is
 // compared as it is, blanks and all. The error is an *InvalidError.
 func CheckModel(name string) error {
-	_, err := cleanText("model", name, 1, MaxQuestionModel)
+	_, err := CheckText("model", name, 1, MaxQuestionModel)
 	return err
 }
 
@@ -72,7 +62,7 @@ func CheckModel(name string) error {
 func ParseIP(s string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(strings.TrimSpace(s))
 	if err != nil || addr.Zone() != "" {
-		return netip.Addr{}, invalid("ip", "must be one IP address, such as 203.0.113.7 or 2001:db8::1")
+		return netip.Addr{}, &InvalidError{Field: "ip", Reason: "must be one IP address, such as 203.0.113.7 or 2001:db8::1"}
 	}
 	return addr.Unmap(), nil
 }
@@ -88,13 +78,11 @@ func Networks(addr netip.Addr) []string {
 	return all
 }
 
-// A Refusal is why a key may not do what was asked. It is an error, so that
-// errors.As finds it; to who asked it is a successful answer.
-type Refusal string //nolint:errname // a code on the wire
+// A Refusal is the reason why a key may not do what was asked. "" means that it
+// may.
+type Refusal string
 
-// The refusals, the first that applies first.
-//
-//nolint:errname // codes, as above
+// The refusals. If several apply, the first one in this order is given.
 const (
 	RefusedUnknown   Refusal = "not_found" // unknown, malformed and deleted keys
 	RefusedDisabled  Refusal = "disabled"
@@ -104,35 +92,47 @@ const (
 	RefusedIP        Refusal = "ip_not_allowed"
 )
 
-func (r Refusal) Error() string { return "key refused: " + string(r) }
+// A RefusedError is a refusal as an error. Find it with errors.As, or compare
+// it with errors.Is.
+type RefusedError struct{ Refusal Refusal }
 
-// Allows judges a question. Its error is a Refusal. Of a limited token
-// Quota, and at least one unit, must be free.
-func (t Token) Allows(q Question, now int64) error {
-	return t.judge(q, !t.UnlimitedQuota && t.FreeAt(now) < max(1, q.Quota), now)
+func (e RefusedError) Error() string { return "key refused: " + string(e.Refusal) }
+
+// Err returns the refusal as a RefusedError, and nil for "".
+func (r Refusal) Err() error {
+	if r == "" {
+		return nil
+	}
+	return RefusedError{Refusal: r}
 }
 
-// AllowsUse judges a question but for its quota. Its error is a Refusal.
-func (t Token) AllowsUse(q Question, now int64) error { return t.judge(q, false, now) }
+// Check returns nil if a token allows what the question asks at a Unix second,
+// and a RefusedError otherwise. A limited token must have q.Quota, and at least
+// one unit, free.
+func (q Question) Check(t Token, now int64) error {
+	return q.check(t, !t.UnlimitedQuota && t.FreeAt(now) < max(1, q.Quota), now)
+}
 
-// judge is Allows, told whether the quota is exhausted.
-func (t Token) judge(q Question, exhausted bool, now int64) error {
+// CheckUse is Check without the quota.
+func (q Question) CheckUse(t Token, now int64) error { return q.check(t, false, now) }
+
+func (q Question) check(t Token, exhausted bool, now int64) error {
 	switch {
 	case t.Disabled:
-		return RefusedDisabled
+		return RefusedDisabled.Err()
 	case t.ExpiredTime != Never && t.ExpiredTime <= now:
-		return RefusedExpired
+		return RefusedExpired.Err()
 	case exhausted:
-		return RefusedExhausted
+		return RefusedExhausted.Err()
 	case q.Model != "" && t.ModelLimitsEnabled && !slices.Contains(t.Models, q.Model):
-		return RefusedModel
-	case q.IP.IsValid() && len(t.AllowIPs) > 0 && !t.allowsIP(q.IP):
-		return RefusedIP
+		return RefusedModel.Err()
+	case q.IP.IsValid() && len(t.AllowIPs) > 0 && !allowsIP(t.AllowIPs, q.IP):
+		return RefusedIP.Err()
 	default:
 		return nil
 	}
 }
 
-func (t Token) allowsIP(addr netip.Addr) bool {
-	return slices.ContainsFunc(Networks(addr), func(entry string) bool { return slices.Contains(t.AllowIPs, entry) })
+func allowsIP(entries []string, addr netip.Addr) bool {
+	return slices.ContainsFunc(Networks(addr), func(network string) bool { return slices.Contains(entries, network) })
 }

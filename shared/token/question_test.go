@@ -17,11 +17,11 @@ const now = 1_800_000_000
 // refusalOf is "" where there is none.
 func refusalOf(t *testing.T, err error) token.Refusal {
 	t.Helper()
-	var refusal token.Refusal
-	if err != nil && !errors.As(err, &refusal) {
-		t.Errorf("got error %v, want a Refusal", err)
+	var refused token.RefusedError
+	if err != nil && !errors.As(err, &refused) {
+		t.Errorf("got error %v, want a RefusedError", err)
 	}
-	return refusal
+	return refused.Refusal
 }
 
 func TestTheFirstReasonToRefuseIsTold(t *testing.T) {
@@ -44,7 +44,7 @@ func TestTheFirstReasonToRefuseIsTold(t *testing.T) {
 		{token.RefusedIP, func(_ *token.Token, q *token.Question) { q.IP = netip.MustParseAddr("10.1.2.3") }},
 		{"", func(*token.Token, *token.Question) {}},
 	} {
-		if got := refusalOf(t, everything.Allows(question, now)); got != step.told {
+		if got := refusalOf(t, question.Check(everything, now)); got != step.told {
 			t.Errorf("got %q, want %q", got, step.told)
 		}
 		step.mend(&everything, &question)
@@ -108,7 +108,7 @@ func TestAllowsAtItsBoundaries(t *testing.T) {
 		"any IPv6":                               {from("::/0"), ip("2001:db8::1"), ""},
 		"no address is asked about":              {from("10.0.0.0/8"), ask(1), ""},
 	} {
-		if got := refusalOf(t, row.is.Allows(row.asks, now)); got != row.want {
+		if got := refusalOf(t, row.asks.Check(row.is, now)); got != row.want {
 			t.Errorf("%s: got %q, want %q", name, got, row.want)
 		}
 	}
@@ -166,7 +166,7 @@ func TestAnAllowedNetworkLetsItsAddressesIn(t *testing.T) {
 			}
 			prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mapped)
 		}
-		got := tok.Allows(token.Question{IP: addr}, now) == nil
+		got := (token.Question{IP: addr}).Check(tok, now) == nil
 		if want := prefix.Contains(addr.Unmap()); got != want {
 			rt.Fatalf("%s, where %v may: got %v, want %v", addr, tok.AllowIPs, got, want)
 		}

@@ -14,7 +14,7 @@ func errNoModels() error {
 }
 
 // cleanText trims a text and holds it to a length in characters.
-func cleanText(field, s string, shortest, longest int) (string, error) {
+func CheckText(field, s string, shortest, longest int) (string, error) {
 	s = strings.TrimSpace(s)
 	switch n := utf8.RuneCountInString(s); {
 	case !utf8.ValidString(s):
@@ -34,6 +34,15 @@ func cleanText(field, s string, shortest, longest int) (string, error) {
 func unprintable(r rune) bool {
 	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' ||
 		r >= '\u202A' && r <= '\u202E' || r >= '\u2066' && r <= '\u2069'
+}
+
+// CheckQuota holds an amount of units to its range. The error is an
+// *InvalidError.
+func CheckQuota(field string, n int64) error {
+	if n < 0 || n > MaxInteger {
+		return invalid(field, fmt.Sprintf("must be between 0 and %d", int64(MaxInteger)))
+	}
+	return nil
 }
 
 func checkRemain(n int64) (int64, error) { return n, CheckQuota("remain_quota", n) }
@@ -63,7 +72,7 @@ func cleanModels(names []string) ([]string, error) {
 	const field = "models"
 	clean := make([]string, 0, len(names))
 	for _, name := range names {
-		name, err := cleanText(field, name, 1, MaxModelName)
+		name, err := CheckText(field, name, 1, MaxModelName)
 		if err != nil {
 			return nil, invalid(field, "must be names of 1 to 64 characters without control characters")
 		}

@@ -76,11 +76,14 @@ func (t Token) UsedAt(now int64) int64 {
 	used := t.UsedQuota
 	for _, h := range t.Holds {
 		if h.Until <= now && h.Lease {
-			used = saturate(used, h.Quota)
+			used = AddSaturated(used, h.Quota)
 		}
 	}
 	return used
 }
+
+// AddSaturated adds to a counter that stays at MaxInteger once it reaches it.
+func AddSaturated(n, more int64) int64 { return min(n+more, MaxInteger) }
 
 // HeldAt is what open holds keep from others at a second.
 func (t Token) HeldAt(now int64) int64 {

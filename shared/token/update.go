@@ -30,7 +30,7 @@ func (u Update) Normalize() (Update, error) {
 			err = next
 		}
 	}
-	check(normalize(&u.Name, func(s string) (string, error) { return cleanText("name", s, 1, MaxName) }))
+	check(normalize(&u.Name, func(s string) (string, error) { return CheckText("name", s, 1, MaxName) }))
 	check(normalize(&u.RemainQuota, checkRemain))
 	check(normalize(&u.QuotaDelta, checkDelta))
 	if u.RemainQuota != nil && u.QuotaDelta != nil {
@@ -39,7 +39,7 @@ func (u Update) Normalize() (Update, error) {
 	check(normalize(&u.ExpiredTime, checkExpiry))
 	check(normalize(&u.Models, cleanModels))
 	check(normalize(&u.AllowIPs, cleanAllowIPs))
-	check(normalize(&u.Group, func(s string) (string, error) { return cleanText("group", s, 0, MaxGroup) }))
+	check(normalize(&u.Group, func(s string) (string, error) { return CheckText("group", s, 0, MaxGroup) }))
 	if is(u.ModelLimitsEnabled) && u.Models != nil && len(*u.Models) == 0 {
 		check(errNoModels())
 	}
@@ -110,21 +110,12 @@ type Versions []int64
 // Allow reports whether a version is one of them.
 func (vs Versions) Allow(version int64) bool { return vs == nil || slices.Contains(vs, version) }
 
-// Untidy reports whether a ledger must be tidied up before the change can be
-// judged by Balance.Left alone.
-func (c Change) Untidy(l Ledger) bool {
-	if !c.Versions.Allow(l.Version) {
-		return false // it is refused, whatever is free
-	}
-	b := l.Balance
-	return c.DependsOnQuota() && l.HasExpiredHold(c.Now) || c.NeedsUsable && b.Left <= 0 && b.Returned > 0 ||
-		c.QuotaDelta != nil && b.Returned != b.Charged && fits(b.Free(), *c.QuotaDelta)
+// DeltaFits reports whether delta can be added to the free units: the sum is
+// not negative and, if delta is positive, not above MaxInteger. Free units can
+// exceed MaxInteger while holds are open, so a negative delta has no upper bound.
+func DeltaFits(free, delta int64) bool {
+	return free+delta >= 0 && (delta <= 0 || free <= MaxInteger-delta)
 }
-
-// fits reports whether a delta may be added to what is free. To take away is
-// never too much for the upper bound, above which quota can get while holds
-// are open.
-func fits(free, delta int64) bool { return free+delta >= 0 && (delta <= 0 || free <= MaxInteger-delta) }
 
 // MindsQuota reports whether it matters to the change what is free, so that
 // the ledger must be tidy.
@@ -163,7 +154,7 @@ func (c Change) Reconsider(t Token) (Change, error) {
 		return c, nil
 	case c.QuotaDelta != nil && t.FreeAt(c.Now)+*c.QuotaDelta < 0:
 		return c, ErrQuotaBelowZero
-	case c.QuotaDelta != nil && !fits(t.FreeAt(c.Now), *c.QuotaDelta):
+	case c.QuotaDelta != nil && !DeltaFits(t.FreeAt(c.Now), *c.QuotaDelta):
 		return c, invalid("quota_delta", fmt.Sprintf("would take remain_quota above %d, and nothing was changed", int64(MaxInteger)))
 	default:
 		return c, errors.New("the token meets the change's needs, and yet it was refused")
