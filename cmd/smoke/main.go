@@ -20,7 +20,8 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 func main() {
@@ -34,7 +35,7 @@ func main() {
 	const patience = 2 * time.Minute
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	w := &walk{base: strings.TrimSuffix(*url, "/"), accessToken: token.NewSecret(accessToken), out: os.Stdout}
+	w := &walk{base: strings.TrimSuffix(*url, "/"), accessToken: credential.NewSecret(accessToken), out: os.Stdout}
 	if err := w.all(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "smoke:", err)
 		os.Exit(1) //nolint:gocritic // cancel has nothing left to do
@@ -45,7 +46,7 @@ func main() {
 // A walk is one run. made are the tokens that it has to delete.
 type walk struct {
 	base        string
-	accessToken token.Secret
+	accessToken credential.Secret
 	out         io.Writer
 	made        []int64
 }
@@ -56,7 +57,7 @@ type step struct {
 	method, path string
 	body         string
 	status       int
-	code         api.Code
+	code         wire.Code
 	has          string   // what the answer's body must have in it
 	bare         bool     // the answer has the API family's own envelope
 	headers      []string // names and values in turn, over the usual ones
@@ -64,7 +65,7 @@ type step struct {
 
 func (w *walk) all(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, w.cleanUp(ctx)) }()
-	for _, collection := range []string{api.CollectionPath, api.CollectionPath + "/"} {
+	for _, collection := range []string{wire.TokensPath, wire.TokensPath + "/"} {
 		made, err := w.create(ctx, collection)
 		if err != nil {
 			return err
@@ -72,7 +73,7 @@ func (w *walk) all(ctx context.Context) (err error) {
 		if err := w.take(ctx, life(collection, made)); err != nil {
 			return err
 		}
-		slash := strings.TrimPrefix(collection, api.CollectionPath)
+		slash := strings.TrimPrefix(collection, wire.TokensPath)
 		ids, err := w.createAll(ctx, slash)
 		if err != nil {
 			return err
@@ -92,14 +93,14 @@ func (w *walk) all(ctx context.Context) (err error) {
 	return nil
 }
 
-func (w *walk) create(ctx context.Context, collection string) (api.Token, error) {
+func (w *walk) create(ctx context.Context, collection string) (wire.Token, error) {
 	body, err := w.ask(ctx, step{says: "create", method: http.MethodPost, path: collection, body: `{"name":"smoke"}`, status: 201})
 	if err != nil {
-		return api.Token{}, err
+		return wire.Token{}, err
 	}
-	var made api.Envelope[api.Token]
-	if err := json.Unmarshal(body, &made); err != nil || made.Data.ID == 0 || !token.LooksLikeKey(made.Data.Key) {
-		return api.Token{}, fmt.Errorf("create at %s: the answer has no id or no key", collection)
+	var made wire.Envelope[wire.Token]
+	if err := json.Unmarshal(body, &made); err != nil || made.Data.ID == 0 || !credential.LooksLikeKey(made.Data.Key) {
+		return wire.Token{}, fmt.Errorf("create at %s: the answer has no id or no key", collection)
 	}
 	w.made = append(w.made, made.Data.ID)
 	return made.Data, nil
@@ -110,7 +111,7 @@ func (w *walk) createAll(ctx context.Context, slash string) (ids []int64, err er
 	if err != nil {
 		return nil, err
 	}
-	var made api.Envelope[api.Tokens]
+	var made wire.Envelope[wire.Tokens]
 	if err := json.Unmarshal(body, &made); err != nil {
 		return nil, fmt.Errorf("create several: the answer can't be read: %w", err)
 	}
@@ -133,7 +134,7 @@ func (w *walk) take(ctx context.Context, steps []step) error {
 func (w *walk) cleanUp(ctx context.Context) error {
 	var errs []error
 	for _, id := range w.made {
-		status, _, err := w.send(ctx, step{method: http.MethodDelete, path: fmt.Sprintf("%s/%d", api.CollectionPath, id)})
+		status, _, err := w.send(ctx, step{method: http.MethodDelete, path: fmt.Sprintf("%s/%d", wire.TokensPath, id)})
 		if err != nil || status != http.StatusOK && status != http.StatusNotFound {
 			errs = append(errs, fmt.Errorf("token %d may be left over: delete answered %d, %w", id, status, err))
 		}
@@ -163,11 +164,11 @@ func (w *walk) ask(ctx context.Context, s step) ([]byte, error) {
 }
 
 // open reads the envelope of an answer.
-func (s step) open(body []byte) (e api.Envelope[json.RawMessage], err error) {
+func (s step) open(body []byte) (e wire.Envelope[json.RawMessage], err error) {
 	if !s.bare {
 		return e, json.Unmarshal(body, &e)
 	}
-	var usage api.UsageAnswer
+	var usage wire.UsageAnswer
 	err = json.Unmarshal(body, &usage)
 	e.Success, e.Message = usage.Code, usage.Message
 	return e, err

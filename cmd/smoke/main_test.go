@@ -13,12 +13,14 @@ import (
 
 	"github.com/latchkey-api/latchkey/functions/console/web"
 	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/api/apitest"
-	"github.com/latchkey-api/latchkey/shared/capture"
+	"github.com/latchkey-api/latchkey/internal/apitest"
+	"github.com/latchkey-api/latchkey/internal/capture"
 	"github.com/latchkey-api/latchkey/shared/client"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 func smoke(t *testing.T, url, accessToken string) (string, error) {
@@ -57,7 +59,7 @@ func TestWalkPassesAndLeavesNothingBehind(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/", "/docs", "/docs/", api.OpenAPIPath} {
+	for _, path := range []string{"/", "/docs", "/docs/", wire.OpenAPIPath} {
 		if !regexp.MustCompile("(?m)^ok  200  GET +" + path + " +page$").MatchString(out) {
 			t.Errorf("the walk has no line of the page %s:\n%s", path, out)
 		}
@@ -97,7 +99,7 @@ func TestWalkFailsWhereAPageIsNotAsItShouldBe(t *testing.T) {
 func TestWalkFailsWhereTheAPIIsNot(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	for name, row := range map[string]struct{ url, accessToken, want string }{
-		"wrong access token": {target.URL, token.NewAccessToken(9, 0).Reveal(), `smoke: create: POST /api/token answered 401 unauthorized`},
+		"wrong access token": {target.URL, credential.NewAccessToken(9, 0).Reveal(), `smoke: create: POST /api/token answered 401 unauthorized`},
 		"wrong base URL":     {target.URL + "/prod", "at-x", `smoke: create: POST /api/token answered 404 route_not_found`},
 		"nothing given":      {"", "", "smoke: set URL and TOKEN, as in: make smoke URL=https://… TOKEN=at-…"},
 	} {

@@ -3,10 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"github.com/latchkey-api/latchkey/shared/wire"
 	"net/http"
 	"strings"
-
-	"github.com/latchkey-api/latchkey/shared/api"
 )
 
 // A page is what a browser gets, without a credential.
@@ -21,7 +20,7 @@ func pages() []page {
 		{"/", html, true},
 		{"/docs", html, true},
 		{"/docs/", html, true},
-		{api.OpenAPIPath, "application/json; charset=utf-8", false},
+		{wire.OpenAPIPath, "application/json; charset=utf-8", false},
 	}
 }
 

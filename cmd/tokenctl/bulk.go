@@ -2,8 +2,7 @@ package main
 
 import (
 	"fmt"
-
-	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A bulk does one thing to many tokens.
@@ -15,8 +14,8 @@ type bulk struct {
 }
 
 type bulkResult struct {
-	Count   int          `json:"count"`
-	Results []api.Result `json:"results"`
+	Count   int           `json:"count"`
+	Results []wire.Result `json:"results"`
 }
 
 // unique takes repetitions out.
@@ -34,12 +33,12 @@ func unique(ids []int64) []int64 {
 
 // run goes through ids that are each there once, a batch at a time, tells each
 // failure on stderr, and is an error if there was one.
-func (b bulk) run(ids []int64, batch func([]int64) ([]api.Result, error)) error {
-	all := bulkResult{Results: []api.Result{}}
+func (b bulk) run(ids []int64, batch func([]int64) ([]wire.Result, error)) error {
+	all := bulkResult{Results: []wire.Result{}}
 	bar := b.out.progress(len(ids), b.done)
 	defer bar.Close() //nolint:errcheck // a bar
-	for at := 0; at < len(ids); at += api.MaxIDs {
-		some := ids[at:min(at+api.MaxIDs, len(ids))]
+	for at := 0; at < len(ids); at += wire.MaxIDs {
+		some := ids[at:min(at+wire.MaxIDs, len(ids))]
 		results, err := batch(some)
 		if err != nil {
 			_ = bar.Clear()

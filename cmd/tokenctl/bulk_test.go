@@ -10,13 +10,13 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // bulkAnswer is what --json prints of many.
 type bulkAnswer struct {
 	Count   int
-	Results []api.Result
+	Results []wire.Result
 }
 
 // made is a caller who has tokens 1 to n.
@@ -24,9 +24,9 @@ func made(t *testing.T, n int) (url string, env []string) {
 	t.Helper()
 	target, u, env := caller(t)
 	for first := 0; first < n; first += 50 {
-		in := make([]api.TokenInput, min(50, n-first))
+		in := make([]wire.TokenInput, min(50, n-first))
 		for i := range in {
-			in[i] = api.TokenInput{Name: new("app")}
+			in[i] = wire.TokenInput{Name: new("app")}
 		}
 		if _, err := u.CreateAll(t.Context(), in); err != nil {
 			t.Fatal(err)

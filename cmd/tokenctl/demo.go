@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -14,7 +15,7 @@ const demoName = "demo"
 // A demo is the local server's user with a valid access token.
 type demo struct {
 	user    token.User
-	access  token.AccessToken
+	access  credential.AccessToken
 	revoked int // access tokens that had to end to make room
 }
 
@@ -51,7 +52,7 @@ func prepareDemo(ctx context.Context, db *database, dir *dataDir) (demo, error) 
 
 // admit asks whether an access token is valid. A user who is disabled or a
 // guest has a valid one all the same.
-func admit(ctx context.Context, db *database, at token.AccessToken) error {
+func admit(ctx context.Context, db *database, at credential.AccessToken) error {
 	service := &token.Service{Store: db.store(), Now: time.Now}
 	err := service.Authorize(ctx, at)
 	if errors.Is(err, token.ErrUserDisabled) || errors.Is(err, token.ErrForbidden) {

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/capture"
+	"github.com/latchkey-api/latchkey/internal/capture"
 )
 
 // binaryVar and capturesVar name the environment variables in which TestMain

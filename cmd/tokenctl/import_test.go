@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/api/apitest"
+	"github.com/latchkey-api/latchkey/internal/apitest"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // exported is an export of n tokens, in a folder of its own.
@@ -61,7 +61,7 @@ func imported(t *testing.T, u *apitest.User, keysFile string, n int) {
 		if row[0] != fmt.Sprint(1000+i) || row[1] != fmt.Sprint("n", i) {
 			t.Errorf("row %d is of %v, want n%d", i, row[:4], i)
 		}
-		if v, err := u.Verify(t.Context(), row[4], api.QuestionInput{}); err != nil || !v.Valid || v.RemainQuota != 10 {
+		if v, err := u.Verify(t.Context(), row[4], wire.VerifyInput{}); err != nil || !v.Valid || v.RemainQuota != 10 {
 			t.Errorf("the key of %s: got valid %t, %v", row[1], v.Valid, err)
 		}
 	}

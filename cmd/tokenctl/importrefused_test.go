@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"github.com/latchkey-api/latchkey/shared/wire"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,8 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-
-	"github.com/latchkey-api/latchkey/shared/api"
 )
 
 func TestAListThatIsLongBeforeRepetitionsAreTakenOutIsImported(t *testing.T) {
@@ -31,7 +30,7 @@ func TestABatchThatCanNeverBeReadIsNoDoubt(t *testing.T) {
 		t.Fatal(err)
 	}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(upstream) }}
-	codes := []api.Code{api.ErrBodyTooLarge, api.ErrInvalidJSON, api.ErrUnknownField, api.ErrUnsupportedMedia}
+	codes := []wire.Code{wire.ErrBodyTooLarge, wire.ErrInvalidJSON, wire.ErrUnknownField, wire.ErrUnsupportedMedia}
 	var keys sync.Map // of idempotency
 	var asked atomic.Int64
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +41,7 @@ func TestABatchThatCanNeverBeReadIsNoDoubt(t *testing.T) {
 			return
 		}
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, asText(api.Envelope[any]{Code: codes[n-1], Message: "No.", RequestID: "r"}))
+		_, _ = io.WriteString(w, asText(wire.Envelope[any]{Code: codes[n-1], Message: "No.", RequestID: "r"}))
 	}))
 	defer front.Close()
 	env[0] = "LATCHKEY_URL=" + front.URL

@@ -9,8 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/engine"
-	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // A dataDir is where the local server keeps its data, locked for this
@@ -52,23 +52,23 @@ func (d *dataDir) engineFile() string      { return filepath.Join(d.path, "engin
 func (d *dataDir) accessTokenFile() string { return filepath.Join(d.path, "access-token") }
 
 // accessToken reads the stored access token; ok is whether there is one.
-func (d *dataDir) accessToken() (at token.AccessToken, ok bool, err error) {
+func (d *dataDir) accessToken() (at credential.AccessToken, ok bool, err error) {
 	content, err := os.ReadFile(d.accessTokenFile())
 	if errors.Is(err, os.ErrNotExist) {
-		return token.AccessToken{}, false, nil
+		return credential.AccessToken{}, false, nil
 	}
 	if err == nil {
 		err = os.Chmod(d.accessTokenFile(), 0o600)
 	}
 	if err != nil {
-		return token.AccessToken{}, false, unusable(d.path, err)
+		return credential.AccessToken{}, false, unusable(d.path, err)
 	}
-	at, malformed := token.ParseAccessToken(strings.TrimSpace(string(content)))
+	at, malformed := credential.ParseAccessToken(strings.TrimSpace(string(content)))
 	return at, malformed == nil, nil
 }
 
 // keep stores an access token for its owner only, whole or not at all.
-func (d *dataDir) keep(at token.AccessToken) error {
+func (d *dataDir) keep(at credential.AccessToken) error {
 	draft, err := os.CreateTemp(d.path, "access-token-*") // its mode is 0600
 	if err != nil {
 		return unusable(d.path, err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -72,7 +73,7 @@ func TestLoginSavesOnlyWhatWorks(t *testing.T) {
 	}{
 		"no stdin":     {"", []string{"--url", target.URL}, "there is no access token on stdin: pipe one in, or run this in a terminal."},
 		"malformed":    {"at-short", []string{"--url", target.URL}, "this is no access token, which begins with at- and has 51 characters: copy it again as `tokenctl user create` has printed it, then log in with `tokenctl login`."},
-		"not valid":    {token.NewAccessToken(u.ID, 0).Reveal(), []string{"--url", target.URL}, "the access token is not valid at " + target.URL + ": get a new one from the operator, and log in with `tokenctl login`."},
+		"not valid":    {credential.NewAccessToken(u.ID, 0).Reveal(), []string{"--url", target.URL}, "the access token is not valid at " + target.URL + ": get a new one from the operator, and log in with `tokenctl login`."},
 		"guest":        {guest.AccessToken, []string{"--url", target.URL}, "this user may not manage tokens: ask the operator for the role user."},
 		"clear text":   {u.AccessToken, []string{"--url", "http://api.example.com"}, "http://api.example.com would carry your access token in clear text: use https://api.example.com, or reach it through a tunnel on 127.0.0.1."},
 		"no URL":       {u.AccessToken, []string{"--url", "api.example.com"}, "the URL of the API is none: give --url or LATCHKEY_URL one such as https://api.example.com."},

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/latchkey-api/latchkey/shared/client"
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
 // A profile is a server of the API and who calls it, kept in a file for the
@@ -71,7 +71,7 @@ func (p profile) session() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	at, err := token.ParseAccessToken(strings.TrimSpace(p.AccessToken))
+	at, err := credential.ParseAccessToken(strings.TrimSpace(p.AccessToken))
 	if err != nil {
 		return nil, problemf("this is no access token, which begins with at- and has 51 characters: copy it again as `tokenctl user create` has printed it, then log in with `tokenctl login`")
 	}

@@ -16,8 +16,9 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/gate"
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
 type proxyCmd struct {
@@ -80,7 +81,7 @@ func (c *proxyCmd) proxy(ctx context.Context, out *console) error {
 	}
 	defer listener.Close() //nolint:errcheck // the server has closed it by then
 	keys := gate.New(db.client, db.table)
-	if _, err := keys.Verify(ctx, token.NewKey(1, 1).Reveal(), token.Question{}); err != nil { // nobody's key: is the table there?
+	if _, err := keys.Verify(ctx, credential.NewKey(1, 1).Reveal(), quota.Question{}); err != nil { // nobody's key: is the table there?
 		return db.explain(err, "")
 	}
 	if err := out.print(c.greeting("http://"+listener.Addr().String(), upstream, apiKey != "", db)); err != nil {

@@ -13,8 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -49,7 +50,7 @@ func (f *fleet) key(t *testing.T, u token.Update) string {
 // wantUsed waits until all but so many units are free: used, none held.
 func (f *fleet) wantUsed(t *testing.T, key string, used int64) {
 	t.Helper()
-	var u token.Usage
+	var u quota.Usage
 	eventually(t, "the request is charged and nothing held", func() bool {
 		var err error
 		if u, err = f.gate.Usage(t.Context(), key); err != nil {

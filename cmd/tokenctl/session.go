@@ -8,17 +8,17 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/client"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // createPatiently makes a batch of tokens however often the API asks to wait
 // for it: a large import takes its time, and nothing was done.
-func (s *session) createPatiently(ctx context.Context, in []api.TokenInput, options ...client.Option) ([]api.Token, error) {
+func (s *session) createPatiently(ctx context.Context, in []wire.TokenInput, options ...client.Option) ([]wire.Token, error) {
 	for {
 		made, err := s.CreateAll(ctx, in, options...)
 		var answer *client.Error
-		if !errors.Is(err, api.ErrRateLimited) || !errors.As(err, &answer) || answer.RetryAfter > client.MaxPause {
+		if !errors.Is(err, wire.ErrRateLimited) || !errors.As(err, &answer) || answer.RetryAfter > client.MaxPause {
 			return made, err
 		}
 		select {
@@ -44,11 +44,11 @@ func (s *session) explain(err error) error {
 		return err
 	case errors.Is(err, context.Canceled):
 		return problemf("interrupted: a change may or may not have been made, so look with `tokenctl token list`")
-	case errors.Is(err, api.ErrUnauthorized):
+	case errors.Is(err, wire.ErrUnauthorized):
 		return problemf("the access token is not valid at %s: get a new one from the operator, and log in with `tokenctl login`", s.url)
-	case errors.Is(err, api.ErrVersionMismatch):
+	case errors.Is(err, wire.ErrVersionMismatch):
 		return problemf("the token has been changed since that ETag was read, and nothing was done: look at it with `tokenctl token get ID`, and try again")
-	case errors.Is(err, api.ErrInternal) && errors.As(err, &answer):
+	case errors.Is(err, wire.ErrInternal) && errors.As(err, &answer):
 		return problemf("%s: %s", lowered(answer.Message), answer.RequestID)
 	case errors.As(err, &answer) && answer.RetryAfter > client.MaxPause:
 		return problemf("%s: Retry-After is %d", lowered(answer.Message), answer.RetryAfter/time.Second)

@@ -9,9 +9,9 @@ import (
 
 	"github.com/creack/pty"
 
-	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/capture"
+	"github.com/latchkey-api/latchkey/internal/capture"
 	"github.com/latchkey-api/latchkey/shared/client"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A terminal is one at which a command runs.
@@ -102,7 +102,7 @@ func TestCtrlCEndsALogin(t *testing.T) {
 
 func TestADeletionAsksAtATerminal(t *testing.T) {
 	_, u, env := caller(t)
-	if _, err := u.Create(t.Context(), api.TokenInput{Name: new("app")}); err != nil {
+	if _, err := u.Create(t.Context(), wire.TokenInput{Name: new("app")}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

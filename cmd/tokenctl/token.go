@@ -6,8 +6,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 type tokenCmd struct {
@@ -45,21 +45,21 @@ func statusName(status int) string {
 	}
 }
 
-func expiry(t api.Token) string {
+func expiry(t wire.Token) string {
 	if t.ExpiredTime == token.Never {
 		return "never"
 	}
 	return timestamp(t.ExpiredTime)
 }
 
-func remain(t api.Token) string {
+func remain(t wire.Token) string {
 	if t.UnlimitedQuota {
 		return "unlimited"
 	}
 	return strconv.FormatInt(t.RemainQuota, 10)
 }
 
-func models(t api.Token) string {
+func models(t wire.Token) string {
 	if !t.ModelLimitsEnabled {
 		return "all"
 	}
@@ -68,7 +68,7 @@ func models(t api.Token) string {
 
 // lastUsed is empty for a token that was not used: the API begins with the
 // time of its creation.
-func lastUsed(t api.Token) string {
+func lastUsed(t wire.Token) string {
 	if t.AccessedTime == t.CreatedTime && t.UsedQuota == 0 {
 		return "-"
 	}
@@ -84,7 +84,7 @@ func shorten(s string) string {
 	return s
 }
 
-func tokenTable(tokens []api.Token) string {
+func tokenTable(tokens []wire.Token) string {
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "ID\tNAME\tKEY\tSTATUS\tREMAIN\tUSED\tEXPIRES\tMODELS\tLAST USED") // a Builder never fails
@@ -96,7 +96,7 @@ func tokenTable(tokens []api.Token) string {
 }
 
 // details shows all of a token.
-func details(t api.Token, version string) string {
+func details(t wire.Token, version string) string {
 	var list strings.Builder
 	w := tabwriter.NewWriter(&list, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{

@@ -10,10 +10,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/api/apitest"
-	"github.com/latchkey-api/latchkey/shared/capture"
+	"github.com/latchkey-api/latchkey/internal/apitest"
+	"github.com/latchkey-api/latchkey/internal/capture"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // caller serves the API, and is a user with the environment that calls it.
@@ -68,33 +70,33 @@ func TestATokensLifeInJSON(t *testing.T) {
 		t.Helper()
 		return succeed(t, env, append(append([]string{"token"}, args...), "--json")...)
 	}
-	made := asJSON[api.Token](t, run("create", "app", "--quota", "10", "--expires-in", "1d"))
-	if v, err := u.Verify(t.Context(), made.Key, api.QuestionInput{}); err != nil || !v.Valid || v.RemainQuota != 10 {
+	made := asJSON[wire.Token](t, run("create", "app", "--quota", "10", "--expires-in", "1d"))
+	if v, err := u.Verify(t.Context(), made.Key, wire.VerifyInput{}); err != nil || !v.Valid || v.RemainQuota != 10 {
 		t.Fatalf("the new key: got valid %t, %v", v.Valid, err)
 	}
 	type versioned struct {
-		api.Token
+		wire.Token
 		ETag string `json:"etag"`
 	}
 	got := asJSON[versioned](t, run("get", "1"))
 	if got.Name != "app" || got.ETag != `"1"` || got.Key == made.Key {
 		t.Errorf("get: got %q with ETag %s", got.Name, got.ETag)
 	}
-	changed := asJSON[api.Token](t, run("update", "1", "--add-quota", "5", "--expires", "never", "--models", "m", "--enable", "--if-match", "1"))
+	changed := asJSON[wire.Token](t, run("update", "1", "--add-quota", "5", "--expires", "never", "--models", "m", "--enable", "--if-match", "1"))
 	if changed.RemainQuota != 15 || changed.ExpiredTime != token.Never || !changed.ModelLimitsEnabled {
 		t.Errorf("update: got %+v", changed)
 	}
-	if open := asJSON[api.Token](t, run("update", "1", "--models", "")); open.ModelLimitsEnabled || len(open.Models) != 0 {
+	if open := asJSON[wire.Token](t, run("update", "1", "--models", "")); open.ModelLimitsEnabled || len(open.Models) != 0 {
 		t.Errorf("update without models: got %v", open.Models)
 	}
-	if off := asJSON[api.Token](t, run("update", "1", "--disable")); off.Status != int(token.Disabled) {
+	if off := asJSON[wire.Token](t, run("update", "1", "--disable")); off.Status != int(token.Disabled) {
 		t.Errorf("disable: got status %d", off.Status)
 	}
-	rotated := asJSON[api.Token](t, run("rotate", "1"))
-	if v, err := u.Verify(t.Context(), rotated.Key, api.QuestionInput{}); err != nil || v.Code != token.RefusedDisabled {
+	rotated := asJSON[wire.Token](t, run("rotate", "1"))
+	if v, err := u.Verify(t.Context(), rotated.Key, wire.VerifyInput{}); err != nil || v.Code != quota.RefusedDisabled {
 		t.Errorf("the rotated key: got code %s, %v", v.Code, err)
 	}
-	if list := asJSON[api.TokenPage](t, run("list", "--status", "disabled")); list.Total != 1 || list.Items[0].ID != 1 {
+	if list := asJSON[wire.TokenPage](t, run("list", "--status", "disabled")); list.Total != 1 || list.Items[0].ID != 1 {
 		t.Errorf("list: got %d", list.Total)
 	}
 	if gone := asJSON[struct{ Count int }](t, run("delete", "1", "--yes")); gone.Count != 1 {
@@ -110,17 +112,17 @@ func TestMany(t *testing.T) {
 	if len(lines) != many {
 		t.Fatalf("got %d lines, want %d", len(lines), many)
 	}
-	var last api.Token
+	var last wire.Token
 	if err := json.Unmarshal([]byte(lines[many-1]), &last); err != nil || last.Name != "app-120" {
 		t.Errorf("the last line: got %q, %v", last.Name, err)
 	}
-	if v, err := u.Verify(t.Context(), last.Key, api.QuestionInput{}); err != nil || !v.Valid {
+	if v, err := u.Verify(t.Context(), last.Key, wire.VerifyInput{}); err != nil || !v.Valid {
 		t.Errorf("the last key: got valid %t, %v", v.Valid, err)
 	}
-	if all := asJSON[api.TokenPage](t, succeed(t, env, "token", "list", "--all", "--json")); len(all.Items) != many {
+	if all := asJSON[wire.TokenPage](t, succeed(t, env, "token", "list", "--all", "--json")); len(all.Items) != many {
 		t.Errorf("list --all: got %d, want %d", len(all.Items), many)
 	}
-	if all := asJSON[api.TokenPage](t, succeed(t, env, "token", "list", "--all", "--keyword", "APP-11", "--json")); len(all.Items) != 11 {
+	if all := asJSON[wire.TokenPage](t, succeed(t, env, "token", "list", "--all", "--keyword", "APP-11", "--json")); len(all.Items) != 11 {
 		t.Errorf("list --all --keyword: got %d, want 11", len(all.Items))
 	}
 	args := []string{"token", "delete", "--yes"}
@@ -148,7 +150,7 @@ func TestManyStopAtTheLimitAndKeepWhatIsMade(t *testing.T) {
 
 func TestWatchShowsAgainUntilCtrlC(t *testing.T) {
 	_, u, env := caller(t)
-	if _, err := u.Create(t.Context(), api.TokenInput{Name: new("first")}); err != nil {
+	if _, err := u.Create(t.Context(), wire.TokenInput{Name: new("first")}); err != nil {
 		t.Fatal(err)
 	}
 	cmd := command(t, env, []string{"token", "list", "--watch", "--interval", "100ms", "--json"})
@@ -158,7 +160,7 @@ func TestWatchShowsAgainUntilCtrlC(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the first round", func() bool { return strings.Contains(out.String(), "first") })
-	if _, err := u.Create(t.Context(), api.TokenInput{Name: new("second")}); err != nil {
+	if _, err := u.Create(t.Context(), wire.TokenInput{Name: new("second")}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "a round with the change", func() bool { return strings.Contains(out.String(), "second") })
@@ -178,7 +180,7 @@ func TestWatchShowsAgainUntilCtrlC(t *testing.T) {
 
 func TestMistakesWithTokensAreOneSentence(t *testing.T) {
 	target, u, env := caller(t)
-	if _, err := u.Create(t.Context(), api.TokenInput{Name: new("app"), RemainQuota: new(int64(1))}); err != nil {
+	if _, err := u.Create(t.Context(), wire.TokenInput{Name: new("app"), RemainQuota: new(int64(1))}); err != nil {
 		t.Fatal(err)
 	}
 	const see = ": see `tokenctl --help`."
@@ -208,7 +210,7 @@ func TestMistakesWithTokensAreOneSentence(t *testing.T) {
 		refuse(t, tokenctl(t, []string{"LATCHKEY_URL=http://127.0.0.1:1", at}, "token", "list"), "the API at http://127.0.0.1:1 can't be reached (connection refused): check that it runs, and the URL.")
 	})
 	t.Run("unauthorized", func(t *testing.T) {
-		other := "LATCHKEY_ACCESS_TOKEN=" + token.NewAccessToken(u.ID, 0).Reveal()
+		other := "LATCHKEY_ACCESS_TOKEN=" + credential.NewAccessToken(u.ID, 0).Reveal()
 		refuse(t, tokenctl(t, []string{env[0], other}, "token", "list", "--json"), "the access token is not valid at "+target.URL+": get a new one from the operator, and log in with `tokenctl login`.")
 	})
 	t.Run("clear_text", func(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 type tokenCreateCmd struct {
@@ -51,12 +51,12 @@ func (c *tokenCreateCmd) Run(ctx context.Context, out *console) error {
 	return out.print(fmt.Sprintf("Token %d %s is created, and is %s.\nKey: %s\nIt won't be shown again.\n", t.ID, visible(t.Name), statusName(t.Status), visible(t.Key)))
 }
 
-func (c *tokenCreateCmd) inputs(now time.Time) ([]api.TokenInput, error) {
+func (c *tokenCreateCmd) inputs(now time.Time) ([]wire.TokenInput, error) {
 	const most = 100_000
 	if c.Count < 1 || c.Count > most {
 		return nil, problemf("--count must be between 1 and %d", most)
 	}
-	all := make([]api.TokenInput, c.Count)
+	all := make([]wire.TokenInput, c.Count)
 	for i := range all {
 		all[i] = c.input(now)
 		all[i].Name = new(fmt.Sprintf("%s-%d", c.Name, i+1))
@@ -80,7 +80,7 @@ func (c *tokenCreateCmd) many(ctx context.Context, s *session, out *console) err
 		tokens, err := s.createPatiently(ctx, batch)
 		if err != nil {
 			why := sentence(s.explain(err))
-			if errors.Is(err, api.ErrTokenLimit) {
+			if errors.Is(err, wire.ErrTokenLimit) {
 				why = full
 			}
 			return problemf("%d of %d tokens are made, and no more: %s", made, len(all), why)
@@ -97,7 +97,7 @@ func (c *tokenCreateCmd) many(ctx context.Context, s *session, out *console) err
 	return nil
 }
 
-func (c *tokenCreateCmd) printMade(out *console, tokens []api.Token) error {
+func (c *tokenCreateCmd) printMade(out *console, tokens []wire.Token) error {
 	var lines strings.Builder
 	for _, t := range tokens {
 		if c.JSON {

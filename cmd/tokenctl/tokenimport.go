@@ -12,9 +12,9 @@ import (
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/journal"
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 type tokenImportCmd struct {
@@ -145,7 +145,7 @@ func (im *importing) run(ctx context.Context, source [sha256.Size]byte) error {
 	work := journal.Import{
 		KeysFile: im.Keys, Source: fmt.Sprintf("%x", source), URL: im.session.url, UserID: im.session.userID,
 		Rows: im.file.Rows, Batch: token.MaxBatch, Resend: im.Resend,
-		Create: func(ctx context.Context, key string, in []api.TokenInput) ([]api.Token, error) {
+		Create: func(ctx context.Context, key string, in []wire.TokenInput) ([]wire.Token, error) {
 			return im.session.createPatiently(ctx, in, client.IdempotencyKey(key))
 		},
 		Undone:   undone,
@@ -169,9 +169,9 @@ func (im *importing) run(ctx context.Context, source [sha256.Size]byte) error {
 // keeps for a request, so there was none, or whenever the same body comes. One
 // for want of a valid access token comes before that.
 func undone(err error) bool {
-	return slices.ContainsFunc([]api.Code{
-		api.ErrInvalidParameter, api.ErrTokenLimit, api.ErrBodyTooLarge, api.ErrInvalidJSON, api.ErrUnknownField, api.ErrUnsupportedMedia,
-	}, func(code api.Code) bool { return errors.Is(err, code) })
+	return slices.ContainsFunc([]wire.Code{
+		wire.ErrInvalidParameter, wire.ErrTokenLimit, wire.ErrBodyTooLarge, wire.ErrInvalidJSON, wire.ErrUnknownField, wire.ErrUnsupportedMedia,
+	}, func(code wire.Code) bool { return errors.Is(err, code) })
 }
 
 func (im *importing) conclude() error {
@@ -209,9 +209,9 @@ func (im *importing) explain(sum journal.Summary, err error) error {
 		first, last := stale.Rows[0], stale.Rows[len(stale.Rows)-1]
 		return problemf("rows %d to %d were sent at %s, and nobody knows any more whether they were made: look with `tokenctl token list --keyword NAME` for those named %q to %q and made then, delete them, and run this again with --resend",
 			first.Number, last.Number, timestamp(stale.Sent.Unix()), first.OldName, last.OldName)
-	case errors.Is(err, api.ErrTokenLimit):
+	case errors.Is(err, wire.ErrTokenLimit):
 		return im.unfinished(sum, full)
-	case errors.Is(err, api.ErrIdempotencyMismatch):
+	case errors.Is(err, wire.ErrIdempotencyMismatch):
 		return im.unfinished(sum, "the last batch was sent with another access token of yours: log in with that one, within a day")
 	case errors.Is(err, context.Canceled):
 		return im.unfinished(sum, "interrupted")

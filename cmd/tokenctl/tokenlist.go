@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 type tokenListCmd struct {
@@ -32,11 +32,11 @@ Example:
 
 // A tokenListing is a list as --json prints it: the API's page, or all.
 type tokenListing struct {
-	Page     int64       `json:"page,omitempty"`
-	PageSize int64       `json:"page_size,omitempty"`
-	Total    int64       `json:"total"`
-	Items    []api.Token `json:"items"`
-	Next     int64       `json:"next,omitempty"`
+	Page     int64        `json:"page,omitempty"`
+	PageSize int64        `json:"page_size,omitempty"`
+	Total    int64        `json:"total"`
+	Items    []wire.Token `json:"items"`
+	Next     int64        `json:"next,omitempty"`
 }
 
 // Run implements the command.
@@ -82,8 +82,8 @@ func (c *tokenListCmd) read(ctx context.Context, s *session) (tokenListing, erro
 	}
 }
 
-func collect(all iter.Seq2[api.Token, error]) (tokenListing, error) {
-	list := tokenListing{Items: []api.Token{}}
+func collect(all iter.Seq2[wire.Token, error]) (tokenListing, error) {
+	list := tokenListing{Items: []wire.Token{}}
 	for t, err := range all {
 		if err != nil {
 			return list, err
@@ -137,7 +137,7 @@ func (c *tokenGetCmd) Run(ctx context.Context, out *console) error {
 		}
 		if c.JSON {
 			return out.printJSON(struct {
-				api.Token
+				wire.Token
 				ETag string `json:"etag"`
 			}{t, string(version)})
 		}

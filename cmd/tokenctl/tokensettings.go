@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // settings are the flags for what a token may be used for. An empty list
@@ -20,8 +20,8 @@ type settings struct {
 	Group     *string  `placeholder:"NAME" help:"A name to put tokens together."`
 }
 
-func (s settings) input(now time.Time) api.TokenInput {
-	in := api.TokenInput{Group: s.Group}
+func (s settings) input(now time.Time) wire.TokenInput {
+	in := wire.TokenInput{Group: s.Group}
 	if s.Quota != nil {
 		in.UnlimitedQuota = &s.Quota.unlimited
 		if !s.Quota.unlimited {

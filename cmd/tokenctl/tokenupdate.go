@@ -6,9 +6,9 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 type tokenUpdateCmd struct {
@@ -35,9 +35,9 @@ Example:
 // Run implements the command.
 func (c *tokenUpdateCmd) Run(ctx context.Context, out *console) error {
 	c.ID = unique(c.ID)
-	in := api.UpdateInput{TokenInput: c.input(time.Now()), QuotaDelta: c.AddQuota}
+	in := wire.UpdateInput{TokenInput: c.input(time.Now()), QuotaDelta: c.AddQuota}
 	in.Name = c.Name
-	others := in != api.UpdateInput{}
+	others := in != wire.UpdateInput{}
 	switch {
 	case c.Quota != nil && c.AddQuota != nil:
 		return problemf("--quota can't go with --add-quota: give one of them")
@@ -55,13 +55,13 @@ func (c *tokenUpdateCmd) Run(ctx context.Context, out *console) error {
 		status = token.Disabled
 	}
 	if len(c.ID) > 1 {
-		return c.bulk(s, out).run(c.ID, func(ids []int64) ([]api.Result, error) { return s.SetStatusAll(ctx, ids, status) })
+		return c.bulk(s, out).run(c.ID, func(ids []int64) ([]wire.Result, error) { return s.SetStatusAll(ctx, ids, status) })
 	}
 	var options []client.Option
 	if c.IfMatch != "" {
 		options = append(options, client.IfMatch(eTag(c.IfMatch)))
 	}
-	var t api.Token
+	var t wire.Token
 	if others {
 		in.ID = &c.ID[0]
 		if c.Enable || c.Disable {
@@ -124,13 +124,13 @@ func (c *tokenDeleteCmd) Run(ctx context.Context, out *console) error {
 		}
 	}
 	if len(c.ID) > 1 {
-		return bulk{s, out, "deleted", c.JSON}.run(c.ID, func(ids []int64) ([]api.Result, error) { return s.DeleteAll(ctx, ids) })
+		return bulk{s, out, "deleted", c.JSON}.run(c.ID, func(ids []int64) ([]wire.Result, error) { return s.DeleteAll(ctx, ids) })
 	}
 	if err := s.Delete(ctx, c.ID[0]); err != nil {
 		return s.explain(err)
 	}
 	if c.JSON {
-		return out.printJSON(bulkResult{1, []api.Result{{ID: c.ID[0], Success: true}}})
+		return out.printJSON(bulkResult{1, []wire.Result{{ID: c.ID[0], Success: true}}})
 	}
 	return out.print(fmt.Sprintf("Token %d is deleted.\n", c.ID[0]))
 }

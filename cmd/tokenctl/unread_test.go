@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/wire"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,9 +13,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-
-	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // unread runs the program with a stdout that nobody reads any more.
@@ -61,18 +60,18 @@ func TestATerminalDoesNotObeyAServer(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if fails.Load() {
 			w.WriteHeader(http.StatusConflict)
-			_, _ = io.WriteString(w, asText(api.Envelope[any]{Code: "x", Message: hostile, RequestID: hostile}))
+			_, _ = io.WriteString(w, asText(wire.Envelope[any]{Code: "x", Message: hostile, RequestID: hostile}))
 			return
 		}
-		of := api.Token{ID: 1, Name: hostile, Key: hostile, Models: []string{hostile}, ModelLimitsEnabled: true, AllowIPs: hostile, Group: hostile, PreviousKey: hostile, PreviousUntil: 1}
+		of := wire.Token{ID: 1, Name: hostile, Key: hostile, Models: []string{hostile}, ModelLimitsEnabled: true, AllowIPs: hostile, Group: hostile, PreviousKey: hostile, PreviousUntil: 1}
 		w.Header().Set("ETag", "\u202e")
-		_, _ = io.WriteString(w, asText(api.Envelope[any]{Success: true, Data: struct {
-			api.Token
-			Items []api.Token `json:"items"`
-		}{of, []api.Token{of}}}))
+		_, _ = io.WriteString(w, asText(wire.Envelope[any]{Success: true, Data: struct {
+			wire.Token
+			Items []wire.Token `json:"items"`
+		}{of, []wire.Token{of}}}))
 	}))
 	defer server.Close()
-	env := []string{"LATCHKEY_URL=" + server.URL, "LATCHKEY_ACCESS_TOKEN=" + token.NewAccessToken(1, 0).Reveal()}
+	env := []string{"LATCHKEY_URL=" + server.URL, "LATCHKEY_ACCESS_TOKEN=" + credential.NewAccessToken(1, 0).Reveal()}
 	holds := func(args, out string) {
 		t.Helper()
 		if !strings.Contains(out, shown) || strings.ContainsAny(out, "\x1b\u202e\u009b") {

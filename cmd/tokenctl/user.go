@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -78,7 +79,7 @@ func (c *userCreateCmd) Run(ctx context.Context, out *console) error {
 }
 
 // shownOnce shows a new access token.
-func shownOnce(at token.AccessToken, expires int64) string {
+func shownOnce(at credential.AccessToken, expires int64) string {
 	end := "."
 	if expires != 0 {
 		end = ", and ends at " + timestamp(expires) + "."

@@ -3,7 +3,7 @@ package api_test
 import (
 	"testing"
 
-	"github.com/latchkey-api/latchkey/shared/api/apitest"
+	"github.com/latchkey-api/latchkey/internal/apitest"
 )
 
 func TestContract(t *testing.T) {

@@ -5,39 +5,16 @@ import (
 	"net/http"
 
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
-
-// batchPath is where several tokens are dealt with in one request.
-const batchPath = CollectionPath + "/batch"
-
-// MaxIDs is how many tokens one request can delete, or switch.
-const MaxIDs = 100
-
-// A Result is what became of one of several ids. Where it is no success,
-// Field, Code and Message say why, as of a request for that id alone.
-type Result struct {
-	Index   int    `json:"index"` // in the ids, from 0
-	ID      int64  `json:"id"`
-	Success bool   `json:"success"`
-	Field   string `json:"field,omitempty"`
-	Code    Code   `json:"code,omitempty"`
-	Message string `json:"message,omitempty"`
-}
-
-// IDsInput is the body of a batch on tokens that exist. Status is for the
-// batch that switches them.
-type IDsInput struct {
-	IDs    *[]int64 `json:"ids,omitempty"`
-	Status *int64   `json:"status,omitempty"` // 1 enables, 2 disables
-}
 
 // idsField is the name of an element of ids.
 func idsField(i int) string { return fmt.Sprintf("ids[%d]", i) }
 
 // check holds the ids to 1 to MaxIDs numbers that can be ids.
-func (in IDsInput) check() error {
-	if in.IDs == nil || len(*in.IDs) == 0 || len(*in.IDs) > MaxIDs {
-		return &token.InvalidError{Field: "ids", Reason: fmt.Sprintf("must be an array of 1 to %d ids of tokens", MaxIDs)}
+func checkIDs(in wire.IDsInput) error {
+	if in.IDs == nil || len(*in.IDs) == 0 || len(*in.IDs) > wire.MaxIDs {
+		return &token.InvalidError{Field: "ids", Reason: fmt.Sprintf("must be an array of 1 to %d ids of tokens", wire.MaxIDs)}
 	}
 	for i, id := range *in.IDs {
 		if id < 1 || id > token.MaxInteger {
@@ -49,7 +26,7 @@ func (in IDsInput) check() error {
 
 // unique are the ids without repetitions; where tells the place of each in
 // what was sent.
-func (in IDsInput) unique() (ids []int64, where []int) {
+func uniqueIDs(in wire.IDsInput) (ids []int64, where []int) {
 	seen := map[int64]bool{}
 	for i, id := range *in.IDs {
 		if !seen[id] {
@@ -65,9 +42,9 @@ func (in IDsInput) unique() (ids []int64, where []int) {
 func report(ids []int64, where []int, errs []error) answer {
 	var a answer
 	count := 0
-	results := make([]Result, len(ids))
+	results := make([]wire.Result, len(ids))
 	for i, id := range ids {
-		results[i] = Result{Index: where[i], ID: id, Success: errs[i] == nil}
+		results[i] = wire.Result{Index: where[i], ID: id, Success: errs[i] == nil}
 		if errs[i] == nil {
 			count++
 			a.tokenIDs = append(a.tokenIDs, id)
@@ -80,10 +57,10 @@ func report(ids []int64, where []int, errs []error) answer {
 	return a
 }
 
-func readIDs(r *http.Request) (IDsInput, error) {
-	var in IDsInput
+func readIDs(r *http.Request) (wire.IDsInput, error) {
+	var in wire.IDsInput
 	if err := decode(r, &in); err != nil {
 		return in, err
 	}
-	return in, in.check()
+	return in, checkIDs(in)
 }

@@ -2,12 +2,13 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // CreateTokens is POST /api/token/batch/create: several new tokens, all or
@@ -18,26 +19,15 @@ var CreateTokens = Route{
 }
 
 var createAllOperation = Operation{
-	Name: "batchcreate", Method: http.MethodPost, Path: batchPath + "/create",
+	Name: "batchcreate", Method: http.MethodPost, Path: wire.BatchCreatePath,
 	Actions: []string{actionGet, actionPut, actionUpdate},
 }
 
 // maxBatchBody is what the body of a batch create may have, in bytes.
 const maxBatchBody = 128 << 10
 
-// TokensInput is the body of a batch create: 1 to token.MaxBatch objects, each
-// as of a create.
-type TokensInput struct {
-	Tokens *[]json.RawMessage `json:"tokens,omitempty"`
-}
-
-// Tokens are the tokens that a batch has created.
-type Tokens struct {
-	Items []Token `json:"items"`
-}
-
 func readCreates(r *http.Request) ([]token.Update, error) {
-	var in TokensInput
+	var in wire.TokensInput
 	if err := decodeUpTo(maxBatchBody, r, &in); err != nil {
 		return nil, err
 	}
@@ -68,10 +58,10 @@ func ofItem(i int, err error) error {
 	}
 }
 
-func createTokens(ctx context.Context, service *token.Service, at token.AccessToken, once *once, in []token.Update) (answer, error) {
+func createTokens(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in []token.Update) (answer, error) {
 	now := service.Second()
 	say := func(made []token.IssuedToken) answer {
-		all := Tokens{Items: make([]Token, len(made))}
+		all := wire.Tokens{Items: make([]wire.Token, len(made))}
 		for i, issued := range made {
 			all.Items[i] = shown(issued.Token, issued.Key, now)
 		}

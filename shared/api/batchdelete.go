@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // DeleteTokens is POST /api/token/batch: removes several tokens, as clients of
@@ -17,22 +19,22 @@ var DeleteTokens = Route{
 }
 
 var deleteAllOperation = Operation{
-	Name: "batchdelete", Method: http.MethodPost, Path: batchPath,
+	Name: "batchdelete", Method: http.MethodPost, Path: wire.BatchPath,
 	Actions: []string{actionGet, actionBatchGet, actionPut, actionUpdate, actionDelete},
 }
 
-func readDoomed(r *http.Request) (IDsInput, error) {
+func readDoomed(r *http.Request) (wire.IDsInput, error) {
 	in, err := readIDs(r)
 	if err == nil && in.Status != nil {
-		err = &token.InvalidError{Field: "status", Reason: "is for " + batchPath + "/status: leave it out to delete the tokens"}
+		err = &token.InvalidError{Field: "status", Reason: "is for " + wire.BatchPath + "/status: leave it out to delete the tokens"}
 	}
 	return in, err
 }
 
 // deleteTokens plans which tokens were there, so that a repetition can tell
 // those that it deleted from those that never were.
-func deleteTokens(ctx context.Context, service *token.Service, at token.AccessToken, once *once, in IDsInput) (answer, error) {
-	ids, where := in.unique()
+func deleteTokens(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in wire.IDsInput) (answer, error) {
+	ids, where := uniqueIDs(in)
 	plan, err := once.plan(ctx, service, at, func() ([]byte, error) {
 		there, err := service.Exist(ctx, at, ids)
 		if err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // SetStatuses is POST /api/token/batch/status: enables or disables several
@@ -15,11 +17,11 @@ var SetStatuses = Route{
 }
 
 var setStatusesOperation = Operation{
-	Name: "batchstatus", Method: http.MethodPost, Path: batchPath + "/status",
+	Name: "batchstatus", Method: http.MethodPost, Path: wire.BatchStatusPath,
 	Actions: []string{actionGet, actionPut, actionUpdate},
 }
 
-func readStatuses(r *http.Request) (IDsInput, error) {
+func readStatuses(r *http.Request) (wire.IDsInput, error) {
 	in, err := readIDs(r)
 	if err == nil && (in.Status == nil || token.Status(*in.Status) != token.Enabled && token.Status(*in.Status) != token.Disabled) {
 		err = &token.InvalidError{Field: "status", Reason: "must be 1 to enable or 2 to disable the tokens"}
@@ -27,8 +29,8 @@ func readStatuses(r *http.Request) (IDsInput, error) {
 	return in, err
 }
 
-func setStatuses(ctx context.Context, service *token.Service, at token.AccessToken, once *once, in IDsInput) (answer, error) {
-	ids, where := in.unique()
+func setStatuses(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in wire.IDsInput) (answer, error) {
+	ids, where := uniqueIDs(in)
 	if _, err := once.plan(ctx, service, at, func() ([]byte, error) { return nil, nil }); err != nil {
 		return answer{}, err
 	}

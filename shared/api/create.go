@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // CreateToken is POST /api/token: a new token (spec: "Create a token"). Its
@@ -16,7 +18,7 @@ var CreateToken = Route{
 }
 
 var createOperation = Operation{
-	Name: "create", Method: http.MethodPost, Path: CollectionPath,
+	Name: "create", Method: http.MethodPost, Path: wire.TokensPath,
 	Actions: []string{actionGet, actionPut, actionUpdate},
 }
 
@@ -30,18 +32,18 @@ func readCreate(r *http.Request) (token.Update, error) {
 
 // readDraft reads what a new token is to be.
 func readDraft(raw []byte) (token.Update, error) {
-	var in TokenInput
+	var in wire.TokenInput
 	if err := decodeObject(raw, &in, append([]string{"id"}, serverFields...)...); err != nil {
 		return token.Update{}, err
 	}
-	return in.update()
+	return tokenUpdate(in)
 }
 
-func createToken(ctx context.Context, service *token.Service, at token.AccessToken, once *once, in token.Update) (answer, error) {
+func createToken(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in token.Update) (answer, error) {
 	now := service.Second()
 	say := func(made []token.IssuedToken) answer {
 		t := shown(made[0].Token, made[0].Key, now)
-		return created(t, CollectionPath+"/"+strconv.FormatInt(t.ID, 10)).withETag(made[0].Version).about(t.ID)
+		return created(t, wire.TokensPath+"/"+strconv.FormatInt(t.ID, 10)).withETag(made[0].Version).about(t.ID)
 	}
 	made, err := service.CreateAll(ctx, at, []token.Update{in}, once.keep(say))
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // DeleteToken is DELETE /api/token/{id}: removes a token for good (spec:
@@ -15,7 +17,7 @@ var DeleteToken = Route{
 }
 
 var deleteOperation = Operation{
-	Name: "delete", Method: http.MethodDelete, Path: tokenPath,
+	Name: "delete", Method: http.MethodDelete, Path: wire.TokenPath,
 	Actions: []string{actionGet, actionUpdate, actionDelete},
 }
 
@@ -31,6 +33,6 @@ func readDelete(r *http.Request) (in deleteInput, err error) {
 	return in, err
 }
 
-func deleteToken(ctx context.Context, service *token.Service, at token.AccessToken, in deleteInput) (answer, error) {
+func deleteToken(ctx context.Context, service *token.Service, at credential.AccessToken, in deleteInput) (answer, error) {
 	return ok(nil).about(in.id), service.DeleteIf(ctx, at, in.id, in.versions)
 }

@@ -1,6 +1,9 @@
 package api
 
-import "github.com/latchkey-api/latchkey/shared/token"
+import (
+	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
+)
 
 // The limits of this package.
 const (
@@ -12,16 +15,13 @@ const (
 	MaxDepth        = maxDepth
 )
 
-// Failure is the body of an answer that is no success.
-type Failure = failure
-
 // ServerFields are those that are ignored in a token that is sent back.
 func ServerFields() []string { return serverFields }
 
 // A Problem is how an error is told.
 type Problem struct {
 	Status  int
-	Code    Code
+	Code    wire.Code
 	Message string // "" where it depends on what is wrong
 }
 
@@ -33,7 +33,7 @@ func Problems() []Problem {
 		all = append(all, Problem{p.status, p.code, p.message})
 	}
 	for _, err := range []error{
-		&token.InvalidError{}, &inputError{code: ErrInvalidJSON}, &inputError{code: ErrUnknownField}, &sizeError{}, &methodError{},
+		&token.InvalidError{}, &inputError{code: wire.ErrInvalidJSON}, &inputError{code: wire.ErrUnknownField}, &sizeError{}, &methodError{},
 	} {
 		p := explain(err)
 		all = append(all, Problem{p.status, p.code, ""})

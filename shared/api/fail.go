@@ -1,10 +1,9 @@
 package api
 
 import (
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"log/slog"
 	"net/http"
-
-	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // Fail answers an error where New could not: what came is no request, or the
@@ -14,5 +13,5 @@ func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	out := outcome{requestID: requestID(r.Context())}
 	out.fail(err)
 	out.write(w)
-	record(log, r, Route{Operation: &Operation{Name: "none"}}, out, token.Cost{}, 0)
+	record(log, r, Route{Operation: &Operation{Name: "none"}}, out, reqlog.Cost{}, 0)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // fill sets the fields of a struct by their json names.
@@ -26,7 +27,7 @@ func fill(into any, names []string, values map[string]json.RawMessage, ignored [
 	}
 	for _, name := range names {
 		if _, ok := fields[name]; !ok && !slices.Contains(ignored, name) {
-			return &inputError{ErrUnknownField, fmt.Sprintf("The field %s is not known: the fields are %s.", quote(name), strings.Join(known, ", "))}
+			return &inputError{wire.ErrUnknownField, fmt.Sprintf("The field %s is not known: the fields are %s.", quote(name), strings.Join(known, ", "))}
 		}
 	}
 	for _, name := range known {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"github.com/latchkey-api/latchkey/shared/wire"
 	"slices"
 	"strings"
 )
@@ -37,7 +38,7 @@ func Functions() []Function {
 	fallback := Function{Name: Fallback, RouteKeys: []string{"$default"}}
 	for _, o := range Operations() {
 		f := Function{Name: o.Name, RouteKeys: []string{o.Method + " " + o.Path}, Actions: o.Actions}
-		if !strings.Contains(o.Path, idParameter) {
+		if !strings.Contains(o.Path, wire.IDParameter) {
 			f.RouteKeys = append(f.RouteKeys, o.Method+" "+o.Path+"/{proxy+}")
 		}
 		all = append(all, f)

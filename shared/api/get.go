@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // GetToken is GET /api/token/{id}: one of the caller's tokens (spec: "Get a
@@ -15,11 +17,11 @@ var GetToken = Route{
 }
 
 var getOperation = Operation{
-	Name: "get", Method: http.MethodGet, Path: tokenPath,
+	Name: "get", Method: http.MethodGet, Path: wire.TokenPath,
 	Actions: []string{actionGet, actionBatchGet},
 }
 
-func getToken(ctx context.Context, service *token.Service, at token.AccessToken, id int64) (answer, error) {
+func getToken(ctx context.Context, service *token.Service, at credential.AccessToken, id int64) (answer, error) {
 	t, err := service.Get(ctx, at, id)
 	return ok(view(t, service.Second())).withETag(t.Version).about(t.ID), err
 }

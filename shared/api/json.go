@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/latchkey-api/latchkey/shared/wire"
 	"io"
 	"mime"
 	"net/http"
@@ -84,7 +85,7 @@ func checkMediaType(header string) error {
 func errUnreadable() error { return invalidJSON("could not be read to its end: send it again") }
 
 func invalidJSON(what string) error {
-	return &inputError{ErrInvalidJSON, "The body " + what + "."}
+	return &inputError{wire.ErrInvalidJSON, "The body " + what + "."}
 }
 
 // parseObject reads a body's one object: its keys in their order, and their

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // ListTokens is GET /api/token: the caller's tokens, newest first (spec:
@@ -19,19 +21,8 @@ var ListTokens = Route{
 }
 
 var listOperation = Operation{
-	Name: "list", Method: http.MethodGet, Path: CollectionPath,
+	Name: "list", Method: http.MethodGet, Path: wire.TokensPath,
 	Actions: []string{actionGet, actionBatchGet, actionQuery, actionUpdate, actionDelete},
-}
-
-// A TokenPage is a page of tokens. Page is there where pages were asked for,
-// Next where ids were, and not on the last page; of a search also where it
-// ended before the tokens do.
-type TokenPage struct {
-	Page     int64   `json:"page,omitempty"`
-	PageSize int64   `json:"page_size"`
-	Total    int64   `json:"total"`
-	Items    []Token `json:"items"`
-	Next     int64   `json:"next,omitempty"`
 }
 
 const (
@@ -41,7 +32,7 @@ const (
 
 type pageInput struct{ page, size, after int64 }
 
-func listTokens(ctx context.Context, service *token.Service, at token.AccessToken, in pageInput) (answer, error) {
+func listTokens(ctx context.Context, service *token.Service, at credential.AccessToken, in pageInput) (answer, error) {
 	var found token.Page
 	var err error
 	if in.after > 0 {
@@ -53,8 +44,8 @@ func listTokens(ctx context.Context, service *token.Service, at token.AccessToke
 }
 
 // show is what was found as the answer has it, at a second.
-func (in pageInput) show(found token.Page, now int64) TokenPage {
-	page := TokenPage{Page: in.page, PageSize: in.size, Total: found.Total, Items: []Token{}, Next: found.Next}
+func (in pageInput) show(found token.Page, now int64) wire.TokenPage {
+	page := wire.TokenPage{Page: in.page, PageSize: in.size, Total: found.Total, Items: []wire.Token{}, Next: found.Next}
 	for _, t := range found.Tokens {
 		page.Items = append(page.Items, view(t, now))
 	}

@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A once is a request under an Idempotency-Key: sent again with the same body
@@ -25,7 +27,7 @@ type once struct{ *token.IdempotentRequest }
 func post[In any](
 	services Services, r *http.Request,
 	read func(*http.Request) (In, error),
-	call func(context.Context, *token.Service, token.AccessToken, *once, In) (answer, error),
+	call func(context.Context, *token.Service, credential.AccessToken, *once, In) (answer, error),
 ) (answer, error) {
 	var request *once
 	return manage(services, r, func(r *http.Request) (in In, err error) {
@@ -33,7 +35,7 @@ func post[In any](
 			in, err = read(r)
 		}
 		return in, err
-	}, func(ctx context.Context, service *token.Service, at token.AccessToken, in In) (answer, error) {
+	}, func(ctx context.Context, service *token.Service, at credential.AccessToken, in In) (answer, error) {
 		a, err := call(ctx, service, at, request, in)
 		if request == nil || err == nil {
 			return a, err
@@ -70,7 +72,7 @@ func readOnce(r *http.Request, now int64) (*once, error) {
 }
 
 // recall answers a request that failed, for it may have been answered before.
-func (o *once) recall(ctx context.Context, service *token.Service, at token.AccessToken, failure error) (answer, error) {
+func (o *once) recall(ctx context.Context, service *token.Service, at credential.AccessToken, failure error) (answer, error) {
 	var before *replayError
 	if errors.As(failure, &before) {
 		return unpack(before.content)
@@ -119,7 +121,7 @@ func (o *once) keep(say func([]token.IssuedToken) answer) func([]token.IssuedTok
 // decided, so that whoever does it again, or at the same time, decides the
 // same; or it ends with a *replayError, or with ErrOtherRequest. For a
 // request without a key it returns nil and decides nothing.
-func (o *once) plan(ctx context.Context, service *token.Service, at token.AccessToken, decide func() ([]byte, error)) ([]byte, error) {
+func (o *once) plan(ctx context.Context, service *token.Service, at credential.AccessToken, decide func() ([]byte, error)) ([]byte, error) {
 	if o == nil {
 		return nil, nil
 	}
@@ -139,7 +141,7 @@ func (o *once) plan(ctx context.Context, service *token.Service, at token.Access
 
 // settle comes after such work: of those who did it, the first one's answer
 // is everyone's.
-func (o *once) settle(ctx context.Context, service *token.Service, at token.AccessToken, a answer) (answer, error) {
+func (o *once) settle(ctx context.Context, service *token.Service, at credential.AccessToken, a answer) (answer, error) {
 	if o == nil {
 		return a, nil
 	}
@@ -157,7 +159,7 @@ func (o *once) settle(ctx context.Context, service *token.Service, at token.Acce
 
 // conclude is settle of a report. One in which something may go better next
 // time is not kept.
-func (o *once) conclude(ctx context.Context, service *token.Service, at token.AccessToken, ids []int64, where []int, errs []error) (answer, error) {
+func (o *once) conclude(ctx context.Context, service *token.Service, at credential.AccessToken, ids []int64, where []int, errs []error) (answer, error) {
 	if slices.ContainsFunc(errs, func(err error) bool { return err != nil && explain(err).retryAfter != "" }) {
 		return report(ids, where, errs), nil
 	}
@@ -171,7 +173,7 @@ type keptAnswer struct {
 	Location string `json:",omitempty"`
 	TokenID  int64  `json:",omitempty"`
 	Data     json.RawMessage
-	Results  []Result `json:",omitempty"`
+	Results  []wire.Result `json:",omitempty"`
 }
 
 // pack writes an answer small: a batch of tokens says much twice, and an item

@@ -7,8 +7,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/shared/api/apitest"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/apitest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -87,7 +88,7 @@ func TestABatchThatIsCutShortIsFinishedByItsRepetition(t *testing.T) {
 	plain := apitest.NewTarget(t, target.URL, &token.Accounts{Store: kit.Through(), Now: target.Accounts.Now})
 	for round := range 10 {
 		u := plain.User(t, token.RoleUser)
-		at, err := token.ParseAccessToken(u.AccessToken)
+		at, err := credential.ParseAccessToken(u.AccessToken)
 		if err != nil {
 			t.Fatal(err)
 		}

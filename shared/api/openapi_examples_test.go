@@ -13,9 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/api/apitest"
-	"github.com/latchkey-api/latchkey/shared/api/openapitest"
+	"github.com/latchkey-api/latchkey/internal/apitest"
+	"github.com/latchkey-api/latchkey/internal/openapitest"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 const jsonType = "application/json"
@@ -144,7 +146,7 @@ func TestEveryExampleOfARequestIsAnsweredAsTheDocumentSays(t *testing.T) {
 					}
 				}
 				if fmt.Sprint(got.Status) != statuses[0] {
-					t.Fatalf("got %d %s, want %s", got.Status, token.Redact(got.Body), statuses[0])
+					t.Fatalf("got %d %s, want %s", got.Status, credential.Redact(got.Body), statuses[0])
 				}
 				if diff := cmp.Diff(want, likeExample(t, got.Body, want)); ok && diff != "" {
 					t.Errorf("the example is another (-the example +the answer):\n%s", diff)
@@ -164,7 +166,7 @@ func sendExample(t *testing.T, target *apitest.Target, o *openapitest.Operation,
 	if o.ID != "create" && o.ID != "batchcreate" {
 		limited := values(t, "paths", "/api/token/", "post", "requestBody")["limited"]
 		made := u.Do(t, http.MethodPost, "/api/token/", marshal(t, limited))
-		var answer api.Envelope[api.Token]
+		var answer wire.Envelope[wire.Token]
 		if err := json.Unmarshal([]byte(made.Body), &answer); err != nil || answer.Data.ID != 42 {
 			t.Fatalf("token 42 is made with %d: %v", made.Status, err)
 		}

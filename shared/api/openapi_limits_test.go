@@ -8,8 +8,11 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // limitsInCode are those that the document must have, by keyword and place: the
@@ -19,18 +22,18 @@ func limitsInCode() map[string]map[string]int64 {
 	return map[string]map[string]int64{
 		"maximum": {
 			"*": token.MaxInteger, "expired_time": token.MaxExpiredTime, "Usage.expires_at": token.MaxExpiredTime,
-			"status": int64(token.Exhausted), "TokenPage.page_size": api.MaxPageSize, "Result.index": api.MaxIDs - 1, "ResultsAnswer.data": api.MaxIDs,
+			"status": int64(token.Exhausted), "TokenPage.page_size": api.MaxPageSize, "Result.index": wire.MaxIDs - 1, "ResultsAnswer.data": wire.MaxIDs,
 			"grace_seconds": token.MaxGraceSeconds, "ttl_seconds": seconds(gate.MaxTTL),
 		},
 		"minimum": {"quota_delta": -token.MaxInteger, "expired_time": token.Never},
 		"maxLength": {
 			"name": token.MaxName, "group": token.MaxGroup, "models.items": token.MaxModelName, "model_limits.items": token.MaxModelName,
-			"model": token.MaxQuestionModel, "request_id": token.MaxRequestID, "keyword": token.MaxKeyword,
-			"IdempotencyKey": token.MaxIdempotencyKey, "RequestKey": token.MaxRequestID,
+			"model": quota.MaxQuestionModel, "request_id": quota.MaxRequestID, "keyword": token.MaxKeyword,
+			"IdempotencyKey": token.MaxIdempotencyKey, "RequestKey": quota.MaxRequestID,
 		},
 		"maxItems": {
 			"models": token.MaxModels, "tokens": token.MaxBatch, "NewTokens.items": token.MaxBatch,
-			"ids": api.MaxIDs, "results": api.MaxIDs, "TokenPage.items": api.MaxPageSize,
+			"ids": wire.MaxIDs, "results": wire.MaxIDs, "TokenPage.items": api.MaxPageSize,
 		},
 		"maxProperties": {"model_limits": token.MaxModels},
 		"default": {
@@ -126,13 +129,13 @@ func TestTheDocumentsWordsHaveTheCodesLimits(t *testing.T) {
 		{schema("UpdateInput", "properties", "quota_delta", "description"), fmt.Sprintf("a sum above %d is 400", int64(token.MaxInteger))},
 		{[]string{"paths", "/api/token/", "post", "description"}, fmt.Sprintf("have %s tokens and create %d a second", thousands(limits.MaxTokens), limits.CreatesPerSecond)},
 		{[]string{"paths", "/api/token/search", "get", "description"}, fmt.Sprintf("at most %s tokens", thousands(token.MaxSearchWindow))},
-		{[]string{"paths", "/api/token/reserve", "post", "description"}, fmt.Sprintf("can have %d open holds", token.MaxOpenHolds)},
+		{[]string{"paths", "/api/token/reserve", "post", "description"}, fmt.Sprintf("can have %d open holds", quota.MaxOpenHolds)},
 		{parameter("PageSize"), fmt.Sprintf("up to %[1]d; 0 is %[2]d, and above %[1]d is %[1]d", api.MaxPageSize, api.DefaultPageSize)},
 		{parameter("IdempotencyKey"), fmt.Sprintf("For %d hours", token.SavedResponseSeconds/60/60)},
 		{parameter("IfMatch"), fmt.Sprintf("at most %d)", api.MaxTags)},
 		{schema("RotationInput", "properties", "grace_seconds", "description"), map[bool]string{true: "up to a week"}[token.MaxGraceSeconds == 7*24*60*60]},
-		{schema("NewToken", "properties", "key", "description"), fmt.Sprintf("sk- and %d letters and digits", token.KeyLength-3)},
-		{schema("NewToken", "properties", "key", "pattern"), fmt.Sprintf("{%d}", token.KeyLength-3)},
+		{schema("NewToken", "properties", "key", "description"), fmt.Sprintf("sk- and %d letters and digits", credential.KeyLength-3)},
+		{schema("NewToken", "properties", "key", "pattern"), fmt.Sprintf("{%d}", credential.KeyLength-3)},
 	}
 	for _, name := range []string{"TokenInput", "UpdateInput"} {
 		property := func(field string) []string { return schema(name, "properties", field, "description") }
@@ -144,7 +147,7 @@ func TestTheDocumentsWordsHaveTheCodesLimits(t *testing.T) {
 		}...)
 	}
 	for _, name := range []string{"QuestionInput", "ReservationInput"} {
-		rows = append(rows, words{schema(name, "properties", "request_id", "description"), fmt.Sprintf("1 to %d characters", token.MaxRequestID)})
+		rows = append(rows, words{schema(name, "properties", "request_id", "description"), fmt.Sprintf("1 to %d characters", quota.MaxRequestID)})
 	}
 	for _, o := range document(t).Operations() {
 		at := []string{"paths", o.Path, strings.ToLower(o.Method), "requestBody"}

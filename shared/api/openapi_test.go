@@ -14,7 +14,8 @@ import (
 	"testing"
 
 	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/api/openapitest"
+	"github.com/latchkey-api/latchkey/internal/openapitest"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 func document(t testing.TB) *openapitest.Document {
@@ -56,16 +57,16 @@ func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 	wantEqual(t, "routes", got, want)
 }
 
-// wire are the types of the wire by the schemas that describe them.
-func wire() map[string]any {
+// wireTypes are the types of the wire by the schemas that describe them.
+func wireTypes() map[string]any {
 	return map[string]any{
-		"Token": api.Token{}, "NewToken": api.Token{}, "TokenPage": api.TokenPage{}, "NewTokens": api.Tokens{}, "Result": api.Result{},
-		"Verdict": api.Verdict{}, "Reservation": api.Reservation{}, "Settlement": api.Settlement{}, "Return": api.Return{},
-		"Usage": api.Usage{}, "UsageAnswer": api.UsageAnswer{}, "Failure": api.Failure{},
-		"TokenInput": api.TokenInput{}, "UpdateInput": api.UpdateInput{}, "TokensInput": api.TokensInput{},
-		"DeletionsInput": api.IDsInput{}, "StatusesInput": api.IDsInput{}, "RotationInput": api.RotationInput{},
-		"QuestionInput": api.QuestionInput{}, "ReservationInput": api.ReservationInput{},
-		"SettlementInput": api.HoldInput{}, "ReleaseInput": api.HoldInput{},
+		"Token": wire.Token{}, "NewToken": wire.Token{}, "TokenPage": wire.TokenPage{}, "NewTokens": wire.Tokens{}, "Result": wire.Result{},
+		"Verdict": wire.Verdict{}, "Reservation": wire.Reservation{}, "Settlement": wire.Settlement{}, "Return": wire.Release{},
+		"Usage": wire.Usage{}, "UsageAnswer": wire.UsageAnswer{}, "Failure": wire.Failure{},
+		"TokenInput": wire.TokenInput{}, "UpdateInput": wire.UpdateInput{}, "TokensInput": wire.TokensInput{},
+		"DeletionsInput": wire.IDsInput{}, "StatusesInput": wire.IDsInput{}, "RotationInput": wire.RotateInput{},
+		"QuestionInput": wire.VerifyInput{}, "ReservationInput": wire.ReserveInput{},
+		"SettlementInput": wire.HoldInput{}, "ReleaseInput": wire.HoldInput{},
 	}
 }
 
@@ -73,7 +74,7 @@ func wire() map[string]any {
 // to the fields of its type: their names, their JSON types, and which may be
 // missing. What a caller must send is not in the types; the suite tells.
 func TestTheDocumentsSchemasAreTheWireTypes(t *testing.T) {
-	types := wire()
+	types := wireTypes()
 	for name := range object(t, "components", "schemas") {
 		t.Run(name, func(t *testing.T) {
 			switch _, known := types[name]; {
@@ -82,7 +83,7 @@ func TestTheDocumentsSchemasAreTheWireTypes(t *testing.T) {
 			case strings.HasSuffix(name, "Answer"):
 				checkEnvelope(t, name)
 			case name != "Code" && name != "Ignored":
-				t.Error("the code has no such type: add it to wire")
+				t.Error("the code has no such type: add it to wireTypes")
 			}
 			delete(types, name)
 		})
@@ -120,7 +121,7 @@ func checkEnvelope(t *testing.T, name string) {
 	if name == "ResultsAnswer" {
 		want = append(want, "results")
 	}
-	all := fieldsOf(reflect.TypeFor[api.Envelope[any]]())
+	all := fieldsOf(reflect.TypeFor[wire.Envelope[any]]())
 	for _, field := range want {
 		if !slices.ContainsFunc(all, func(f wireField) bool { return f.name == field }) {
 			t.Errorf("the envelope has no %s any more", field)
@@ -219,9 +220,9 @@ func constants(t testing.TB, file, typeName string) (all []string) {
 }
 
 func TestTheDocumentsCodesAreThoseOfTheTable(t *testing.T) {
-	wantEqual(t, "codes", strs(object(t, "components", "schemas", "Code")["enum"]), constants(t, "problem.go", "Code"))
+	wantEqual(t, "codes", strs(object(t, "components", "schemas", "Code")["enum"]), constants(t, "../wire/codes.go", "Code"))
 	refusals := slices.DeleteFunc(strs(object(t, "components", "schemas", "Verdict", "properties", "code")["enum"]), func(s string) bool { return s == "" })
-	wantEqual(t, "refusals", refusals, constants(t, "../token/question.go", "Refusal"))
+	wantEqual(t, "refusals", refusals, constants(t, "../quota/question.go", "Refusal"))
 
 	statuses := map[string]map[string]bool{} // of the table, by code
 	for _, p := range api.Problems() {
@@ -230,7 +231,7 @@ func TestTheDocumentsCodesAreThoseOfTheTable(t *testing.T) {
 		}
 		statuses[string(p.Code)][strconv.Itoa(p.Status)] = true
 	}
-	wantEqual(t, "codes", constants(t, "problem.go", "Code"), slices.Collect(maps.Keys(statuses)))
+	wantEqual(t, "codes", constants(t, "../wire/codes.go", "Code"), slices.Collect(maps.Keys(statuses)))
 	said := map[string]map[string]bool{} // by the document
 	note := func(status string, keys ...string) {
 		for _, code := range codesOf(t, keys...) {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // Console is the function that serves browsers: the console, the reference
@@ -18,7 +20,7 @@ const Console = "console"
 
 // consoleKeys are the route keys of its function.
 var consoleKeys = []string{
-	"GET /", "GET /console/{proxy+}", "GET /docs", "GET /docs/{proxy+}", "GET " + OpenAPIPath, "GET " + OpenAPIPath + "/{proxy+}",
+	"GET /", "GET /console/{proxy+}", "GET /docs", "GET /docs/{proxy+}", "GET " + wire.OpenAPIPath, "GET " + wire.OpenAPIPath + "/{proxy+}",
 }
 
 // documents are the operations of the console's route keys that stand for one
@@ -32,9 +34,6 @@ func documents() []Operation {
 	}
 	return all
 }
-
-// OpenAPIPath is where the document of this API is.
-const OpenAPIPath = "/api/openapi.json"
 
 // A Page is a file as a browser gets it. At least one of Body and Gzip is
 // there; the other is made of it when it is asked for.

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // The pages of these tests: one of each kind.
@@ -163,17 +164,17 @@ func TestWhatIsNoPageIsToldInTheEnvelope(t *testing.T) {
 	for _, row := range []struct {
 		method, path string
 		status       int
-		code         api.Code
+		code         wire.Code
 		allow        string
 	}{
-		{http.MethodGet, "/c.js", 404, api.ErrRouteNotFound, ""},
-		{http.MethodGet, "/docs/../a.js", 404, api.ErrRouteNotFound, ""},
-		{http.MethodPost, "/", 405, api.ErrMethodNotAllowed, "GET"},
-		{http.MethodHead, "/a.js", 405, api.ErrMethodNotAllowed, "GET"},
-		{http.MethodOptions, "/docs/", 405, api.ErrMethodNotAllowed, "GET"},
+		{http.MethodGet, "/c.js", 404, wire.ErrRouteNotFound, ""},
+		{http.MethodGet, "/docs/../a.js", 404, wire.ErrRouteNotFound, ""},
+		{http.MethodPost, "/", 405, wire.ErrMethodNotAllowed, "GET"},
+		{http.MethodHead, "/a.js", 405, wire.ErrMethodNotAllowed, "GET"},
+		{http.MethodOptions, "/docs/", 405, wire.ErrMethodNotAllowed, "GET"},
 	} {
 		got := fetch(t, row.method, row.path, "Accept-Encoding", "gzip", "If-None-Match", "*")
-		var failure api.Envelope[any]
+		var failure wire.Envelope[any]
 		err := json.Unmarshal(got.Body.Bytes(), &failure)
 		if err != nil || got.Code != row.status || failure.Code != row.code || failure.Success || got.Header().Get("Allow") != row.allow {
 			t.Errorf("%s %s: got %d %v %+v (%v), want %d %s", row.method, row.path, got.Code, got.Header(), failure, err, row.status, row.code)

@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -39,7 +41,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(r.Context(), budget)
 	defer cancel()
-	ctx, meter := token.WithMeter(ctx)
+	ctx, meter := reqlog.WithMeter(ctx)
 	out := outcome{requestID: requestID(ctx)}
 	route, err := find(s.routes, r)
 	if err == nil {
@@ -62,7 +64,7 @@ func (s *server) serve(route Route, r *http.Request) (a answer, err error) {
 
 // record writes the one log line. It has neither path nor query nor header:
 // what a caller sends may hold a secret.
-func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost token.Cost, took time.Duration) {
+func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost reqlog.Cost, took time.Duration) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("route", route.Name),
@@ -87,7 +89,7 @@ func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost to
 		if r.Context().Err() == nil { // else the caller has gone, and nothing is wrong with us
 			level = slog.LevelError
 		}
-		attrs = append(attrs, slog.String("error", token.Redact(out.err.Error())))
+		attrs = append(attrs, slog.String("error", credential.Redact(out.err.Error())))
 	}
 	log.LogAttrs(r.Context(), level, "request", attrs...)
 }
@@ -98,7 +100,7 @@ func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost to
 func manage[In any](
 	services Services, r *http.Request,
 	read func(*http.Request) (In, error),
-	call func(context.Context, *token.Service, token.AccessToken, In) (answer, error),
+	call func(context.Context, *token.Service, credential.AccessToken, In) (answer, error),
 ) (answer, error) {
 	ctx, service := r.Context(), services.Tokens
 	at, err := accessToken(r)
@@ -117,17 +119,17 @@ func manage[In any](
 	return a, err
 }
 
-func accessToken(r *http.Request) (token.AccessToken, error) {
-	value := token.Bearer(r.Header.Get("Authorization"))
+func accessToken(r *http.Request) (credential.AccessToken, error) {
+	value := credential.Bearer(r.Header.Get("Authorization"))
 	switch {
 	case value == "":
-		return token.AccessToken{}, errNoAccessToken
-	case token.LooksLikeKey(value):
-		return token.AccessToken{}, errKeyNotAccessToken
+		return credential.AccessToken{}, errNoAccessToken
+	case credential.LooksLikeKey(value):
+		return credential.AccessToken{}, errKeyNotAccessToken
 	}
-	at, err := token.ParseAccessToken(value)
+	at, err := credential.ParseAccessToken(value)
 	if err != nil {
-		return token.AccessToken{}, token.ErrUnauthorized
+		return credential.AccessToken{}, token.ErrUnauthorized
 	}
 	return at, nil
 }

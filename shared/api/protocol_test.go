@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A broken store answers everything in one way, so that the protocol can be
@@ -53,7 +55,7 @@ func ask(t testing.TB, answer func() error, r *http.Request) (*httptest.Response
 	var log bytes.Buffer
 	service := &token.Service{Store: broken{answer: answer}, Now: time.Now}
 	w := httptest.NewRecorder()
-	r.Header.Set("Authorization", "Bearer "+token.NewAccessToken(7, 0).Reveal())
+	r.Header.Set("Authorization", "Bearer "+credential.NewAccessToken(7, 0).Reveal())
 	api.New(api.Services{Tokens: service}, slog.New(slog.NewJSONHandler(&log, nil)), api.Routes()...).ServeHTTP(w, r)
 	var line map[string]any
 	if err := json.Unmarshal(log.Bytes(), &line); err != nil {
@@ -86,7 +88,7 @@ func TestFailureOfTheStore(t *testing.T) {
 				}
 				return row.err
 			}, get("1"))
-			var body api.Envelope[any]
+			var body wire.Envelope[any]
 			if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
 				t.Fatal(err)
 			}

@@ -5,16 +5,18 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // An answer is what a route has to say when all went well.
 type answer struct {
 	status   int
 	data     any
-	results  []Result  // beside the data, of a batch
-	bare     bool      // data is the whole body, as clients of the API family expect it
-	file     *sentFile // in the place of data
+	results  []wire.Result // beside the data, of a batch
+	bare     bool          // data is the whole body, as clients of the API family expect it
+	file     *sentFile     // in the place of data
 	etag     string
 	location string
 	userID   int64   // for the log
@@ -54,25 +56,6 @@ type outcome struct {
 	err       error
 }
 
-// Envelope is the form of every answer's body. A successful one has Data, a
-// failed one has Code and RequestID.
-type Envelope[T any] struct {
-	Success   bool     `json:"success"`
-	Message   string   `json:"message"`
-	Data      T        `json:"data"`
-	Results   []Result `json:"results,omitempty"`
-	Code      Code     `json:"code,omitempty"`
-	RequestID string   `json:"request_id,omitempty"`
-}
-
-// failure is the envelope without data.
-type failure struct {
-	Success   bool   `json:"success"`
-	Message   string `json:"message"`
-	Code      Code   `json:"code"`
-	RequestID string `json:"request_id"`
-}
-
 // fail makes an error, if there is one, the outcome.
 func (o *outcome) fail(err error) {
 	if err == nil {
@@ -88,14 +71,14 @@ func (o *outcome) fail(err error) {
 }
 
 func (o *outcome) body() []byte {
-	var content any = failure{Message: token.Redact(o.problem.message), Code: o.problem.code, RequestID: o.requestID}
+	var content any = wire.Failure{Message: credential.Redact(o.problem.message), Code: o.problem.code, RequestID: o.requestID}
 	switch {
 	case o.err == nil && o.file != nil:
 		return o.file.content
 	case o.err == nil && o.bare:
 		content = o.data
 	case o.err == nil:
-		content = Envelope[any]{Success: true, Data: o.data, Results: o.results}
+		content = wire.Envelope[any]{Success: true, Data: o.data, Results: o.results}
 	}
 	body, err := json.Marshal(content)
 	if err != nil { // data that can't be marshalled is our mistake

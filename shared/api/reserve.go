@@ -5,7 +5,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // ReserveQuota is POST /api/token/reserve: keeps quota for a request whose
@@ -16,45 +17,28 @@ var ReserveQuota = Route{
 }
 
 var reserveOperation = Operation{
-	Name: "reserve", Method: http.MethodPost, Path: CollectionPath + "/reserve",
+	Name: "reserve", Method: http.MethodPost, Path: wire.ReservePath,
 	Actions: []string{actionUpdate},
 }
 
-// ReservationInput is the body of a reservation. Quota and RequestID are
-// required.
-type ReservationInput struct {
-	QuestionInput
-	TTLSeconds *int64 `json:"ttl_seconds,omitempty"`
-}
-
-// A Reservation is a hold, or why there is none.
-type Reservation struct {
-	Valid       bool          `json:"valid"`
-	Code        token.Refusal `json:"code"` // as of a Verdict
-	RequestID   string        `json:"request_id"`
-	Held        int64         `json:"held"`         // units
-	RemainQuota int64         `json:"remain_quota"` // units that are free to spend
-	ExpiresAt   int64         `json:"expires_at"`   // when the hold ends by itself; 0 if there is none
-}
-
 type reservationInput struct {
-	token.Question
+	quota.Question
 	ttl time.Duration // 0 is the gate's default
 }
 
 func readReservation(r *http.Request) (reservationInput, error) {
-	var in ReservationInput
+	var in wire.ReserveInput
 	if err := decode(r, &in); err != nil {
 		return reservationInput{}, err
 	}
-	in.identify(r)
+	identify(&in.VerifyInput, r)
 	switch {
 	case in.RequestID == nil:
 		return reservationInput{}, required("request_id", "name the request, so that settle and release find its hold")
 	case in.Quota == nil:
 		return reservationInput{}, required("quota", "send the units to hold")
 	}
-	q, err := in.question()
+	q, err := question(in.VerifyInput)
 	return reservationInput{q, seconds(in.TTLSeconds)}, err
 }
 
@@ -73,7 +57,7 @@ func seconds(n *int64) time.Duration {
 
 func reserveQuota(ctx context.Context, gate Gate, key string, in reservationInput) (answer, error) {
 	r, err := gate.Reserve(ctx, key, in.Question, in.ttl)
-	return ok(Reservation{
+	return ok(wire.Reservation{
 		Valid: r.Valid(), Code: r.Refusal, RequestID: r.RequestID,
 		Held: r.Held, RemainQuota: r.Remain, ExpiresAt: r.ExpiresAt,
 	}).of(r.Token), err

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // RotateKey is POST /api/token/{id}/rotate: another key for the same token.
@@ -16,19 +18,14 @@ var RotateKey = Route{
 }
 
 var rotateOperation = Operation{
-	Name: "rotate", Method: http.MethodPost, Path: tokenPath + "/rotate",
+	Name: "rotate", Method: http.MethodPost, Path: wire.RotatePath,
 	Actions: []string{actionGet, actionBatchGet, actionPut, actionUpdate},
-}
-
-// RotationInput is the body of a rotation, which may be left out.
-type RotationInput struct {
-	GraceSeconds *int64 `json:"grace_seconds,omitempty"` // for how long the old key works; absent = 0
 }
 
 type rotationInput struct{ id, grace int64 }
 
 func readRotation(r *http.Request) (rotationInput, error) {
-	var body RotationInput
+	var body wire.RotateInput
 	if err := decodeIfAny(r, &body); err != nil {
 		return rotationInput{}, err
 	}
@@ -44,7 +41,7 @@ type plannedTurn struct {
 
 // rotateKey plans the new key under an Idempotency-Key, and for which version
 // of the token it is: whoever does it again gives the same key, once.
-func rotateKey(ctx context.Context, service *token.Service, at token.AccessToken, once *once, in rotationInput) (answer, error) {
+func rotateKey(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in rotationInput) (answer, error) {
 	turn, err := service.NewKeyRotation(ctx, at, in.id, in.grace)
 	if err != nil {
 		return answer{}, err
@@ -76,6 +73,6 @@ func readTurn(plan []byte) (token.KeyRotation, error) {
 	if err := json.Unmarshal(plan, &p); err != nil {
 		return token.KeyRotation{}, err
 	}
-	key, err := token.ParseKey(p.Key)
+	key, err := credential.ParseKey(p.Key)
 	return token.KeyRotation{Key: key, PreviousUntil: p.Until, Version: p.Version}, err
 }

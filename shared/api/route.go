@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // An Operation is what there is to know of a route without serving it: for
@@ -55,8 +57,6 @@ const (
 	actionDelete   = "dynamodb:DeleteItem"
 )
 
-const idParameter = "{id}"
-
 // find returns the route of a request, or errRouteNotFound, or a
 // *methodError for a path that other methods have. A path with and without
 // a trailing slash is the same; one that stands in a route word for word is
@@ -103,7 +103,7 @@ func match(pattern, path string) (id string, ok bool) {
 	}
 	for i := range want {
 		switch {
-		case want[i] == idParameter && got[i] != "":
+		case want[i] == wire.IDParameter && got[i] != "":
 			id = got[i]
 		case want[i] != got[i]:
 			return "", false

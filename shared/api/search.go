@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // SearchTokens is GET /api/token/search: those of the caller's tokens that
@@ -17,7 +19,7 @@ var SearchTokens = Route{
 }
 
 var searchOperation = Operation{
-	Name: "search", Method: http.MethodGet, Path: CollectionPath + "/search",
+	Name: "search", Method: http.MethodGet, Path: wire.SearchPath,
 	Actions: []string{actionGet, actionBatchGet, actionQuery, actionUpdate, actionDelete},
 }
 
@@ -26,7 +28,7 @@ type searchInput struct {
 	query token.Query
 }
 
-func searchTokens(ctx context.Context, service *token.Service, at token.AccessToken, in searchInput) (answer, error) {
+func searchTokens(ctx context.Context, service *token.Service, at credential.AccessToken, in searchInput) (answer, error) {
 	var found token.Page
 	var err error
 	if in.after > 0 {

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // SettleHold is POST /api/token/settle: charges a hold what its request has
@@ -13,16 +15,8 @@ var SettleHold = Route{
 }
 
 var settleOperation = Operation{
-	Name: "settle", Method: http.MethodPost, Path: CollectionPath + "/settle",
+	Name: "settle", Method: http.MethodPost, Path: wire.SettlePath,
 	Actions: []string{actionUpdate},
-}
-
-// A Settlement is how a hold was charged, in units.
-type Settlement struct {
-	RequestID   string `json:"request_id"`
-	Charged     int64  `json:"charged"`
-	Shortfall   int64  `json:"shortfall"`    // what the balance did not have
-	RemainQuota int64  `json:"remain_quota"` // what is free to spend
 }
 
 type settlementInput struct {
@@ -31,11 +25,11 @@ type settlementInput struct {
 }
 
 func readSettlement(r *http.Request) (settlementInput, error) {
-	var body HoldInput
+	var body wire.HoldInput
 	if err := decode(r, &body); err != nil {
 		return settlementInput{}, err
 	}
-	requestID, err := body.requestID()
+	requestID, err := holdRequestID(body)
 	if err == nil && body.Quota == nil {
 		err = required("quota", "send the units to charge; 0 charges nothing")
 	}
@@ -44,5 +38,5 @@ func readSettlement(r *http.Request) (settlementInput, error) {
 
 func settleHold(ctx context.Context, gate Gate, key string, in settlementInput) (answer, error) {
 	s, err := gate.Settle(ctx, key, in.requestID, in.quota)
-	return ok(Settlement{RequestID: s.RequestID, Charged: s.Charged, Shortfall: s.Shortfall, RemainQuota: s.Remain}).of(s.Token), err
+	return ok(wire.Settlement{RequestID: s.RequestID, Charged: s.Charged, Shortfall: s.Shortfall, RemainQuota: s.Remain}).of(s.Token), err
 }

@@ -6,41 +6,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
-
-// CollectionPath is where a user's tokens are; a token is below it.
-const (
-	CollectionPath = "/api/token"
-	tokenPath      = CollectionPath + "/" + idParameter
-)
-
-// A Token is a token as the API shows it. Times are Unix seconds, quotas
-// units. Key is the mask, except in the answer that created the token.
-type Token struct {
-	ID                 int64    `json:"id"`
-	UserID             int64    `json:"user_id"`
-	Key                string   `json:"key"`
-	Name               string   `json:"name"`
-	Status             int      `json:"status"` // 1 enabled, 2 disabled, 3 expired, 4 exhausted
-	CreatedTime        int64    `json:"created_time"`
-	AccessedTime       int64    `json:"accessed_time"`
-	ExpiredTime        int64    `json:"expired_time"` // -1 = never
-	RemainQuota        int64    `json:"remain_quota"`
-	UsedQuota          int64    `json:"used_quota"`
-	UnlimitedQuota     bool     `json:"unlimited_quota"`
-	ModelLimitsEnabled bool     `json:"model_limits_enabled"`
-	Models             []string `json:"models"`
-	ModelLimits        string   `json:"model_limits"` // the models again, for clients of the API family
-	AllowIPs           string   `json:"allow_ips"`    // one address or prefix a line
-	Group              string   `json:"group"`
-	PreviousKey        string   `json:"previous_key,omitempty"` // the mask of the key before, while it works
-	PreviousUntil      int64    `json:"previous_until,omitempty"`
-}
 
 // view shows a token as it is at a second.
-func view(t token.Token, now int64) Token {
-	shown := Token{
+func view(t token.Token, now int64) wire.Token {
+	shown := wire.Token{
 		ID: t.ID, UserID: t.UserID, Key: t.Mask, Name: t.Name,
 		Status:      int(t.StatusAt(now)),
 		CreatedTime: t.CreatedTime, AccessedTime: t.AccessedTime, ExpiredTime: t.ExpiredTime,
@@ -58,27 +31,10 @@ func view(t token.Token, now int64) Token {
 }
 
 // shown is a token with its key in plain text, for the one answer that has it.
-func shown(t token.Token, key token.Key, now int64) Token {
+func shown(t token.Token, key credential.Key, now int64) wire.Token {
 	plain := view(t, now)
 	plain.Key = key.Reveal()
 	return plain
-}
-
-// TokenInput is the body of a create or an update: what a caller may choose.
-// A nil field is absent: the default on create, unchanged on update. The
-// lists may come as arrays, or as strings with separators.
-type TokenInput struct {
-	ID                 *int64    `json:"id,omitempty"` // which token; for updates
-	Name               *string   `json:"name,omitempty"`
-	Status             *int64    `json:"status,omitempty"` // 1 enables, 2 disables
-	ExpiredTime        *int64    `json:"expired_time,omitempty"`
-	RemainQuota        *int64    `json:"remain_quota,omitempty"`
-	UnlimitedQuota     *bool     `json:"unlimited_quota,omitempty"`
-	ModelLimitsEnabled *bool     `json:"model_limits_enabled,omitempty"`
-	Models             *[]string `json:"models,omitempty" separators:","`
-	ModelLimits        *[]string `json:"model_limits,omitempty" separators:","` // alias of models, which wins
-	AllowIPs           *[]string `json:"allow_ips,omitempty" separators:",\n"`
-	Group              *string   `json:"group,omitempty"`
 }
 
 // serverFields are known but not for callers to choose. They are ignored, so
@@ -88,9 +44,9 @@ var serverFields = []string{
 	"cross_group_retry", "auto_groups", "is_edit", "DeletedAt",
 }
 
-// update is the input as the domain knows it.
-func (in TokenInput) update() (token.Update, error) {
-	disabled, err := in.disabled()
+// tokenUpdate converts the input to the domain's update.
+func tokenUpdate(in wire.TokenInput) (token.Update, error) {
+	disabled, err := statusInput(in)
 	models := in.Models
 	if models == nil {
 		models = in.ModelLimits
@@ -103,9 +59,9 @@ func (in TokenInput) update() (token.Update, error) {
 	}, err
 }
 
-// disabled reads the status. Expired and exhausted are not for callers to
+// statusInput reads the status. Expired and exhausted are not for callers to
 // set: an echoed token may have them, and they change nothing.
-func (in TokenInput) disabled() (*bool, error) {
+func statusInput(in wire.TokenInput) (*bool, error) {
 	if in.Status == nil {
 		return nil, nil //nolint:nilnil // absent is a value here
 	}

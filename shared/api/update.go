@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // UpdateToken is PUT /api/token: changes the token of the body's id (spec:
@@ -17,14 +19,8 @@ var UpdateToken = Route{
 }
 
 var updateOperation = Operation{
-	Name: "update", Method: http.MethodPut, Path: CollectionPath,
+	Name: "update", Method: http.MethodPut, Path: wire.TokensPath,
 	Actions: []string{actionGet, actionBatchGet, actionUpdate},
-}
-
-// UpdateInput is the body of an update.
-type UpdateInput struct {
-	TokenInput
-	QuotaDelta *int64 `json:"quota_delta,omitempty"` // to add to what is left, in the place of remain_quota
 }
 
 type updateInput struct {
@@ -35,7 +31,7 @@ type updateInput struct {
 }
 
 func readUpdate(r *http.Request) (updateInput, error) {
-	var body UpdateInput
+	var body wire.UpdateInput
 	if err := decode(r, &body, serverFields...); err != nil {
 		return updateInput{}, err
 	}
@@ -47,7 +43,7 @@ func readUpdate(r *http.Request) (updateInput, error) {
 	}
 	in := updateInput{id: *body.ID}
 	var err error
-	if in.Update, err = body.update(); err != nil {
+	if in.Update, err = tokenUpdate(body.TokenInput); err != nil {
 		return in, err
 	}
 	in.QuotaDelta = body.QuotaDelta
@@ -74,7 +70,7 @@ func readStatusOnly(r *http.Request) (bool, error) {
 	return false, &token.InvalidError{Field: "status_only", Reason: "must be true or false"}
 }
 
-func updateToken(ctx context.Context, service *token.Service, at token.AccessToken, in updateInput) (answer, error) {
+func updateToken(ctx context.Context, service *token.Service, at credential.AccessToken, in updateInput) (answer, error) {
 	var t token.Token
 	var err error
 	switch {

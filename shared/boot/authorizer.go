@@ -14,7 +14,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
 // Authorizer answers the events of an HTTP API's Lambda authorizer, payload
@@ -44,10 +46,10 @@ type authorization struct {
 // Invoke implements lambda.Handler.
 func (a *authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	started := time.Now()
-	ctx, meter := token.WithMeter(ctx)
+	ctx, meter := reqlog.WithMeter(ctx)
 	var event events.APIGatewayV2CustomAuthorizerV2Request
 	err := json.Unmarshal(payload, &event)
-	var verdict token.Verdict
+	var verdict quota.Verdict
 	if err == nil {
 		verdict, err = a.judge(ctx, &event)
 	}
@@ -63,17 +65,17 @@ func (a *authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 var errNotJudged = errors.New("the key could not be judged: the request's own line says why")
 
 // judge turns a panic into an error.
-func (a *authorizer) judge(ctx context.Context, event *events.APIGatewayV2CustomAuthorizerV2Request) (v token.Verdict, err error) {
+func (a *authorizer) judge(ctx context.Context, event *events.APIGatewayV2CustomAuthorizerV2Request) (v quota.Verdict, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	ip, err := token.ParseIP(event.RequestContext.HTTP.SourceIP)
+	ip, err := quota.ParseIP(event.RequestContext.HTTP.SourceIP)
 	if err != nil || !ip.IsValid() {
-		return token.Verdict{Refusal: token.RefusedIP}, nil // no key allows an address that can't be read
+		return quota.Verdict{Refusal: quota.RefusedIP}, nil // no key allows an address that can't be read
 	}
-	return a.keys.Verify(ctx, token.Bearer(authorizationOf(event)), token.Question{IP: ip})
+	return a.keys.Verify(ctx, credential.Bearer(authorizationOf(event)), quota.Question{IP: ip})
 }
 
 // authorizationOf finds the header whatever the case of its name.
@@ -86,7 +88,7 @@ func authorizationOf(event *events.APIGatewayV2CustomAuthorizerV2Request) string
 	return ""
 }
 
-func answerTo(v token.Verdict) authorization {
+func answerTo(v quota.Verdict) authorization {
 	if !v.Valid() {
 		return authorization{}
 	}
@@ -99,7 +101,7 @@ func answerTo(v token.Verdict) authorization {
 }
 
 // record writes the one log line, like api's and with as little in it.
-func (a *authorizer) record(ctx context.Context, event *events.APIGatewayV2CustomAuthorizerV2Request, v token.Verdict, err error, cost token.Cost, took time.Duration) {
+func (a *authorizer) record(ctx context.Context, event *events.APIGatewayV2CustomAuthorizerV2Request, v quota.Verdict, err error, cost reqlog.Cost, took time.Duration) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("route", api.Authorizer),
@@ -116,7 +118,7 @@ func (a *authorizer) record(ctx context.Context, event *events.APIGatewayV2Custo
 	}
 	if err != nil {
 		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", token.Redact(err.Error())))
+		attrs = append(attrs, slog.String("error", credential.Redact(err.Error())))
 	}
 	a.log.LogAttrs(ctx, level, "request", attrs...)
 }

@@ -12,11 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/latchkey-api/latchkey/shared/boot"
-	"github.com/latchkey-api/latchkey/shared/boot/lambdatest"
-	"github.com/latchkey-api/latchkey/shared/capture"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/lambdatest"
+	"github.com/latchkey-api/latchkey/internal/capture"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
 // asked is an authorizer's event: a header with a value, from an address.
@@ -45,7 +46,7 @@ func TestAuthorizerLetsValidKeysIn(t *testing.T) {
 	key := func(id int64) string { return s.keys[id].Reveal() }
 	for name, tt := range map[string]struct {
 		header, value, ip string
-		refusal           token.Refusal // "" lets in
+		refusal           quota.Refusal // "" lets in
 	}{
 		"in/scheme":                   {"authorization", "Bearer " + key(limitedID), inside, ""},
 		"in/scheme_in_lower_case":     {"authorization", "bearer " + key(limitedID), inside, ""},
@@ -54,21 +55,21 @@ func TestAuthorizerLetsValidKeysIn(t *testing.T) {
 		"in/IPv6":                     {"authorization", "Bearer " + key(limitedID), "2001:db8::7", ""},
 		"in/from_anywhere":            {"authorization", "Bearer " + key(holderID), outside, ""},
 		"in/unlimited":                {"authorization", "Bearer " + key(lastID), outside, ""},
-		"out/other_address":           {"authorization", "Bearer " + key(limitedID), outside, token.RefusedIP},
-		"out/no_address":              {"authorization", "Bearer " + key(holderID), "", token.RefusedIP},
-		"out/what_is_no_address":      {"authorization", "Bearer " + key(holderID), "10.9.8.7, 10.9.8.8", token.RefusedIP},
-		"out/disabled":                {"authorization", "Bearer " + key(disabledID), inside, token.RefusedDisabled},
-		"out/expired":                 {"authorization", "Bearer " + key(expiredID), inside, token.RefusedExpired},
-		"out/exhausted":               {"authorization", "Bearer " + key(exhaustedID), inside, token.RefusedExhausted},
-		"out/deleted":                 {"authorization", "Bearer " + key(deletedID), inside, token.RefusedUnknown},
-		"out/another_key_of_a_token":  {"authorization", "Bearer " + token.NewKey(1, limitedID).Reveal(), inside, token.RefusedUnknown},
-		"out/malformed":               {"authorization", "Bearer sk-", inside, token.RefusedUnknown},
-		"out/access_token":            {"authorization", "Bearer " + s.at.Reveal(), inside, token.RefusedUnknown},
-		"out/scheme_alone":            {"authorization", "Bearer", inside, token.RefusedUnknown},
-		"out/header_of_another_name":  {"x-api-key", key(limitedID), inside, token.RefusedUnknown},
-		"out/another_scheme":          {"authorization", "Basic " + key(limitedID), inside, token.RefusedUnknown},
-		"out/two_keys_in_one_header":  {"authorization", "Bearer " + key(limitedID) + "," + key(holderID), inside, token.RefusedUnknown},
-		"out/key_with_text_behind_it": {"authorization", "Bearer " + key(limitedID) + " x", inside, token.RefusedUnknown},
+		"out/other_address":           {"authorization", "Bearer " + key(limitedID), outside, quota.RefusedIP},
+		"out/no_address":              {"authorization", "Bearer " + key(holderID), "", quota.RefusedIP},
+		"out/what_is_no_address":      {"authorization", "Bearer " + key(holderID), "10.9.8.7, 10.9.8.8", quota.RefusedIP},
+		"out/disabled":                {"authorization", "Bearer " + key(disabledID), inside, quota.RefusedDisabled},
+		"out/expired":                 {"authorization", "Bearer " + key(expiredID), inside, quota.RefusedExpired},
+		"out/exhausted":               {"authorization", "Bearer " + key(exhaustedID), inside, quota.RefusedExhausted},
+		"out/deleted":                 {"authorization", "Bearer " + key(deletedID), inside, quota.RefusedUnknown},
+		"out/another_key_of_a_token":  {"authorization", "Bearer " + credential.NewKey(1, limitedID).Reveal(), inside, quota.RefusedUnknown},
+		"out/malformed":               {"authorization", "Bearer sk-", inside, quota.RefusedUnknown},
+		"out/access_token":            {"authorization", "Bearer " + s.at.Reveal(), inside, quota.RefusedUnknown},
+		"out/scheme_alone":            {"authorization", "Bearer", inside, quota.RefusedUnknown},
+		"out/header_of_another_name":  {"x-api-key", key(limitedID), inside, quota.RefusedUnknown},
+		"out/another_scheme":          {"authorization", "Basic " + key(limitedID), inside, quota.RefusedUnknown},
+		"out/two_keys_in_one_header":  {"authorization", "Bearer " + key(limitedID) + "," + key(holderID), inside, quota.RefusedUnknown},
+		"out/key_with_text_behind_it": {"authorization", "Bearer " + key(limitedID) + " x", inside, quota.RefusedUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log.Reset()
@@ -91,7 +92,7 @@ func TestAuthorizerLetsValidKeysIn(t *testing.T) {
 
 // expectLine holds what was logged to one line that says how it went, and of
 // the key nothing.
-func expectLine(t *testing.T, log string, in bool, refusal token.Refusal) {
+func expectLine(t *testing.T, log string, in bool, refusal quota.Refusal) {
 	t.Helper()
 	var line struct {
 		Msg, Level, Route, Code string

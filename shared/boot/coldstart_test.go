@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/boot/lambdatest"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/lambdatest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 )
 
 // BenchmarkColdStart starts a function's process and has it answer one event

@@ -16,9 +16,9 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/boot/lambdatest"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/internal/lambdatest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 )
 
 const functionPackages = "./functions/..."
@@ -256,7 +256,7 @@ func survivesWhatIsNoEvent(t *testing.T, binary string) {
 
 func answersWithoutDatabase(t *testing.T, binary string) {
 	f := lambdatest.Start(t, binary, "TABLE_NAME=none", "DYNAMODB_ENDPOINT=http://127.0.0.1:9")
-	answer, err := f.Invoke(t.Context(), readEvent(t, "list", state{at: token.NewAccessToken(1, 0)}))
+	answer, err := f.Invoke(t.Context(), readEvent(t, "list", state{at: credential.NewAccessToken(1, 0)}))
 	if err != nil {
 		t.Fatalf("got error %v, want an answer", err)
 	}

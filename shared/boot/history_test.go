@@ -22,9 +22,10 @@ import (
 
 	"github.com/latchkey-api/latchkey/shared/boot"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/dynamo/stream"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -361,7 +362,7 @@ func (w *worker) step(t *testing.T, l *life) {
 	switch w.random.IntN(8) {
 	case 0:
 		w.do(t, "spend", func(ctx context.Context) error {
-			_, err := w.gate.Verify(ctx, l.key, token.Question{Quota: 1})
+			_, err := w.gate.Verify(ctx, l.key, quota.Question{Quota: 1})
 			return err
 		})
 	case 1, 2:

@@ -6,8 +6,8 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/shared/boot/lambdatest"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/lambdatest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 )
 
 func TestProcessLivesOnAfterPanicAndSilence(t *testing.T) {

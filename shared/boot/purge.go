@@ -13,8 +13,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
 // A PurgeCounter is dynamo.Store.
@@ -41,7 +42,7 @@ type purge struct {
 // Invoke implements lambda.Handler.
 func (p *purge) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	started := time.Now()
-	ctx, meter := token.WithMeter(ctx)
+	ctx, meter := reqlog.WithMeter(ctx)
 	batch, err := readBatch(payload)
 	answer := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
 	malformed, counted := err, 0
@@ -106,7 +107,7 @@ func keyOf(v events.DynamoDBAttributeValue, want events.DynamoDBDataType) string
 }
 
 // record writes the one log line, like api's.
-func (p *purge) record(ctx context.Context, records, counted int, err error, cost token.Cost, took time.Duration) {
+func (p *purge) record(ctx context.Context, records, counted int, err error, cost reqlog.Cost, took time.Duration) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("route", api.Purge),
@@ -121,7 +122,7 @@ func (p *purge) record(ctx context.Context, records, counted int, err error, cos
 	}
 	if err != nil {
 		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", token.Redact(err.Error())))
+		attrs = append(attrs, slog.String("error", credential.Redact(err.Error())))
 	}
 	p.log.LogAttrs(ctx, level, "request", attrs...)
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/shared/boot"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 )
 
 // failing is a store that can't count.

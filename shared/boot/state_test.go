@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -37,8 +39,8 @@ const (
 
 // A state is who can do what with a test's table.
 type state struct {
-	at   token.AccessToken
-	keys map[int64]token.Key // by token
+	at   credential.AccessToken
+	keys map[int64]credential.Key // by token
 }
 
 // prepare fills an empty table with user 1 and tokens 1 to 12. Holds are as
@@ -51,7 +53,7 @@ func prepare(t testing.TB, kit *dynamotest.Kit) state {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := state{at, map[int64]token.Key{}}
+	s := state{at, map[int64]credential.Key{}}
 	service := token.Service{Store: kit.Store, Now: then}
 	for id := int64(1); id <= lastID; id++ {
 		if _, s.keys[id], err = service.Create(t.Context(), at, fields(id)); err != nil {
@@ -73,7 +75,7 @@ func prepare(t testing.TB, kit *dynamotest.Kit) state {
 func (s state) hold(t testing.TB, kit *dynamotest.Kit, id int64, request string, now func() time.Time) {
 	t.Helper()
 	g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(now))
-	question := token.Question{Quota: heldUnits, RequestID: request}
+	question := quota.Question{Quota: heldUnits, RequestID: request}
 	made, err := g.Reserve(t.Context(), s.keys[id].Reveal(), question, gate.DefaultTTL)
 	if err != nil || !made.Valid() {
 		t.Fatalf("hold for token %d: got %q, %v, want a hold", id, made.Refusal, err)

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/client"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 const success = `{"success":true,"message":"","data":{}}`
@@ -48,7 +48,7 @@ func says(status int, retryAfter, body string) (*client.Client, *int) {
 func TestAnAnswerThatIsLostByTimeOutIsAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, asked := silent(1)
-		if _, err := c.Create(t.Context(), api.TokenInput{}); err != nil || *asked != 2 {
+		if _, err := c.Create(t.Context(), wire.TokenInput{}); err != nil || *asked != 2 {
 			t.Errorf("got %v after %d requests, want success after 2", err, *asked)
 		}
 	})
@@ -59,14 +59,14 @@ func TestACallersDeadlineIsTheEnd(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		c, asked := silent(1)
-		if _, err := c.Create(ctx, api.TokenInput{}); !errors.Is(err, context.DeadlineExceeded) || *asked != 1 {
+		if _, err := c.Create(ctx, wire.TokenInput{}); !errors.Is(err, context.DeadlineExceeded) || *asked != 1 {
 			t.Errorf("got %v after %d requests, want the deadline after one", err, *asked)
 		}
 	})
 }
 
 func spend(ctx context.Context, c *client.Client) error {
-	_, err := c.Verify(ctx, "sk-x", api.QuestionInput{Quota: new(int64(1)), RequestID: new("r")})
+	_, err := c.Verify(ctx, "sk-x", wire.VerifyInput{Quota: new(int64(1)), RequestID: new("r")})
 	return err
 }
 
@@ -75,7 +75,7 @@ func TestNothingOfASpendComesAfterTheAPIHasForgottenIt(t *testing.T) {
 	calls := map[string]func(context.Context, *client.Client) error{
 		"spend": spend,
 		"reserve": func(ctx context.Context, c *client.Client) error {
-			return second(c.Reserve(ctx, "sk-x", api.ReservationInput{QuestionInput: api.QuestionInput{RequestID: new("r")}}))
+			return second(c.Reserve(ctx, "sk-x", wire.ReserveInput{VerifyInput: wire.VerifyInput{RequestID: new("r")}}))
 		},
 		"settle":  func(ctx context.Context, c *client.Client) error { return second(c.Settle(ctx, "sk-x", "r", 1)) },
 		"release": func(ctx context.Context, c *client.Client) error { return second(c.Release(ctx, "sk-x", "r")) },
@@ -91,7 +91,7 @@ func TestNothingOfASpendComesAfterTheAPIHasForgottenIt(t *testing.T) {
 			start = time.Now()
 			c, asked = says(http.StatusServiceUnavailable, "21", `{"code":"unavailable","message":"x."}`)
 			err = call(t.Context(), c)
-			if took := time.Since(start); !errors.Is(err, api.ErrUnavailable) || *asked != 1 || took > 0 {
+			if took := time.Since(start); !errors.Is(err, wire.ErrUnavailable) || *asked != 1 || took > 0 {
 				t.Errorf("%s that is to wait for too long: got %v after %d requests and %v, want it given up at once", name, err, *asked, took)
 			}
 		})
@@ -102,7 +102,7 @@ func TestAnIdempotencyKeyIsRefusedWhereTheAPIKnowsNone(t *testing.T) {
 	c, asked := says(http.StatusOK, "", success)
 	ctx, key := t.Context(), client.IdempotencyKey("k")
 	for name, err := range map[string]error{
-		"update":    second(c.Update(ctx, api.TokenInput{}, key)),
+		"update":    second(c.Update(ctx, wire.TokenInput{}, key)),
 		"add quota": second(c.AddQuota(ctx, 1, 1, key)),
 		"status":    second(c.SetStatus(ctx, 1, 1, key)),
 		"delete":    c.Delete(ctx, 1, key),
@@ -119,14 +119,14 @@ func TestAnIdempotencyKeyIsRefusedWhereTheAPIKnowsNone(t *testing.T) {
 func TestWhatStandsBeforeTheAPIIsTakenForItsAbsence(t *testing.T) {
 	for _, row := range []struct {
 		status        int
-		code          api.Code
+		code          wire.Code
 		read, deleted int // requests
 		says          string
 	}{
-		{http.StatusTooManyRequests, api.ErrRateLimited, 10, 10, "nothing was done"},
-		{http.StatusBadGateway, api.ErrUnavailable, 10, 1, "may or may not have been made"},
-		{http.StatusServiceUnavailable, api.ErrUnavailable, 10, 1, "may or may not have been made"},
-		{http.StatusGatewayTimeout, api.ErrUnavailable, 10, 1, "may or may not have been made"},
+		{http.StatusTooManyRequests, wire.ErrRateLimited, 10, 10, "nothing was done"},
+		{http.StatusBadGateway, wire.ErrUnavailable, 10, 1, "may or may not have been made"},
+		{http.StatusServiceUnavailable, wire.ErrUnavailable, 10, 1, "may or may not have been made"},
+		{http.StatusGatewayTimeout, wire.ErrUnavailable, 10, 1, "may or may not have been made"},
 		{http.StatusForbidden, "", 1, 1, "check the base URL"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

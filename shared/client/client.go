@@ -11,14 +11,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A Client manages the tokens of one user. It is safe for concurrent use.
 type Client struct {
 	base        string
-	accessToken token.Secret
+	accessToken credential.Secret
 	http        *http.Client
 }
 
@@ -29,7 +30,7 @@ func New(baseURL, accessToken string, httpClient *http.Client) *Client {
 	if httpClient == nil {
 		httpClient = &http.Client{Timeout: 30 * time.Second, CheckRedirect: stay}
 	}
-	return &Client{strings.TrimSuffix(baseURL, "/"), token.NewSecret(accessToken), httpClient}
+	return &Client{strings.TrimSuffix(baseURL, "/"), credential.NewSecret(accessToken), httpClient}
 }
 
 // stay keeps the access token where it was sent: a redirect may lead to plain
@@ -41,7 +42,7 @@ func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse
 // errors.Is(err, api.ErrTokenNotFound).
 type Error struct {
 	Status     int
-	Code       api.Code
+	Code       wire.Code
 	Message    string
 	RequestID  string
 	RetryAfter time.Duration // 0 where the answer does not say
@@ -65,8 +66,8 @@ type ListOptions struct {
 }
 
 // List returns a page of tokens, newest first.
-func (c *Client) List(ctx context.Context, o ListOptions) (api.TokenPage, error) {
-	return call[api.TokenPage](ctx, c.manage(http.MethodGet, "?"+o.query().Encode(), nil))
+func (c *Client) List(ctx context.Context, o ListOptions) (wire.TokenPage, error) {
+	return call[wire.TokenPage](ctx, c.manage(http.MethodGet, "?"+o.query().Encode(), nil))
 }
 
 func (o ListOptions) query() url.Values {
@@ -91,7 +92,7 @@ type SearchOptions struct {
 
 // Search returns a page of the tokens that are searched for, newest first. It
 // reads a window of them; where Next is set, After goes on below it.
-func (c *Client) Search(ctx context.Context, o SearchOptions) (api.TokenPage, error) {
+func (c *Client) Search(ctx context.Context, o SearchOptions) (wire.TokenPage, error) {
 	query := o.query()
 	for name, s := range map[string]string{"keyword": o.Keyword, "token": o.Key, "group": o.Group} {
 		if s != "" {
@@ -101,74 +102,74 @@ func (c *Client) Search(ctx context.Context, o SearchOptions) (api.TokenPage, er
 	if o.Status != 0 {
 		query.Set("status", strconv.Itoa(int(o.Status)))
 	}
-	return call[api.TokenPage](ctx, c.manage(http.MethodGet, "search?"+query.Encode(), nil))
+	return call[wire.TokenPage](ctx, c.manage(http.MethodGet, "search?"+query.Encode(), nil))
 }
 
 // Create makes a token. The answer is the only one that has its key. It is
 // sent again where no answer came, and makes one token all the same.
-func (c *Client) Create(ctx context.Context, in api.TokenInput, options ...Option) (api.Token, error) {
-	return call[api.Token](ctx, c.post("", in, options...))
+func (c *Client) Create(ctx context.Context, in wire.TokenInput, options ...Option) (wire.Token, error) {
+	return call[wire.Token](ctx, c.post("", in, options...))
 }
 
 // CreateAll makes up to token.MaxBatch tokens, all or none; see Create.
-func (c *Client) CreateAll(ctx context.Context, in []api.TokenInput, options ...Option) ([]api.Token, error) {
-	made, err := call[api.Tokens](ctx, c.post("batch/create", map[string]any{"tokens": in}, options...))
+func (c *Client) CreateAll(ctx context.Context, in []wire.TokenInput, options ...Option) ([]wire.Token, error) {
+	made, err := call[wire.Tokens](ctx, c.post("batch/create", map[string]any{"tokens": in}, options...))
 	return made.Items, err
 }
 
 // Get returns one token.
-func (c *Client) Get(ctx context.Context, id int64) (api.Token, error) {
-	return call[api.Token](ctx, c.manage(http.MethodGet, strconv.FormatInt(id, 10), nil))
+func (c *Client) Get(ctx context.Context, id int64) (wire.Token, error) {
+	return call[wire.Token](ctx, c.manage(http.MethodGet, strconv.FormatInt(id, 10), nil))
 }
 
 // GetVersion is Get, and tells the version, for IfMatch.
-func (c *Client) GetVersion(ctx context.Context, id int64) (api.Token, ETag, error) {
+func (c *Client) GetVersion(ctx context.Context, id int64) (wire.Token, ETag, error) {
 	var version ETag
-	t, err := call[api.Token](ctx, c.manage(http.MethodGet, strconv.FormatInt(id, 10), nil, func(r *request) { r.version = &version }))
+	t, err := call[wire.Token](ctx, c.manage(http.MethodGet, strconv.FormatInt(id, 10), nil, func(r *request) { r.version = &version }))
 	return t, version, err
 }
 
 // Update changes the fields of token in.ID that are not nil.
-func (c *Client) Update(ctx context.Context, in api.TokenInput, options ...Option) (api.Token, error) {
-	return c.Change(ctx, api.UpdateInput{TokenInput: in}, options...)
+func (c *Client) Update(ctx context.Context, in wire.TokenInput, options ...Option) (wire.Token, error) {
+	return c.Change(ctx, wire.UpdateInput{TokenInput: in}, options...)
 }
 
 // Change is Update that may add quota, too; see AddQuota.
-func (c *Client) Change(ctx context.Context, in api.UpdateInput, options ...Option) (api.Token, error) {
-	return call[api.Token](ctx, c.manage(http.MethodPut, "", in, options...))
+func (c *Client) Change(ctx context.Context, in wire.UpdateInput, options ...Option) (wire.Token, error) {
+	return call[wire.Token](ctx, c.manage(http.MethodPut, "", in, options...))
 }
 
 // AddQuota adds units to what a token has left, or takes some away, whatever
 // is spent meanwhile; never to below zero.
-func (c *Client) AddQuota(ctx context.Context, id, delta int64, options ...Option) (api.Token, error) {
-	return c.Change(ctx, api.UpdateInput{TokenInput: api.TokenInput{ID: &id}, QuotaDelta: &delta}, options...)
+func (c *Client) AddQuota(ctx context.Context, id, delta int64, options ...Option) (wire.Token, error) {
+	return c.Change(ctx, wire.UpdateInput{TokenInput: wire.TokenInput{ID: &id}, QuotaDelta: &delta}, options...)
 }
 
 // Rotate gives a token another key, which the answer alone shows. The old one
 // works for graceSeconds more, 0 to token.MaxGrace.
-func (c *Client) Rotate(ctx context.Context, id, graceSeconds int64, options ...Option) (api.Token, error) {
-	return call[api.Token](ctx, c.post(strconv.FormatInt(id, 10)+"/rotate", api.RotationInput{GraceSeconds: &graceSeconds}, options...))
+func (c *Client) Rotate(ctx context.Context, id, graceSeconds int64, options ...Option) (wire.Token, error) {
+	return call[wire.Token](ctx, c.post(strconv.FormatInt(id, 10)+"/rotate", wire.RotateInput{GraceSeconds: &graceSeconds}, options...))
 }
 
 // SetStatus enables or disables a token and changes nothing else.
-func (c *Client) SetStatus(ctx context.Context, id int64, status token.Status, options ...Option) (api.Token, error) {
-	in := api.TokenInput{ID: &id, Status: new(int64(status))}
-	return call[api.Token](ctx, c.manage(http.MethodPut, "?status_only=true", in, options...))
+func (c *Client) SetStatus(ctx context.Context, id int64, status token.Status, options ...Option) (wire.Token, error) {
+	in := wire.TokenInput{ID: &id, Status: new(int64(status))}
+	return call[wire.Token](ctx, c.manage(http.MethodPut, "?status_only=true", in, options...))
 }
 
 // DeleteAll removes up to api.MaxIDs tokens, and tells what became of each.
-func (c *Client) DeleteAll(ctx context.Context, ids []int64) ([]api.Result, error) {
-	return c.batch(ctx, "batch", api.IDsInput{IDs: &ids})
+func (c *Client) DeleteAll(ctx context.Context, ids []int64) ([]wire.Result, error) {
+	return c.batch(ctx, "batch", wire.IDsInput{IDs: &ids})
 }
 
 // SetStatusAll enables or disables up to api.MaxIDs tokens, and tells what became of
 // each.
-func (c *Client) SetStatusAll(ctx context.Context, ids []int64, status token.Status) ([]api.Result, error) {
-	return c.batch(ctx, "batch/status", api.IDsInput{IDs: &ids, Status: new(int64(status))})
+func (c *Client) SetStatusAll(ctx context.Context, ids []int64, status token.Status) ([]wire.Result, error) {
+	return c.batch(ctx, "batch/status", wire.IDsInput{IDs: &ids, Status: new(int64(status))})
 }
 
-func (c *Client) batch(ctx context.Context, path string, in api.IDsInput) ([]api.Result, error) {
-	var answer api.Envelope[int]
+func (c *Client) batch(ctx context.Context, path string, in wire.IDsInput) ([]wire.Result, error) {
+	var answer wire.Envelope[int]
 	err := c.post(path, in).send(ctx, &answer)
 	if err == nil && !answer.Success {
 		err = c.notTheAPI("a success")

@@ -15,10 +15,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/api/apitest"
+	"github.com/latchkey-api/latchkey/internal/apitest"
 	"github.com/latchkey-api/latchkey/shared/client"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // The life of a token, as a program lives it.
@@ -26,11 +27,11 @@ func TestLife(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	c, ctx := target.User(t, token.RoleUser).Client, t.Context()
 
-	made, err := c.Create(ctx, api.TokenInput{Name: new("app"), RemainQuota: new(int64(10)), Models: &[]string{"gpt-4o"}})
+	made, err := c.Create(ctx, wire.TokenInput{Name: new("app"), RemainQuota: new(int64(10)), Models: &[]string{"gpt-4o"}})
 	if err != nil || !strings.HasPrefix(made.Key, "sk-") {
 		t.Fatalf("create: %v", err)
 	}
-	changed, err := c.Update(ctx, api.TokenInput{ID: &made.ID, Name: new("app 2")})
+	changed, err := c.Update(ctx, wire.TokenInput{ID: &made.ID, Name: new("app 2")})
 	if err != nil || changed.Name != "app 2" || changed.RemainQuota != 10 || !slices.Equal(changed.Models, []string{"gpt-4o"}) {
 		t.Errorf("update: got %+v, %v; want another name alone", changed, err)
 	}
@@ -41,7 +42,7 @@ func TestLife(t *testing.T) {
 		t.Errorf("get: got %q with mask %s, %v", got.Name, got.Key, err)
 	}
 	for range 4 {
-		if _, err := c.Create(ctx, api.TokenInput{Name: new("more")}); err != nil {
+		if _, err := c.Create(ctx, wire.TokenInput{Name: new("more")}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,16 +57,16 @@ func TestLife(t *testing.T) {
 	if err := c.Delete(ctx, made.ID); err != nil {
 		t.Errorf("delete: %v", err)
 	}
-	if err := c.Delete(ctx, made.ID); !errors.Is(err, api.ErrTokenNotFound) {
-		t.Errorf("second delete: got %v, want %v", err, api.ErrTokenNotFound)
+	if err := c.Delete(ctx, made.ID); !errors.Is(err, wire.ErrTokenNotFound) {
+		t.Errorf("second delete: got %v, want %v", err, wire.ErrTokenNotFound)
 	}
 }
 
 func TestErrorSaysWhatTheAnswerSaid(t *testing.T) {
 	target, _ := apitest.Serve(t)
-	_, err := target.User(t, token.RoleUser).Create(t.Context(), api.TokenInput{})
+	_, err := target.User(t, token.RoleUser).Create(t.Context(), wire.TokenInput{})
 	var answer *client.Error
-	if !errors.As(err, &answer) || answer.Status != http.StatusBadRequest || answer.RequestID == "" || !errors.Is(err, api.ErrInvalidParameter) {
+	if !errors.As(err, &answer) || answer.Status != http.StatusBadRequest || answer.RequestID == "" || !errors.Is(err, wire.ErrInvalidParameter) {
 		t.Fatalf("got %v, want the API's error", err)
 	}
 	want := "name is required: give the token a name of 1 to 50 characters (invalid_parameter, request " + answer.RequestID + ")"
@@ -84,7 +85,7 @@ func TestConcurrentCreatesAllSucceed(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range creates {
 		wg.Go(func() {
-			made, err := c.Create(t.Context(), api.TokenInput{Name: new(fmt.Sprint("n", i))})
+			made, err := c.Create(t.Context(), wire.TokenInput{Name: new(fmt.Sprint("n", i))})
 			if err != nil {
 				t.Errorf("create: %v", err)
 				return
@@ -113,7 +114,7 @@ func script(t *testing.T, statuses ...int) (*client.Client, *atomic.Int64) {
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		status := statuses[min(int(asked.Add(1)), len(statuses))-1]
-		code := map[int]api.Code{429: api.ErrRateLimited, 503: api.ErrUnavailable, 500: api.ErrInternal}[status]
+		code := map[int]wire.Code{429: wire.ErrRateLimited, 503: wire.ErrUnavailable, 500: wire.ErrInternal}[status]
 		w.WriteHeader(status)
 		_, _ = fmt.Fprintf(w, `{"success":%t,"message":"","code":%q,"data":null}`, status == http.StatusOK, code)
 	}))
@@ -129,8 +130,8 @@ func TestOnlyWhatIsSafeIsTriedAgain(t *testing.T) {
 		asked    int64
 		fails    bool
 	}{
-		{"a create that was refused", []int{429, 429, 200}, func(c *client.Client) error { _, err := c.Create(t.Context(), api.TokenInput{}); return err }, 3, false},
-		{"a create that may have happened", []int{503, 200}, func(c *client.Client) error { _, err := c.Create(t.Context(), api.TokenInput{}); return err }, 2, false},
+		{"a create that was refused", []int{429, 429, 200}, func(c *client.Client) error { _, err := c.Create(t.Context(), wire.TokenInput{}); return err }, 3, false},
+		{"a create that may have happened", []int{503, 200}, func(c *client.Client) error { _, err := c.Create(t.Context(), wire.TokenInput{}); return err }, 2, false},
 		{"a delete that may have happened", []int{503, 200}, func(c *client.Client) error { return c.Delete(t.Context(), 1) }, 1, true},
 		{"a read without an answer", []int{503, 503, 200}, func(c *client.Client) error { _, err := c.Get(t.Context(), 1); return err }, 3, false},
 		{"a read that failed on their side", []int{500, 200}, func(c *client.Client) error { _, err := c.Get(t.Context(), 1); return err }, 1, true},
@@ -181,7 +182,7 @@ func TestRetryAfterIsWaitedForAndNotMuchLonger(t *testing.T) {
 			asked = append(asked, time.Now())
 			return busy(r, send)
 		})})
-		if _, err := c.Create(t.Context(), api.TokenInput{}); !errors.Is(err, api.ErrRateLimited) || len(asked) != 10 {
+		if _, err := c.Create(t.Context(), wire.TokenInput{}); !errors.Is(err, wire.ErrRateLimited) || len(asked) != 10 {
 			t.Fatalf("got %v after %d requests, want it given up after 10", err, len(asked))
 		}
 		waits := map[time.Duration]bool{}
@@ -203,14 +204,14 @@ func TestAContextEndsAWait(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		_, err := client.New("http://api", "at-x", &http.Client{Transport: tap(busy)}).Get(ctx, 1)
-		if took := time.Since(start); took != 3*time.Second || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, api.ErrRateLimited) {
+		if took := time.Since(start); took != 3*time.Second || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, wire.ErrRateLimited) {
 			t.Errorf("got %v after %v, want both reasons after 3 s", err, took)
 		}
 	})
 }
 
 func TestClientDoesNotPrintItsAccessToken(t *testing.T) {
-	at := token.NewAccessToken(1, 0).Reveal()
+	at := credential.NewAccessToken(1, 0).Reveal()
 	if printed := fmt.Sprintf("%v %+v %#v", client.New("http://x", at, nil), client.New("http://x", at, nil), client.New("http://x", at, nil)); strings.Contains(printed, at) {
 		t.Error("a printed client shows its access token")
 	}

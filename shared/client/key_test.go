@@ -7,25 +7,26 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/api/apitest"
+	"github.com/latchkey-api/latchkey/internal/apitest"
 	"github.com/latchkey-api/latchkey/shared/client"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 func TestLifeOfAKey(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	u, ctx := target.User(t, token.RoleUser), t.Context()
-	made, err := u.Create(ctx, api.TokenInput{Name: new("app"), RemainQuota: new(int64(100))})
+	made, err := u.Create(ctx, wire.TokenInput{Name: new("app"), RemainQuota: new(int64(100))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	gateway := client.New(target.URL, "", nil) // has no access token
-	if v, err := gateway.Verify(ctx, made.Key, api.QuestionInput{Quota: new(int64(10))}); err != nil || !v.Valid || v.RemainQuota != 90 {
+	if v, err := gateway.Verify(ctx, made.Key, wire.VerifyInput{Quota: new(int64(10))}); err != nil || !v.Valid || v.RemainQuota != 90 {
 		t.Errorf("spend: got %+v, %v", v, err)
 	}
 	for _, id := range []string{"settled", "released"} {
-		r, err := gateway.Reserve(ctx, made.Key, api.ReservationInput{QuestionInput: api.QuestionInput{RequestID: &id, Quota: new(int64(40))}, TTLSeconds: new(int64(60))})
+		r, err := gateway.Reserve(ctx, made.Key, wire.ReserveInput{VerifyInput: wire.VerifyInput{RequestID: &id, Quota: new(int64(40))}, TTLSeconds: new(int64(60))})
 		if err != nil || !r.Valid || r.Held != 40 {
 			t.Errorf("reserve: got %+v, %v", r, err)
 		}
@@ -39,17 +40,17 @@ func TestLifeOfAKey(t *testing.T) {
 	if usage, err := gateway.Usage(ctx, made.Key); err != nil || usage.TotalGranted != 100 || usage.TotalUsed != 55 || usage.TotalAvailable != 45 {
 		t.Errorf("usage: got %+v, %v", usage, err)
 	}
-	if _, err := gateway.Settle(ctx, made.Key, "none", 1); !errors.Is(err, api.ErrHoldNotFound) {
-		t.Errorf("settle without a hold: got error %v, want %v", err, api.ErrHoldNotFound)
+	if _, err := gateway.Settle(ctx, made.Key, "none", 1); !errors.Is(err, wire.ErrHoldNotFound) {
+		t.Errorf("settle without a hold: got error %v, want %v", err, wire.ErrHoldNotFound)
 	}
 	if err := u.Delete(ctx, made.ID); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := gateway.Verify(ctx, made.Key, api.QuestionInput{}); err != nil || v.Valid || v.Code != token.RefusedUnknown || v.KeyHolder != nil {
+	if v, err := gateway.Verify(ctx, made.Key, wire.VerifyInput{}); err != nil || v.Valid || v.Code != quota.RefusedUnknown || v.KeyHolder != nil {
 		t.Errorf("verify of a deleted key: got %+v, %v", v, err)
 	}
-	if _, err := gateway.Usage(ctx, made.Key); !errors.Is(err, api.ErrUnauthorized) {
-		t.Errorf("usage of a deleted key: got error %v, want %v", err, api.ErrUnauthorized)
+	if _, err := gateway.Usage(ctx, made.Key); !errors.Is(err, wire.ErrUnauthorized) {
+		t.Errorf("usage of a deleted key: got error %v, want %v", err, wire.ErrUnauthorized)
 	}
 }
 
@@ -64,11 +65,11 @@ func TestWhatIsNotSafeToRepeatIsSentOnce(t *testing.T) {
 	}))
 	defer server.Close()
 	c := client.New(server.URL, "", nil)
-	if _, err := c.Verify(t.Context(), "sk-x", api.QuestionInput{Quota: new(int64(1))}); !errors.Is(err, api.ErrUnavailable) || sent != 1 {
+	if _, err := c.Verify(t.Context(), "sk-x", wire.VerifyInput{Quota: new(int64(1))}); !errors.Is(err, wire.ErrUnavailable) || sent != 1 {
 		t.Errorf("a spend without a request id: got %v after %d requests, want it sent once", err, sent)
 	}
 	sent = 0
-	if _, err := c.Verify(t.Context(), "sk-x", api.QuestionInput{Quota: new(int64(1)), RequestID: new("r")}); !errors.Is(err, api.ErrUnavailable) || sent < 2 {
+	if _, err := c.Verify(t.Context(), "sk-x", wire.VerifyInput{Quota: new(int64(1)), RequestID: new("r")}); !errors.Is(err, wire.ErrUnavailable) || sent < 2 {
 		t.Errorf("a spend with a request id: got %v after %d requests, want it sent again", err, sent)
 	}
 }
@@ -77,7 +78,7 @@ func TestAnswersThatAreNotTheAPIsSaySo(t *testing.T) {
 	for _, body := range []string{`{}`, `<html>`, `[]`, `{"code":false}`} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
 		c := client.New(server.URL, "", nil)
-		_, verify := c.Verify(t.Context(), "sk-x", api.QuestionInput{Quota: new(int64(1))})
+		_, verify := c.Verify(t.Context(), "sk-x", wire.VerifyInput{Quota: new(int64(1))})
 		_, usage := c.Usage(t.Context(), "sk-x")
 		for call, err := range map[string]error{"verify": verify, "usage": usage} {
 			if err == nil || !strings.Contains(err.Error(), "check the base URL") {

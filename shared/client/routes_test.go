@@ -13,9 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/api/apitest"
+	"github.com/latchkey-api/latchkey/internal/apitest"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A tap is a transport that a test listens at, or cuts.
@@ -39,24 +40,24 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 		reached[r.Method+" "+path] = true
 		return send()
 	}), t.Context()
-	made, err := c.Create(ctx, api.TokenInput{Name: new("app"), UnlimitedQuota: new(true)})
+	made, err := c.Create(ctx, wire.TokenInput{Name: new("app"), UnlimitedQuota: new(true)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	id, key, hold := made.ID, made.Key, new("hold")
 	reserve := func() error {
-		_, err := c.Reserve(ctx, key, api.ReservationInput{QuestionInput: api.QuestionInput{RequestID: hold, Quota: new(int64(1))}, TTLSeconds: new(int64(60))})
+		_, err := c.Reserve(ctx, key, wire.ReserveInput{VerifyInput: wire.VerifyInput{RequestID: hold, Quota: new(int64(1))}, TTLSeconds: new(int64(60))})
 		return err
 	}
 	for name, err := range map[string]error{
-		"CreateAll":    second(c.CreateAll(ctx, []api.TokenInput{{Name: new("more")}})),
+		"CreateAll":    second(c.CreateAll(ctx, []wire.TokenInput{{Name: new("more")}})),
 		"Get":          second(c.Get(ctx, id)),
 		"List":         second(c.List(ctx, client.ListOptions{})),
 		"Search":       second(c.Search(ctx, client.SearchOptions{Keyword: "app"})),
-		"Update":       second(c.Update(ctx, api.TokenInput{ID: &id, Group: new("g")})),
+		"Update":       second(c.Update(ctx, wire.TokenInput{ID: &id, Group: new("g")})),
 		"SetStatus":    second(c.SetStatus(ctx, id, token.Enabled)),
 		"SetStatusAll": second(c.SetStatusAll(ctx, []int64{id}, token.Enabled)),
-		"Verify":       second(c.Verify(ctx, key, api.QuestionInput{})),
+		"Verify":       second(c.Verify(ctx, key, wire.VerifyInput{})),
 		"Usage":        second(c.Usage(ctx, key)),
 		"Reserve":      reserve(),
 		"Settle":       second(c.Settle(ctx, key, *hold, 1)),
@@ -96,11 +97,11 @@ func TestACreateWithoutAnAnswerMakesOneToken(t *testing.T) {
 		})
 		return answer, err
 	})
-	made, err := c.Create(t.Context(), api.TokenInput{Name: new("app"), UnlimitedQuota: new(true)})
+	made, err := c.Create(t.Context(), wire.TokenInput{Name: new("app"), UnlimitedQuota: new(true)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v, err := c.Verify(t.Context(), made.Key, api.QuestionInput{}); err != nil || !v.Valid {
+	if v, err := c.Verify(t.Context(), made.Key, wire.VerifyInput{}); err != nil || !v.Valid {
 		t.Errorf("the key: got valid %t, %v", v.Valid, err)
 	}
 	if page, err := u.List(t.Context(), client.ListOptions{}); err != nil || page.Total != 1 {
@@ -111,7 +112,7 @@ func TestACreateWithoutAnAnswerMakesOneToken(t *testing.T) {
 func TestAnIdempotencyKeyOfTheCallersOwnSurvivesItsProcess(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	u := target.User(t, token.RoleUser)
-	in := []api.TokenInput{{Name: new("a")}, {Name: new("b")}}
+	in := []wire.TokenInput{{Name: new("a")}, {Name: new("b")}}
 	var keys [2]string
 	for i := range keys { // two clients, as of two processes
 		made, err := client.New(target.URL, u.AccessToken, nil).CreateAll(t.Context(), in, client.IdempotencyKey("import-1"))
@@ -131,7 +132,7 @@ func TestAnIdempotencyKeyOfTheCallersOwnSurvivesItsProcess(t *testing.T) {
 func TestARivalsChangeIsNotOverwritten(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	c, ctx := target.User(t, token.RoleUser).Client, t.Context()
-	made, err := c.Create(ctx, api.TokenInput{Name: new("app")})
+	made, err := c.Create(ctx, wire.TokenInput{Name: new("app")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,17 +140,17 @@ func TestARivalsChangeIsNotOverwritten(t *testing.T) {
 	if err != nil || old == "" {
 		t.Fatalf("got version %q, %v", old, err)
 	}
-	if _, err := c.Update(ctx, api.TokenInput{ID: &made.ID, Name: new("rival")}, client.IfMatch(old)); err != nil {
+	if _, err := c.Update(ctx, wire.TokenInput{ID: &made.ID, Name: new("rival")}, client.IfMatch(old)); err != nil {
 		t.Fatalf("an update of the version that was read: %v", err)
 	}
 	for name, err := range map[string]error{
-		"update":    second(c.Update(ctx, api.TokenInput{ID: &made.ID, Name: new("late")}, client.IfMatch(old))),
+		"update":    second(c.Update(ctx, wire.TokenInput{ID: &made.ID, Name: new("late")}, client.IfMatch(old))),
 		"add quota": second(c.AddQuota(ctx, made.ID, 1, client.IfMatch(old))),
 		"status":    second(c.SetStatus(ctx, made.ID, token.Disabled, client.IfMatch(old))),
 		"delete":    c.Delete(ctx, made.ID, client.IfMatch(old)),
 	} {
-		if !errors.Is(err, api.ErrVersionMismatch) {
-			t.Errorf("%s: got error %v, want %v", name, err, api.ErrVersionMismatch)
+		if !errors.Is(err, wire.ErrVersionMismatch) {
+			t.Errorf("%s: got error %v, want %v", name, err, wire.ErrVersionMismatch)
 		}
 	}
 	got, now, err := c.GetVersion(ctx, made.ID)
@@ -166,9 +167,9 @@ func TestAllReadsEveryPage(t *testing.T) {
 	c, ctx := target.User(t, token.RoleUser).Client, t.Context()
 	const tokens = 150
 	for first := 1; first <= tokens; first += token.MaxBatch {
-		var in []api.TokenInput
+		var in []wire.TokenInput
 		for i := first; i < first+token.MaxBatch; i++ {
-			in = append(in, api.TokenInput{Name: new(fmt.Sprint("n", i%2))})
+			in = append(in, wire.TokenInput{Name: new(fmt.Sprint("n", i%2))})
 		}
 		if _, err := c.CreateAll(ctx, in); err != nil {
 			t.Fatal(err)
@@ -199,8 +200,8 @@ func TestAllReadsEveryPage(t *testing.T) {
 		t.Errorf("got %d that match and %d until a break, want %d and 3", len(odd), len(some), tokens/2)
 	}
 	for _, err := range client.New(target.URL, "at-wrong", nil).All(ctx) {
-		if !errors.Is(err, api.ErrUnauthorized) {
-			t.Errorf("got error %v, want %v", err, api.ErrUnauthorized)
+		if !errors.Is(err, wire.ErrUnauthorized) {
+			t.Errorf("got error %v, want %v", err, wire.ErrUnauthorized)
 		}
 	}
 }

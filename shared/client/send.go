@@ -14,8 +14,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // Attempts in all, where trying again is safe and the API asks for it.
@@ -26,7 +26,7 @@ type request struct {
 	client     *Client
 	method     string
 	path       string // and query
-	credential token.Secret
+	credential credential.Secret
 	in         any    // the body; nil for none
 	key        string // the Idempotency-Key; "" for none
 	match      ETag   // the If-Match; "" for none
@@ -41,7 +41,7 @@ type request struct {
 // manage is a request with the access token, to the tokens' path plus rest.
 func (c *Client) manage(method, rest string, in any, options ...Option) request {
 	r := request{
-		client: c, method: method, path: api.CollectionPath + "/" + rest, credential: c.accessToken, in: in,
+		client: c, method: method, path: wire.TokensPath + "/" + rest, credential: c.accessToken, in: in,
 		repeatable: method == http.MethodGet, attempts: attempts,
 	}
 	for _, option := range options {
@@ -60,7 +60,7 @@ func (c *Client) post(rest string, in any, options ...Option) request {
 // call sends a request. It tries again what the API refused with 429, for
 // then nothing was done, and what is repeatable, also when no answer came.
 func call[T any](ctx context.Context, r request) (T, error) {
-	var answer api.Envelope[T]
+	var answer wire.Envelope[T]
 	err := r.send(ctx, &answer)
 	if err == nil && !answer.Success {
 		err = r.client.notTheAPI("a success")
@@ -105,7 +105,7 @@ func again(err error, repeatable bool) bool {
 	if !errors.As(err, &answer) {
 		return repeatable && !errors.Is(err, ErrForeign)
 	}
-	return answer.Code == api.ErrRateLimited || answer.Code == api.ErrUnavailable && repeatable
+	return answer.Code == wire.ErrRateLimited || answer.Code == wire.ErrUnavailable && repeatable
 }
 
 // MaxPause is the longest Retry-After that a client waits for. Where it is
@@ -184,7 +184,7 @@ func (r request) once(ctx context.Context, body []byte, answer any) error {
 func (c *Client) refusal(in *http.Response, content []byte) error {
 	seconds, _ := strconv.Atoi(in.Header.Get("Retry-After"))
 	answer := &Error{Status: in.StatusCode, RetryAfter: time.Duration(seconds) * time.Second}
-	var failed api.Envelope[any]
+	var failed wire.Envelope[any]
 	if json.Unmarshal(content, &failed) == nil && failed.Code != "" {
 		answer.Code, answer.Message, answer.RequestID = failed.Code, failed.Message, failed.RequestID
 		return answer
@@ -192,9 +192,9 @@ func (c *Client) refusal(in *http.Response, content []byte) error {
 	before := "What stands before the API at " + c.base + " answered " + in.Status
 	switch in.StatusCode {
 	case http.StatusTooManyRequests:
-		answer.Code, answer.Message = api.ErrRateLimited, before+", and nothing was done: try again later."
+		answer.Code, answer.Message = wire.ErrRateLimited, before+", and nothing was done: try again later."
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		answer.Code, answer.Message = api.ErrUnavailable, before+", so a change may or may not have been made: look before you try again."
+		answer.Code, answer.Message = wire.ErrUnavailable, before+", so a change may or may not have been made: look before you try again."
 	default:
 		return c.notTheAPI(in.Status)
 	}

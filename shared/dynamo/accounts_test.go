@@ -9,7 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -119,7 +120,7 @@ func TestChangesToAUserLeaveItsCountersAlone(t *testing.T) {
 }
 
 // valid lists which of the access tokens are let in.
-func valid(t *testing.T, tenant *dynamotest.Tenant, all []token.AccessToken) []int {
+func valid(t *testing.T, tenant *dynamotest.Tenant, all []credential.AccessToken) []int {
 	t.Helper()
 	in := []int{}
 	for i, at := range all {
@@ -138,7 +139,7 @@ func TestARotationOverlapsUntilItIsCompleted(t *testing.T) {
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "demo")
 	accounts := &token.Accounts{Store: kit.Store, Now: tenant.Clock.Now}
-	all := []token.AccessToken{tenant.Access}
+	all := []credential.AccessToken{tenant.Access}
 	for _, step := range []struct {
 		revoke, issues bool
 		revoked        int
@@ -169,7 +170,7 @@ func TestASixthAccessTokenNeedsASlotThatIsFreeOrExpired(t *testing.T) {
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "demo")
 	accounts := &token.Accounts{Store: kit.Store, Now: tenant.Clock.Now}
-	all := []token.AccessToken{tenant.Access}
+	all := []credential.AccessToken{tenant.Access}
 	rotate := func(lasts time.Duration) error {
 		r, err := accounts.Rotate(t.Context(), "demo", false, lasts)
 		if err == nil {

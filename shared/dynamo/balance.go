@@ -5,7 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
 // The attributes of a token that spending moves. The balance is a map, so
@@ -39,7 +39,7 @@ const (
 	recordClosing = "w" // the balance before it was settled or released
 )
 
-func balanceItem(b token.Balance) types.AttributeValue {
+func balanceItem(b quota.Balance) types.AttributeValue {
 	m := item{balanceLeft: number(b.Left), balanceBack: number(b.Returned), balanceCost: number(b.Charged)}
 	if b.Unlimited {
 		m[balanceUnlimited] = number(0)
@@ -47,9 +47,9 @@ func balanceItem(b token.Balance) types.AttributeValue {
 	return &types.AttributeValueMemberM{Value: m}
 }
 
-func (r *reader) balance(name string) token.Balance {
+func (r *reader) balance(name string) quota.Balance {
 	m := r.inner(name)
-	b := token.Balance{
+	b := quota.Balance{
 		Left: m.number(balanceLeft), Returned: m.number(balanceBack), Charged: m.number(balanceCost),
 		Unlimited: m.has(balanceUnlimited),
 	}
@@ -58,9 +58,9 @@ func (r *reader) balance(name string) token.Balance {
 }
 
 // recordItem writes a record; what was before a hold stands elsewhere.
-func recordItem(r token.Record) types.AttributeValue {
+func recordItem(r quota.Record) types.AttributeValue {
 	m := item{}
-	if r.State == token.StateSpent {
+	if r.State == quota.StateSpent {
 		m[recordSpent], m[recordEnded] = number(r.Quota), number(r.Ended)
 		return &types.AttributeValueMemberM{Value: m}
 	}
@@ -68,13 +68,13 @@ func recordItem(r token.Record) types.AttributeValue {
 	if r.Lease {
 		m[recordLease] = flag(true)
 	}
-	if r.State != token.StateOpen {
+	if r.State != quota.StateOpen {
 		m[recordEnded] = number(r.Ended)
 	}
-	if r.State == token.StateSettled || r.State == token.StateReleased {
+	if r.State == quota.StateSettled || r.State == quota.StateReleased {
 		m[recordClosing] = balanceItem(r.Closing)
 	}
-	if r.State == token.StateSettled {
+	if r.State == quota.StateSettled {
 		m[recordCharged] = number(r.Charged)
 		if r.Asked != r.Charged {
 			m[recordAsked] = number(r.Asked)
@@ -83,32 +83,32 @@ func recordItem(r token.Record) types.AttributeValue {
 	return &types.AttributeValueMemberM{Value: m}
 }
 
-func readRecord(m *reader) token.Record {
-	r := token.Record{
-		State: token.StateOpen, Quota: m.number(recordQuota), Until: m.number(recordUntil), Lease: m.flag(recordLease),
+func readRecord(m *reader) quota.Record {
+	r := quota.Record{
+		State: quota.StateOpen, Quota: m.number(recordQuota), Until: m.number(recordUntil), Lease: m.flag(recordLease),
 		Ended: m.number(recordEnded), Charged: m.number(recordCharged), Asked: m.number(recordAsked),
 	}
 	switch {
 	case m.has(recordSpent):
-		r.State, r.Quota = token.StateSpent, m.number(recordSpent)
+		r.State, r.Quota = quota.StateSpent, m.number(recordSpent)
 	case m.has(recordCharged):
-		r.State, r.Closing = token.StateSettled, m.balance(recordClosing)
+		r.State, r.Closing = quota.StateSettled, m.balance(recordClosing)
 		if !m.has(recordAsked) {
 			r.Asked = r.Charged
 		}
 	case m.has(recordClosing):
-		r.State, r.Closing = token.StateReleased, m.balance(recordClosing)
+		r.State, r.Closing = quota.StateReleased, m.balance(recordClosing)
 	case m.has(recordEnded):
-		r.State = token.StateExpired
+		r.State = quota.StateExpired
 	}
 	return r
 }
 
 // readLedger reads a token with all that its units do.
-func readLedger(it item, userID int64) (token.Ledger, error) {
+func readLedger(it item, userID int64) (quota.Ledger, error) {
 	r := reader{item: it}
 	t := readFields(&r, userID)
-	records := map[string]token.Record{}
+	records := map[string]quota.Record{}
 	all, before := r.inner(attrRecords), r.inner(attrBefore)
 	for key := range all.item {
 		m := all.inner(key)
@@ -119,18 +119,18 @@ func readLedger(it item, userID int64) (token.Ledger, error) {
 	}
 	r.join(all)
 	r.join(before)
-	l := token.NewLedger(t, r.balance(attrBalance), records)
+	l := quota.NewLedger(t, r.balance(attrBalance), records)
 	l.EarliestExpiry, l.RecordLimit, l.Revision = r.number(attrDue), r.number(attrRoom), r.number(attrRevision)
 	return l, r.err
 }
 
 // ledgerItem writes all that spending moves, but for the revision; nil is
 // left out.
-func ledgerItem(l token.Ledger) item {
+func ledgerItem(l quota.Ledger) item {
 	records, before := item{}, item{}
 	for key, r := range l.Records {
 		records[key] = recordItem(r)
-		if r.State != token.StateSpent {
+		if r.State != quota.StateSpent {
 			before[key] = balanceItem(r.Before)
 		}
 	}

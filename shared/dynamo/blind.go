@@ -3,6 +3,8 @@ package dynamo
 import (
 	"net/netip"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -10,32 +12,32 @@ import (
 // before. Its condition says all that Operation.Apply would ask, and that
 // there is nothing to tidy up; where it fails, Apply has the word. It must
 // never hold where Apply would refuse.
-func blind(key token.Key, o token.Operation) *expression {
+func blind(key credential.Key, o quota.Operation) *expression {
 	e := newExpression()
 	requireKey(e, key.Hash(), o.Now, o.Ends())
 	requireNoneDue(e, o.Now)
 	e.set(attrAccessed, number(o.Now))
 	e.add(attrRevision, 1)
 	switch o.Kind {
-	case token.KindSpend:
+	case quota.KindSpend:
 		take(e, o)
 		use(e, o.Quota)
 		if o.Repeatable() {
-			record(e, o, token.Record{State: token.StateSpent, Quota: o.Quota, Ended: o.Now})
+			record(e, o, quota.Record{State: quota.StateSpent, Quota: o.Quota, Ended: o.Now})
 		}
-	case token.KindReserve:
+	case quota.KindReserve:
 		take(e, o)
-		record(e, o, token.Record{State: token.StateOpen, Quota: o.Quota, Until: o.Until, Lease: o.Lease})
+		record(e, o, quota.Record{State: quota.StateOpen, Quota: o.Quota, Until: o.Until, Lease: o.Lease})
 		due := e.name(attrDue)
 		e.require(due.absent() + " OR " + due.atMost(o.Until))
 		e.assign(due, due.orElse(e.value(number(o.Until))))
-		e.require(e.name(attrOpen).absent() + " OR " + e.name(attrOpen).atMost(token.MaxOpenHolds-1))
+		e.require(e.name(attrOpen).absent() + " OR " + e.name(attrOpen).atMost(quota.MaxOpenHolds-1))
 		e.add(attrOpen, 1)
 		e.assign(before(e, o), e.name(attrBalance).hash)
-	case token.KindSettle:
+	case quota.KindSettle:
 		settle(e, o)
 		end(e, o)
-	case token.KindRelease:
+	case quota.KindRelease:
 		end(e, o)
 	}
 	return e
@@ -47,7 +49,7 @@ func requireNoneDue(e *expression, now int64) {
 }
 
 // take moves units out of what is left, of a key that may do what is asked.
-func take(e *expression, o token.Operation) {
+func take(e *expression, o quota.Operation) {
 	unlimited, left := e.name(attrBalance, balanceUnlimited), e.name(attrBalance, balanceLeft)
 	e.require(e.name(attrOff).absent())
 	e.require(e.name(attrExpires).absent() + " OR " + e.name(attrExpires).above(o.Now))
@@ -66,7 +68,7 @@ func take(e *expression, o token.Operation) {
 // 300 operators that DynamoDB takes. Where another one lets the address in,
 // Apply finds it.
 func usualNetworks(addr netip.Addr) []string {
-	all := token.Networks(addr)
+	all := quota.Networks(addr)
 	if addr.Unmap().Is4() {
 		return all
 	}
@@ -84,26 +86,26 @@ func use(e *expression, n int64) {
 }
 
 // record remembers a request id that is not remembered, where there is room.
-func record(e *expression, o token.Operation, r token.Record) {
-	records, mine := e.name(attrRecords), e.name(attrRecords, token.RecordKey(o.RequestID))
-	e.require(mine.absent() + " OR " + e.name(attrRecords, token.RecordKey(o.RequestID), recordEnded).atMost(o.Now-token.RecordSeconds))
-	e.require(records.size().atMost(token.FirstRecordLimit-1) + " OR " + records.size().hash + " < " + e.name(attrRoom).hash)
+func record(e *expression, o quota.Operation, r quota.Record) {
+	records, mine := e.name(attrRecords), e.name(attrRecords, quota.RecordKey(o.RequestID))
+	e.require(mine.absent() + " OR " + e.name(attrRecords, quota.RecordKey(o.RequestID), recordEnded).atMost(o.Now-quota.RecordSeconds))
+	e.require(records.size().atMost(quota.FirstRecordLimit-1) + " OR " + records.size().hash + " < " + e.name(attrRoom).hash)
 	e.assign(mine, e.value(recordItem(r)))
 }
 
 // ofRecord is an attribute of the operation's record; before, the balance
 // before its hold was made.
-func ofRecord(e *expression, o token.Operation, name string) attribute {
-	return e.name(attrRecords, token.RecordKey(o.RequestID), name)
+func ofRecord(e *expression, o quota.Operation, name string) attribute {
+	return e.name(attrRecords, quota.RecordKey(o.RequestID), name)
 }
 
-func before(e *expression, o token.Operation, name ...string) attribute {
-	return e.name(append([]string{attrBefore, token.RecordKey(o.RequestID)}, name...)...)
+func before(e *expression, o quota.Operation, name ...string) attribute {
+	return e.name(append([]string{attrBefore, quota.RecordKey(o.RequestID)}, name...)...)
 }
 
 // end closes an open hold and puts what it kept into back: nothing, where the
 // token was unlimited when it was made.
-func end(e *expression, o token.Operation) {
+func end(e *expression, o quota.Operation) {
 	back, held := e.name(attrBalance, balanceBack), ofRecord(e, o, recordQuota)
 	e.require(held.exists())
 	e.require(ofRecord(e, o, recordEnded).absent())
@@ -116,7 +118,7 @@ func end(e *expression, o token.Operation) {
 
 // settle charges what a hold covers; more than that takes a look at what else
 // is free. An unlimited token's charge is counted and costs nothing.
-func settle(e *expression, o token.Operation) {
+func settle(e *expression, o quota.Operation) {
 	unlimited, cost := e.name(attrBalance, balanceUnlimited), e.name(attrBalance, balanceCost)
 	e.require(unlimited.exists() + " OR " + before(e, o, balanceUnlimited).absent() + " AND " + ofRecord(e, o, recordQuota).atLeast(o.Quota))
 	e.assign(cost, cost.hash+" + "+unlimited.orElse(e.value(number(o.Quota))))

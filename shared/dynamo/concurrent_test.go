@@ -10,13 +10,14 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // eventually repeats a create that lost the race too often, as a client does
 // on 429.
-func eventually(ctx context.Context, tenant *dynamotest.Tenant) (token.Token, token.Key, error) {
+func eventually(ctx context.Context, tenant *dynamotest.Tenant) (token.Token, credential.Key, error) {
 	for {
 		made, key, err := tenant.Create(ctx, tenant.Access, example())
 		if !errors.Is(err, token.ErrContention) {
@@ -30,7 +31,7 @@ func TestConcurrentCreatesGetDenseUniqueIDsAndKeys(t *testing.T) {
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "busy")
 	const creators, each = 64, 3
-	made := make(chan token.Key, creators*each)
+	made := make(chan credential.Key, creators*each)
 	var all sync.WaitGroup
 	for range creators {
 		all.Go(func() {

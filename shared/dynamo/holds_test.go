@@ -10,8 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -26,7 +27,7 @@ func held(t *testing.T) (*dynamotest.Tenant, *gate.Gate, token.Token, string) {
 		t.Fatal(err)
 	}
 	g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(tenant.Clock.Now))
-	r, err := g.Reserve(t.Context(), key.Reveal(), token.Question{Quota: 100, RequestID: "r"}, 10*time.Second)
+	r, err := g.Reserve(t.Context(), key.Reveal(), quota.Question{Quota: 100, RequestID: "r"}, 10*time.Second)
 	if err := let(r.Verdict, err); err != nil {
 		t.Fatal(err)
 	}
@@ -54,14 +55,14 @@ func TestAHoldThatNobodyEndsComesHomeAtItsTime(t *testing.T) {
 	wantQuota(t, tenant, g, made.ID, key, 0, 100, 0)
 	tenant.Clock.Step(1)
 	wantQuota(t, tenant, g, made.ID, key, 100, 0, 0) // nobody has written anything
-	if _, err := g.Settle(t.Context(), key, "r", 1); !errors.Is(err, token.ErrHoldExpired) {
+	if _, err := g.Settle(t.Context(), key, "r", 1); !errors.Is(err, quota.ErrHoldExpired) {
 		t.Errorf("settle: got error %v, want ErrHoldLapsed", err)
 	}
-	if err := let(g.Verify(t.Context(), key, token.Question{Quota: 70})); err != nil {
+	if err := let(g.Verify(t.Context(), key, quota.Question{Quota: 70})); err != nil {
 		t.Errorf("spend what came home: %v", err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 30, 0, 70)
-	if _, err := g.Release(t.Context(), key, "r"); !errors.Is(err, token.ErrHoldExpired) {
+	if _, err := g.Release(t.Context(), key, "r"); !errors.Is(err, quota.ErrHoldExpired) {
 		t.Errorf("release: got error %v, want ErrHoldLapsed", err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 30, 0, 70)
@@ -134,7 +135,7 @@ func TestAHoldKeepsItsMeaningWhenTheTokenBecomesUnlimitedOrLimited(t *testing.T)
 	if s, err := g.Settle(t.Context(), key, "r", 150); err != nil || s.Charged != 150 || s.Shortfall != 0 {
 		t.Errorf("settled while unlimited: got %+v, %v, want 150 charged", s, err)
 	}
-	r, err := g.Reserve(t.Context(), key, token.Question{Quota: 500, RequestID: "unlimited"}, 0)
+	r, err := g.Reserve(t.Context(), key, quota.Question{Quota: 500, RequestID: "unlimited"}, 0)
 	if err := let(r.Verdict, err); err != nil {
 		t.Fatal(err)
 	}
@@ -153,14 +154,14 @@ func TestAShorterHoldAfterALongerOneLapsesFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, ttl := range map[string]time.Duration{"short": 2 * time.Second, "long": time.Hour} {
-		r, err := g.Reserve(t.Context(), key, token.Question{Quota: 25, RequestID: id}, ttl)
+		r, err := g.Reserve(t.Context(), key, quota.Question{Quota: 25, RequestID: id}, ttl)
 		if err := let(r.Verdict, err); err != nil {
 			t.Fatal(err)
 		}
 	}
 	wantQuota(t, tenant, g, made.ID, key, 0, 150, 0)
 	tenant.Clock.Step(2)
-	if err := let(g.Verify(t.Context(), key, token.Question{Quota: 25})); err != nil {
+	if err := let(g.Verify(t.Context(), key, quota.Question{Quota: 25})); err != nil {
 		t.Errorf("spend what the short one held: %v", err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 0, 125, 25)
@@ -191,7 +192,7 @@ func TestAnOperationThatFindsNoAnswerIsBounded(t *testing.T) {
 				}
 				faults := &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault { return fault }}
 				g := gate.New(dynamotest.Client(kit.Endpoint, faults.Tweak), dynamotest.Table, gate.WithClock(tenant.Clock.Now))
-				_, err = g.Verify(t.Context(), key.Reveal(), token.Question{Quota: 1, RequestID: c.requestID})
+				_, err = g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: 1, RequestID: c.requestID})
 				attempts, want := readTwice, token.ErrUnavailable
 				if unknown(fault) {
 					attempts, want = c.lost, token.ErrUncertain
@@ -232,7 +233,7 @@ func TestAGateRepeatsNothingWhateverItsClientWould(t *testing.T) {
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	}, faults.Tweak)
 	g := gate.New(client, dynamotest.Table, gate.WithClock(tenant.Clock.Now))
-	if _, err := g.Verify(t.Context(), key.Reveal(), token.Question{Quota: 1}); !errors.Is(err, token.ErrUncertain) {
+	if _, err := g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: 1}); !errors.Is(err, token.ErrUncertain) {
 		t.Errorf("got error %v, want ErrUncertain", err)
 	}
 	if got, err := tenant.Get(t.Context(), tenant.Access, made.ID); err != nil || got.UsedQuota != 1 {
@@ -249,13 +250,13 @@ func TestNoAnswerSaysMoreThanEveryClientCanHold(t *testing.T) {
 	if r, err := g.Release(t.Context(), key, "r"); err != nil || r.Remain != token.MaxInteger {
 		t.Errorf("release: got %d, %v, want %d", r.Remain, err, int64(token.MaxInteger))
 	}
-	if v, err := g.Verify(t.Context(), key, token.Question{Quota: 1}); err != nil || v.Remain != token.MaxInteger {
+	if v, err := g.Verify(t.Context(), key, quota.Question{Quota: 1}); err != nil || v.Remain != token.MaxInteger {
 		t.Errorf("spend: got %d, %v, want %d", v.Remain, err, int64(token.MaxInteger))
 	}
 	if u, err := g.Usage(t.Context(), key); err != nil || u.Available != token.MaxInteger || u.Granted != token.MaxInteger {
 		t.Errorf("usage: got %d of %d, %v, want %d", u.Available, u.Granted, err, int64(token.MaxInteger))
 	}
-	if v, err := g.Verify(t.Context(), key, token.Question{Quota: token.MaxInteger}); err != nil || v.Remain != 99 {
+	if v, err := g.Verify(t.Context(), key, quota.Question{Quota: token.MaxInteger}); err != nil || v.Remain != 99 {
 		t.Errorf("spend all that is said: got %d, %v, want the 99 that were above it", v.Remain, err)
 	}
 }

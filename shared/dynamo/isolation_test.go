@@ -6,7 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -57,7 +58,7 @@ func TestWhoIsNotAdmittedLearnsNothingAndChangesNothing(t *testing.T) {
 	mustCreate(t, tenant, 2)
 	accounts := &token.Accounts{Store: kit.Store, Now: tenant.Clock.Now}
 	stranger := *tenant
-	stranger.Access = token.NewAccessToken(tenant.Access.UserID, 0)
+	stranger.Access = credential.NewAccessToken(tenant.Access.UserID, 0)
 	refused := func(name string, tenant *dynamotest.Tenant, want error) {
 		t.Helper()
 		errs := verbs(t, tenant, 2)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -36,7 +37,7 @@ func tokenItem(t token.Token, retention int64) item {
 	it[attrName] = text(t.Name)
 	it[attrCreated] = number(t.CreatedTime)
 	it[attrAccessed] = number(t.AccessedTime)
-	it[attrBalance] = balanceItem(token.Balance{Left: t.RemainQuota, Unlimited: t.UnlimitedQuota})
+	it[attrBalance] = balanceItem(quota.Balance{Left: t.RemainQuota, Unlimited: t.UnlimitedQuota})
 	it[attrUsed] = number(t.UsedQuota)
 	it[attrRecords] = &types.AttributeValueMemberM{Value: item{}} // a write into a map needs the map
 	it[attrBefore] = &types.AttributeValueMemberM{Value: item{}}

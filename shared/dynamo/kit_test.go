@@ -10,8 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -44,7 +45,7 @@ func drafted(t testing.TB, userID, id int64) token.Token {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := token.NewKey(userID, id)
+	key := credential.NewKey(userID, id)
 	draft.ID, draft.KeyHash, draft.Mask = id, key.Hash(), key.Mask()
 	return draft
 }

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -27,7 +28,7 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 			return err
 		},
 	} {
-		for kind, name := range map[token.Kind]string{token.KindSpend: "spend", token.KindReserve: "reserve", token.KindSettle: "settle", token.KindRelease: "release"} {
+		for kind, name := range map[quota.Kind]string{quota.KindSpend: "spend", quota.KindReserve: "reserve", quota.KindSettle: "settle", quota.KindRelease: "release"} {
 			t.Run(rivalry+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				kit := newKit(t)
@@ -36,15 +37,15 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				o := token.Operation{Kind: kind, Now: tenant.Second(), Until: tenant.Second() + 60, Question: token.Question{RequestID: "r", Quota: 4, Model: "m1"}}
-				if kind == token.KindSettle || kind == token.KindRelease {
+				o := quota.Operation{Kind: kind, Now: tenant.Second(), Until: tenant.Second() + 60, Question: quota.Question{RequestID: "r", Quota: 4, Model: "m1"}}
+				if kind == quota.KindSettle || kind == quota.KindRelease {
 					hold := o
-					hold.Kind = token.KindReserve
+					hold.Kind = quota.KindReserve
 					if _, err := kit.Store.Do(t.Context(), key, hold); err != nil {
 						t.Fatal(err)
 					}
 				}
-				var after token.Ledger // the attempt that was applied
+				var after quota.Ledger // the attempt that was applied
 				faults := &dynamotest.Faults{Choose: func(_ string, nth int) dynamotest.Fault {
 					if nth == 1 {
 						return dynamotest.LostAfter
@@ -58,7 +59,7 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 					return dynamotest.NoFault
 				}}
 				_, err = kit.Through(faults.Tweak).Do(t.Context(), key, o)
-				ends := kind == token.KindSettle || kind == token.KindRelease
+				ends := kind == quota.KindSettle || kind == quota.KindRelease
 				switch {
 				case ends && rivalry != "deleted": // whatever the key may, a hold ends
 					if err != nil {
@@ -67,8 +68,8 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 				case !errors.Is(err, token.ErrRepeatable):
 					t.Errorf("got error %v, want ErrRepeatable", err)
 				}
-				var refused token.RefusedError
-				if errors.As(err, &refused) || errors.Is(err, token.ErrKeyUnknown) {
+				var refused quota.RefusedError
+				if errors.As(err, &refused) || errors.Is(err, quota.ErrKeyUnknown) {
 					t.Errorf("got error %v, want no refusal, with the units moved: %+v", err, after.Records)
 				}
 				if r, ok := o.Record(after); !ok || r.Quota != 4 {
@@ -95,9 +96,9 @@ func TestARefusalWithoutALostAttemptIsCertain(t *testing.T) {
 			}
 			return dynamotest.NoFault
 		}}
-		o := token.Operation{Kind: token.KindSpend, Now: tenant.Second(), Question: token.Question{RequestID: "r", Quota: 4}}
-		if _, err := kit.Through(faults.Tweak).Do(t.Context(), key, o); !errors.Is(err, token.RefusedExhausted.Err()) {
-			t.Errorf("%s: got error %v, want %v", fault, err, token.RefusedExhausted.Err())
+		o := quota.Operation{Kind: quota.KindSpend, Now: tenant.Second(), Question: quota.Question{RequestID: "r", Quota: 4}}
+		if _, err := kit.Through(faults.Tweak).Do(t.Context(), key, o); !errors.Is(err, quota.RefusedExhausted.Err()) {
+			t.Errorf("%s: got error %v, want %v", fault, err, quota.RefusedExhausted.Err())
 		}
 	}
 }

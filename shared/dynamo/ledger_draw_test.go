@@ -7,6 +7,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -23,7 +25,7 @@ func around(rt *rapid.T, name string, lo, hi int64, boundaries ...int64) int64 {
 }
 
 // drawLedger draws any ledger that operations and changes can lead to.
-func drawLedger(rt *rapid.T, key token.Key, now int64) token.Ledger {
+func drawLedger(rt *rapid.T, key credential.Key, now int64) quota.Ledger {
 	t := token.Token{
 		ID: key.TokenID, UserID: key.UserID, Version: rapid.Int64Range(1, 3).Draw(rt, "version"),
 		KeyHash: key.Hash(), Mask: key.Mask(), Name: "any", CreatedTime: now - 10_000, AccessedTime: now - rapid.Int64Range(0, 2000).Draw(rt, "accessed"),
@@ -35,19 +37,19 @@ func drawLedger(rt *rapid.T, key token.Key, now int64) token.Ledger {
 		AllowIPs:           rapid.SampledFrom([][]string{nil, nil, nil, {"10.0.0.0/8"}, {"2001:db8::/32", "10.0.0.1"}}).Draw(rt, "ips"),
 	}
 	cost := rapid.Int64Range(0, 30).Draw(rt, "cost")
-	balance := token.Balance{
+	balance := quota.Balance{
 		Left:    rapid.SampledFrom([]int64{0, 1, 20, 100, 1000, token.MaxInteger}).Draw(rt, "left"),
 		Charged: cost, Returned: cost + rapid.Int64Range(0, 30).Draw(rt, "unfolded"),
 		Unlimited: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "unlimited"),
 	}
-	records := map[string]token.Record{}
+	records := map[string]quota.Record{}
 	for _, id := range requestIDs {
 		if oneIn(rt, 3, "known "+id) {
-			records[token.RecordKey(id)] = drawRecord(rt, now)
+			records[quota.RecordKey(id)] = drawRecord(rt, now)
 		}
 	}
 	crowd(rt, records, now)
-	l := token.NewLedger(t, balance, records)
+	l := quota.NewLedger(t, balance, records)
 	l.Revision = rapid.Int64Range(0, 3).Draw(rt, "revision")
 	l.RecordLimit = rapid.SampledFrom([]int64{0, 33, 40, 60, 100, 512}).Draw(rt, "room")
 	l.EarliestExpiry = due(records)
@@ -60,10 +62,10 @@ func drawLedger(rt *rapid.T, key token.Key, now int64) token.Ledger {
 }
 
 // due is when the first open hold lapses, 0 if there is none.
-func due(records map[string]token.Record) int64 {
+func due(records map[string]quota.Record) int64 {
 	var first int64
 	for _, r := range records {
-		if r.State == token.StateOpen && (first == 0 || r.Until < first) {
+		if r.State == quota.StateOpen && (first == 0 || r.Until < first) {
 			first = r.Until
 		}
 	}
@@ -78,30 +80,30 @@ func drawExpiry(rt *rapid.T, now int64) int64 {
 }
 
 // drawRecord draws what may be remembered of a request id.
-func drawRecord(rt *rapid.T, now int64) token.Record {
-	quota := rapid.Int64Range(0, 25).Draw(rt, "quota")
-	before := token.Balance{
-		Left: quota + rapid.Int64Range(0, 10).Draw(rt, "before"), Returned: rapid.Int64Range(3, 9).Draw(rt, "back before"),
+func drawRecord(rt *rapid.T, now int64) quota.Record {
+	units := rapid.Int64Range(0, 25).Draw(rt, "quota")
+	before := quota.Balance{
+		Left: units + rapid.Int64Range(0, 10).Draw(rt, "before"), Returned: rapid.Int64Range(3, 9).Draw(rt, "back before"),
 		Charged: 3, Unlimited: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "unlimited before"),
 	}
-	ended := now - around(rt, "ended", 0, 2000, 0, 30, token.RecordSeconds)
-	r := token.Record{
-		State: rapid.SampledFrom([]token.State{token.StateOpen, token.StateOpen, token.StateOpen, token.StateSpent, token.StateSettled, token.StateReleased, token.StateExpired}).Draw(rt, "fate"),
-		Quota: quota, Lease: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "lease"), Before: before, Ended: ended,
+	ended := now - around(rt, "ended", 0, 2000, 0, 30, quota.RecordSeconds)
+	r := quota.Record{
+		State: rapid.SampledFrom([]quota.State{quota.StateOpen, quota.StateOpen, quota.StateOpen, quota.StateSpent, quota.StateSettled, quota.StateReleased, quota.StateExpired}).Draw(rt, "fate"),
+		Quota: units, Lease: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "lease"), Before: before, Ended: ended,
 		Until: around(rt, "until", 1, now+3600, now, now+60, now+900, now+900),
 	}
 	switch r.State {
-	case token.StateSpent:
-		return token.Record{State: token.StateSpent, Quota: quota, Ended: ended}
-	case token.StateOpen:
+	case quota.StateSpent:
+		return quota.Record{State: quota.StateSpent, Quota: units, Ended: ended}
+	case quota.StateOpen:
 		r.Ended = 0
-	case token.StateSettled:
-		r.Asked = around(rt, "asked", 0, 100, quota)
-		r.Charged = min(r.Asked, quota)
+	case quota.StateSettled:
+		r.Asked = around(rt, "asked", 0, 100, units)
+		r.Charged = min(r.Asked, units)
 		r.Closing = before
-	case token.StateReleased:
+	case quota.StateReleased:
 		r.Closing = before
-	case token.StateExpired:
+	case quota.StateExpired:
 		r.Until = ended
 	}
 	return r
@@ -109,39 +111,39 @@ func drawRecord(rt *rapid.T, now int64) token.Record {
 
 // crowd adds records of other requests, so that there is little room, or that
 // nearly as many holds are open as can be.
-func crowd(rt *rapid.T, records map[string]token.Record, now int64) {
+func crowd(rt *rapid.T, records map[string]quota.Record, now int64) {
 	if !oneIn(rt, 4, "crowded") {
 		return
 	}
 	ended := rapid.SampledFrom([]int{0, 14, 27, 31, 40, 300}).Draw(rt, "others that have ended")
-	since := rapid.SampledFrom([]int64{0, 9, 10, 29, 30, 800, token.RecordSeconds}).Draw(rt, "others ended since")
+	since := rapid.SampledFrom([]int64{0, 9, 10, 29, 30, 800, quota.RecordSeconds}).Draw(rt, "others ended since")
 	for i := range ended {
-		r := token.Record{State: token.StateSpent, Quota: 1, Ended: now - since + int64(i%2)}
+		r := quota.Record{State: quota.StateSpent, Quota: 1, Ended: now - since + int64(i%2)}
 		if i%3 == 0 {
-			r.State, r.Until = token.StateReleased, r.Ended+60
+			r.State, r.Until = quota.StateReleased, r.Ended+60
 		}
-		records[token.RecordKey(fmt.Sprint("ended ", i))] = r
+		records[quota.RecordKey(fmt.Sprint("ended ", i))] = r
 	}
 	open := rapid.SampledFrom([]int{0, 2, 46, 49}).Draw(rt, "others that are open")
 	until := now + rapid.SampledFrom([]int64{600, 600, 1, 0}).Draw(rt, "others open until")
-	for i := range min(open, token.MaxOpenHolds-openOf(records)) {
-		records[token.RecordKey(fmt.Sprint("open ", i))] = token.Record{State: token.StateOpen, Quota: 1, Until: until, Before: token.Balance{Left: 100}}
+	for i := range min(open, quota.MaxOpenHolds-openOf(records)) {
+		records[quota.RecordKey(fmt.Sprint("open ", i))] = quota.Record{State: quota.StateOpen, Quota: 1, Until: until, Before: quota.Balance{Left: 100}}
 	}
 }
 
 // openIDs are the request ids of open holds.
-func openIDs(l token.Ledger) (ids []string) {
+func openIDs(l quota.Ledger) (ids []string) {
 	for _, id := range append([]string{"g", "h", "i", "j"}, requestIDs...) {
-		if r, ok := l.Records[token.RecordKey(id)]; ok && r.State == token.StateOpen {
+		if r, ok := l.Records[quota.RecordKey(id)]; ok && r.State == quota.StateOpen {
 			ids = append(ids, id)
 		}
 	}
 	return ids
 }
 
-func openOf(records map[string]token.Record) (n int) {
+func openOf(records map[string]quota.Record) (n int) {
 	for _, r := range records {
-		if r.State == token.StateOpen {
+		if r.State == quota.StateOpen {
 			n++
 		}
 	}
@@ -150,12 +152,12 @@ func openOf(records map[string]token.Record) (n int) {
 
 // drawOperation draws what may be asked of a ledger, near all that decides
 // about it.
-func drawOperation(rt *rapid.T, l token.Ledger, now int64) token.Operation {
-	o := token.Operation{
-		Kind: rapid.SampledFrom([]token.Kind{token.KindSpend, token.KindReserve, token.KindSettle, token.KindRelease}).Draw(rt, "kind"), Now: now,
+func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
+	o := quota.Operation{
+		Kind: rapid.SampledFrom([]quota.Kind{quota.KindSpend, quota.KindReserve, quota.KindSettle, quota.KindRelease}).Draw(rt, "kind"), Now: now,
 	}
 	ids := append([]string{"g", "h", "i", "j"}, requestIDs...)
-	if holds := openIDs(l); len(holds) > 0 && o.Kind >= token.KindSettle && !oneIn(rt, 4, "any request id") {
+	if holds := openIDs(l); len(holds) > 0 && o.Kind >= quota.KindSettle && !oneIn(rt, 4, "any request id") {
 		ids = holds
 	}
 	o.RequestID = rapid.SampledFrom(ids).Draw(rt, "request id")
@@ -168,17 +170,17 @@ func drawOperation(rt *rapid.T, l token.Ledger, now int64) token.Operation {
 		o.Quota = around(rt, "quota", 0, token.MaxInteger, o.Quota)
 	}
 	switch o.Kind {
-	case token.KindSettle:
+	case quota.KindSettle:
 		return o
-	case token.KindRelease:
+	case quota.KindRelease:
 		o.Quota = 0
 		return o
-	case token.KindSpend:
+	case quota.KindSpend:
 		o.Quota = max(1, o.Quota)
 		if oneIn(rt, 3, "without request id") {
 			o.RequestID = ""
 		}
-	case token.KindReserve:
+	case quota.KindReserve:
 		o.Until = now + rapid.SampledFrom([]int64{1, 60, 900, 3600}).Draw(rt, "ttl")
 		o.Lease = rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "as lease")
 	}

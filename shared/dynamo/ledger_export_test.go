@@ -4,15 +4,15 @@ import (
 	"maps"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
 // The store's own code for what units do, for tests that make up a ledger or
 // read what an operation asks of DynamoDB.
 
 // LedgerItem is a ledger as the store writes it.
-func LedgerItem(l token.Ledger) map[string]types.AttributeValue {
+func LedgerItem(l quota.Ledger) map[string]types.AttributeValue {
 	it := TokenItem(l.Token)
 	maps.Copy(it, ledgerItem(l))
 	it[attrRevision] = positive(l.Revision)
@@ -21,12 +21,12 @@ func LedgerItem(l token.Ledger) map[string]types.AttributeValue {
 }
 
 // ReadLedger reads the ledger of an item.
-func ReadLedger(it map[string]types.AttributeValue, userID int64) (token.Ledger, error) {
+func ReadLedger(it map[string]types.AttributeValue, userID int64) (quota.Ledger, error) {
 	return readLedger(it, userID)
 }
 
 // BlindWrite is the update and the condition of an operation's first write.
-func BlindWrite(key token.Key, o token.Operation) (update, condition string) {
+func BlindWrite(key credential.Key, o quota.Operation) (update, condition string) {
 	e := blind(key, o)
 	return *e.update(), *e.condition()
 }

@@ -6,8 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -26,14 +28,14 @@ func operators(expression string) int {
 
 func TestNoExpressionExceedsWhatDynamoDBTakes(t *testing.T) {
 	t.Parallel()
-	key := token.NewKey(1, 1)
-	for kind, name := range map[token.Kind]string{token.KindSpend: "spend", token.KindReserve: "reserve", token.KindSettle: "settle", token.KindRelease: "release"} {
+	key := credential.NewKey(1, 1)
+	for kind, name := range map[quota.Kind]string{quota.KindSpend: "spend", quota.KindReserve: "reserve", quota.KindSettle: "settle", quota.KindRelease: "release"} {
 		for _, address := range []string{"203.0.113.7", "2001:db8:1234:5678:9abc:def0:1234:5678"} {
-			o := token.Operation{
+			o := quota.Operation{
 				Kind: kind, Now: dynamotest.Epoch, Until: dynamotest.Epoch + 900, Lease: true,
-				Question: token.Question{
-					Quota: token.MaxInteger, Model: strings.Repeat("m", token.MaxQuestionModel),
-					RequestID: strings.Repeat("r", token.MaxRequestID), IP: netip.MustParseAddr(address),
+				Question: quota.Question{
+					Quota: token.MaxInteger, Model: strings.Repeat("m", quota.MaxQuestionModel),
+					RequestID: strings.Repeat("r", quota.MaxRequestID), IP: netip.MustParseAddr(address),
 				},
 			}
 			update, condition := dynamo.BlindWrite(key, o)

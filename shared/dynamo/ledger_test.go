@@ -14,8 +14,11 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -27,7 +30,7 @@ func TestAnOperationDoesToTheItemWhatApplyDoesToTheLedger(t *testing.T) {
 	t.Parallel()
 	kit := dynamotest.New(t, dynamotest.Patient)
 	client := dynamotest.Client(kit.Endpoint, dynamotest.Patient)
-	key := token.NewKey(1, 1)
+	key := credential.NewKey(1, 1)
 	operations, unread := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		now := int64(dynamotest.Epoch)
@@ -40,7 +43,7 @@ func TestAnOperationDoesToTheItemWhatApplyDoesToTheLedger(t *testing.T) {
 			checkReading(rt, before, now)
 			o := drawOperation(rt, before, now)
 			want, _, refusal := o.Apply(before)
-			ctx, meter := token.WithMeter(rt.Context())
+			ctx, meter := reqlog.WithMeter(rt.Context())
 			got, err := kit.Store.Do(ctx, key, o)
 			if !errors.Is(err, refusal) || (err == nil) != (refusal == nil) {
 				rt.Fatalf("%s: got error %v, want %v", tell(o), err, refusal)
@@ -70,44 +73,44 @@ func TestAnOperationDoesToTheItemWhatApplyDoesToTheLedger(t *testing.T) {
 }
 
 // tell is an operation without what it can't print well.
-func tell(o token.Operation) string {
-	return fmt.Sprintf("%s %q of %d at %+d", map[token.Kind]string{
-		token.KindSpend: "spend", token.KindReserve: "reserve", token.KindSettle: "settle", token.KindRelease: "release",
+func tell(o quota.Operation) string {
+	return fmt.Sprintf("%s %q of %d at %+d", map[quota.Kind]string{
+		quota.KindSpend: "spend", quota.KindReserve: "reserve", quota.KindSettle: "settle", quota.KindRelease: "release",
 	}[o.Kind], o.RequestID, o.Quota, o.Now-dynamotest.Epoch)
 }
 
 // tidied makes ledgers comparable that differ only in what is tidied up yet.
-func tidied(l token.Ledger, now int64) token.Ledger {
-	plainly := func(b token.Balance) token.Balance { return token.Balance{Left: b.Free(), Unlimited: b.Unlimited} }
+func tidied(l quota.Ledger, now int64) quota.Ledger {
+	plainly := func(b quota.Balance) quota.Balance { return quota.Balance{Left: b.Free(), Unlimited: b.Unlimited} }
 	l = l.Tidy(now)
 	for key, r := range l.Records {
 		r.Before, r.Closing = plainly(r.Before), plainly(r.Closing)
-		if r.State == token.StateSpent {
-			r.Before = token.Balance{} // of a hold that had the request id before
+		if r.State == quota.StateSpent {
+			r.Before = quota.Balance{} // of a hold that had the request id before
 		}
 		l.Records[key] = r
 	}
 	return l
 }
 
-func same(rt *rapid.T, o token.Operation, what string, want, got token.Ledger) {
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(token.Ledger{}, "Revision")); diff != "" {
+func same(rt *rapid.T, o quota.Operation, what string, want, got quota.Ledger) {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(quota.Ledger{}, "Revision")); diff != "" {
 		rt.Fatalf("%s: %s -want +got:\n%s", tell(o), what, diff)
 	}
 }
 
 // sameAnswers compares what the caller is told, the token aside.
-func sameAnswers(rt *rapid.T, o token.Operation, want, got token.Ledger) {
-	answers := func(l token.Ledger) any {
+func sameAnswers(rt *rapid.T, o quota.Operation, want, got quota.Ledger) {
+	answers := func(l quota.Ledger) any {
 		l.Token = token.Token{}
 		switch o.Kind {
-		case token.KindReserve:
+		case quota.KindReserve:
 			return o.Reservation(l)
-		case token.KindSettle:
+		case quota.KindSettle:
 			return o.Settlement(l)
-		case token.KindRelease:
+		case quota.KindRelease:
 			return o.Release(l)
-		case token.KindSpend: // its answer is the token
+		case quota.KindSpend: // its answer is the token
 		}
 		return nil
 	}
@@ -117,7 +120,7 @@ func sameAnswers(rt *rapid.T, o token.Operation, want, got token.Ledger) {
 }
 
 // checkReading holds a ledger to read alike before and after it is tidied.
-func checkReading(rt *rapid.T, l token.Ledger, now int64) {
+func checkReading(rt *rapid.T, l quota.Ledger, now int64) {
 	plain := l.Tidy(now)
 	got := []int64{l.FreeAt(now), l.UsedAt(now), l.HeldAt(now)}
 	want := []int64{plain.FreeAt(now), plain.UsedAt(now), plain.HeldAt(now)}
@@ -131,7 +134,7 @@ func checkReading(rt *rapid.T, l token.Ledger, now int64) {
 
 // checkUnits holds the promise on units: none is made, none gets lost, and
 // none is spent that is not there.
-func checkUnits(rt *rapid.T, o token.Operation, before, after token.Ledger, now int64) {
+func checkUnits(rt *rapid.T, o quota.Operation, before, after quota.Ledger, now int64) {
 	checkReading(rt, after, now)
 	was, is := before.UsageAt(now), after.UsageAt(now)
 	if is.Available < 0 || is.Used < was.Used {
@@ -144,7 +147,7 @@ func checkUnits(rt *rapid.T, o token.Operation, before, after token.Ledger, now 
 
 func TestALedgerComesBackAsItWasWritten(t *testing.T) {
 	t.Parallel()
-	key := token.NewKey(7, 3)
+	key := credential.NewKey(7, 3)
 	rapid.Check(t, func(rt *rapid.T) {
 		want := drawLedger(rt, key, dynamotest.Epoch)
 		it := dynamo.LedgerItem(want)

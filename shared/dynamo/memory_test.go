@@ -9,9 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
 // BenchmarkMemory tells what it costs that a token remembers requests: the
@@ -24,7 +25,7 @@ func BenchmarkMemory(b *testing.B) {
 			"settlements":  holdAndSettle,
 			"plain_spends": func(ctx context.Context, g *gate.Gate, key, _ string) error { return spendOnce(ctx, g, key, "") },
 		} {
-			if name == "open_holds" && n > token.MaxOpenHolds {
+			if name == "open_holds" && n > quota.MaxOpenHolds {
 				continue
 			}
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
@@ -38,11 +39,11 @@ func BenchmarkMemory(b *testing.B) {
 }
 
 func spendOnce(ctx context.Context, g *gate.Gate, key, id string) error {
-	return let(g.Verify(ctx, key, token.Question{Quota: 1200, RequestID: id}))
+	return let(g.Verify(ctx, key, quota.Question{Quota: 1200, RequestID: id}))
 }
 
 func hold(ctx context.Context, g *gate.Gate, key, id string) error {
-	r, err := g.Reserve(ctx, key, token.Question{Quota: 1200, RequestID: id}, 0)
+	r, err := g.Reserve(ctx, key, quota.Question{Quota: 1200, RequestID: id}, 0)
 	return let(r.Verdict, err)
 }
 
@@ -68,7 +69,7 @@ func remember(b *testing.B, n int, request func(context.Context, *gate.Gate, str
 			b.Fatal(err)
 		}
 	}
-	ctx, meter := token.WithMeter(b.Context())
+	ctx, meter := reqlog.WithMeter(b.Context())
 	if err := spendOnce(ctx, g, key.Reveal(), ""); err != nil {
 		b.Fatal(err)
 	}

@@ -7,8 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
-
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
 type stack = middleware.Stack
@@ -19,13 +18,13 @@ type stack = middleware.Stack
 func addMeter(s *stack) error {
 	trips := middleware.DeserializeMiddlewareFunc("latchkeyRoundTrips",
 		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
-			token.MeterFrom(ctx).Add(token.Cost{RoundTrips: 1})
+			reqlog.MeterFrom(ctx).Add(reqlog.Cost{RoundTrips: 1})
 			return next.HandleDeserialize(ctx, in)
 		})
 	units := middleware.InitializeMiddlewareFunc("latchkeyUnits",
 		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 			out, metadata, err := next.HandleInitialize(ctx, in)
-			token.MeterFrom(ctx).Add(cost(out.Result))
+			reqlog.MeterFrom(ctx).Add(cost(out.Result))
 			return out, metadata, err
 		})
 	if err := s.Initialize.Add(units, middleware.After); err != nil {
@@ -34,20 +33,20 @@ func addMeter(s *stack) error {
 	return s.Deserialize.Add(trips, middleware.Before)
 }
 
-func cost(result any) token.Cost {
+func cost(result any) reqlog.Cost {
 	switch out := result.(type) {
 	case *dynamodb.GetItemOutput:
-		return token.Cost{ReadUnits: units(out.ConsumedCapacity)}
+		return reqlog.Cost{ReadUnits: units(out.ConsumedCapacity)}
 	case *dynamodb.QueryOutput:
-		return token.Cost{ReadUnits: units(out.ConsumedCapacity)}
+		return reqlog.Cost{ReadUnits: units(out.ConsumedCapacity)}
 	case *dynamodb.BatchGetItemOutput:
-		return token.Cost{ReadUnits: sum(out.ConsumedCapacity)}
+		return reqlog.Cost{ReadUnits: sum(out.ConsumedCapacity)}
 	case *dynamodb.UpdateItemOutput:
-		return token.Cost{WriteUnits: units(out.ConsumedCapacity)}
+		return reqlog.Cost{WriteUnits: units(out.ConsumedCapacity)}
 	case *dynamodb.TransactWriteItemsOutput:
-		return token.Cost{WriteUnits: sum(out.ConsumedCapacity)}
+		return reqlog.Cost{WriteUnits: sum(out.ConsumedCapacity)}
 	default:
-		return token.Cost{}
+		return reqlog.Cost{}
 	}
 }
 

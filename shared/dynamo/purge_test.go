@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 )
 
 // remove takes a token away as DynamoDB does when its time is over: the item

@@ -6,8 +6,10 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -36,7 +38,7 @@ func TestADeletionEndsBothKeys(t *testing.T) {
 	t.Parallel()
 	kit, tenant, g, keys := rotated(t)
 	for _, key := range keys {
-		if err := let(g.Verify(t.Context(), key, token.Question{Quota: 1})); err != nil {
+		if err := let(g.Verify(t.Context(), key, quota.Question{Quota: 1})); err != nil {
 			t.Errorf("before: %v", err)
 		}
 	}
@@ -49,8 +51,8 @@ func TestADeletionEndsBothKeys(t *testing.T) {
 	}}
 	_ = tenant.Through(kit.Through(faults.Tweak)).Delete(t.Context(), tenant.Access, 1)
 	for _, key := range keys {
-		for _, quota := range []int64{0, 1} {
-			if err := let(g.Verify(t.Context(), key, token.Question{Quota: quota})); !errors.Is(err, token.RefusedUnknown.Err()) {
+		for _, units := range []int64{0, 1} {
+			if err := let(g.Verify(t.Context(), key, quota.Question{Quota: units})); !errors.Is(err, quota.RefusedUnknown.Err()) {
 				t.Errorf("after: got error %v, want the key unknown", err)
 			}
 		}
@@ -60,16 +62,16 @@ func TestADeletionEndsBothKeys(t *testing.T) {
 func TestTheKeyBeforeEndsWithItsGrace(t *testing.T) {
 	t.Parallel()
 	_, tenant, g, keys := rotated(t)
-	question := token.Question{Quota: 5, RequestID: "held"}
+	question := quota.Question{Quota: 5, RequestID: "held"}
 	if r, err := g.Reserve(t.Context(), keys[0], question, gate.MaxTTL); err != nil || !r.Valid() {
 		t.Fatalf("reserve in the grace: %v, %v", r.Refusal, err)
 	}
 	for _, row := range []struct {
 		step int64
 		want error
-	}{{59, nil}, {1, token.RefusedUnknown.Err()}} {
+	}{{59, nil}, {1, quota.RefusedUnknown.Err()}} {
 		tenant.Clock.Step(row.step)
-		for _, q := range []token.Question{{}, {Quota: 1}, {Quota: 1, RequestID: "once"}} {
+		for _, q := range []quota.Question{{}, {Quota: 1}, {Quota: 1, RequestID: "once"}} {
 			if err := let(g.Verify(t.Context(), keys[0], q)); !errors.Is(err, row.want) {
 				t.Errorf("%+v: got error %v, want %v", q, err, row.want)
 			}
@@ -100,7 +102,7 @@ func TestATurnHappensOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	turn.Key = token.NewKey(turn.Key.UserID, 1)
+	turn.Key = credential.NewKey(turn.Key.UserID, 1)
 	if _, err := tenant.Rotate(t.Context(), tenant.Access, 1, turn); !errors.Is(err, token.ErrVersionMismatch) {
 		t.Errorf("another turn for that version: got error %v, want ErrVersionMismatch", err)
 	}
@@ -116,7 +118,7 @@ func TestDeltasAndSpendsAddUp(t *testing.T) {
 		all.Go(func() {
 			delta := []int64{7, -9, -1}[i%3]
 			if i%3 == 2 {
-				if let(g.Verify(t.Context(), keys[i%2], token.Question{Quota: 1})) == nil {
+				if let(g.Verify(t.Context(), keys[i%2], quota.Question{Quota: 1})) == nil {
 					sum.Add(delta)
 				}
 				return

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -46,7 +47,7 @@ func TestASearchFindsEachMatchOnceAtABoundedCost(t *testing.T) {
 				var got []int64
 				requests := 0
 				for after := int64(given + 1); after > 0; requests++ {
-					ctx, meter := token.WithMeter(t.Context())
+					ctx, meter := reqlog.WithMeter(t.Context())
 					page, err := tenant.SearchAfter(ctx, tenant.Access, query, after, size)
 					if err != nil {
 						t.Fatal(err)

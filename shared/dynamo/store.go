@@ -12,10 +12,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// A Store is a token.Store, token.UserStore and token.KeyStore in one table.
+// A Store is a token.Store, token.UserStore and quota.Store in one table.
 type Store struct {
 	client    *dynamodb.Client
 	table     string
@@ -25,7 +26,7 @@ type Store struct {
 var (
 	_ token.Store     = (*Store)(nil)
 	_ token.UserStore = (*Store)(nil)
-	_ token.KeyStore  = (*Store)(nil)
+	_ quota.Store  = (*Store)(nil)
 )
 
 // DefaultRetention is how long an expired token stays before DynamoDB may

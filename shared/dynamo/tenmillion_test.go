@@ -11,8 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -99,7 +101,7 @@ func (p pattern) check(t *testing.T, tenant *dynamotest.Tenant, table *simulated
 		return 0
 	}
 	before := witness.Calls()
-	ctx, meter := token.WithMeter(t.Context())
+	ctx, meter := reqlog.WithMeter(t.Context())
 	got, err := tenant.List(ctx, tenant.Access, page, size)
 	if err != nil {
 		t.Fatalf("page %d of %d: %v", page, size, err)
@@ -130,7 +132,7 @@ func (p pattern) check(t *testing.T, tenant *dynamotest.Tenant, table *simulated
 }
 
 func simulatedTenant() (*dynamotest.Tenant, token.User) {
-	access := token.NewAccessToken(1, 0)
+	access := credential.NewAccessToken(1, 0)
 	user := token.User{ID: 1, Name: "simulated", Role: token.RoleUser, Version: 1, Created: dynamotest.Epoch, Limits: token.DefaultLimits()}
 	user.Slots[0] = token.Slot{Hash: access.Hash(), Issued: 1, Created: dynamotest.Epoch}
 	return &dynamotest.Tenant{Access: access, Clock: new(dynamotest.Clock)}, user
@@ -152,7 +154,7 @@ func TestTheSimulatedTableChargesWhatTheEngineCharges(t *testing.T) {
 	table := newSimulated(user, drafted(t, 1, 1), given, deleted)
 	copied = copied.Through(dynamo.New(dynamotest.Client("http://simulated", table.Tweak), dynamotest.Table, dynamo.DefaultRetention))
 	cost := func(tenant *dynamotest.Tenant, page, size int64) string {
-		ctx, meter := token.WithMeter(t.Context())
+		ctx, meter := reqlog.WithMeter(t.Context())
 		got, err := tenant.List(ctx, tenant.Access, page, size)
 		if err != nil {
 			t.Fatal(err)

@@ -8,9 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -26,7 +29,7 @@ type row struct {
 
 func (r row) check(t *testing.T) {
 	t.Helper()
-	ctx, meter := token.WithMeter(t.Context())
+	ctx, meter := reqlog.WithMeter(t.Context())
 	if err := r.do(ctx); err != nil {
 		t.Errorf("%s: %v", r.name, err)
 	}
@@ -175,19 +178,19 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			return tenant.Authorize(ctx, tenant.Access)
 		}},
 		{"access token that was never issued", 1, 1, 0, 1, func(ctx context.Context) error {
-			return expect(tenant.Authorize(ctx, token.NewAccessToken(tenant.Access.UserID, 0)), token.ErrUnauthorized)
+			return expect(tenant.Authorize(ctx, credential.NewAccessToken(tenant.Access.UserID, 0)), token.ErrUnauthorized)
 		}},
 		{"access token of an unknown user", 1, 1, 0, 1, func(ctx context.Context) error {
-			return expect(tenant.Authorize(ctx, token.NewAccessToken(99, 0)), token.ErrUnauthorized)
+			return expect(tenant.Authorize(ctx, credential.NewAccessToken(99, 0)), token.ErrUnauthorized)
 		}},
 		{"access token of an unknown slot", 1, 1, 0, 1, func(ctx context.Context) error {
-			return expect(tenant.Authorize(ctx, token.NewAccessToken(tenant.Access.UserID, 4)), token.ErrUnauthorized)
+			return expect(tenant.Authorize(ctx, credential.NewAccessToken(tenant.Access.UserID, 4)), token.ErrUnauthorized)
 		}},
 		{"access token with a bad checksum", 0, 0, 0, 0, func(context.Context) error {
 			text := []byte(tenant.Access.Reveal())
 			text[20] ^= 1
-			_, err := token.ParseAccessToken(string(text)) // what no caller gets past
-			return expect(err, token.ErrMalformed)
+			_, err := credential.ParseAccessToken(string(text)) // what no caller gets past
+			return expect(err, credential.ErrMalformed)
 		}},
 	}
 }
@@ -205,27 +208,27 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 			t.Fatal(err)
 		}
 		key := made.Reveal()
-		verify := func(q token.Question) func(context.Context) error {
+		verify := func(q quota.Question) func(context.Context) error {
 			return func(ctx context.Context) error { return let(g.Verify(ctx, key, q)) }
 		}
 		reserve := func(id string) func(context.Context) error {
 			return func(ctx context.Context) error {
-				r, err := g.Reserve(ctx, key, token.Question{Quota: 9, RequestID: id, Model: "gpt-4o"}, 0)
+				r, err := g.Reserve(ctx, key, quota.Question{Quota: 9, RequestID: id, Model: "gpt-4o"}, 0)
 				return let(r.Verdict, err)
 			}
 		}
-		settle := func(quota int64) func(context.Context) error {
+		settle := func(units int64) func(context.Context) error {
 			return func(ctx context.Context) error {
-				_, err := g.Settle(ctx, key, "settled", quota)
+				_, err := g.Settle(ctx, key, "settled", units)
 				return err
 			}
 		}
 		all = append(all, []row{
-			{name + ": check", 1, 1, 0, 1, verify(token.Question{Model: "gpt-4o"})},
-			{name + ": spend", 0, 0, 1, 1, verify(token.Question{Quota: 1})},
-			{name + ": spend for a model, from IPv4", 0, 0, 1, 1, verify(token.Question{Quota: 1, Model: "gpt-4o", IP: netip.MustParseAddr("10.1.2.3")})},
-			{name + ": spend from IPv6", 0, 0, 1, 1, verify(token.Question{Quota: 1, IP: netip.MustParseAddr("2001:db8::1")})},
-			{name + ": spend once", 0, 0, 1, 1, verify(token.Question{Quota: 1, RequestID: "spent"})},
+			{name + ": check", 1, 1, 0, 1, verify(quota.Question{Model: "gpt-4o"})},
+			{name + ": spend", 0, 0, 1, 1, verify(quota.Question{Quota: 1})},
+			{name + ": spend for a model, from IPv4", 0, 0, 1, 1, verify(quota.Question{Quota: 1, Model: "gpt-4o", IP: netip.MustParseAddr("10.1.2.3")})},
+			{name + ": spend from IPv6", 0, 0, 1, 1, verify(quota.Question{Quota: 1, IP: netip.MustParseAddr("2001:db8::1")})},
+			{name + ": spend once", 0, 0, 1, 1, verify(quota.Question{Quota: 1, RequestID: "spent"})},
 			{name + ": reserve", 0, 0, 1, 1, reserve("settled")},
 			{name + ": settle for less", 0, 0, 1, 1, settle(4)},
 			{name + ": reserve again", 0, 0, 1, 1, reserve("released")},
@@ -243,7 +246,7 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 			{name + ": key with a bad checksum", 0, 0, 0, 0, func(ctx context.Context) error {
 				typo := []byte(key)
 				typo[20] ^= 1
-				return expect(let(g.Verify(ctx, string(typo), token.Question{Quota: 1})), token.RefusedUnknown.Err())
+				return expect(let(g.Verify(ctx, string(typo), quota.Question{Quota: 1})), quota.RefusedUnknown.Err())
 			}},
 		}...)
 	}
@@ -264,7 +267,7 @@ func purgeRow(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, give
 	}}
 }
 
-func let(v token.Verdict, err error) error {
+func let(v quota.Verdict, err error) error {
 	if err == nil {
 		err = v.Refusal.Err()
 	}
@@ -296,7 +299,7 @@ func TestNoPageAmongHeavyDeletionsCostsMoreThan14Units(t *testing.T) {
 			})
 			total := mustList(t, tenant, 1, 10).Total
 			for page := range total/10 + 1 {
-				ctx, meter := token.WithMeter(t.Context())
+				ctx, meter := reqlog.WithMeter(t.Context())
 				if _, err := tenant.List(ctx, tenant.Access, page+1, 10); err != nil {
 					t.Fatal(err)
 				}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -14,16 +16,16 @@ import (
 // take, together, when so many of one fresh token come at once: as many as
 // can be open at a time.
 func BenchmarkBurst(b *testing.B) {
-	for _, n := range []int{1, 8, token.MaxOpenHolds, 4 * token.MaxOpenHolds} {
+	for _, n := range []int{1, 8, quota.MaxOpenHolds, 4 * quota.MaxOpenHolds} {
 		b.Run(fmt.Sprint(n, "_requests"), func(b *testing.B) {
 			for b.Loop() {
 				l := newLeasing(b, token.Update{UnlimitedQuota: new(true)})
 				g := l.gate()
-				ctx, meter := token.WithMeter(b.Context())
+				ctx, meter := reqlog.WithMeter(b.Context())
 				var all sync.WaitGroup
-				for caller := range min(n, token.MaxOpenHolds) {
+				for caller := range min(n, quota.MaxOpenHolds) {
 					all.Go(func() {
-						for id := caller; id < n; id += token.MaxOpenHolds {
+						for id := caller; id < n; id += quota.MaxOpenHolds {
 							reserveAndSettle(ctx, b, g, l.key, fmt.Sprint("request ", id))
 						}
 					})
@@ -38,7 +40,7 @@ func BenchmarkBurst(b *testing.B) {
 
 func reserveAndSettle(ctx context.Context, b *testing.B, g *gate.Gate, key, id string) {
 	b.Helper()
-	if r, err := g.Reserve(ctx, key, token.Question{Quota: 9, RequestID: id}, 0); err != nil || !r.Valid() {
+	if r, err := g.Reserve(ctx, key, quota.Question{Quota: 9, RequestID: id}, 0); err != nil || !r.Valid() {
 		b.Errorf("reserve: got %q, %v", r.Refusal, err)
 	}
 	if _, err := g.Settle(ctx, key, id, 4); err != nil {

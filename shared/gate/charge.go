@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -74,8 +75,8 @@ func (m *middleware) end(ctx context.Context, c *call, cost int64, charge bool) 
 func (m *middleware) charge(ctx context.Context, c *call, cost int64) error {
 	s, err := m.gate.Settle(ctx, c.key, c.RequestID, cost)
 	c.charged = s.Charged
-	late := errors.Is(err, token.ErrHoldExpired) ||
-		errors.Is(err, token.ErrHoldNotFound) && m.gate.now().Unix() >= c.until
+	late := errors.Is(err, quota.ErrHoldExpired) ||
+		errors.Is(err, quota.ErrHoldNotFound) && m.gate.now().Unix() >= c.until
 	if cost > 0 && late {
 		err = m.chargeLate(ctx, c, cost)
 	}
@@ -86,9 +87,9 @@ func (m *middleware) charge(ctx context.Context, c *call, cost int64) error {
 }
 
 func (m *middleware) chargeLate(ctx context.Context, c *call, cost int64) error {
-	q := token.Question{Quota: cost, RequestID: c.RequestID + "-late"}
+	q := quota.Question{Quota: cost, RequestID: c.RequestID + "-late"}
 	v, err := m.gate.Verify(ctx, c.key, q)
-	if err == nil && v.Refusal == token.RefusedExhausted && v.Remain > 0 {
+	if err == nil && v.Refusal == quota.RefusedExhausted && v.Remain > 0 {
 		q.Quota, q.RequestID = v.Remain, c.RequestID+"-rest"
 		v, err = m.gate.Verify(ctx, c.key, q)
 	}

@@ -14,8 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"pgregory.net/rapid"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -111,7 +113,7 @@ func drawLife(rt *rapid.T) life {
 	ahead := rapid.SampledFrom([]int64{0, 0, 1, 30}).Draw(rt, "ahead")
 	seconds := []int64{0, 0, 0, 1, 29, 30}
 	if ahead == 0 { // with two clocks, it depends on who writes when a request is forgotten
-		seconds = append(seconds, token.RecordSeconds)
+		seconds = append(seconds, quota.RecordSeconds)
 	}
 	return life{ahead, rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) act { return drawAct(rt, seconds) }), 2, 6).Draw(rt, "acts")}
 }
@@ -188,7 +190,7 @@ func (w *crasher) run(t *testing.T, lifes []life) error {
 
 // live does what is planned with a token, and at each step knows all that the
 // token can be by then. It tells whether the token is there in the end.
-func (w *crasher) live(t *testing.T, key token.Key, plan life) (bool, error) {
+func (w *crasher) live(t *testing.T, key credential.Key, plan life) (bool, error) {
 	can := []model{{free: crashUnits}}
 	for i, a := range plan.acts {
 		ahead := time.Duration(int64(a.process)*plan.ahead) * time.Second
@@ -252,7 +254,7 @@ func (w *crasher) create(ctx context.Context, process int, name string) {
 }
 
 // atTheEnd asks a process that nothing happens to.
-func (w *crasher) atTheEnd(t *testing.T, key token.Key, can []model) (alive bool, _ error) {
+func (w *crasher) atTheEnd(t *testing.T, key credential.Key, can []model) (alive bool, _ error) {
 	a := ask{does: usage, now: w.tenant.Second()}
 	got, _, err := gateOf(w.kit.Client, w.tenant, w.tenant.Clock.Now)(key).ask(t.Context(), a)
 	if err != nil || len(learn(can, a, hearing{answer: got})) == 0 {

@@ -13,7 +13,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -25,7 +27,7 @@ const (
 
 // A Gate judges keys of one table. It is safe for concurrent use.
 type Gate struct {
-	store  token.KeyStore
+	store  quota.Store
 	now    func() time.Time
 	leases *leases // nil: none are taken
 }
@@ -57,14 +59,14 @@ func New(client *dynamodb.Client, table string, options ...Option) *Gate {
 // id was used for another amount; token.ErrContention; with leases,
 // token.ErrTooManyOpen; or token.ErrUnavailable. After token.ErrUncertain nobody knows whether it was
 // charged: it is token.ErrRepeatable as well if to ask again is safe.
-func (g *Gate) Verify(ctx context.Context, key string, q token.Question) (token.Verdict, error) {
+func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error) {
 	q, err := q.Normalize()
 	if err != nil {
-		return token.Verdict{}, err
+		return quota.Verdict{}, err
 	}
-	k, err := token.ParseKey(key)
+	k, err := credential.ParseKey(key)
 	if err != nil {
-		return token.Verdict{Refusal: token.RefusedUnknown}, nil //nolint:nilerr // it is nobody's key
+		return quota.Verdict{Refusal: quota.RefusedUnknown}, nil //nolint:nilerr // it is nobody's key
 	}
 	now := g.now().Unix()
 	if q.Quota == 0 {
@@ -77,24 +79,24 @@ func (g *Gate) Verify(ctx context.Context, key string, q token.Question) (token.
 	if g.leases != nil && q.RequestID == "" {
 		return g.leases.spend(ctx, k, q)
 	}
-	l, err := g.store.Do(ctx, k, token.Operation{Kind: token.KindSpend, Now: now, Question: q})
+	l, err := g.store.Do(ctx, k, quota.Operation{Kind: quota.KindSpend, Now: now, Question: q})
 	return verdict(l, now, err)
 }
 
 // verdict makes an answer of a refusal; other errors stay errors.
-func verdict(l token.Ledger, now int64, err error) (token.Verdict, error) {
-	v := token.Verdict{Token: l.Token, Remain: l.RemainAt(now)}
-	var refused token.RefusedError
+func verdict(l quota.Ledger, now int64, err error) (quota.Verdict, error) {
+	v := quota.Verdict{Token: l.Token, Remain: l.RemainAt(now)}
+	var refused quota.RefusedError
 	switch {
 	case err == nil:
 		return v, nil
-	case errors.Is(err, token.ErrKeyUnknown):
-		return token.Verdict{Refusal: token.RefusedUnknown}, nil
+	case errors.Is(err, quota.ErrKeyUnknown):
+		return quota.Verdict{Refusal: quota.RefusedUnknown}, nil
 	case errors.As(err, &refused):
 		v.Refusal = refused.Refusal
 		return v, nil
 	default:
-		return token.Verdict{}, err
+		return quota.Verdict{}, err
 	}
 }
 
@@ -104,17 +106,17 @@ func verdict(l token.Ledger, now int64, err error) (token.Verdict, error) {
 // conditional write, refuses as Verify does, and happens once for a request
 // id, which is required. ttl is in whole seconds up to MaxTTL; 0 is
 // DefaultTTL. The errors are those of Verify, and token.ErrTooManyOpen.
-func (g *Gate) Reserve(ctx context.Context, key string, q token.Question, ttl time.Duration) (token.Reservation, error) {
+func (g *Gate) Reserve(ctx context.Context, key string, q quota.Question, ttl time.Duration) (quota.Reservation, error) {
 	o, err := g.reserve(q, ttl)
 	if err != nil {
-		return token.Reservation{}, err
+		return quota.Reservation{}, err
 	}
-	refused := func(v token.Verdict) token.Reservation {
-		return token.Reservation{Verdict: v, RequestID: q.RequestID}
+	refused := func(v quota.Verdict) quota.Reservation {
+		return quota.Reservation{Verdict: v, RequestID: q.RequestID}
 	}
-	k, err := token.ParseKey(key)
+	k, err := credential.ParseKey(key)
 	if err != nil {
-		return refused(token.Verdict{Refusal: token.RefusedUnknown}), nil //nolint:nilerr // it is nobody's key
+		return refused(quota.Verdict{Refusal: quota.RefusedUnknown}), nil //nolint:nilerr // it is nobody's key
 	}
 	l, err := g.store.Do(ctx, k, o)
 	if err != nil {
@@ -125,10 +127,10 @@ func (g *Gate) Reserve(ctx context.Context, key string, q token.Question, ttl ti
 }
 
 // reserve is the operation that makes a hold.
-func (g *Gate) reserve(q token.Question, ttl time.Duration) (token.Operation, error) {
+func (g *Gate) reserve(q quota.Question, ttl time.Duration) (quota.Operation, error) {
 	q, err := q.Normalize()
 	if err == nil {
-		err = token.CheckRequestID(q.RequestID)
+		err = quota.CheckRequestID(q.RequestID)
 	}
 	if ttl == 0 {
 		ttl = DefaultTTL
@@ -137,7 +139,7 @@ func (g *Gate) reserve(q token.Question, ttl time.Duration) (token.Operation, er
 		err = &token.InvalidError{Field: "ttl_seconds", Reason: fmt.Sprintf("must be between 1 and %d", MaxTTL/time.Second)}
 	}
 	now := g.now().Unix()
-	return token.Operation{Kind: token.KindReserve, Now: now, Until: now + int64(ttl/time.Second), Question: q}, err
+	return quota.Operation{Kind: quota.KindReserve, Now: now, Until: now + int64(ttl/time.Second), Question: q}, err
 }
 
 // Settle charges a hold what its request has cost, also if the key is
@@ -149,10 +151,10 @@ func (g *Gate) reserve(q token.Question, ttl time.Duration) (token.Operation, er
 // The error is token.ErrKeyUnknown; token.ErrHoldNotFound, ErrHoldLapsed or
 // ErrHoldReleased; token.ErrRequestReused if it was settled for another
 // amount; or as for Verify.
-func (g *Gate) Settle(ctx context.Context, key, requestID string, quota int64) (token.Settlement, error) {
-	o, l, err := g.end(ctx, key, token.Operation{Kind: token.KindSettle, Question: token.Question{Quota: quota, RequestID: requestID}})
+func (g *Gate) Settle(ctx context.Context, key, requestID string, units int64) (quota.Settlement, error) {
+	o, l, err := g.end(ctx, key, quota.Operation{Kind: quota.KindSettle, Question: quota.Question{Quota: units, RequestID: requestID}})
 	if err != nil {
-		return token.Settlement{}, err
+		return quota.Settlement{}, err
 	}
 	return o.Settlement(l), nil
 }
@@ -160,25 +162,25 @@ func (g *Gate) Settle(ctx context.Context, key, requestID string, quota int64) (
 // Release gives all that a hold has back. It is one conditional write, and
 // happens once for a request id. The errors are those of Settle, with
 // token.ErrHoldSettled in the place of ErrHoldReleased.
-func (g *Gate) Release(ctx context.Context, key, requestID string) (token.Release, error) {
-	o, l, err := g.end(ctx, key, token.Operation{Kind: token.KindRelease, Question: token.Question{RequestID: requestID}})
+func (g *Gate) Release(ctx context.Context, key, requestID string) (quota.Release, error) {
+	o, l, err := g.end(ctx, key, quota.Operation{Kind: quota.KindRelease, Question: quota.Question{RequestID: requestID}})
 	if err != nil {
-		return token.Release{}, err
+		return quota.Release{}, err
 	}
 	return o.Release(l), nil
 }
 
-func (g *Gate) end(ctx context.Context, key string, o token.Operation) (token.Operation, token.Ledger, error) {
+func (g *Gate) end(ctx context.Context, key string, o quota.Operation) (quota.Operation, quota.Ledger, error) {
 	err := token.CheckQuota("quota", o.Quota)
 	if err == nil {
-		err = token.CheckRequestID(o.RequestID)
+		err = quota.CheckRequestID(o.RequestID)
 	}
 	if err != nil {
-		return o, token.Ledger{}, err
+		return o, quota.Ledger{}, err
 	}
-	k, err := token.ParseKey(key)
+	k, err := credential.ParseKey(key)
 	if err != nil {
-		return o, token.Ledger{}, token.ErrKeyUnknown
+		return o, quota.Ledger{}, quota.ErrKeyUnknown
 	}
 	o.Now = g.now().Unix()
 	l, err := g.store.Do(ctx, k, o)
@@ -187,24 +189,24 @@ func (g *Gate) end(ctx context.Context, key string, o token.Operation) (token.Op
 
 // Usage tells what a key has used, whatever state it is in, in one strongly
 // consistent read. An unknown key is token.ErrKeyUnknown.
-func (g *Gate) Usage(ctx context.Context, key string) (token.Usage, error) {
-	k, err := token.ParseKey(key)
+func (g *Gate) Usage(ctx context.Context, key string) (quota.Usage, error) {
+	k, err := credential.ParseKey(key)
 	if err != nil {
-		return token.Usage{}, token.ErrKeyUnknown
+		return quota.Usage{}, quota.ErrKeyUnknown
 	}
 	now := g.now().Unix()
 	l, err := g.look(ctx, k, now)
 	if err != nil {
-		return token.Usage{}, err
+		return quota.Usage{}, err
 	}
 	return l.UsageAt(now), nil
 }
 
 // look reads the token of a key that is not over.
-func (g *Gate) look(ctx context.Context, key token.Key, now int64) (token.Ledger, error) {
+func (g *Gate) look(ctx context.Context, key credential.Key, now int64) (quota.Ledger, error) {
 	l, err := g.store.Lookup(ctx, key)
 	if err == nil && !l.AcceptsKey(key.Hash(), now) {
-		return token.Ledger{}, token.ErrKeyUnknown
+		return quota.Ledger{}, quota.ErrKeyUnknown
 	}
 	return l, err
 }

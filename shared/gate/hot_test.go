@@ -9,8 +9,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -45,7 +46,7 @@ func offerHotToken(b *testing.B, options []gate.Option) {
 	for range callers {
 		all.Go(func() {
 			for range due {
-				v, err := g.Verify(b.Context(), l.key, token.Question{Quota: 1})
+				v, err := g.Verify(b.Context(), l.key, quota.Question{Quota: 1})
 				switch {
 				case errors.Is(err, token.ErrUncertain):
 					uncertain.Add(1)

@@ -11,11 +11,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A verb is what can be asked for about one token, by who has its key or by
@@ -81,7 +83,7 @@ type door interface {
 
 // An entrance opens doors to the tokens of a tenant. Each has clients,
 // connections and, for HTTP, a server of its own, as another process has.
-type entrance func(t testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, tweaks ...func(*dynamodb.Options)) func(token.Key) door
+type entrance func(t testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, tweaks ...func(*dynamodb.Options)) func(credential.Key) door
 
 func entrances() map[string]entrance { return map[string]entrance{"gate": openGate, "http": openHTTP} }
 
@@ -97,14 +99,14 @@ func eachEntrance(t *testing.T, test func(t *testing.T, open entrance)) {
 }
 
 // newTenant is an engine and a tenant with one token.
-func newTenant(t testing.TB, u token.Update) (*dynamotest.Kit, *dynamotest.Tenant, token.Key) {
+func newTenant(t testing.TB, u token.Update) (*dynamotest.Kit, *dynamotest.Tenant, credential.Key) {
 	t.Helper()
 	kit := dynamotest.New(t)
 	tenant := kit.Tenant(t, "tenant")
 	return kit, tenant, newToken(t, tenant, u)
 }
 
-func newToken(t testing.TB, tenant *dynamotest.Tenant, u token.Update) token.Key {
+func newToken(t testing.TB, tenant *dynamotest.Tenant, u token.Update) credential.Key {
 	t.Helper()
 	u.Name = new("any")
 	_, key, err := tenant.Create(t.Context(), tenant.Access, u)
@@ -148,23 +150,23 @@ func oneOf[T any](random *rand.Rand, all ...T) T { return all[random.IntN(len(al
 type gateDoor struct {
 	gate   *gate.Gate
 	tenant *dynamotest.Tenant // through the gate's client
-	key    token.Key
+	key    credential.Key
 }
 
-func openGate(_ testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, tweaks ...func(*dynamodb.Options)) func(token.Key) door {
+func openGate(_ testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, tweaks ...func(*dynamodb.Options)) func(credential.Key) door {
 	return gateOf(dynamotest.Client(kit.Endpoint, tweaks...), tenant, tenant.Clock.Now)
 }
 
 // gateOf opens doors with a client that is there, and a clock.
-func gateOf(client *dynamodb.Client, tenant *dynamotest.Tenant, clock func() time.Time) func(token.Key) door {
+func gateOf(client *dynamodb.Client, tenant *dynamotest.Tenant, clock func() time.Time) func(credential.Key) door {
 	g := gate.New(client, dynamotest.Table, gate.WithClock(clock))
 	through := tenant.Through(dynamo.New(client, dynamotest.Table, dynamo.DefaultRetention))
-	return func(key token.Key) door { return &gateDoor{g, through, key} }
+	return func(key credential.Key) door { return &gateDoor{g, through, key} }
 }
 
 func (d *gateDoor) ask(ctx context.Context, a ask) (answer, outcome, error) {
 	got, err := d.call(ctx, a)
-	var code api.Code
+	var code wire.Code
 	switch {
 	case err == nil:
 		return got, told, nil
@@ -181,10 +183,10 @@ func (d *gateDoor) ask(ctx context.Context, a ask) (answer, outcome, error) {
 
 // codeOf is the code by which the HTTP endpoints tell an error.
 func codeOf(err error) error {
-	for sentinel, code := range map[error]api.Code{
-		token.ErrKeyUnknown: api.ErrUnauthorized, token.ErrNotFound: api.ErrTokenNotFound, token.ErrExhausted: api.ErrTokenExhausted,
-		token.ErrRequestReused: api.ErrRequestReused, token.ErrTooManyOpen: api.ErrTooManyOpen, token.ErrHoldNotFound: api.ErrHoldNotFound,
-		token.ErrHoldExpired: api.ErrHoldExpired, token.ErrHoldSettled: api.ErrHoldSettled, token.ErrHoldReleased: api.ErrHoldReleased,
+	for sentinel, code := range map[error]wire.Code{
+		quota.ErrKeyUnknown: wire.ErrUnauthorized, token.ErrNotFound: wire.ErrTokenNotFound, token.ErrExhausted: wire.ErrTokenExhausted,
+		quota.ErrRequestReused: wire.ErrRequestReused, quota.ErrTooManyOpen: wire.ErrTooManyOpen, quota.ErrHoldNotFound: wire.ErrHoldNotFound,
+		quota.ErrHoldExpired: wire.ErrHoldExpired, quota.ErrHoldSettled: wire.ErrHoldSettled, quota.ErrHoldReleased: wire.ErrHoldReleased,
 	} {
 		if errors.Is(err, sentinel) {
 			return code
@@ -195,7 +197,7 @@ func codeOf(err error) error {
 
 func (d *gateDoor) call(ctx context.Context, a ask) (answer, error) {
 	key := d.key.Reveal()
-	question := token.Question{Model: a.model, Quota: a.quota, RequestID: a.id}
+	question := quota.Question{Model: a.model, Quota: a.quota, RequestID: a.id}
 	switch a.does { //nolint:exhaustive // the others are the operator's
 	case check, charge:
 		v, err := d.gate.Verify(ctx, key, question)
@@ -212,7 +214,7 @@ func (d *gateDoor) call(ctx context.Context, a ask) (answer, error) {
 	case usage:
 		u, err := d.gate.Usage(ctx, key)
 		if err == nil && u.Token.Disabled { // as the endpoint tells it
-			err = token.ErrKeyUnknown
+			err = quota.ErrKeyUnknown
 		}
 		return answer{numbers: [3]int64{u.Granted, u.Used, u.Available}}, err
 	default:

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -70,12 +72,12 @@ type leases struct {
 // block it is no more in leases.
 type lease struct {
 	of  *leases
-	key token.Key
+	key credential.Key
 
 	mu    sync.Mutex
 	over  bool  // a new lease is in its place
 	size  int64 // of the next block
-	block token.Reservation
+	block quota.Reservation
 	spent int64
 	until time.Time
 	timer *time.Timer
@@ -88,7 +90,7 @@ func (ls *leases) all() []*lease {
 }
 
 // lock finds or makes the lease of a key, for the caller to unlock.
-func (ls *leases) lock(key token.Key) *lease {
+func (ls *leases) lock(key credential.Key) *lease {
 	for {
 		ls.mu.Lock()
 		l := ls.byKey[key.Hash()]
@@ -106,7 +108,7 @@ func (ls *leases) lock(key token.Key) *lease {
 }
 
 // spend takes units out of the key's block, or of the next one.
-func (ls *leases) spend(ctx context.Context, key token.Key, q token.Question) (token.Verdict, error) {
+func (ls *leases) spend(ctx context.Context, key credential.Key, q quota.Question) (quota.Verdict, error) {
 	l := ls.lock(key)
 	defer l.mu.Unlock()
 	now := ls.gate.now()
@@ -117,8 +119,8 @@ func (ls *leases) spend(ctx context.Context, key token.Key, q token.Question) (t
 			return v, err
 		}
 	}
-	v := token.Verdict{Token: l.block.Token, Remain: l.block.Remain + l.left()}
-	var refused token.RefusedError
+	v := quota.Verdict{Token: l.block.Token, Remain: l.block.Remain + l.left()}
+	var refused quota.RefusedError
 	if errors.As(q.CheckUse(v.Token, now.Unix()), &refused) {
 		v.Refusal = refused.Refusal
 		return v, nil
@@ -133,26 +135,26 @@ func (l *lease) left() int64 { return l.block.Held - l.spent }
 // renew gives the block back and takes another one, of at least so many
 // units. Where the token has less than a block, it takes what is there. A
 // caller that goes meanwhile does not cut it short: the block would be lost.
-func (l *lease) renew(ctx context.Context, now time.Time, least int64) (token.Verdict, error) {
+func (l *lease) renew(ctx context.Context, now time.Time, least int64) (quota.Verdict, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTTL/2)
 	defer cancel()
 	want := max(least, l.nextSize(now))
 	_ = l.end(ctx) // what can't be given back is charged
 	for {
-		o := token.Operation{
-			Kind: token.KindReserve, Now: now.Unix(), Until: now.Add(leaseTTL).Unix(), Lease: true,
-			Question: token.Question{Quota: want, RequestID: "lease-" + rand.Text()},
+		o := quota.Operation{
+			Kind: quota.KindReserve, Now: now.Unix(), Until: now.Add(leaseTTL).Unix(), Lease: true,
+			Question: quota.Question{Quota: want, RequestID: "lease-" + rand.Text()},
 		}
 		ledger, err := l.of.gate.store.Do(ctx, l.key, o)
 		v, err := verdict(ledger, o.Now, err)
 		switch {
 		case err != nil:
-			return token.Verdict{}, err
+			return quota.Verdict{}, err
 		case v.Valid():
 			l.block, l.spent, l.until = o.Reservation(ledger), 0, now.Add(LeaseTime)
 			l.timer = time.AfterFunc(LeaseTime, l.expire(o.RequestID))
 			return v, nil
-		case v.Refusal == token.RefusedExhausted && least <= v.Remain && v.Remain < want:
+		case v.Refusal == quota.RefusedExhausted && least <= v.Remain && v.Remain < want:
 			want = v.Remain
 		default:
 			return v, nil
@@ -194,14 +196,14 @@ func (l *lease) end(ctx context.Context) error {
 		return nil
 	}
 	l.timer.Stop()
-	o := token.Operation{
-		Kind: token.KindSettle, Now: l.of.gate.now().Unix(),
-		Question: token.Question{Quota: l.spent, RequestID: l.block.RequestID},
+	o := quota.Operation{
+		Kind: quota.KindSettle, Now: l.of.gate.now().Unix(),
+		Question: quota.Question{Quota: l.spent, RequestID: l.block.RequestID},
 	}
-	l.block, l.spent, l.until = token.Reservation{}, 0, time.Time{}
+	l.block, l.spent, l.until = quota.Reservation{}, 0, time.Time{}
 	for try := 1; ; try++ {
 		_, err := l.of.gate.store.Do(ctx, l.key, o)
-		if errors.Is(err, token.ErrKeyUnknown) {
+		if errors.Is(err, quota.ErrKeyUnknown) {
 			return nil // deleted, and its quota with it
 		}
 		if !errors.Is(err, token.ErrUnavailable) || try == endTries || ctx.Err() != nil {

@@ -11,8 +11,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -41,7 +43,7 @@ func (l *leasing) gate(options ...gate.Option) *gate.Gate {
 	return gate.New(l.kit.Client, dynamotest.Table, append(options, gate.WithClock(l.Clock.Now))...)
 }
 
-func (l *leasing) usage(t testing.TB) token.Usage {
+func (l *leasing) usage(t testing.TB) quota.Usage {
 	t.Helper()
 	u, err := l.gate().Usage(t.Context(), l.key)
 	if err != nil {
@@ -51,7 +53,7 @@ func (l *leasing) usage(t testing.TB) token.Usage {
 }
 
 // spend is true if one spend was let through.
-func spend(t testing.TB, g *gate.Gate, key string, q token.Question) bool {
+func spend(t testing.TB, g *gate.Gate, key string, q quota.Question) bool {
 	t.Helper()
 	v, err := g.Verify(t.Context(), key, q)
 	if err != nil {
@@ -75,7 +77,7 @@ func TestLeasesWriteLessThan100TimesASecond(t *testing.T) {
 			for range seconds {
 				before := throttle.Writes()
 				for range spends {
-					if !spend(t, g, l.key, token.Question{Quota: units}) {
+					if !spend(t, g, l.key, quota.Question{Quota: units}) {
 						t.Fatal("a spend within the quota was refused")
 					}
 				}
@@ -96,8 +98,8 @@ func TestLeasesWriteLessThan100TimesASecond(t *testing.T) {
 
 func TestLeasesOfManyProcessesNeverOverspend(t *testing.T) {
 	t.Parallel()
-	const quota, processes, callers = 1_000, 4, 8
-	l := newLeasing(t, token.Update{RemainQuota: new(int64(quota))})
+	const units, processes, callers = 1_000, 4, 8
+	l := newLeasing(t, token.Update{RemainQuota: new(int64(units))})
 	var granted atomic.Int64
 	var all sync.WaitGroup
 	gates := make([]*gate.Gate, processes)
@@ -107,7 +109,7 @@ func TestLeasesOfManyProcessesNeverOverspend(t *testing.T) {
 			all.Go(func() {
 				units := int64(1 + n%3)
 				for range 100 {
-					if spend(t, gates[i], l.key, token.Question{Quota: units}) {
+					if spend(t, gates[i], l.key, quota.Question{Quota: units}) {
 						granted.Add(units)
 					}
 				}
@@ -122,18 +124,18 @@ func TestLeasesOfManyProcessesNeverOverspend(t *testing.T) {
 	}
 	// What one had leased while the others were refused is free again.
 	g := l.gate()
-	for spend(t, g, l.key, token.Question{Quota: 1}) {
+	for spend(t, g, l.key, quota.Question{Quota: 1}) {
 		granted.Add(1)
 	}
-	if u := l.usage(t); granted.Load() != quota || u.Used != quota || u.Available != 0 || u.Granted != quota {
-		t.Errorf("got %d units granted, %d used, %d left of %d, want all of %d and no more", granted.Load(), u.Used, u.Available, u.Granted, quota)
+	if u := l.usage(t); granted.Load() != units || u.Used != units || u.Available != 0 || u.Granted != units {
+		t.Errorf("got %d units granted, %d used, %d left of %d, want all of %d and no more", granted.Load(), u.Used, u.Available, u.Granted, units)
 	}
 }
 
 func TestALeaseOfADeadProcessIsChargedNotGivenBack(t *testing.T) {
 	t.Parallel()
 	l := newLeasing(t, token.Update{RemainQuota: new(int64(100))})
-	if !spend(t, l.gate(gate.WithLeases(60)), l.key, token.Question{Quota: 1}) { // and is never closed
+	if !spend(t, l.gate(gate.WithLeases(60)), l.key, quota.Question{Quota: 1}) { // and is never closed
 		t.Fatal("a spend within the quota was refused")
 	}
 	if u := l.usage(t); u.Available != 40 || u.Used != 0 || u.Granted != 100 {
@@ -143,7 +145,7 @@ func TestALeaseOfADeadProcessIsChargedNotGivenBack(t *testing.T) {
 	if u := l.usage(t); u.Available != 40 || u.Used != 60 || u.Granted != 100 {
 		t.Errorf("read later: got %d left, %d used of %d, want 40 and 60 of 100", u.Available, u.Used, u.Granted)
 	}
-	if g := l.gate(); spend(t, g, l.key, token.Question{Quota: 41}) || !spend(t, g, l.key, token.Question{Quota: 40}) {
+	if g := l.gate(); spend(t, g, l.key, quota.Question{Quota: 41}) || !spend(t, g, l.key, quota.Question{Quota: 40}) {
 		t.Error("what is left is not 40")
 	}
 	if u := l.usage(t); u.Available != 0 || u.Used != 100 || u.Granted != 100 {
@@ -168,20 +170,20 @@ func TestALeaseIsStaleForItsTimeAndNoLonger(t *testing.T) {
 			t.Parallel()
 			l := newLeasing(t, token.Update{RemainQuota: new(int64(10))})
 			g, plain := l.gate(gate.WithLeases(10)), l.gate()
-			if !spend(t, g, l.key, token.Question{Quota: 1}) {
+			if !spend(t, g, l.key, quota.Question{Quota: 1}) {
 				t.Fatal("a spend within the quota was refused")
 			}
 			if err := change(l); err != nil {
 				t.Fatal(err)
 			}
-			if spend(t, plain, l.key, token.Question{Quota: 1}) {
+			if spend(t, plain, l.key, quota.Question{Quota: 1}) {
 				t.Error("a gate without leases still lets it in")
 			}
-			if name != "cut" && spend(t, g, l.key, token.Question{}) {
+			if name != "cut" && spend(t, g, l.key, quota.Question{}) {
 				t.Error("a check, which no lease answers, still lets it in")
 			}
 			l.Clock.Step(int64(gate.LeaseTime / time.Second))
-			if name != "cut" && spend(t, g, l.key, token.Question{Quota: 1}) {
+			if name != "cut" && spend(t, g, l.key, quota.Question{Quota: 1}) {
 				t.Error("a lease that is over still lets it in")
 			}
 		})
@@ -194,11 +196,11 @@ func TestALeaseAsksForModelAndAddressEachTime(t *testing.T) {
 		RemainQuota: new(int64(100)), ModelLimitsEnabled: new(true), Models: &[]string{"m"}, AllowIPs: &[]string{"10.0.0.0/8"},
 	})
 	g := l.gate(gate.WithLeases(50))
-	good := token.Question{Quota: 1, Model: "m", IP: netip.MustParseAddr("10.1.1.1")}
+	good := quota.Question{Quota: 1, Model: "m", IP: netip.MustParseAddr("10.1.1.1")}
 	otherModel, otherIP := good, good
 	otherModel.Model, otherIP.IP = "x", netip.MustParseAddr("11.1.1.1")
 	for range 2 {
-		for q, want := range map[token.Question]token.Refusal{good: "", otherModel: token.RefusedModel, otherIP: token.RefusedIP} {
+		for q, want := range map[quota.Question]quota.Refusal{good: "", otherModel: quota.RefusedModel, otherIP: quota.RefusedIP} {
 			if v, err := g.Verify(t.Context(), l.key, q); err != nil || v.Refusal != want {
 				t.Errorf("%+v: got %q, %v, want %q", q, v.Refusal, err, want)
 			}
@@ -216,13 +218,13 @@ func TestACallerThatGoesTakesNoBlockAlong(t *testing.T) {
 	t.Parallel()
 	l := newLeasing(t, token.Update{RemainQuota: new(int64(1_000))})
 	g := l.gate(gate.WithLeases(500))
-	if !spend(t, g, l.key, token.Question{Quota: 1}) {
+	if !spend(t, g, l.key, quota.Question{Quota: 1}) {
 		t.Fatal("a spend within the quota was refused")
 	}
 	l.Clock.Step(1)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if v, err := g.Verify(gone, l.key, token.Question{Quota: 1}); err != nil || !v.Valid() {
+	if v, err := g.Verify(gone, l.key, quota.Question{Quota: 1}); err != nil || !v.Valid() {
 		t.Errorf("got %q, %v, want the renewal carried out all the same", v.Refusal, err)
 	}
 	if err := g.Close(t.Context()); err != nil {
@@ -237,13 +239,13 @@ func TestAWrongKeyHasNoPartInALease(t *testing.T) {
 	t.Parallel()
 	l := newLeasing(t, token.Update{RemainQuota: new(int64(100))})
 	g := l.gate(gate.WithLeases(50))
-	key, err := token.ParseKey(l.key)
+	key, err := credential.ParseKey(l.key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	forged := token.NewKey(key.UserID, key.TokenID).Reveal()
+	forged := credential.NewKey(key.UserID, key.TokenID).Reveal()
 	for range 3 {
-		if !spend(t, g, l.key, token.Question{Quota: 1}) || spend(t, g, forged, token.Question{Quota: 1}) {
+		if !spend(t, g, l.key, quota.Question{Quota: 1}) || spend(t, g, forged, quota.Question{Quota: 1}) {
 			t.Fatal("want the key let in and the forged one refused")
 		}
 	}
@@ -258,7 +260,7 @@ func TestALeaseThatCanNotBeTakenFailsClosed(t *testing.T) {
 	l := newLeasing(t, token.Update{RemainQuota: new(int64(100))}, faults.Tweak)
 	g := l.gate(gate.WithLeases(10))
 	faults.Choose = func(string, int) dynamotest.Fault { return dynamotest.Throttled }
-	if _, err := g.Verify(t.Context(), l.key, token.Question{Quota: 1}); !errors.Is(err, token.ErrUnavailable) {
+	if _, err := g.Verify(t.Context(), l.key, quota.Question{Quota: 1}); !errors.Is(err, token.ErrUnavailable) {
 		t.Errorf("got error %v, want ErrUnavailable", err)
 	}
 }

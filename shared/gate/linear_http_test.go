@@ -14,22 +14,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // The HTTP endpoints' door.
 
 type httpDoor struct {
 	base        string
-	key         token.Key
+	key         credential.Key
 	accessToken string
 	client      *http.Client
 }
 
-func openHTTP(t testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, tweaks ...func(*dynamodb.Options)) func(token.Key) door {
+func openHTTP(t testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, tweaks ...func(*dynamodb.Options)) func(credential.Key) door {
 	t.Helper()
 	client := dynamotest.Client(kit.Endpoint, tweaks...)
 	services := api.Services{
@@ -40,7 +42,7 @@ func openHTTP(t testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, twea
 	t.Cleanup(server.Close)
 	transport := &http.Transport{MaxIdleConnsPerHost: 256}
 	t.Cleanup(transport.CloseIdleConnections)
-	return func(key token.Key) door {
+	return func(key credential.Key) door {
 		return &httpDoor{server.URL, key, tenant.Access.Reveal(), &http.Client{Transport: transport}}
 	}
 }
@@ -62,11 +64,11 @@ func (d *httpDoor) ask(ctx context.Context, a ask) (answer, outcome, error) {
 	case http.StatusServiceUnavailable:
 		return answer{}, unsure, nil
 	}
-	var failed api.Envelope[any]
+	var failed wire.Envelope[any]
 	if err := json.Unmarshal(content, &failed); err != nil || status == http.StatusInternalServerError {
 		return answer{}, told, fmt.Errorf("got %d, %s", status, content)
 	}
-	if failed.Code == api.ErrRateLimited {
+	if failed.Code == wire.ErrRateLimited {
 		return answer{}, nothing, nil
 	}
 	return answer{code: string(failed.Code)}, told, nil
@@ -140,7 +142,7 @@ func (d *httpDoor) send(ctx context.Context, method, path, credential string, bo
 func read(does verb, content []byte) (answer, error) {
 	var body struct {
 		Data struct {
-			Code api.Code `json:"code"`
+			Code wire.Code `json:"code"`
 
 			Held      int64 `json:"held"`
 			ExpiresAt int64 `json:"expires_at"`

@@ -11,7 +11,8 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -61,7 +62,7 @@ func TestEveryHistoryIsLinearizable(t *testing.T) {
 // A world is a tenant and two processes that serve it.
 type world struct {
 	tenant *dynamotest.Tenant
-	doors  [2]func(token.Key) door
+	doors  [2]func(credential.Key) door
 
 	mu     sync.Mutex
 	random *rand.Rand

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -159,14 +161,14 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // admit asks the gate, and reserves if the request is one for a model.
 func (m *middleware) admit(w http.ResponseWriter, r *http.Request, c *call) error {
-	c.key = token.Bearer(r.Header.Get("Authorization"))
+	c.key = credential.Bearer(r.Header.Get("Authorization"))
 	if c.key == "" {
 		return errNoKey
 	}
-	if _, err := token.ParseKey(c.key); err != nil {
-		return token.ErrKeyUnknown // before a body is read for it
+	if _, err := credential.ParseKey(c.key); err != nil {
+		return quota.ErrKeyUnknown // before a body is read for it
 	}
-	q := token.Question{IP: m.ClientIP(r)}
+	q := quota.Question{IP: m.ClientIP(r)}
 	if !q.IP.IsValid() {
 		q.IP = netip.IPv6Unspecified() // the zero Addr would not be asked about
 	}
@@ -189,11 +191,11 @@ func (m *middleware) admit(w http.ResponseWriter, r *http.Request, c *call) erro
 	return m.reserve(r.Context(), c, q)
 }
 
-func (m *middleware) verify(ctx context.Context, c *call, q token.Question) error {
+func (m *middleware) verify(ctx context.Context, c *call, q quota.Question) error {
 	v, err := m.gate.Verify(ctx, c.key, q)
 	c.grant(v.Token)
 	if err == nil && !v.Valid() {
-		err = &refusal{token.RefusedError{Refusal: v.Refusal}, v.Remain, 0}
+		err = &refusal{quota.RefusedError{Refusal: v.Refusal}, v.Remain, 0}
 	}
 	return err
 }
@@ -202,20 +204,20 @@ func (m *middleware) verify(ctx context.Context, c *call, q token.Question) erro
 // completion: what a request costs beyond its hold is charged anyway, as far
 // as the balance goes. A client that goes meanwhile does not cut it short,
 // for then nobody would know of the hold.
-func (m *middleware) reserve(ctx context.Context, c *call, q token.Question) error {
+func (m *middleware) reserve(ctx context.Context, c *call, q quota.Question) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reserveWithin)
 	defer cancel()
 	want := m.Estimate(Estimation{c.Model, int64(len(c.asked.body)), c.asked.declared})
 	want = max(0, min(want, token.MaxInteger))
 	q.Quota = want
 	held, err := m.gate.Reserve(ctx, c.key, q, m.TTL)
-	if err == nil && held.Refusal == token.RefusedExhausted && held.Remain < want && held.Remain >= max(1, c.asked.declared) {
+	if err == nil && held.Refusal == quota.RefusedExhausted && held.Remain < want && held.Remain >= max(1, c.asked.declared) {
 		q.Quota = held.Remain
 		held, err = m.gate.Reserve(ctx, c.key, q, m.TTL)
 	}
 	c.grant(held.Token)
 	if err == nil && !held.Valid() {
-		err = &refusal{token.RefusedError{Refusal: held.Refusal}, held.Remain, want}
+		err = &refusal{quota.RefusedError{Refusal: held.Refusal}, held.Remain, want}
 	}
 	c.open, c.held, c.until = err == nil, held.Held, held.ExpiresAt
 	if errors.Is(err, token.ErrUncertain) {
@@ -250,12 +252,12 @@ func (m *middleware) record(ctx context.Context, c *call, status int, err error)
 		slog.String("request_id", c.RequestID),
 		slog.Int64("user_id", c.UserID),
 		slog.Int64("token_id", c.TokenID),
-		slog.String("model", token.Redact(c.Model)),
+		slog.String("model", credential.Redact(c.Model)),
 		slog.Int64("held", c.held),
 		slog.Int64("charged", c.charged),
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("error", token.Redact(err.Error())))
+		attrs = append(attrs, slog.String("error", credential.Redact(err.Error())))
 		if c.open || status >= http.StatusInternalServerError { // a hold without its end, or our own failure
 			level = slog.LevelWarn
 		}

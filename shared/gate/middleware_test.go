@@ -16,9 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
 func TestAnAnswerIsChargedByItsUsage(t *testing.T) {
@@ -211,7 +211,7 @@ func TestAnAnswerThatOutlivesAHoldThatIsForgottenIsChargedAllTheSame(t *testing.
 	f = newFront(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.Clock.Step(3601 + 900)
 		key, _ := f.keys.Load().(string)
-		if v, err := f.gate.Verify(r.Context(), key, token.Question{Quota: 1, RequestID: "another"}); err != nil || !v.Valid() {
+		if v, err := f.gate.Verify(r.Context(), key, quota.Question{Quota: 1, RequestID: "another"}); err != nil || !v.Valid() {
 			t.Errorf("spend meanwhile: got %q, %v", v.Refusal, err)
 		}
 		says(http.StatusOK, asJSON, completion)(w, r)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -55,7 +56,7 @@ var (
 
 // A refusal is why the gate did not let a request through.
 type refusal struct {
-	token.RefusedError
+	quota.RefusedError
 	left, asked int64 // units
 }
 
@@ -92,16 +93,16 @@ func problems() []struct {
 		Problem
 	}{
 		{errNoKey, Problem{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "There is no key: send the sk- key in the header Authorization, after the word Bearer.", 0}},
-		{token.ErrKeyUnknown, Problem{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "The key is not valid: check that it is complete; it may have been deleted.", 0}},
-		{token.RefusedUnknown.Err(), Problem{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "The key is not valid: check that it is complete; it may have been deleted.", 0}},
-		{token.RefusedDisabled.Err(), Problem{http.StatusUnauthorized, invalidRequest, "key_disabled", "The key is disabled: ask whoever gave it to you to enable it.", 0}},
-		{token.RefusedExpired.Err(), Problem{http.StatusUnauthorized, invalidRequest, "key_expired", "The key has expired: ask whoever gave it to you to extend it, or for another.", 0}},
-		{token.RefusedModel.Err(), Problem{http.StatusForbidden, invalidRequest, "model_not_allowed", "The key is not for this model: name one that it is for, or ask whoever gave it to you to add the model.", 0}},
-		{token.RefusedIP.Err(), Problem{http.StatusForbidden, invalidRequest, "ip_not_allowed", "The key is not for your address: call from one that it is for, or ask whoever gave it to you to add yours.", 0}},
+		{quota.ErrKeyUnknown, Problem{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "The key is not valid: check that it is complete; it may have been deleted.", 0}},
+		{quota.RefusedUnknown.Err(), Problem{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "The key is not valid: check that it is complete; it may have been deleted.", 0}},
+		{quota.RefusedDisabled.Err(), Problem{http.StatusUnauthorized, invalidRequest, "key_disabled", "The key is disabled: ask whoever gave it to you to enable it.", 0}},
+		{quota.RefusedExpired.Err(), Problem{http.StatusUnauthorized, invalidRequest, "key_expired", "The key has expired: ask whoever gave it to you to extend it, or for another.", 0}},
+		{quota.RefusedModel.Err(), Problem{http.StatusForbidden, invalidRequest, "model_not_allowed", "The key is not for this model: name one that it is for, or ask whoever gave it to you to add the model.", 0}},
+		{quota.RefusedIP.Err(), Problem{http.StatusForbidden, invalidRequest, "ip_not_allowed", "The key is not for your address: call from one that it is for, or ask whoever gave it to you to add yours.", 0}},
 		{errNoModel, Problem{http.StatusBadRequest, invalidRequest, "model_required", "The body names no model: send its name as model, in a JSON object or a form.", 0}},
 		{errModelNotOne, Problem{http.StatusBadRequest, invalidRequest, "invalid_body", "The body does not name one model: send model once, in lower case, as a string.", 0}},
 		{errMediaType, Problem{http.StatusBadRequest, invalidRequest, "invalid_body", "The body is neither JSON nor a form: send Content-Type: application/json or multipart/form-data.", 0}},
-		{token.ErrTooManyOpen, Problem{http.StatusTooManyRequests, rateLimit, "too_many_open", fmt.Sprintf("The key has %d requests under way: wait until some have ended, and try again after the seconds in Retry-After.", token.MaxOpenHolds), soon}},
+		{quota.ErrTooManyOpen, Problem{http.StatusTooManyRequests, rateLimit, "too_many_open", fmt.Sprintf("The key has %d requests under way: wait until some have ended, and try again after the seconds in Retry-After.", quota.MaxOpenHolds), soon}},
 		{token.ErrContention, Problem{http.StatusTooManyRequests, rateLimit, "rate_limit_exceeded", "The key has too many requests at the same time: try again after the seconds in Retry-After.", soon}},
 		{token.ErrUnavailable, Problem{http.StatusServiceUnavailable, serverError, "unavailable", "The key can't be checked just now: try again after the seconds in Retry-After.", soon}},
 	}
@@ -116,12 +117,12 @@ func explain(err error) Problem {
 		body    bodyError
 	)
 	switch {
-	case errors.As(err, &refused) && refused.Refusal == token.RefusedExhausted && refused.asked > 0:
+	case errors.As(err, &refused) && refused.Refusal == quota.RefusedExhausted && refused.asked > 0:
 		return Problem{
 			http.StatusTooManyRequests, noQuota, noQuota,
 			fmt.Sprintf("The key has %d units left and this request may need %d: let it write fewer tokens, or ask whoever gave you the key for more quota.", refused.left, refused.asked), 0,
 		}
-	case errors.As(err, &refused) && refused.Refusal == token.RefusedExhausted:
+	case errors.As(err, &refused) && refused.Refusal == quota.RefusedExhausted:
 		return Problem{http.StatusTooManyRequests, noQuota, noQuota, "The key has no units left: ask whoever gave it to you for more quota.", 0}
 	case errors.As(err, &large):
 		return Problem{http.StatusRequestEntityTooLarge, invalidRequest, "body_too_large", fmt.Sprintf("The body is larger than %d bytes: send a smaller one.", large.most), 0}

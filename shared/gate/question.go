@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -94,7 +95,7 @@ func checkModel(model string) error {
 	if model == "" {
 		return errNoModel
 	}
-	if _, err := (token.Question{Model: model}).Normalize(); err != nil {
+	if _, err := (quota.Question{Model: model}).Normalize(); err != nil {
 		return bodyError("The body's " + err.Error() + ".")
 	}
 	return nil

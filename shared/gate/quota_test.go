@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -36,9 +37,9 @@ func wantUsage(t *testing.T, d door, now int64, granted, used, available int64) 
 // its amount until that is refused, and then for single units.
 func TestManyTakeExactlyTheQuota(t *testing.T) {
 	t.Parallel()
-	const goroutines, amounts, quota = 200, 10, 300
+	const goroutines, amounts, units = 200, 10, 300
 	eachEntrance(t, func(t *testing.T, open entrance) {
-		kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(quota))})
+		kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(units))})
 		doors := open(t, kit, tenant, unhurried)
 		now := tenant.Second()
 		var granted atomic.Int64
@@ -54,8 +55,8 @@ func TestManyTakeExactlyTheQuota(t *testing.T) {
 						return
 					case got.code == "":
 						granted.Add(amount)
-					case got.code != string(token.RefusedExhausted):
-						t.Errorf("got %q, want %q", got.code, token.RefusedExhausted)
+					case got.code != string(quota.RefusedExhausted):
+						t.Errorf("got %q, want %q", got.code, quota.RefusedExhausted)
 						return
 					case amount == 1:
 						return
@@ -66,10 +67,10 @@ func TestManyTakeExactlyTheQuota(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if got := granted.Load(); got != quota {
-			t.Errorf("got %d units granted, want %d", got, quota)
+		if got := granted.Load(); got != units {
+			t.Errorf("got %d units granted, want %d", got, units)
 		}
-		wantUsage(t, doors(key), now, quota, quota, 0)
+		wantUsage(t, doors(key), now, units, units, 0)
 	})
 }
 
@@ -87,7 +88,7 @@ func TestOf20CallsOf375OneTakesTheQuotaOf400(t *testing.T) {
 				if got.code == "" {
 					granted.Add(1)
 				}
-				if got.code != "" && got.code != string(token.RefusedExhausted) || got.numbers[0] < 0 {
+				if got.code != "" && got.code != string(quota.RefusedExhausted) || got.numbers[0] < 0 {
 					t.Errorf("got %q with %d left", got.code, got.numbers[0])
 				}
 			})
@@ -120,9 +121,9 @@ func TestHundredTimesOneRequestIsChargedOnce(t *testing.T) {
 
 func TestOf60HoldsExactly50AreOpened(t *testing.T) {
 	t.Parallel()
-	const asked, quota = 60, 1000
+	const asked, units = 60, 1000
 	eachEntrance(t, func(t *testing.T, open entrance) {
-		kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(quota))})
+		kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(units))})
 		doors := open(t, kit, tenant, unhurried)
 		now := tenant.Second()
 		hold := func(n int) ask {
@@ -144,11 +145,11 @@ func TestOf60HoldsExactly50AreOpened(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if got := count.Load(); got != token.MaxOpenHolds {
-			t.Fatalf("got %d holds, want %d", got, token.MaxOpenHolds)
+		if got := count.Load(); got != quota.MaxOpenHolds {
+			t.Fatalf("got %d holds, want %d", got, quota.MaxOpenHolds)
 		}
 		d := doors(key)
-		wantUsage(t, d, now, quota, 0, quota-2*token.MaxOpenHolds)
+		wantUsage(t, d, now, units, 0, units-2*quota.MaxOpenHolds)
 		if got := insist(t, d, hold(asked)); got.code != "too_many_open" {
 			t.Errorf("one more: got %q, want too_many_open", got.code)
 		}
@@ -165,7 +166,7 @@ func TestOf60HoldsExactly50AreOpened(t *testing.T) {
 			return true
 		})
 		all.Wait()
-		wantUsage(t, d, now, quota, token.MaxOpenHolds, quota-token.MaxOpenHolds)
+		wantUsage(t, d, now, units, quota.MaxOpenHolds, units-quota.MaxOpenHolds)
 		if got := insist(t, d, hold(asked)); got.code != "" {
 			t.Errorf("after all have ended: got %q, want it opened", got.code)
 		}
@@ -175,9 +176,9 @@ func TestOf60HoldsExactly50AreOpened(t *testing.T) {
 func TestHoldsThatLapseMakeRoom(t *testing.T) {
 	t.Parallel()
 	eachEntrance(t, func(t *testing.T, open entrance) {
-		kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(token.MaxOpenHolds))})
+		kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(quota.MaxOpenHolds))})
 		d := open(t, kit, tenant)(key)
-		for n := range token.MaxOpenHolds {
+		for n := range quota.MaxOpenHolds {
 			if got := insist(t, d, ask{does: reserve, id: fmt.Sprint(n), quota: 1, ttl: 60, now: tenant.Second()}); got.code != "" {
 				t.Fatalf("hold %d: got %q", n, got.code)
 			}
@@ -190,6 +191,6 @@ func TestHoldsThatLapseMakeRoom(t *testing.T) {
 		if got := insist(t, d, another); got.code != "" {
 			t.Errorf("after their time: got %q, want it opened", got.code)
 		}
-		wantUsage(t, d, tenant.Second(), token.MaxOpenHolds, 0, token.MaxOpenHolds-1)
+		wantUsage(t, d, tenant.Second(), quota.MaxOpenHolds, 0, quota.MaxOpenHolds-1)
 	})
 }

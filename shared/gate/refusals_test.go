@@ -13,8 +13,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -61,7 +63,7 @@ func TestAKeyThatMayNotIsRefusedAsOpenAIDoes(t *testing.T) {
 	}{
 		"no_key":    {"", hello, 401, invalidRequest, "invalid_api_key", "There is no key: send the sk- key in the header Authorization, after the word Bearer."},
 		"malformed": {"sk-nonsense", hello, 401, invalidRequest, "invalid_api_key", unknown},
-		"unknown":   {token.NewKey(1, 99).Reveal(), hello, 401, invalidRequest, "invalid_api_key", unknown},
+		"unknown":   {credential.NewKey(1, 99).Reveal(), hello, 401, invalidRequest, "invalid_api_key", unknown},
 		"deleted":   {deleted, hello, 401, invalidRequest, "invalid_api_key", unknown},
 		"disabled":  {made(1000, func(u *token.Update) { u.Disabled = new(true) }), hello, 401, invalidRequest, "key_disabled", "The key is disabled: ask whoever gave it to you to enable it."},
 		"expired":   {expiring, hello, 401, invalidRequest, "key_expired", "The key has expired: ask whoever gave it to you to extend it, or for another."},
@@ -131,14 +133,14 @@ func TestTooManyOpenRequestsOfOneKeyHaveToWait(t *testing.T) {
 	var begun atomic.Int64
 	all := make(chan struct{})
 	f := newFront(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if begun.Add(1) == token.MaxOpenHolds {
+		if begun.Add(1) == quota.MaxOpenHolds {
 			close(all)
 		}
 		<-end
 		says(http.StatusOK, asJSON, completion)(w, r)
 	}), gate.MiddlewareOptions{})
 	key, _ := f.key(t, 100_000)
-	for range token.MaxOpenHolds {
+	for range quota.MaxOpenHolds {
 		go f.chat(t, key, hello)
 	}
 	<-all
@@ -148,10 +150,10 @@ func TestTooManyOpenRequestsOfOneKeyHaveToWait(t *testing.T) {
 		t.Errorf("Retry-After: got %q, want 1", after)
 	}
 	close(end)
-	for range token.MaxOpenHolds + 1 {
+	for range quota.MaxOpenHolds + 1 {
 		<-f.ended
 	}
-	f.audit(t, key, 100_000, 21*token.MaxOpenHolds)
+	f.audit(t, key, 100_000, 21*quota.MaxOpenHolds)
 }
 
 func TestWithoutTheStoreNothingIsLetThrough(t *testing.T) {

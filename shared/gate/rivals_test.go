@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -22,12 +23,12 @@ func TestARotationWithoutGraceEndsTheOldKeyForClocksThatAreBehind(t *testing.T) 
 	}
 	for _, behind := range []int64{0, 1, 60, 3600} {
 		g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(func() time.Time { return time.Unix(tenant.Second()-behind, 0) }))
-		for _, quota := range []int64{0, 1} {
-			if v, err := g.Verify(t.Context(), key.Reveal(), token.Question{Quota: quota}); err != nil || v.Refusal != token.RefusedUnknown {
-				t.Errorf("a clock %d s behind, %d units: got refusal %q, %v, want the old key unknown", behind, quota, v.Refusal, err)
+		for _, units := range []int64{0, 1} {
+			if v, err := g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: units}); err != nil || v.Refusal != quota.RefusedUnknown {
+				t.Errorf("a clock %d s behind, %d units: got refusal %q, %v, want the old key unknown", behind, units, v.Refusal, err)
 			}
 		}
-		if v, err := g.Verify(t.Context(), turn.Key.Reveal(), token.Question{Quota: 1}); err != nil || !v.Valid() {
+		if v, err := g.Verify(t.Context(), turn.Key.Reveal(), quota.Question{Quota: 1}); err != nil || !v.Valid() {
 			t.Errorf("a clock %d s behind: got refusal %q, %v, want the new key valid", behind, v.Refusal, err)
 		}
 	}
@@ -44,7 +45,7 @@ func TestADeltaIsHeldToWhatIsFreeInAll(t *testing.T) {
 	}
 	hold := func(id string, then func() error) {
 		t.Helper()
-		if _, err := g.Reserve(t.Context(), key.Reveal(), token.Question{Quota: 100, RequestID: id}, 0); err != nil {
+		if _, err := g.Reserve(t.Context(), key.Reveal(), quota.Question{Quota: 100, RequestID: id}, 0); err != nil {
 			t.Fatal(err)
 		}
 		if err := then(); err != nil {
@@ -65,7 +66,7 @@ func TestADeltaIsHeldToWhatIsFreeInAll(t *testing.T) {
 	if free, err := add(token.MaxInteger - 100); err != nil || free != token.MaxInteger {
 		t.Errorf("100 and 2^53-101: got %d, %v, want 2^53-1", free, err)
 	}
-	hold("b", func() error { // quota is set high while a hold is open
+	hold("b", func() error { // units is set high while a hold is open
 		_, err := tenant.Update(t.Context(), tenant.Access, key.TokenID, token.Update{RemainQuota: new(int64(token.MaxInteger))})
 		return errors.Join(err, release("b")())
 	})

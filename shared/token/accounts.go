@@ -3,6 +3,8 @@ package token
 import (
 	"context"
 	"time"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
 // Accounts is what the operator does with users. It asks nobody for
@@ -37,14 +39,14 @@ type UserStore interface {
 
 // Create makes a user with its first access token, valid for the given time
 // or, with 0, until it is revoked.
-func (a *Accounts) Create(ctx context.Context, name string, role Role, valid time.Duration) (User, AccessToken, error) {
+func (a *Accounts) Create(ctx context.Context, name string, role Role, valid time.Duration) (User, credential.AccessToken, error) {
 	name, err := CheckUserName(name)
 	if err != nil {
-		return User{}, AccessToken{}, err
+		return User{}, credential.AccessToken{}, err
 	}
-	var at AccessToken
+	var at credential.AccessToken
 	u, err := a.Store.AddUser(ctx, func(id int64) User {
-		at = NewAccessToken(id, 0)
+		at = credential.NewAccessToken(id, 0)
 		u := User{ID: id, Name: name, Role: role, Version: 1, Created: a.Now().Unix(), Limits: DefaultLimits()}
 		u.Slots[0] = a.slot(at, u.Version, valid)
 		return u
@@ -55,8 +57,8 @@ func (a *Accounts) Create(ctx context.Context, name string, role Role, valid tim
 // A Rotation is the outcome of Rotate.
 type AccessTokenRotation struct {
 	User    User
-	Issued  *AccessToken // nil if a rotation under way was only completed
-	Revoked int          // access tokens that ended
+	Issued  *credential.AccessToken // nil if a rotation under way was only completed
+	Revoked int                     // access tokens that ended
 }
 
 // Rotate issues another access token; the older ones stay valid. With
@@ -77,7 +79,7 @@ func (a *Accounts) Rotate(ctx context.Context, name string, revoke bool, valid t
 			if free < 0 {
 				return ErrSlotsFull
 			}
-			at := NewAccessToken(u.ID, free)
+			at := credential.NewAccessToken(u.ID, free)
 			u.Slots[free] = a.slot(at, u.Version+1, valid)
 			out.Issued, newest = &at, free
 		}
@@ -129,7 +131,7 @@ func (a *Accounts) change(ctx context.Context, name string, edit func(*User) err
 	return a.Store.ChangeUser(ctx, u)
 }
 
-func (a *Accounts) slot(at AccessToken, version int64, valid time.Duration) Slot {
+func (a *Accounts) slot(at credential.AccessToken, version int64, valid time.Duration) Slot {
 	s := Slot{Hash: at.Hash(), Issued: version, Created: a.Now().Unix()}
 	if valid > 0 {
 		s.Expires = a.Now().Add(valid).Unix()

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"regexp"
 	"strings"
 	"unicode"
@@ -17,15 +18,15 @@ type Query struct {
 	Group   string // the whole group; "" is not asked about
 }
 
+// wholeKeyLength is the number of characters after the prefix from which a
+// keyword counts as a whole key. Keys of the API family have 48.
+const wholeKeyLength = 32
+
 // What may be said of a key: a mask without its prefix, and its last four
 // characters.
 var (
 	maskForm = regexp.MustCompile(`^[0-9A-Za-z]{4}\*{10}[0-9A-Za-z]{4}$`)
 	lastForm = regexp.MustCompile(`^[0-9A-Za-z]{4}$`)
-
-	// wholeKey is what no name looks like: a credential, also one of the API
-	// family's, of 48 characters.
-	wholeKey = regexp.MustCompile(`(sk|at)-[0-9A-Za-z]{32}`)
 )
 
 // Normalize checks every field and returns the query in canonical form, for
@@ -33,7 +34,7 @@ var (
 // looks for may be a secret.
 func (q Query) Normalize() (Query, error) {
 	var err error
-	if wholeKey.MatchString(q.Keyword) {
+	if credential.Find(q.Keyword, wholeKeyLength) != "" {
 		return q, errWholeKey("keyword")
 	}
 	if q.Keyword, err = CheckText("keyword", q.Keyword, 0, MaxKeyword); err != nil {
@@ -54,12 +55,12 @@ func (q Query) Normalize() (Query, error) {
 // characters.
 func cleanKey(s string) (string, error) {
 	s = strings.TrimSpace(s)
-	rest := strings.TrimPrefix(s, keyPrefix)
+	rest := strings.TrimPrefix(s, credential.KeyPrefix)
 	switch {
 	case s == "" || lastForm.MatchString(s):
 		return s, nil
 	case maskForm.MatchString(rest):
-		return keyPrefix + rest, nil
+		return credential.KeyPrefix + rest, nil
 	case len(rest) > 4:
 		return "", errWholeKey("token")
 	default:
@@ -68,8 +69,7 @@ func cleanKey(s string) (string, error) {
 }
 
 func errWholeKey(field string) error {
-	return invalid(field, "must not be a whole key, for query strings end up in logs: "+
-		"ask POST /api/token/verify about it, or send its mask or last four characters as token")
+	return invalid(field, "must not be a whole key, because query strings end up in logs. Search for its mask or its last four characters instead")
 }
 
 // Matches reports whether a normalized query finds a token at a second.

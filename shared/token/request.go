@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
 // KeptSeconds is for how long an answer is kept for its request to come again.
@@ -34,7 +35,7 @@ type IdempotentRequest struct {
 // NewRequest names a request by its idempotency key, 1 to 255 visible ASCII
 // characters, else it is an *InvalidError. asked is all that tells it from
 // another request; now is in Unix seconds.
-func NewIdempotentRequest(at AccessToken, idempotencyKey string, asked []byte, now int64) (*IdempotentRequest, error) {
+func NewIdempotentRequest(at credential.AccessToken, idempotencyKey string, asked []byte, now int64) (*IdempotentRequest, error) {
 	if n := len(idempotencyKey); n < 1 || n > MaxIdempotencyKey || !visible(idempotencyKey) {
 		return nil, invalid("Idempotency-Key", fmt.Sprintf("must be 1 to %d visible ASCII characters: send a new random one, such as a UUID, with each new request", MaxIdempotencyKey))
 	}

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 func TestWhatIsKeptOpensForTheSameRequestOnly(t *testing.T) {
 	t.Parallel()
-	at := token.NewAccessToken(7, 0)
-	request := func(at token.AccessToken, key, asked string) *token.IdempotentRequest {
+	at := credential.NewAccessToken(7, 0)
+	request := func(at credential.AccessToken, key, asked string) *token.IdempotentRequest {
 		t.Helper()
 		r, err := token.NewIdempotentRequest(at, key, []byte(asked), 1_700_000_000)
 		if err != nil {
@@ -28,7 +29,7 @@ func TestWhatIsKeptOpensForTheSameRequestOnly(t *testing.T) {
 	for name, other := range map[string]*token.IdempotentRequest{
 		"another body":         request(at, "key", "asked for more"),
 		"another key":          request(at, "other", "asked"),
-		"another access token": request(token.NewAccessToken(7, 0), "key", "asked"),
+		"another access token": request(credential.NewAccessToken(7, 0), "key", "asked"),
 	} {
 		if got, err := other.Open(token.PartResponse, kept.Sealed); !errors.Is(err, token.ErrIdempotencyMismatch) {
 			t.Errorf("%s opens %q, %v, want token.ErrOtherRequest", name, got, err)
@@ -40,7 +41,7 @@ func TestWhatIsKeptOpensForTheSameRequestOnly(t *testing.T) {
 	if again := mine.Seal(token.PartResponse, []byte(secret)); bytes.Equal(again.Sealed, kept.Sealed) {
 		t.Error("the same answer is sealed twice in the same way")
 	}
-	if request(token.NewAccessToken(7, 1), "key", "asked").ID() != mine.ID() {
+	if request(credential.NewAccessToken(7, 1), "key", "asked").ID() != mine.ID() {
 		t.Error("the id depends on the access token: who rotates it would do the work twice")
 	}
 }

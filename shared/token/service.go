@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"fmt"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"slices"
 	"time"
 )
@@ -19,24 +20,24 @@ func (s *Service) Second() int64 { return s.Now().Unix() }
 
 // Admit answers only whether the access token may manage tokens:
 // ErrUnauthorized, ErrUserDisabled, ErrForbidden or nil.
-func (s *Service) Authorize(ctx context.Context, at AccessToken) error {
+func (s *Service) Authorize(ctx context.Context, at credential.AccessToken) error {
 	return s.Store.Authorize(ctx, s.caller(at))
 }
 
 // List returns one page of size tokens, newest first; pages count from 1.
-func (s *Service) List(ctx context.Context, at AccessToken, page, size int64) (Page, error) {
+func (s *Service) List(ctx context.Context, at credential.AccessToken, page, size int64) (Page, error) {
 	return s.Store.Page(ctx, s.caller(at), (page-1)*size, size)
 }
 
 // ListAfter returns up to size tokens with ids below id, newest first.
-func (s *Service) ListAfter(ctx context.Context, at AccessToken, id, size int64) (Page, error) {
+func (s *Service) ListAfter(ctx context.Context, at credential.AccessToken, id, size int64) (Page, error) {
 	return s.Store.After(ctx, s.caller(at), id, size)
 }
 
 // Search returns one page of size tokens that a query finds in the newest
 // window; pages count from 1. Total counts what it finds there. Next, if it is
 // not 0, is where SearchAfter goes on with what the window did not reach.
-func (s *Service) Search(ctx context.Context, at AccessToken, q Query, page, size int64) (Page, error) {
+func (s *Service) Search(ctx context.Context, at credential.AccessToken, q Query, page, size int64) (Page, error) {
 	found, err := s.search(ctx, at, q, 0)
 	n := int64(len(found.Tokens))
 	from := min((page-1)*size, n)
@@ -47,7 +48,7 @@ func (s *Service) Search(ctx context.Context, at AccessToken, q Query, page, siz
 // SearchAfter returns up to size tokens with ids below id that a query finds
 // in the window below it. Total counts what it finds there. Next, if it is not
 // 0, is where to go on; there may be a Next where nothing was found.
-func (s *Service) SearchAfter(ctx context.Context, at AccessToken, q Query, id, size int64) (Page, error) {
+func (s *Service) SearchAfter(ctx context.Context, at credential.AccessToken, q Query, id, size int64) (Page, error) {
 	found, err := s.search(ctx, at, q, id)
 	if int64(len(found.Tokens)) > size {
 		found.Tokens = found.Tokens[:size]
@@ -57,7 +58,7 @@ func (s *Service) SearchAfter(ctx context.Context, at AccessToken, q Query, id, 
 }
 
 // search finds all that match in the window below an id, 0 for the newest.
-func (s *Service) search(ctx context.Context, at AccessToken, q Query, below int64) (Page, error) {
+func (s *Service) search(ctx context.Context, at credential.AccessToken, q Query, below int64) (Page, error) {
 	q, err := q.Normalize()
 	if err != nil {
 		return Page{}, s.refuse(ctx, at, err)
@@ -70,7 +71,7 @@ func (s *Service) search(ctx context.Context, at AccessToken, q Query, below int
 }
 
 // Get returns one token, or ErrNotFound.
-func (s *Service) Get(ctx context.Context, at AccessToken, id int64) (Token, error) {
+func (s *Service) Get(ctx context.Context, at credential.AccessToken, id int64) (Token, error) {
 	return s.Store.Get(ctx, s.caller(at), id)
 }
 
@@ -81,7 +82,7 @@ const MaxBatch = 50
 // be had again.
 type IssuedToken struct {
 	Token
-	Key Key
+	Key credential.Key
 }
 
 // An ItemError is what is wrong with one of several inputs.
@@ -95,10 +96,10 @@ func (e *ItemError) Error() string { return fmt.Sprintf("item %d: %v", e.Index, 
 func (e *ItemError) Unwrap() error { return e.Err }
 
 // Create makes a token and its key.
-func (s *Service) Create(ctx context.Context, at AccessToken, u Update) (Token, Key, error) {
+func (s *Service) Create(ctx context.Context, at credential.AccessToken, u Update) (Token, credential.Key, error) {
 	made, err := s.CreateAll(ctx, at, []Update{u}, nil)
 	if err != nil {
-		return Token{}, Key{}, err
+		return Token{}, credential.Key{}, err
 	}
 	return made[0].Token, made[0].Key, nil
 }
@@ -108,7 +109,7 @@ func (s *Service) Create(ctx context.Context, at AccessToken, u Update) (Token, 
 // write; it may be called more than once, and the last time counts. The error
 // is an *ItemError around an *InvalidError, ErrTokenLimit, a *RateError, or
 // one of Store.Create's.
-func (s *Service) CreateAll(ctx context.Context, at AccessToken, updates []Update, keep func([]IssuedToken) (SavedResponse, error)) ([]IssuedToken, error) {
+func (s *Service) CreateAll(ctx context.Context, at credential.AccessToken, updates []Update, keep func([]IssuedToken) (SavedResponse, error)) ([]IssuedToken, error) {
 	now := s.Now()
 	drafts := make([]Token, len(updates))
 	for i, u := range updates {
@@ -125,7 +126,7 @@ func (s *Service) CreateAll(ctx context.Context, at AccessToken, updates []Updat
 		}
 		birth := NewTokens{RateTAT: after.RateTAT}
 		for i, draft := range drafts {
-			key := NewKey(at.UserID, u.Given+int64(i)+1)
+			key := credential.NewKey(at.UserID, u.Given+int64(i)+1)
 			draft.ID, draft.KeyHash, draft.Mask = key.TokenID, key.Hash(), key.Mask()
 			made[i] = IssuedToken{draft, key}
 			birth.Tokens = append(birth.Tokens, draft)
@@ -142,7 +143,7 @@ func (s *Service) CreateAll(ctx context.Context, at AccessToken, updates []Updat
 
 // Keep keeps a part of a request, unless one is kept already, and returns
 // the one that is.
-func (s *Service) SaveResponse(ctx context.Context, at AccessToken, r *IdempotentRequest, part ResponsePart, content []byte) ([]byte, error) {
+func (s *Service) SaveResponse(ctx context.Context, at credential.AccessToken, r *IdempotentRequest, part ResponsePart, content []byte) ([]byte, error) {
 	sealed, err := s.Store.SaveResponse(ctx, s.caller(at), r.Seal(part, content))
 	if err != nil {
 		return nil, err
@@ -152,7 +153,7 @@ func (s *Service) SaveResponse(ctx context.Context, at AccessToken, r *Idempoten
 
 // Recall returns the answer that is kept for a request: ErrNotKept if there is
 // none, ErrOtherRequest if it is another's.
-func (s *Service) LoadResponse(ctx context.Context, at AccessToken, r *IdempotentRequest) ([]byte, error) {
+func (s *Service) LoadResponse(ctx context.Context, at credential.AccessToken, r *IdempotentRequest) ([]byte, error) {
 	sealed, err := s.Store.LoadResponse(ctx, s.caller(at), r.id, s.Second())
 	if err != nil {
 		return nil, err
@@ -162,13 +163,13 @@ func (s *Service) LoadResponse(ctx context.Context, at AccessToken, r *Idempoten
 
 // Update changes the fields of a token that are present in u; see
 // Change.Reconsider for what it may answer besides ErrNotFound.
-func (s *Service) Update(ctx context.Context, at AccessToken, id int64, u Update) (Token, error) {
+func (s *Service) Update(ctx context.Context, at credential.AccessToken, id int64, u Update) (Token, error) {
 	return s.UpdateIf(ctx, at, id, u, nil)
 }
 
 // UpdateIf is Update of a token that has one of the versions, or else
 // ErrVersionMismatch.
-func (s *Service) UpdateIf(ctx context.Context, at AccessToken, id int64, u Update, versions Versions) (Token, error) {
+func (s *Service) UpdateIf(ctx context.Context, at credential.AccessToken, id int64, u Update, versions Versions) (Token, error) {
 	u, err := u.Normalize()
 	if err != nil {
 		return Token{}, s.refuse(ctx, at, err)
@@ -180,13 +181,13 @@ func (s *Service) UpdateIf(ctx context.Context, at AccessToken, id int64, u Upda
 
 // SetStatus enables or disables a token and changes nothing else. Enabling
 // one that would stay unusable is ErrExpired or ErrExhausted.
-func (s *Service) SetStatus(ctx context.Context, at AccessToken, id int64, disabled bool) (Token, error) {
+func (s *Service) SetStatus(ctx context.Context, at credential.AccessToken, id int64, disabled bool) (Token, error) {
 	return s.SetStatusIf(ctx, at, id, disabled, nil)
 }
 
 // SetStatusIf is SetStatus of a token that has one of the versions, or else
 // ErrVersionMismatch.
-func (s *Service) SetStatusIf(ctx context.Context, at AccessToken, id int64, disabled bool, versions Versions) (Token, error) {
+func (s *Service) SetStatusIf(ctx context.Context, at credential.AccessToken, id int64, disabled bool, versions Versions) (Token, error) {
 	change := s.statusChange(disabled)
 	change.Versions = versions
 	return s.Store.Update(ctx, s.caller(at), id, change)
@@ -197,38 +198,38 @@ func (s *Service) statusChange(disabled bool) Change {
 }
 
 // Delete removes a token; its keys are refused from then on.
-func (s *Service) Delete(ctx context.Context, at AccessToken, id int64) error {
+func (s *Service) Delete(ctx context.Context, at credential.AccessToken, id int64) error {
 	return s.DeleteIf(ctx, at, id, nil)
 }
 
 // DeleteIf is Delete of a token that has one of the versions, or else
 // ErrVersionMismatch.
-func (s *Service) DeleteIf(ctx context.Context, at AccessToken, id int64, versions Versions) error {
+func (s *Service) DeleteIf(ctx context.Context, at credential.AccessToken, id int64, versions Versions) error {
 	return s.Store.Delete(ctx, s.caller(at), id, versions)
 }
 
 // SetStatusAll is SetStatus of several tokens, each for itself.
-func (s *Service) SetStatusAll(ctx context.Context, at AccessToken, ids []int64, disabled bool) ([]error, error) {
+func (s *Service) SetStatusAll(ctx context.Context, at credential.AccessToken, ids []int64, disabled bool) ([]error, error) {
 	return s.Store.UpdateAll(ctx, s.caller(at), ids, s.statusChange(disabled))
 }
 
 // DeleteAll removes several tokens, each for itself.
-func (s *Service) DeleteAll(ctx context.Context, at AccessToken, ids []int64) ([]error, error) {
+func (s *Service) DeleteAll(ctx context.Context, at credential.AccessToken, ids []int64) ([]error, error) {
 	return s.Store.DeleteAll(ctx, s.caller(at), ids)
 }
 
 // Present reports which of the tokens there are.
-func (s *Service) Exist(ctx context.Context, at AccessToken, ids []int64) ([]bool, error) {
+func (s *Service) Exist(ctx context.Context, at credential.AccessToken, ids []int64) ([]bool, error) {
 	return s.Store.Exist(ctx, s.caller(at), ids)
 }
 
 // refuse answers bad input, but only to a caller who may know: who is not
 // admitted hears that first.
-func (s *Service) refuse(ctx context.Context, at AccessToken, bad error) error {
+func (s *Service) refuse(ctx context.Context, at credential.AccessToken, bad error) error {
 	if err := s.Authorize(ctx, at); err != nil {
 		return err
 	}
 	return bad
 }
 
-func (s *Service) caller(at AccessToken) Caller { return caller(at, s.Second()) }
+func (s *Service) caller(at credential.AccessToken) Caller { return caller(at, s.Second()) }

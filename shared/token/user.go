@@ -3,6 +3,7 @@ package token
 import (
 	"crypto/subtle"
 	"fmt"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"regexp"
 	"strings"
 )
@@ -81,7 +82,7 @@ type Caller struct {
 
 // caller makes the test for an access token. Unknown user, unknown slot,
 // wrong secret, revoked and expired are one error, found in constant time.
-func caller(at AccessToken, now int64) Caller {
+func caller(at credential.AccessToken, now int64) Caller {
 	hash := at.Hash()
 	return Caller{at.UserID, func(u User) error {
 		var slot Slot

@@ -6,8 +6,8 @@ import (
 	"math/big"
 	"slices"
 
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A dialect is how a system writes its tokens. Columns are in lower case.
@@ -18,7 +18,7 @@ type dialect struct {
 	label   []string // and its name
 	columns []string // that read uses, or that say nothing but when and how much was used
 	ignored []string // that need no word
-	read    func(*fields) api.TokenInput
+	read    func(*fields) wire.TokenInput
 }
 
 // alwaysIgnored: every token gets a new key, and its own times.
@@ -64,12 +64,12 @@ func detect(columns map[string]string) (dialect, error) {
 }
 
 // limit sets the models; none at all are no limit.
-func limit(in *api.TokenInput, models []string) {
+func limit(in *wire.TokenInput, models []string) {
 	in.Models, in.ModelLimitsEnabled = &models, new(len(models) > 0)
 }
 
 // give sets the quota that is left; what was overspent is gone.
-func (f *fields) give(in *api.TokenInput, left int64) {
+func (f *fields) give(in *wire.TokenInput, left int64) {
 	if left < 0 {
 		f.warnings = append(f.warnings, "more than its quota was spent, so it begins with 0")
 		left = 0
@@ -77,7 +77,7 @@ func (f *fields) give(in *api.TokenInput, left int64) {
 	in.RemainQuota = &left
 }
 
-func disable(in *api.TokenInput, disabled bool) {
+func disable(in *wire.TokenInput, disabled bool) {
 	if disabled {
 		in.Status = new(int64(token.Disabled))
 	}
@@ -85,8 +85,8 @@ func disable(in *api.TokenInput, disabled bool) {
 
 // readNewAPI reads New API's columns, One API's, and Latchkey's own. That a
 // token is expired or exhausted follows from its time and quota.
-func readNewAPI(f *fields) api.TokenInput {
-	var in api.TokenInput
+func readNewAPI(f *fields) wire.TokenInput {
+	var in wire.TokenInput
 	if s := f.text("deletedat", "deleted_at"); s != "" {
 		f.skip = "it is deleted"
 	}
@@ -114,8 +114,8 @@ func readNewAPI(f *fields) api.TokenInput {
 }
 
 // readLiteLLM reads a budget as what is left of it, rounded down.
-func readLiteLLM(f *fields) api.TokenInput {
-	var in api.TokenInput
+func readLiteLLM(f *fields) wire.TokenInput {
+	var in wire.TokenInput
 	blocked := f.boolean("blocked")
 	disable(&in, blocked != nil && *blocked)
 	in.ExpiredTime = f.time("expires")
@@ -150,8 +150,8 @@ func readLiteLLM(f *fields) api.TokenInput {
 }
 
 // readUnkey reads times in milliseconds. Without credits a key is unlimited.
-func readUnkey(f *fields) api.TokenInput {
-	var in api.TokenInput
+func readUnkey(f *fields) wire.TokenInput {
+	var in wire.TokenInput
 	enabled := f.boolean("enabled")
 	disable(&in, enabled != nil && !*enabled)
 	if ms := f.integer("expires"); ms != nil && *ms != 0 {

@@ -11,8 +11,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // Options say how to read an export.
@@ -42,7 +43,7 @@ type Row struct {
 	Number   int // from 1; in CSV the header is 1
 	OldID    string
 	OldName  string
-	Token    api.TokenInput
+	Token    wire.TokenInput
 	Problem  string
 	Skip     string
 	Warnings []string
@@ -86,7 +87,7 @@ func (d dialect) unknown(columns map[string]string) []string {
 	var unknown []string
 	for known, written := range columns {
 		if !slices.Contains(d.columns, known) && !slices.Contains(d.ignored, known) && !slices.Contains(alwaysIgnored, known) {
-			unknown = append(unknown, fmt.Sprintf("%.40q", token.Redact(written)))
+			unknown = append(unknown, fmt.Sprintf("%.40q", credential.Redact(written)))
 		}
 	}
 	slices.Sort(unknown)
@@ -143,7 +144,7 @@ func (r *Row) check(now int64) {
 
 // Check holds what a new token is to be to the API's rules, before it is sent,
 // and writes it as the API does: long texts may be short then.
-func Check(in api.TokenInput, now int64) (api.TokenInput, error) {
+func Check(in wire.TokenInput, now int64) (wire.TokenInput, error) {
 	draft, err := token.Draft(token.Update{
 		Name: in.Name, ExpiredTime: in.ExpiredTime, RemainQuota: in.RemainQuota, UnlimitedQuota: in.UnlimitedQuota,
 		ModelLimitsEnabled: in.ModelLimitsEnabled, Models: in.Models, AllowIPs: in.AllowIPs, Group: in.Group,

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
 const now = 1_760_000_000
@@ -102,7 +102,7 @@ func TestWhatIsNoExportIsSaid(t *testing.T) {
 // TestNoSentenceShowsAKey puts one where each column should be, as a file
 // without a header, or with a shifted one, does.
 func TestNoSentenceShowsAKey(t *testing.T) {
-	key := token.NewKey(1, 1).Reveal()
+	key := credential.NewKey(1, 1).Reveal()
 	columns := []string{"name", "id", "status", "remain_quota", "unlimited_quota", "expired_time", "models", "model_limits_enabled", "allow_ips", "group", "deleted_at"}
 	for _, content := range []string{
 		key + ",name\n1,2\n", key + "," + key + "\n1,2\n",

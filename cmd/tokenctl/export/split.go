@@ -12,7 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
 // A record is one token as the file has it. In CSV all values are strings,
@@ -53,7 +53,7 @@ func splitCSV(content []byte) ([]record, error) {
 		header[i] = strings.TrimSpace(name)
 		same := func(other string) bool { return strings.EqualFold(other, header[i]) }
 		if name != "" && slices.ContainsFunc(header[:i], same) {
-			return nil, fmt.Errorf("it has the column %.40q twice: remove one", token.Redact(name))
+			return nil, fmt.Errorf("it has the column %.40q twice: remove one", credential.Redact(name))
 		}
 	}
 	var records []record

@@ -9,7 +9,7 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A line of the journal. Begin is the first; batch comes before a batch is
@@ -21,12 +21,12 @@ type line struct {
 	URL    string `json:"url,omitempty"`
 	UserID int64  `json:"user_id,omitempty"`
 
-	Key    string           `json:"idempotency_key,omitempty"`
-	Sent   int64            `json:"sent,omitempty"` // Unix seconds
-	At     int64            `json:"at,omitempty"`   // where in the keys file its keys begin; of done, where they end
-	Sum    string           `json:"sum,omitempty"`  // of done: the SHA-256 of the keys file up to At
-	Rows   []int            `json:"rows,omitempty"`
-	Tokens []api.TokenInput `json:"tokens,omitempty"`
+	Key    string            `json:"idempotency_key,omitempty"`
+	Sent   int64             `json:"sent,omitempty"` // Unix seconds
+	At     int64             `json:"at,omitempty"`   // where in the keys file its keys begin; of done, where they end
+	Sum    string            `json:"sum,omitempty"`  // of done: the SHA-256 of the keys file up to At
+	Rows   []int             `json:"rows,omitempty"`
+	Tokens []wire.TokenInput `json:"tokens,omitempty"`
 }
 
 const (

@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // An Import is what to import, and where to.
@@ -33,7 +33,7 @@ type Import struct {
 	Resend   bool // a batch that is in doubt for too long is sent as a new one
 
 	// Create makes a batch, and the same again under the same idempotency key.
-	Create func(ctx context.Context, idempotencyKey string, in []api.TokenInput) ([]api.Token, error)
+	Create func(ctx context.Context, idempotencyKey string, in []wire.TokenInput) ([]wire.Token, error)
 	// Undone reports whether an error of Create says that the batch was made
 	// neither now nor before.
 	Undone   func(error) bool

@@ -14,10 +14,10 @@ import (
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/journal"
-	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/api/apitest"
+	"github.com/latchkey-api/latchkey/internal/apitest"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // tokens are imported in batches of two, so there are three batches.
@@ -42,17 +42,17 @@ func begin(t *testing.T, target *apitest.Target) *migration {
 func (m *migration) process() *journal.Import {
 	im := &journal.Import{
 		KeysFile: m.keys, Source: "export", URL: "http://api", UserID: m.user.ID, Batch: 2,
-		Create: func(ctx context.Context, key string, in []api.TokenInput) ([]api.Token, error) {
+		Create: func(ctx context.Context, key string, in []wire.TokenInput) ([]wire.Token, error) {
 			m.sent++
 			return m.user.CreateAll(ctx, in, client.IdempotencyKey(key))
 		},
 		Undone: func(err error) bool {
-			return errors.Is(err, api.ErrInvalidParameter) || errors.Is(err, api.ErrTokenLimit)
+			return errors.Is(err, wire.ErrInvalidParameter) || errors.Is(err, wire.ErrTokenLimit)
 		},
 		Now: func() time.Time { return m.now },
 	}
 	for n := 1; n <= tokens; n++ {
-		im.Rows = append(im.Rows, export.Row{Number: n, OldID: fmt.Sprint(100 + n), OldName: fmt.Sprint("n", n), Token: api.TokenInput{Name: new(fmt.Sprint("n", n)), UnlimitedQuota: new(true)}})
+		im.Rows = append(im.Rows, export.Row{Number: n, OldID: fmt.Sprint(100 + n), OldName: fmt.Sprint("n", n), Token: wire.TokenInput{Name: new(fmt.Sprint("n", n)), UnlimitedQuota: new(true)}})
 	}
 	return im
 }
@@ -90,7 +90,7 @@ func (m *migration) check(t *testing.T) {
 		if made[name] != 1 {
 			t.Errorf("%s was made %d times, want once", name, made[name])
 		}
-		v, err := m.user.Verify(t.Context(), row[4], api.QuestionInput{})
+		v, err := m.user.Verify(t.Context(), row[4], wire.VerifyInput{})
 		if err != nil || !v.Valid || fmt.Sprint(v.TokenID) != row[2] {
 			t.Errorf("the key of %s: got valid %t, %v", name, v.Valid, err)
 		}
@@ -159,7 +159,7 @@ func TestNothingIsLostOrMadeTwiceWhateverTheNetworkLoses(t *testing.T) {
 				m := begin(t, target)
 				im := m.process()
 				create := im.Create
-				im.Create = func(ctx context.Context, key string, in []api.TokenInput) ([]api.Token, error) {
+				im.Create = func(ctx context.Context, key string, in []wire.TokenInput) ([]wire.Token, error) {
 					if m.sent+1 != batch {
 						return create(ctx, key, in)
 					}
@@ -183,7 +183,7 @@ func (m *migration) lose(t *testing.T) {
 	t.Helper()
 	im := m.process()
 	create := im.Create
-	im.Create = func(ctx context.Context, key string, in []api.TokenInput) ([]api.Token, error) {
+	im.Create = func(ctx context.Context, key string, in []wire.TokenInput) ([]wire.Token, error) {
 		_, err := create(ctx, key, in)
 		return nil, errors.Join(errLost, err)
 	}
@@ -244,7 +244,7 @@ func TestWhatTheAPIRefusesIsNoDoubt(t *testing.T) {
 		}
 	}
 	limit(3)
-	if sum, err := m.process().Run(t.Context()); !errors.Is(err, api.ErrTokenLimit) || sum.Now != 2 {
+	if sum, err := m.process().Run(t.Context()); !errors.Is(err, wire.ErrTokenLimit) || sum.Now != 2 {
 		t.Fatalf("got %+v, %v; want two, and the limit", sum, err)
 	}
 	limit(0)
@@ -259,7 +259,7 @@ func TestRowsThatExpireMeanwhileAreLeftOut(t *testing.T) {
 	im := m.process()
 	im.Rows[4].Token.ExpiredTime = new(m.now.Unix() + 3600)
 	create := im.Create
-	im.Create = func(ctx context.Context, key string, in []api.TokenInput) ([]api.Token, error) {
+	im.Create = func(ctx context.Context, key string, in []wire.TokenInput) ([]wire.Token, error) {
 		m.now = m.now.Add(time.Hour)
 		return create(ctx, key, in)
 	}
@@ -285,7 +285,7 @@ func TestAnImportIsNotMixedWithAnother(t *testing.T) {
 	}
 	im := m.process()
 	create := im.Create
-	im.Create = func(ctx context.Context, key string, in []api.TokenInput) ([]api.Token, error) {
+	im.Create = func(ctx context.Context, key string, in []wire.TokenInput) ([]wire.Token, error) {
 		if _, err := m.process().Run(ctx); !errors.Is(err, journal.ErrRunning) {
 			t.Errorf("two at a time: got %v, want %v", err, journal.ErrRunning)
 		}
@@ -304,7 +304,7 @@ func TestAKeysFileThatIsGoneIsSaid(t *testing.T) {
 	m := begin(t, target)
 	im := m.process()
 	create := im.Create
-	im.Create = func(ctx context.Context, key string, in []api.TokenInput) ([]api.Token, error) {
+	im.Create = func(ctx context.Context, key string, in []wire.TokenInput) ([]wire.Token, error) {
 		if m.sent == 1 {
 			return nil, errLost
 		}

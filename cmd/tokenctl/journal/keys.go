@@ -12,8 +12,8 @@ import (
 	"strings"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
-	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // keysHeader is the header of the keys file.
@@ -82,7 +82,7 @@ func (b *book) haveKeys() bool {
 		return false
 	}
 	for _, row := range rows {
-		if _, err := token.ParseKey(row[len(row)-1]); err != nil {
+		if _, err := credential.ParseKey(row[len(row)-1]); err != nil {
 			return false
 		}
 	}
@@ -91,7 +91,7 @@ func (b *book) haveKeys() bool {
 
 // writeKeys puts the keys of a batch where it begins, over what an attempt
 // before may have left there.
-func (b *book) writeKeys(rows []export.Row, made []api.Token) error {
+func (b *book) writeKeys(rows []export.Row, made []wire.Token) error {
 	var content bytes.Buffer
 	w := csv.NewWriter(&content)
 	for i, t := range made {

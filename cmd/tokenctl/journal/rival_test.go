@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/journal"
-	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/api/apitest"
+	"github.com/latchkey-api/latchkey/internal/apitest"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // over holds an import that has ended to its files, whoever comes now.
@@ -63,7 +63,7 @@ func (m *migration) half(t *testing.T) {
 	t.Helper()
 	im := m.process()
 	create := im.Create
-	im.Create = func(ctx context.Context, key string, in []api.TokenInput) ([]api.Token, error) {
+	im.Create = func(ctx context.Context, key string, in []wire.TokenInput) ([]wire.Token, error) {
 		if m.sent == 1 {
 			return nil, errLost
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // The files: dist is made of src by `make console`; docs/swagger-ui* are
@@ -73,7 +74,7 @@ func Pages() []api.Route {
 	routes := []api.Route{
 		document("/", consolePolicy, consoleHTML, console),
 		document("/docs", docsPolicy, docsHTML, docs),
-		api.PageRoute(api.OpenAPIPath, api.Page{Type: "application/json; charset=utf-8", Body: openAPI}),
+		api.PageRoute(wire.OpenAPIPath, api.Page{Type: "application/json; charset=utf-8", Body: openAPI}),
 		// The bundle's first line says that its authors' licences are here.
 		api.PageRoute("/docs/swagger-ui-bundle.js.LICENSE.txt", api.Page{Type: plain, Body: swaggerLicences}),
 	}

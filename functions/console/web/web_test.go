@@ -18,6 +18,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/functions/console/web"
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // documents are the pages that a browser opens.
@@ -167,7 +168,7 @@ func TestTheConsoleIsLight(t *testing.T) {
 }
 
 func TestTheOpenAPIDocumentIsServedAsJSON(t *testing.T) {
-	answer := fetch(t, api.OpenAPIPath, "")
+	answer := fetch(t, wire.OpenAPIPath, "")
 	if got, want := answer.Header().Get("Content-Type"), "application/json; charset=utf-8"; got != want {
 		t.Errorf("got type %q, want %q", got, want)
 	}

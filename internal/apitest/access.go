@@ -1,0 +1,160 @@
+package apitest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
+)
+
+const (
+	badAccessToken = "The access token is not valid: check that it is complete, or ask the operator for a new one."
+	nothingSent    = "There is no access token: send yours in the header Authorization, after the word Bearer."
+	keyNotAccess   = "This is an sk- key, which calls models: manage tokens with an access token, which begins with at-."
+	nothingHere    = "There is nothing at this path: tokens are at /api/token/ and /api/token/{id}."
+	badID          = "id must be an integer between 1 and 9007199254740991."
+)
+
+func authentication(t *testing.T, target *Target) {
+	u := target.User(t, token.RoleUser)
+	key := u.make(t, `{"name":"a"}`).Key
+	other := credential.NewAccessToken(u.ID, 0).Reveal()               // right user, wrong secret
+	emptySlot := credential.NewAccessToken(u.ID, 3).Reveal()           // right user, slot never used
+	noSlot := credential.NewAccessToken(u.ID, 200).Reveal()            // right user, no such slot
+	nobody := credential.NewAccessToken(1<<39, 0).Reveal()             // no such user
+	typo := u.AccessToken[:len(u.AccessToken)-1] + flip(u.AccessToken) // wrong checksum
+	rotated := target.User(t, token.RoleUser)
+	if _, err := target.Accounts.Rotate(t.Context(), rotated.Name, true, 0); err != nil {
+		t.Fatal(err)
+	}
+	past := &token.Accounts{Store: target.Accounts.Store, Now: func() time.Time { return time.Now().Add(-time.Hour) }}
+	_, expired, err := past.Create(t.Context(), "expired-"+rand8(), token.RoleUser, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, header := range []string{"Bearer " + u.AccessToken, "bearer " + u.AccessToken, "BEARER  " + u.AccessToken, "Bearer\t" + u.AccessToken, u.AccessToken} {
+		if got := target.Do(t, http.MethodGet, "/api/token/", "", "Authorization", header, "New-Api-User", "77"); got.Status != http.StatusOK {
+			t.Errorf("%.6s…: got %d %s, want 200", header, got.Status, got.Body)
+		}
+	}
+	for name, row := range map[string]struct{ header, message string }{
+		"missing":       {"", nothingSent},
+		"scheme alone":  {"Bearer", nothingSent},
+		"sk- key":       {"Bearer " + key, keyNotAccess},
+		"raw sk- key":   {key, keyNotAccess},
+		"unknown user":  {"Bearer " + nobody, badAccessToken},
+		"unknown slot":  {"Bearer " + emptySlot, badAccessToken},
+		"no such slot":  {"Bearer " + noSlot, badAccessToken},
+		"wrong secret":  {"Bearer " + other, badAccessToken},
+		"revoked":       {"Bearer " + rotated.AccessToken, badAccessToken},
+		"expired":       {"Bearer " + expired.Reveal(), badAccessToken},
+		"typo":          {"Bearer " + typo, badAccessToken},
+		"other scheme":  {"Basic dXNlcjpwYXNz", badAccessToken},
+		"truncated":     {"Bearer " + u.AccessToken[:20], badAccessToken},
+		"garbage":       {"Bearer \u00e9\u00e9", badAccessToken},
+		"two in a line": {"Bearer " + u.AccessToken + "," + u.AccessToken, badAccessToken},
+	} {
+		t.Run("401/"+name, func(t *testing.T) {
+			for _, request := range []struct{ method, path, body string }{
+				{http.MethodGet, "/api/token/", ""},
+				{http.MethodGet, "/api/token/?p=-1", ""}, // who is not admitted hears nothing else
+				{http.MethodPost, "/api/token/", `{"name":"x"}`},
+				{http.MethodPost, "/api/token/", `{"name":1}`},
+				{http.MethodPost, "/api/token/", `{"name":"` + strings.Repeat("n", 51) + `"}`},
+				{http.MethodPut, "/api/token/", `{"id":1}`},
+				{http.MethodGet, "/api/token/1", ""},
+				{http.MethodGet, "/api/token/x", ""},
+				{http.MethodDelete, "/api/token/1", ""},
+			} {
+				got := target.Do(t, request.method, request.path, request.body, "Authorization", row.header)
+				wantFailure(t, got, 401, "unauthorized", row.message)
+				if challenge := got.Header.Get("WWW-Authenticate"); challenge != "Bearer" {
+					t.Errorf("WWW-Authenticate is %q, want Bearer", challenge)
+				}
+			}
+		})
+	}
+	t.Run("403/guest", func(t *testing.T) {
+		guest := target.User(t, token.RoleGuest)
+		wantFailure(t, guest.Do(t, http.MethodGet, "/api/token/", ""), 403, "forbidden", "This user may not manage tokens: ask the operator for the role user.")
+		wantFailure(t, guest.Do(t, http.MethodPost, "/api/token/", `{"name":"x"}`), 403, "forbidden", "This user may not manage tokens: ask the operator for the role user.")
+	})
+	t.Run("403/disabled", func(t *testing.T) {
+		disabled := target.User(t, token.RoleUser)
+		setDisabled(t, target, disabled, true)
+		wantFailure(t, disabled.Do(t, http.MethodGet, "/api/token/1", ""), 403, "user_disabled", "This user is disabled: ask the operator to enable it.")
+		setDisabled(t, target, disabled, false)
+		wantFailure(t, disabled.Do(t, http.MethodGet, "/api/token/1", ""), 404, "token_not_found", noSuchToken)
+	})
+}
+
+func setDisabled(t *testing.T, target *Target, u *User, disabled bool) {
+	t.Helper()
+	if _, err := target.Accounts.SetDisabled(t.Context(), u.Name, disabled); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// flip gives another last character than the text has.
+func flip(s string) string {
+	if strings.HasSuffix(s, "a") {
+		return "b"
+	}
+	return "a"
+}
+
+func paths(t *testing.T, target *Target) {
+	u := target.User(t, token.RoleUser)
+	u.make(t, `{"name":"a"}`)
+	for _, path := range []string{"/api/token", "/api/token/", "/api/token/1", "/api/token/1/", "/api/token/%31"} {
+		if got := u.Do(t, http.MethodGet, path, ""); got.Status != http.StatusOK {
+			t.Errorf("GET %s: got %d %s, want 200", path, got.Status, got.Body)
+		}
+	}
+	for _, path := range []string{"/api/token", "/api/token/"} {
+		wantData[wire.Token](t, u.Do(t, http.MethodPost, path, `{"name":"b"}`), http.StatusCreated)
+		wantData[wire.Token](t, u.Do(t, http.MethodPut, path, `{"id":1,"name":"c"}`), http.StatusOK)
+	}
+	wantData[any](t, u.Do(t, http.MethodDelete, "/api/token/2", ""), http.StatusOK)
+	wantData[any](t, u.Do(t, http.MethodDelete, "/api/token/3/", ""), http.StatusOK)
+
+	for _, path := range []string{"/api", "/api/", "/api/tokens", "/api/token/1/2", "/api/token//", "/api//token", "//api/token", "/API/token", "/api/token/1//", "/.", "/api/token/../token"} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+			t.Run("404/"+method+path, func(t *testing.T) {
+				wantFailure(t, u.Do(t, method, path, "{}"), 404, "route_not_found", nothingHere)
+			})
+		}
+	}
+	for _, row := range []struct{ method, path, allow string }{
+		{http.MethodDelete, "/api/token", "GET, POST, PUT"},
+		{http.MethodDelete, "/api/token/", "GET, POST, PUT"},
+		{http.MethodPatch, "/api/token/", "GET, POST, PUT"},
+		{http.MethodOptions, "/api/token/", "GET, POST, PUT"},
+		{"BREW", "/api/token/", "GET, POST, PUT"},
+		{http.MethodPut, "/api/token/1", "DELETE, GET"},
+		{http.MethodPost, "/api/token/1", "DELETE, GET"},
+		{http.MethodPatch, "/api/token/1/", "DELETE, GET"},
+		{http.MethodPost, "/", "GET"},
+		{http.MethodDelete, "/api/openapi.json", "GET"},
+	} {
+		t.Run("405/"+row.method+row.path, func(t *testing.T) {
+			got := u.Do(t, row.method, row.path, "{}")
+			wantFailure(t, got, 405, "method_not_allowed", fmt.Sprintf("This path does not have this method: use one of %s.", row.allow))
+			if got.Header.Get("Allow") != row.allow {
+				t.Errorf("Allow is %q, want %q", got.Header.Get("Allow"), row.allow)
+			}
+		})
+	}
+	for _, id := range []string{"0", "-1", "1.5", "abc", "%25", "%20", "1e3", "+1", "9007199254740992", "99999999999999999999", "%3Fp=1", "%00", "%EF%BC%91"} {
+		t.Run("400/id "+id, func(t *testing.T) {
+			wantFailure(t, u.Do(t, http.MethodGet, "/api/token/"+id, ""), 400, "invalid_parameter", badID)
+			wantFailure(t, u.Do(t, http.MethodDelete, "/api/token/"+id, ""), 400, "invalid_parameter", badID)
+		})
+	}
+}

@@ -1,0 +1,123 @@
+package apitest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
+)
+
+// holds are reserved, settled and released, each once.
+func holds(t *testing.T, target *Target) {
+	u := target.User(t, token.RoleUser)
+	_, b := u.bearer(t, `{"name":"app","remain_quota":1000}`)
+	reserve := func(body string) wire.Reservation {
+		t.Helper()
+		return wantData[wire.Reservation](t, b.do(t, http.MethodPost, "/api/token/reserve", body), http.StatusOK)
+	}
+	post := func(path, body, data string) {
+		t.Helper()
+		want := `{"success":true,"message":"","data":` + data + `}`
+		for range 2 { // the same answer for the same request
+			if got := b.do(t, http.MethodPost, "/api/token/"+path, body); got.Status != http.StatusOK || got.Body != want {
+				t.Errorf("%s %s: got %d %s\nwant 200 %s", path, body, got.Status, got.Body, want)
+			}
+		}
+	}
+	fail := func(path, body string, status int, code, message string) {
+		t.Helper()
+		wantFailure(t, b.do(t, http.MethodPost, "/api/token/"+path, body), status, code, message)
+	}
+	now := time.Now().Unix()
+	first := reserve(`{"request_id":"a","quota":300}`)
+	if first.ExpiresAt < now+900 || first.ExpiresAt > now+905 {
+		t.Errorf("expires_at is %d, want 15 minutes from now, %d", first.ExpiresAt, now+900)
+	}
+	wantSame(t, first, wire.Reservation{Valid: true, RequestID: "a", Held: 300, RemainQuota: 700, ExpiresAt: first.ExpiresAt})
+	second := reserve(`{"request_id":"b","quota":700,"ttl_seconds":3600}`)
+	if second.RemainQuota != 0 || second.ExpiresAt < now+3600 {
+		t.Errorf("got %+v, want the rest held for an hour", second)
+	}
+	wantSame(t, reserve(`{"request_id":"a","quota":300}`), first)
+	wantSame(t, reserve(`{"request_id":"c","quota":1}`), wire.Reservation{Code: quota.RefusedExhausted, RequestID: "c"})
+	if got, want := b.usage(t), `"total_granted":1000,"total_used":0,"total_available":0,`; !strings.Contains(got, want) {
+		t.Errorf("usage while held is %s, want %s", got, want)
+	}
+	post("settle", `{"request_id":"a","quota":120}`, `{"request_id":"a","charged":120,"shortfall":0,"remain_quota":180}`)
+	post("settle", `{"request_id":"b","quota":900}`, `{"request_id":"b","charged":880,"shortfall":20,"remain_quota":0}`)
+	post("settle", `{"request_id":"a","quota":120}`, `{"request_id":"a","charged":120,"shortfall":0,"remain_quota":180}`)
+	wantSame(t, reserve(`{"request_id":"a","quota":300}`), first)
+	fail("settle", `{"request_id":"a","quota":121}`, 409, "request_id_reused", reused)
+	fail("reserve", `{"request_id":"a","quota":299}`, 409, "request_id_reused", reused)
+	fail("release", `{"request_id":"a"}`, 409, "hold_settled", "The hold was settled: there is nothing left to release.")
+	if got, want := b.usage(t), `"total_granted":1000,"total_used":1000,"total_available":0,`; !strings.Contains(got, want) {
+		t.Errorf("usage when all is settled is %s, want %s", got, want)
+	}
+
+	made, b2 := u.bearer(t, `{"name":"other","remain_quota":50}`)
+	b = b2
+	reserve(`{"request_id":"a","quota":50,"ttl_seconds":60}`)
+	post("release", `{"request_id":"a"}`, `{"request_id":"a","released":50,"remain_quota":50}`)
+	fail("settle", `{"request_id":"a","quota":1}`, 409, "hold_released", "The hold was released: charge with verify, or reserve with a new request_id.")
+	fail("settle", `{"request_id":"x","quota":1}`, 404, "hold_not_found", noHold)
+	fail("release", `{"request_id":"x"}`, 404, "hold_not_found", noHold)
+	lapses := reserve(`{"request_id":"short","quota":50,"ttl_seconds":1}`)
+	late := reserve(`{"request_id":"used","quota":0}`)
+	if late.Code != quota.RefusedExhausted && time.Now().Unix() < lapses.ExpiresAt { // a slow server may answer later
+		t.Errorf("got %+v, want nothing left", late)
+	}
+	for time.Now().Unix() < lapses.ExpiresAt {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if got := u.get(t, made.ID); got.RemainQuota != 50 || got.Status != 1 {
+		t.Errorf("after the hold's time the token is %+v, want its 50 free", got)
+	}
+	if got := b.verify(t, `{}`); !got.Valid || got.RemainQuota != 50 {
+		t.Errorf("after the hold's time: got %+v, want 50 free", got)
+	}
+	fail("settle", `{"request_id":"short","quota":1}`, 409, "hold_expired", "The hold has reached its expires_at, and its quota is free again: charge with verify, and reserve with a longer ttl_seconds next time.")
+	reserve(`{"request_id":"again","quota":50}`)
+	// What was used is charged, whatever has become of the key.
+	u.put(t, fmt.Sprintf(`{"id":%d,"status":2}`, made.ID))
+	if got := reserve(`{"request_id":"again","quota":50}`); got.Code != quota.RefusedDisabled {
+		t.Errorf("reserve with a disabled key: got %+v", got)
+	}
+	post("settle", `{"request_id":"again","quota":10}`, `{"request_id":"again","charged":10,"shortfall":0,"remain_quota":40}`)
+	u.put(t, fmt.Sprintf(`{"id":%d,"status":1,"remain_quota":0}`, made.ID))
+	if err := u.Delete(t.Context(), made.ID); err != nil {
+		t.Fatal(err)
+	}
+	fail("settle", `{"request_id":"again","quota":10}`, 401, "unauthorized", unknownKey)
+	wantSame(t, reserve(`{"request_id":"z","quota":1}`), wire.Reservation{Code: quota.RefusedUnknown, RequestID: "z"})
+}
+
+// openHolds are bounded.
+func openHolds(t *testing.T, target *Target) {
+	u := target.User(t, token.RoleUser)
+	_, b := u.bearer(t, `{"name":"busy","unlimited_quota":true}`)
+	for i := range quota.MaxOpenHolds {
+		got := b.do(t, http.MethodPost, "/api/token/reserve", fmt.Sprintf(`{"request_id":"r%d","quota":5}`, i))
+		if got.Status != http.StatusOK {
+			t.Fatalf("hold %d: got %d %s", i, got.Status, got.Body)
+		}
+	}
+	got := b.do(t, http.MethodPost, "/api/token/reserve", `{"request_id":"more","quota":5}`)
+	wantFailure(t, got, 429, "too_many_open", "This key has 50 open holds, and nothing was held: settle or release some, or try again after the seconds in Retry-After.")
+	if got.Header.Get("Retry-After") == "" {
+		t.Error("429 without Retry-After")
+	}
+	for i := range quota.MaxOpenHolds {
+		got := b.do(t, http.MethodPost, "/api/token/settle", fmt.Sprintf(`{"request_id":"r%d","quota":%d}`, i, i))
+		if want := fmt.Sprintf(`"charged":%d,"shortfall":0,`, i); !strings.Contains(got.Body, want) {
+			t.Errorf("settle %d: got %s, want %s", i, got.Body, want)
+		}
+	}
+	if got, want := b.usage(t), `"total_used":1225,`; !strings.Contains(got, want) {
+		t.Errorf("usage is %s, want %s", got, want)
+	}
+}

@@ -1,0 +1,77 @@
+package apitest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
+)
+
+const otherRequest = "This Idempotency-Key was used within 24 hours for another request or with another access token, and nothing was done: send the first request as it was, or a new key."
+
+// idempotency sends every POST of the management API twice.
+func idempotency(t *testing.T, target *Target) {
+	u := target.User(t, token.RoleUser)
+	again := func(t *testing.T, path, body, key string) {
+		t.Helper()
+		first := u.Do(t, http.MethodPost, path, body, "Idempotency-Key", key)
+		if first.Status >= http.StatusMultipleChoices {
+			t.Fatalf("%s: got %d %s, want a success", path, first.Status, first.Body)
+		}
+		second := u.Do(t, http.MethodPost, path, body, "Idempotency-Key", key)
+		for _, header := range []string{"ETag", "Location", "Content-Type"} {
+			if second.Header.Get(header) != first.Header.Get(header) {
+				t.Errorf("%s: the header %s was %q and is %q", path, header, first.Header.Get(header), second.Header.Get(header))
+			}
+		}
+		if second.Status != first.Status || second.Body != first.Body {
+			t.Errorf("%s: the second answer is another one: status %d and %d", path, first.Status, second.Status)
+		}
+		wantFailure(t, u.Do(t, http.MethodPost, path, strings.Replace(body, "{", "{ ", 1), "Idempotency-Key", key), http.StatusUnprocessableEntity, "idempotency_mismatch", otherRequest)
+	}
+	wantTotal := func(t *testing.T, want int64) {
+		t.Helper()
+		if page := wantData[wire.TokenPage](t, u.Do(t, http.MethodGet, "/api/token/", ""), http.StatusOK); page.Total != want {
+			t.Errorf("there are %d tokens, want %d", page.Total, want)
+		}
+	}
+	again(t, "/api/token/", `{"name":"one","remain_quota":5}`, "create")
+	wantTotal(t, 1)
+	again(t, batchCreatePath, drafts(3), "create-several")
+	wantTotal(t, 4)
+	u.put(t, `{"id":2,"name":"renamed"}`)
+	again(t, batchPath, `{"ids":[2,3,9]}`, "delete")
+	wantTotal(t, 2)
+	again(t, batchStatusPath, `{"ids":[4,3],"status":2}`, "disable")
+	wantFailure(t, u.Do(t, http.MethodPost, batchStatusPath, `{"ids":[1],"status":2}`, "Idempotency-Key", "create"), http.StatusUnprocessableEntity, "idempotency_mismatch", otherRequest)
+	if tok := wantData[wire.Token](t, u.Do(t, http.MethodGet, tokenPath(1), ""), http.StatusOK); tok.Status != int(token.Enabled) {
+		t.Error("a request that was refused for its key was carried out")
+	}
+
+	// The same key of another user is another key.
+	other := target.User(t, token.RoleUser)
+	wantData[wire.Token](t, other.Do(t, http.MethodPost, "/api/token/", `{"name":"one","remain_quota":5}`, "Idempotency-Key", "create"), http.StatusCreated)
+
+	// What failed was not done, and may be once its cause is gone.
+	wantFailure(t, u.Do(t, http.MethodPost, "/api/token/", `{"name":""}`, "Idempotency-Key", "corrected"), http.StatusBadRequest, "invalid_parameter", "name must have 1 to 50 characters, not 0.")
+	wantData[wire.Token](t, u.Do(t, http.MethodPost, "/api/token/", `{"name":"a"}`, "Idempotency-Key", "corrected"), http.StatusCreated)
+
+	const rule = "Idempotency-Key must be 1 to 255 visible ASCII characters: send a new random one, such as a UUID, with each new request."
+	for name, key := range map[string]string{"space": "a b", "long": strings.Repeat("k", 256), "accent": "é"} {
+		t.Run("400/"+name, func(t *testing.T) {
+			wantFailure(t, u.Do(t, http.MethodPost, "/api/token/", `{"name":"a"}`, "Idempotency-Key", key), http.StatusBadRequest, "invalid_parameter", rule)
+		})
+	}
+	t.Run("spend", func(t *testing.T) {
+		key := u.make(t, `{"name":"spent","remain_quota":10}`).Key
+		for range 2 {
+			v := wantData[wire.Verdict](t, target.Do(t, http.MethodPost, "/api/token/verify", `{"quota":4}`, "Authorization", "Bearer "+key, "Idempotency-Key", "spend"), http.StatusOK)
+			if !v.Valid || v.KeyHolder == nil || v.RemainQuota != 6 {
+				t.Errorf("got %+v, want 6 units left", fmt.Sprint(v.KeyHolder))
+			}
+		}
+	})
+}

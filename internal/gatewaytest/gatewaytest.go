@@ -1,0 +1,71 @@
+// Package gatewaytest serves the HTTP API of a synthesized stack on this
+// machine: it does what API Gateway does with a request, and has the real
+// binaries answer it, under a Runtime API, with the environment that the
+// stack gives them. It knows nothing of tokens.
+package gatewaytest
+
+import (
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/boot"
+	"github.com/latchkey-api/latchkey/internal/lambdatest"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+)
+
+// Start starts a process of every function, each of the binary in a folder
+// that has the name of its asset's. They end with the test. The table that
+// they are told of is the kit's.
+func Start(t testing.TB, api *API, slash Slash, binaries string, kit *dynamotest.Kit) http.Handler {
+	t.Helper()
+	g := &gateway{t, api, slash, map[string]*lambdatest.Function{}}
+	for _, route := range api.Routes {
+		f := route.Function
+		if g.functions[f.ID] != nil {
+			continue
+		}
+		environment := []string{"AWS_REGION=us-east-1"} // by Lambda itself
+		for name, value := range f.Environment {
+			environment = append(environment, name+"="+value)
+		}
+		environment = append(environment, boot.EnvEndpoint+"="+kit.Endpoint)
+		g.functions[f.ID] = lambdatest.Start(t, filepath.Join(binaries, f.Folder), environment...)
+	}
+	return g
+}
+
+type gateway struct {
+	t         testing.TB
+	api       *API
+	slash     Slash
+	functions map[string]*lambdatest.Function // by logical id
+}
+
+// ServeHTTP implements http.Handler. What goes wrong between gateway and
+// function gets API Gateway's own answer, which no caller should ever see.
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	route, variables, ok := g.api.Match(g.slash, r.Method, r.URL.Path)
+	if !ok {
+		refuse(w, http.StatusNotFound, "Not Found")
+		return
+	}
+	event, err := Event(r, route.Key, variables)
+	var answer []byte
+	if err == nil {
+		answer, err = g.functions[route.Function.ID].Invoke(r.Context(), event)
+	}
+	if err == nil {
+		err = Answer(w, answer)
+	}
+	if err != nil {
+		g.t.Errorf("%s %s by %s: %v", r.Method, r.URL, route.Function.ID, err)
+		refuse(w, http.StatusInternalServerError, "Internal Server Error")
+	}
+}
+
+func refuse(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(`{"message":"` + message + `"}`)) // a caller who has gone
+}

@@ -1,0 +1,190 @@
+package gatewaytest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/boot"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+)
+
+// An API is the HTTP API of a synthesized stack.
+type API struct {
+	Routes []Route
+}
+
+// A Route is a route key and the function that its integration leads to,
+// directly or through an alias.
+type Route struct {
+	Key      string
+	Function Function
+}
+
+// A Function is a Lambda function.
+type Function struct {
+	ID          string // its logical id
+	Folder      string // the last part of its asset's path
+	Environment map[string]string
+}
+
+// Read finds the HTTP API in a stack's template, JSON as CDK synthesizes it.
+// What API Gateway or Lambda would refuse or could not call is an error: a
+// stage that is not $default, an integration that is no Lambda proxy with
+// payload format 2.0, a function that API Gateway has no permission to
+// invoke, a variable that is no text and not the table's name.
+func Read(text []byte) (*API, error) {
+	var t template
+	if err := json.Unmarshal(text, &t); err != nil {
+		return nil, fmt.Errorf("read template: %w", err)
+	}
+	stages := t.ofType("AWS::ApiGatewayV2::Stage")
+	if len(stages) != 1 || t.Resources[stages[0]].Properties["StageName"] != defaultKey {
+		return nil, fmt.Errorf("the template has the stages %v, want one that is %s", stages, defaultKey)
+	}
+	var api API
+	for _, id := range t.ofType("AWS::ApiGatewayV2::Route") {
+		route, err := t.route(id)
+		if err != nil {
+			return nil, fmt.Errorf("route %s: %w", id, err)
+		}
+		if slices.ContainsFunc(api.Routes, func(r Route) bool { return r.Key == route.Key }) {
+			return nil, fmt.Errorf("route %s: a second one with the key %s", id, route.Key)
+		}
+		api.Routes = append(api.Routes, route)
+	}
+	if api.Routes == nil {
+		return nil, errors.New("the template has no AWS::ApiGatewayV2::Route")
+	}
+	return &api, nil
+}
+
+type template struct {
+	Resources map[string]resource
+}
+
+type resource struct {
+	Type       string
+	Properties map[string]any
+	Metadata   map[string]any
+}
+
+// ofType returns the logical ids of a type's resources in order.
+func (t template) ofType(kind string) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(t.Resources)), func(id string) bool { return t.Resources[id].Type != kind })
+}
+
+func (t template) route(id string) (Route, error) {
+	properties := t.Resources[id].Properties
+	key, _ := properties["RouteKey"].(string)
+	if _, path, ok := strings.Cut(key, " "); key != defaultKey && (!ok || !strings.HasPrefix(path, "/") || path != "/" && strings.HasSuffix(path, "/")) {
+		return Route{}, fmt.Errorf("%q is no route key of an HTTP API", key)
+	}
+	integration, err := t.follow(properties["Target"], "AWS::ApiGatewayV2::Integration")
+	if err != nil {
+		return Route{}, err
+	}
+	properties = t.Resources[integration].Properties
+	if kind, format := properties["IntegrationType"], properties["PayloadFormatVersion"]; kind != "AWS_PROXY" || format != "2.0" {
+		return Route{}, fmt.Errorf("integration %s is %v with payload format %v, want AWS_PROXY with 2.0", integration, kind, format)
+	}
+	function, err := t.follow(properties["IntegrationUri"], "AWS::Lambda::Alias", "AWS::Lambda::Function")
+	if err != nil {
+		return Route{}, err
+	}
+	if !t.mayInvoke(function, key) {
+		return Route{}, fmt.Errorf("API Gateway has no permission to invoke %s for %s", function, key)
+	}
+	for t.Resources[function].Type == "AWS::Lambda::Alias" {
+		if function, err = t.follow(t.Resources[function].Properties["FunctionName"], "AWS::Lambda::Function"); err != nil {
+			return Route{}, err
+		}
+	}
+	f, err := t.function(function)
+	return Route{key, f}, err
+}
+
+// mayInvoke reports whether a permission lets API Gateway invoke exactly
+// this for a route: one for a function does not hold for its alias.
+func (t template) mayInvoke(id, key string) bool {
+	_, path, _ := strings.Cut(key, " ")
+	return slices.ContainsFunc(t.ofType("AWS::Lambda::Permission"), func(permission string) bool {
+		properties := t.Resources[permission].Properties
+		source := ending(properties["SourceArn"])
+		return properties["Principal"] == "apigateway.amazonaws.com" &&
+			properties["Action"] == "lambda:InvokeFunction" && slices.Contains(references(properties["FunctionName"]), id) &&
+			(source == "/*/*" || source == "/*/*"+path) // of all stages and methods; a star also covers slashes
+	})
+}
+
+// ending is the last text in an Fn::Join: what comes after an API's id.
+func ending(value any) string {
+	join, _ := value.(map[string]any)
+	arguments, _ := join["Fn::Join"].([]any)
+	if len(arguments) != 2 {
+		return ""
+	}
+	parts, _ := arguments[1].([]any)
+	if len(parts) == 0 {
+		return ""
+	}
+	text, _ := parts[len(parts)-1].(string)
+	return text
+}
+
+func (t template) function(id string) (Function, error) {
+	r := t.Resources[id]
+	f := Function{ID: id, Environment: map[string]string{}}
+	asset, _ := r.Metadata["aws:asset:path"].(string)
+	f.Folder = path.Base(asset)
+	environment, _ := r.Properties["Environment"].(map[string]any)
+	variables, _ := environment["Variables"].(map[string]any)
+	for name, value := range variables {
+		switch text, isText := value.(string); {
+		case isText:
+			f.Environment[name] = text
+		case name == boot.EnvTable:
+			if _, err := t.follow(value, "AWS::DynamoDB::Table"); err != nil {
+				return Function{}, fmt.Errorf("function %s: variable %s: %w", id, name, err)
+			}
+			f.Environment[name] = dynamotest.Table
+		default:
+			return Function{}, fmt.Errorf("function %s: variable %s is %v, want a text", id, name, value)
+		}
+	}
+	return f, nil
+}
+
+// follow returns the one resource of some types that a value refers to.
+func (t template) follow(value any, kinds ...string) (string, error) {
+	found := slices.DeleteFunc(references(value), func(id string) bool { return !slices.Contains(kinds, t.Resources[id].Type) })
+	if len(found) != 1 {
+		return "", fmt.Errorf("%v refers to %v, want one %s", value, found, strings.Join(kinds, " or "))
+	}
+	return found[0], nil
+}
+
+// references lists the logical ids in the Ref and Fn::GetAtt of a value.
+func references(value any) (ids []string) {
+	switch v := value.(type) {
+	case []any:
+		for _, element := range v {
+			ids = append(ids, references(element)...)
+		}
+	case map[string]any:
+		if id, ok := v["Ref"].(string); ok {
+			return []string{id}
+		}
+		if att, ok := v["Fn::GetAtt"].([]any); ok && len(att) > 0 {
+			return []string{fmt.Sprint(att[0])}
+		}
+		for _, element := range v {
+			ids = append(ids, references(element)...)
+		}
+	}
+	return ids
+}

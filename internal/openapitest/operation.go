@@ -1,0 +1,152 @@
+package openapitest
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/latchkey-api/latchkey/shared/wire"
+)
+
+// An Operation is one of a document's.
+type Operation struct {
+	ID     string
+	Method string
+	Path   string // as the document has it
+
+	node         node
+	parameters   []parameter
+	bodyRequired bool
+	body         *jsonschema.Schema // nil where none is read
+	responses    map[string]response
+}
+
+type parameter struct {
+	in, name string
+	required bool
+	kind     string // the type of its schema
+	schema   *jsonschema.Schema
+}
+
+type response struct {
+	node    node
+	schema  *jsonschema.Schema
+	headers []parameter
+}
+
+const jsonType = "application/json"
+
+// Operations are all of the document.
+func (d *Document) Operations() []*Operation { return d.operations }
+
+// read finds the operations, and compiles all that they can be held to.
+func (d *Document) read() error {
+	paths := d.root.at("paths")
+	for _, path := range slices.Sorted(maps.Keys(paths.object())) {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			at := paths.at(path, strings.ToLower(method))
+			if !at.exists() {
+				continue
+			}
+			o := &Operation{ID: at.at("operationId").text(), Method: method, Path: path, node: at, responses: map[string]response{}}
+			if err := o.read(paths.at(path, "parameters").elements()); err != nil {
+				return fmt.Errorf("%s %s: %w", method, path, err)
+			}
+			d.operations = append(d.operations, o)
+		}
+	}
+	var err error
+	if d.nowhere, err = readResponse(d.root.at("components", "responses", "RouteNotFound")); err != nil {
+		return err
+	}
+	d.otherwise, err = readResponse(d.root.at("components", "responses", "MethodNotAllowed"))
+	return err
+}
+
+func (o *Operation) read(shared []node) (err error) {
+	for _, at := range append(shared, o.node.at("parameters").elements()...) {
+		p, err := readParameter(at)
+		if err != nil {
+			return err
+		}
+		p.in, p.name = at.at("in").text(), at.at("name").text()
+		o.parameters = append(o.parameters, p)
+	}
+	if body := o.node.at("requestBody"); body.exists() {
+		o.bodyRequired = body.at("required").isTrue()
+		if o.body, err = body.at("content", jsonType, "schema").schema(); err != nil {
+			return err
+		}
+	}
+	for status := range o.node.at("responses").object() {
+		if o.responses[status], err = readResponse(o.node.at("responses", status)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readResponse(at node) (response, error) {
+	schema, err := at.at("content", jsonType, "schema").schema()
+	r := response{node: at, schema: schema}
+	for name := range at.at("headers").object() {
+		header, bad := readParameter(at.at("headers", name))
+		if bad != nil {
+			return r, bad
+		}
+		header.name = name
+		r.headers = append(r.headers, header)
+	}
+	return r, err
+}
+
+func readParameter(at node) (parameter, error) {
+	schema, err := at.at("schema").schema()
+	return parameter{required: at.at("required").isTrue(), kind: at.at("schema", "type").text(), schema: schema}, err
+}
+
+// find is the operation of a method and a path, or what the answer must be
+// where there is none. A path that stands in the document word for word is
+// not one with a parameter.
+func (d *Document) find(method, path string) (*Operation, response) {
+	same := d.having(func(pattern string) bool { return trim(pattern) == trim(path) })
+	if same == nil {
+		same = d.having(func(pattern string) bool { return fits(pattern, path) })
+	}
+	for _, o := range same {
+		if o.Method == method {
+			return o, response{}
+		}
+	}
+	if same == nil && !slices.Contains(pages(), trim(path)) {
+		return nil, d.nowhere
+	}
+	return nil, d.otherwise
+}
+
+// pages are for browsers, and in no document.
+func pages() []string { return []string{"", "/docs", wire.OpenAPIPath} }
+
+// having are the operations whose paths are so.
+func (d *Document) having(path func(string) bool) (all []*Operation) {
+	for _, o := range d.operations {
+		if path(o.Path) {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+func trim(path string) string { return strings.TrimSuffix(path, "/") }
+
+// fits holds a path against one with parameters.
+func fits(pattern, path string) bool {
+	want, got := strings.Split(trim(pattern), "/"), strings.Split(trim(path), "/")
+	return slices.EqualFunc(want, got, func(want, got string) bool {
+		return want == got || strings.HasPrefix(want, "{") && got != ""
+	})
+}

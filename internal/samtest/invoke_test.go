@@ -1,0 +1,110 @@
+//go:build sam
+
+package samtest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// TestInvokeAnswersEachFunctionsEvent compares with how the binary itself
+// answers the same event, in the golden files of shared/boot.
+func TestInvokeAnswersEachFunctionsEvent(t *testing.T) {
+	p, root := newProject(t), dynamotest.Root(t)
+	for _, f := range api.Functions() {
+		t.Run(f.Name, func(t *testing.T) {
+			credentials := p.user(t, "user-of-"+f.Name)
+			event := strings.NewReplacer(credentials...).Replace(string(read(t, filepath.Join(root, "events", f.Name+".json"))))
+			want := parse(t, read(t, filepath.Join(root, "shared/boot/testdata", f.Name+".golden.json")))
+
+			var said bytes.Buffer
+			cmd := p.sam("invoke", f.Name, "--event", "-")
+			cmd.Stdin, cmd.Stderr = strings.NewReader(event), &said
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("got error %v, want an answer:\n%s", err, said.Bytes())
+			}
+			if got := parse(t, out); got != want {
+				t.Errorf("got %+v, want %+v:\n%s\n%s", got, want, out, said.Bytes())
+			}
+			for i := 1; i < len(credentials); i += 2 {
+				if strings.Contains(string(out)+said.String(), credentials[i]) {
+					t.Errorf("what stands for %s is in the output", credentials[i-1])
+				}
+			}
+		})
+	}
+}
+
+// user makes a user with the tokens 1 to 4, of which 1 holds units for
+// chat-1. It returns what stands for credentials in the events, and those of
+// this user, in turn.
+func (p *project) user(t *testing.T, name string) []string {
+	t.Helper()
+	accounts := token.Accounts{Store: p.Store, Now: time.Now}
+	_, at, err := accounts.Create(t.Context(), name, token.RoleUser, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := token.Service{Store: p.Store, Now: time.Now}
+	credentials := []string{"at-ACCESS-TOKEN", at.Reveal()}
+	for id := 1; id <= 4; id++ { // the last is the one that purge's event says was removed
+		_, key, err := service.Create(t.Context(), at, token.Update{Name: new("a"), RemainQuota: new(int64(1000))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		credentials = append(credentials, fmt.Sprint("sk-KEY-OF-TOKEN-", id), key.Reveal())
+	}
+	holder, hold := credentials[3], quota.Question{RequestID: "chat-1", Quota: 300}
+	made, err := gate.New(p.Client, dynamotest.Table).Reserve(t.Context(), holder, hold, gate.MaxTTL)
+	if err != nil || !made.Valid() {
+		t.Fatalf("got %q, %v, want a hold", made.Refusal, err)
+	}
+	return credentials
+}
+
+// An answer has a status; an authorizer's, whether it lets in; purge's, which
+// records of its batch failed.
+type answer struct {
+	StatusCode        int  `json:"statusCode"`
+	IsAuthorized      bool `json:"isAuthorized"`
+	BatchItemFailures text `json:"batchItemFailures"`
+}
+
+// A text is JSON as it is written, and so can be compared.
+type text string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *text) UnmarshalJSON(written []byte) error {
+	*t = text(written)
+	return nil
+}
+
+func parse(t *testing.T, written []byte) (a answer) {
+	t.Helper()
+	if err := json.Unmarshal(written, &a); err != nil || a == (answer{}) {
+		t.Fatalf("got %s (%v), want an answer", written, err)
+	}
+	return a
+}
+
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(file) //nolint:gosec // the project's own
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}

@@ -1,0 +1,165 @@
+package quota_test
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// ledgerOf is a limited token with so many units left.
+func ledgerOf(left int64, records map[string]quota.Record) quota.Ledger {
+	return quota.NewLedger(token.Token{ExpiredTime: token.Never}, quota.Balance{Left: left}, records)
+}
+
+// ended is a spend of one unit so many seconds ago.
+func ended(ago int64) quota.Record {
+	return quota.Record{State: quota.StateSpent, Quota: 1, Ended: now - ago}
+}
+
+// many are so many records, the nth by its number.
+func many(n int, record func(n int) quota.Record) map[string]quota.Record {
+	all := map[string]quota.Record{}
+	for i := range n {
+		all[quota.RecordKey(fmt.Sprint(i))] = record(i)
+	}
+	return all
+}
+
+func TestARequestIDHasOneNameForGood(t *testing.T) {
+	// Items are read by the next version of this code: the names must not change.
+	for id, want := range map[string]string{"a": "pabo24ma3eusk", "b": "7ohug5g075ckk"} {
+		if got := quota.RecordKey(id); got != want {
+			t.Errorf("%q: got %s, want %s", id, got, want)
+		}
+	}
+	form := regexp.MustCompile(`^[0-9a-v]{13}$`) // no sign that an expression's path would split at
+	seen := map[string]bool{}
+	for i := range 10_000 {
+		key := quota.RecordKey(fmt.Sprint("request ", i))
+		if !form.MatchString(key) || seen[key] {
+			t.Fatalf("request %d: got %s, want 13 letters and digits of its own", i, key)
+		}
+		seen[key] = true
+	}
+}
+
+func TestARequestIsRememberedFor15MinutesWithinBounds(t *testing.T) {
+	const newest, spends, holds = 16, 256, 64
+	endedHold := func(ago int64) quota.Record {
+		return quota.Record{State: quota.StateReleased, Quota: 1, Ended: now - ago}
+	}
+	for name, row := range map[string]struct {
+		records map[string]quota.Record
+		want    int
+	}{
+		"one, for all but the last second":     {many(1, func(int) quota.Record { return ended(quota.RecordSeconds - 1) }), 1},
+		"one, no more":                         {many(1, func(int) quota.Record { return ended(quota.RecordSeconds) }), 0},
+		"the 16 newest of 20 spends":           {many(20, func(n int) quota.Record { return ended(30 + int64(n)) }), newest},
+		"all 20 spends of the last 30 seconds": {many(20, func(n int) quota.Record { return ended(29 - int64(n)) }), 20},
+		"all spends that there is room for":    {many(spends, func(n int) quota.Record { return ended(int64(n) % 30) }), spends},
+		"not more spends than there is":        {many(300, func(n int) quota.Record { return ended(int64(n) % 30) }), spends},
+		"the recent spends before the old":     {many(40, func(n int) quota.Record { return ended(int64(n) % 2 * 60) }), 20},
+		"the 16 newest of 20 holds":            {many(20, func(n int) quota.Record { return endedHold(10 + int64(n)) }), newest},
+		"all 20 holds of the last 10 seconds":  {many(20, func(int) quota.Record { return endedHold(9) }), 20},
+		"all holds that there is room for":     {many(holds, func(n int) quota.Record { return endedHold(int64(n) % 10) }), holds},
+		"not more holds than there is":         {many(150, func(n int) quota.Record { return endedHold(int64(n) % 10) }), holds},
+		"none less for a clock that is ahead":  {many(3, func(int) quota.Record { return ended(-5) }), 3},
+		"every open hold, besides":             {withOpen(many(300, func(int) quota.Record { return ended(0) }), 50), spends + 50},
+	} {
+		got := ledgerOf(0, row.records).Tidy(now)
+		if len(got.Records) != row.want {
+			t.Errorf("%s: got %d records, want %d", name, len(got.Records), row.want)
+		}
+		// What is dropped is older than what stays.
+		oldest := int64(now)
+		for _, r := range got.Records {
+			if r.State != quota.StateOpen {
+				oldest = min(oldest, r.Ended)
+			}
+		}
+		for key, r := range row.records {
+			if _, kept := got.Records[key]; !kept && r.Ended > oldest {
+				t.Errorf("%s: one of %d seconds ago was dropped, one of %d was kept", name, now-r.Ended, now-oldest)
+			}
+		}
+		if n := int64(len(got.Records)); got.RecordLimit < n+newest || got.RecordLimit > 512 {
+			t.Errorf("%s: got room for %d, with %d records", name, got.RecordLimit, n)
+		}
+	}
+}
+
+func withOpen(records map[string]quota.Record, n int) map[string]quota.Record {
+	maps.Copy(records, func() map[string]quota.Record {
+		open := map[string]quota.Record{}
+		for i := range n {
+			open[quota.RecordKey(fmt.Sprint("open ", i))] = quota.Record{State: quota.StateOpen, Quota: 1, Until: now + 60}
+		}
+		return open
+	}())
+	return records
+}
+
+func TestAHoldComesHomeOnceAtItsSecond(t *testing.T) {
+	key := quota.RecordKey("a")
+	hold := quota.Record{State: quota.StateOpen, Quota: 7, Until: now + 60, Before: quota.Balance{Left: 10}}
+	l := ledgerOf(3, map[string]quota.Record{key: hold})
+	if got := l.Tidy(now + 59); got.Balance.Left != 3 || got.EarliestExpiry != now+60 || got.Records[key].State != quota.StateOpen {
+		t.Errorf("a second before: got %+v, want the hold open and 3 free", got)
+	}
+	for seconds := range int64(3) {
+		l = l.Tidy(now + 60 + seconds)
+		if r := l.Records[key]; l.Balance.Left != 10 || l.EarliestExpiry != 0 || len(l.Holds) != 0 || r.State != quota.StateExpired || r.Ended != now+60 {
+			t.Errorf("%d seconds after: got %+v, want it lapsed at its second and 10 free", seconds, l)
+		}
+	}
+}
+
+func TestWhatALapsedHoldReturnsIsWhatItTook(t *testing.T) {
+	for name, row := range map[string]struct {
+		hold       quota.Record
+		free, used int64
+	}{
+		"of a limited token":    {quota.Record{Quota: 7, Before: quota.Balance{Left: 10}}, 10, 0},
+		"of an unlimited token": {quota.Record{Quota: 7, Before: quota.Balance{Left: 3, Unlimited: true}}, 3, 0},
+		"a lease":               {quota.Record{Quota: 7, Before: quota.Balance{Left: 10}, Lease: true}, 3, 7},
+		"an unlimited lease":    {quota.Record{Quota: 7, Before: quota.Balance{Left: 3, Unlimited: true}, Lease: true}, 3, 7},
+	} {
+		row.hold.State, row.hold.Until = quota.StateOpen, now
+		l := ledgerOf(3, map[string]quota.Record{"a": row.hold})
+		tidy := l.Tidy(now)
+		if l.FreeAt(now) != row.free || l.UsedAt(now) != row.used || tidy.RemainQuota != row.free || tidy.UsedQuota != row.used {
+			t.Errorf("%s: got %d free, %d used, and tidied %d and %d, want %d and %d",
+				name, l.FreeAt(now), l.UsedAt(now), tidy.RemainQuota, tidy.UsedQuota, row.free, row.used)
+		}
+	}
+}
+
+func TestTidyingLeavesTheLedgerThatItWasGivenAlone(t *testing.T) {
+	records := many(20, func(int) quota.Record { return quota.Record{State: quota.StateOpen, Quota: 1, Until: now} })
+	l := ledgerOf(3, records)
+	l.Tidy(now)
+	if len(records) != 20 || l.Balance.Left != 3 || l.OpenHolds() != 20 {
+		t.Errorf("got %d records, %d open, %d left, want 20, 20 and 3", len(records), l.OpenHolds(), l.Balance.Left)
+	}
+}
+
+func TestUseStaysAtTheLargestInteger(t *testing.T) {
+	const most = token.MaxInteger
+	l := ledgerOf(0, nil)
+	l.Balance.Unlimited = true
+	for _, row := range []struct{ used, spent, want int64 }{{most - 5, 5, most}, {most - 5, 6, most}, {most, 1, most}, {most - 1, most, most}, {0, most, most}} {
+		l.UsedQuota = row.used
+		got, _, err := quota.Operation{Kind: quota.KindSpend, Now: now, Question: quota.Question{Quota: row.spent}}.Apply(l)
+		if err != nil || got.UsedQuota != row.want {
+			t.Errorf("%d used and %d more: got %d (%v), want %d", row.used, row.spent, got.UsedQuota, err, row.want)
+		}
+		leased := token.Token{UsedQuota: row.used, Holds: []token.Hold{{Quota: row.spent, Until: now, Lease: true}}}
+		if got := leased.UsedAt(now); got != row.want {
+			t.Errorf("%d used and %d leased: got %d, want %d", row.used, row.spent, got, row.want)
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package quota_test
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+const now = 1_800_000_000
+
+// refusalOf is "" where there is none.
+func refusalOf(t *testing.T, err error) quota.Refusal {
+	t.Helper()
+	var refused quota.RefusedError
+	if err != nil && !errors.As(err, &refused) {
+		t.Errorf("got error %v, want a RefusedError", err)
+	}
+	return refused.Refusal
+}
+
+func TestTheFirstReasonToRefuseIsTold(t *testing.T) {
+	type fix func(*token.Token, *quota.Question)
+	// A token of which everything is wrong, and what mends it, in the order in
+	// which the reasons are told.
+	everything := token.Token{
+		Disabled: true, ExpiredTime: now, RemainQuota: 0,
+		ModelLimitsEnabled: true, Models: []string{"m1"}, AllowIPs: []string{"10.0.0.0/8"},
+	}
+	question := quota.Question{Model: "m2", IP: netip.MustParseAddr("192.0.2.1"), Quota: 5}
+	for _, step := range []struct {
+		told quota.Refusal
+		mend fix
+	}{
+		{quota.RefusedDisabled, func(t *token.Token, _ *quota.Question) { t.Disabled = false }},
+		{quota.RefusedExpired, func(t *token.Token, _ *quota.Question) { t.ExpiredTime = now + 1 }},
+		{quota.RefusedExhausted, func(t *token.Token, _ *quota.Question) { t.RemainQuota = 5 }},
+		{quota.RefusedModel, func(_ *token.Token, q *quota.Question) { q.Model = "m1" }},
+		{quota.RefusedIP, func(_ *token.Token, q *quota.Question) { q.IP = netip.MustParseAddr("10.1.2.3") }},
+		{"", func(*token.Token, *quota.Question) {}},
+	} {
+		if got := refusalOf(t, question.Check(everything, now)); got != step.told {
+			t.Errorf("got %q, want %q", got, step.told)
+		}
+		step.mend(&everything, &question)
+	}
+}
+
+func TestAllowsAtItsBoundaries(t *testing.T) {
+	usable := token.Token{ExpiredTime: token.Never, RemainQuota: 10}
+	with := func(change func(*token.Token)) token.Token {
+		t := usable
+		change(&t)
+		return t
+	}
+	hold := func(until int64) token.Token {
+		return with(func(t *token.Token) {
+			t.RemainQuota, t.Holds = 0, []token.Hold{{Quota: 7, Backing: 7, Until: until}}
+		})
+	}
+	lease := with(func(t *token.Token) {
+		t.RemainQuota, t.Holds = 0, []token.Hold{{Quota: 7, Backing: 7, Until: now, Lease: true}}
+	})
+	limits := func(models ...string) token.Token {
+		return with(func(t *token.Token) { t.ModelLimitsEnabled, t.Models = true, models })
+	}
+	from := func(entries ...string) token.Token { return with(func(t *token.Token) { t.AllowIPs = entries }) }
+	ask := func(units int64) quota.Question { return quota.Question{Quota: units} }
+	model := func(name string) quota.Question { return quota.Question{Model: name} }
+	ip := func(s string) quota.Question { return quota.Question{IP: netip.MustParseAddr(s)} }
+	for name, row := range map[string]struct {
+		is   token.Token
+		asks quota.Question
+		want quota.Refusal
+	}{
+		"all of it":                              {usable, ask(10), ""},
+		"one more":                               {usable, ask(11), quota.RefusedExhausted},
+		"nothing, of a unit":                     {with(func(t *token.Token) { t.RemainQuota = 1 }), ask(0), ""},
+		"nothing, of nothing":                    {with(func(t *token.Token) { t.RemainQuota = 0 }), ask(0), quota.RefusedExhausted},
+		"everything, without limit":              {with(func(t *token.Token) { t.RemainQuota, t.UnlimitedQuota = 0, true }), ask(token.MaxInteger), ""},
+		"the last second":                        {with(func(t *token.Token) { t.ExpiredTime = now + 1 }), ask(1), ""},
+		"the second of its expiry":               {with(func(t *token.Token) { t.ExpiredTime = now }), ask(1), quota.RefusedExpired},
+		"held for another second":                {hold(now + 1), ask(1), quota.RefusedExhausted},
+		"held until this second":                 {hold(now), ask(7), ""},
+		"more than was held":                     {hold(now), ask(8), quota.RefusedExhausted},
+		"leased until this second, and so spent": {lease, ask(1), quota.RefusedExhausted},
+		"a model of its":                         {limits("m1", "m2"), model("m2"), ""},
+		"another model":                          {limits("m1", "m2"), model("m"), quota.RefusedModel},
+		"no model is asked about":                {limits("m1"), ask(1), ""},
+		"limits that are off":                    {with(func(t *token.Token) { t.Models = []string{"m1"} }), model("m3"), ""},
+		"limits without a model":                 {limits(), model("m1"), quota.RefusedModel},
+		"the address":                            {from("10.0.0.1"), ip("10.0.0.1"), ""},
+		"the address as a prefix":                {from("10.0.0.1/32"), ip("10.0.0.1"), ""},
+		"the address beside":                     {from("10.0.0.1"), ip("10.0.0.2"), quota.RefusedIP},
+		"the last of a network":                  {from("192.0.2.0/24", "10.0.0.0/9"), ip("10.127.255.255"), ""},
+		"the first after a network":              {from("10.0.0.0/9"), ip("10.128.0.0"), quota.RefusedIP},
+		"any IPv4":                               {from("0.0.0.0/0"), ip("203.0.113.7"), ""},
+		"an IPv6 where any IPv4 is let in":       {from("0.0.0.0/0"), ip("2001:db8::1"), quota.RefusedIP},
+		"IPv4 in IPv6 is IPv4":                   {from("10.0.0.0/8"), ip("::ffff:10.1.2.3"), ""},
+		"IPv4 in IPv6 is no IPv6":                {from("::/0"), ip("::ffff:10.1.2.3"), quota.RefusedIP},
+		"an IPv6 of a network":                   {from("2001:db8::/33"), ip("2001:db8:7fff::1"), ""},
+		"an IPv6 beside it":                      {from("2001:db8::/33"), ip("2001:db8:8000::1"), quota.RefusedIP},
+		"any IPv6":                               {from("::/0"), ip("2001:db8::1"), ""},
+		"no address is asked about":              {from("10.0.0.0/8"), ask(1), ""},
+	} {
+		if got := refusalOf(t, row.asks.Check(row.is, now)); got != row.want {
+			t.Errorf("%s: got %q, want %q", name, got, row.want)
+		}
+	}
+}
+
+// drawAddr draws an address of a small range, so that prefixes are met.
+func drawAddr(rt *rapid.T) netip.Addr {
+	switch last := rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(rt, "address"); rapid.IntRange(0, 2).Draw(rt, "family") {
+	case 0:
+		return netip.AddrFrom4([4]byte{10, last[13] & 3, last[14], last[15]})
+	case 1:
+		return netip.AddrFrom16(netip.AddrFrom4([4]byte(last[12:])).As16()) // IPv4 in IPv6
+	default:
+		copy(last, []byte{0x20, 0x01, 0x0d, 0xb8, last[4] & 3})
+		return netip.AddrFrom16([16]byte(last))
+	}
+}
+
+func TestNetworksAreThePrefixesThatContainTheAddress(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		addr, other := drawAddr(rt), drawAddr(rt)
+		if rapid.Bool().Draw(rt, "itself") {
+			other = addr
+		}
+		other = other.Unmap()
+		prefix := netip.PrefixFrom(other, rapid.IntRange(0, other.BitLen()).Draw(rt, "bits")).Masked()
+		all := quota.Networks(addr)
+		if got, want := slices.Contains(all, prefix.String()), prefix.Contains(addr.Unmap()); got != want {
+			rt.Fatalf("%s in %s: got %v, want %v", addr, prefix, got, want)
+		}
+		if got, want := slices.Contains(all, other.String()), other == addr.Unmap(); got != want {
+			rt.Fatalf("%s as %s: got %v, want %v", addr, other, got, want)
+		}
+		if got, want := len(all), addr.Unmap().BitLen()+2; got != want {
+			rt.Fatalf("%s: got %d networks, want %d", addr, got, want)
+		}
+	})
+}
+
+// What a tenant writes into allow_ips, in whatever form, lets in what it
+// means.
+func TestAnAllowedNetworkLetsItsAddressesIn(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		addr, entry := drawAddr(rt), drawAddr(rt)
+		prefix := netip.PrefixFrom(entry, rapid.IntRange(0, entry.BitLen()).Draw(rt, "bits"))
+		u, err := token.Update{AllowIPs: &[]string{prefix.String()}}.Normalize()
+		if err != nil {
+			rt.Fatalf("%s: got error %v, want an entry, whatever its host bits", prefix, err)
+		}
+		tok := token.Token{ExpiredTime: token.Never, UnlimitedQuota: true, AllowIPs: *u.AllowIPs}
+		const mapped = 96
+		if prefix.Addr().Is4In6() {
+			if prefix.Bits() < mapped {
+				return // it is an IPv6 network, and IPv4 is none
+			}
+			prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mapped)
+		}
+		got := (quota.Question{IP: addr}).Check(tok, now) == nil
+		if want := prefix.Contains(addr.Unmap()); got != want {
+			rt.Fatalf("%s, where %v may: got %v, want %v", addr, tok.AllowIPs, got, want)
+		}
+	})
+}
+
+func TestAQuestionIsCheckedAndMadeCanonical(t *testing.T) {
+	good := quota.Question{Model: " m1 ", IP: netip.MustParseAddr("::ffff:10.0.0.1"), Quota: token.MaxInteger, RequestID: strings.Repeat("é", quota.MaxRequestID)}
+	got, err := good.Normalize()
+	if want := (quota.Question{Model: " m1 ", IP: netip.MustParseAddr("10.0.0.1"), Quota: token.MaxInteger, RequestID: good.RequestID}); err != nil || got != want {
+		t.Errorf("got %+v (%v), want %+v", got, err, want)
+	}
+	for field, bad := range map[string][]quota.Question{
+		"quota":      {{Quota: -1}, {Quota: token.MaxInteger + 1}},
+		"request_id": {{RequestID: " a"}, {RequestID: "a "}, {RequestID: "\n"}, {RequestID: "a\x00"}, {RequestID: "\xff"}, {RequestID: strings.Repeat("é", quota.MaxRequestID+1)}},
+		"model":      {{Model: " "}, {Model: strings.Repeat("m", quota.MaxQuestionModel+1)}, {Model: "a\u202eb"}},
+	} {
+		for _, q := range bad {
+			var invalid *token.InvalidError
+			if _, err := q.Normalize(); !errors.As(err, &invalid) || invalid.Field != field {
+				t.Errorf("%+v: got %v, want an InvalidError of %s", q, err, field)
+			}
+		}
+	}
+}
+
+func TestACallersAddressIsOneAddress(t *testing.T) {
+	for s, want := range map[string]string{"10.0.0.1": "10.0.0.1", " 10.0.0.1 ": "10.0.0.1", "::ffff:10.0.0.1": "10.0.0.1", "2001:DB8::1": "2001:db8::1"} {
+		if got, err := quota.ParseIP(s); err != nil || got.String() != want {
+			t.Errorf("%q: got %v (%v), want %s", s, got, err, want)
+		}
+	}
+	for _, s := range []string{"", "10.0.0.0/8", "10.0.0.1:80", "fe80::1%eth0", "localhost", "010.0.0.1", "10.0.0.1, 10.0.0.2"} {
+		var invalid *token.InvalidError
+		if got, err := quota.ParseIP(s); !errors.As(err, &invalid) {
+			t.Errorf("%q: got %v (%v), want an InvalidError", s, got, err)
+		}
+	}
+}

@@ -1,0 +1,36 @@
+package wire
+
+// A Code names a kind of failure for programs. It is an error, so that
+// errors.Is can find it in a client's error.
+type Code string //nolint:errname // "code" is its name on the wire
+
+func (c Code) Error() string { return string(c) }
+
+// The codes of answers.
+const (
+	ErrInvalidJSON         Code = "invalid_json"
+	ErrUnknownField        Code = "unknown_field"
+	ErrInvalidParameter    Code = "invalid_parameter"
+	ErrUnauthorized        Code = "unauthorized"
+	ErrUserDisabled        Code = "user_disabled"
+	ErrForbidden           Code = "forbidden"
+	ErrTokenNotFound       Code = "token_not_found"
+	ErrRouteNotFound       Code = "route_not_found"
+	ErrMethodNotAllowed    Code = "method_not_allowed"
+	ErrVersionMismatch     Code = "version_mismatch"
+	ErrTokenExpired        Code = "token_expired"
+	ErrTokenExhausted      Code = "token_exhausted"
+	ErrTokenLimit          Code = "token_limit_reached" //nolint:gosec // no secret
+	ErrIdempotencyMismatch Code = "idempotency_mismatch"
+	ErrBodyTooLarge        Code = "body_too_large"
+	ErrUnsupportedMedia    Code = "unsupported_media_type"
+	ErrRequestReused       Code = "request_id_reused"
+	ErrHoldNotFound        Code = "hold_not_found"
+	ErrHoldExpired         Code = "hold_expired"
+	ErrHoldSettled         Code = "hold_settled"
+	ErrHoldReleased        Code = "hold_released"
+	ErrTooManyOpen         Code = "too_many_open"
+	ErrRateLimited         Code = "rate_limited"
+	ErrInternal            Code = "internal"
+	ErrUnavailable         Code = "unavailable"
+)

@@ -1,0 +1,21 @@
+package wire
+
+// Paths of the API. Each is served with and without a trailing slash.
+const (
+	TokensPath      = "/api/token"
+	TokenPath       = TokensPath + "/" + IDParameter
+	SearchPath      = TokensPath + "/search"
+	RotatePath      = TokenPath + "/rotate"
+	BatchPath       = TokensPath + "/batch"
+	BatchCreatePath = BatchPath + "/create"
+	BatchStatusPath = BatchPath + "/status"
+	VerifyPath      = TokensPath + "/verify"
+	ReservePath     = TokensPath + "/reserve"
+	SettlePath      = TokensPath + "/settle"
+	ReleasePath     = TokensPath + "/release"
+	UsagePath       = "/api/usage/token"
+	OpenAPIPath     = "/api/openapi.json"
+
+	// IDParameter stands in a path for the id of a token.
+	IDParameter = "{id}"
+)
