@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/functions/console/web"
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/internal/apitest"
 	"github.com/latchkey-api/latchkey/internal/capture"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/credential"
-	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
@@ -38,7 +39,7 @@ func smoke(t *testing.T, url, accessToken string) (string, error) {
 // withPages is the URL of the API and its pages, as a deployed one has both.
 func withPages(t *testing.T, kit *dynamotest.Kit, pages ...api.Route) string {
 	t.Helper()
-	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(kit.Client, dynamotest.Table)}
+	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(dynamo.New(kit.Client, dynamotest.Table))}
 	server := httptest.NewServer(api.New(services, slog.New(slog.DiscardHandler), append(api.Routes(), pages...)...))
 	t.Cleanup(server.Close)
 	return server.URL

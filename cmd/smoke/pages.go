@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"github.com/latchkey-api/latchkey/shared/wire"
 	"net/http"
 	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A page is what a browser gets, without a credential.

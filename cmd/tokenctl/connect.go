@@ -112,7 +112,7 @@ func haveCredentials(ctx context.Context, cfg aws.Config) bool {
 }
 
 func (d *database) store() *dynamo.Store {
-	return dynamo.New(d.client, d.table, dynamo.DefaultRetention)
+	return dynamo.New(d.client, d.table)
 }
 
 func (d *database) accounts() *token.Accounts {

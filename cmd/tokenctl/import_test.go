@@ -109,7 +109,7 @@ func TestAnImportTellsWhatItDoesWithEachRow(t *testing.T) {
 	if err != nil || all.Total != 3 {
 		t.Fatalf("got %d tokens, %v; want 3", all.Total, err)
 	}
-	if got := all.Items[1]; got.Name != "disabled, unlimited, overspent" || got.Status != int(token.Disabled) || !got.UnlimitedQuota {
+	if got := all.Items[1]; got.Name != "disabled, unlimited, overspent" || got.Status != token.Disabled || !got.UnlimitedQuota {
 		t.Errorf("got %+v", got)
 	}
 }

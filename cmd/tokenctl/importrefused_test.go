@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"github.com/latchkey-api/latchkey/shared/wire"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 func TestAListThatIsLongBeforeRepetitionsAreTakenOutIsImported(t *testing.T) {

@@ -17,7 +17,9 @@ import (
 	"unicode"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/gateway"
 	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
@@ -80,7 +82,7 @@ func (c *proxyCmd) proxy(ctx context.Context, out *console) error {
 		return err
 	}
 	defer listener.Close() //nolint:errcheck // the server has closed it by then
-	keys := gate.New(db.client, db.table)
+	keys := gate.New(dynamo.New(db.client, db.table))
 	if _, err := keys.Verify(ctx, credential.NewKey(1, 1).Reveal(), quota.Question{}); err != nil { // nobody's key: is the table there?
 		return db.explain(err, "")
 	}
@@ -88,11 +90,11 @@ func (c *proxyCmd) proxy(ctx context.Context, out *console) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(out.err, nil))
-	options := gate.MiddlewareOptions{Log: log}
+	options := gateway.MiddlewareOptions{Log: log}
 	if c.TrustForwardedFor {
-		options.ClientIP = gate.ForwardedFor
+		options.ClientIP = gateway.ForwardedFor
 	}
-	handler := gate.Middleware(keys, forward(upstream, apiKey, log), options)
+	handler := gateway.Middleware(keys, forward(upstream, apiKey, log), options)
 	return serve(ctx, listener, newServer(patient(handler), log), proxyGrace, nil)
 }
 
@@ -137,7 +139,7 @@ func forward(upstream *url.URL, apiKey string, log *slog.Logger) http.Handler {
 			if r.Context().Err() == nil { // else the client has gone
 				log.WarnContext(r.Context(), "upstream failed", "error", reason(err))
 			}
-			p := gate.Problem{
+			p := gateway.Problem{
 				Status: http.StatusBadGateway, Type: "server_error", Code: "upstream_unreachable",
 				Message: "The API behind this proxy can't be reached, and nothing was charged: try again later.",
 			}

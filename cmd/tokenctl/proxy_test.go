@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -34,7 +35,7 @@ func proxying(t *testing.T, upstream string, args ...string) *fleet {
 	kit := dynamotest.New(t)
 	env := []string{"PORT=0", "DYNAMODB_ENDPOINT=" + kit.Endpoint, "TABLE_NAME=" + dynamotest.Table, "UPSTREAM_API_KEY=" + upstreamKey}
 	s := start(t, "proxy", env, append([]string{"--upstream", upstream}, args...)...)
-	return &fleet{s, kit.Tenant(t, "proxied"), gate.New(kit.Client, dynamotest.Table)}
+	return &fleet{s, kit.Tenant(t, "proxied"), gate.New(dynamo.New(kit.Client, dynamotest.Table))}
 }
 
 func (f *fleet) key(t *testing.T, u token.Update) string {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/functions/console/web"
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/engine"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -80,7 +81,7 @@ func (c *serveCmd) serve(ctx context.Context, out *console) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(out.err, nil))
-	services := api.Services{Tokens: &token.Service{Store: back.db.store(), Now: time.Now}, Keys: gate.New(back.db.client, back.db.table)}
+	services := api.Services{Tokens: &token.Service{Store: back.db.store(), Now: time.Now}, Keys: gate.New(dynamo.New(back.db.client, back.db.table))}
 	defer back.sweep(ctx, c.Sweep, log)()
 	server := newServer(api.New(services, log, append(api.Routes(), web.Pages()...)...), log)
 	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 20*time.Second // an answer is due within the API's own budget

@@ -30,8 +30,8 @@ Example:
 }
 
 // statusName is how people say a status.
-func statusName(status int) string {
-	switch token.Status(status) {
+func statusName(status wire.Status) string {
+	switch status {
 	case token.Enabled:
 		return "enabled"
 	case token.Disabled:
@@ -41,7 +41,7 @@ func statusName(status int) string {
 	case token.Exhausted:
 		return "exhausted"
 	default:
-		return strconv.Itoa(status)
+		return strconv.Itoa(int(status))
 	}
 }
 

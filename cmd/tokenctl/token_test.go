@@ -89,7 +89,7 @@ func TestATokensLifeInJSON(t *testing.T) {
 	if open := asJSON[wire.Token](t, run("update", "1", "--models", "")); open.ModelLimitsEnabled || len(open.Models) != 0 {
 		t.Errorf("update without models: got %v", open.Models)
 	}
-	if off := asJSON[wire.Token](t, run("update", "1", "--disable")); off.Status != int(token.Disabled) {
+	if off := asJSON[wire.Token](t, run("update", "1", "--disable")); off.Status != token.Disabled {
 		t.Errorf("disable: got status %d", off.Status)
 	}
 	rotated := asJSON[wire.Token](t, run("rotate", "1"))

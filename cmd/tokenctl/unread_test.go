@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"github.com/latchkey-api/latchkey/shared/credential"
-	"github.com/latchkey-api/latchkey/shared/wire"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +11,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // unread runs the program with a stdout that nobody reads any more.

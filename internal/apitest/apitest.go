@@ -19,12 +19,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/internal/openapitest"
 	"github.com/latchkey-api/latchkey/internal/capture"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/openapitest"
+	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/credential"
-	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -56,7 +57,7 @@ func Serve(t testing.TB, tweaks ...func(*dynamodb.Options)) (*Target, *dynamotes
 	t.Helper()
 	kit := dynamotest.New(t, tweaks...)
 	target := NewTarget(t, "", &token.Accounts{Store: kit.Store, Now: time.Now})
-	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(kit.Client, dynamotest.Table)}
+	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(dynamo.New(kit.Client, dynamotest.Table))}
 	server := httptest.NewServer(api.New(services, slog.New(slog.NewJSONHandler(target.transcript, nil)), api.Routes()...))
 	t.Cleanup(server.Close)
 	target.URL = server.URL

@@ -127,7 +127,7 @@ func batchStatus(t *testing.T, target *Target) {
 		`[{"index":0,"id":4,"success":false,"field":"ids[0]","code":"token_exhausted","message":"The token has no quota left and stays unusable: raise remain_quota, or set unlimited_quota."},`+
 			`{"index":1,"id":2,"success":true},{"index":2,"id":7,`+fmt.Sprintf(missing, 2)+`}]`)
 	page := wantData[wire.TokenPage](t, u.Do(t, http.MethodGet, "/api/token/", ""), http.StatusOK)
-	var statuses []int
+	var statuses []wire.Status
 	for _, tok := range page.Items {
 		statuses = append(statuses, tok.Status)
 	}

@@ -47,7 +47,7 @@ func idempotency(t *testing.T, target *Target) {
 	wantTotal(t, 2)
 	again(t, batchStatusPath, `{"ids":[4,3],"status":2}`, "disable")
 	wantFailure(t, u.Do(t, http.MethodPost, batchStatusPath, `{"ids":[1],"status":2}`, "Idempotency-Key", "create"), http.StatusUnprocessableEntity, "idempotency_mismatch", otherRequest)
-	if tok := wantData[wire.Token](t, u.Do(t, http.MethodGet, tokenPath(1), ""), http.StatusOK); tok.Status != int(token.Enabled) {
+	if tok := wantData[wire.Token](t, u.Do(t, http.MethodGet, tokenPath(1), ""), http.StatusOK); tok.Status != token.Enabled {
 		t.Error("a request that was refused for its key was carried out")
 	}
 

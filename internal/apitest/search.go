@@ -81,7 +81,7 @@ func search(t *testing.T, target *Target) {
 		}
 	}
 
-	const whole = " must not be a whole key, for query strings end up in logs: ask POST /api/token/verify about it, or send its mask or last four characters as token."
+	const whole = " must not be a whole key, because query strings end up in logs. Search for its mask or its last four characters instead."
 	for query, message := range map[string]string{
 		"token=" + first:                     "token" + whole,
 		"token=" + first[3:]:                 "token" + whole,

@@ -182,7 +182,7 @@ func status(t *testing.T, target *Target) {
 		t.Helper()
 		return u.Do(t, http.MethodPut, "/api/token/?status_only=true", body)
 	}
-	wantStatus := func(t *testing.T, want int) {
+	wantStatus := func(t *testing.T, want wire.Status) {
 		t.Helper()
 		got := wantData[wire.Token](t, u.Do(t, http.MethodGet, tokenPath(1), ""), http.StatusOK).Status
 		listed := wantData[wire.TokenPage](t, u.Do(t, http.MethodGet, "/api/token/", ""), http.StatusOK).Items[0].Status

@@ -38,7 +38,7 @@ func New(t testing.TB, tweaks ...func(*dynamodb.Options)) *Kit {
 		t.Fatal(err)
 	}
 	client := Client(e.Endpoint, tweaks...)
-	return &Kit{e.Endpoint, e, client, dynamo.New(client, Table, dynamo.DefaultRetention)}
+	return &Kit{e.Endpoint, e, client, dynamo.New(client, Table)}
 }
 
 // Client makes a client as the product does, for an engine's endpoint.

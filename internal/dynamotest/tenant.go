@@ -32,6 +32,30 @@ type Tenant struct {
 	Clock  *Clock
 }
 
+// Create makes one token.
+func (tenant *Tenant) Create(ctx context.Context, at credential.AccessToken, u token.Update) (token.Token, credential.Key, error) {
+	made, err := tenant.Service.Create(ctx, at, []token.Update{u}, nil)
+	if err != nil {
+		return token.Token{}, credential.Key{}, err
+	}
+	return made[0].Token, made[0].Key, nil
+}
+
+// Update changes a token of any version.
+func (tenant *Tenant) Update(ctx context.Context, at credential.AccessToken, id int64, u token.Update) (token.Token, error) {
+	return tenant.Service.Update(ctx, at, id, u, nil)
+}
+
+// SetStatus enables or disables a token of any version.
+func (tenant *Tenant) SetStatus(ctx context.Context, at credential.AccessToken, id int64, disabled bool) (token.Token, error) {
+	return tenant.Service.SetStatus(ctx, at, id, disabled, nil)
+}
+
+// Delete removes a token of any version.
+func (tenant *Tenant) Delete(ctx context.Context, at credential.AccessToken, id int64) error {
+	return tenant.Service.Delete(ctx, at, id, nil)
+}
+
 // Unlimit switches a user's limits off: tests make more tokens, and faster,
 // than a user may.
 func Unlimit(l *token.Limits) { *l = token.Limits{} }
@@ -66,5 +90,5 @@ func (tenant *Tenant) Through(store *dynamo.Store) *Tenant {
 
 // Through is a store of the kit's table whose client has tweaks of its own.
 func (k *Kit) Through(tweaks ...func(*dynamodb.Options)) *dynamo.Store {
-	return dynamo.New(Client(k.Endpoint, tweaks...), Table, dynamo.DefaultRetention)
+	return dynamo.New(Client(k.Endpoint, tweaks...), Table)
 }

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/internal/gatewaytest"
 	"github.com/latchkey-api/latchkey/internal/apitest"
-	"github.com/latchkey-api/latchkey/internal/lambdatest"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/gatewaytest"
+	"github.com/latchkey-api/latchkey/internal/lambdatest"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 

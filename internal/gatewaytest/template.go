@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/latchkey-api/latchkey/shared/boot"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/boot"
 )
 
 // An API is the HTTP API of a synthesized stack.

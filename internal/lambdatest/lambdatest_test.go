@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/internal/lambdatest"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/lambdatest"
 )
 
 // TestFunction builds one small function and runs it in many ways.

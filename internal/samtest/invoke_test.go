@@ -12,8 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -61,14 +62,14 @@ func (p *project) user(t *testing.T, name string) []string {
 	service := token.Service{Store: p.Store, Now: time.Now}
 	credentials := []string{"at-ACCESS-TOKEN", at.Reveal()}
 	for id := 1; id <= 4; id++ { // the last is the one that purge's event says was removed
-		_, key, err := service.Create(t.Context(), at, token.Update{Name: new("a"), RemainQuota: new(int64(1000))})
+		made, err := service.Create(t.Context(), at, []token.Update{{Name: new("a"), RemainQuota: new(int64(1000))}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		credentials = append(credentials, fmt.Sprint("sk-KEY-OF-TOKEN-", id), key.Reveal())
+		credentials = append(credentials, fmt.Sprint("sk-KEY-OF-TOKEN-", id), made[0].Key.Reveal())
 	}
 	holder, hold := credentials[3], quota.Question{RequestID: "chat-1", Quota: 300}
-	made, err := gate.New(p.Client, dynamotest.Table).Reserve(t.Context(), holder, hold, gate.MaxTTL)
+	made, err := gate.New(dynamo.New(p.Client, dynamotest.Table)).Reserve(t.Context(), holder, hold, gate.MaxTTL)
 	if err != nil || !made.Valid() {
 		t.Fatalf("got %q, %v, want a hold", made.Refusal, err)
 	}

@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/lambdatest"
 	"github.com/latchkey-api/latchkey/internal/samtest"
 	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/internal/lambdatest"
-	"github.com/latchkey-api/latchkey/internal/dynamotest"
 )
 
 // A project is a folder like the project's root, with functions that are

@@ -67,7 +67,7 @@ func createTokens(ctx context.Context, service *token.Service, at credential.Acc
 		}
 		return created(all, "")
 	}
-	made, err := service.CreateAll(ctx, at, in, once.keep(say))
+	made, err := service.Create(ctx, at, in, once.keep(say))
 	var item *token.ItemError
 	if errors.As(err, &item) {
 		return answer{}, ofItem(item.Index, item.Err)

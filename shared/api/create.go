@@ -45,7 +45,7 @@ func createToken(ctx context.Context, service *token.Service, at credential.Acce
 		t := shown(made[0].Token, made[0].Key, now)
 		return created(t, wire.TokensPath+"/"+strconv.FormatInt(t.ID, 10)).withETag(made[0].Version).about(t.ID)
 	}
-	made, err := service.CreateAll(ctx, at, []token.Update{in}, once.keep(say))
+	made, err := service.Create(ctx, at, []token.Update{in}, once.keep(say))
 	if err != nil {
 		return answer{}, err
 	}

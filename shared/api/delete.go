@@ -34,5 +34,5 @@ func readDelete(r *http.Request) (in deleteInput, err error) {
 }
 
 func deleteToken(ctx context.Context, service *token.Service, at credential.AccessToken, in deleteInput) (answer, error) {
-	return ok(nil).about(in.id), service.DeleteIf(ctx, at, in.id, in.versions)
+	return ok(nil).about(in.id), service.Delete(ctx, at, in.id, in.versions)
 }

@@ -1,9 +1,10 @@
 package api
 
 import (
-	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"log/slog"
 	"net/http"
+
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
 // Fail answers an error where New could not: what came is no request, or the

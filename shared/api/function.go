@@ -1,9 +1,10 @@
 package api
 
 import (
-	"github.com/latchkey-api/latchkey/shared/wire"
 	"slices"
 	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A Function is a Lambda function, functions/<Name>, as the stack and the SAM

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/latchkey-api/latchkey/internal/apitest"
-	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -97,7 +97,7 @@ func TestABatchThatIsCutShortIsFinishedByItsRepetition(t *testing.T) {
 		for i := range drafts {
 			drafts[i] = token.Update{Name: new(fmt.Sprint(i))}
 		}
-		if _, err := service.CreateAll(t.Context(), at, drafts, nil); err != nil {
+		if _, err := service.Create(t.Context(), at, drafts, nil); err != nil {
 			t.Fatal(err)
 		}
 		want := `{"success":true,"message":"","data":7,"results":[`

@@ -26,7 +26,7 @@ type broken struct {
 	answer func() error
 }
 
-func (b broken) Admit(context.Context, token.Caller) error { return b.answer() }
+func (b broken) Authorize(context.Context, token.Caller) error { return b.answer() }
 
 func (b broken) Get(context.Context, token.Caller, int64) (token.Token, error) {
 	return token.Token{}, b.answer()

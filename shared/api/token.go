@@ -15,7 +15,7 @@ import (
 func view(t token.Token, now int64) wire.Token {
 	shown := wire.Token{
 		ID: t.ID, UserID: t.UserID, Key: t.Mask, Name: t.Name,
-		Status:      int(t.StatusAt(now)),
+		Status:      t.StatusAt(now),
 		CreatedTime: t.CreatedTime, AccessedTime: t.AccessedTime, ExpiredTime: t.ExpiredTime,
 		RemainQuota: t.RemainAt(now), UsedQuota: t.UsedAt(now), UnlimitedQuota: t.UnlimitedQuota,
 		ModelLimitsEnabled: t.ModelLimitsEnabled,

@@ -75,9 +75,9 @@ func updateToken(ctx context.Context, service *token.Service, at credential.Acce
 	var err error
 	switch {
 	case !in.statusOnly:
-		t, err = service.UpdateIf(ctx, at, in.id, in.Update, in.versions)
+		t, err = service.Update(ctx, at, in.id, in.Update, in.versions)
 	case in.Disabled != nil:
-		t, err = service.SetStatusIf(ctx, at, in.id, *in.Disabled, in.versions)
+		t, err = service.SetStatus(ctx, at, in.id, *in.Disabled, in.versions)
 	default: // an echoed 3 or 4: nothing to change
 		t, err = service.Get(ctx, at, in.id)
 		if err == nil && !in.versions.Allow(t.Version) {

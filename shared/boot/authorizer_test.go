@@ -11,11 +11,12 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/latchkey-api/latchkey/shared/boot"
-	"github.com/latchkey-api/latchkey/internal/lambdatest"
 	"github.com/latchkey-api/latchkey/internal/capture"
-	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/lambdatest"
+	"github.com/latchkey-api/latchkey/shared/boot"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
 )
@@ -42,7 +43,7 @@ func TestAuthorizerLetsValidKeysIn(t *testing.T) {
 	kit := dynamotest.New(t)
 	s := prepare(t, kit)
 	var log bytes.Buffer
-	h := boot.Authorizer(gate.New(kit.Client, dynamotest.Table), slog.New(slog.NewJSONHandler(&log, nil)))
+	h := boot.Authorizer(gate.New(dynamo.New(kit.Client, dynamotest.Table)), slog.New(slog.NewJSONHandler(&log, nil)))
 	key := func(id int64) string { return s.keys[id].Reveal() }
 	for name, tt := range map[string]struct {
 		header, value, ip string
@@ -114,7 +115,7 @@ func expectLine(t *testing.T, log string, in bool, refusal quota.Refusal) {
 func TestAuthorizerTellsTheTokenAndItsUser(t *testing.T) {
 	kit := dynamotest.New(t)
 	s := prepare(t, kit)
-	h := boot.Authorizer(gate.New(kit.Client, dynamotest.Table), quiet())
+	h := boot.Authorizer(gate.New(dynamo.New(kit.Client, dynamotest.Table)), quiet())
 	for id, want := range map[int64]map[string]any{
 		limitedID: {
 			"token_id": 2.0, "user_id": 1.0, "name": "production-app", "group": "vip", "remain_quota": 2000.0,

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
@@ -38,7 +37,7 @@ func RunPages(pages ...api.Route) {
 // HTTP APIs of others; see Authorizer. It ends as Run does.
 func RunAuthorizer() {
 	run(func(e Environment, log *slog.Logger) lambda.Handler {
-		return Authorizer(gate.New(e.client(), e.Table), log)
+		return Authorizer(gate.New(e.store()), log)
 	})
 }
 
@@ -46,7 +45,7 @@ func RunAuthorizer() {
 // DynamoDB removes; see Purge. It ends as Run does.
 func RunPurge() {
 	run(func(e Environment, log *slog.Logger) lambda.Handler {
-		return Purge(dynamo.New(e.client(), e.Table, e.Retention), time.Now, log)
+		return Purge(e.store(), time.Now, log)
 	})
 }
 
@@ -62,11 +61,13 @@ func run(handler func(Environment, *slog.Logger) lambda.Handler) {
 }
 
 func (e Environment) serve(log *slog.Logger, routes []api.Route) http.Handler {
-	client := e.client()
-	service := &token.Service{Store: dynamo.New(client, e.Table, e.Retention), Now: time.Now}
-	return api.New(api.Services{Tokens: service, Keys: gate.New(client, e.Table)}, log, routes...)
+	store := e.store()
+	service := &token.Service{Store: store, Now: time.Now}
+	return api.New(api.Services{Tokens: service, Keys: gate.New(store)}, log, routes...)
 }
 
-func (e Environment) client() *dynamodb.Client {
-	return dynamo.NewClient(e.Region, e.Endpoint, e.Credentials)
+// store makes the one store of a function.
+func (e Environment) store() *dynamo.Store {
+	client := dynamo.NewClient(e.Region, e.Endpoint, e.Credentials)
+	return dynamo.New(client, e.Table, dynamo.WithRetention(e.Retention))
 }

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/internal/lambdatest"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/lambdatest"
 )
 
 // BenchmarkColdStart starts a function's process and has it answer one event

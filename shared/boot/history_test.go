@@ -20,9 +20,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/boot"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/dynamo/stream"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
@@ -114,7 +114,7 @@ func seeded(round, who int) *rand.Rand {
 // store removes a token as soon as it has expired: all of them have by the
 // engine's clock.
 func (w *world) store(tweaks ...func(*dynamodb.Options)) *dynamo.Store {
-	return dynamo.New(dynamotest.Client(w.kit.Endpoint, tweaks...), dynamotest.Table, 0)
+	return dynamo.New(dynamotest.Client(w.kit.Endpoint, tweaks...), dynamotest.Table, dynamo.WithRetention(0))
 }
 
 // setGiven gives a new user ids, as if their tokens had been deleted since.
@@ -304,7 +304,7 @@ func (w *world) newWorker(tenant *dynamotest.Tenant, number int) *worker {
 	p := new(dynamotest.Process)
 	return &worker{
 		w, tenant.Through(w.store(p.Tweak)), tenant.Through(w.store()),
-		gate.New(dynamotest.Client(w.kit.Endpoint, p.Tweak), dynamotest.Table, gate.WithClock(tenant.Clock.Now)),
+		gate.New(dynamo.New(dynamotest.Client(w.kit.Endpoint, p.Tweak), dynamotest.Table), gate.WithClock(tenant.Clock.Now)),
 		p, seeded(w.round, number),
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/internal/lambdatest"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/lambdatest"
 )
 
 func TestProcessLivesOnAfterPanicAndSilence(t *testing.T) {

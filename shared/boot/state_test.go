@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -56,14 +57,16 @@ func prepare(t testing.TB, kit *dynamotest.Kit) state {
 	s := state{at, map[int64]credential.Key{}}
 	service := token.Service{Store: kit.Store, Now: then}
 	for id := int64(1); id <= lastID; id++ {
-		if _, s.keys[id], err = service.Create(t.Context(), at, fields(id)); err != nil {
+		made, err := service.Create(t.Context(), at, []token.Update{fields(id)}, nil)
+		if err != nil {
 			t.Fatal(err)
 		}
+		s.keys[id] = made[0].Key
 	}
-	if _, err := service.SetStatus(t.Context(), at, disabledID, true); err != nil {
+	if _, err := service.SetStatus(t.Context(), at, disabledID, true, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := service.Delete(t.Context(), at, deletedID); err != nil {
+	if err := service.Delete(t.Context(), at, deletedID, nil); err != nil {
 		t.Fatal(err)
 	}
 	s.hold(t, kit, holderID, heldRequest, time.Now)
@@ -74,7 +77,7 @@ func prepare(t testing.TB, kit *dynamotest.Kit) state {
 // hold keeps units of a token for a request, as of a clock.
 func (s state) hold(t testing.TB, kit *dynamotest.Kit, id int64, request string, now func() time.Time) {
 	t.Helper()
-	g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(now))
+	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(now))
 	question := quota.Question{Quota: heldUnits, RequestID: request}
 	made, err := g.Reserve(t.Context(), s.keys[id].Reveal(), question, gate.DefaultTTL)
 	if err != nil || !made.Valid() {

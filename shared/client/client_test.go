@@ -35,7 +35,7 @@ func TestLife(t *testing.T) {
 	if err != nil || changed.Name != "app 2" || changed.RemainQuota != 10 || !slices.Equal(changed.Models, []string{"gpt-4o"}) {
 		t.Errorf("update: got %+v, %v; want another name alone", changed, err)
 	}
-	if off, err := c.SetStatus(ctx, made.ID, token.Disabled); err != nil || off.Status != int(token.Disabled) {
+	if off, err := c.SetStatus(ctx, made.ID, token.Disabled); err != nil || off.Status != token.Disabled {
 		t.Errorf("disable: got status %d, %v", off.Status, err)
 	}
 	if got, err := c.Get(ctx, made.ID); err != nil || got.Name != "app 2" || got.Key == made.Key {

@@ -1,3 +1,5 @@
+// Package credential makes and reads keys (sk-…) and access tokens (at-…), and
+// keeps them out of logs and messages.
 package credential
 
 import (

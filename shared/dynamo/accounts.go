@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -16,7 +17,7 @@ import (
 // transaction.
 func (s *Store) AddUser(ctx context.Context, mint func(id int64) token.User) (token.User, error) {
 	for attempt := range races {
-		last, err := s.query(ctx, directoryPartition, span{lo: 1, hi: token.MaxInteger, limit: 1})
+		last, err := s.query(ctx, directoryPartition, pages.Span{Lo: 1, Hi: token.MaxInteger, Limit: 1})
 		if err != nil {
 			return token.User{}, fmt.Errorf("find the last user: %w", err)
 		}
@@ -71,7 +72,7 @@ func (s *Store) FindUser(ctx context.Context, name string) (token.User, error) {
 
 // Users implements token.UserStore.
 func (s *Store) Users(ctx context.Context) ([]token.User, error) {
-	entries, err := s.query(ctx, directoryPartition, span{lo: 1, hi: token.MaxInteger})
+	entries, err := s.query(ctx, directoryPartition, pages.Span{Lo: 1, Hi: token.MaxInteger})
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}

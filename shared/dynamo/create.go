@@ -59,7 +59,7 @@ func (s *Store) Create(ctx context.Context, c token.Caller, mint func(token.User
 // births are the writes of a create: the tokens, META, and the answer.
 func (s *Store) births(user token.User, birth token.NewTokens) (writes []types.TransactWriteItem) {
 	for _, t := range birth.Tokens {
-		writes = append(writes, types.TransactWriteItem{Put: s.putNew(tokenItem(t, s.retention))})
+		writes = append(writes, types.TransactWriteItem{Put: s.putNew(tokenItem(t, s.retentionSeconds))})
 	}
 	writes = append(writes, types.TransactWriteItem{Update: s.give(user, birth)})
 	if birth.Response != nil {

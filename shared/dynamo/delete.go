@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -93,7 +94,7 @@ func (s *Store) count(userID, id int64) []types.TransactWriteItem {
 	meta := newExpression()
 	meta.require(meta.name(attrGiven).atLeast(id))
 	meta.add(attrDeleted, 1)
-	seg := segmentOf(id)
+	seg := pages.SegmentOf(id)
 	if seg == 0 {
 		meta.add(bucketAttribute(id), 1)
 		return s.updates(userKey(userID), meta)

@@ -6,19 +6,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // The store's own item code, for tests that load or simulate a table.
-
-// Layout of the ids.
-const (
-	BucketSize  = bucketSize
-	SegmentSize = segmentSize
-)
-
-// Counts are the deletions in each bucket of a segment.
-type Counts = segment
 
 // TokenItem is a token as the store writes it.
 func TokenItem(t token.Token) map[string]types.AttributeValue {
@@ -29,7 +21,7 @@ func TokenItem(t token.Token) map[string]types.AttributeValue {
 func TokenKey(userID, id int64) map[string]types.AttributeValue { return tokenKey(userID, id) }
 
 // MetaItem is a user as the store writes it, and the deletions in segment 0.
-func MetaItem(u token.User, deleted Counts) map[string]types.AttributeValue {
+func MetaItem(u token.User, deleted pages.Segment) map[string]types.AttributeValue {
 	it := userItem(u)
 	if u.RateTAT != 0 {
 		it[attrPaced] = number(u.RateTAT)
@@ -38,12 +30,12 @@ func MetaItem(u token.User, deleted Counts) map[string]types.AttributeValue {
 }
 
 // SegItem holds the deletions in another segment.
-func SegItem(userID, seg int64, deleted Counts) map[string]types.AttributeValue {
+func SegItem(userID, seg int64, deleted pages.Segment) map[string]types.AttributeValue {
 	return addCounts(segmentKey(userID, seg), deleted)
 }
 
 // addCounts leaves out what was never counted, as the store does.
-func addCounts(it item, deleted Counts) item {
+func addCounts(it item, deleted pages.Segment) item {
 	for i, n := range deleted {
 		if n > 0 {
 			it[attrBucketPrefix+strconv.Itoa(i)] = number(n)

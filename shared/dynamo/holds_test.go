@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -26,7 +27,7 @@ func held(t *testing.T) (*dynamotest.Tenant, *gate.Gate, token.Token, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(tenant.Clock.Now))
+	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 	r, err := g.Reserve(t.Context(), key.Reveal(), quota.Question{Quota: 100, RequestID: "r"}, 10*time.Second)
 	if err := let(r.Verdict, err); err != nil {
 		t.Fatal(err)
@@ -191,7 +192,7 @@ func TestAnOperationThatFindsNoAnswerIsBounded(t *testing.T) {
 					t.Fatal(err)
 				}
 				faults := &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault { return fault }}
-				g := gate.New(dynamotest.Client(kit.Endpoint, faults.Tweak), dynamotest.Table, gate.WithClock(tenant.Clock.Now))
+				g := gate.New(dynamo.New(dynamotest.Client(kit.Endpoint, faults.Tweak), dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 				_, err = g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: 1, RequestID: c.requestID})
 				attempts, want := readTwice, token.ErrUnavailable
 				if unknown(fault) {
@@ -232,7 +233,7 @@ func TestAGateRepeatsNothingWhateverItsClientWould(t *testing.T) {
 		Region: "us-east-1", BaseEndpoint: &kit.Endpoint, HTTPClient: http.DefaultClient,
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	}, faults.Tweak)
-	g := gate.New(client, dynamotest.Table, gate.WithClock(tenant.Clock.Now))
+	g := gate.New(dynamo.New(client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 	if _, err := g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: 1}); !errors.Is(err, token.ErrUncertain) {
 		t.Errorf("got error %v, want ErrUncertain", err)
 	}

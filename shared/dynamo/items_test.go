@@ -13,8 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -35,7 +36,7 @@ func fixed(u token.Update) token.Token {
 }
 
 // largestUser has all that META can hold.
-func largestUser() (token.User, dynamo.Counts) {
+func largestUser() (token.User, pages.Segment) {
 	u := token.User{
 		ID: 1<<40 - 1, Name: strings.Repeat("n", 50), Role: token.RoleGuest, Disabled: true, Version: 999_999, Created: dynamotest.Epoch + 1,
 		Given: 999_999_999_999, Deleted: 999_999_999_998, RateTAT: 1e6*dynamotest.Epoch + 1,
@@ -44,9 +45,9 @@ func largestUser() (token.User, dynamo.Counts) {
 	for i := range u.Slots {
 		u.Slots[i] = token.Slot{Hash: [32]byte{byte(i + 1)}, Issued: 999_999 - int64(i), Created: dynamotest.Epoch + 1, Expires: dynamotest.Epoch + 99_999}
 	}
-	var counts dynamo.Counts
+	var counts pages.Segment
 	for i := range counts {
-		counts[i] = dynamo.BucketSize
+		counts[i] = pages.BucketSize
 	}
 	return u, counts
 }
@@ -62,9 +63,9 @@ func shapes() map[string]item {
 	return map[string]item{
 		"token":      dynamo.TokenItem(fixed(example())),
 		"token-full": dynamo.TokenItem(fixed(full)),
-		"meta":       dynamo.MetaItem(user, dynamo.Counts{}),
+		"meta":       dynamo.MetaItem(user, pages.Segment{}),
 		"meta-full":  dynamo.MetaItem(largest, counts),
-		"seg":        dynamo.SegItem(1, 3, dynamo.Counts{0: 5, 63: 256}),
+		"seg":        dynamo.SegItem(1, 3, pages.Segment{0: 5, 63: 256}),
 	}
 }
 

@@ -32,7 +32,7 @@ func TestAnAnswerIsKeptForADay(t *testing.T) {
 	t.Parallel()
 	tenant := newKit(t).Tenant(t, "kept")
 	create := func() error {
-		_, err := tenant.CreateAll(t.Context(), tenant.Access, []token.Update{example()}, kept(tenant, "key"))
+		_, err := tenant.Service.Create(t.Context(), tenant.Access, []token.Update{example()}, kept(tenant, "key"))
 		return err
 	}
 	for step, seconds := range []int64{0, 0, token.SavedResponseSeconds - 1, 1, 1} {

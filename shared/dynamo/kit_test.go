@@ -10,9 +10,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -67,7 +68,7 @@ func loadOf(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given 
 	}
 	user := users[slices.IndexFunc(users, func(u token.User) bool { return u.ID == uid })]
 	user.Given, user.Deleted = given, 0
-	counts := map[int64]dynamo.Counts{}
+	counts := map[int64]pages.Segment{}
 	items := make(chan map[string]types.AttributeValue, 100)
 	var writers sync.WaitGroup
 	for range 4 {
@@ -79,9 +80,9 @@ func loadOf(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given 
 			continue
 		}
 		user.Deleted++
-		c := counts[(id-1)/dynamo.SegmentSize]
-		c[(id-1)%dynamo.SegmentSize/dynamo.BucketSize]++
-		counts[(id-1)/dynamo.SegmentSize] = c
+		c := counts[(id-1)/pages.SegmentSize]
+		c[(id-1)%pages.SegmentSize/pages.BucketSize]++
+		counts[(id-1)/pages.SegmentSize] = c
 	}
 	items <- dynamo.MetaItem(user, counts[0])
 	for seg, c := range counts {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -19,8 +20,8 @@ const repairs = 3
 // Page implements token.Store.
 func (s *Store) Page(ctx context.Context, c token.Caller, skip, limit int64) (token.Page, error) {
 	return s.list(ctx, c, query{
-		guess: func(l *ledger) segmentRange { return l.guess(skip) },
-		plan:  func(l *ledger) ([]span, bool) { return l.plan(skip, limit) },
+		guess: func(l *pages.Counts) pages.Range { return l.Guess(skip) },
+		plan:  func(l *pages.Counts) ([]pages.Span, bool) { return l.Plan(skip, limit) },
 	})
 }
 
@@ -28,11 +29,11 @@ func (s *Store) Page(ctx context.Context, c token.Caller, skip, limit int64) (to
 // know whether any is left. Where rivals deleted some that the counts had
 // promised, more may be left than the plan could know: it then says to go on.
 func (s *Store) After(ctx context.Context, c token.Caller, id, limit int64) (token.Page, error) {
-	var spans []span
+	var spans []pages.Span
 	page, err := s.list(ctx, c, query{
-		guess: func(l *ledger) segmentRange { return l.around(id) },
-		plan: func(l *ledger) (_ []span, ok bool) {
-			spans, ok = l.below(id, limit+1)
+		guess: func(l *pages.Counts) pages.Range { return l.Around(id) },
+		plan: func(l *pages.Counts) (_ []pages.Span, ok bool) {
+			spans, ok = l.Below(id, limit+1)
 			return spans, ok
 		},
 	})
@@ -43,17 +44,14 @@ func (s *Store) After(ctx context.Context, c token.Caller, id, limit int64) (tok
 	case n > limit:
 		page.Tokens = page.Tokens[:limit]
 		page.Next = page.Tokens[limit-1].ID
-	case promised(spans) <= limit: // this was all
+	case pages.Promised(spans) <= limit: // this was all
 	case n > 0:
 		page.Next = page.Tokens[n-1].ID
 	default:
-		page.Next = spans[len(spans)-1].lo
+		page.Next = spans[len(spans)-1].Lo
 	}
 	return page, nil
 }
-
-// windowBuckets is how many buckets a window reads at most: two segments.
-const windowBuckets = 2 * segmentBuckets
 
 // Window implements token.Store. What it reads is settled by the counts alone,
 // so where it ends does not hang on what rivals delete meanwhile.
@@ -63,9 +61,9 @@ func (s *Store) SearchWindow(ctx context.Context, c token.Caller, below int64) (
 	}
 	var next int64
 	page, err := s.list(ctx, c, query{
-		guess: func(l *ledger) segmentRange { return l.around(below) },
-		plan: func(l *ledger) (spans []span, _ bool) {
-			spans, next = l.window(min(below-1, l.given), token.MaxSearchWindow)
+		guess: func(l *pages.Counts) pages.Range { return l.Around(below) },
+		plan: func(l *pages.Counts) (spans []pages.Span, _ bool) {
+			spans, next = l.Window(min(below-1, l.Given), token.MaxSearchWindow)
 			return spans, true
 		},
 	})
@@ -76,8 +74,8 @@ func (s *Store) SearchWindow(ctx context.Context, c token.Caller, below int64) (
 // A query is what a list wants: the segments that it will need, and the
 // spans of its tokens, or false if a segment is missing after all.
 type query struct {
-	guess func(*ledger) segmentRange
-	plan  func(*ledger) ([]span, bool)
+	guess func(*pages.Counts) pages.Range
+	plan  func(*pages.Counts) ([]pages.Span, bool)
 }
 
 // list reads META, then the segments' counts if there are any, then all
@@ -97,7 +95,7 @@ func (s *Store) list(ctx context.Context, c token.Caller, q query) (token.Page, 
 		if err != nil {
 			return token.Page{}, fmt.Errorf("list tokens of user %d: %w", c.UserID, err)
 		}
-		page := token.Page{Total: l.total()}
+		page := token.Page{Total: l.Total()}
 		buried := 0
 		for _, it := range items {
 			t, err := readToken(it, c.UserID)
@@ -117,8 +115,8 @@ func (s *Store) list(ctx context.Context, c token.Caller, q query) (token.Page, 
 }
 
 // locate finds a query's spans, reading segments as needed.
-func (s *Store) locate(ctx context.Context, userID int64, l *ledger, q query) ([]span, error) {
-	if l.last() == 0 {
+func (s *Store) locate(ctx context.Context, userID int64, l *pages.Counts, q query) ([]pages.Span, error) {
+	if l.LastSegment() == 0 {
 		spans, _ := q.plan(l)
 		return spans, nil
 	}
@@ -127,7 +125,7 @@ func (s *Store) locate(ctx context.Context, userID int64, l *ledger, q query) ([
 	}
 	spans, ok := q.plan(l)
 	if !ok {
-		if err := s.readSegments(ctx, userID, l, l.missing()); err != nil {
+		if err := s.readSegments(ctx, userID, l, l.Missing()); err != nil {
 			return nil, err
 		}
 		spans, _ = q.plan(l)
@@ -136,26 +134,24 @@ func (s *Store) locate(ctx context.Context, userID int64, l *ledger, q query) ([
 }
 
 // readSegments adds a range of segments to the ledger.
-func (s *Store) readSegments(ctx context.Context, userID int64, l *ledger, r segmentRange) error {
-	if r.lo > r.hi {
+func (s *Store) readSegments(ctx context.Context, userID int64, l *pages.Counts, r pages.Range) error {
+	if r.Lo > r.Hi {
 		return nil
 	}
-	items, err := s.query(ctx, userPartition(userID), span{lo: r.lo, hi: r.hi, ascending: true})
+	items, err := s.query(ctx, userPartition(userID), pages.Span{Lo: r.Lo, Hi: r.Hi, Ascending: true})
 	if err != nil {
 		return err
 	}
+	segments := map[int64]pages.Segment{}
 	for _, it := range items {
 		counts, err := readSegment(it)
 		if err != nil {
 			return err
 		}
 		number := reader{item: it}
-		l.counts[number.number(SortKey)] = counts
+		segments[number.number(SortKey)] = counts
 	}
-	if l.lo > l.hi { // none known yet
-		l.lo, l.hi = r.lo, r.hi
-	}
-	l.lo, l.hi = min(l.lo, r.lo), max(l.hi, r.hi)
+	l.Add(r, segments)
 	return nil
 }
 
@@ -165,7 +161,7 @@ const parallel = 16
 
 // readSpans reads the spans at once, as far as parallel allows, and joins
 // them in their order.
-func (s *Store) readSpans(ctx context.Context, userID int64, spans []span) ([]item, error) {
+func (s *Store) readSpans(ctx context.Context, userID int64, spans []pages.Span) ([]item, error) {
 	found := make([][]item, len(spans))
 	errs := make([]error, len(spans))
 	var wg sync.WaitGroup
@@ -174,7 +170,7 @@ func (s *Store) readSpans(ctx context.Context, userID int64, spans []span) ([]it
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
-			found[i], errs[i] = s.query(ctx, tokenPartition(userID, sp.bucket), sp)
+			found[i], errs[i] = s.query(ctx, tokenPartition(userID, sp.Bucket), sp)
 		})
 	}
 	wg.Wait()
@@ -188,21 +184,21 @@ func (s *Store) readSpans(ctx context.Context, userID int64, spans []span) ([]it
 
 // query reads a span of a partition, newest first. A span without a limit is
 // read whole.
-func (s *Store) query(ctx context.Context, partition string, sp span) ([]item, error) {
+func (s *Store) query(ctx context.Context, partition string, sp pages.Span) ([]item, error) {
 	e := newExpression()
 	condition := e.name(PartitionKey).hash + " = " + e.value(text(partition)) +
-		" AND " + e.name(SortKey).hash + " BETWEEN " + e.value(number(sp.lo)) + " AND " + e.value(number(sp.hi))
+		" AND " + e.name(SortKey).hash + " BETWEEN " + e.value(number(sp.Lo)) + " AND " + e.value(number(sp.Hi))
 	var items []item
 	var next item
 	for {
 		in := &dynamodb.QueryInput{
 			TableName: &s.table, KeyConditionExpression: &condition,
 			ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-			ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(sp.ascending),
+			ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(sp.Ascending),
 			ExclusiveStartKey: next, ReturnConsumedCapacity: consumed,
 		}
-		if sp.limit > 0 {
-			in.Limit = aws.Int32(int32(sp.limit) - int32(len(items))) //nolint:gosec // at most a bucket
+		if sp.Limit > 0 {
+			in.Limit = aws.Int32(int32(sp.Limit) - int32(len(items))) //nolint:gosec // at most a bucket
 		}
 		out, err := s.client.Query(ctx, in, reading)
 		if err != nil {
@@ -210,16 +206,17 @@ func (s *Store) query(ctx context.Context, partition string, sp span) ([]item, e
 		}
 		items = append(items, out.Items...)
 		next = out.LastEvaluatedKey
-		if len(next) == 0 || sp.limit > 0 && int64(len(items)) >= sp.limit {
-			return sp.cut(items), nil
+		if len(next) == 0 || sp.Limit > 0 && int64(len(items)) >= sp.Limit {
+			return cut(sp, items), nil
 		}
 	}
 }
 
-// cut leaves what the span wants of what was read, newest first.
-func (sp span) cut(items []item) []item {
-	items = items[min(int(sp.drop), len(items)):]
-	if sp.ascending {
+// cut drops the items that a span reads but does not want, and returns the rest
+// newest first.
+func cut(sp pages.Span, items []item) []item {
+	items = items[min(int(sp.Drop), len(items)):]
+	if sp.Ascending {
 		slices.Reverse(items)
 	}
 	return items

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -34,7 +34,7 @@ func TestTheServiceBehavesAsAMapOfTokens(t *testing.T) {
 		m := &machine{kit, kit.Tenant(t, fmt.Sprint("user", users)), map[int64]token.Token{}, 0}
 		// Some begin with ids already given and deleted, just below the end of
 		// a bucket or of a segment.
-		if m.given = rapid.SampledFrom([]int64{0, 250, dynamo.SegmentSize - 5}).Draw(rt, "given"); m.given > 0 {
+		if m.given = rapid.SampledFrom([]int64{0, 250, pages.SegmentSize - 5}).Draw(rt, "given"); m.given > 0 {
 			load(t, kit, m.tenant, m.given, func(int64) bool { return true })
 		}
 		rt.Repeat(map[string]func(*rapid.T){

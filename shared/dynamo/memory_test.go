@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
@@ -59,7 +60,7 @@ func remember(b *testing.B, n int, request func(context.Context, *gate.Gate, str
 	b.Helper()
 	kit := dynamotest.New(b)
 	tenant := kit.Tenant(b, "busy")
-	g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(tenant.Clock.Now))
+	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 	made, key, err := tenant.Create(b.Context(), tenant.Access, example())
 	if err != nil {
 		b.Fatal(err)

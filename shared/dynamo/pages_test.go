@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -27,7 +27,7 @@ func TestEveryPageIsTheNaiveModelsUnderRandomDeletions(t *testing.T) {
 	}{
 		{"one bucket", 200, 0, 10},
 		{"some buckets", 1_500, 10, 20},
-		{"two segments", dynamo.SegmentSize + 3_000, 60, 20},
+		{"two segments", pages.SegmentSize + 3_000, 60, 20},
 	} {
 		t.Run(size.name, func(t *testing.T) {
 			t.Parallel()
@@ -112,7 +112,7 @@ func TestAWalkDoesNotEndEarlyWhenRivalsDeleteWhatItIsAboutToRead(t *testing.T) {
 	for _, gone := range [][]int64{{259, 260}, {255, 257, 258, 259, 260}, {251, 252, 253, 254, 255, 256, 257, 258, 259, 260}} {
 		kit := newKit(t)
 		tenant := kit.Tenant(t, "reader")
-		load(t, kit, tenant, dynamo.BucketSize+4, nil)
+		load(t, kit, tenant, pages.BucketSize+4, nil)
 		rival := &interloper{act: func() {
 			for _, id := range gone {
 				if err := tenant.Delete(t.Context(), tenant.Access, id); err != nil {
@@ -179,7 +179,7 @@ func TestTheBucketsOfAPageAreReadAtOnce(t *testing.T) {
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "reader")
 	const buckets = 8
-	load(t, kit, tenant, buckets*dynamo.BucketSize, func(id int64) bool { return id%dynamo.BucketSize != 0 })
+	load(t, kit, tenant, buckets*pages.BucketSize, func(id int64) bool { return id%pages.BucketSize != 0 })
 	m := &meeting{expected: buckets, met: make(chan struct{})}
 	slow := tenant.Through(kit.Through(func(o *dynamodb.Options) { m.next, o.HTTPClient = o.HTTPClient, m }))
 	if got := len(mustList(t, slow, 1, 10).Tokens); got != buckets {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 )
 
 // markFor is how long a MARK stays. A stream keeps its records for 24 hours,
@@ -44,7 +46,7 @@ func tokenOf(partition, number string) (userID, id int64, ok bool) {
 		return 0, 0, false
 	}
 	// Only the keys that the store would write are a token's.
-	exact := partition == tokenPartition(userID, bucketOf(id)) && number == strconv.FormatInt(id, 10)
+	exact := partition == tokenPartition(userID, pages.BucketOf(id)) && number == strconv.FormatInt(id, 10)
 	return userID, id, exact
 }
 

@@ -9,8 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 )
 
 // remove takes a token away as DynamoDB does when its time is over: the item
@@ -27,7 +28,7 @@ func remove(t testing.TB, kit *dynamotest.Kit, userID, id int64) {
 
 func TestAPurgeIsCountedOnce(t *testing.T) {
 	t.Parallel()
-	for _, given := range []int64{3, dynamo.SegmentSize + 3} {
+	for _, given := range []int64{3, pages.SegmentSize + 3} {
 		t.Run(fmt.Sprint("token ", given), func(t *testing.T) {
 			t.Parallel()
 			kit := newKit(t)

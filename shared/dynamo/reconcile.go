@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -39,7 +40,7 @@ func (s *Store) Reconcile(ctx context.Context, userID, now int64, dryRun bool) (
 	if err != nil {
 		return out, err
 	}
-	for bucket := range bucketOf(max(meta.Given, 1)) + 1 {
+	for bucket := range pages.BucketOf(max(meta.Given, 1)) + 1 {
 		drift, unfinished, err := s.reconcileBucket(ctx, userID, bucket, now, dryRun)
 		if err != nil {
 			return out, fmt.Errorf("reconcile bucket %d of user %d: %w", bucket, userID, err)
@@ -59,8 +60,8 @@ func (s *Store) Reconcile(ctx context.Context, userID, now int64, dryRun bool) (
 
 // counters reads a segment's counts, and then META: what was given and counted
 // up to the time of the counts is in it.
-func (s *Store) counters(ctx context.Context, userID, seg int64) (token.User, segment, error) {
-	counts := segment{}
+func (s *Store) counters(ctx context.Context, userID, seg int64) (token.User, pages.Segment, error) {
+	counts := pages.Segment{}
 	if seg > 0 {
 		it, err := s.getItem(ctx, segmentKey(userID, seg))
 		if err != nil {
@@ -136,15 +137,15 @@ type looked struct {
 }
 
 func (s *Store) look(ctx context.Context, userID, bucket int64) (looked, error) {
-	meta, counts, err := s.counters(ctx, userID, bucket/segmentBuckets)
+	meta, counts, err := s.counters(ctx, userID, bucket/pages.SegmentBuckets)
 	if err != nil {
 		return looked{}, err
 	}
 	found := looked{
-		bucket: bucket, first: bucket*bucketSize + 1, last: min((bucket+1)*bucketSize, meta.Given),
-		counted: counts[bucket%segmentBuckets], version: meta.Version,
+		bucket: bucket, first: bucket*pages.BucketSize + 1, last: min((bucket+1)*pages.BucketSize, meta.Given),
+		counted: counts[bucket%pages.SegmentBuckets], version: meta.Version,
 	}
-	items, err := s.query(ctx, tokenPartition(userID, bucket), span{lo: found.first, hi: max(found.first, found.last), ascending: true})
+	items, err := s.query(ctx, tokenPartition(userID, bucket), pages.Span{Lo: found.first, Hi: max(found.first, found.last), Ascending: true})
 	if err != nil {
 		return looked{}, err
 	}
@@ -171,8 +172,8 @@ func (s *Store) look(ctx context.Context, userID, bucket int64) (looked, error) 
 // counters are no longer those that were read. A dry run only finds that out.
 func (s *Store) repair(ctx context.Context, userID int64, found looked, now int64, dryRun bool) (bool, error) {
 	if dryRun {
-		meta, counts, err := s.counters(ctx, userID, found.bucket/segmentBuckets)
-		return counts[found.bucket%segmentBuckets] == found.counted && meta.Version == found.version, err
+		meta, counts, err := s.counters(ctx, userID, found.bucket/pages.SegmentBuckets)
+		return counts[found.bucket%pages.SegmentBuckets] == found.counted && meta.Version == found.version, err
 	}
 	var marks []types.TransactWriteItem
 	for _, id := range found.missing {
@@ -194,10 +195,10 @@ func (s *Store) repair(ctx context.Context, userID int64, found looked, now int6
 
 // correction corrects a bucket's counter, and the user's by as much.
 func (s *Store) correction(userID int64, found looked) []types.TransactWriteItem {
-	attr := attrBucketPrefix + fmt.Sprint(found.bucket%segmentBuckets)
+	attr := attrBucketPrefix + fmt.Sprint(found.bucket%pages.SegmentBuckets)
 	change := int64(len(found.missing)) - found.counted
 	meta, bucket := newExpression(), newExpression()
-	inMeta := found.bucket < segmentBuckets
+	inMeta := found.bucket < pages.SegmentBuckets
 	if inMeta {
 		bucket = meta
 	}
@@ -214,7 +215,7 @@ func (s *Store) correction(userID int64, found looked) []types.TransactWriteItem
 	if inMeta {
 		return writes
 	}
-	return append(writes, s.updates(segmentKey(userID, found.bucket/segmentBuckets), bucket)...)
+	return append(writes, s.updates(segmentKey(userID, found.bucket/pages.SegmentBuckets), bucket)...)
 }
 
 // reconcileTotal sets the user's counter to the sum of the buckets'. Whatever
@@ -226,14 +227,11 @@ func (s *Store) reconcileTotal(ctx context.Context, userID int64, dryRun bool) (
 		if err != nil {
 			return nil, err
 		}
-		l := newLedger(meta.Given, meta.Deleted, counts)
-		if err := s.readSegments(ctx, userID, l, segmentRange{1, l.last()}); err != nil {
+		l := pages.New(meta.Given, meta.Deleted, counts)
+		if err := s.readSegments(ctx, userID, l, pages.Range{Lo: 1, Hi: l.LastSegment()}); err != nil {
 			return nil, err
 		}
-		sum := int64(0)
-		for _, seg := range l.counts {
-			sum += seg.sum()
-		}
+		sum := l.SumOfSegments()
 		if sum == meta.Deleted {
 			return nil, nil //nolint:nilnil // no drift is no error
 		}

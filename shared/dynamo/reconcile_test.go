@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -47,13 +47,13 @@ func TestReconcileRepairsWhatHasDrifted(t *testing.T) {
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "alice")
 	uid := tenant.Access.UserID
-	const given = dynamo.SegmentSize + 300
+	const given = pages.SegmentSize + 300
 	// Two full buckets live, and the last two of another segment.
-	load(t, kit, tenant, given, func(id int64) bool { return id > 512 && id <= dynamo.SegmentSize })
+	load(t, kit, tenant, given, func(id int64) bool { return id > 512 && id <= pages.SegmentSize })
 	for id := int64(1); id <= 230; id++ { // more than a transaction takes
 		remove(t, kit, uid, id)
 	}
-	remove(t, kit, uid, dynamo.SegmentSize+1)
+	remove(t, kit, uid, pages.SegmentSize+1)
 	distort(t, kit, uid, 0, "d1", 7)
 	distort(t, kit, uid, 0, "d5", -2)
 	distort(t, kit, uid, 0, "del", 100)
@@ -63,7 +63,7 @@ func TestReconcileRepairsWhatHasDrifted(t *testing.T) {
 	_ = mortal.Delete(process.Start(t.Context(), 3, false), tenant.Access, 300) // killed, and not buried
 	process.Stop()
 
-	const seg = dynamo.SegmentSize
+	const seg = pages.SegmentSize
 	want := token.Reconciliation{Buckets: 66, Unfinished: 1, Drifts: []token.Drift{
 		{First: 1, Last: 256, Counted: 0, Missing: 230},
 		{First: 257, Last: 512, Counted: 7, Missing: 0},
@@ -89,7 +89,7 @@ func TestReconcileRepairsWhatHasDrifted(t *testing.T) {
 		t.Errorf("repair (-want +got):\n%s", diff)
 	}
 	kit.Audit(t, uid)
-	for _, id := range []int64{1, 100, 230, dynamo.SegmentSize + 1} {
+	for _, id := range []int64{1, 100, 230, pages.SegmentSize + 1} {
 		if err := kit.Store.CountPurge(t.Context(), uid, id, dynamotest.Epoch); err != nil {
 			t.Fatal(err)
 		}

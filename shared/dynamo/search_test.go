@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -28,7 +28,7 @@ func TestASearchFindsEachMatchOnceAtABoundedCost(t *testing.T) {
 			gone := map[int64]bool{}
 			for id := int64(1); id <= given; id++ {
 				// Also whole buckets, and whole segments.
-				gone[id] = random.IntN(100) < percent || percent > 0 && (id/dynamo.BucketSize)%7 == 3 || percent == 99 && id/dynamo.SegmentSize == 1
+				gone[id] = random.IntN(100) < percent || percent > 0 && (id/pages.BucketSize)%7 == 3 || percent == 99 && id/pages.SegmentSize == 1
 			}
 			nameOf := func(id int64) string { return names[id%4] }
 			loadOf(t, kit, tenant, given, func(id int64) bool { return gone[id] }, func(id int64) token.Token {

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -27,11 +28,11 @@ type simulated struct {
 	meta   token.User
 	live   []int64 // ids, ascending: the naive model
 	alive  []bool  // by id
-	counts []dynamo.Counts
+	counts []pages.Segment
 }
 
 func newSimulated(user token.User, sample token.Token, given int64, deleted func(id int64) bool) *simulated {
-	s := &simulated{sample: sample, meta: user, alive: make([]bool, given+1), counts: make([]dynamo.Counts, (given-1)/dynamo.SegmentSize+1)}
+	s := &simulated{sample: sample, meta: user, alive: make([]bool, given+1), counts: make([]pages.Segment, (given-1)/pages.SegmentSize+1)}
 	s.live = make([]int64, 0, given)
 	for id := int64(1); id <= given; id++ {
 		if !deleted(id) {
@@ -39,7 +40,7 @@ func newSimulated(user token.User, sample token.Token, given int64, deleted func
 			s.live = append(s.live, id)
 			continue
 		}
-		s.counts[(id-1)/dynamo.SegmentSize][(id-1)%dynamo.SegmentSize/dynamo.BucketSize]++
+		s.counts[(id-1)/pages.SegmentSize][(id-1)%pages.SegmentSize/pages.BucketSize]++
 	}
 	s.meta.Given, s.meta.Deleted = given, given-int64(len(s.live))
 	return s
@@ -57,7 +58,7 @@ func (s *simulated) get(partition string, sk int64) item {
 		return dynamo.TokenItem(t)
 	case sk == 0:
 		return dynamo.MetaItem(s.meta, s.counts[0])
-	case sk < int64(len(s.counts)) && s.counts[sk] != dynamo.Counts{}:
+	case sk < int64(len(s.counts)) && s.counts[sk] != pages.Segment{}:
 		return dynamo.SegItem(s.meta.ID, sk, s.counts[sk])
 	default:
 		return nil

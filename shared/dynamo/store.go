@@ -12,30 +12,45 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // A Store is a token.Store, token.UserStore and quota.Store in one table.
 type Store struct {
-	client    *dynamodb.Client
-	table     string
-	retention int64 // seconds
+	client           *dynamodb.Client
+	table            string
+	retentionSeconds int64
 }
 
 var (
 	_ token.Store     = (*Store)(nil)
 	_ token.UserStore = (*Store)(nil)
-	_ quota.Store  = (*Store)(nil)
+	_ quota.Store     = (*Store)(nil)
 )
 
 // DefaultRetention is how long an expired token stays before DynamoDB may
 // remove it.
 const DefaultRetention = 30 * 24 * time.Hour
 
-// New makes a store of a table; expired tokens stay for the retention.
-func New(client *dynamodb.Client, table string, retention time.Duration) *Store {
-	return &Store{client, table, int64(retention / time.Second)}
+// An Option changes how a store works.
+type Option func(*Store)
+
+// WithRetention sets how long an expired token stays before DynamoDB may remove
+// it, instead of DefaultRetention. It is counted in whole seconds.
+func WithRetention(d time.Duration) Option {
+	return func(s *Store) { s.retentionSeconds = int64(d / time.Second) }
+}
+
+// New makes a store on a table. Use a client of NewClient: its timeouts suit
+// a request, and it repeats no call that is unsafe to repeat.
+func New(client *dynamodb.Client, table string, options ...Option) *Store {
+	s := &Store{client: client, table: table, retentionSeconds: int64(DefaultRetention / time.Second)}
+	for _, option := range options {
+		option(s)
+	}
+	return s
 }
 
 const consumed = types.ReturnConsumedCapacityTotal
@@ -48,7 +63,7 @@ func (s *Store) Authorize(ctx context.Context, c token.Caller) error {
 
 // admit reads META, once and consistently, and asks the caller's test. The
 // same item holds the counts that a list needs.
-func (s *Store) admit(ctx context.Context, c token.Caller) (token.User, *ledger, error) {
+func (s *Store) admit(ctx context.Context, c token.Caller) (token.User, *pages.Counts, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.table, Key: userKey(c.UserID),
 		ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,
@@ -59,7 +74,7 @@ func (s *Store) admit(ctx context.Context, c token.Caller) (token.User, *ledger,
 	return judge(out.Item, c)
 }
 
-func judge(meta item, c token.Caller) (token.User, *ledger, error) {
+func judge(meta item, c token.Caller) (token.User, *pages.Counts, error) {
 	u, first, err := readUser(meta, c.UserID)
 	if err != nil {
 		return token.User{}, nil, fmt.Errorf("read user %d: %w", c.UserID, err)
@@ -67,7 +82,7 @@ func judge(meta item, c token.Caller) (token.User, *ledger, error) {
 	if err := c.Authorize(u); err != nil {
 		return token.User{}, nil, err
 	}
-	return u, newLedger(u.Given, u.Deleted, first), nil
+	return u, pages.New(u.Given, u.Deleted, first), nil
 }
 
 // Get implements token.Store. Both keys are known up front, so user and
@@ -218,7 +233,7 @@ func (s *Store) changeExpression(c token.Change) *expression {
 	put(e, attrIPs, c.AllowIPs, list)
 	put(e, attrGroup, c.Group, optional)
 	put(e, attrExpires, c.ExpiredTime, func(t int64) types.AttributeValue { return expiry(t, 0) })
-	put(e, TTL, c.ExpiredTime, func(t int64) types.AttributeValue { return expiry(t, s.retention) })
+	put(e, TTL, c.ExpiredTime, func(t int64) types.AttributeValue { return expiry(t, s.retentionSeconds) })
 	return e
 }
 

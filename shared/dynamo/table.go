@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -25,24 +26,13 @@ const (
 	TTL          = "ttl"
 )
 
-// Ids fall into buckets, the partitions of the tokens, and 64 buckets into a
-// segment, the item that counts their deletions. Segment 0 is part of META.
-const (
-	bucketSize     = 256
-	segmentBuckets = 64
-	segmentSize    = bucketSize * segmentBuckets
-)
-
-func bucketOf(id int64) int64  { return (id - 1) / bucketSize }
-func segmentOf(id int64) int64 { return (id - 1) / segmentSize }
-
 type item = map[string]types.AttributeValue
 
 // The keys of the items. No two kinds share a partition, except META and the
 // segments of its user.
 func userKey(userID int64) item         { return key(userPartition(userID), 0) }
 func segmentKey(userID, seg int64) item { return key(userPartition(userID), seg) }
-func tokenKey(userID, id int64) item    { return key(tokenPartition(userID, bucketOf(id)), id) }
+func tokenKey(userID, id int64) item    { return key(tokenPartition(userID, pages.BucketOf(id)), id) }
 func nameKey(name string) item          { return key("N#"+name, 0) }
 func keptKey(userID int64, requestID string, part token.ResponsePart) item {
 	return key(fmt.Sprintf("I#%d#%s", userID, requestID), int64(part))

@@ -11,9 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -46,7 +47,7 @@ func always(deleted func(id int64) bool) func(*rand.Rand) func(int64) bool {
 }
 
 func patterns() []pattern {
-	const segment, bucket = dynamo.SegmentSize, dynamo.BucketSize
+	const segment, bucket = pages.SegmentSize, pages.BucketSize
 	return []pattern{
 		{"none", always(func(int64) bool { return false }), upTo(4), 1},
 		{"10 % at random", randomly(10), upTo(35), 1},
@@ -71,7 +72,7 @@ func TestPagesOfTenMillionTokensAreRightAndCheap(t *testing.T) {
 			tenant, user := simulatedTenant()
 			table := newSimulated(user, sample, tenMillion, p.deleted(random))
 			witness := new(dynamotest.Witness)
-			tenant = tenant.Through(dynamo.New(dynamotest.Client("http://simulated", table.Tweak, witness.Watch), dynamotest.Table, dynamo.DefaultRetention))
+			tenant = tenant.Through(dynamo.New(dynamotest.Client("http://simulated", table.Tweak, witness.Watch), dynamotest.Table))
 			var dearest float64
 			for _, size := range []int64{1, 10, 100} {
 				last := (int64(len(table.live))-1)/size + 1
@@ -119,7 +120,7 @@ func (p pattern) check(t *testing.T, tenant *dynamotest.Tenant, table *simulated
 	}
 	buckets := map[int64]bool{}
 	for _, id := range want {
-		buckets[(id-1)/dynamo.BucketSize] = true
+		buckets[(id-1)/pages.BucketSize] = true
 	}
 	segments := p.segments
 	if len(buckets) > 64 {
@@ -145,14 +146,14 @@ func TestTheSimulatedTableChargesWhatTheEngineCharges(t *testing.T) {
 	random := seeded(4, 4)
 	gone := map[int64]bool{}
 	deleted := func(id int64) bool { return gone[id] }
-	const given = dynamo.SegmentSize + 600
+	const given = pages.SegmentSize + 600
 	for id := range int64(given + 1) {
 		gone[id] = id < given-1_500 || random.IntN(3) == 0
 	}
 	load(t, kit, tenant, given, deleted)
 	copied, user := simulatedTenant()
 	table := newSimulated(user, drafted(t, 1, 1), given, deleted)
-	copied = copied.Through(dynamo.New(dynamotest.Client("http://simulated", table.Tweak), dynamotest.Table, dynamo.DefaultRetention))
+	copied = copied.Through(dynamo.New(dynamotest.Client("http://simulated", table.Tweak), dynamotest.Table))
 	cost := func(tenant *dynamotest.Tenant, page, size int64) string {
 		ctx, meter := reqlog.WithMeter(t.Context())
 		got, err := tenant.List(ctx, tenant.Access, page, size)

@@ -8,9 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
@@ -63,13 +64,13 @@ func TestEachOperationCostsWhatTheDesignSays(t *testing.T) {
 // listRows are the first, middle and last page, and one that spans buckets.
 func listRows(tenant *dynamotest.Tenant, given int64) []row {
 	base, trips := 2.0, 2
-	if given > dynamo.SegmentSize {
+	if given > pages.SegmentSize {
 		base, trips = 3, 3
 	}
 	list := func(name string, page int64) row {
 		r := row{name: fmt.Sprintf("list, %s page (%d)", name, page), lo: base, hi: base, trips: trips}
 		newest := given - (page-1)*10
-		if oldest := max(1, newest-9); (newest-1)/dynamo.BucketSize != (oldest-1)/dynamo.BucketSize {
+		if oldest := max(1, newest-9); (newest-1)/pages.BucketSize != (oldest-1)/pages.BucketSize {
 			r.lo, r.hi, r.trips = base+1, base+1, trips+1 // two buckets, read at once
 		}
 		r.do = func(ctx context.Context) error {
@@ -81,10 +82,10 @@ func listRows(tenant *dynamotest.Tenant, given int64) []row {
 		}
 		return r
 	}
-	pages := given / 10
-	all := []row{list("first", 1), list("middle", (pages+1)/2), list("last", pages)}
-	if given > dynamo.BucketSize {
-		all = append(all, list("spanning", (given-dynamo.BucketSize)/10+1))
+	last := given / 10
+	all := []row{list("first", 1), list("middle", (last+1)/2), list("last", last)}
+	if given > pages.BucketSize {
+		all = append(all, list("spanning", (given-pages.BucketSize)/10+1))
 	}
 	return all
 }
@@ -100,7 +101,7 @@ func searchRow(tenant *dynamotest.Tenant, given int64) row {
 	r.name = "search"
 	r.do = func(ctx context.Context) error {
 		p, err := tenant.Search(ctx, tenant.Access, token.Query{Keyword: "PRODUCTION"}, 1, 10)
-		if most := min(given, token.MaxSearchWindow); err == nil && (p.Total > most || p.Total < most-dynamo.BucketSize || len(p.Tokens) != 10) {
+		if most := min(given, token.MaxSearchWindow); err == nil && (p.Total > most || p.Total < most-pages.BucketSize || len(p.Tokens) != 10) {
 			err = fmt.Errorf("ids %v, total %d", idsOf(p), p.Total)
 		}
 		return err
@@ -110,7 +111,7 @@ func searchRow(tenant *dynamotest.Tenant, given int64) row {
 
 func rows(tenant *dynamotest.Tenant, given int64) []row {
 	burial := 4.0 // two items in a transaction
-	if given > dynamo.SegmentSize {
+	if given > pages.SegmentSize {
 		burial = 6
 	}
 	last := given + 1 // what create makes
@@ -131,11 +132,11 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			return err
 		}},
 		{"create three", 1, 1, 2 * (3 + 1), 2, func(ctx context.Context) error {
-			_, err := tenant.CreateAll(ctx, tenant.Access, []token.Update{example(), example(), example()}, nil)
+			_, err := tenant.Service.Create(ctx, tenant.Access, []token.Update{example(), example(), example()}, nil)
 			return err
 		}},
 		{"create with an idempotency key", 1, 1, 6, 2, func(ctx context.Context) error {
-			_, err := tenant.CreateAll(ctx, tenant.Access, []token.Update{example()}, kept(tenant, "units"))
+			_, err := tenant.Service.Create(ctx, tenant.Access, []token.Update{example()}, kept(tenant, "units"))
 			return err
 		}},
 		{"rotate", 1, 1, 1, 2, func(ctx context.Context) error {
@@ -147,7 +148,7 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			return err
 		}},
 		{"add quota, if it has this version", 1, 1, 1, 2, func(ctx context.Context) error {
-			_, err := tenant.UpdateIf(ctx, tenant.Access, last, token.Update{QuotaDelta: new(int64(-5))}, token.Versions{2})
+			_, err := tenant.Service.Update(ctx, tenant.Access, last, token.Update{QuotaDelta: new(int64(-5))}, token.Versions{2})
 			return err
 		}},
 		{"delete three", 1, 1, 3 * (1 + burial), 1 + 3*2, func(ctx context.Context) error {
@@ -199,7 +200,7 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 // of each kind, and of an unlimited one.
 func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all []row) {
 	t.Helper()
-	g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(tenant.Clock.Now))
+	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 	limited := example()
 	limited.AllowIPs = &[]string{"10.0.0.0/8", "2001:db8::/32"}
 	for name, u := range map[string]token.Update{"limited": limited, "unlimited": {Name: new("a"), UnlimitedQuota: new(true)}} {
@@ -257,7 +258,7 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 func purgeRow(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given int64) row {
 	t.Helper()
 	writes := 4.0 // the mark and META, in a transaction
-	if given > dynamo.SegmentSize {
+	if given > pages.SegmentSize {
 		writes = 6
 	}
 	uid := tenant.Access.UserID

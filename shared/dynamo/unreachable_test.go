@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -28,7 +28,7 @@ func TestADatabaseOutOfReachIsUnavailableWithinSeconds(t *testing.T) {
 	for name, address := range map[string]string{"silent": listener.Addr().String(), "closed": closed.Addr().String()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store := dynamo.New(dynamotest.Client("http://"+address), dynamotest.Table, dynamo.DefaultRetention)
+			store := dynamo.New(dynamotest.Client("http://"+address), dynamotest.Table)
 			tenant, _ := simulatedTenant()
 			tenant = tenant.Through(store)
 			begun := time.Now()

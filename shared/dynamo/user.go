@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -35,7 +36,7 @@ const (
 )
 
 func bucketAttribute(id int64) string {
-	return attrBucketPrefix + strconv.FormatInt(bucketOf(id)%segmentBuckets, 10)
+	return attrBucketPrefix + strconv.FormatInt(pages.BucketOf(id)%pages.SegmentBuckets, 10)
 }
 
 // userItem writes META of a user who has no tokens yet.
@@ -100,7 +101,7 @@ func slotItem(s token.Slot) types.AttributeValue {
 }
 
 // readUser reads META and the deletions of segment 0.
-func readUser(it item, userID int64) (token.User, segment, error) {
+func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 	r := reader{item: it}
 	u := token.User{
 		ID:       userID,
@@ -143,9 +144,9 @@ func readUser(it item, userID int64) (token.User, segment, error) {
 }
 
 // readSegment reads the deletions per bucket of META or SEG.
-func readSegment(it item) (segment, error) {
+func readSegment(it item) (pages.Segment, error) {
 	r := reader{item: it}
-	var deleted segment
+	var deleted pages.Segment
 	for i := range deleted {
 		deleted[i] = r.number(attrBucketPrefix + strconv.Itoa(i))
 	}

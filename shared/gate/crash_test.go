@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"pgregory.net/rapid"
 
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -242,7 +242,7 @@ func learn(can []model, a ask, h hearing) []model {
 }
 
 func (w *crasher) create(ctx context.Context, process int, name string) {
-	store := dynamo.New(w.client[process], dynamotest.Table, dynamo.DefaultRetention)
+	store := dynamo.New(w.client[process], dynamotest.Table)
 	_, _, err := w.tenant.Through(store).Create(ctx, w.tenant.Access, token.Update{Name: &name})
 	w.made[name] = told
 	if w.process[process].Stop() {

@@ -11,10 +11,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/latchkey-api/latchkey/shared/credential"
-	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -38,16 +35,17 @@ type Option func(*Gate)
 // WithClock gives a gate another clock than the system's.
 func WithClock(now func() time.Time) Option { return func(g *Gate) { g.now = now } }
 
-// New makes a gate on the table of a client. A client of dynamo.NewClient has
-// the time-outs that suit; how often a call is repeated the gate decides
-// itself, whatever the client says.
-func New(client *dynamodb.Client, table string, options ...Option) *Gate {
-	g := &Gate{store: dynamo.New(client, table, dynamo.DefaultRetention), now: time.Now}
+// New makes a gate that checks the keys of a store, such as a dynamo.Store.
+func New(store quota.Store, options ...Option) *Gate {
+	g := &Gate{store: store, now: time.Now}
 	for _, option := range options {
 		option(g)
 	}
 	return g
 }
+
+// Now returns the time by the gate's clock.
+func (g *Gate) Now() time.Time { return g.now() }
 
 // Verify answers whether a key may do what is asked, and spends q.Quota if
 // that is not 0. A refusal is no error. To check takes one strongly

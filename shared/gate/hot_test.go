@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -38,7 +39,7 @@ func offerHotToken(b *testing.B, options []gate.Option) {
 	const perSecond, seconds, callers = 5_000, 4, 1_000
 	throttle := &dynamotest.Throttle{PerSecond: 1_000, Now: time.Now}
 	l := newLeasing(b, token.Update{RemainQuota: new(int64(1_000_000))}, func(o *dynamodb.Options) { throttle.Tweak(o) })
-	g := gate.New(l.kit.Client, dynamotest.Table, options...)
+	g := gate.New(dynamo.New(l.kit.Client, dynamotest.Table), options...)
 
 	var admitted, unavailable, uncertain atomic.Int64
 	due := make(chan struct{}, perSecond*seconds)

@@ -11,9 +11,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -159,8 +159,8 @@ func openGate(_ testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, twea
 
 // gateOf opens doors with a client that is there, and a clock.
 func gateOf(client *dynamodb.Client, tenant *dynamotest.Tenant, clock func() time.Time) func(credential.Key) door {
-	g := gate.New(client, dynamotest.Table, gate.WithClock(clock))
-	through := tenant.Through(dynamo.New(client, dynamotest.Table, dynamo.DefaultRetention))
+	g := gate.New(dynamo.New(client, dynamotest.Table), gate.WithClock(clock))
+	through := tenant.Through(dynamo.New(client, dynamotest.Table))
 	return func(key credential.Key) door { return &gateDoor{g, through, key} }
 }
 

@@ -11,8 +11,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -40,7 +41,7 @@ func newLeasing(t testing.TB, u token.Update, tweaks ...func(*dynamodb.Options))
 }
 
 func (l *leasing) gate(options ...gate.Option) *gate.Gate {
-	return gate.New(l.kit.Client, dynamotest.Table, append(options, gate.WithClock(l.Clock.Now))...)
+	return gate.New(dynamo.New(l.kit.Client, dynamotest.Table), append(options, gate.WithClock(l.Clock.Now))...)
 }
 
 func (l *leasing) usage(t testing.TB) quota.Usage {

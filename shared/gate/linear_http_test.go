@@ -13,10 +13,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
@@ -35,8 +35,8 @@ func openHTTP(t testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, twea
 	t.Helper()
 	client := dynamotest.Client(kit.Endpoint, tweaks...)
 	services := api.Services{
-		Tokens: tenant.Through(dynamo.New(client, dynamotest.Table, dynamo.DefaultRetention)).Service,
-		Keys:   gate.New(client, dynamotest.Table, gate.WithClock(tenant.Clock.Now)),
+		Tokens: tenant.Through(dynamo.New(client, dynamotest.Table)).Service,
+		Keys:   gate.New(dynamo.New(client, dynamotest.Table), gate.WithClock(tenant.Clock.Now)),
 	}
 	server := httptest.NewServer(api.New(services, slog.New(slog.DiscardHandler), api.Routes()...))
 	t.Cleanup(server.Close)

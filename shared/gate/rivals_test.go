@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -22,7 +23,7 @@ func TestARotationWithoutGraceEndsTheOldKeyForClocksThatAreBehind(t *testing.T) 
 		t.Fatal(err)
 	}
 	for _, behind := range []int64{0, 1, 60, 3600} {
-		g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(func() time.Time { return time.Unix(tenant.Second()-behind, 0) }))
+		g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(func() time.Time { return time.Unix(tenant.Second()-behind, 0) }))
 		for _, units := range []int64{0, 1} {
 			if v, err := g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: units}); err != nil || v.Refusal != quota.RefusedUnknown {
 				t.Errorf("a clock %d s behind, %d units: got refusal %q, %v, want the old key unknown", behind, units, v.Refusal, err)
@@ -38,7 +39,7 @@ func TestARotationWithoutGraceEndsTheOldKeyForClocksThatAreBehind(t *testing.T) 
 func TestADeltaIsHeldToWhatIsFreeInAll(t *testing.T) {
 	t.Parallel()
 	kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(100))})
-	g := gate.New(kit.Client, dynamotest.Table, gate.WithClock(tenant.Clock.Now))
+	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 	add := func(n int64) (int64, error) {
 		tok, err := tenant.Update(t.Context(), tenant.Access, key.TokenID, token.Update{QuotaDelta: &n})
 		return tok.FreeAt(tenant.Second()), err

@@ -1,3 +1,6 @@
+// Package quota holds the rules of a token's quota: what may be spent, held,
+// settled and released, and what an answer to each says. It moves no data: a
+// Store does.
 package quota
 
 import (

@@ -2,6 +2,7 @@ package quota
 
 import (
 	"errors"
+
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 

@@ -3,8 +3,9 @@ package quota_test
 import (
 	"errors"
 	"fmt"
-	"github.com/latchkey-api/latchkey/shared/quota"
 	"testing"
+
+	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
 // The operations of a story on one token.

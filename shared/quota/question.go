@@ -1,10 +1,11 @@
 package quota
 
 import (
-	"github.com/latchkey-api/latchkey/shared/token"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // How many characters there may be. A model that is asked about may have a

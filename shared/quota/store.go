@@ -2,6 +2,7 @@ package quota
 
 import (
 	"context"
+
 	"github.com/latchkey-api/latchkey/shared/credential"
 )
 

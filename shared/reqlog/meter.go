@@ -1,3 +1,4 @@
+// Package reqlog measures what a request costs and writes its log line.
 package reqlog
 
 import (

@@ -1,10 +1,11 @@
 package token
 
 import (
-	"github.com/latchkey-api/latchkey/shared/credential"
 	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
 // MaxKeyword is how many characters a keyword may have: as many as a name.

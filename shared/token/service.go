@@ -3,9 +3,10 @@ package token
 import (
 	"context"
 	"fmt"
-	"github.com/latchkey-api/latchkey/shared/credential"
 	"slices"
 	"time"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
 // A Service is what a tenant can do with its tokens. Each method admits the
@@ -95,21 +96,12 @@ func (e *ItemError) Error() string { return fmt.Sprintf("item %d: %v", e.Index, 
 
 func (e *ItemError) Unwrap() error { return e.Err }
 
-// Create makes a token and its key.
-func (s *Service) Create(ctx context.Context, at credential.AccessToken, u Update) (Token, credential.Key, error) {
-	made, err := s.CreateAll(ctx, at, []Update{u}, nil)
-	if err != nil {
-		return Token{}, credential.Key{}, err
-	}
-	return made[0].Token, made[0].Key, nil
-}
-
-// CreateAll makes a token for each update, all or none. keep, if it is not
+// Create makes a token for each update, all or none. keep, if it is not
 // nil, makes of them the answer that is kept for the request in the same
 // write; it may be called more than once, and the last time counts. The error
 // is an *ItemError around an *InvalidError, ErrTokenLimit, a *RateError, or
 // one of Store.Create's.
-func (s *Service) CreateAll(ctx context.Context, at credential.AccessToken, updates []Update, keep func([]IssuedToken) (SavedResponse, error)) ([]IssuedToken, error) {
+func (s *Service) Create(ctx context.Context, at credential.AccessToken, updates []Update, keep func([]IssuedToken) (SavedResponse, error)) ([]IssuedToken, error) {
 	now := s.Now()
 	drafts := make([]Token, len(updates))
 	for i, u := range updates {
@@ -161,15 +153,10 @@ func (s *Service) LoadResponse(ctx context.Context, at credential.AccessToken, r
 	return r.Open(PartResponse, sealed)
 }
 
-// Update changes the fields of a token that are present in u; see
-// Change.Reconsider for what it may answer besides ErrNotFound.
-func (s *Service) Update(ctx context.Context, at credential.AccessToken, id int64, u Update) (Token, error) {
-	return s.UpdateIf(ctx, at, id, u, nil)
-}
-
-// UpdateIf is Update of a token that has one of the versions, or else
-// ErrVersionMismatch.
-func (s *Service) UpdateIf(ctx context.Context, at credential.AccessToken, id int64, u Update, versions Versions) (Token, error) {
+// Update changes the fields of a token that are present in u. The token must
+// have one of the versions, else the error is ErrVersionMismatch; nil versions
+// allow any. For the other errors besides ErrNotFound see Change.Reconsider.
+func (s *Service) Update(ctx context.Context, at credential.AccessToken, id int64, u Update, versions Versions) (Token, error) {
 	u, err := u.Normalize()
 	if err != nil {
 		return Token{}, s.refuse(ctx, at, err)
@@ -179,15 +166,11 @@ func (s *Service) UpdateIf(ctx context.Context, at credential.AccessToken, id in
 	return s.Store.Update(ctx, s.caller(at), id, change)
 }
 
-// SetStatus enables or disables a token and changes nothing else. Enabling
-// one that would stay unusable is ErrExpired or ErrExhausted.
-func (s *Service) SetStatus(ctx context.Context, at credential.AccessToken, id int64, disabled bool) (Token, error) {
-	return s.SetStatusIf(ctx, at, id, disabled, nil)
-}
-
-// SetStatusIf is SetStatus of a token that has one of the versions, or else
-// ErrVersionMismatch.
-func (s *Service) SetStatusIf(ctx context.Context, at credential.AccessToken, id int64, disabled bool, versions Versions) (Token, error) {
+// SetStatus enables or disables a token and changes nothing else. Enabling a
+// token that would stay unusable is ErrExpired or ErrExhausted. The token must
+// have one of the versions, else the error is ErrVersionMismatch; nil versions
+// allow any.
+func (s *Service) SetStatus(ctx context.Context, at credential.AccessToken, id int64, disabled bool, versions Versions) (Token, error) {
 	change := s.statusChange(disabled)
 	change.Versions = versions
 	return s.Store.Update(ctx, s.caller(at), id, change)
@@ -197,14 +180,10 @@ func (s *Service) statusChange(disabled bool) Change {
 	return Change{Update: Update{Disabled: &disabled}, NeedsUsable: !disabled, Now: s.Second()}
 }
 
-// Delete removes a token; its keys are refused from then on.
-func (s *Service) Delete(ctx context.Context, at credential.AccessToken, id int64) error {
-	return s.DeleteIf(ctx, at, id, nil)
-}
-
-// DeleteIf is Delete of a token that has one of the versions, or else
-// ErrVersionMismatch.
-func (s *Service) DeleteIf(ctx context.Context, at credential.AccessToken, id int64, versions Versions) error {
+// Delete removes a token. Once it returns nil, the token's keys are refused.
+// The token must have one of the versions, else the error is
+// ErrVersionMismatch; nil versions allow any.
+func (s *Service) Delete(ctx context.Context, at credential.AccessToken, id int64, versions Versions) error {
 	return s.Store.Delete(ctx, s.caller(at), id, versions)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"fmt"
+
 	"github.com/latchkey-api/latchkey/shared/credential"
 )
 

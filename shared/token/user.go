@@ -3,9 +3,10 @@ package token
 import (
 	"crypto/subtle"
 	"fmt"
-	"github.com/latchkey-api/latchkey/shared/credential"
 	"regexp"
 	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
 // MaxSlots is how many access tokens of one user can be valid at a time, so

@@ -1,12 +1,10 @@
 package wire
 
-import "github.com/latchkey-api/latchkey/shared/quota"
-
 // A Verdict says whether a key may be used. Code is why not. What follows is
 // there for keys that are known.
 type Verdict struct {
-	Valid bool          `json:"valid"`
-	Code  quota.Refusal `json:"code"`
+	Valid bool    `json:"valid"`
+	Code  Refusal `json:"code"`
 	*KeyHolder
 }
 
@@ -48,12 +46,12 @@ type ReserveInput struct {
 
 // A Reservation is a hold, or why there is none.
 type Reservation struct {
-	Valid       bool          `json:"valid"`
-	Code        quota.Refusal `json:"code"` // as of a Verdict
-	RequestID   string        `json:"request_id"`
-	Held        int64         `json:"held"`         // units
-	RemainQuota int64         `json:"remain_quota"` // units that are free to spend
-	ExpiresAt   int64         `json:"expires_at"`   // when the hold ends by itself; 0 if there is none
+	Valid       bool    `json:"valid"`
+	Code        Refusal `json:"code"` // as of a Verdict
+	RequestID   string  `json:"request_id"`
+	Held        int64   `json:"held"`         // units
+	RemainQuota int64   `json:"remain_quota"` // units that are free to spend
+	ExpiresAt   int64   `json:"expires_at"`   // when the hold ends by itself; 0 if there is none
 }
 
 // A Settlement is how a hold was charged, in units.

@@ -1,3 +1,5 @@
+// Package wire has what the API's server and its clients share: paths, the
+// JSON bodies of requests and answers, and error codes.
 package wire
 
 // Paths of the API. Each is served with and without a trailing slash.

@@ -11,7 +11,7 @@ type Token struct {
 	UserID             int64    `json:"user_id"`
 	Key                string   `json:"key"`
 	Name               string   `json:"name"`
-	Status             int      `json:"status"` // 1 enabled, 2 disabled, 3 expired, 4 exhausted
+	Status             Status   `json:"status"` // 1 enabled, 2 disabled, 3 expired, 4 exhausted
 	CreatedTime        int64    `json:"created_time"`
 	AccessedTime       int64    `json:"accessed_time"`
 	ExpiredTime        int64    `json:"expired_time"` // -1 = never

@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/internal/apitest"
-	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 func TestContract(t *testing.T) {
 	client := dynamotest.Client(os.Getenv("SUITE_ENGINE"))
-	store := dynamo.New(client, dynamotest.Table, dynamo.DefaultRetention)
+	store := dynamo.New(client, dynamotest.Table)
 	apitest.Run(t, apitest.NewTarget(t, os.Getenv("SUITE_URL"), &token.Accounts{Store: store, Now: time.Now}))
 }

@@ -1,4 +1,4 @@
-package gate
+package gateway
 
 import (
 	"context"
@@ -76,7 +76,7 @@ func (m *middleware) charge(ctx context.Context, c *call, cost int64) error {
 	s, err := m.gate.Settle(ctx, c.key, c.RequestID, cost)
 	c.charged = s.Charged
 	late := errors.Is(err, quota.ErrHoldExpired) ||
-		errors.Is(err, quota.ErrHoldNotFound) && m.gate.now().Unix() >= c.until
+		errors.Is(err, quota.ErrHoldNotFound) && m.gate.Now().Unix() >= c.until
 	if cost > 0 && late {
 		err = m.chargeLate(ctx, c, cost)
 	}

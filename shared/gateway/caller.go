@@ -1,4 +1,4 @@
-package gate
+package gateway
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package gate_test
+package gateway_test
 
 import (
 	"io"
@@ -15,7 +15,9 @@ import (
 
 	"github.com/latchkey-api/latchkey/internal/capture"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/gateway"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -30,14 +32,14 @@ type front struct {
 	keys  atomic.Value // a key, for the handler behind
 }
 
-func newFront(t testing.TB, next http.Handler, o gate.MiddlewareOptions, tweaks ...func(*dynamodb.Options)) *front {
+func newFront(t testing.TB, next http.Handler, o gateway.MiddlewareOptions, tweaks ...func(*dynamodb.Options)) *front {
 	t.Helper()
 	kit := dynamotest.New(t, tweaks...)
 	f := &front{Tenant: kit.Tenant(t, "front"), ended: make(chan struct{}, 1000), log: new(capture.Output)}
 	clock := gate.WithClock(f.Clock.Now)
-	f.gate = gate.New(dynamotest.Client(kit.Endpoint), dynamotest.Table, clock)
+	f.gate = gate.New(dynamo.New(dynamotest.Client(kit.Endpoint), dynamotest.Table), clock)
 	o.Log = slog.New(slog.NewJSONHandler(f.log, nil))
-	middleware := gate.Middleware(gate.New(kit.Client, dynamotest.Table, clock), next, o)
+	middleware := gateway.Middleware(gate.New(dynamo.New(kit.Client, dynamotest.Table), clock), next, o)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() { f.ended <- struct{}{} }()
 		middleware.ServeHTTP(w, r)

@@ -1,4 +1,4 @@
-package gate_test
+package gateway_test
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/gateway"
 	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
@@ -43,7 +44,7 @@ func TestAnAnswerIsChargedByItsUsage(t *testing.T) {
 		"stream/no_usage":        {asStream, chunk + chunk + done, helloCosts},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFront(t, proxied(t, says(http.StatusOK, c.contentType, c.answer)), gate.MiddlewareOptions{})
+			f := newFront(t, proxied(t, says(http.StatusOK, c.contentType, c.answer)), gateway.MiddlewareOptions{})
 			key, _ := f.key(t, granted)
 			if got := f.chat(t, key, hello); got.status != http.StatusOK || got.body != c.answer {
 				t.Errorf("got %d %q, want 200 and the answer as it is", got.status, got.body)
@@ -58,7 +59,7 @@ func TestWhoeverHasReadAnAnswerFindsItCharged(t *testing.T) {
 		"a stream": says(http.StatusOK, asStream, chunk+lastChunk+done),
 		"an answer that says how many bytes it has": proxied(t, says(http.StatusOK, asJSON, completion)),
 	} {
-		f := newFront(t, next, gate.MiddlewareOptions{})
+		f := newFront(t, next, gateway.MiddlewareOptions{})
 		key, _ := f.key(t, 1000)
 		for n := range int64(20) {
 			f.chat(t, key, hello)
@@ -72,10 +73,10 @@ func TestWhoeverHasReadAnAnswerFindsItCharged(t *testing.T) {
 
 func TestPriceAndEstimateAreTheOperators(t *testing.T) {
 	const want = `{"model":"gpt-4o","n":3,"max_tokens":10,"max_completion_tokens":20}`
-	estimated := make(chan gate.Estimation, 1)
-	f := newFront(t, says(http.StatusOK, asJSON, `{"usage":{"prompt_tokens":9,"cached":4}}`), gate.MiddlewareOptions{
-		Estimate: func(e gate.Estimation) int64 { estimated <- e; return 7 },
-		Price: func(model string, usage gate.ModelUsage) int64 {
+	estimated := make(chan gateway.Estimation, 1)
+	f := newFront(t, says(http.StatusOK, asJSON, `{"usage":{"prompt_tokens":9,"cached":4}}`), gateway.MiddlewareOptions{
+		Estimate: func(e gateway.Estimation) int64 { estimated <- e; return 7 },
+		Price: func(model string, usage gateway.ModelUsage) int64 {
 			var more struct{ Cached int64 }
 			if err := json.Unmarshal(usage.Raw, &more); err != nil || model != "gpt-4o" {
 				t.Errorf("got model %q and usage %s", model, usage.Raw)
@@ -86,7 +87,7 @@ func TestPriceAndEstimateAreTheOperators(t *testing.T) {
 	key, _ := f.key(t, 1000)
 	f.chat(t, key, want)
 	f.wantUsed(t, key, 1000, 409)
-	if diff := cmp.Diff(gate.Estimation{Model: "gpt-4o", Body: int64(len(want)), Declared: 60}, <-estimated); diff != "" {
+	if diff := cmp.Diff(gateway.Estimation{Model: "gpt-4o", Body: int64(len(want)), Declared: 60}, <-estimated); diff != "" {
 		t.Errorf("estimation differs (-want +got):\n%s", diff)
 	}
 }
@@ -101,7 +102,7 @@ func TestChunksArriveWhileTheStreamIsGoing(t *testing.T) {
 			<-read // the client has the chunk
 		}
 		_, _ = io.WriteString(w, lastChunk+done)
-	}), gate.MiddlewareOptions{})
+	}), gateway.MiddlewareOptions{})
 	key, _ := f.key(t, 1000)
 	answer, err := http.DefaultClient.Do(f.request(t, key, hello))
 	if err != nil {
@@ -136,7 +137,7 @@ func TestWhatFailsIsFree(t *testing.T) {
 		}), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFront(t, c.next, gate.MiddlewareOptions{})
+			f := newFront(t, c.next, gateway.MiddlewareOptions{})
 			key, _ := f.key(t, 1000)
 			if got := f.chat(t, key, hello); got.status != c.status || (got.err != nil) != (c.status == 0) {
 				t.Errorf("got %d, %v, want %d", got.status, got.err, c.status)
@@ -156,7 +157,7 @@ func aborted(t *testing.T, words string) (*front, string) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done() // upstream hears of it, too
 		close(gone)
-	}), gate.MiddlewareOptions{})
+	}), gateway.MiddlewareOptions{})
 	key, _ := f.key(t, 1000)
 	ctx, cancel := context.WithCancel(t.Context())
 	answer, err := http.DefaultClient.Do(f.request(t, key, hello).WithContext(ctx))
@@ -184,7 +185,7 @@ func TestAnAbortIsFreeAlsoIfNextReturnsQuietly(t *testing.T) {
 	f := newFront(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(began)
 		<-r.Context().Done()
-	}), gate.MiddlewareOptions{})
+	}), gateway.MiddlewareOptions{})
 	key, _ := f.key(t, 1000)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-began; cancel() }()
@@ -199,7 +200,7 @@ func TestAnAnswerThatOutlivesItsHoldIsChargedAllTheSame(t *testing.T) {
 	f = newFront(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.Clock.Step(3601)
 		says(http.StatusOK, asJSON, completion)(w, r)
-	}), gate.MiddlewareOptions{TTL: gate.MaxTTL})
+	}), gateway.MiddlewareOptions{TTL: gate.MaxTTL})
 	key, _ := f.key(t, 1000)
 	f.chat(t, key, hello)
 	f.wantUsed(t, key, 1000, 21)
@@ -215,7 +216,7 @@ func TestAnAnswerThatOutlivesAHoldThatIsForgottenIsChargedAllTheSame(t *testing.
 			t.Errorf("spend meanwhile: got %q, %v", v.Refusal, err)
 		}
 		says(http.StatusOK, asJSON, completion)(w, r)
-	}), gate.MiddlewareOptions{TTL: gate.MaxTTL})
+	}), gateway.MiddlewareOptions{TTL: gate.MaxTTL})
 	key, _ := f.key(t, 1000)
 	f.keys.Store(key)
 	f.chat(t, key, hello)
@@ -227,7 +228,7 @@ func TestAnAnswerThatOutlivesItsHoldIsChargedAsFarAsTheBalanceGoes(t *testing.T)
 	f = newFront(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.Clock.Step(3601)
 		says(http.StatusOK, asJSON, completion)(w, r)
-	}), gate.MiddlewareOptions{TTL: gate.MaxTTL, Estimate: func(gate.Estimation) int64 { return 5 }})
+	}), gateway.MiddlewareOptions{TTL: gate.MaxTTL, Estimate: func(gateway.Estimation) int64 { return 5 }})
 	key, _ := f.key(t, 15)
 	f.chat(t, key, hello)
 	f.wantUsed(t, key, 15, 15)
@@ -241,7 +242,7 @@ func TestAKeyThatIsDeletedMeanwhileEndsTheAnswerAsUsual(t *testing.T) {
 			t.Error(err)
 		}
 		says(http.StatusOK, asJSON, completion)(w, r)
-	}), gate.MiddlewareOptions{})
+	}), gateway.MiddlewareOptions{})
 	key, id2 := f.key(t, 1000)
 	id = id2
 	if got := f.chat(t, key, hello); got.status != http.StatusOK || got.body != completion {
@@ -266,7 +267,7 @@ func TestSettlementAndReleaseAreRepeatedUntilTheStoreAnswers(t *testing.T) {
 					}
 					return dynamotest.NoFault
 				}}
-				f := newFront(t, next, gate.MiddlewareOptions{}, faults.Tweak)
+				f := newFront(t, next, gateway.MiddlewareOptions{}, faults.Tweak)
 				key, _ := f.key(t, 1000)
 				f.chat(t, key, hello)
 				used := int64(0)
@@ -298,7 +299,7 @@ func TestConcurrentRequestsOfOneTokenAreChargedExactly(t *testing.T) {
 		default:
 			says(http.StatusOK, asStream, chunk+"data: {"+usage+"}\n\n"+done)(w, r)
 		}
-	}), gate.MiddlewareOptions{}, slow)
+	}), gateway.MiddlewareOptions{}, slow)
 	key, _ := f.key(t, granted)
 	var used atomic.Int64
 	var all sync.WaitGroup

@@ -1,4 +1,4 @@
-package gate_test
+package gateway_test
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/gateway"
 )
 
 func TestTheLastUsageIsFoundInWhateverPiecesItComes(t *testing.T) {
@@ -39,7 +39,7 @@ func TestTheLastUsageIsFoundInWhateverPiecesItComes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for piece := 1; piece <= len(c.text) && piece < 100; piece++ {
-				if got := string(gate.UsageOf(c.stream, []byte(c.text), piece)); got != c.want {
+				if got := string(gateway.UsageOf(c.stream, []byte(c.text), piece)); got != c.want {
 					t.Fatalf("in pieces of %d: got %q, want %q", piece, got, c.want)
 				}
 			}
@@ -53,7 +53,7 @@ func TestAnAnswerIsNotKeptHoweverLongItIs(t *testing.T) {
 	line := "data: " + image + "\n"
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	plain, stream := gate.UsageOf(false, []byte(image), piece), gate.UsageOf(true, []byte(line), piece)
+	plain, stream := gateway.UsageOf(false, []byte(image), piece), gateway.UsageOf(true, []byte(line), piece)
 	runtime.ReadMemStats(&after)
 	if string(plain) != `{"total_tokens":7}` || string(stream) != string(plain) {
 		t.Errorf("got %s and %s", plain, stream)
@@ -106,8 +106,8 @@ func FuzzUsage(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, piece uint8) {
 		size := int(piece)%len(append(body, 0)) + 1
-		got := gate.UsageOf(false, body, size)
-		inEvents := gate.UsageOf(true, body, size)
+		got := gateway.UsageOf(false, body, size)
+		inEvents := gateway.UsageOf(true, body, size)
 		for _, found := range [][]byte{got, inEvents} {
 			if found != nil && !json.Valid(found) {
 				t.Errorf("found %q, which is no JSON", found)
@@ -120,7 +120,7 @@ func FuzzUsage(f *testing.F) {
 			t.Errorf("found %q, want %q", got, want)
 		}
 		event := "data: " + strings.ReplaceAll(strings.ReplaceAll(string(body), "\r", " "), "\n", "\ndata: ") + "\n\n"
-		if inEvent, want := gate.UsageOf(true, []byte(event), size), strings.ReplaceAll(string(got), "\r", " "); strings.ReplaceAll(string(inEvent), "\n", "") != strings.ReplaceAll(want, "\n", "") {
+		if inEvent, want := gateway.UsageOf(true, []byte(event), size), strings.ReplaceAll(string(got), "\r", " "); strings.ReplaceAll(string(inEvent), "\n", "") != strings.ReplaceAll(want, "\n", "") {
 			t.Errorf("in an event: found %q, want %q", inEvent, want)
 		}
 	})

@@ -1,4 +1,4 @@
-package gate_test
+package gateway_test
 
 import (
 	"encoding/json"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/gateway"
 )
 
 func typed(contentType string) http.Header {
@@ -41,7 +41,7 @@ func TestTheModelIsFound(t *testing.T) {
 		"form/file_names": {asForm, form("name=\"file\"; filename*=utf-8''%C3%A9.mp3\r\n\r\nx", "name=model\r\n\r\ngpt-4o")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, err := gate.ModelOf(typed(c.contentType), []byte(c.body)); got != "gpt-4o" || err != nil {
+			if got, err := gateway.ModelOf(typed(c.contentType), []byte(c.body)); got != "gpt-4o" || err != nil {
 				t.Errorf("got %q, %v, want gpt-4o", got, err)
 			}
 		})
@@ -100,7 +100,7 @@ func TestABodyThatCanBeReadInTwoWaysIsRefused(t *testing.T) {
 		"form/epilogue":           {asForm, form(model) + form("name=\"model\"\r\n\r\no1")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, err := gate.ModelOf(typed(c.contentType), []byte(c.body)); err == nil {
+			if got, err := gateway.ModelOf(typed(c.contentType), []byte(c.body)); err == nil {
 				t.Errorf("got %q, want it refused", got)
 			}
 		})
@@ -110,7 +110,7 @@ func TestABodyThatCanBeReadInTwoWaysIsRefused(t *testing.T) {
 		"header/compressed": {"Content-Type": {asJSON}, "Content-Encoding": {"deflate"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, err := gate.ModelOf(h, []byte(hello)); err == nil {
+			if got, err := gateway.ModelOf(h, []byte(hello)); err == nil {
 				t.Errorf("got %q, want it refused", got)
 			}
 		})
@@ -118,7 +118,7 @@ func TestABodyThatCanBeReadInTwoWaysIsRefused(t *testing.T) {
 }
 
 func TestARefusedBodyIsToldAsOpenAIDoes(t *testing.T) {
-	f := newFront(t, never(t), gate.MiddlewareOptions{})
+	f := newFront(t, never(t), gateway.MiddlewareOptions{})
 	key, _ := f.key(t, 1000)
 	for body, message := range map[string]string{
 		`{"model":"a","model":"b"}`: "The body does not name one model: send model once, in lower case, as a string.",
@@ -135,7 +135,7 @@ func TestARefusedBodyIsToldAsOpenAIDoes(t *testing.T) {
 }
 
 func TestAFormIsChargedToo(t *testing.T) {
-	f := newFront(t, says(http.StatusOK, asJSON, completion), gate.MiddlewareOptions{})
+	f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.MiddlewareOptions{})
 	key, _ := f.key(t, 1000)
 	r := f.request(t, key, form("name=\"model\"\r\n\r\nwhisper-1"))
 	r.Header.Set("Content-Type", asForm)
@@ -156,7 +156,7 @@ func FuzzModel(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, err := gate.ModelOf(typed(asJSON), body)
+		got, err := gateway.ModelOf(typed(asJSON), body)
 		if err != nil {
 			return
 		}

@@ -1,4 +1,4 @@
-package gate_test
+package gateway_test
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
-	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/gateway"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -44,7 +44,7 @@ func (f *front) wantRefused(t *testing.T, r *http.Request, status int, body stri
 
 func TestAKeyThatMayNotIsRefusedAsOpenAIDoes(t *testing.T) {
 	const unknown = "The key is not valid: check that it is complete; it may have been deleted."
-	f := newFront(t, never(t), gate.MiddlewareOptions{})
+	f := newFront(t, never(t), gateway.MiddlewareOptions{})
 	made := func(units int64, limits ...func(*token.Update)) string {
 		key, _ := f.key(t, units, limits...)
 		return key
@@ -94,7 +94,7 @@ func TestAKeyThatMayNotIsRefusedAsOpenAIDoes(t *testing.T) {
 }
 
 func TestADeletedKeyIsRefusedAtTheVeryNextRequest(t *testing.T) {
-	f := newFront(t, says(http.StatusOK, asJSON, completion), gate.MiddlewareOptions{})
+	f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.MiddlewareOptions{})
 	for range 50 {
 		key, id := f.key(t, 1000)
 		if got := f.chat(t, key, hello); got.status != http.StatusOK {
@@ -118,7 +118,7 @@ func TestWhereTheEstimateIsMoreThanIsLeftAllThatIsLeftIsHeld(t *testing.T) {
 		"the_limit_is_left": {20, `{"model":"gpt-4o","max_output_tokens":20}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFront(t, says(http.StatusOK, asJSON, completion), gate.MiddlewareOptions{})
+			f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.MiddlewareOptions{})
 			key, _ := f.key(t, c.units)
 			if got := f.chat(t, key, c.body); got.status != http.StatusOK {
 				t.Errorf("got %d %s, want 200", got.status, got.body)
@@ -138,7 +138,7 @@ func TestTooManyOpenRequestsOfOneKeyHaveToWait(t *testing.T) {
 		}
 		<-end
 		says(http.StatusOK, asJSON, completion)(w, r)
-	}), gate.MiddlewareOptions{})
+	}), gateway.MiddlewareOptions{})
 	key, _ := f.key(t, 100_000)
 	for range quota.MaxOpenHolds {
 		go f.chat(t, key, hello)
@@ -166,7 +166,7 @@ func TestWithoutTheStoreNothingIsLetThrough(t *testing.T) {
 				}
 				return dynamotest.NoFault
 			}}
-			f := newFront(t, never(t), gate.MiddlewareOptions{}, faults.Tweak)
+			f := newFront(t, never(t), gateway.MiddlewareOptions{}, faults.Tweak)
 			key, _ := f.key(t, 1000)
 			out = true
 			r := f.request(t, key, hello)
@@ -197,7 +197,7 @@ func (f *front) look(t testing.TB, key, method string) *http.Request {
 }
 
 func TestARequestThatOnlyLooksIsVerifiedAndHoldsNothing(t *testing.T) {
-	f := newFront(t, says(http.StatusOK, asJSON, `{"usage":{"total_tokens":5}}`), gate.MiddlewareOptions{})
+	f := newFront(t, says(http.StatusOK, asJSON, `{"usage":{"total_tokens":5}}`), gateway.MiddlewareOptions{})
 	key, _ := f.key(t, 1000)
 	disabled, _ := f.key(t, 1000, func(u *token.Update) { u.Disabled = new(true) })
 	empty, _ := f.key(t, 0)
@@ -222,7 +222,7 @@ func TestARequestThatOnlyLooksIsVerifiedAndHoldsNothing(t *testing.T) {
 }
 
 func TestABodyOverTheBoundIsRefused(t *testing.T) {
-	f := newFront(t, says(http.StatusOK, asJSON, completion), gate.MiddlewareOptions{MaxBody: int64(len(hello))})
+	f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.MiddlewareOptions{MaxBody: int64(len(hello))})
 	key, _ := f.key(t, 1000)
 	tooLarge := problem(invalidRequest, "body_too_large", fmt.Sprintf("The body is larger than %d bytes: send a smaller one.", len(hello)))
 	f.wantRefused(t, f.request(t, key, hello+" "), http.StatusRequestEntityTooLarge, tooLarge)
@@ -246,7 +246,7 @@ func TestNextGetsTheBodyAsItCameAndNoSecret(t *testing.T) {
 				}
 				seen <- r
 				says(http.StatusOK, asJSON, completion)(w, r)
-			}), gate.MiddlewareOptions{})
+			}), gateway.MiddlewareOptions{})
 			key, id := f.key(t, 1000, func(u *token.Update) { u.Group = new("vip") })
 			r := f.request(t, key, body)
 			r.ContentLength, r.GetBody = length, nil
@@ -264,8 +264,8 @@ func TestNextGetsTheBodyAsItCameAndNoSecret(t *testing.T) {
 					t.Errorf("next got %s: %s", name, got)
 				}
 			}
-			got, ok := gate.GrantOf(in.Context())
-			if want := (gate.Grant{UserID: f.Access.UserID, TokenID: id, Group: "vip", Model: "gpt-4o", RequestID: got.RequestID}); !ok || got != want || got.RequestID == "" {
+			got, ok := gateway.GrantOf(in.Context())
+			if want := (gateway.Grant{UserID: f.Access.UserID, TokenID: id, Group: "vip", Model: "gpt-4o", RequestID: got.RequestID}); !ok || got != want || got.RequestID == "" {
 				t.Errorf("got grant %+v, %v, want %+v", got, ok, want)
 			}
 		})
@@ -283,16 +283,16 @@ func TestTheClientsAddressIsThatOfItsConnectionUnlessAProxyIsTrusted(t *testing.
 	}{
 		"connection":         {nil, here, []string{"203.0.113.7"}, 200},
 		"connection/forged":  {nil, there, []string{"203.0.113.7"}, 403},
-		"proxy":              {gate.ForwardedFor, there, []string{"198.51.100.1, 203.0.113.7"}, 200},
-		"proxy/with_port":    {gate.ForwardedFor, there, []string{"203.0.113.7:4711"}, 200},
-		"proxy/two_headers":  {gate.ForwardedFor, there, []string{"198.51.100.1", "203.0.113.7"}, 200},
-		"proxy/forged":       {gate.ForwardedFor, there, []string{"203.0.113.7, 198.51.100.1"}, 403},
-		"proxy/none":         {gate.ForwardedFor, here, nil, 403},
-		"proxy/no_address":   {gate.ForwardedFor, here, []string{"unknown"}, 403},
-		"proxy/none_limited": {gate.ForwardedFor, func(*token.Update) {}, nil, 200},
+		"proxy":              {gateway.ForwardedFor, there, []string{"198.51.100.1, 203.0.113.7"}, 200},
+		"proxy/with_port":    {gateway.ForwardedFor, there, []string{"203.0.113.7:4711"}, 200},
+		"proxy/two_headers":  {gateway.ForwardedFor, there, []string{"198.51.100.1", "203.0.113.7"}, 200},
+		"proxy/forged":       {gateway.ForwardedFor, there, []string{"203.0.113.7, 198.51.100.1"}, 403},
+		"proxy/none":         {gateway.ForwardedFor, here, nil, 403},
+		"proxy/no_address":   {gateway.ForwardedFor, here, []string{"unknown"}, 403},
+		"proxy/none_limited": {gateway.ForwardedFor, func(*token.Update) {}, nil, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFront(t, says(http.StatusOK, asJSON, completion), gate.MiddlewareOptions{ClientIP: c.clientIP})
+			f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.MiddlewareOptions{ClientIP: c.clientIP})
 			key, _ := f.key(t, 1000, c.limit)
 			r := f.request(t, key, hello)
 			r.Header["X-Forwarded-For"] = c.forwarded
@@ -305,7 +305,7 @@ func TestTheClientsAddressIsThatOfItsConnectionUnlessAProxyIsTrusted(t *testing.
 
 func TestEveryProblemIsJSONWhateverWritesIt(t *testing.T) {
 	w := httptest.NewRecorder()
-	gate.Problem{Status: 502, Type: "server_error", Code: "upstream_unreachable", Message: `A "quoted" word.`}.Write(w)
+	gateway.Problem{Status: 502, Type: "server_error", Code: "upstream_unreachable", Message: `A "quoted" word.`}.Write(w)
 	if want := problem("server_error", "upstream_unreachable", `A "quoted" word.`); w.Code != 502 || !bytes.Equal(w.Body.Bytes(), []byte(want)) {
 		t.Errorf("got %d %s, want 502 %s", w.Code, w.Body, want)
 	}

@@ -1,4 +1,7 @@
-package gate
+// Package gateway is middleware for servers that pass requests on to a model
+// API: it checks the key, reserves quota before, and charges what the answer's
+// usage says.
+package gateway
 
 import (
 	"context"
@@ -10,6 +13,7 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -88,7 +92,7 @@ const (
 // its answer unreadable to the middleware, Accept-Encoding and Upgrade. A
 // refusal is told in the form of OpenAI's errors. If the store can't be
 // asked, nothing is let through.
-func Middleware(g *Gate, next http.Handler, o MiddlewareOptions) http.Handler {
+func Middleware(g *gate.Gate, next http.Handler, o MiddlewareOptions) http.Handler {
 	if o.MaxBody == 0 {
 		o.MaxBody = defaultMaxBody
 	}
@@ -128,7 +132,7 @@ func price(_ string, usage ModelUsage) int64 {
 }
 
 type middleware struct {
-	gate *Gate
+	gate *gate.Gate
 	next http.Handler
 	MiddlewareOptions
 }
