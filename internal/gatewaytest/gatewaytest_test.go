@@ -20,7 +20,7 @@ import (
 // CDK synthesizes.
 func templates(t *testing.T) map[string][]byte {
 	t.Helper()
-	files, err := filepath.Glob("../stack/testdata/*.template.json")
+	files, err := filepath.Glob("../../infra/stack/testdata/*.template.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("got no templates (%v), want one for each stage", err)
 	}

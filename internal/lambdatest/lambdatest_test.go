@@ -17,7 +17,7 @@ import (
 
 // TestFunction builds one small function and runs it in many ways.
 func TestFunction(t *testing.T) {
-	binary := filepath.Join(lambdatest.Build(t, dynamotest.Root(t), runtime.GOARCH, "./shared/boot/lambdatest/testdata/function"), "function")
+	binary := filepath.Join(lambdatest.Build(t, dynamotest.Root(t), runtime.GOARCH, "./internal/lambdatest/testdata/function"), "function")
 	for name, test := range map[string]func(*testing.T, string){
 		"answers_event_after_event":          answersEventAfterEvent,
 		"has_the_given_environment_only":     hasTheGivenEnvironmentOnly,
