@@ -50,7 +50,7 @@ const filters = (app) => {
   };
   return html`<form class="filters" role="search" @submit=${(e) => { e.preventDefault(); search(e.target.elements.text.value); }}>
     <div class="field grow"><label for="search">Search</label>
-      <input id="search" name="text" type="search" placeholder="Part of a name, or sk- and the last four characters of a key" autocomplete="off" .value=${query.text}
+      <input id="search" name="text" type="search" placeholder="Name, or a key's last four: sk-wxyz" autocomplete="off" .value=${query.text}
         aria-describedby=${searchError ? "search-error" : nothing} aria-invalid=${searchError ? "true" : nothing}
         @input=${(e) => { clearTimeout(searchTimer); searchTimer = setTimeout(() => search(e.target.value), searchDelayMs); }}>
       ${searchError ? html`<p class="error" id="search-error" role="alert">${searchError}</p>` : nothing}</div>
