@@ -2,6 +2,9 @@ module github.com/latchkey-api/latchkey
 
 go 1.26
 
+// npm packages bring Go files.
+ignore ./node_modules
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/anishathalye/porcupine v1.3.1

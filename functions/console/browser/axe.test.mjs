@@ -1,9 +1,10 @@
-// axe-core finds nothing wrong with any state of the console, in light, in
-// dark, and 360 pixels wide.
+// @ts-check
+// axe-core finds no violation in any state of the console: light, dark, and
+// 360 pixels wide.
 import assert from "node:assert/strict";
-import { answered, axe, noAnswer, scenario } from "./kit.mjs";
+import { barrier, dialog, httpError, networkError, runAxe, scenario } from "./harness.mjs";
 
-const dialog = (page) => page.getByRole("dialog");
+/** @type {Record<string, import("playwright-core").BrowserContextOptions>} */
 const looks = {
   light: { colorScheme: "light" },
   dark: { colorScheme: "dark" },
@@ -11,7 +12,7 @@ const looks = {
 };
 
 for (const [look, options] of Object.entries(looks)) {
-  scenario(`axe finds no violation at the door and in an empty console: ${look}`, { ...options, signIn: false, expect: [answered(401), noAnswer] }, async ({ page, user, context }) => {
+  scenario(`axe passes: sign-in, empty list (${look})`, { ...options, signIn: false, allowedErrors: [httpError(401), networkError] }, async ({ page, user, context }) => {
     await clean(page, "sign-in");
     await page.getByLabel("Access token").fill("at-wrong");
     await page.getByRole("button", { name: "Sign in" }).click();
@@ -21,27 +22,26 @@ for (const [look, options] of Object.entries(looks)) {
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("heading", { name: "No tokens yet" }).waitFor();
     await clean(page, "empty");
-    let answer;
-    const held = new Promise((go) => { answer = go; });
-    await context.route("**/api/token/**", async (route) => { await held; await route.abort(); });
+    const { released, release } = barrier();
+    await context.route("**/api/token/**", async (route) => { await released; await route.abort(); });
     await page.reload();
     await page.getByText("Loading the tokens").waitFor({ state: "attached" });
     await clean(page, "loading");
     await page.clock.install();
-    answer();
+    release();
     for (let i = 0; i < 20 && !(await page.getByRole("button", { name: "Try again" }).count()); i++) { await page.clock.runFor(1000); await page.waitForTimeout(100); }
     await page.clock.resume();
     await page.getByRole("button", { name: "Try again" }).waitFor();
     await clean(page, "error");
   });
 
-  scenario(`axe finds no violation in the table and its dialogs: ${look}`, {
-    ...options, expect: [answered(400, 412)],
+  scenario(`axe passes: table and dialogs (${look})`, {
+    ...options, allowedErrors: [httpError(400, 412)],
     tokens: [{ name: "plain", remain_quota: 10 }, { name: "disabled", unlimited_quota: true }, { name: "expired", remain_quota: 1 }, { name: "exhausted", group: "g" }, { name: "limited", remain_quota: 9, models: ["a", "b", "c"], model_limits_enabled: true }],
-  }, async ({ page, user, made }) => {
-    await user.change({ id: made[1].id, status: 2 });
-    await user.change({ id: made[2].id, expired_time: 1_000_000_000 });
-    await user.verify(made[4].key, { model: "a", quota: 4 });
+  }, async ({ page, user, tokens }) => {
+    await user.update({ id: tokens[1].id, status: 2 });
+    await user.update({ id: tokens[2].id, expired_time: 1_000_000_000 });
+    await user.verify(tokens[4].key, { model: "a", quota: 4 });
     await page.reload();
     await page.getByText("expired", { exact: true }).first().waitFor();
     await clean(page, "table");
@@ -70,9 +70,9 @@ for (const [look, options] of Object.entries(looks)) {
     await dialog(page).getByRole("button", { name: "Save", disabled: false }).waitFor();
     await clean(page, "editor of a token");
     await page.getByLabel("Name").fill("mine");
-    await user.change({ id: made[4].id, name: "theirs" });
+    await user.update({ id: tokens[4].id, name: "theirs" });
     await dialog(page).getByRole("button", { name: "Save" }).click();
-    await dialog(page).getByRole("button", { name: "Take theirs" }).waitFor();
+    await dialog(page).getByRole("button", { name: "Use their version" }).waitFor();
     await clean(page, "conflict");
     await page.keyboard.press("Escape");
 
@@ -97,7 +97,11 @@ for (const [look, options] of Object.entries(looks)) {
   });
 }
 
+/**
+ * @param {import("playwright-core").Page} page
+ * @param {string} state
+ */
 async function clean(page, state) {
-  const found = await axe(page);
+  const found = await runAxe(page);
   assert.deepEqual(found, [], `${state}: ${found.join("\n")}`);
 }

@@ -1,22 +1,27 @@
-// What is done to several tokens at once.
+// @ts-check
+// Changes of several tokens at once.
 import assert from "node:assert/strict";
-import { scenario } from "./kit.mjs";
+import { alert, button, dialog, httpError, press, reported, scenario } from "./harness.mjs";
 
-const dialog = (page) => page.getByRole("dialog");
+/** @param {import("playwright-core").Page} page */
 const bar = (page) => page.getByRole("group", { name: "Selected tokens" });
 const three = [{ name: "one", remain_quota: 1 }, { name: "two", remain_quota: 1 }, { name: "three", remain_quota: 1 }];
-const said = (page, text) => page.getByRole("status").filter({ hasText: text }).waitFor();
 
+/**
+ * @param {import("playwright-core").Page} page
+ * @param {string} action
+ */
 async function bulk(page, action) {
   await bar(page).getByRole("button", { name: action }).click();
   await dialog(page).getByRole("button", { name: action }).click();
 }
 
-scenario("what is selected is counted, and the box of all follows the boxes of the rows", { tokens: three }, async ({ page }) => {
+// The box Select all is checked, unchecked or indeterminate as the rows are.
+scenario("selection is counted; Select all follows it", { tokens: three }, async ({ page }) => {
   const all = page.getByRole("checkbox", { name: "Select all tokens of this page" });
   await page.getByRole("checkbox", { name: "Select two" }).check();
   await bar(page).getByText("1 selected").waitFor();
-  assert.deepEqual(await all.evaluate((e) => [e.checked, e.indeterminate]), [false, true]);
+  assert.deepEqual(await all.evaluate((/** @type {HTMLInputElement} */ e) => [e.checked, e.indeterminate]), [false, true]);
   await all.check();
   await bar(page).getByText("3 selected").waitFor();
   await page.getByRole("checkbox", { name: "Select one" }).uncheck();
@@ -27,7 +32,7 @@ scenario("what is selected is counted, and the box of all follows the boxes of t
   assert.notEqual(await page.evaluate(() => document.activeElement.tagName), "BODY");
 });
 
-scenario("several tokens are disabled, enabled and deleted at once", { tokens: three }, async ({ page, user }) => {
+scenario("tokens are enabled, disabled, deleted in bulk", { tokens: three }, async ({ page, user }) => {
   const choose = async () => {
     await page.getByRole("checkbox", { name: "Select one" }).check();
     await page.getByRole("checkbox", { name: "Select three" }).check();
@@ -35,13 +40,13 @@ scenario("several tokens are disabled, enabled and deleted at once", { tokens: t
   const statuses = async () => Object.fromEntries((await user.list()).map(({ name, status }) => [name, status]));
   await choose();
   await bulk(page, "Disable");
-  await said(page, "2 tokens disabled.");
+  await reported(page, "2 tokens disabled.");
   assert.deepEqual(await statuses(), { one: 2, two: 1, three: 2 });
   await bar(page).waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Enable one", exact: true }).waitFor();
   await choose();
   await bulk(page, "Enable");
-  await said(page, "2 tokens enabled.");
+  await reported(page, "2 tokens enabled.");
   assert.deepEqual(await statuses(), { one: 1, two: 1, three: 1 });
   await page.getByRole("button", { name: "Disable one", exact: true }).waitFor();
   await choose();
@@ -49,16 +54,27 @@ scenario("several tokens are disabled, enabled and deleted at once", { tokens: t
   assert.ok(await dialog(page).getByRole("button", { name: "Delete" }).isDisabled());
   await page.getByLabel("Type delete 2 to confirm").fill("delete 2");
   await dialog(page).getByRole("button", { name: "Delete" }).click();
-  await said(page, "2 tokens deleted.");
+  await reported(page, "2 tokens deleted.");
   assert.deepEqual(await statuses(), { two: 1 });
   await page.getByText("Page 1 of 1 · 1 token").waitFor();
 });
 
-scenario("a part that failed is told, with what has succeeded", { tokens: three }, async ({ page, user, made }) => {
+scenario("a partly failed bulk change shows both parts", { tokens: three }, async ({ page, user, tokens }) => {
   await page.getByRole("checkbox", { name: "Select all tokens of this page" }).check();
-  await user.remove(made[1].id);
+  await user.remove(tokens[1].id);
   await bulk(page, "Disable");
-  await said(page, "2 tokens disabled.");
-  await page.getByRole("alert").filter({ hasText: `Token ${made[1].id}` }).waitFor();
+  await reported(page, "2 tokens disabled.");
+  await page.getByRole("alert").filter({ hasText: `Token ${tokens[1].id}` }).waitFor();
   assert.deepEqual((await user.list()).map(({ status }) => status), [2, 2]);
+});
+
+scenario("a failure stays until it is dismissed", { tokens: three, allowedErrors: [httpError(409)] }, async ({ page, context }) => {
+  await context.route("**/api/token/?status_only=true", (route) => route.fulfill({ status: 409, json: { success: false, code: "token_expired", message: "It is expired.", request_id: "x" } }));
+  await button(page, "Disable two").click();
+  await alert(page, "It is expired.").waitFor();
+  await page.getByRole("button", { name: "New token" }).click();
+  await press(page, "Cancel");
+  await alert(page, "It is expired.").waitFor();
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await alert(page, "It is expired.").waitFor({ state: "detached" });
 });

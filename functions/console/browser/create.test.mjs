@@ -1,21 +1,19 @@
+// @ts-check
 // Creating a token, and its key, which is shown once.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { answered, noAnswer, scenario } from "./kit.mjs";
+import { confirmKeySaved, dialog, focusedId, hasFocus, httpError, networkError, openNewToken, press, scenario } from "./harness.mjs";
 
 const run = promisify(execFile);
-const dialog = (page) => page.getByRole("dialog");
-const press = (page, name) => dialog(page).getByRole("button", { name, exact: true }).click();
+/** @param {import("playwright-core").Page} page */
 const chips = (page) => page.locator(".chip").evaluateAll((all) => all.map((chip) => chip.firstChild.nextSibling?.textContent ?? chip.textContent));
 const now = () => Date.now() / 1000;
 
-async function open(page, name = "") {
-  await page.getByRole("button", { name: "New token" }).click();
-  await dialog(page).getByLabel("Name").fill(name);
-}
-
-/** Creates what the dialog has, and gives what was sent and the key. */
+/**
+ * Submits the dialog, and returns the request body and the new key.
+ * @param {import("playwright-core").Page} page
+ */
 async function create(page) {
   const sent = page.waitForRequest((request) => request.method() === "POST");
   await press(page, "Create");
@@ -23,14 +21,8 @@ async function create(page) {
   return { body: (await sent).postDataJSON(), key: await dialog(page).getByLabel("Key").inputValue() };
 }
 
-async function leave(page) {
-  await page.waitForTimeout(750); // an earlier click would be taken for the second of a double click
-  await press(page, "I have saved the key");
-  await dialog(page).waitFor({ state: "detached" });
-}
-
-scenario("a token has every field that was given", {}, async ({ page, user }) => {
-  await open(page, "everything");
+scenario("a new token has every field as entered", {}, async ({ page, user }) => {
+  await openNewToken(page, "everything");
   await page.getByLabel("Expires").selectOption("In 30 days");
   await page.getByLabel("Quota", { exact: true }).fill("1,250 000");
   await page.getByRole("switch", { name: "Only certain models" }).check();
@@ -46,24 +38,24 @@ scenario("a token has every field that was given", {}, async ({ page, user }) =>
   assert.equal((await user.verify(key, { model: "gpt-4o", ip: "10.1.2.3" })).valid, true);
 });
 
-scenario("every expiry that is offered is the one that is set", { expect: [answered(400)] }, async ({ page, user, context }) => {
+scenario("each expiry option sets the expiry it names", { allowedErrors: [httpError(400)] }, async ({ page, user, context }) => {
   const hour = 3600, day = 24 * hour;
-  await open(page, "date");
-  await context.route("**/api/token/", (route) => route.fulfill({ status: 400, json: { success: false, message: "Not yet." } }));
-  for (const [label, seconds] of [["In 1 hour", hour], ["In 1 day", day], ["In 7 days", 7 * day], ["In 90 days", 90 * day], ["In 1 year", 365 * day]]) {
+  await openNewToken(page, "date");
+  await context.route("**/api/token/", (route) => route.fulfill({ status: 400, json: { success: false, message: "Not now." } }));
+  for (const [label, seconds] of Object.entries({ "In 1 hour": hour, "In 1 day": day, "In 7 days": 7 * day, "In 90 days": 90 * day, "In 1 year": 365 * day })) {
     await page.getByLabel("Expires").selectOption(label);
     const sent = page.waitForRequest((request) => request.method() === "POST");
     await press(page, "Create");
     assert.ok(Math.abs((await sent).postDataJSON().expired_time - now() - seconds) < 20, label);
-    await dialog(page).getByText("Not yet.").waitFor();
+    await dialog(page).getByText("Not now.").waitFor();
   }
   await context.unroute("**/api/token/");
   await page.getByLabel("Expires").selectOption("On a date…");
   await page.getByLabel("Date and time").fill("2040-02-29T12:30");
   await create(page);
   assert.equal((await user.list())[0].expired_time, Date.UTC(2040, 1, 29, 12, 30) / 1000);
-  await leave(page);
-  await open(page, "never");
+  await confirmKeySaved(page);
+  await openNewToken(page, "never");
   await page.getByRole("switch", { name: "Unlimited quota" }).check();
   assert.equal(await page.getByLabel("Quota", { exact: true }).count(), 0);
   await create(page);
@@ -71,9 +63,10 @@ scenario("every expiry that is offered is the one that is set", { expect: [answe
   assert.deepEqual([token.expired_time, token.unlimited_quota], [-1, true]);
 });
 
-scenario("models become chips by Enter, comma, paste and leaving, and go by Backspace and ×", {}, async ({ page, user, context }) => {
+// Enter, comma, paste and leaving the field add a model; Backspace and × remove one.
+scenario("models are added and removed as chips", {}, async ({ page, user, context }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
-  await open(page, "models");
+  await openNewToken(page, "models");
   await page.getByRole("switch", { name: "Only certain models" }).check();
   const input = page.getByLabel("Models", { exact: true });
   await input.pressSequentially("one,two");
@@ -86,62 +79,72 @@ scenario("models become chips by Enter, comma, paste and leaving, and go by Back
   await input.press("Backspace");
   await page.getByRole("button", { name: "Remove one" }).click();
   assert.deepEqual(await chips(page), ["two", "three"]);
-  assert.equal(await page.evaluate(() => document.activeElement.id), "field-models");
+  assert.equal(await focusedId(page), "field-models");
   await input.pressSequentially("typed but not entered");
   await create(page);
   assert.deepEqual((await user.list())[0].models, ["two", "three", "typed but not entered"]);
 });
 
-scenario("what the server refuses is told beside its field, which gets the focus", { expect: [answered(400)] }, async ({ page, user }) => {
-  const refused = async (label, message) => {
-    await press(page, "Create");
+scenario("an error appears at its field, with the focus", { allowedErrors: [httpError(400)] }, async ({ page, user }) => {
+  const isRefused = async (/** @type {string} */ label, /** @type {string} */ message) => {
     const field = dialog(page).getByLabel(label, { exact: true });
     await dialog(page).locator(".error", { hasText: message }).waitFor();
     assert.equal(await field.getAttribute("aria-invalid"), "true");
-    const described = (await field.getAttribute("aria-describedby")).split(" ");
-    assert.match(await page.locator(`#${described.at(-1)}`).innerText(), message);
-    assert.ok(await field.evaluate((e) => e === document.activeElement), `${label} has the focus`);
+    const describedBy = (await field.getAttribute("aria-describedby")).split(" ");
+    assert.equal(await page.locator(`#${describedBy.at(-1)}`).innerText(), message);
+    assert.ok(await hasFocus(field), `${label} has the focus`);
     assert.equal(await dialog(page).locator("[aria-invalid]").count(), 1);
     return field;
   };
-  await open(page);
-  await (await refused("Name", /^name /)).fill("x".repeat(51));
-  await (await refused("Name", /must have 1 to 50 characters/)).fill("fine");
+  const refusedByPage = async (/** @type {string} */ label, /** @type {string} */ message) => {
+    await press(page, "Create");
+    return isRefused(label, message);
+  };
+  const refusedByServer = async (/** @type {string} */ label) => {
+    const response = page.waitForResponse((candidate) => candidate.status() === 400);
+    await press(page, "Create");
+    return isRefused(label, (await (await response).json()).message);
+  };
+  await openNewToken(page, "");
+  await (await refusedByServer("Name")).fill("x".repeat(51));
+  await (await refusedByServer("Name")).fill("fine");
   await page.getByLabel("Quota", { exact: true }).fill("a lot");
-  await (await refused("Quota", /^remain_quota must be a whole number/)).fill("-5");
-  await (await refused("Quota", /^remain_quota must be between 0/)).fill("5");
+  await (await refusedByPage("Quota", "Enter a whole number of units, for example 500,000.")).fill("-5");
+  await (await refusedByServer("Quota")).fill("5");
   await page.getByLabel("Allowed addresses").fill("localhost");
-  await (await refused("Allowed addresses", /must be IP addresses or CIDR ranges/)).fill("");
+  await (await refusedByServer("Allowed addresses")).fill("");
   await page.getByRole("switch", { name: "Only certain models" }).check();
-  await refused("Models", /model/);
+  await refusedByServer("Models");
   await page.getByRole("switch", { name: "Only certain models" }).uncheck();
   await page.getByLabel("Expires").selectOption("On a date…");
-  await refused("Date and time", /^expired_time must be a date and a time/);
+  await refusedByPage("Date and time", "Enter both a date and a time.");
   await page.getByLabel("Date and time").fill("2020-01-01T00:00");
-  await refused("Date and time", /^expired_time /);
+  await refusedByServer("Date and time");
   await page.getByLabel("Expires").selectOption("Never");
   await create(page);
   assert.equal((await user.list()).length, 1);
 });
 
-scenario("an error of a field that is not shown is told at the top, and has the focus", { expect: [answered(400)] }, async ({ page }) => {
-  await open(page, "hidden");
+// It is shown at the top of the dialog and has the focus.
+scenario("an error of a hidden field appears at the top", { allowedErrors: [httpError(400)] }, async ({ page }) => {
+  await openNewToken(page, "hidden");
   await page.getByRole("switch", { name: "Only certain models" }).check();
   await page.getByLabel("Models", { exact: true }).fill("x".repeat(65));
   await page.getByLabel("Models", { exact: true }).press("Enter");
   await page.getByRole("switch", { name: "Only certain models" }).uncheck();
   await press(page, "Create");
-  const alert = dialog(page).locator(".problem", { hasText: /^models must be names/ });
-  await alert.waitFor();
-  assert.ok(await alert.evaluate((e) => e === document.activeElement));
+  const problem = dialog(page).locator(".problem", { hasText: /^models/ });
+  await problem.waitFor();
+  assert.ok(await hasFocus(problem));
 });
 
-scenario("a key is shown once, can be copied, and then is nowhere in the page", {}, async ({ page, user, context }) => {
+// The key can be copied. Afterwards it is neither in the document nor in storage.
+scenario("a key is shown once, then leaves the page", {}, async ({ page, user, context }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
-  await open(page, "shown once");
+  await openNewToken(page, "shown once");
   const { key } = await create(page);
   assert.match(key, /^sk-[0-9A-Za-z]{54}$/);
-  await page.getByText("you won't see it again").waitFor();
+  await page.getByText("You won't see it again").waitFor();
   await press(page, "Copy");
   await page.getByText("The key is copied.").waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
@@ -149,31 +152,31 @@ scenario("a key is shown once, can be copied, and then is nowhere in the page", 
   await press(page, "Copy the example");
   await page.getByText("The example is copied.").waitFor();
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), new RegExp(`^import json[^]*Bearer ${key}`));
-  for (const key of ["Escape", "Escape", "Escape"]) await page.keyboard.press(key);
+  for (let i = 0; i < 3; i++) await page.keyboard.press("Escape");
   await page.getByLabel("Key", { exact: true }).press("Enter");
   await page.waitForTimeout(750);
   await page.getByLabel("Key", { exact: true }).press("Enter");
   await page.keyboard.press("Escape");
-  assert.equal(await dialog(page).getByLabel("Key").inputValue(), key, "neither Escape nor Enter loses the key");
+  assert.equal(await dialog(page).getByLabel("Key").inputValue(), key, "Escape and Enter do not close the dialog");
   await press(page, "I have saved the key");
   await page.getByRole("rowheader", { name: "shown once" }).waitFor();
-  const everywhere = await page.evaluate(() => document.documentElement.outerHTML + [...document.querySelectorAll("input, textarea")].map((e) => e.value) + JSON.stringify([{ ...sessionStorage }, { ...localStorage }]));
+  const everywhere = await page.evaluate(() => document.documentElement.outerHTML + [...document.querySelectorAll("input, textarea")].map((e) => /** @type {HTMLInputElement} */ (e).value) + JSON.stringify([{ ...sessionStorage }, { ...localStorage }]));
   assert.ok(!everywhere.includes(key));
-  assert.equal(await page.evaluate(() => document.activeElement.id), "new-token", "the focus is back where it was");
-  assert.equal((await user.verify(key)).valid, false); // it has no quota, but is a key
+  assert.equal(await focusedId(page), "new-token", "the focus returns");
+  assert.equal((await user.verify(key)).valid, false); // the key is valid, but has no quota
 });
 
-scenario("a page that may not copy says so and selects the key", {}, async ({ page }) => {
+scenario("if copying is blocked, the key is selected", {}, async ({ page }) => {
   await page.evaluate(() => { navigator.clipboard.writeText = () => Promise.reject(new Error("denied")); });
-  await open(page, "by hand");
+  await openNewToken(page, "by hand");
   const { key } = await create(page);
   await press(page, "Copy");
-  await page.getByText("copy the key by hand").waitFor();
-  assert.equal(await page.evaluate(() => { const e = document.getElementById("field-key"); return e.value.slice(e.selectionStart, e.selectionEnd); }), key);
+  await page.getByText("Copy the selected key by hand").waitFor();
+  assert.equal(await dialog(page).getByLabel("Key").evaluate((/** @type {HTMLInputElement} */ e) => e.value.slice(e.selectionStart, e.selectionEnd)), key);
 });
 
-scenario("the examples run as they stand and print what the key has left", {}, async ({ page }) => {
-  await open(page, "example");
+scenario("the examples run and print the quota", {}, async ({ page }) => {
+  await openNewToken(page, "example");
   await page.getByLabel("Quota", { exact: true }).fill("4711");
   await create(page);
   for (const [language, ...command] of [["curl", "bash", "-c"], ["Python", "python3", "-c"], ["JavaScript", "node", "--input-type=module", "-e"]]) {
@@ -185,7 +188,9 @@ scenario("the examples run as they stand and print what the key has left", {}, a
   }
 });
 
-scenario("a create whose answer is lost is sent again under its key for once, and makes one token", { expect: [noAnswer] }, async ({ page, user, context }) => {
+// The page sends the request again with the same idempotency key.
+scenario("a lost response to Create makes one token", { allowedErrors: [networkError] }, async ({ page, user, context }) => {
+  /** @type {(string | null)[]} */
   const keys = [];
   await context.route("**/api/token/", async (route) => {
     keys.push(await route.request().headerValue("Idempotency-Key"));
@@ -193,7 +198,7 @@ scenario("a create whose answer is lost is sent again under its key for once, an
     await route.fetch();
     return route.abort();
   });
-  await open(page, "once");
+  await openNewToken(page, "once");
   await page.getByLabel("Quota", { exact: true }).fill("5");
   const { key } = await create(page);
   assert.equal(keys.length, 2);
@@ -202,7 +207,8 @@ scenario("a create whose answer is lost is sent again under its key for once, an
   assert.equal((await user.verify(key)).valid, true);
 });
 
-scenario("a create without a network can be tried again by hand, and still makes one token", { expect: [noAnswer] }, async ({ page, user, context }) => {
+// After three lost responses the user retries, with the same idempotency key.
+scenario("a manual retry creates no second token", { allowedErrors: [networkError] }, async ({ page, user, context }) => {
   let down = true;
   const keys = new Set();
   await context.route("**/api/token/", async (route) => {
@@ -211,28 +217,57 @@ scenario("a create without a network can be tried again by hand, and still makes
     await route.fetch();
     return route.abort();
   });
-  await open(page, "by hand");
+  await openNewToken(page, "by hand");
   await press(page, "Create");
-  await dialog(page).getByText("may or may not have been done").waitFor();
+  await dialog(page).getByText("may or may not have been made").waitFor();
   assert.equal((await user.list()).length, 1);
   down = false;
   await create(page);
   assert.equal(keys.size, 1);
   assert.equal((await user.list()).length, 1);
-  await leave(page);
-  await open(page, "by hand");
+  await confirmKeySaved(page);
+  await openNewToken(page, "by hand");
   await create(page);
-  assert.equal((await user.list()).length, 2, "the next one is another");
+  assert.equal((await user.list()).length, 2, "the next one is a second token");
 });
 
-scenario("a double click on Create makes one token, and its key stays on the screen", {}, async ({ page, user }) => {
-  await open(page, "double");
-  await page.evaluate(() => { // the second click comes as soon as there is something else to hit
-    const close = () => [...document.querySelectorAll("dialog button")].find((button) => button.textContent === "I have saved the key");
-    new MutationObserver((_, observer) => { if (close()) { observer.disconnect(); close().click(); window.clicked = true; } }).observe(document.body, { childList: true, subtree: true });
+// The second click lands on the button that closes the key dialog.
+scenario("a double click on Create keeps the key shown", {}, async ({ page, user }) => {
+  await openNewToken(page, "double");
+  await page.evaluate(() => { // click as soon as the other button appears
+    const findClose = () => /** @type {HTMLButtonElement[]} */ ([...document.querySelectorAll("dialog button")]).find((element) => element.textContent === "I have saved the key");
+    new MutationObserver((_, observer) => { if (findClose()) { observer.disconnect(); findClose().click(); document.body.dataset.clicked = "yes"; } }).observe(document.body, { childList: true, subtree: true });
   });
   await dialog(page).getByRole("button", { name: "Create" }).dblclick();
-  await page.waitForFunction(() => window.clicked);
+  await page.waitForFunction(() => document.body.dataset.clicked);
   assert.match(await dialog(page).getByLabel("Key").inputValue(), /^sk-/);
   assert.equal((await user.list()).length, 1);
+});
+
+scenario("leaving a page with a new key asks first", {}, async ({ page }) => {
+  const asksBeforeLeaving = () => page.evaluate(() => !dispatchEvent(new Event("beforeunload", { cancelable: true })));
+  await openNewToken(page, "kept");
+  assert.equal(await asksBeforeLeaving(), false);
+  await press(page, "Create");
+  await dialog(page).getByLabel("Key", { exact: true }).waitFor();
+  assert.equal(await asksBeforeLeaving(), true);
+  await confirmKeySaved(page);
+  assert.equal(await asksBeforeLeaving(), false);
+});
+
+// Each line becomes a model, and the largest safe integer is a valid quota.
+scenario("pasted lines of models; the largest quota", {}, async ({ page, user }) => {
+  await openNewToken(page, "large");
+  await page.getByLabel("Quota", { exact: true }).fill("9,007,199,254,740,991");
+  await page.getByRole("switch", { name: "Only certain models" }).check();
+  await page.getByLabel("Models", { exact: true }).evaluate((field) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text", "m1\nm2\r\nm3");
+    field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  });
+  await press(page, "Create");
+  await dialog(page).getByLabel("Key", { exact: true }).waitFor();
+  const [token] = await user.list();
+  assert.deepEqual(token.models, ["m1", "m2", "m3"]);
+  assert.equal(token.remain_quota, Number.MAX_SAFE_INTEGER);
 });

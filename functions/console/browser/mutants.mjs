@@ -1,60 +1,92 @@
-// Breaks the console on purpose, in a copy of the project: the test that is
-// named must notice. MUTANTS=1 make test-console runs it; CI does not.
+// @ts-check
+// Breaks the console in known places, in a copy of the project, and checks that
+// the test named beside each change fails. MUTANTS=1 make test-console runs it.
+// Arguments are names of mutants; without any, all run.
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
-// what is broken, file of src, text, what takes its place, file of tests, name of the test
+/**
+ * A change of a source file, and a part of the name of the test that must fail.
+ * The text must stand in the file exactly once.
+ * @type {{ name: string, file: string, text: string, replacement: string, tests: string, test: string }[]}
+ */
 const mutants = [
-  ["a save without If-Match", "api.js", 'if (etag) headers["If-Match"] = etag;', "", "change", "a rival's change is shown"],
-  ["a create without a key for once", "api.js", 'if (options.once) headers["Idempotency-Key"] = options.once;', "", "create", "whose answer is lost"],
-  ["another key for each try", "app.js", "if (dialog.asked !== text)", "if (dialog)", "create", "tried again by hand"],
-  ["a key that Escape loses", "dialogs.js", "sticky: true, ", "", "create", "a key is shown once"],
-  ["a key that a second click loses", "dialogs.js", "notMeant = 700", "notMeant = -1", "create", "a double click"],
-  ["a key in the address", "app.js", "this.open((app) => keyDialog", "location.hash = token.key; this.open((app) => keyDialog", "create", "a key is shown once"],
-  ["a name as markup", "tokens.js", 'class="name">${token.name}<span', 'class="name"><span .innerHTML=${token.name}></span><span', "hostile", "hostile names"],
-  ["a whole key that is searched for", "app.js", "return whole ?", "return whole && false ?", "list", "a whole key is sent nowhere"],
-  ["a session that outlives its tab", "session.js", "sessionStorage", "localStorage", "signin", "another tab has none"],
-  ["a session that outlives signing out", "app.js", "    forget();", "", "signin", "signing out forgets"],
-  ["a late answer that is shown", "app.js", "this.#reading.abort();\n    this.set({ query", "this.set({ query", "network", "an answer that comes late"],
-  ["a 503 that is not asked again", "api.js", "|| problem.status === 503", "", "network", "a 503"],
-  ["an editor that saves what it has not read", "editor.js", "disabled: unread || ", "disabled: ", "network", "an editor that could not read"],
-  ["a deletion that any word confirms", "dialogs.js", "dialog.typed.trim() !== word", '!dialog.typed.trim()', "change", "a deletion needs"],
-  ["a rival's change that is taken for a save", "editor.js", "Object.entries(body).every(([name, value]) => same(data[name], value)) && ", "", "doubt", "none any more"],
-  ["a quota that is added again", "editor.js", 'if (this.#unsure) this.#draft.delta = "";', "", "doubt", "nor added again"],
-  ["a create that changes while in doubt", "parts.js", "?disabled=${frozen}", "", "doubt", "as it was, and not as another"],
-  ["a click that meets what has moved", "parts.js", "e.detail > 1 || ", "", "doubt", "a double click on Disable"],
-  ["a call that outlives its session", "app.js", "if (api !== this.state.api) return true;", "", "doubt", "touches no later one"],
-  ["a page that Back brings signed in", "app.js", "event.persisted && recall()", "false && recall()", "doubt", "Back brings"],
-  ["a page that is left with a new key in it", "app.js", "this.state.dialog?.keeps || ", "", "doubt", "not left unasked"],
-  ["an error beside no field", "parts.js", 'invalid: error ? "true" : nothing', "invalid: nothing", "create", "is told beside its field"],
-  ["a focus that is lost at a page's end", "tokens.js", "aria-disabled=${!possible || loading}", "?disabled=${!possible || loading}", "list", "pages follow"],
-  ["text that is too pale", "style.css", "--soft: #566076", "--soft: #98a1b3", "axe", "table and its dialogs: light"],
-  ["a button without a name", "parts.js", "aria-label=${label} title=${label}", "", "axe", "table and its dialogs: narrow"],
-  ["a table too wide for a telephone", "style.css", "@media (max-width: 72rem)", "@media (max-width: 10rem)", "hostile", "fits every width"],
-];
+  ["save without If-Match", "api.js", 'if (etag) headers["If-Match"] = etag;', "", "edit", "a conflict is shown"],
+  ["create without an idempotency key", "api.js", 'if (options.idempotencyKey) headers["Idempotency-Key"] = options.idempotencyKey;', "", "create", "a lost response to Create"],
+  ["a new idempotency key for each try", "app.js", "if (dialog.lastRequest !== text)", "if (dialog)", "create", "a manual retry"],
+  ["Escape closes the key dialog", "dialogs.js", "closeOnEscape: false, ", "", "create", "a key is shown once"],
+  ["a double click closes the key dialog", "dialogs.js", "doubleClickMs = 700", "doubleClickMs = -1", "create", "a double click on Create"],
+  ["key in the address", "app.js", "this.openDialog(() => keyDialog", "location.hash = token.key; this.openDialog(() => keyDialog", "create", "a key is shown once"],
+  ["token name as markup", "tokens.js", 'class="name">${token.name}<span', 'class="name"><span .innerHTML=${token.name}></span><span', "hostile", "hostile names"],
+  ["search for a whole key", "app.js", "return isKey ?", "return isKey && false ?", "list", "a whole key is never sent"],
+  ["access token outlives its tab", "session.js", "window.sessionStorage", "window.localStorage", "signin", "a new tab has none"],
+  ["access token outlives signing out", "app.js", "    clearAccessToken();", "", "signin", "signing out forgets"],
+  ["late response is shown", "app.js", "    this.#loading.abort();", "", "network", "a late response"],
+  ["no retry after 503", "api.js", "|| problem.status === 503", "", "network", "a 503"],
+  ["editor saves before it has read", "editor.js", "disabled: unread || ", "disabled: ", "network", "an editor that failed to load"],
+  ["any text confirms a deletion", "dialogs.js", "typed.trim() !== confirmation", "!typed.trim()", "edit", "a deletion needs"],
+  ["a conflict counts as a save", "editor.js", "Object.entries(body).every(([name, value]) => isEqual(current.get(name), value)) && ", "", "edit", "a reverted conflict"],
+  ["a lost quota change is added again", "editor.js", 'if (this.#saveMayBeDone) this.#draft.delta = "";', "", "network", "a lost quota change"],
+  ["an uncertain create can be changed", "parts.js", "?disabled=${locked}", "", "network", "an uncertain create"],
+  ["second click hits another row", "parts.js", "e.detail > 1 || ", "", "list", "a double click on Disable"],
+  ["request outlives its session", "app.js", "if (api !== this.state.api) return true;", "", "signin", "a later session"],
+  ["Back shows a signed-in page", "app.js", "event.persisted && loadAccessToken()", "false && loadAccessToken()", "signin", "Back after signing out"],
+  ["leaving loses a new key", "app.js", "this.state.dialog?.showsKey || ", "", "create", "leaving a page"],
+  ["error without aria-invalid", "parts.js", 'invalid: error ? "true" : nothing', "invalid: nothing", "create", "an error appears at its field"],
+  ["pager loses the focus", "tokens.js", "aria-disabled=${!possible || loading}", "?disabled=${!possible || loading}", "list", "pages turn"],
+  ["text is too pale", "style.css", "--soft: #566076", "--soft: #98a1b3", "axe", "table and dialogs (light)"],
+  ["button without a name", "parts.js", "aria-label=${label} title=${label}", "", "axe", "table and dialogs (narrow)"],
+  ["table is too wide for a phone", "style.css", "@media (max-width: 72rem)", "@media (max-width: 10rem)", "hostile", "fits every width"],
+].map(([name, file, text, replacement, tests, test]) => ({ name, file, text, replacement, tests, test }));
 
-const src = "functions/console/web/src";
+const sources = "functions/console/web/src";
+const chosen = process.argv.length > 2 ? mutants.filter(({ name }) => process.argv.slice(2).includes(name)) : mutants;
+for (const { file, text } of mutants) {
+  const count = readFileSync(join(sources, file), "utf8").split(text).length - 1;
+  if (count !== 1) throw new Error(`${file} contains this ${count} times, want once: ${text}`);
+}
+
 const copy = mkdtempSync(join(tmpdir(), "latchkey-mutants-"));
 let survivors = 0;
 try {
-  for (const part of ["go.mod", "go.sum", "cmd", "functions", "shared"]) cpSync(part, join(copy, part), { recursive: true });
-  symlinkSync(resolve(".tools"), join(copy, ".tools"));
-  for (const [what, file, text, instead, tests, name] of mutants) {
-    const path = join(copy, src, file), sound = readFileSync(path, "utf8");
-    if (!sound.includes(text)) throw new Error(`${file} has no longer: ${text}`);
-    writeFileSync(path, sound.replaceAll(text, () => instead));
-    execFileSync("go", ["run", "./cmd/console"], { cwd: copy, stdio: "inherit" });
-    execFileSync("go", ["build", "-o", "tokenctl", "./cmd/tokenctl"], { cwd: copy, stdio: "inherit" });
-    writeFileSync(path, sound);
-    const { status, stdout } = spawnSync("node", ["--test", "--test-reporter=tap", `--test-name-pattern=${name}`, join("functions/console/browser", `${tests}.test.mjs`)],
-      { env: { ...process.env, TOKENCTL: join(copy, "tokenctl") }, encoding: "utf8" });
-    const noticed = status !== 0 && stdout.split("\n").some((line) => line.startsWith("not ok") && line.includes(name));
-    if (!noticed) survivors++;
-    console.log(`${noticed ? "noticed " : "SURVIVED"}  ${what}: ${tests}, "${name}"`);
+  for (const part of ["go.mod", "go.sum", "cmd", "functions", "internal", "shared"]) {
+    if (existsSync(part)) cpSync(part, join(copy, part), { recursive: true });
+  }
+  for (const mutant of chosen) {
+    build(mutant);
+    const isCaught = testFails(mutant);
+    if (!isCaught) survivors++;
+    console.log(`${isCaught ? "caught  " : "SURVIVED"}  ${mutant.name}: ${mutant.tests}, "${mutant.test}"`);
   }
 } finally {
   rmSync(copy, { recursive: true, force: true });
 }
-process.exitCode = survivors ? 1 : 0;
+process.exitCode = survivors > 0 ? 1 : 0;
+
+/**
+ * Builds the console and tokenctl with a mutant, in the copy.
+ * @param {typeof mutants[number]} mutant
+ */
+function build({ file, text, replacement }) {
+  const path = join(copy, sources, file);
+  const original = readFileSync(path, "utf8");
+  writeFileSync(path, original.replace(text, () => replacement));
+  execFileSync("go", ["run", "./cmd/console"], { cwd: copy, stdio: "inherit" });
+  execFileSync("go", ["build", "-o", "tokenctl", "./cmd/tokenctl"], { cwd: copy, stdio: "inherit" });
+  writeFileSync(path, original);
+}
+
+/**
+ * Whether the test of a mutant fails. An error elsewhere, such as in the
+ * harness, does not count.
+ * @param {typeof mutants[number]} mutant
+ */
+function testFails({ tests, test }) {
+  const pattern = test.replace(/[()]/g, "\\$&");
+  const { status, stdout } = spawnSync("node",
+    ["--test", "--test-reporter=tap", `--test-name-pattern=${pattern}`, join("functions/console/browser", `${tests}.test.mjs`)],
+    { env: { ...process.env, TOKENCTL: join(copy, "tokenctl") }, encoding: "utf8" });
+  return status !== 0 && stdout.split("\n").some((line) => line.startsWith("not ok") && line.includes(test));
+}

@@ -1,12 +1,13 @@
-// The pictures of the README, with tokens as they are in a working team:
-// SCREENSHOTS=docs make test-console.
-import { scenario } from "./kit.mjs";
+// @ts-check
+// Takes the screenshots of the documentation: SCREENSHOTS=docs make test-console.
+import { dialog, openNewToken, scenario } from "./harness.mjs";
 
 const folder = process.env.SCREENSHOTS;
 const day = 86_400;
-const inDays = (n) => Math.floor(Date.now() / 1000) + n * day + 60;
+const inDays = (/** @type {number} */ n) => Math.floor(Date.now() / 1000) + n * day + 60;
 
-const tokens = [
+/** @type {import("./harness.mjs").TokenFields[]} */
+const samples = [
   { name: "load-test", remain_quota: 250_000, group: "platform", expired_time: inDays(1) },
   { name: "old-prototype", remain_quota: 100_000, group: "research", models: ["gpt-4o-mini"], model_limits_enabled: true },
   { name: "nightly-evals", remain_quota: 300_000, group: "research", models: ["gpt-4o", "gpt-4o-mini", "o3"], model_limits_enabled: true },
@@ -16,33 +17,32 @@ const tokens = [
 ];
 const spent = [61_500, 0, 300_000, 1_284_000, 93_410, 1_730_000];
 
+/** @type {Record<string, import("playwright-core").BrowserContextOptions>} */
 const looks = {
   light: {}, dark: { colorScheme: "dark" },
   narrow: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
 };
 
 for (const [look, options] of Object.entries(looks)) {
-  scenario(`console-${look}.png`, { ...options, tokens }, async ({ page, user, made }) => {
-    for (const [i, quota] of spent.entries()) if (quota) await user.verify(made[i].key, { model: "gpt-4o-mini", quota });
-    await user.change({ id: made[0].id, expired_time: inDays(-2) });
-    await user.change({ id: made[1].id, status: 2 });
+  scenario(`console-${look}.png`, { ...options, tokens: samples }, async ({ page, user, tokens }) => {
+    for (const [i, quota] of spent.entries()) if (quota) await user.verify(tokens[i].key, { model: "gpt-4o-mini", quota });
+    await user.update({ id: tokens[0].id, expired_time: inDays(-2) });
+    await user.update({ id: tokens[1].id, status: 2 });
     await page.reload();
     await page.getByRole("rowheader").first().waitFor();
     await page.screenshot({ path: `${folder}/console-${look}.png` });
   });
 }
 
-scenario("console-key.png", { tokens }, async ({ page, user, made }) => {
-  await page.getByRole("button", { name: "New token" }).click();
-  const dialog = page.getByRole("dialog");
-  await dialog.getByLabel("Name").fill("checkout");
-  await dialog.getByRole("button", { name: "Create" }).click();
-  await dialog.getByLabel("Key").waitFor();
+scenario("console-key.png", { tokens: samples }, async ({ page, user }) => {
+  await openNewToken(page, "checkout");
+  await dialog(page).getByRole("button", { name: "Create" }).click();
+  await dialog(page).getByLabel("Key").waitFor();
   const [token] = await user.list();
-  // A key in a picture should look like none that works.
-  await dialog.getByLabel("Key").evaluate((e) => { e.value = `sk-${"EXAMPLE0".repeat(7).slice(0, 54)}`; e.blur(); });
-  await dialog.locator("pre").evaluate((e) => {
-    for (const text of [...e.querySelector("code").childNodes]) text.data = text.data?.replace(/sk-[0-9A-Za-z]+/, `sk-${"EXAMPLE0".repeat(7).slice(0, 54)}`).replace(/127\.0\.0\.1:\d+/, "127.0.0.1:3000");
+  // Show an example in place of the key.
+  await dialog(page).getByLabel("Key").evaluate((/** @type {HTMLInputElement} */ e) => { e.value = `sk-${"EXAMPLE0".repeat(7).slice(0, 54)}`; e.blur(); });
+  await dialog(page).locator("pre").evaluate((e) => {
+    for (const text of /** @type {Text[]} */ ([...e.querySelector("code").childNodes])) text.data = text.data?.replace(/sk-[0-9A-Za-z]+/, `sk-${"EXAMPLE0".repeat(7).slice(0, 54)}`).replace(/127\.0\.0\.1:\d+/, "127.0.0.1:3000");
   });
   await page.screenshot({ path: `${folder}/console-key.png` });
   await user.remove(token.id);

@@ -1,114 +1,246 @@
-// The API as the console calls it. A call gives {data, results, etag}, or
-// throws a Problem.
+// @ts-check
+// A client for the API. Its methods return a Response or throw a Problem.
 
-const attempts = 3;
-const patience = 20_000; // milliseconds for one attempt
-const longest = 10; // seconds to wait for the next; a person is asked to wait longer
+/**
+ * A token as the API returns it.
+ * @typedef {object} Token
+ * @property {number} id
+ * @property {string} name
+ * @property {string} key masked, except in the response that creates or rotates the key
+ * @property {string} [previous_key] the mask of the old key during its grace period
+ * @property {number} previous_until Unix seconds
+ * @property {number} status a key of `statuses`
+ * @property {number} created_time Unix seconds
+ * @property {number} accessed_time Unix seconds
+ * @property {number} expired_time Unix seconds, or -1 for never
+ * @property {boolean} unlimited_quota
+ * @property {number} remain_quota
+ * @property {number} used_quota
+ * @property {boolean} model_limits_enabled
+ * @property {string[]} models
+ * @property {string} allow_ips one address or range per line
+ * @property {string} group
+ */
 
-/** What the API, or the way to it, has to say when a call failed. */
+/**
+ * What create and update accept. A quota that is not a number is sent as
+ * typed, and the API explains what is wrong with it.
+ * @typedef {object} TokenInput
+ * @property {string} name
+ * @property {number} [expired_time]
+ * @property {boolean} unlimited_quota
+ * @property {number | string} [remain_quota]
+ * @property {number | string} [quota_delta]
+ * @property {boolean} model_limits_enabled
+ * @property {string[]} models
+ * @property {string} allow_ips
+ * @property {string} group
+ */
+
+/** @typedef {{ items: Token[], total: number, next?: string }} TokenPage */
+/** @typedef {{ id: number, success: boolean, message: string }} BatchResult */
+
+/**
+ * What to list: a page by its number, or what follows the cursor `after`.
+ * @typedef {{ text: string, status: string, size: number, page: number, after?: string }} ListQuery
+ */
+
+/**
+ * @template Data
+ * @typedef {{ data: Data, results: BatchResult[], etag: string }} Response
+ */
+
+/** @typedef {{ body?: object, etag?: string, idempotencyKey?: string, signal: AbortSignal }} RequestOptions */
+
+const maxAttempts = 3;
+const timeoutMs = 20_000; // for each attempt
+const maxRetryWaitSeconds = 10; // after a longer Retry-After the user decides
+
+/** An error to show to the user: from the API, from the network, or about the input. */
 export class Problem extends Error {
-  constructor(message, { status = 0, code = "", requestId = "", retryAfter = 0 } = {}) {
+  #field;
+
+  /**
+   * @param {string} message
+   * @param {{ status?: number, code?: string, requestId?: string, retryAfter?: number, field?: string }} [details]
+   */
+  constructor(message, { status = 0, code = "", requestId = "", retryAfter = 0, field = "" } = {}) {
     super(message);
-    Object.assign(this, { status, code, requestId, retryAfter });
+    this.status = status; // 0: no response
+    this.code = code;
+    this.requestId = requestId;
+    this.retryAfter = retryAfter; // seconds
+    this.#field = field;
   }
 
-  /** Whether it is unknown if the call was carried out. */
-  get doubtful() { return this.status === 0 || this.status >= 500; }
+  /** Whether the request may or may not have been carried out. */
+  get outcomeUnknown() { return this.status === 0 || this.status >= 500; }
 
-  /** The field of the input that the message is about, or "". */
+  /** The input field that the message is about, or "". The API's messages start with it. */
   get field() {
-    if (this.code !== "invalid_parameter") return "";
+    if (this.#field !== "" || this.code !== "invalid_parameter") return this.#field;
     return /^[a-z_]+/.exec(this.message)?.[0] ?? "";
   }
 }
 
-// What is said where no answer came: of a read, of what counts once, and of
-// other changes.
-const silence = "There is no answer from the server: check your connection and try again.";
-const once = "There is no answer from the server, so this may or may not have been done: try again, it counts once.";
-const doubt = "There is no answer from the server, so this may or may not have been done: look before you try again.";
+/**
+ * The message for a request without a response.
+ * @param {string} method
+ * @param {RequestOptions} options
+ */
+function noResponseMessage(method, { idempotencyKey }) {
+  if (method === "GET") return "No response from the server. Check your connection and try again.";
+  const unknown = "No response from the server: the change may or may not have been made.";
+  return idempotencyKey ? `${unknown} Try again; it is made only once.` : `${unknown} Check before you try again.`;
+}
 
 export class Api {
   #accessToken;
-  #over = new AbortController();
+  #session = new AbortController();
 
+  /** @param {string} accessToken */
   constructor(accessToken) {
     this.#accessToken = accessToken;
   }
 
-  /** Breaks off what is under way, and lets nothing more go out. */
-  end() { this.#over.abort(); }
+  /** Aborts all requests and prevents new ones. */
+  close() { this.#session.abort(); }
 
-  /** A page of the tokens that match; an empty query is a list of all. */
+  /**
+   * Returns a page of the tokens that match. An empty query matches all.
+   * @param {ListQuery} query
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<Response<TokenPage>>}
+   */
   list({ text, status, page, size, after }, signal) {
-    const query = new URLSearchParams({ page_size: size });
-    if (after) query.set("after", after);
-    else query.set("p", page);
-    const search = text.trim() !== "" || status !== "";
-    if (text.trim() !== "") query.set(...wordOrKey(text.trim()));
-    if (status !== "") query.set("status", status);
-    return this.#call("GET", `${search ? "search" : ""}?${query}`, { signal });
+    const parameters = new URLSearchParams({ page_size: String(size) });
+    if (after) parameters.set("after", after);
+    else parameters.set("p", String(page));
+    const isSearch = text.trim() !== "" || status !== "";
+    if (text.trim() !== "") parameters.set(...searchParameter(text.trim()));
+    if (status !== "") parameters.set("status", status);
+    return this.#request("GET", `${isSearch ? "search" : ""}?${parameters}`, { signal });
   }
 
-  get(id) { return this.#call("GET", id); }
-  create(token, once) { return this.#call("POST", "", { body: token, once }); }
-  update(token, etag) { return this.#call("PUT", "", { body: token, etag }); }
-  setStatus(id, status) { return this.#call("PUT", "?status_only=true", { body: { id, status } }); }
-  rotate(id, graceSeconds, once) { return this.#call("POST", `${id}/rotate`, { body: { grace_seconds: graceSeconds }, once }); }
-  delete(id, etag) { return this.#call("DELETE", id, { etag }); }
-  setStatusAll(ids, status, once) { return this.#call("POST", "batch/status", { body: { ids, status }, once }); }
-  deleteAll(ids, once) { return this.#call("POST", "batch", { body: { ids }, once }); }
+  /** @param {number} id @returns {Promise<Response<Token>>} */
+  get(id) { return this.#request("GET", String(id)); }
 
-  // A call is made again if it asks, or carries a key for once, and also if it
-  // was refused with 429: then nothing was done.
-  async #call(method, rest, { signal, ...given } = {}) {
-    const options = { ...given, signal: signal ? AbortSignal.any([signal, this.#over.signal]) : this.#over.signal };
-    const safe = method === "GET" || options.once !== undefined;
+  /** @param {TokenInput} input @param {string} idempotencyKey @returns {Promise<Response<Token>>} */
+  create(input, idempotencyKey) { return this.#request("POST", "", { body: input, idempotencyKey }); }
+
+  /** @param {{ id: number } & Partial<TokenInput>} change @param {string} etag @returns {Promise<Response<Token>>} */
+  update(change, etag) { return this.#request("PUT", "", { body: change, etag }); }
+
+  /** @param {number} id @param {number} status @returns {Promise<Response<Token>>} */
+  setStatus(id, status) { return this.#request("PUT", "?status_only=true", { body: { id, status } }); }
+
+  /** @param {number} id @param {number} graceSeconds @param {string} idempotencyKey @returns {Promise<Response<Token>>} */
+  rotate(id, graceSeconds, idempotencyKey) {
+    return this.#request("POST", `${id}/rotate`, { body: { grace_seconds: graceSeconds }, idempotencyKey });
+  }
+
+  /** @param {number} id @param {string} etag @returns {Promise<Response<unknown>>} */
+  delete(id, etag) { return this.#request("DELETE", String(id), { etag }); }
+
+  /** @param {number[]} ids @param {number} status @param {string} idempotencyKey @returns {Promise<Response<unknown>>} */
+  setStatusOfMany(ids, status, idempotencyKey) {
+    return this.#request("POST", "batch/status", { body: { ids, status }, idempotencyKey });
+  }
+
+  /** @param {number[]} ids @param {string} idempotencyKey @returns {Promise<Response<unknown>>} */
+  deleteMany(ids, idempotencyKey) { return this.#request("POST", "batch", { body: { ids }, idempotencyKey }); }
+
+  /**
+   * Sends a request, and retries it where that is safe: a read, a request with
+   * an idempotency key, and any request refused with 429, which did nothing.
+   * @param {string} method
+   * @param {string} path
+   * @param {Partial<RequestOptions>} [given]
+   * @returns {Promise<Response<any>>}
+   */
+  async #request(method, path, { signal, ...given } = {}) {
+    const session = this.#session.signal;
+    const options = { ...given, signal: signal ? AbortSignal.any([signal, session]) : session };
+    const isSafe = method === "GET" || options.idempotencyKey !== undefined;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#send(method, rest, options);
-      } catch (problem) {
-        const again = problem.status === 429 || (safe && (problem.status === 0 || problem.status === 503));
-        const wait = problem.retryAfter || attempt / 2;
-        if (attempt === attempts || !again || wait > longest) throw problem;
-        await pause(1000 * wait, options.signal);
+        return await this.#send(method, path, options);
+      } catch (error) {
+        const problem = /** @type {Problem} */ (error);
+        const canRetry = problem.status === 429 || (isSafe && (problem.status === 0 || problem.status === 503));
+        const waitSeconds = problem.retryAfter || attempt / 2;
+        if (attempt === maxAttempts || !canRetry || waitSeconds > maxRetryWaitSeconds) throw problem;
+        await sleep(1000 * waitSeconds, options.signal);
         if (options.signal.aborted) throw problem;
       }
     }
   }
 
-  async #send(method, rest, options) {
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {RequestOptions} options
+   * @returns {Promise<Response<any>>}
+   */
+  async #send(method, path, options) {
     const { body, etag, signal } = options;
+    /** @type {Record<string, string>} */
     const headers = { Authorization: `Bearer ${this.#accessToken}` };
     if (body) headers["Content-Type"] = "application/json";
     if (etag) headers["If-Match"] = etag;
-    if (options.once) headers["Idempotency-Key"] = options.once;
-    const lost = new Problem(method === "GET" ? silence : options.once ? once : doubt);
-    const answer = await fetch(`/api/token/${rest}`, {
-      method, headers, body: body && JSON.stringify(body), signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
-      cache: "no-store", credentials: "omit", redirect: "error",
-    }).catch(() => { throw lost; });
-    const envelope = (await answer.json().catch(() => null)) ?? {}; // a proxy's may be HTML
-    if (answer.ok && envelope.success) {
-      return { data: envelope.data, results: envelope.results, etag: answer.headers.get("ETag") };
+    if (options.idempotencyKey) headers["Idempotency-Key"] = options.idempotencyKey;
+    const noResponse = new Problem(noResponseMessage(method, options));
+    let response;
+    try {
+      response = await fetch(`/api/token/${path}`, {
+        method, headers, body: body && JSON.stringify(body), signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        cache: "no-store", credentials: "omit", redirect: "error",
+      });
+    } catch {
+      throw noResponse;
     }
-    if (answer.ok) throw lost;
-    throw new Problem(envelope.message || `The server answered ${answer.status}: try again.`, {
-      status: answer.status, code: envelope.code, requestId: envelope.request_id,
-      retryAfter: Number(answer.headers.get("Retry-After")) || 0,
+    const envelope = await readEnvelope(response);
+    if (response.ok && envelope.success) {
+      return { data: envelope.data, results: envelope.results, etag: response.headers.get("ETag") ?? "" };
+    }
+    if (response.ok) throw noResponse; // the body was cut off
+    throw new Problem(envelope.message || `The server responded with status ${response.status}. Try again.`, {
+      status: response.status, code: envelope.code, requestId: envelope.request_id,
+      retryAfter: Number(response.headers.get("Retry-After")) || 0,
     });
   }
 }
 
-// What is searched for: a mask, the last four characters of a key, or a word.
-function wordOrKey(text) {
+/**
+ * Returns the JSON of a response, or an empty object. A proxy may respond with HTML.
+ * @param {globalThis.Response} response
+ */
+async function readEnvelope(response) {
+  try {
+    return (await response.json()) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * The search parameter for a text: a masked key, the last four characters of a
+ * key, or a part of a name.
+ * @param {string} text
+ * @returns {[string, string]}
+ */
+function searchParameter(text) {
   if (/^sk-.*\*/.test(text)) return ["token", text];
   return /^sk-[0-9A-Za-z]{4}$/.test(text) ? ["token", text.slice(3)] : ["keyword", text];
 }
 
-function pause(milliseconds, signal) {
-  return new Promise((done) => {
-    setTimeout(done, milliseconds);
-    signal?.addEventListener("abort", done, { once: true });
+/**
+ * @param {number} ms
+ * @param {AbortSignal} signal ends the sleep early
+ */
+function sleep(ms, signal) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+    signal.addEventListener("abort", resolve, { once: true });
   });
 }

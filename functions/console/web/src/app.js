@@ -1,256 +1,362 @@
-// The console: its state, what can be done with it, and its two screens.
+// @ts-check
+// The console: its state, and what the user can do with it.
 import { html, render } from "./lib/lit-html.js";
 import { Api, Problem } from "./api.js";
 import { bulkDialog, deleteDialog, keyDialog, rotateDialog } from "./dialogs.js";
 import { Editor } from "./editor.js";
-import { forget, keep, recall } from "./session.js";
-import { signIn } from "./signin.js";
-import { tokens } from "./tokens.js";
-import { count } from "./words.js";
+import { clearAccessToken, loadAccessToken, saveAccessToken } from "./session.js";
+import { signInScreen } from "./signin.js";
+import { tokensScreen } from "./tokens.js";
+import { formatCount } from "./words.js";
 
-const everything = { text: "", status: "", page: 1, after: [] };
+/** @typedef {import("./api.js").Token} Token */
+/** @typedef {import("./api.js").BatchResult} BatchResult */
 
-class App {
-  /** Everything that the screens show. */
+/**
+ * What the list shows. `cursors` are those of the older pages that were opened.
+ * @typedef {{ text: string, status: string, size: number, page: number, cursors: string[] }} Query
+ */
+
+/**
+ * A dialog. The last request and its idempotency key are kept so that the same
+ * request is sent again under the same key.
+ * @typedef {object} Dialog
+ * @property {() => import("./lib/lit-html.js").TemplateResult} view
+ * @property {boolean} [busy]
+ * @property {Problem | null} [problem]
+ * @property {boolean} [showsKey] whether leaving the page would lose a key
+ * @property {string} [lastRequest]
+ * @property {string} [idempotencyKey]
+ */
+
+/**
+ * @typedef {object} State
+ * @property {Api | null} api null: signed out
+ * @property {boolean} signingIn
+ * @property {Problem | null} signInProblem
+ * @property {Query} query
+ * @property {import("./api.js").TokenPage | null} page
+ * @property {boolean} loading
+ * @property {Problem | null} problem why the list could not be loaded
+ * @property {string} searchError why the search text is not sent
+ * @property {Set<number>} selected
+ * @property {Set<number>} busy the tokens whose change is being saved
+ * @property {Dialog | null} dialog
+ * @property {{ text?: string, problem?: Problem } | null} notice
+ */
+
+const emptySearch = { text: "", status: "", page: 1, cursors: [] };
+
+export class App {
+  /** @type {State} */
   state = {
-    api: null, // null: signed out
-    signingIn: false, signInProblem: null,
-    query: { ...everything, size: 10 },
-    page: null, loading: false, problem: null, refused: "",
-    selected: new Set(),
-    busy: new Set(), // ids of tokens that something is being done to
-    dialog: null, // {view} of the dialog that is open
-    notice: null, // {text, problem}
+    api: null, signingIn: false, signInProblem: null,
+    query: { ...emptySearch, size: 10 },
+    page: null, loading: false, problem: null, searchError: "",
+    selected: new Set(), busy: new Set(), dialog: null, notice: null,
   };
 
-  #root = document.getElementById("app");
-  #reading = new AbortController();
-  #opener = null;
+  #root = /** @type {HTMLElement} */ (document.getElementById("app"));
+  #loading = new AbortController(); // aborts the list request that is running
+  /** @type {HTMLElement | null} */
+  #opener = null; // gets the focus back when the dialog closes
+  /** @type {string | null} */
   #accessToken = null;
 
   start() {
-    addEventListener("pageshow", (event) => { // Back may bring a page that was left signed in
-      if (event.persisted && recall() !== this.#accessToken) location.reload();
+    addEventListener("pageshow", (event) => { // Back may restore a page from before the sign-out
+      if (event.persisted && loadAccessToken() !== this.#accessToken) location.reload();
     });
-    addEventListener("beforeunload", (event) => { // the key would be lost
-      if (this.state.dialog?.keeps || this.state.dialog?.busy) event.preventDefault();
+    addEventListener("beforeunload", (event) => { // leaving would lose the new key
+      if (this.state.dialog?.showsKey || this.state.dialog?.busy) event.preventDefault();
     });
-    const accessToken = recall();
-    if (accessToken) this.#enter(accessToken);
+    const accessToken = loadAccessToken();
+    if (accessToken) this.#startSession(accessToken);
     else this.set({});
   }
 
-  /** Changes the state and shows it. */
+  /**
+   * Changes the state and renders it.
+   * @param {Partial<State>} change
+   */
   set(change) {
     Object.assign(this.state, change);
     const { api, dialog } = this.state;
     const focused = document.activeElement;
-    render(html`${api ? tokens(this) : signIn(this)}${dialog ? dialog.view() : ""}`, this.#root);
-    const shown = this.#root.querySelector("dialog");
+    render(html`${api ? tokensScreen(this) : signInScreen(this)}${dialog ? dialog.view() : ""}`, this.#root);
+    const shown = this.#dialogElement();
     if (shown && !shown.open) shown.showModal();
-    else if (focused?.isConnected === false) (shown ?? this.#root).querySelector("#new-token, input")?.focus(); // not lost with what had it
+    else if (focused?.isConnected === false) focusFirst(shown ?? this.#root, "#new-token, input"); // the focused element is gone
   }
 
-  // Signing in and out
+  #dialogElement() { return this.#root.querySelector("dialog"); }
 
+  // Sessions
+
+  /** @param {string} accessToken */
   async signIn(accessToken) {
     this.set({ signingIn: true, signInProblem: null });
     try {
-      if (!accessToken) throw new Problem("Enter your access token, which begins with at-.");
-      if (!/^[\x21-\x7e]+$/.test(accessToken)) throw new Problem("An access token has no spaces and only plain letters and digits: check what you have pasted.");
-      await new Api(accessToken).list({ ...everything, after: 0, size: 1 });
-      keep(accessToken);
-      this.#enter(accessToken);
-    } catch (problem) {
-      this.set({ signingIn: false, signInProblem: problem });
-      this.#root.querySelector("#field-access").focus();
+      if (!accessToken) throw new Problem("Enter your access token. It starts with at-.");
+      if (!/^[\x21-\x7e]+$/.test(accessToken)) throw new Problem("An access token has no spaces and only ASCII characters. Check what you pasted.");
+      await new Api(accessToken).list({ ...emptySearch, size: 1 });
+      saveAccessToken(accessToken);
+      this.#startSession(accessToken);
+    } catch (error) {
+      this.set({ signingIn: false, signInProblem: asProblem(error) });
+      focusFirst(this.#root, "#field-access");
     }
   }
 
-  #enter(accessToken) {
+  /** @param {string} accessToken */
+  #startSession(accessToken) {
     this.#accessToken = accessToken;
     this.set({ api: new Api(accessToken), signingIn: false, signInProblem: null });
     return this.load();
   }
 
-  /** Forgets the access token and all that was read with it. */
+  /**
+   * Forgets the access token and everything that was read with it.
+   * @param {Problem | null} problem why the session ended
+   */
   signOut(problem = null) {
-    forget();
-    this.state.api?.end();
+    clearAccessToken();
+    this.state.api?.close();
     this.#accessToken = null;
     this.#opener = null;
     this.set({
-      api: null, page: null, problem: null, refused: "", dialog: null, notice: null, signInProblem: problem,
-      selected: new Set(), busy: new Set(), query: { ...everything, size: this.state.query.size },
+      api: null, page: null, problem: null, searchError: "", dialog: null, notice: null, signInProblem: problem,
+      selected: new Set(), busy: new Set(), query: { ...emptySearch, size: this.state.query.size },
     });
   }
 
   /**
-   * Whether the session of a call is over: another has begun, or the problem
-   * ends it.
+   * Whether the session of a failed request is over. A 401 ends the session.
+   * @param {Problem} problem
+   * @param {Api} api the one that sent the request
    */
-  #ended(problem, api) {
+  #sessionEnded(problem, api) {
     if (api !== this.state.api) return true;
     if (problem.status !== 401) return false;
     this.signOut(problem);
     return true;
   }
 
-  // Reading
+  // The list
 
-  /** Shows what a changed query finds, from its first page on. */
-  find(change) {
-    return this.load({ page: 1, after: [], ...change });
+  /**
+   * Changes the search and loads its first page.
+   * @param {Partial<Query>} change
+   */
+  search(change) {
+    return this.load({ page: 1, cursors: [], ...change });
   }
 
+  /**
+   * Loads the list, after a change of what it shows if one is given.
+   * @param {Partial<Query>} [change]
+   * @returns {Promise<void>}
+   */
   async load(change = {}) {
-    if (!this.state.api) return; // signed out while something was under way
-    const query = { ...this.state.query, ...change };
-    this.#reading.abort();
-    const elsewhere = Object.keys(change).length > 0 && { selected: new Set(), notice: this.#unread() };
-    this.set({ query, refused: wholeKey(query.text), loading: true, problem: null, ...elsewhere });
-    if (this.state.refused) return this.set({ loading: false });
-    const reading = (this.#reading = new AbortController());
     const { api } = this.state;
+    if (!api) return; // signed out during another request
+    const query = { ...this.state.query, ...change };
+    this.#loading.abort();
+    const cleared = Object.keys(change).length > 0 && { selected: new Set(), notice: this.#undismissedFailure() };
+    this.set({ query, searchError: searchError(query.text), loading: true, problem: null, ...cleared });
+    if (this.state.searchError) return this.set({ loading: false });
+    const loading = (this.#loading = new AbortController());
     try {
-      const { data } = await api.list({ ...query, after: query.after.at(-1) }, reading.signal);
-      if (reading.signal.aborted) return;
-      const last = Math.max(1, Math.ceil(data.total / query.size));
-      if (!data.items.length && !query.after.length && query.page > last) return this.load({ page: last }); // its tokens are gone
-      const selected = data.items.map((token) => token.id).filter((id) => this.state.selected.has(id)); // none that can't be seen
+      const { data } = await api.list({ ...query, after: query.cursors.at(-1) }, loading.signal);
+      if (loading.signal.aborted) return;
+      const lastPage = Math.max(1, Math.ceil(data.total / query.size));
+      if (data.items.length === 0 && query.cursors.length === 0 && query.page > lastPage) return this.load({ page: lastPage }); // its tokens were deleted
+      const selected = data.items.map((token) => token.id).filter((id) => this.state.selected.has(id)); // only tokens that are visible
       this.set({ page: data, loading: false, selected: new Set(selected) });
-    } catch (problem) {
-      if (!reading.signal.aborted && !this.#ended(problem, api)) this.set({ problem, loading: false, selected: new Set() });
+    } catch (error) {
+      const problem = asProblem(error);
+      if (!loading.signal.aborted && !this.#sessionEnded(problem, api)) this.set({ problem, loading: false, selected: new Set() });
     }
   }
 
-  // A failure is told until it is dismissed, other news until the next.
-  #unread() {
+  /** A failure stays until the user dismisses it. Other notices stay until the next action. */
+  #undismissedFailure() {
     const { notice } = this.state;
     return notice?.problem ? notice : null;
   }
 
-  // Changing
-
-  /** Does something to one token of the list, and shows the outcome. */
-  async #change(id, work, done) {
+  /**
+   * @param {Token} token
+   * @param {number} status
+   */
+  async setStatus(token, status) {
     const { api } = this.state;
-    this.set({ busy: new Set(this.state.busy).add(id), notice: null });
+    if (!api) return;
+    this.set({ busy: new Set(this.state.busy).add(token.id), notice: null });
     try {
-      await work(api);
+      await api.setStatus(token.id, status);
       if (api !== this.state.api) return;
-      this.set({ notice: { text: done } });
-    } catch (problem) {
-      if (this.#ended(problem, api)) return;
+      this.set({ notice: { text: `${token.name} is ${status === 1 ? "enabled" : "disabled"}.` } });
+    } catch (error) {
+      const problem = asProblem(error);
+      if (this.#sessionEnded(problem, api)) return;
       this.set({ notice: { problem } });
     }
-    this.set({ busy: new Set([...this.state.busy].filter((other) => other !== id)) });
+    this.set({ busy: new Set([...this.state.busy].filter((id) => id !== token.id)) });
     this.load();
   }
 
-  setStatus(token, status) {
-    return this.#change(token.id, (api) => api.setStatus(token.id, status), `${token.name} is ${status === 1 ? "enabled" : "disabled"}.`);
-  }
-
-  select(ids, chosen) {
+  /**
+   * @param {number[]} ids
+   * @param {boolean} isSelected
+   */
+  select(ids, isSelected) {
     const selected = new Set(this.state.selected);
-    for (const id of ids) chosen ? selected.add(id) : selected.delete(id);
+    for (const id of ids) {
+      if (isSelected) selected.add(id);
+      else selected.delete(id);
+    }
     this.set({ selected });
   }
 
   // Dialogs
 
-  /** Opens a dialog; make(refresh, close) gives it as an object with a view. */
-  open(make) {
-    if (!this.state.dialog) this.#opener = document.activeElement;
-    this.set({ dialog: null }); // so that a second dialog begins with fresh fields
-    this.set({ notice: this.#unread(), dialog: make(this) });
+  create() { this.openDialog(() => new Editor(this)); }
+  /** @param {Token} token */
+  edit(token) { this.openDialog(() => new Editor(this, token)); }
+  /** @param {Token} token */
+  rotate(token) { this.openDialog(() => rotateDialog(this, token)); }
+  /** @param {Token} token */
+  delete(token) { this.openDialog(() => deleteDialog(this, token)); }
+  /** @param {import("./dialogs.js").BulkAction} action */
+  bulk(action) { this.openDialog(() => bulkDialog(this, action, [...this.state.selected])); }
+
+  /**
+   * Shows a new key, for the only time.
+   * @param {Token} token
+   * @param {string} title
+   */
+  showKey(token, title) {
+    this.openDialog(() => keyDialog(this, token, title));
+    this.load();
   }
 
-  close() {
-    if (this.state.dialog?.problem?.doubtful) this.load(); // it may have been done
-    this.#root.querySelector("dialog")?.close();
+  /** @param {() => Dialog} make */
+  openDialog(make) {
+    if (!this.state.dialog) this.#opener = /** @type {HTMLElement | null} */ (document.activeElement);
+    this.set({ dialog: null }); // so that a second dialog gets new elements
+    this.set({ notice: this.#undismissedFailure(), dialog: make() });
+  }
+
+  closeDialog() {
+    if (this.state.dialog?.problem?.outcomeUnknown) this.load(); // the list may have changed
+    this.#dialogElement()?.close();
     this.set({ dialog: null });
     if (this.#opener?.isConnected) this.#opener.focus();
-    else this.#root.querySelector("#new-token")?.focus();
+    else focusFirst(this.#root, "#new-token");
     this.#opener = null;
   }
 
   /**
-   * Does the work of a dialog. While it lasts, and when it failed, the dialog
-   * says so; then done gets the answer. A dialog keeps one key for once as
-   * long as it asks for the same, so that trying again is no second time; and
-   * as long as nobody knows whether it was done, it can't ask for another.
+   * Sends the request of a dialog that changes something. The idempotency key
+   * stays the same while the request stays the same, so that a second try does
+   * not make the change twice.
+   * @template Result
+   * @param {Dialog} dialog
+   * @param {unknown} request what identifies the request
+   * @param {(api: Api, idempotencyKey: string) => Promise<Result>} send
+   * @param {(result: Result) => void} done
    */
-  async work(dialog, asked, call, done) {
-    const text = JSON.stringify(asked);
-    if (dialog.asked !== text) Object.assign(dialog, { asked: text, once: crypto.randomUUID() });
+  async submit(dialog, request, send, done) {
+    const text = JSON.stringify(request);
+    if (dialog.lastRequest !== text) Object.assign(dialog, { lastRequest: text, idempotencyKey: crypto.randomUUID() });
     dialog.busy = true;
-    await this.ask(dialog, (api) => call(api, dialog.once), done);
+    await this.request(dialog, (api) => send(api, /** @type {string} */ (dialog.idempotencyKey)), done);
   }
 
-  /** Calls for a dialog, which can be closed meanwhile unless it is busy. */
-  async ask(dialog, call, done) {
+  /**
+   * Sends a request for a dialog. A failure is shown in the dialog. The result
+   * is dropped if the dialog was closed or the session ended meanwhile.
+   * @template Result
+   * @param {Dialog} dialog
+   * @param {(api: Api) => Promise<Result>} send
+   * @param {(result: Result) => void} done
+   */
+  async request(dialog, send, done) {
     const { api } = this.state;
+    if (!api) return;
     dialog.problem = null;
     this.set({});
     try {
-      const answer = await call(api);
+      const result = await send(api);
       dialog.busy = false;
-      if (api === this.state.api && dialog === this.state.dialog) done(answer);
-    } catch (problem) {
+      if (api === this.state.api && dialog === this.state.dialog) done(result);
+    } catch (error) {
+      const problem = asProblem(error);
       dialog.busy = false;
-      if (this.#ended(problem, api) || dialog !== this.state.dialog) return;
-      dialog.problem = problem instanceof Problem ? problem : new Problem("This page went wrong: load it again.");
-      this.show();
+      if (this.#sessionEnded(problem, api) || dialog !== this.state.dialog) return;
+      dialog.problem = problem;
+      this.showProblem();
     }
   }
 
-  /** Shows a dialog's problem. */
-  show() {
+  /** Renders the problem of the dialog and moves the focus to it. */
+  showProblem() {
     this.set({});
-    this.attend();
+    focusFirst(this.#root, "dialog :is([aria-invalid=true], .problem)");
   }
 
-  /** Moves the focus to what is wrong in the dialog. */
-  attend() {
-    this.#root.querySelector("dialog :is([aria-invalid=true], .problem)")?.focus();
-  }
-
-  create() { this.open((app) => new Editor(app)); }
-  edit(token) { this.open((app) => new Editor(app, token)); }
-  rotate(token) { this.open((app) => rotateDialog(app, token)); }
-  delete(token) { this.open((app) => deleteDialog(app, token)); }
-  bulk(what) { this.open((app) => bulkDialog(app, what, [...this.state.selected])); }
-
-  /** Shows a new key, for the only time. */
-  showKey(token, title) {
-    this.open((app) => keyDialog(app, token, title));
-    this.load();
-  }
-
-  /** Closes the dialog, says what was done, and reads the list again. */
+  /**
+   * Closes the dialog, shows a notice, and loads the list again.
+   * @param {string} text
+   */
   finish(text) {
-    this.close();
+    this.closeDialog();
     this.set({ notice: { text }, selected: new Set() });
     this.load();
   }
 
-  /** The same for several tokens, of which some may have failed. */
-  finishAll(done, results) {
+  /**
+   * Does the same for a change of several tokens, of which some may have failed.
+   * @param {string} done the verb
+   * @param {BatchResult[]} results
+   */
+  finishBulk(done, results) {
     const failed = results.filter((result) => !result.success);
-    this.finish(`${count(results.length - failed.length, "token")} ${done}.`);
-    if (failed.length) {
-      const lines = failed.map((result) => `Token ${result.id}: ${result.message}`);
-      this.set({ notice: { text: this.state.notice.text, problem: new Problem(lines.join(" ")) } });
-    }
+    const text = `${formatCount(results.length - failed.length, "token")} ${done}.`;
+    this.finish(text);
+    if (failed.length === 0) return;
+    const lines = failed.map((result) => `Token ${result.id}: ${result.message}`);
+    this.set({ notice: { text, problem: new Problem(lines.join(" ")) } });
   }
 }
 
-// A key must not get into a query string, which ends up in logs.
-function wholeKey(text) {
-  const whole = /[0-9A-Za-z]{40}|(sk|at)-[0-9A-Za-z]{16}/.test(text);
-  return whole ? "This is a whole key: search by its last four characters, as sk-wxyz." : "";
+/**
+ * @param {ParentNode} root
+ * @param {string} selector
+ */
+function focusFirst(root, selector) {
+  /** @type {HTMLElement | null} */ (root.querySelector(selector))?.focus();
+}
+
+/**
+ * @param {unknown} error
+ * @returns {Problem}
+ */
+function asProblem(error) {
+  if (error instanceof Problem) return error;
+  console.error(error);
+  return new Problem("Unexpected error in this page. Reload it and try again.");
+}
+
+/**
+ * Refuses to search for a whole key: it would be sent in a URL, and URLs are
+ * written to logs.
+ * @param {string} text
+ */
+function searchError(text) {
+  const isKey = /[0-9A-Za-z]{40}|(sk|at)-[0-9A-Za-z]{16}/.test(text);
+  return isKey ? "This is a whole key. Search by its last four characters, for example sk-wxyz." : "";
 }
 
 new App().start();

@@ -1,112 +1,168 @@
-// The dialogs that ask for little: rotation, deletion, several at once, and
-// the one that shows a new key.
+// @ts-check
+// The dialogs for rotation, deletion, bulk changes, and a new key.
 import { html } from "./lib/lit-html.js";
 import { Problem } from "./api.js";
-import { failure, field, modal } from "./parts.js";
 import { examples } from "./examples.js";
-import { count } from "./words.js";
+import { field, modal, problemBox } from "./parts.js";
+import { formatCount } from "./words.js";
 
-const graces = [["at once", 0], ["in 1 hour", 3600], ["in 1 day", 86_400], ["in 7 days", 604_800]];
+/** @typedef {import("./app.js").App} App */
+/** @typedef {import("./app.js").Dialog} Dialog */
+/** @typedef {import("./api.js").Token} Token */
+/** @typedef {"enable" | "disable" | "delete"} BulkAction */
 
+/** @type {[string, number][]} */
+const gracePeriods = [["immediately", 0], ["in 1 hour", 3600], ["in 1 day", 86_400], ["in 7 days", 604_800]];
+
+/**
+ * @param {App} app
+ * @param {Token} token
+ * @returns {Dialog}
+ */
 export function rotateDialog(app, token) {
-  const dialog = { grace: 0, busy: false, problem: null, view };
-  const rotate = () => app.work(dialog, [token.id, dialog.grace], (api, once) => api.rotate(token.id, dialog.grace, once),
+  let graceSeconds = 0;
+  /** @type {Dialog} */
+  const dialog = { busy: false, problem: null, view };
+  const rotate = () => app.submit(dialog, [token.id, graceSeconds], (api, idempotencyKey) => api.rotate(token.id, graceSeconds, idempotencyKey),
     ({ data }) => app.showKey(data, `${data.name} has a new key`));
   function view() {
-    return modal({ title: `Rotate the key of ${token.name}`, close: () => app.close(), submit: rotate, busy: dialog.busy, frozen: dialog.problem?.doubtful, action: "Rotate" }, html`
-      ${failure(dialog.problem)}
-      <p>The token gets a new key, and keeps its id, quota and history.</p>
-      ${field({ name: "grace", label: "The old key ends" }, ({ id }) => html`<select id=${id} @change=${(e) => { dialog.grace = Number(e.target.value); }}>
-        ${graces.map(([label, seconds]) => html`<option value=${seconds}>${label}</option>`)}</select>`)}`);
+    return modal({
+      title: `Rotate the key of ${token.name}`, action: "Rotate", submit: rotate, close: () => app.closeDialog(),
+      busy: dialog.busy, locked: dialog.problem?.outcomeUnknown,
+    }, html`
+      ${problemBox(dialog.problem)}
+      <p>The token gets a new key and keeps its ID, quota and usage.</p>
+      ${field({ name: "grace", label: "The old key expires" }, ({ id }) => html`<select id=${id} @change=${(e) => { graceSeconds = Number(e.target.value); }}>
+        ${gracePeriods.map(([label, seconds]) => html`<option value=${seconds}>${label}</option>`)}</select>`)}`);
   }
   return dialog;
 }
 
+/**
+ * @param {App} app
+ * @param {Token} token
+ * @returns {Dialog}
+ */
 export function deleteDialog(app, token) {
-  const remove = (dialog) => app.work(dialog, token.id, async (api) => {
-    try {
-      const { data, etag } = await api.get(token.id);
-      if (data.name !== token.name) throw new Problem(`This token is called ${data.name} by now, and is not deleted: look at it first.`, { status: 412 });
-      await api.delete(token.id, etag);
-    } catch (problem) {
-      if (problem.code !== "token_not_found") throw problem; // gone is what was wanted
-    }
-  }, () => app.finish(`${token.name} is deleted.`));
-  return confirmation(app, {
-    title: `Delete ${token.name}`, word: token.name, action: "Delete",
-    text: "Its key stops working at once, and its history is gone. This can't be undone.",
-  }, remove);
+  return confirmDialog(app, {
+    title: `Delete ${token.name}`, confirmation: token.name, action: "Delete",
+    text: "Its key stops working immediately, and its usage is deleted. This can't be undone.",
+  }, (dialog) => app.submit(dialog, token.id, (api) => deleteUnchanged(api, token), () => app.finish(`${token.name} is deleted.`)));
 }
 
-export function bulkDialog(app, what, ids) {
-  const tokens = count(ids.length, "token");
-  if (what === "delete") {
-    return confirmation(app, {
-      title: `Delete ${tokens}`, word: `delete ${ids.length}`, action: "Delete",
-      text: "Their keys stop working at once, and their history is gone. This can't be undone.",
-    }, (dialog) => app.work(dialog, ids, (api, once) => api.deleteAll(ids, once), ({ results }) => app.finishAll("deleted", results)));
+/**
+ * Deletes a token, unless its name is no longer the one that the user typed.
+ * @param {import("./api.js").Api} api
+ * @param {Token} token
+ */
+async function deleteUnchanged(api, token) {
+  try {
+    const { data, etag } = await api.get(token.id);
+    if (data.name !== token.name) throw new Problem(`This token was not deleted: it is now named ${data.name}. Check whether you still want to delete it.`, { status: 412 });
+    await api.delete(token.id, etag);
+  } catch (error) {
+    const isDeleted = error instanceof Problem && error.code === "token_not_found";
+    if (!isDeleted) throw error;
   }
+}
+
+/**
+ * @param {App} app
+ * @param {BulkAction} action
+ * @param {number[]} ids
+ * @returns {Dialog}
+ */
+export function bulkDialog(app, action, ids) {
+  const tokens = formatCount(ids.length, "token");
+  if (action === "delete") {
+    return confirmDialog(app, {
+      title: `Delete ${tokens}`, confirmation: `delete ${ids.length}`, action: "Delete",
+      text: "Their keys stop working immediately, and their usage is deleted. This can't be undone.",
+    }, (dialog) => app.submit(dialog, ids, (api, idempotencyKey) => api.deleteMany(ids, idempotencyKey), ({ results }) => app.finishBulk("deleted", results)));
+  }
+  /** @type {Dialog} */
   const dialog = { busy: false, problem: null, view };
-  const status = what === "enable" ? 1 : 2;
-  const change = () => app.work(dialog, ids, (api, once) => api.setStatusAll(ids, status, once), ({ results }) => app.finishAll(`${what}d`, results));
+  const enables = action === "enable";
+  const change = () => app.submit(dialog, ids, (api, idempotencyKey) => api.setStatusOfMany(ids, enables ? 1 : 2, idempotencyKey),
+    ({ results }) => app.finishBulk(`${action}d`, results));
   function view() {
-    const action = what === "enable" ? "Enable" : "Disable";
-    return modal({ title: `${action} ${tokens}`, close: () => app.close(), submit: change, busy: dialog.busy, action }, html`${failure(dialog.problem)}
-      <p>${status === 1 ? "Their keys work again, unless they are expired or have no quota left." : "Their keys are refused until they are enabled again."}</p>`);
+    const label = enables ? "Enable" : "Disable";
+    return modal({ title: `${label} ${tokens}`, action: label, submit: change, close: () => app.closeDialog(), busy: dialog.busy }, html`${problemBox(dialog.problem)}
+      <p>${enables ? "Their keys work again, unless they have expired or have no quota left." : "Their keys are refused until you enable the tokens again."}</p>`);
   }
   return dialog;
 }
 
-// A deletion is confirmed by typing a word.
-function confirmation(app, { title, text, word, action }, submit) {
-  const dialog = { typed: "", busy: false, problem: null, view };
+/**
+ * A dialog for a deletion, which the user confirms by typing a given text.
+ * @param {App} app
+ * @param {{ title: string, text: string, confirmation: string, action: string }} options
+ * @param {(dialog: Dialog) => void} submit
+ * @returns {Dialog}
+ */
+function confirmDialog(app, { title, text, confirmation, action }, submit) {
+  let typed = "";
+  /** @type {Dialog} */
+  const dialog = { busy: false, problem: null, view };
   function view() {
-    return modal({ title, close: () => app.close(), submit: () => submit(dialog), busy: dialog.busy, action, danger: true, disabled: dialog.typed.trim() !== word }, html`
-      ${failure(dialog.problem)}
+    return modal({
+      title, action, danger: true, submit: () => submit(dialog), close: () => app.closeDialog(),
+      busy: dialog.busy, disabled: typed.trim() !== confirmation,
+    }, html`
+      ${problemBox(dialog.problem)}
       <p>${text}</p>
-      ${field({ name: "confirm", label: html`Type <b class="typed">${word}</b> to confirm` }, ({ id }) => html`<input id=${id} autocomplete="off" spellcheck="false"
-        @input=${(e) => { dialog.typed = e.target.value; app.set({}); }}>`)}`);
+      ${field({ name: "confirm", label: html`Type <b class="typed">${confirmation}</b> to confirm` }, ({ id }) => html`<input id=${id} autocomplete="off" spellcheck="false"
+        @input=${(e) => { typed = e.target.value; app.set({}); }}>`)}`);
   }
   return dialog;
 }
 
-const notMeant = 700; // milliseconds: a second click, on what was Create, says nothing
+const doubleClickMs = 700; // the second click of a double click on Create must not close the dialog
 
-// Selects what an element shows, to be copied by hand.
-function select(id) {
-  const element = document.getElementById(id);
-  if (element?.select) element.select();
-  else if (element) getSelection().selectAllChildren(element);
-}
-
-/** Shows a key once. It is left only by saying so, for it can't be had again. */
+/**
+ * A dialog that shows a new key, once. Only its button closes it.
+ * @param {App} app
+ * @param {Token} token
+ * @param {string} title
+ * @returns {Dialog}
+ */
 export function keyDialog(app, token, title) {
-  const dialog = { keeps: true, language: "curl", copied: "", view }; // keeps: leaving the page would lose something
-  const copy = async (what, id, text) => {
+  let language = "curl", copyStatus = "";
+  const openedAt = performance.now();
+  const close = () => { if (performance.now() - openedAt > doubleClickMs) app.closeDialog(); };
+  const codes = examples(location.origin, token.key);
+  const copy = async (/** @type {string} */ what, /** @type {string} */ id, /** @type {string} */ text) => {
     try {
       await navigator.clipboard.writeText(text);
-      dialog.copied = `The ${what} is copied.`;
+      copyStatus = `The ${what} is copied.`;
     } catch {
-      select(id);
-      dialog.copied = `The browser does not let this page copy: copy the ${what} by hand.`;
+      selectText(id);
+      copyStatus = `Your browser doesn't let this page copy. Copy the selected ${what} by hand.`;
     }
     app.set({});
   };
-  const opened = performance.now();
-  const close = () => { if (performance.now() - opened > notMeant) app.close(); };
-  const all = examples(location.origin, token.key);
   function view() {
-    const code = all[dialog.language];
-    return modal({ title, close, sticky: true, closeLabel: "I have saved the key", wide: true }, html`
-      <p class="warning">Copy the key now: you won't see it again.</p>
+    const code = codes[language];
+    return modal({ title, close, closeOnEscape: false, closeLabel: "I have saved the key", wide: true }, html`
+      <p class="warning">Copy the key now. You won't see it again.</p>
       ${field({ name: "key", label: "Key" }, ({ id }) => html`<div class="copy"><input id=${id} readonly spellcheck="false" .value=${token.key} @focus=${(e) => e.target.select()}>
         <button type="button" class="primary" @click=${() => copy("key", "field-key", token.key)}>Copy</button></div>`)}
-      <div role="status" class="aside">${dialog.copied}</div>
-      <fieldset class="tabs"><legend>Ask what it has left, with</legend>
-        ${Object.keys(all).map((name) => html`<label><input type="radio" name="language" value=${name} .checked=${name === dialog.language}
-          @change=${() => { dialog.language = name; app.set({}); }}>${name}</label>`)}</fieldset>
-      <pre id="example" tabindex="0" aria-label="Example in ${dialog.language}"><code>${code}</code></pre>
+      <div role="status" class="aside">${copyStatus}</div>
+      <fieldset class="tabs"><legend>Check the remaining quota with</legend>
+        ${Object.keys(codes).map((name) => html`<label><input type="radio" name="language" value=${name} .checked=${name === language}
+          @change=${() => { language = name; app.set({}); }}>${name}</label>`)}</fieldset>
+      <pre id="example" tabindex="0" aria-label="Example in ${language}"><code>${code}</code></pre>
       <button type="button" @click=${() => copy("example", "example", code)}>Copy the example</button>`);
   }
-  return dialog;
+  return { showsKey: true, view };
+}
+
+/**
+ * Selects the text of an element, for the user to copy.
+ * @param {string} id
+ */
+function selectText(id) {
+  const element = document.getElementById(id);
+  if (element instanceof HTMLInputElement) element.select();
+  else if (element) getSelection()?.selectAllChildren(element);
 }

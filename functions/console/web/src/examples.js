@@ -1,6 +1,13 @@
-// How to use a key, to copy and run as it stands. A key has letters, digits
-// and a hyphen, an origin nothing that a quote would need.
+// @ts-check
 
+/**
+ * Returns code that asks for a key's remaining quota, by language, ready to
+ * run. Nothing is escaped: a key consists of letters, digits and a hyphen, and
+ * an origin contains no quote.
+ * @param {string} origin
+ * @param {string} key
+ * @returns {Record<string, string>}
+ */
 export const examples = (origin, key) => ({
   curl: `curl -sS ${origin}/api/usage/token/ \\
   -H "Authorization: Bearer ${key}"`,
@@ -11,8 +18,8 @@ request = urllib.request.Request(
     headers={"Authorization": "Bearer ${key}"},
 )
 print(json.load(urllib.request.urlopen(request)))`,
-  JavaScript: `const answer = await fetch("${origin}/api/usage/token/", {
+  JavaScript: `const response = await fetch("${origin}/api/usage/token/", {
   headers: { Authorization: "Bearer ${key}" },
 });
-console.log(await answer.json());`,
+console.log(await response.json());`,
 });

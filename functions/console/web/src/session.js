@@ -1,15 +1,23 @@
-// The access token in sessionStorage: of this tab, until it is closed. Where
-// the browser keeps nothing, a session ends with the page.
+// @ts-check
+// The access token in sessionStorage, which belongs to this tab and ends with
+// it. If the browser blocks storage, the session ends when the page is left.
 
-const name = "latchkey-access-token";
+const itemName = "latchkey-access-token";
 
-export const recall = () => attempt(() => sessionStorage.getItem(name));
-export const keep = (accessToken) => attempt(() => sessionStorage.setItem(name, accessToken));
-export const forget = () => attempt(() => sessionStorage.removeItem(name));
+export const loadAccessToken = () => withStorage((storage) => storage.getItem(itemName));
 
-function attempt(work) {
+/** @param {string} accessToken */
+export const saveAccessToken = (accessToken) => withStorage((storage) => storage.setItem(itemName, accessToken));
+
+export const clearAccessToken = () => withStorage((storage) => storage.removeItem(itemName));
+
+/**
+ * @template Value
+ * @param {(storage: Storage) => Value} access
+ */
+function withStorage(access) {
   try {
-    return work() ?? null;
+    return access(window.sessionStorage) ?? null;
   } catch {
     return null;
   }

@@ -1,15 +1,19 @@
-// The screen of who is signed out.
+// @ts-check
 import { html } from "./lib/lit-html.js";
 import { field } from "./parts.js";
 
-export const signIn = (app) => {
+/**
+ * The screen for signing in.
+ * @param {import("./app.js").App} app
+ */
+export const signInScreen = (app) => {
   const { signingIn, signInProblem } = app.state;
   return html`<main class="sign-in">
     <h1><img src="/console/icon.svg" alt="" width="40" height="40">Latchkey</h1>
     <form novalidate @submit=${(e) => { e.preventDefault(); if (!signingIn) app.signIn(e.target.elements.access.value.trim()); }}>
       ${field({
         name: "access", label: "Access token", error: signInProblem?.message,
-        hint: "Your operator gives it to you. It begins with at- and is kept in this tab until you sign out or close it.",
+        hint: "Ask your operator for one. It starts with at- and is kept in this tab until you sign out or close the tab.",
       }, ({ id, describedBy, invalid }) => html`<input id=${id} name="access" type="password" autocomplete="off" spellcheck="false" autofocus
           aria-describedby=${describedBy} aria-invalid=${invalid}>`)}
       <div role="status" class="sr-only">${signInProblem?.message ?? ""}</div>

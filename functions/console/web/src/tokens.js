@@ -1,12 +1,21 @@
-// The screen of who is signed in: the tokens as a table.
+// @ts-check
 import { html, nothing } from "./lib/lit-html.js";
-import { failure, iconButton, when } from "./parts.js";
-import { count, number, statuses } from "./words.js";
+import { iconButton, problemBox, relativeTime } from "./parts.js";
+import { formatCount, formatNumber, statuses } from "./words.js";
 
-const typingPause = 300; // milliseconds
-let typing;
+/** @typedef {import("./app.js").App} App */
+/** @typedef {import("./api.js").Token} Token */
+/** @typedef {import("./api.js").TokenPage} TokenPage */
 
-export const tokens = (app) => html`<div class="page">
+const searchDelayMs = 300; // a search starts after this pause in typing
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let searchTimer;
+
+/**
+ * The screen with the table of tokens.
+ * @param {App} app
+ */
+export const tokensScreen = (app) => html`<div class="page">
   <header class="bar">
     <h1><img src="/console/icon.svg" alt="" width="28" height="28">Latchkey</h1>
     <nav aria-label="Pages"><a href="/docs">API reference</a></nav>
@@ -21,33 +30,42 @@ export const tokens = (app) => html`<div class="page">
   ${notices(app)}
 </div>`;
 
-// They lie over the page: what is about to be clicked must not move.
+/**
+ * Messages about the last action. They lie over the page, so that they move
+ * nothing that the user is about to click.
+ * @param {App} app
+ */
 const notices = (app) => {
   const { text, problem } = app.state.notice ?? {};
   const dismiss = html`<button type="button" class="quiet" @click=${() => app.set({ notice: null })}>Dismiss</button>`;
-  return html`<div class="notices"><div role="status" class="notice">${text ?? ""}</div>${failure(problem, dismiss)}</div>`;
+  return html`<div class="notices"><div role="status" class="notice">${text ?? ""}</div>${problemBox(problem, dismiss)}</div>`;
 };
 
+/** @param {App} app */
 const filters = (app) => {
-  const { query, refused } = app.state;
-  const search = (text) => { clearTimeout(typing); if (text.trim() !== app.state.query.text.trim()) app.find({ text }); };
+  const { query, searchError } = app.state;
+  const search = (/** @type {string} */ text) => {
+    clearTimeout(searchTimer);
+    if (text.trim() !== app.state.query.text.trim()) app.search({ text });
+  };
   return html`<form class="filters" role="search" @submit=${(e) => { e.preventDefault(); search(e.target.elements.text.value); }}>
     <div class="field grow"><label for="search">Search</label>
-      <input id="search" name="text" type="search" placeholder="Part of a name, or sk- and the last four of a key" autocomplete="off" .value=${query.text}
-        aria-describedby=${refused ? "search-error" : nothing} aria-invalid=${refused ? "true" : nothing}
-        @input=${(e) => { clearTimeout(typing); typing = setTimeout(() => search(e.target.value), typingPause); }}>
-      ${refused ? html`<p class="error" id="search-error" role="alert">${refused}</p>` : nothing}</div>
+      <input id="search" name="text" type="search" placeholder="Name, or a key's last four: sk-wxyz" autocomplete="off" .value=${query.text}
+        aria-describedby=${searchError ? "search-error" : nothing} aria-invalid=${searchError ? "true" : nothing}
+        @input=${(e) => { clearTimeout(searchTimer); searchTimer = setTimeout(() => search(e.target.value), searchDelayMs); }}>
+      ${searchError ? html`<p class="error" id="search-error" role="alert">${searchError}</p>` : nothing}</div>
     <div class="field"><label for="status">Status</label>
-      <select id="status" .value=${query.status} @change=${(e) => app.find({ status: e.target.value })}>
-        <option value="">Any</option>${Object.entries(statuses).map(([value, name]) => html`<option value=${value}>${capital(name)}</option>`)}
+      <select id="status" .value=${query.status} @change=${(e) => app.search({ status: e.target.value })}>
+        <option value="">Any</option>${Object.entries(statuses).map(([value, name]) => html`<option value=${value}>${capitalize(name)}</option>`)}
       </select></div>
     <div class="field"><label for="size">Rows</label>
-      <select id="size" .value=${String(query.size)} @change=${(e) => app.find({ size: Number(e.target.value) })}>
+      <select id="size" .value=${String(query.size)} @change=${(e) => app.search({ size: Number(e.target.value) })}>
         ${[10, 25, 50, 100].map((n) => html`<option value=${n} ?selected=${n === query.size}>${n}</option>`)}
       </select></div>
   </form>`;
 };
 
+/** @param {App} app */
 const bulkBar = (app) => {
   const n = app.state.selected.size;
   if (!n) return nothing;
@@ -60,28 +78,37 @@ const bulkBar = (app) => {
   </div>`;
 };
 
+/** @param {App} app */
 const results = (app) => {
-  const { page, problem, loading, refused } = app.state;
-  if (problem) return failure(problem, html`<button type="button" @click=${() => app.load()}>Try again</button>`);
-  if (refused) return nothing;
-  if (!page) return html`<div class="loading" role="status" aria-busy="true"><span class="sr-only">Loading the tokens…</span>${Array.from({ length: 5 }, () => html`<div class="bone"></div>`)}</div>`;
-  return html`<div class=${loading ? "results stale" : "results"} aria-busy=${loading}>${page.items.length ? table(app) : empty(app)}</div>${pager(app)}`;
+  const { page, problem, loading, searchError } = app.state;
+  if (problem) return problemBox(problem, html`<button type="button" @click=${() => app.load()}>Try again</button>`);
+  if (searchError) return nothing;
+  if (!page) return html`<div class="loading" role="status" aria-busy="true"><span class="sr-only">Loading the tokens…</span>${Array.from({ length: 5 }, () => html`<div class="placeholder"></div>`)}</div>`;
+  return html`<div class=${loading ? "results stale" : "results"} aria-busy=${loading}>${page.items.length > 0 ? table(app, page) : empty(app, page)}</div>${pager(app, page)}`;
 };
 
-const empty = (app) => {
-  const { query, page } = app.state;
+/**
+ * @param {App} app
+ * @param {TokenPage} page
+ */
+const empty = (app, page) => {
+  const { query } = app.state;
   if (query.text.trim() === "" && query.status === "") {
-    return html`<div class="empty"><h3>No tokens yet</h3><p>A token lets an application call models: with a quota, an expiry and a list of models, as you choose.</p>
+    return html`<div class="empty"><h3>No tokens yet</h3><p>A token lets an application call models. You set its quota, its expiry and the models.</p>
       <button type="button" class="primary" @click=${() => app.create()}>Create the first token</button></div>`;
   }
-  return html`<div class="empty"><h3>Nothing found</h3><p>${page.next ? "None of the tokens searched so far matches; there are older ones." : "No token matches the search."}</p>
-    <button type="button" @click=${() => app.find({ text: "", status: "" })}>Show all tokens</button></div>`;
+  return html`<div class="empty"><h3>Nothing found</h3><p>${page.next ? "No match among the tokens searched so far. There are older tokens." : "No token matches the search."}</p>
+    <button type="button" @click=${() => app.search({ text: "", status: "" })}>Show all tokens</button></div>`;
 };
 
-// The roles are those that the elements have anyway, until the narrow layout
-// makes blocks of them.
-const table = (app) => {
-  const { page, selected } = app.state;
+/**
+ * The table states the roles of its elements because the narrow layout shows
+ * them as blocks, which have no roles.
+ * @param {App} app
+ * @param {TokenPage} page
+ */
+const table = (app, page) => {
+  const { selected } = app.state;
   const ids = page.items.map((token) => token.id);
   const all = ids.every((id) => selected.has(id));
   return html`<table role="table" aria-label="Tokens">
@@ -95,51 +122,74 @@ const table = (app) => {
   </table>`;
 };
 
+/**
+ * @param {App} app
+ * @param {Token} token
+ */
 const row = (app, token) => {
   const { selected, busy } = app.state;
-  const off = token.status === 2;
-  const wait = busy.has(token.id);
-  return html`<tr role="row" class=${selected.has(token.id) ? "selected" : ""} aria-busy=${wait}>
+  const isDisabled = token.status === 2;
+  const isBusy = busy.has(token.id);
+  return html`<tr role="row" class=${selected.has(token.id) ? "selected" : ""} aria-busy=${isBusy}>
     <td role="cell" class="choose"><input type="checkbox" aria-label="Select ${token.name}" .checked=${selected.has(token.id)} @change=${(e) => app.select([token.id], e.target.checked)}></td>
     <th role="rowheader" scope="row" class="name">${token.name}<span class="aside">#${token.id}${token.group ? ` · ${token.group}` : ""}</span></th>
-    <td role="cell" data-label="Key"><code>${token.key}</code>${token.previous_key ? html`<span class="aside">${token.previous_key} ends ${when(token.previous_until)}</span>` : nothing}</td>
+    <td role="cell" data-label="Key"><code>${token.key}</code>${token.previous_key ? html`<span class="aside">${token.previous_key} expires ${relativeTime(token.previous_until)}</span>` : nothing}</td>
     <td role="cell" data-label="Status"><span class="status s${token.status}">${statuses[token.status]}</span></td>
     <td role="cell" data-label="Quota">${quota(token)}</td>
-    <td role="cell" data-label="Expires">${token.expired_time === -1 ? "never" : when(token.expired_time)}</td>
+    <td role="cell" data-label="Expires">${token.expired_time === -1 ? "never" : relativeTime(token.expired_time)}</td>
     <td role="cell" data-label="Models" class="models">${models(token)}</td>
-    <td role="cell" data-label="Last used">${token.used_quota || token.accessed_time > token.created_time ? when(token.accessed_time) : "never"}</td>
+    <td role="cell" data-label="Last used">${token.used_quota || token.accessed_time > token.created_time ? relativeTime(token.accessed_time) : "never"}</td>
     <td role="cell" class="actions">
-      ${iconButton("edit", `Edit ${token.name}`, () => app.edit(token), wait)}
-      ${iconButton("rotate", `Rotate the key of ${token.name}`, () => app.rotate(token), wait)}
-      ${off ? iconButton("enable", `Enable ${token.name}`, () => app.setStatus(token, 1), wait) : iconButton("disable", `Disable ${token.name}`, () => app.setStatus(token, 2), wait)}
-      ${iconButton("delete", `Delete ${token.name}`, () => app.delete(token), wait)}
+      ${iconButton("edit", `Edit ${token.name}`, () => app.edit(token), isBusy)}
+      ${iconButton("rotate", `Rotate the key of ${token.name}`, () => app.rotate(token), isBusy)}
+      ${isDisabled ? iconButton("enable", `Enable ${token.name}`, () => app.setStatus(token, 1), isBusy) : iconButton("disable", `Disable ${token.name}`, () => app.setStatus(token, 2), isBusy)}
+      ${iconButton("delete", `Delete ${token.name}`, () => app.delete(token), isBusy)}
     </td>
   </tr>`;
 };
 
+/** @param {Token} token */
 const quota = ({ unlimited_quota: unlimited, remain_quota: left, used_quota: used }) => {
-  if (unlimited) return html`unlimited<span class="aside">${number(used)} used</span>`;
-  return html`<progress aria-label="Used ${number(used)} of ${number(used + left)}" max=${Math.max(1, used + left)} value=${used}></progress>
-    <span class="aside"><b>${number(left)}</b> left, ${number(used)} used</span>`;
+  if (unlimited) return html`unlimited<span class="aside">${formatNumber(used)} used</span>`;
+  return html`<progress aria-label="Used ${formatNumber(used)} of ${formatNumber(used + left)}" max=${Math.max(1, used + left)} value=${used}></progress>
+    <span class="aside"><b>${formatNumber(left)}</b> left, ${formatNumber(used)} used</span>`;
 };
 
+/** @param {Token} token */
 const models = ({ model_limits_enabled: limited, models: names }) => {
   if (!limited) return "all";
   const shown = names.slice(0, 2).join(", ");
   return names.length > 2 ? html`<span title=${names.join(", ")}>${shown} and ${names.length - 2} more</span>` : shown;
 };
 
-const pager = (app) => {
-  const { page, query, loading } = app.state;
-  const last = Math.max(1, Math.ceil(page.total / query.size));
-  const deeper = query.after.length > 0;
-  const step = (label, change, possible) => html`<button type="button" aria-disabled=${!possible || loading} @click=${() => possible && !loading && app.load(change)}>${label}</button>`;
-  const older = page.next && (deeper || query.page >= last);
-  return html`<nav class="pager" aria-label="Pages of tokens">
-    ${deeper ? step("Previous", { after: query.after.slice(0, -1) }, true) : step("Previous", { page: query.page - 1 }, query.page > 1)}
-    <span role="status">${deeper ? count(page.items.length, "token") : `Page ${number(query.page)} of ${number(last)} · ${count(page.total, "token")}`}</span>
-    ${older ? step("Search older tokens", { after: [...query.after, page.next] }, true) : deeper ? nothing : step("Next", { page: query.page + 1 }, query.page < last)}
-  </nav>`;
+/**
+ * Buttons to turn pages. Pages have numbers up to the end of what the API
+ * counts; older tokens follow by cursor.
+ * @param {App} app
+ * @param {TokenPage} page
+ */
+const pager = (app, page) => {
+  const { query, loading } = app.state;
+  const lastPage = Math.max(1, Math.ceil(page.total / query.size));
+  const isOlder = query.cursors.length > 0;
+  /**
+   * @param {string} label
+   * @param {Partial<import("./app.js").Query>} change
+   */
+  const button = (label, change, possible = true) =>
+    html`<button type="button" aria-disabled=${!possible || loading} @click=${() => possible && !loading && app.load(change)}>${label}</button>`;
+  const previous = () => isOlder
+    ? button("Previous", { cursors: query.cursors.slice(0, -1) })
+    : button("Previous", { page: query.page - 1 }, query.page > 1);
+  const next = () => {
+    if (page.next && (isOlder || query.page >= lastPage)) return button("Search older tokens", { cursors: [...query.cursors, page.next] });
+    return isOlder ? nothing : button("Next", { page: query.page + 1 }, query.page < lastPage);
+  };
+  const position = isOlder
+    ? formatCount(page.items.length, "token")
+    : `Page ${formatNumber(query.page)} of ${formatNumber(lastPage)} · ${formatCount(page.total, "token")}`;
+  return html`<nav class="pager" aria-label="Pages of tokens">${previous()}<span role="status">${position}</span>${next()}</nav>`;
 };
 
-const capital = (text) => text[0].toUpperCase() + text.slice(1);
+/** @param {string} text */
+const capitalize = (text) => text[0].toUpperCase() + text.slice(1);

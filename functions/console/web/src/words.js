@@ -1,25 +1,46 @@
-// Numbers, times and statuses in words.
+// @ts-check
+// Formats numbers, times and statuses.
 
+/** @type {Record<number, string>} */
 export const statuses = { 1: "enabled", 2: "disabled", 3: "expired", 4: "exhausted" };
 
-const digits = new Intl.NumberFormat("en");
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
-const exactly = new Intl.DateTimeFormat("en", { dateStyle: "long", timeStyle: "long" });
+const numberFormat = new Intl.NumberFormat("en");
+const relativeFormat = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+const exactFormat = new Intl.DateTimeFormat("en", { dateStyle: "long", timeStyle: "long" });
 
-export const number = (n) => digits.format(n);
+/** @param {number} n */
+export const formatNumber = (n) => numberFormat.format(n);
 
-export const count = (n, what) => `${number(n)} ${what}${n === 1 ? "" : "s"}`;
+/**
+ * Formats a count with its noun: "1 token", "2 tokens".
+ * @param {number} n
+ * @param {string} noun
+ */
+export const formatCount = (n, noun) => `${formatNumber(n)} ${noun}${n === 1 ? "" : "s"}`;
 
-/** A Unix second as a date and time, for whoever wants it exactly. */
-export const exact = (second) => exactly.format(new Date(second * 1000));
+/**
+ * Formats Unix seconds as a date and time.
+ * @param {number} seconds
+ */
+export const formatExact = (seconds) => exactFormat.format(new Date(seconds * 1000));
 
-/** A Unix second as seen from now: "in 3 days", "2 hours ago". */
-export function fromNow(second, now = Date.now() / 1000) {
-  const away = second - now;
-  for (const [unit, seconds] of [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60]]) {
-    if (Math.round(Math.abs(away) / seconds) >= (unit === "minute" ? 1 : 2)) return relative.format(Math.round(away / seconds), unit);
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
+const units = [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60]];
+
+/**
+ * Formats Unix seconds relative to now: "in 3 days", "2 hours ago". A unit
+ * larger than a minute is used from two of it on.
+ * @param {number} seconds
+ */
+export function formatRelative(seconds) {
+  const distance = seconds - Date.now() / 1000;
+  for (const [unit, length] of units) {
+    if (Math.round(Math.abs(distance) / length) >= (unit === "minute" ? 1 : 2)) {
+      return relativeFormat.format(Math.round(distance / length), unit);
+    }
   }
-  return away > 0 ? "in less than a minute" : "just now";
+  return distance > 0 ? "in less than a minute" : "just now";
 }
 
-export const plain = (list) => (list.length ? list.join(", ") : "none");
+/** @param {string[]} list */
+export const formatList = (list) => (list.length > 0 ? list.join(", ") : "none");

@@ -1,0 +1,142 @@
+// @ts-check
+// A draft holds the fields of the editor. These functions turn a token into a
+// draft and a draft into what the API accepts.
+import { Problem } from "./api.js";
+import { formatExact, formatList, formatNumber, statuses } from "./words.js";
+
+/** @typedef {import("./api.js").Token} Token */
+/** @typedef {import("./api.js").TokenInput} TokenInput */
+
+/**
+ * @typedef {object} Draft
+ * @property {string} name
+ * @property {string} expiry "keep", "never", "at", or the seconds of a preset
+ * @property {number} presetTime the Unix time that a preset means
+ * @property {string} at a local date and time
+ * @property {boolean} unlimited
+ * @property {string} quota the whole quota, for a token without one
+ * @property {string} delta what to add to the quota
+ * @property {boolean} limited
+ * @property {string[]} models
+ * @property {string} allow_ips
+ * @property {string} group
+ */
+
+/**
+ * Returns the draft of a token, or of a new one.
+ * @param {Token | null} token
+ * @returns {Draft}
+ */
+export function draftOf(token) {
+  return {
+    name: token?.name ?? "",
+    expiry: !token || token.expired_time === -1 ? "never" : "keep", presetTime: 0, at: "",
+    unlimited: token?.unlimited_quota ?? false, quota: token?.unlimited_quota ? String(token.remain_quota) : "", delta: "",
+    limited: token?.model_limits_enabled ?? false, models: [...(token?.models ?? [])],
+    allow_ips: token?.allow_ips ?? "", group: token?.group ?? "",
+  };
+}
+
+/**
+ * Whether the editor adds to the quota instead of setting it: applications
+ * spend the quota while the editor is open.
+ * @param {Token | null} token the one that is edited
+ */
+export const addsQuota = (token) => token !== null && !token.unlimited_quota;
+
+/**
+ * Returns what the API gets for a draft.
+ * @param {Draft} draft
+ * @param {Token | null} token the one that is edited, if any
+ * @returns {TokenInput}
+ */
+export function inputOf(draft, token) {
+  /** @type {TokenInput} */
+  const input = {
+    name: draft.name, unlimited_quota: draft.unlimited,
+    model_limits_enabled: draft.limited, models: draft.models, allow_ips: draft.allow_ips, group: draft.group,
+  };
+  if (draft.expiry !== "keep") input.expired_time = expiredTime(draft);
+  if (draft.unlimited) return input;
+  if (!addsQuota(token)) input.remain_quota = parseInteger(draft.quota.trim() || "0");
+  else if (draft.delta.trim() !== "") input.quota_delta = parseInteger(draft.delta);
+  return input;
+}
+
+/**
+ * Returns the fields of a draft that differ from the token.
+ * @param {Draft} draft
+ * @param {Token} token
+ * @returns {Partial<TokenInput>}
+ */
+export function changedInput(draft, token) {
+  const before = new Map(Object.entries(inputOf(draftOf(token), token)));
+  return Object.fromEntries(Object.entries(inputOf(draft, token)).filter(([name, value]) => !isEqual(value, before.get(name))));
+}
+
+/**
+ * Returns the expiry of a draft in Unix seconds, -1 for never, or 0 for an
+ * incomplete date. The time of a preset was fixed when it was chosen, so that
+ * a second try sends the same request.
+ * @param {Draft} draft
+ */
+export function expiredTime({ expiry, presetTime, at }) {
+  if (expiry === "never") return -1;
+  return expiry === "at" ? Math.floor(new Date(at).getTime() / 1000) || 0 : presetTime;
+}
+
+/**
+ * Returns what is wrong with a draft and can't be expressed in a request. The
+ * API checks everything else.
+ * @param {Draft} draft
+ * @param {Token | null} token the one that is edited, if any
+ */
+export function validate(draft, token) {
+  const [field, text] = addsQuota(token) ? ["quota_delta", draft.delta] : ["remain_quota", draft.quota];
+  if (!draft.unlimited && text.trim() !== "" && typeof parseInteger(text) !== "number") {
+    return new Problem("Enter a whole number of units, for example 500,000.", { status: 400, field });
+  }
+  if (draft.expiry === "at" && !expiredTime(draft)) {
+    return new Problem("Enter both a date and a time.", { status: 400, field: "expired_time" });
+  }
+  return null;
+}
+
+/**
+ * Parses an integer whose digits may be grouped. Returns the text if it is none.
+ * @param {string} text
+ */
+function parseInteger(text) {
+  const digits = text.replace(/(?<=\d)[ ,_](?=\d{3}(?!\d))/g, "").trim();
+  return /^[-+]?\d+$/.test(digits) && Number.isSafeInteger(Number(digits)) ? Number(digits) : text;
+}
+
+/**
+ * @param {unknown} a
+ * @param {unknown} b
+ */
+export const isEqual = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+/** @type {[keyof Token, string, (token: Token) => string][]} */
+const comparedFields = [
+  ["name", "Name", (t) => t.name],
+  ["status", "Status", (t) => statuses[t.status]],
+  ["expired_time", "Expires", (t) => (t.expired_time === -1 ? "never" : formatExact(t.expired_time))],
+  ["unlimited_quota", "Unlimited quota", (t) => (t.unlimited_quota ? "yes" : "no")],
+  ["remain_quota", "Units left", (t) => formatNumber(t.remain_quota)],
+  ["model_limits_enabled", "Only certain models", (t) => (t.model_limits_enabled ? "yes" : "no")],
+  ["models", "Models", (t) => formatList(t.models)],
+  ["allow_ips", "Allowed addresses", (t) => formatList(t.allow_ips.split("\n").filter(Boolean))],
+  ["group", "Group", (t) => t.group || "none"],
+  ["key", "Key", (t) => t.key],
+];
+
+/**
+ * Returns the fields in which two versions of a token differ, with their new values.
+ * @param {Token} before
+ * @param {Token} after
+ */
+export function differences(before, after) {
+  return comparedFields.filter(([name]) => !isEqual(before[name], after[name]))
+    .map(([name, label, format]) => ({ name, label, value: format(after) }));
+}
