@@ -14,6 +14,9 @@ LAMBDA_FLAGS := -tags lambda.norpc -trimpath -ldflags '-s -w'
 FUNCTIONS := $(notdir $(wildcard functions/*))
 
 NPM := node_modules/.package-lock.json
+# make test runs the tests of the stack in full. They are slow and have little
+# that runs at the same time, so the race detector leaves them out.
+RACE_PACKAGES = $(shell go list ./... | grep -vE '/infra|/(deploy|gateway|sam)test')
 LINT := .tools/bin/golangci-lint-$(LINT_VERSION)
 CDK := node_modules/.bin/cdk
 RUN_CDK = cd infra && ../$(CDK) --no-notices
@@ -28,7 +31,7 @@ help: ## list the targets
 
 ##@ Run on this machine
 
-run: tokenctl $(if $(DYNAMODB_ENDPOINT),,$(NPM)) ## serve the API and the console until Ctrl-C; set PORT, DATA_DIR or DYNAMODB_ENDPOINT to change the defaults
+run: tokenctl $(if $(DYNAMODB_ENDPOINT),,$(NPM)) ## serve the API and the console until Ctrl-C; PORT, DATA_DIR and DYNAMODB_ENDPOINT have defaults
 	@build/tokenctl serve
 
 tokenctl: ## build the operator's command, build/tokenctl
@@ -36,19 +39,19 @@ tokenctl: ## build the operator's command, build/tokenctl
 
 ##@ Test
 
-test: $(NPM) ## every Go test, with short random histories; then the output is searched for secrets
+test: $(NPM) ## every Go test, with short random tests; then search the output for secrets
 	@scripts/without-secrets build/test.log go test -short -shuffle=on -timeout 15m ./...
 
-test-race: $(NPM) ## the Go tests with the race detector and the full random histories
-	@scripts/without-secrets build/test-race.log go test -race -shuffle=on -timeout 30m $$(go list ./... | grep -v /infra)
+test-race: $(NPM) ## the Go tests but infra's, with the race detector and random tests of full length
+	@scripts/without-secrets build/test-race.log go test -race -shuffle=on -timeout 30m $(RACE_PACKAGES)
 
-fuzz: $(NPM) ## every fuzz target for FUZZ_TIME=20s
+fuzz: $(NPM) ## each fuzz target for FUZZ_TIME=20s
 	@scripts/fuzz $(FUZZ_TIME)
 
-mutants: $(NPM) ## break the code in known places, one at a time; a test must fail each time
+mutants: $(NPM) ## break the code in known places; a test must fail each time
 	go run ./cmd/mutants
 
-test-console: tokenctl $(NPM) ## the console in Chromium; SCREENSHOTS=docs renews its pictures instead, MUTANTS=1 breaks it on purpose
+test-console: tokenctl $(NPM) ## the console in Chromium; SCREENSHOTS=docs takes its pictures, MUTANTS=1 breaks it on purpose
 	@scripts/test-console
 
 test-deploy: build $(NPM) ## deploy every stage with cdk to a local imitation of AWS
@@ -57,17 +60,17 @@ test-deploy: build $(NPM) ## deploy every stage with cdk to a local imitation of
 test-sam: $(NPM) ## template.yaml with sam, in Docker, and every template with cfn-lint
 	@scripts/test-sam
 
-lint: $(LINT) $(NPM) ## format, go vet, golangci-lint, eslint, tsc, known vulnerabilities; OFFLINE=1 excuses the last
+lint: $(LINT) $(NPM) ## go vet, golangci-lint, eslint, tsc, govulncheck; OFFLINE=1 if there is no internet access
 	go vet ./...
 	$(LINT) run ./...
 	npm run --silent lint
 	npm run --silent types
 	@scripts/vulncheck $(VULN_VERSION)
 
-check: $(NPM) ## all of these, two at a time
+check: $(NPM) ## all of the above, two at a time
 	@scripts/check
 
-bench: $(NPM) ## measure cold start, memory and the other figures that the documents quote
+bench: $(NPM) ## measure cold start, memory and other figures that the documents quote
 	go test -run '^$$' -bench . -benchmem ./cmd/... ./shared/... ./internal/...
 
 ##@ Build
@@ -80,7 +83,7 @@ build-%:
 console: $(NPM) ## what functions/console serves, from its sources and npm packages
 	@go run ./cmd/console -npm node_modules
 
-##@ Deploy to AWS, as docs/deploy.md describes
+##@ Deploy to AWS (see docs/deploy.md)
 
 # The stack runs on arm64.
 cdk-bootstrap synth diff deploy destroy test-deploy: override ARCH := arm64
@@ -94,21 +97,21 @@ synth: build $(NPM) ## write the CloudFormation template of STAGE=dev to build/c
 diff: build $(NPM) ## show what deploy would change
 	$(RUN_CDK) diff $(FOR_STAGE)
 
-deploy: build $(NPM) ## deploy STAGE=dev, staging or prod; CDK_CONTEXT passes options on
+deploy: build $(NPM) ## deploy STAGE=dev, staging or prod; CDK_CONTEXT is passed on to cdk
 	$(RUN_CDK) deploy $(FOR_STAGE)
 
 destroy: build $(NPM) ## delete STAGE; in prod the table and the logs remain
 	$(RUN_CDK) destroy $(FOR_STAGE)
 
-smoke: ## call every operation of a deployed API once, at URL with TOKEN
+smoke: ## call every operation of the API at URL once, with the access token TOKEN
 	@ACCESS_TOKEN=$(TOKEN) go run ./cmd/smoke -url "$(URL)"
 
-##@ Run the functions in Docker, with DYNAMODB_ENDPOINT set to what make run prints
+##@ Run the functions in Docker (set DYNAMODB_ENDPOINT to what make run prints)
 
 sam-api: ## serve the API at http://127.0.0.1:3000
 	@scripts/sam-local start-api
 
-sam-invoke: ## call function FN=list with its event, or with EVENT; KEY is a token's key for the event
+sam-invoke: ## call function FN=list with its event, or EVENT=get-missing; KEY fills in a token's key
 	@scripts/sam-local invoke $(FN) $(EVENT)
 
 ##@ Tools
