@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/latchkey-api/latchkey/shared/engine"
 )
 
 // A mutant is a file in which one text is replaced by another, and the tests
@@ -127,6 +129,8 @@ func (m mutant) test(binary string) error {
 		return fmt.Errorf("NOT CAUGHT by %s in %s", m.run, m.pkg)
 	case strings.Contains(out, "panic: test timed out"):
 		return fmt.Errorf("NOT CAUGHT by %s in %s within 5 minutes: %s", m.run, m.pkg, out)
+	case strings.Contains(out, engine.ErrMissing.Error()):
+		return engine.ErrMissing
 	case !strings.Contains(out, "--- FAIL") && !strings.Contains(out, "panic:"):
 		return fmt.Errorf("the tests did not run: %s", out)
 	}
