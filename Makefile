@@ -1,140 +1,130 @@
-# Latchkey: `make` lists the targets. Variables: ARCH for build; PORT, DATA_DIR
-# and DYNAMODB_ENDPOINT for run; FUZZ_TIME for fuzz; STAGE for what cdk does;
-# FN, EVENT and KEY for sam-invoke; URL and TOKEN for smoke; CDK_CONTEXT for cdk.
+# `make` lists the targets. npm packages have their versions in package.json,
+# Python packages in scripts/*.txt.
 
 ARCH ?= arm64
 FUZZ_TIME ?= 20s
 STAGE ?= dev
 FN ?= list
-ENGINE_VERSION := 1.2.1
 LINT_VERSION := v2.15.0
 VULN_VERSION := v1.9.0
-# cdk 3.0.0 can't read what our CDK library writes.
-CDK_VERSION := 2.1148.1
-LIT_VERSION := 3.3.3
-SWAGGER_UI_VERSION := 5.35.0
-PLAYWRIGHT_VERSION := 1.64.1
-AXE_VERSION := 4.14.1
 
 GOARCH_OF_arm64 := arm64
 GOARCH_OF_x86_64 := amd64
 LAMBDA_FLAGS := -tags lambda.norpc -trimpath -ldflags '-s -w'
 FUNCTIONS := $(notdir $(wildcard functions/*))
 
-NPM_OS := $(shell uname -s | tr A-Z a-z)
-NPM_ARCH := $(patsubst x86_64,x64,$(patsubst aarch64,arm64,$(shell uname -m)))
-NPM_INSTALL := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel=error --prefix
-ENGINE_PACKAGE := @dynoxide/$(NPM_OS)-$(NPM_ARCH)
-ENGINE := .tools/node_modules/$(ENGINE_PACKAGE)/dynoxide
+NPM := node_modules/.package-lock.json
+# make test runs the tests of the stack in full. They are slow and have little
+# that runs at the same time, so the race detector leaves them out.
+RACE_PACKAGES = $(shell go list ./... | grep -vE '/infra|/(deploy|gateway|sam)test')
 LINT := .tools/bin/golangci-lint-$(LINT_VERSION)
-CDK := .tools/cdk-$(CDK_VERSION)/node_modules/.bin/cdk
-BROWSER := .tools/browser/$(PLAYWRIGHT_VERSION)-$(AXE_VERSION)
+CDK := node_modules/.bin/cdk
 RUN_CDK = cd infra && ../$(CDK) --no-notices
 FOR_STAGE = -c stage=$(STAGE) $(CDK_CONTEXT) Latchkey-$(STAGE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-go test-infra test-console fuzz mutants bench lint build tokenctl tools clean \
-	console cdk-bootstrap synth diff deploy destroy smoke test-deploy sam-api sam-invoke test-sam
+.PHONY: help run tokenctl test test-race fuzz mutants test-console test-deploy test-sam lint check bench build console \
+	cdk-bootstrap synth diff deploy destroy smoke sam-api sam-invoke tools clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# On this machine
+##@ Run on this machine
 
-run: tokenctl $(if $(DYNAMODB_ENDPOINT),,$(ENGINE)) ## serve the API on this machine until Ctrl-C
+run: tokenctl $(if $(DYNAMODB_ENDPOINT),,$(NPM)) ## serve the API and the console until Ctrl-C; PORT, DATA_DIR and DYNAMODB_ENDPOINT have defaults
 	@build/tokenctl serve
 
-test: test-go test-infra fuzz mutants ## all that proves the project on this machine, but for test-console, test-deploy and test-sam
+tokenctl: ## build the operator's command, build/tokenctl
+	@go build -o build/tokenctl ./cmd/tokenctl
 
-test-go: $(ENGINE) ## the tests, with the race detector; then their output is searched for secrets
-	@mkdir -p build
-	@.ci/without-secrets build/test.log go test -race -shuffle=on -timeout 20m ./cmd/... ./functions/... ./shared/...
+##@ Test
 
-test-infra: $(ENGINE) ## the tests of the stack; they need node, for CDK runs on it
-	go test -timeout 20m ./infra/...
+test: $(NPM) ## every Go test, with short random tests; then search the output for secrets
+	@scripts/without-secrets build/test.log go test -short -shuffle=on -timeout 15m ./...
 
-test-console: tokenctl $(ENGINE) $(BROWSER) ## the console in Chromium; SCREENSHOTS=docs takes its pictures instead, MUTANTS=1 breaks it on purpose
-	@.ci/console $(BROWSER)
+test-race: $(NPM) ## the Go tests but infra's, with the race detector and random tests of full length
+	@scripts/without-secrets build/test-race.log go test -race -shuffle=on -timeout 30m $(RACE_PACKAGES)
 
-fuzz: $(ENGINE) ## every fuzz target for FUZZ_TIME
-	@.ci/fuzz $(FUZZ_TIME)
+fuzz: $(NPM) ## each fuzz target for FUZZ_TIME=20s
+	@scripts/fuzz $(FUZZ_TIME)
 
-mutants: $(ENGINE) ## break the code in known places; the tests must notice
+mutants: $(NPM) ## break the code in known places; a test must fail each time
 	go run ./cmd/mutants
 
-bench: $(ENGINE) ## cold start, memory and the other figures that documents quote
-	go test -run '^$$' -bench . -benchmem ./cmd/... ./shared/...
+test-console: tokenctl $(NPM) ## the console in Chromium; SCREENSHOTS=docs takes its pictures, MUTANTS=1 breaks it on purpose
+	@scripts/test-console
 
-lint: $(LINT) ## format, vet, golangci-lint, known vulnerabilities
+test-deploy: build $(NPM) ## deploy every stage with cdk to a local imitation of AWS
+	@CDK=$(CDK) scripts/test-deploy
+
+test-sam: $(NPM) ## template.yaml with sam, in Docker, and every template with cfn-lint
+	@scripts/test-sam
+
+lint: $(LINT) $(NPM) ## go vet, golangci-lint, eslint, tsc, govulncheck; OFFLINE=1 if there is no internet access
 	go vet ./...
 	$(LINT) run ./...
-	@.ci/vulncheck $(VULN_VERSION)
+	npm run --silent lint
+	npm run --silent types
+	@scripts/vulncheck $(VULN_VERSION)
 
-build: $(FUNCTIONS:%=build-%) ## the functions: build/<name>/bootstrap, ARCH=arm64 or x86_64
+check: $(NPM) ## all of the above, two at a time
+	@scripts/check
+
+bench: $(NPM) ## measure cold start, memory and other figures that the documents quote
+	go test -run '^$$' -bench . -benchmem ./cmd/... ./shared/... ./internal/...
+
+##@ Build
+
+build: $(FUNCTIONS:%=build-%) ## the functions, build/<name>/bootstrap, for ARCH=arm64 or x86_64
 
 build-%:
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_OF_$(ARCH)) go build $(LAMBDA_FLAGS) -o build/$*/bootstrap ./functions/$*
 
-tokenctl: ## the operator's command and local server: build/tokenctl
-	@go build -o build/tokenctl ./cmd/tokenctl
+console: $(NPM) ## what functions/console serves, from its sources and npm packages
+	@go run ./cmd/console -npm node_modules
 
-console: ## build what functions/console serves from its sources
-	@$(NPM_INSTALL) .tools/console --ignore-scripts lit-html@$(LIT_VERSION) swagger-ui-dist@$(SWAGGER_UI_VERSION)
-	@go run ./cmd/console -npm .tools/console/node_modules
+##@ Deploy to AWS (see docs/deploy.md)
 
-sam-api: ## the functions in containers at http://127.0.0.1:3000; needs Docker and DYNAMODB_ENDPOINT, as make run prints it
-	@.ci/sam/local start-api
-
-sam-invoke: ## one function in a container, FN=get, with its event or EVENT=get-missing; needs the same
-	@.ci/sam/local invoke $(FN) $(EVENT)
-
-test-sam: $(ENGINE) ## template.yaml under the real sam, and all templates under cfn-lint
-	@.ci/sam/test
-
-# On AWS; docs/deploy.md tells how. The stack is for arm64.
-
+# The stack runs on arm64.
 cdk-bootstrap synth diff deploy destroy test-deploy: override ARCH := arm64
 
-cdk-bootstrap: build $(CDK) ## prepare an account and region for cdk, once
+cdk-bootstrap: build $(NPM) ## prepare an AWS account and region for cdk, once
 	$(RUN_CDK) bootstrap
 
-synth: build $(CDK) ## write the CloudFormation template of STAGE to build/cdk.out
+synth: build $(NPM) ## write the CloudFormation template of STAGE=dev to build/cdk.out
 	$(RUN_CDK) synth --quiet $(FOR_STAGE)
 
-diff: build $(CDK) ## what deploy would change
+diff: build $(NPM) ## show what deploy would change
 	$(RUN_CDK) diff $(FOR_STAGE)
 
-deploy: build $(CDK) ## deploy STAGE=dev, staging or prod
+deploy: build $(NPM) ## deploy STAGE=dev, staging or prod; CDK_CONTEXT is passed on to cdk
 	$(RUN_CDK) deploy $(FOR_STAGE)
 
-destroy: build $(CDK) ## take STAGE away; in prod the table and the logs are kept
+destroy: build $(NPM) ## delete STAGE; in prod the table and the logs remain
 	$(RUN_CDK) destroy $(FOR_STAGE)
 
-smoke: ## walk a deployed API once: URL=… TOKEN=…
+smoke: ## call every operation of the API at URL once, with the access token TOKEN
 	@ACCESS_TOKEN=$(TOKEN) go run ./cmd/smoke -url "$(URL)"
 
-test-deploy: build $(CDK) ## rehearse deployment of all stages: the real cdk against a moto server
-	@CDK=$(CDK) .ci/deploy
+##@ Run the functions in Docker (set DYNAMODB_ENDPOINT to what make run prints)
 
-# Tools
+sam-api: ## serve the API at http://127.0.0.1:3000
+	@scripts/sam-local start-api
 
-tools: $(ENGINE) $(LINT) $(CDK) ## fetch the pinned engine, linter and cdk into .tools/
+sam-invoke: ## call function FN=list with its event, or EVENT=get-missing; KEY fills in a token's key
+	@scripts/sam-local invoke $(FN) $(EVENT)
 
-$(ENGINE):
-	@command -v npm >/dev/null || { echo "npm is missing: install Node.js, which brings it, or set DYNAMODB_ENDPOINT to an engine that you run." >&2; exit 1; }
-	@$(NPM_INSTALL) .tools $(ENGINE_PACKAGE)@$(ENGINE_VERSION) && touch $@
+##@ Tools
 
-$(CDK):
-	@command -v npm >/dev/null || { echo "npm is missing: install Node.js, which brings it; cdk runs on it." >&2; exit 1; }
-	@$(NPM_INSTALL) .tools/cdk-$(CDK_VERSION) aws-cdk@$(CDK_VERSION) && touch $@
+tools: $(NPM) $(LINT) ## install the engine, cdk and the other npm packages, and the linter
 
-$(BROWSER):
-	@command -v npm >/dev/null || { echo "npm is missing: install Node.js, which brings it; the browser tests run on it." >&2; exit 1; }
-	@$(NPM_INSTALL) $@ --ignore-scripts playwright-core@$(PLAYWRIGHT_VERSION) axe-core@$(AXE_VERSION)
+clean: ## delete what was built and installed; your data in .local/ remains
+	rm -rf build .tools node_modules
+
+$(NPM): package.json package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js, which contains it." >&2; exit 1; }
+	@npm ci --loglevel=error && touch $@
 
 $(LINT):
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@mv .tools/bin/golangci-lint $@
-
-clean: ## remove what was built and fetched; .local/ with your data stays
-	rm -rf build .tools

@@ -101,7 +101,7 @@ func findEngine() (string, error) {
 			}
 		}
 	}
-	return "", problemf("the local DynamoDB engine is not in .tools/ of this folder or one above: run `make tools` in the project, or set DYNAMODB_ENDPOINT to an engine that you have")
+	return "", problemf("the local DynamoDB engine is not in node_modules/ of this folder or one above: run `make tools` in the project, or set DYNAMODB_ENDPOINT to an engine that you have")
 }
 
 // startEngine runs the engine on the folder's file.

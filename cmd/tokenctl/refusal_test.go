@@ -90,7 +90,7 @@ func TestWithoutTheProjectServeSaysWhereToGetTheEngine(t *testing.T) {
 	args := []string{"serve"}
 	cmd := command(t, anyPort(t.TempDir()), args)
 	cmd.Dir = t.TempDir()
-	refuse(t, finish(t, cmd, args), "the local DynamoDB engine is not in .tools/ of this folder or one above: run `make tools` in the project, or set DYNAMODB_ENDPOINT to an engine that you have.")
+	refuse(t, finish(t, cmd, args), "the local DynamoDB engine is not in node_modules/ of this folder or one above: run `make tools` in the project, or set DYNAMODB_ENDPOINT to an engine that you have.")
 }
 
 func TestEmptySettingsAreTheDefaults(t *testing.T) {

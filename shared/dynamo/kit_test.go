@@ -96,7 +96,7 @@ func loadOf(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given 
 
 // writeBatches drains the items also after an error, so that none is stuck.
 func writeBatches(t *testing.T, kit *dynamotest.Kit, items <-chan map[string]types.AttributeValue) {
-	client := dynamotest.Client(kit.Endpoint)
+	client := dynamotest.Client(kit.Endpoint, dynamotest.Patient)
 	var batch []types.WriteRequest
 	write := func() {
 		out, err := client.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{

@@ -42,7 +42,11 @@ func TestEveryPageIsTheNaiveModelsUnderRandomDeletions(t *testing.T) {
 				live = append(live, id)
 				return false
 			})
-			for range size.rounds {
+			rounds := size.rounds
+			if testing.Short() {
+				rounds /= 5
+			}
+			for range rounds {
 				for range random.IntN(15) {
 					victim := random.IntN(len(live))
 					if err := tenant.Delete(t.Context(), tenant.Access, live[victim]); err != nil {

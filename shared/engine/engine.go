@@ -21,14 +21,14 @@ import (
 // ErrMissing says that the engine's binary is not where it should be.
 var ErrMissing = errors.New("the local DynamoDB engine is not installed; run `make tools`")
 
-// Path is the engine's binary below a project's root, where `make tools`
-// puts it.
+// Path returns the path of the engine's binary below a project's root, where
+// `make tools` installs it.
 func Path(root string) string {
 	arch := map[string]string{"amd64": "x64"}[runtime.GOARCH]
 	if arch == "" {
 		arch = runtime.GOARCH
 	}
-	return filepath.Join(root, ".tools", "node_modules", "@dynoxide", runtime.GOOS+"-"+arch, "dynoxide")
+	return filepath.Join(root, "node_modules", "@dynoxide", runtime.GOOS+"-"+arch, "dynoxide")
 }
 
 // An Engine is a running engine.

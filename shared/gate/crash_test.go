@@ -36,7 +36,7 @@ const (
 // counters agree with its tokens.
 func TestCrashesLoseNothingAndDoNothingTwice(t *testing.T) {
 	t.Parallel()
-	kit := dynamotest.New(t)
+	kit := dynamotest.New(t, dynamotest.Patient) // a slow engine must not look like a crash
 	workers := make([]*crasher, crashWorkers)
 	for i := range workers {
 		workers[i] = newCrasher(kit)
@@ -65,7 +65,7 @@ func TestCrashesLoseNothingAndDoNothingTwice(t *testing.T) {
 
 // freshTable takes the place of the table, so that an audit reads little.
 func freshTable(rt *rapid.T, kit *dynamotest.Kit) {
-	client := dynamotest.Client(kit.Endpoint)
+	client := dynamotest.Client(kit.Endpoint, dynamotest.Patient)
 	if _, err := client.DeleteTable(rt.Context(), &dynamodb.DeleteTableInput{TableName: aws.String(dynamotest.Table)}); err != nil {
 		rt.Fatal(err)
 	}
