@@ -14,6 +14,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/latchkey-api/latchkey/infra/removals"
+	"github.com/latchkey-api/latchkey/infra/rights"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/boot"
 )
@@ -109,8 +110,8 @@ func newRole(scope constructs.Construct, f api.Function, table awsdynamodb.ITabl
 			Actions: jsii.Strings(actions...), Resources: &[]*string{resource},
 		}))
 	}
-	if len(f.Actions) > 0 { // the console has no table
-		allow(table.TableArn(), f.Actions...)
+	if actions := rights.Of(f); len(actions) > 0 { // the console has no table
+		allow(table.TableArn(), actions...)
 	}
 	allow(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")
 	// With Tracing_ACTIVE, CDK itself adds the two actions of X-Ray.
