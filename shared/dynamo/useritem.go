@@ -9,25 +9,25 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// The attributes of META, the item of a user. They are kept under 1 KiB, so
-// that a transaction that touches META costs two units for it.
+// The attributes of META, the item of a user. It must stay under 1 KiB, so
+// that a transaction pays two write units for it.
 const (
 	attrRole    = "role"
-	attrGiven   = "seq" // token ids ever given
-	attrDeleted = "del" // deletions counted, in all segments
-	attrUserID  = "uid" // of NAME and directory items
-	attrPaced   = "paced"
+	attrGiven   = "seq"   // token ids given so far
+	attrDeleted = "del"   // deletions counted, in all segments
+	attrUserID  = "uid"   // in NAME items
+	attrRateTAT = "paced" // microseconds; see token.User.RateTAT
 
-	// The limits, where they are not the defaults.
+	// The limits, if they differ from the defaults.
 	attrMaxTokens   = "max"
 	attrCreateRate  = "rate"
 	attrCreateBurst = "burst"
 
 	// Deletions counted in bucket n of the item's segment: d0 … d63. META
-	// holds segment 0, a SEG item each of the others.
+	// has segment 0; each other segment has a SEG item.
 	attrBucketPrefix = "d"
 
-	// An access token's slot n: a0 … a4, a map of these.
+	// The access token in slot n: a0 … a4, each a map of these.
 	attrSlotPrefix  = "a"
 	attrSlotHash    = "h"
 	attrSlotIssued  = "i"
@@ -35,11 +35,12 @@ const (
 	attrSlotExpires = "x"
 )
 
-func bucketAttribute(id int64) string {
-	return attrBucketPrefix + strconv.FormatInt(pages.BucketOf(id)%pages.SegmentBuckets, 10)
+// bucketAttribute is the attribute that counts the deletions in a bucket.
+func bucketAttribute(bucket int64) string {
+	return attrBucketPrefix + strconv.FormatInt(bucket%pages.SegmentBuckets, 10)
 }
 
-// userItem writes META of a user who has no tokens yet.
+// userItem returns the META item of a new user.
 func userItem(u token.User) item {
 	it := userKey(u.ID)
 	it[attrGiven] = number(u.Given)
@@ -47,75 +48,74 @@ func userItem(u token.User) item {
 	it[attrCreated] = number(u.Created)
 	it[attrVersion] = number(u.Version)
 	it[attrName] = text(u.Name)
-	for name, value := range operatorAttributes(u) {
-		if value != nil {
-			it[name] = value
-		}
-	}
+	setPresent(it, operatorAttributes(u))
 	return it
 }
 
-// operatorAttributes are those that the operator changes; nil is left out.
+// operatorAttributes are the attributes that the operator changes. A nil value
+// means that the attribute is left out.
 func operatorAttributes(u token.User) item {
-	it := item{attrRole: text(string(u.Role)), attrOff: flag(u.Disabled)}
+	it := item{attrRole: text(string(u.Role)), attrDisabled: optionalFlag(u.Disabled)}
 	for name, limit := range limits(&u.Limits) {
 		it[name] = nil
-		if *limit.value != limit.otherwise {
+		if *limit.value != limit.byDefault {
 			it[name] = number(*limit.value)
 		}
 	}
 	for i, slot := range u.Slots {
-		it[attrSlotPrefix+strconv.Itoa(i)] = slotItem(slot)
+		it[attrSlotPrefix+strconv.Itoa(i)] = optionalSlot(slot)
 	}
 	return it
 }
 
-// A limit is one of a user's, and what it is where none is stored.
+// A limit points to one of a user's limits and has its default, which is not
+// stored.
 type limit struct {
 	value     *int64
-	otherwise int64
+	byDefault int64
 }
 
 func limits(l *token.Limits) map[string]limit {
-	usual := token.DefaultLimits()
+	defaults := token.DefaultLimits()
 	return map[string]limit{
-		attrMaxTokens:   {&l.MaxTokens, usual.MaxTokens},
-		attrCreateRate:  {&l.CreatesPerSecond, usual.CreatesPerSecond},
-		attrCreateBurst: {&l.CreateBurst, usual.CreateBurst},
+		attrMaxTokens:   {&l.MaxTokens, defaults.MaxTokens},
+		attrCreateRate:  {&l.CreatesPerSecond, defaults.CreatesPerSecond},
+		attrCreateBurst: {&l.CreateBurst, defaults.CreateBurst},
 	}
 }
 
-func slotItem(s token.Slot) types.AttributeValue {
+// optionalSlot is nil for an empty slot.
+func optionalSlot(s token.Slot) types.AttributeValue {
 	if s.Hash == [32]byte{} {
 		return nil
 	}
 	m := item{
-		attrSlotHash:    &types.AttributeValueMemberB{Value: s.Hash[:]},
+		attrSlotHash:    binary(s.Hash[:]),
 		attrSlotIssued:  number(s.Issued),
 		attrSlotCreated: number(s.Created),
 	}
 	if s.Expires != 0 {
 		m[attrSlotExpires] = number(s.Expires)
 	}
-	return &types.AttributeValueMemberM{Value: m}
+	return mapOf(m)
 }
 
-// readUser reads META and the deletions of segment 0.
+// readUser reads META: the user, and the deletions in segment 0.
 func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 	r := reader{item: it}
 	u := token.User{
 		ID:       userID,
 		Name:     r.text(attrName),
 		Role:     token.Role(r.text(attrRole)),
-		Disabled: r.flag(attrOff),
+		Disabled: r.flag(attrDisabled),
 		Version:  r.number(attrVersion),
 		Created:  r.number(attrCreated),
 		Given:    r.number(attrGiven),
 		Deleted:  r.number(attrDeleted),
-		RateTAT:  r.number(attrPaced),
+		RateTAT:  r.number(attrRateTAT),
 	}
 	for name, limit := range limits(&u.Limits) {
-		*limit.value = limit.otherwise
+		*limit.value = limit.byDefault
 		if r.has(name) {
 			*limit.value = r.number(name)
 		}
@@ -132,9 +132,7 @@ func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 			Created: s.number(attrSlotCreated),
 			Expires: s.number(attrSlotExpires),
 		}
-		if r.err == nil {
-			r.err = s.err
-		}
+		r.merge(&s)
 	}
 	deleted, err := readSegment(it)
 	if r.err == nil {
@@ -143,7 +141,7 @@ func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 	return u, deleted, r.err
 }
 
-// readSegment reads the deletions per bucket of META or SEG.
+// readSegment reads the deletions in each bucket of a META or SEG item.
 func readSegment(it item) (pages.Segment, error) {
 	r := reader{item: it}
 	var deleted pages.Segment
