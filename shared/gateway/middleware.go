@@ -15,6 +15,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -247,24 +248,18 @@ func (c *call) inner(r *http.Request) *http.Request {
 	return in
 }
 
-// record writes the one log line, without anything that could be a secret.
+// record logs the request.
 func (m *middleware) record(ctx context.Context, c *call, status int, err error) {
-	level := slog.LevelInfo
-	attrs := []slog.Attr{
-		slog.Int("status", status),
-		slog.Float64("ms", float64(time.Since(c.started).Microseconds())/1000),
-		slog.String("request_id", c.RequestID),
-		slog.Int64("user_id", c.UserID),
-		slog.Int64("token_id", c.TokenID),
-		slog.String("model", credential.Redact(c.Model)),
-		slog.Int64("held", c.held),
-		slog.Int64("charged", c.charged),
+	line := reqlog.Line{
+		Message: "model request", RequestID: c.RequestID, Duration: time.Since(c.started),
+		Attrs: []slog.Attr{
+			slog.Int("status", status), reqlog.UserID(c.UserID), reqlog.TokenID(c.TokenID),
+			slog.String("model", credential.Redact(c.Model)), slog.Int64("held", c.held), slog.Int64("charged", c.charged),
+		},
+		Err: err,
 	}
-	if err != nil {
-		attrs = append(attrs, slog.String("error", credential.Redact(err.Error())))
-		if c.open || status >= http.StatusInternalServerError { // a hold without its end, or our own failure
-			level = slog.LevelWarn
-		}
+	if err != nil && (c.open || status >= http.StatusInternalServerError) { // a hold without its end, or our own failure
+		line.Level = slog.LevelWarn
 	}
-	m.Log.LogAttrs(ctx, level, "model request", attrs...)
+	line.Write(ctx, m.Log)
 }
