@@ -57,9 +57,9 @@ func newFront(t testing.TB, next http.Handler, o gateway.MiddlewareOptions, twea
 }
 
 // key makes a token with some units.
-func (f *front) key(t testing.TB, units int64, limits ...func(*token.Update)) (string, int64) {
+func (f *front) key(t testing.TB, units int64, limits ...func(*token.Settings)) (string, int64) {
 	t.Helper()
-	u := token.Update{Name: new("a key"), RemainQuota: &units}
+	u := token.Settings{Name: new("a key"), RemainQuota: &units}
 	for _, limit := range limits {
 		limit(&u)
 	}
