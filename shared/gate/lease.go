@@ -14,12 +14,12 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// The lease of a gate ends LeaseTime after it was asked for: so long at most,
+// The lease of a gate ends LeaseDuration after it was asked for: so long at most,
 // what a key is told may be older than the table. leaseTTL is when the table
 // itself ends one that nobody gave back, and charges all of it.
 const (
-	LeaseTime = time.Second
-	leaseTTL  = 10 * time.Second
+	LeaseDuration = time.Second
+	leaseTTL      = 10 * time.Second
 
 	mostGrowth = 64      // of a block
 	mostBlock  = 1 << 46 // units, so that it can grow
@@ -33,7 +33,7 @@ const (
 // followed by one of twice the size, one that is hardly used by a smaller.
 //
 // The price is staleness: a deleted, disabled or changed token is noticed with
-// the next block, after LeaseTime at the latest. What a process has leased and
+// the next block, after LeaseDuration at the latest. What a process has leased and
 // not spent is not free for others meanwhile, and if the process dies, or can't
 // reach the table to give it back, it is charged. Nothing is ever spent beyond
 // the quota. A block is one of the token's token.MaxOpenHolds holds: Verify may
@@ -151,8 +151,8 @@ func (l *lease) renew(ctx context.Context, now time.Time, least int64) (quota.Ve
 		case err != nil:
 			return quota.Verdict{}, err
 		case v.Valid():
-			l.block, l.spent, l.until = o.Reservation(ledger), 0, now.Add(LeaseTime)
-			l.timer = time.AfterFunc(LeaseTime, l.expire(o.RequestID))
+			l.block, l.spent, l.until = o.Reservation(ledger), 0, now.Add(LeaseDuration)
+			l.timer = time.AfterFunc(LeaseDuration, l.expire(o.RequestID))
 			return v, nil
 		case v.Refusal == quota.RefusedExhausted && least <= v.Remain && v.Remain < want:
 			want = v.Remain

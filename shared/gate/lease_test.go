@@ -183,7 +183,7 @@ func TestALeaseIsStaleForItsTimeAndNoLonger(t *testing.T) {
 			if name != "cut" && spend(t, g, l.key, quota.Question{}) {
 				t.Error("a check, which no lease answers, still lets it in")
 			}
-			l.Clock.Step(int64(gate.LeaseTime / time.Second))
+			l.Clock.Step(int64(gate.LeaseDuration / time.Second))
 			if name != "cut" && spend(t, g, l.key, quota.Question{Quota: 1}) {
 				t.Error("a lease that is over still lets it in")
 			}

@@ -32,7 +32,7 @@ type front struct {
 	keys  atomic.Value // a key, for the handler behind
 }
 
-func newFront(t testing.TB, next http.Handler, o gateway.MiddlewareOptions, tweaks ...func(*dynamodb.Options)) *front {
+func newFront(t testing.TB, next http.Handler, o gateway.Options, tweaks ...func(*dynamodb.Options)) *front {
 	t.Helper()
 	kit := dynamotest.New(t, tweaks...)
 	f := &front{Tenant: kit.Tenant(t, "front"), ended: make(chan struct{}, 1000), log: new(capture.Output)}
