@@ -113,7 +113,7 @@ func accessToken(r *http.Request) (credential.AccessToken, error) {
 	switch {
 	case value == "":
 		return credential.AccessToken{}, errNoAccessToken
-	case credential.LooksLikeKey(value):
+	case credential.HasKeyPrefix(value):
 		return credential.AccessToken{}, errKeyNotAccessToken
 	}
 	at, err := credential.ParseAccessToken(value)
