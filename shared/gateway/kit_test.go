@@ -61,9 +61,9 @@ func newServer(t testing.TB, next http.Handler, o gateway.Options, tweaks ...fun
 }
 
 // newKey creates a token with a quota, and returns its key and id.
-func (s *server) newKey(t testing.TB, units int64, limits ...func(*token.Update)) (string, int64) {
+func (s *server) newKey(t testing.TB, units int64, limits ...func(*token.Settings)) (string, int64) {
 	t.Helper()
-	u := token.Update{Name: new("a key"), RemainQuota: &units}
+	u := token.Settings{Name: new("a key"), RemainQuota: &units}
 	for _, limit := range limits {
 		limit(&u)
 	}

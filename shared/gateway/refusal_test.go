@@ -21,11 +21,11 @@ import (
 func TestRefusal(t *testing.T) {
 	const unknownKey = "This API key is unknown. Check that it is complete; it may have been deleted."
 	s := newServer(t, notCalled(t), gateway.Options{})
-	newKey := func(units int64, limits ...func(*token.Update)) string {
+	newKey := func(units int64, limits ...func(*token.Settings)) string {
 		key, _ := s.newKey(t, units, limits...)
 		return key
 	}
-	expiring := newKey(1000, func(u *token.Update) { u.ExpiredTime = new(int64(dynamotest.Epoch + 10)) })
+	expiring := newKey(1000, func(u *token.Settings) { u.ExpiredTime = new(int64(dynamotest.Epoch + 10)) })
 	s.Clock.Step(10)
 	deleted, id := s.newKey(t, 1000)
 	if err := s.Delete(t.Context(), s.Access, id); err != nil {
@@ -41,14 +41,14 @@ func TestRefusal(t *testing.T) {
 		"malformed": {"sk-nonsense", hello, 401, invalidRequest, "invalid_api_key", unknownKey},
 		"unknown":   {credential.NewKey(1, 99).Reveal(), hello, 401, invalidRequest, "invalid_api_key", unknownKey},
 		"deleted":   {deleted, hello, 401, invalidRequest, "invalid_api_key", unknownKey},
-		"disabled":  {newKey(1000, func(u *token.Update) { u.Disabled = new(true) }), hello, 401, invalidRequest, "key_disabled", "This API key is disabled. Ask whoever issued the key to enable it."},
+		"disabled":  {newKey(1000, func(u *token.Settings) { u.Disabled = new(true) }), hello, 401, invalidRequest, "key_disabled", "This API key is disabled. Ask whoever issued the key to enable it."},
 		"expired":   {expiring, hello, 401, invalidRequest, "key_expired", "This API key has expired. Ask whoever issued the key to extend it, or for a new one."},
 		"model": {
-			newKey(1000, func(u *token.Update) { u.ModelLimitsEnabled, u.Models = new(true), &[]string{"gpt-4o-mini"} }), hello, 403, invalidRequest, "model_not_allowed",
+			newKey(1000, func(u *token.Settings) { u.ModelLimitsEnabled, u.Models = new(true), &[]string{"gpt-4o-mini"} }), hello, 403, invalidRequest, "model_not_allowed",
 			"This API key does not allow this model. Use an allowed model, or ask whoever issued the key to allow this one.",
 		},
 		"ip": {
-			newKey(1000, func(u *token.Update) { u.AllowIPs = &[]string{"203.0.113.0/24"} }), hello, 403, invalidRequest, "ip_not_allowed",
+			newKey(1000, func(u *token.Settings) { u.AllowIPs = &[]string{"203.0.113.0/24"} }), hello, 403, invalidRequest, "ip_not_allowed",
 			"This API key does not allow your IP address. Use an allowed address, or ask whoever issued the key to allow yours.",
 		},
 		"exhausted": {

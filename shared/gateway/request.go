@@ -12,6 +12,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -143,24 +144,19 @@ func (req *request) forwarded(r *http.Request) *http.Request {
 	return out
 }
 
-// log writes the request's log line, without credentials.
+// log writes the request's log line.
 func (m *middleware) log(ctx context.Context, req *request, status int, err error) {
-	level := slog.LevelInfo
-	attrs := []slog.Attr{
-		slog.Int("status", status),
-		slog.Float64("ms", float64(time.Since(req.started).Microseconds())/1000),
-		slog.String("request_id", req.RequestID),
-		slog.Int64("user_id", req.UserID),
-		slog.Int64("token_id", req.TokenID),
-		slog.String("model", credential.Redact(req.Model)),
-		slog.Int64("held", req.heldUnits),
-		slog.Int64("charged", req.chargedUnits),
+	line := reqlog.Line{
+		Message: "model request", RequestID: req.RequestID, Duration: time.Since(req.started),
+		Attrs: []slog.Attr{
+			slog.Int("status", status), reqlog.UserID(req.UserID), reqlog.TokenID(req.TokenID),
+			slog.String("model", credential.Redact(req.Model)),
+			slog.Int64("held", req.heldUnits), slog.Int64("charged", req.chargedUnits),
+		},
+		Err: err,
 	}
-	if err != nil {
-		attrs = append(attrs, slog.String("error", credential.Redact(err.Error())))
-		if req.holdOpen || status >= http.StatusInternalServerError { // the hold was not ended, or we failed
-			level = slog.LevelWarn
-		}
+	if err != nil && (req.holdOpen || status >= http.StatusInternalServerError) { // the hold was not ended, or we failed
+		line.Level = slog.LevelWarn
 	}
-	m.Log.LogAttrs(ctx, level, "model request", attrs...)
+	line.Write(ctx, m.Log)
 }

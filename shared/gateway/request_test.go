@@ -36,7 +36,7 @@ func TestHoldIsCappedAtBalance(t *testing.T) {
 func TestRequestWithoutModel(t *testing.T) {
 	s := newServer(t, respond(http.StatusOK, jsonType, `{"usage":{"total_tokens":5}}`), gateway.Options{})
 	key, _ := s.newKey(t, 1000)
-	disabled, _ := s.newKey(t, 1000, func(u *token.Update) { u.Disabled = new(true) })
+	disabled, _ := s.newKey(t, 1000, func(u *token.Settings) { u.Disabled = new(true) })
 	empty, _ := s.newKey(t, 0)
 	for _, method := range []string{http.MethodGet, http.MethodDelete, http.MethodOptions} {
 		if got := send(t, s.modelsRequest(t, key, method)); got.status != http.StatusOK {
@@ -87,7 +87,7 @@ func TestForwardedRequest(t *testing.T) {
 				forwarded <- r
 				respond(http.StatusOK, jsonType, completion)(w, r)
 			}), gateway.Options{})
-			key, id := s.newKey(t, 1000, func(u *token.Update) { u.Group = new("vip") })
+			key, id := s.newKey(t, 1000, func(u *token.Settings) { u.Group = new("vip") })
 			r := s.chatRequest(t, key, body)
 			r.ContentLength, r.GetBody = length, nil
 			r.Header.Set("Connection", "Upgrade")
@@ -115,11 +115,11 @@ func TestForwardedRequest(t *testing.T) {
 // The address is that of the connection. With ForwardedFor it is the last one in
 // X-Forwarded-For, whatever the client writes before it.
 func TestClientIP(t *testing.T) {
-	loopback := func(u *token.Update) { u.AllowIPs = &[]string{"127.0.0.0/8"} }
-	remote := func(u *token.Update) { u.AllowIPs = &[]string{"203.0.113.7"} }
+	loopback := func(u *token.Settings) { u.AllowIPs = &[]string{"127.0.0.0/8"} }
+	remote := func(u *token.Settings) { u.AllowIPs = &[]string{"203.0.113.7"} }
 	for name, c := range map[string]struct {
 		clientIP  func(*http.Request) netip.Addr
-		limit     func(*token.Update)
+		limit     func(*token.Settings)
 		forwarded []string
 		status    int
 	}{
@@ -131,7 +131,7 @@ func TestClientIP(t *testing.T) {
 		"proxy/forged":            {gateway.ForwardedFor, remote, []string{"203.0.113.7, 198.51.100.1"}, 403},
 		"proxy/no_header":         {gateway.ForwardedFor, loopback, nil, 403},
 		"proxy/not_an_address":    {gateway.ForwardedFor, loopback, []string{"unknown"}, 403},
-		"proxy/no_header_no_list": {gateway.ForwardedFor, func(*token.Update) {}, nil, 200},
+		"proxy/no_header_no_list": {gateway.ForwardedFor, func(*token.Settings) {}, nil, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, respond(http.StatusOK, jsonType, completion), gateway.Options{ClientIP: c.clientIP})
