@@ -68,11 +68,11 @@ func TestAKeyThatMayNotIsRefusedAsOpenAIDoes(t *testing.T) {
 		"disabled":  {made(1000, func(u *token.Update) { u.Disabled = new(true) }), hello, 401, invalidRequest, "key_disabled", "The key is disabled: ask whoever gave it to you to enable it."},
 		"expired":   {expiring, hello, 401, invalidRequest, "key_expired", "The key has expired: ask whoever gave it to you to extend it, or for another."},
 		"model": {
-			made(1000, func(u *token.Update) { u.ModelLimitsEnabled, u.Models = new(true), &[]string{"gpt-4o-mini"} }), hello, 403, invalidRequest, "model_not_allowed",
+			made(1000, func(u *token.Update) { u.ModelLimitsEnabled, u.Models = new(true), []string{"gpt-4o-mini"} }), hello, 403, invalidRequest, "model_not_allowed",
 			"The key is not for this model: name one that it is for, or ask whoever gave it to you to add the model.",
 		},
 		"ip": {
-			made(1000, func(u *token.Update) { u.AllowIPs = &[]string{"203.0.113.0/24"} }), hello, 403, invalidRequest, "ip_not_allowed",
+			made(1000, func(u *token.Update) { u.AllowIPs = []string{"203.0.113.0/24"} }), hello, 403, invalidRequest, "ip_not_allowed",
 			"The key is not for your address: call from one that it is for, or ask whoever gave it to you to add yours.",
 		},
 		"exhausted": {
@@ -273,8 +273,8 @@ func TestNextGetsTheBodyAsItCameAndNoSecret(t *testing.T) {
 }
 
 func TestTheClientsAddressIsThatOfItsConnectionUnlessAProxyIsTrusted(t *testing.T) {
-	here := func(u *token.Update) { u.AllowIPs = &[]string{"127.0.0.0/8"} }
-	there := func(u *token.Update) { u.AllowIPs = &[]string{"203.0.113.7"} }
+	here := func(u *token.Update) { u.AllowIPs = []string{"127.0.0.0/8"} }
+	there := func(u *token.Update) { u.AllowIPs = []string{"203.0.113.7"} }
 	for name, c := range map[string]struct {
 		clientIP  func(*http.Request) netip.Addr
 		limit     func(*token.Update)
