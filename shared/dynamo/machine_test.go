@@ -44,7 +44,7 @@ func TestTheServiceBehavesAsAMapOfTokens(t *testing.T) {
 	})
 }
 
-func (m *machine) now() int64 { return m.tenant.Second() }
+func (m *machine) now() int64 { return m.tenant.UnixNow() }
 
 // pick is an id: most often of a token, else of none.
 func (m *machine) pick(rt *rapid.T) int64 {
@@ -207,9 +207,9 @@ func expectInvalid(rt *rapid.T, err error) {
 }
 
 // drawUpdate draws fields, each of them absent half of the time.
-func drawUpdate(rt *rapid.T, now int64) token.Update {
+func drawUpdate(rt *rapid.T, now int64) token.Settings {
 	expiries := []int64{token.Never, now - 10, now, now + 10, now + 60}
-	return token.Update{
+	return token.Settings{
 		Name:               maybe(rt, "name", rapid.SampledFrom([]string{"c", "d"})),
 		Disabled:           maybe(rt, "disabled", rapid.Bool()),
 		ExpiredTime:        maybe(rt, "expired_time", rapid.SampledFrom(expiries)),
@@ -234,7 +234,7 @@ func maybeList(rt *rapid.T, name string, values *rapid.Generator[[]string]) []st
 }
 
 // assign says what an update makes of a token.
-func assign(t *token.Token, u token.Update) {
+func assign(t *token.Token, u token.Settings) {
 	set(&t.Name, u.Name)
 	set(&t.Disabled, u.Disabled)
 	set(&t.ExpiredTime, u.ExpiredTime)
