@@ -44,11 +44,11 @@ func TestRefusal(t *testing.T) {
 		"disabled":  {newKey(1000, func(u *token.Settings) { u.Disabled = new(true) }), hello, 401, invalidRequest, "key_disabled", "This API key is disabled. Ask whoever issued the key to enable it."},
 		"expired":   {expiring, hello, 401, invalidRequest, "key_expired", "This API key has expired. Ask whoever issued the key to extend it, or for a new one."},
 		"model": {
-			newKey(1000, func(u *token.Settings) { u.ModelLimitsEnabled, u.Models = new(true), &[]string{"gpt-4o-mini"} }), hello, 403, invalidRequest, "model_not_allowed",
+			newKey(1000, func(u *token.Settings) { u.ModelLimitsEnabled, u.Models = new(true), []string{"gpt-4o-mini"} }), hello, 403, invalidRequest, "model_not_allowed",
 			"This API key does not allow this model. Use an allowed model, or ask whoever issued the key to allow this one.",
 		},
 		"ip": {
-			newKey(1000, func(u *token.Settings) { u.AllowIPs = &[]string{"203.0.113.0/24"} }), hello, 403, invalidRequest, "ip_not_allowed",
+			newKey(1000, func(u *token.Settings) { u.AllowIPs = []string{"203.0.113.0/24"} }), hello, 403, invalidRequest, "ip_not_allowed",
 			"This API key does not allow your IP address. Use an allowed address, or ask whoever issued the key to allow yours.",
 		},
 		"exhausted": {

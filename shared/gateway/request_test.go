@@ -115,8 +115,8 @@ func TestForwardedRequest(t *testing.T) {
 // The address is that of the connection. With ForwardedFor it is the last one in
 // X-Forwarded-For, whatever the client writes before it.
 func TestClientIP(t *testing.T) {
-	loopback := func(u *token.Settings) { u.AllowIPs = &[]string{"127.0.0.0/8"} }
-	remote := func(u *token.Settings) { u.AllowIPs = &[]string{"203.0.113.7"} }
+	loopback := func(u *token.Settings) { u.AllowIPs = []string{"127.0.0.0/8"} }
+	remote := func(u *token.Settings) { u.AllowIPs = []string{"203.0.113.7"} }
 	for name, c := range map[string]struct {
 		clientIP  func(*http.Request) netip.Addr
 		limit     func(*token.Settings)

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// An Update holds the settings of a token that a caller may choose. A nil
-// field is absent: the default on create, unchanged on update.
+// Settings holds the settings of a token that a caller may choose. A nil
+// field is absent: the default on create, unchanged on update. An empty list
+// that is not nil clears the list.
 type Settings struct {
 	Name               *string
 	Disabled           *bool
@@ -16,8 +17,8 @@ type Settings struct {
 	QuotaDelta         *int64 // to add to what is free, in the place of RemainQuota; of updates only
 	UnlimitedQuota     *bool
 	ModelLimitsEnabled *bool
-	Models             *[]string // empty clears the list
-	AllowIPs           *[]string // empty clears the list
+	Models             []string
+	AllowIPs           []string
 	Group              *string
 }
 
@@ -37,10 +38,10 @@ func (u Settings) Normalize() (Settings, error) {
 		check(invalid("quota_delta", "can't go with remain_quota: send one of them"))
 	}
 	check(normalize(&u.ExpiredTime, checkExpiry))
-	check(normalize(&u.Models, cleanModels))
-	check(normalize(&u.AllowIPs, cleanAllowIPs))
+	check(normalizeList(&u.Models, cleanModels))
+	check(normalizeList(&u.AllowIPs, cleanAllowIPs))
 	check(normalize(&u.Group, func(s string) (string, error) { return CheckText("group", s, 0, MaxGroupLength) }))
-	if is(u.ModelLimitsEnabled) && u.Models != nil && len(*u.Models) == 0 {
+	if is(u.ModelLimitsEnabled) && u.Models != nil && len(u.Models) == 0 {
 		check(errNoModels())
 	}
 	if is(u.UnlimitedQuota) {
@@ -70,8 +71,8 @@ func New(u Settings, userID, now int64) (Token, error) {
 		RemainQuota:        or(u.RemainQuota, 0),
 		UnlimitedQuota:     or(u.UnlimitedQuota, false),
 		ModelLimitsEnabled: or(u.ModelLimitsEnabled, false),
-		Models:             or(u.Models, nil),
-		AllowIPs:           or(u.AllowIPs, nil),
+		Models:             u.Models,
+		AllowIPs:           u.AllowIPs,
 		Group:              or(u.Group, ""),
 	}
 	if t.ExpiredTime != Never && t.ExpiredTime <= now {
@@ -126,7 +127,7 @@ func (c Change) DependsOnQuota() bool {
 func (u Settings) change(now int64) Change {
 	c := Change{Settings: u, Now: now}
 	c.NeedsModels = is(u.ModelLimitsEnabled) && u.Models == nil
-	c.NeedsNoModelLimits = u.Models != nil && len(*u.Models) == 0 && u.ModelLimitsEnabled == nil
+	c.NeedsNoModelLimits = u.Models != nil && len(u.Models) == 0 && u.ModelLimitsEnabled == nil
 	if (u.RemainQuota != nil || u.QuotaDelta != nil) && u.UnlimitedQuota == nil {
 		c.NeedsUnlimited, c.quota, c.delta = new(false), u.RemainQuota, u.QuotaDelta // most are limited: this is tried first
 	}
@@ -167,6 +168,15 @@ func normalize[T any](p **T, rule func(T) (T, error)) error {
 	}
 	v, err := rule(**p)
 	*p = &v
+	return err
+}
+
+func normalizeList(list *[]string, rule func([]string) ([]string, error)) error {
+	if *list == nil {
+		return nil
+	}
+	clean, err := rule(*list)
+	*list = clean
 	return err
 }
 
