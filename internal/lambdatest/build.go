@@ -46,7 +46,7 @@ func lock(t testing.TB, file string) (unlock func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil { //nolint:gosec // a descriptor is a small number
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatalf("lock %s: %v", file, err)
 	}
 	return func() { _ = f.Close() } // which unlocks it
