@@ -115,7 +115,7 @@ func mutants() []mutant {
 		},
 		{
 			"the log shows access tokens",
-			"shared/api/protocol.go", `slog.String("route", route.Name)`, `slog.String("route", r.Header.Get("Authorization"))`,
+			"shared/api/protocol.go", "Route: route.Name, RequestID", `Route: r.Header.Get("Authorization"), RequestID`,
 			"./shared/api", "TestContract/SpecExamples",
 		},
 		{

@@ -60,7 +60,7 @@ func TestStackServesTheWholeAPI(t *testing.T) {
 				kit := dynamotest.New(t)
 				server := httptest.NewServer(gatewaytest.Start(t, stack, slash, built, kit))
 				t.Cleanup(server.Close)
-				apitest.Run(t, apitest.NewTarget(t, server.URL, &token.Accounts{Store: kit.Store, Now: time.Now}))
+				apitest.Run(t, apitest.NewTarget(t, server.URL, &token.UserService{Store: kit.Store, Now: time.Now}))
 			})
 		}
 	}

@@ -60,7 +60,7 @@ func (a *answer) begin(status int) {
 }
 
 // usage is the last one that went by.
-func (a *answer) usage() (ModelUsage, bool) {
+func (a *answer) usage() (Usage, bool) {
 	raw := a.message.usage
 	if a.stream {
 		raw = a.events.message.usage

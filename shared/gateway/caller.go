@@ -11,7 +11,7 @@ func remoteIP(r *http.Request) netip.Addr { return parseIP(r.RemoteAddr) }
 
 // ForwardedFor is the last address in X-Forwarded-For, which the proxy next
 // to this server has added; those before it anybody can make up. It is for
-// MiddlewareOptions.ClientIP of a server that can't be reached but through
+// Options.ClientIP of a server that can't be reached but through
 // such a proxy.
 func ForwardedFor(r *http.Request) netip.Addr {
 	lines := r.Header.Values("X-Forwarded-For")

@@ -32,7 +32,7 @@ type front struct {
 	keys  atomic.Value // a key, for the handler behind
 }
 
-func newFront(t testing.TB, next http.Handler, o gateway.MiddlewareOptions, tweaks ...func(*dynamodb.Options)) *front {
+func newFront(t testing.TB, next http.Handler, o gateway.Options, tweaks ...func(*dynamodb.Options)) *front {
 	t.Helper()
 	kit := dynamotest.New(t, tweaks...)
 	f := &front{Tenant: kit.Tenant(t, "front"), ended: make(chan struct{}, 1000), log: new(capture.Output)}
@@ -57,9 +57,9 @@ func newFront(t testing.TB, next http.Handler, o gateway.MiddlewareOptions, twea
 }
 
 // key makes a token with some units.
-func (f *front) key(t testing.TB, units int64, limits ...func(*token.Update)) (string, int64) {
+func (f *front) key(t testing.TB, units int64, limits ...func(*token.Settings)) (string, int64) {
 	t.Helper()
-	u := token.Update{Name: new("a key"), RemainQuota: &units}
+	u := token.Settings{Name: new("a key"), RemainQuota: &units}
 	for _, limit := range limits {
 		limit(&u)
 	}

@@ -15,14 +15,15 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// MiddlewareOptions change how Middleware works. The zero value works.
-type MiddlewareOptions struct {
+// Options change how Middleware works. The zero value works.
+type Options struct {
 	// MaxBody is the largest body of a request in bytes, default 10 MiB. A
 	// body is kept in memory while its request is under way.
-	MaxBody int64
+	MaxBodyBytes int64
 
 	// TTL is how long a hold lasts whose request does not end, in whole
 	// seconds up to the constant MaxTTL; the default is DefaultTTL. What a
@@ -37,22 +38,22 @@ type MiddlewareOptions struct {
 	// Estimate says how many units to hold. The default counts tokens: a
 	// quarter of the body's bytes, and the completion that the request allows,
 	// or 500.
-	Estimate func(Estimation) int64
+	Estimate func(EstimateInput) int64
 
 	// Price says how many units an answer of a model costs; the default is
 	// the tokens that its usage counts. Below 0 it can't tell: then it is as
 	// if the answer had no usage.
-	Price func(model string, usage ModelUsage) int64
+	Price func(model string, usage Usage) int64
 
 	// Log gets one line for each request; the default is slog.Default().
 	Log *slog.Logger
 }
 
-// An Estimation is what a request lets guess of its cost.
-type Estimation struct {
-	Model    string
-	Body     int64 // bytes
-	Declared int64 // the most tokens that it lets the model write, in all choices; 0 if it names no limit
+// An EstimateInput is what a request lets guess of its cost.
+type EstimateInput struct {
+	Model     string
+	BodyBytes int64 // bytes
+	MaxTokens int64 // the most tokens that it lets the model write, in all choices; 0 if it names no limit
 }
 
 // A Grant says for whom the middleware let a request through.
@@ -92,9 +93,9 @@ const (
 // its answer unreadable to the middleware, Accept-Encoding and Upgrade. A
 // refusal is told in the form of OpenAI's errors. If the store can't be
 // asked, nothing is let through.
-func Middleware(g *gate.Gate, next http.Handler, o MiddlewareOptions) http.Handler {
-	if o.MaxBody == 0 {
-		o.MaxBody = defaultMaxBody
+func Middleware(g *gate.Gate, next http.Handler, o Options) http.Handler {
+	if o.MaxBodyBytes == 0 {
+		o.MaxBodyBytes = defaultMaxBody
 	}
 	if o.ClientIP == nil {
 		o.ClientIP = remoteIP
@@ -111,16 +112,16 @@ func Middleware(g *gate.Gate, next http.Handler, o MiddlewareOptions) http.Handl
 	return &middleware{g, next, o}
 }
 
-func estimate(e Estimation) int64 {
+func estimate(e EstimateInput) int64 {
 	const bytesPerToken = 4
-	completion := e.Declared
+	completion := e.MaxTokens
 	if completion == 0 {
 		completion = defaultCompletion
 	}
-	return (e.Body+bytesPerToken-1)/bytesPerToken + completion
+	return (e.BodyBytes+bytesPerToken-1)/bytesPerToken + completion
 }
 
-func price(_ string, usage ModelUsage) int64 {
+func price(_ string, usage Usage) int64 {
 	switch {
 	case usage.Total > 0:
 		return usage.Total
@@ -134,7 +135,7 @@ func price(_ string, usage ModelUsage) int64 {
 type middleware struct {
 	gate *gate.Gate
 	next http.Handler
-	MiddlewareOptions
+	Options
 }
 
 // A call is one request on its way through.
@@ -184,7 +185,7 @@ func (m *middleware) admit(w http.ResponseWriter, r *http.Request, c *call) erro
 			return err
 		}
 	}
-	body, err := readBody(w, r, m.MaxBody)
+	body, err := readBody(w, r, m.MaxBodyBytes)
 	if err != nil {
 		return err
 	}
@@ -211,7 +212,7 @@ func (m *middleware) verify(ctx context.Context, c *call, q quota.Question) erro
 func (m *middleware) reserve(ctx context.Context, c *call, q quota.Question) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reserveWithin)
 	defer cancel()
-	want := m.Estimate(Estimation{c.Model, int64(len(c.asked.body)), c.asked.declared})
+	want := m.Estimate(EstimateInput{c.Model, int64(len(c.asked.body)), c.asked.declared})
 	want = max(0, min(want, token.MaxInteger))
 	q.Quota = want
 	held, err := m.gate.Reserve(ctx, c.key, q, m.TTL)
@@ -247,24 +248,18 @@ func (c *call) inner(r *http.Request) *http.Request {
 	return in
 }
 
-// record writes the one log line, without anything that could be a secret.
+// record logs the request.
 func (m *middleware) record(ctx context.Context, c *call, status int, err error) {
-	level := slog.LevelInfo
-	attrs := []slog.Attr{
-		slog.Int("status", status),
-		slog.Float64("ms", float64(time.Since(c.started).Microseconds())/1000),
-		slog.String("request_id", c.RequestID),
-		slog.Int64("user_id", c.UserID),
-		slog.Int64("token_id", c.TokenID),
-		slog.String("model", credential.Redact(c.Model)),
-		slog.Int64("held", c.held),
-		slog.Int64("charged", c.charged),
+	line := reqlog.Line{
+		Message: "model request", RequestID: c.RequestID, Duration: time.Since(c.started),
+		Attrs: []slog.Attr{
+			slog.Int("status", status), reqlog.UserID(c.UserID), reqlog.TokenID(c.TokenID),
+			slog.String("model", credential.Redact(c.Model)), slog.Int64("held", c.held), slog.Int64("charged", c.charged),
+		},
+		Err: err,
 	}
-	if err != nil {
-		attrs = append(attrs, slog.String("error", credential.Redact(err.Error())))
-		if c.open || status >= http.StatusInternalServerError { // a hold without its end, or our own failure
-			level = slog.LevelWarn
-		}
+	if err != nil && (c.open || status >= http.StatusInternalServerError) { // a hold without its end, or our own failure
+		line.Level = slog.LevelWarn
 	}
-	m.Log.LogAttrs(ctx, level, "model request", attrs...)
+	line.Write(ctx, m.Log)
 }

@@ -44,7 +44,7 @@ func TestAnAnswerIsChargedByItsUsage(t *testing.T) {
 		"stream/no_usage":        {asStream, chunk + chunk + done, helloCosts},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFront(t, proxied(t, says(http.StatusOK, c.contentType, c.answer)), gateway.MiddlewareOptions{})
+			f := newFront(t, proxied(t, says(http.StatusOK, c.contentType, c.answer)), gateway.Options{})
 			key, _ := f.key(t, granted)
 			if got := f.chat(t, key, hello); got.status != http.StatusOK || got.body != c.answer {
 				t.Errorf("got %d %q, want 200 and the answer as it is", got.status, got.body)
@@ -59,7 +59,7 @@ func TestWhoeverHasReadAnAnswerFindsItCharged(t *testing.T) {
 		"a stream": says(http.StatusOK, asStream, chunk+lastChunk+done),
 		"an answer that says how many bytes it has": proxied(t, says(http.StatusOK, asJSON, completion)),
 	} {
-		f := newFront(t, next, gateway.MiddlewareOptions{})
+		f := newFront(t, next, gateway.Options{})
 		key, _ := f.key(t, 1000)
 		for n := range int64(20) {
 			f.chat(t, key, hello)
@@ -73,10 +73,10 @@ func TestWhoeverHasReadAnAnswerFindsItCharged(t *testing.T) {
 
 func TestPriceAndEstimateAreTheOperators(t *testing.T) {
 	const want = `{"model":"gpt-4o","n":3,"max_tokens":10,"max_completion_tokens":20}`
-	estimated := make(chan gateway.Estimation, 1)
-	f := newFront(t, says(http.StatusOK, asJSON, `{"usage":{"prompt_tokens":9,"cached":4}}`), gateway.MiddlewareOptions{
-		Estimate: func(e gateway.Estimation) int64 { estimated <- e; return 7 },
-		Price: func(model string, usage gateway.ModelUsage) int64 {
+	estimated := make(chan gateway.EstimateInput, 1)
+	f := newFront(t, says(http.StatusOK, asJSON, `{"usage":{"prompt_tokens":9,"cached":4}}`), gateway.Options{
+		Estimate: func(e gateway.EstimateInput) int64 { estimated <- e; return 7 },
+		Price: func(model string, usage gateway.Usage) int64 {
 			var more struct{ Cached int64 }
 			if err := json.Unmarshal(usage.Raw, &more); err != nil || model != "gpt-4o" {
 				t.Errorf("got model %q and usage %s", model, usage.Raw)
@@ -87,7 +87,7 @@ func TestPriceAndEstimateAreTheOperators(t *testing.T) {
 	key, _ := f.key(t, 1000)
 	f.chat(t, key, want)
 	f.wantUsed(t, key, 1000, 409)
-	if diff := cmp.Diff(gateway.Estimation{Model: "gpt-4o", Body: int64(len(want)), Declared: 60}, <-estimated); diff != "" {
+	if diff := cmp.Diff(gateway.EstimateInput{Model: "gpt-4o", BodyBytes: int64(len(want)), MaxTokens: 60}, <-estimated); diff != "" {
 		t.Errorf("estimation differs (-want +got):\n%s", diff)
 	}
 }
@@ -102,7 +102,7 @@ func TestChunksArriveWhileTheStreamIsGoing(t *testing.T) {
 			<-read // the client has the chunk
 		}
 		_, _ = io.WriteString(w, lastChunk+done)
-	}), gateway.MiddlewareOptions{})
+	}), gateway.Options{})
 	key, _ := f.key(t, 1000)
 	answer, err := http.DefaultClient.Do(f.request(t, key, hello))
 	if err != nil {
@@ -137,7 +137,7 @@ func TestWhatFailsIsFree(t *testing.T) {
 		}), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFront(t, c.next, gateway.MiddlewareOptions{})
+			f := newFront(t, c.next, gateway.Options{})
 			key, _ := f.key(t, 1000)
 			if got := f.chat(t, key, hello); got.status != c.status || (got.err != nil) != (c.status == 0) {
 				t.Errorf("got %d, %v, want %d", got.status, got.err, c.status)
@@ -157,7 +157,7 @@ func aborted(t *testing.T, words string) (*front, string) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done() // upstream hears of it, too
 		close(gone)
-	}), gateway.MiddlewareOptions{})
+	}), gateway.Options{})
 	key, _ := f.key(t, 1000)
 	ctx, cancel := context.WithCancel(t.Context())
 	answer, err := http.DefaultClient.Do(f.request(t, key, hello).WithContext(ctx))
@@ -185,7 +185,7 @@ func TestAnAbortIsFreeAlsoIfNextReturnsQuietly(t *testing.T) {
 	f := newFront(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(began)
 		<-r.Context().Done()
-	}), gateway.MiddlewareOptions{})
+	}), gateway.Options{})
 	key, _ := f.key(t, 1000)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-began; cancel() }()
@@ -200,7 +200,7 @@ func TestAnAnswerThatOutlivesItsHoldIsChargedAllTheSame(t *testing.T) {
 	f = newFront(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.Clock.Step(3601)
 		says(http.StatusOK, asJSON, completion)(w, r)
-	}), gateway.MiddlewareOptions{TTL: gate.MaxTTL})
+	}), gateway.Options{TTL: gate.MaxTTL})
 	key, _ := f.key(t, 1000)
 	f.chat(t, key, hello)
 	f.wantUsed(t, key, 1000, 21)
@@ -216,7 +216,7 @@ func TestAnAnswerThatOutlivesAHoldThatIsForgottenIsChargedAllTheSame(t *testing.
 			t.Errorf("spend meanwhile: got %q, %v", v.Refusal, err)
 		}
 		says(http.StatusOK, asJSON, completion)(w, r)
-	}), gateway.MiddlewareOptions{TTL: gate.MaxTTL})
+	}), gateway.Options{TTL: gate.MaxTTL})
 	key, _ := f.key(t, 1000)
 	f.keys.Store(key)
 	f.chat(t, key, hello)
@@ -228,7 +228,7 @@ func TestAnAnswerThatOutlivesItsHoldIsChargedAsFarAsTheBalanceGoes(t *testing.T)
 	f = newFront(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.Clock.Step(3601)
 		says(http.StatusOK, asJSON, completion)(w, r)
-	}), gateway.MiddlewareOptions{TTL: gate.MaxTTL, Estimate: func(gateway.Estimation) int64 { return 5 }})
+	}), gateway.Options{TTL: gate.MaxTTL, Estimate: func(gateway.EstimateInput) int64 { return 5 }})
 	key, _ := f.key(t, 15)
 	f.chat(t, key, hello)
 	f.wantUsed(t, key, 15, 15)
@@ -242,7 +242,7 @@ func TestAKeyThatIsDeletedMeanwhileEndsTheAnswerAsUsual(t *testing.T) {
 			t.Error(err)
 		}
 		says(http.StatusOK, asJSON, completion)(w, r)
-	}), gateway.MiddlewareOptions{})
+	}), gateway.Options{})
 	key, id2 := f.key(t, 1000)
 	id = id2
 	if got := f.chat(t, key, hello); got.status != http.StatusOK || got.body != completion {
@@ -267,7 +267,7 @@ func TestSettlementAndReleaseAreRepeatedUntilTheStoreAnswers(t *testing.T) {
 					}
 					return dynamotest.NoFault
 				}}
-				f := newFront(t, next, gateway.MiddlewareOptions{}, faults.Tweak)
+				f := newFront(t, next, gateway.Options{}, faults.Tweak)
 				key, _ := f.key(t, 1000)
 				f.chat(t, key, hello)
 				used := int64(0)
@@ -299,7 +299,7 @@ func TestConcurrentRequestsOfOneTokenAreChargedExactly(t *testing.T) {
 		default:
 			says(http.StatusOK, asStream, chunk+"data: {"+usage+"}\n\n"+done)(w, r)
 		}
-	}), gateway.MiddlewareOptions{}, slow)
+	}), gateway.Options{}, slow)
 	key, _ := f.key(t, granted)
 	var used atomic.Int64
 	var all sync.WaitGroup

@@ -11,18 +11,18 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// A Problem is an error as OpenAI's API tells it, so that its clients know
+// An ErrorResponse is an error as OpenAI's API tells it, so that its clients know
 // what they got.
-type Problem struct {
-	Status     int
-	Type       string
-	Code       string
-	Message    string // one sentence: what is wrong and what to do
-	RetryAfter int    // seconds; 0 is not said
+type ErrorResponse struct {
+	Status            int
+	Type              string
+	Code              string
+	Message           string // one sentence: what is wrong and what to do
+	RetryAfterSeconds int    // seconds; 0 is not said
 }
 
 // Write answers a request with it.
-func (p Problem) Write(w http.ResponseWriter) {
+func (p ErrorResponse) Write(w http.ResponseWriter) {
 	type detail struct {
 		Message string  `json:"message"`
 		Type    string  `json:"type"`
@@ -39,8 +39,8 @@ func (p Problem) Write(w http.ResponseWriter) {
 	if p.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	if p.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	if p.RetryAfterSeconds > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfterSeconds))
 	}
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(body) // a client that has gone reads nothing
@@ -86,31 +86,31 @@ const soon = 1 // seconds
 // problems is the whole table, in the order in which it is searched.
 func problems() []struct {
 	err error
-	Problem
+	ErrorResponse
 } {
 	return []struct {
 		err error
-		Problem
+		ErrorResponse
 	}{
-		{errNoKey, Problem{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "There is no key: send the sk- key in the header Authorization, after the word Bearer.", 0}},
-		{quota.ErrKeyUnknown, Problem{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "The key is not valid: check that it is complete; it may have been deleted.", 0}},
-		{quota.RefusedUnknown.Err(), Problem{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "The key is not valid: check that it is complete; it may have been deleted.", 0}},
-		{quota.RefusedDisabled.Err(), Problem{http.StatusUnauthorized, invalidRequest, "key_disabled", "The key is disabled: ask whoever gave it to you to enable it.", 0}},
-		{quota.RefusedExpired.Err(), Problem{http.StatusUnauthorized, invalidRequest, "key_expired", "The key has expired: ask whoever gave it to you to extend it, or for another.", 0}},
-		{quota.RefusedModel.Err(), Problem{http.StatusForbidden, invalidRequest, "model_not_allowed", "The key is not for this model: name one that it is for, or ask whoever gave it to you to add the model.", 0}},
-		{quota.RefusedIP.Err(), Problem{http.StatusForbidden, invalidRequest, "ip_not_allowed", "The key is not for your address: call from one that it is for, or ask whoever gave it to you to add yours.", 0}},
-		{errNoModel, Problem{http.StatusBadRequest, invalidRequest, "model_required", "The body names no model: send its name as model, in a JSON object or a form.", 0}},
-		{errModelNotOne, Problem{http.StatusBadRequest, invalidRequest, "invalid_body", "The body does not name one model: send model once, in lower case, as a string.", 0}},
-		{errMediaType, Problem{http.StatusBadRequest, invalidRequest, "invalid_body", "The body is neither JSON nor a form: send Content-Type: application/json or multipart/form-data.", 0}},
-		{quota.ErrTooManyOpen, Problem{http.StatusTooManyRequests, rateLimit, "too_many_open", fmt.Sprintf("The key has %d requests under way: wait until some have ended, and try again after the seconds in Retry-After.", quota.MaxOpenHolds), soon}},
-		{token.ErrContention, Problem{http.StatusTooManyRequests, rateLimit, "rate_limit_exceeded", "The key has too many requests at the same time: try again after the seconds in Retry-After.", soon}},
-		{token.ErrUnavailable, Problem{http.StatusServiceUnavailable, serverError, "unavailable", "The key can't be checked just now: try again after the seconds in Retry-After.", soon}},
+		{errNoKey, ErrorResponse{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "There is no key: send the sk- key in the header Authorization, after the word Bearer.", 0}},
+		{quota.ErrKeyUnknown, ErrorResponse{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "The key is not valid: check that it is complete; it may have been deleted.", 0}},
+		{quota.RefusedUnknown.Err(), ErrorResponse{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "The key is not valid: check that it is complete; it may have been deleted.", 0}},
+		{quota.RefusedDisabled.Err(), ErrorResponse{http.StatusUnauthorized, invalidRequest, "key_disabled", "The key is disabled: ask whoever gave it to you to enable it.", 0}},
+		{quota.RefusedExpired.Err(), ErrorResponse{http.StatusUnauthorized, invalidRequest, "key_expired", "The key has expired: ask whoever gave it to you to extend it, or for another.", 0}},
+		{quota.RefusedModel.Err(), ErrorResponse{http.StatusForbidden, invalidRequest, "model_not_allowed", "The key is not for this model: name one that it is for, or ask whoever gave it to you to add the model.", 0}},
+		{quota.RefusedIP.Err(), ErrorResponse{http.StatusForbidden, invalidRequest, "ip_not_allowed", "The key is not for your address: call from one that it is for, or ask whoever gave it to you to add yours.", 0}},
+		{errNoModel, ErrorResponse{http.StatusBadRequest, invalidRequest, "model_required", "The body names no model: send its name as model, in a JSON object or a form.", 0}},
+		{errModelNotOne, ErrorResponse{http.StatusBadRequest, invalidRequest, "invalid_body", "The body does not name one model: send model once, in lower case, as a string.", 0}},
+		{errMediaType, ErrorResponse{http.StatusBadRequest, invalidRequest, "invalid_body", "The body is neither JSON nor a form: send Content-Type: application/json or multipart/form-data.", 0}},
+		{quota.ErrTooManyOpen, ErrorResponse{http.StatusTooManyRequests, rateLimit, "too_many_open", fmt.Sprintf("The key has %d requests under way: wait until some have ended, and try again after the seconds in Retry-After.", quota.MaxOpenHolds), soon}},
+		{token.ErrContention, ErrorResponse{http.StatusTooManyRequests, rateLimit, "rate_limit_exceeded", "The key has too many requests at the same time: try again after the seconds in Retry-After.", soon}},
+		{token.ErrUnavailable, ErrorResponse{http.StatusServiceUnavailable, serverError, "unavailable", "The key can't be checked just now: try again after the seconds in Retry-After.", soon}},
 	}
 }
 
 // explain finds how an error is told. One that nobody foresaw is our own
 // failure: its text is for the log only.
-func explain(err error) Problem {
+func explain(err error) ErrorResponse {
 	var (
 		refused *refusal
 		large   *bodyTooLargeError
@@ -118,21 +118,21 @@ func explain(err error) Problem {
 	)
 	switch {
 	case errors.As(err, &refused) && refused.Refusal == quota.RefusedExhausted && refused.asked > 0:
-		return Problem{
+		return ErrorResponse{
 			http.StatusTooManyRequests, noQuota, noQuota,
 			fmt.Sprintf("The key has %d units left and this request may need %d: let it write fewer tokens, or ask whoever gave you the key for more quota.", refused.left, refused.asked), 0,
 		}
 	case errors.As(err, &refused) && refused.Refusal == quota.RefusedExhausted:
-		return Problem{http.StatusTooManyRequests, noQuota, noQuota, "The key has no units left: ask whoever gave it to you for more quota.", 0}
+		return ErrorResponse{http.StatusTooManyRequests, noQuota, noQuota, "The key has no units left: ask whoever gave it to you for more quota.", 0}
 	case errors.As(err, &large):
-		return Problem{http.StatusRequestEntityTooLarge, invalidRequest, "body_too_large", fmt.Sprintf("The body is larger than %d bytes: send a smaller one.", large.most), 0}
+		return ErrorResponse{http.StatusRequestEntityTooLarge, invalidRequest, "body_too_large", fmt.Sprintf("The body is larger than %d bytes: send a smaller one.", large.most), 0}
 	case errors.As(err, &body):
-		return Problem{http.StatusBadRequest, invalidRequest, "invalid_body", body.Error(), 0}
+		return ErrorResponse{http.StatusBadRequest, invalidRequest, "invalid_body", body.Error(), 0}
 	}
 	for _, p := range problems() {
 		if errors.Is(err, p.err) {
-			return p.Problem
+			return p.ErrorResponse
 		}
 	}
-	return Problem{http.StatusInternalServerError, serverError, "internal", "Something went wrong on our side: try again, and if it stays so, tell the operator when it was.", 0}
+	return ErrorResponse{http.StatusInternalServerError, serverError, "internal", "Something went wrong on our side: try again, and if it stays so, tell the operator when it was.", 0}
 }

@@ -24,7 +24,7 @@ import (
 type asked struct {
 	body     []byte
 	model    string
-	declared int64 // as in Estimation
+	declared int64 // as MaxTokens in EstimateInput
 }
 
 func (a asked) reader() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(a.body)), nil }

@@ -118,7 +118,7 @@ func TestABodyThatCanBeReadInTwoWaysIsRefused(t *testing.T) {
 }
 
 func TestARefusedBodyIsToldAsOpenAIDoes(t *testing.T) {
-	f := newFront(t, never(t), gateway.MiddlewareOptions{})
+	f := newFront(t, never(t), gateway.Options{})
 	key, _ := f.key(t, 1000)
 	for body, message := range map[string]string{
 		`{"model":"a","model":"b"}`: "The body does not name one model: send model once, in lower case, as a string.",
@@ -135,7 +135,7 @@ func TestARefusedBodyIsToldAsOpenAIDoes(t *testing.T) {
 }
 
 func TestAFormIsChargedToo(t *testing.T) {
-	f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.MiddlewareOptions{})
+	f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.Options{})
 	key, _ := f.key(t, 1000)
 	r := f.request(t, key, form("name=\"model\"\r\n\r\nwhisper-1"))
 	r.Header.Set("Content-Type", asForm)

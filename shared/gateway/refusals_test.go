@@ -44,12 +44,12 @@ func (f *front) wantRefused(t *testing.T, r *http.Request, status int, body stri
 
 func TestAKeyThatMayNotIsRefusedAsOpenAIDoes(t *testing.T) {
 	const unknown = "The key is not valid: check that it is complete; it may have been deleted."
-	f := newFront(t, never(t), gateway.MiddlewareOptions{})
-	made := func(units int64, limits ...func(*token.Update)) string {
+	f := newFront(t, never(t), gateway.Options{})
+	made := func(units int64, limits ...func(*token.Settings)) string {
 		key, _ := f.key(t, units, limits...)
 		return key
 	}
-	expiring := made(1000, func(u *token.Update) { u.ExpiredTime = new(int64(dynamotest.Epoch + 10)) })
+	expiring := made(1000, func(u *token.Settings) { u.ExpiredTime = new(int64(dynamotest.Epoch + 10)) })
 	f.Clock.Step(10)
 	deleted, id := f.key(t, 1000)
 	if err := f.Delete(t.Context(), f.Access, id); err != nil {
@@ -65,14 +65,14 @@ func TestAKeyThatMayNotIsRefusedAsOpenAIDoes(t *testing.T) {
 		"malformed": {"sk-nonsense", hello, 401, invalidRequest, "invalid_api_key", unknown},
 		"unknown":   {credential.NewKey(1, 99).Reveal(), hello, 401, invalidRequest, "invalid_api_key", unknown},
 		"deleted":   {deleted, hello, 401, invalidRequest, "invalid_api_key", unknown},
-		"disabled":  {made(1000, func(u *token.Update) { u.Disabled = new(true) }), hello, 401, invalidRequest, "key_disabled", "The key is disabled: ask whoever gave it to you to enable it."},
+		"disabled":  {made(1000, func(u *token.Settings) { u.Disabled = new(true) }), hello, 401, invalidRequest, "key_disabled", "The key is disabled: ask whoever gave it to you to enable it."},
 		"expired":   {expiring, hello, 401, invalidRequest, "key_expired", "The key has expired: ask whoever gave it to you to extend it, or for another."},
 		"model": {
-			made(1000, func(u *token.Update) { u.ModelLimitsEnabled, u.Models = new(true), &[]string{"gpt-4o-mini"} }), hello, 403, invalidRequest, "model_not_allowed",
+			made(1000, func(u *token.Settings) { u.ModelLimitsEnabled, u.Models = new(true), []string{"gpt-4o-mini"} }), hello, 403, invalidRequest, "model_not_allowed",
 			"The key is not for this model: name one that it is for, or ask whoever gave it to you to add the model.",
 		},
 		"ip": {
-			made(1000, func(u *token.Update) { u.AllowIPs = &[]string{"203.0.113.0/24"} }), hello, 403, invalidRequest, "ip_not_allowed",
+			made(1000, func(u *token.Settings) { u.AllowIPs = []string{"203.0.113.0/24"} }), hello, 403, invalidRequest, "ip_not_allowed",
 			"The key is not for your address: call from one that it is for, or ask whoever gave it to you to add yours.",
 		},
 		"exhausted": {
@@ -94,7 +94,7 @@ func TestAKeyThatMayNotIsRefusedAsOpenAIDoes(t *testing.T) {
 }
 
 func TestADeletedKeyIsRefusedAtTheVeryNextRequest(t *testing.T) {
-	f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.MiddlewareOptions{})
+	f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.Options{})
 	for range 50 {
 		key, id := f.key(t, 1000)
 		if got := f.chat(t, key, hello); got.status != http.StatusOK {
@@ -118,7 +118,7 @@ func TestWhereTheEstimateIsMoreThanIsLeftAllThatIsLeftIsHeld(t *testing.T) {
 		"the_limit_is_left": {20, `{"model":"gpt-4o","max_output_tokens":20}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.MiddlewareOptions{})
+			f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.Options{})
 			key, _ := f.key(t, c.units)
 			if got := f.chat(t, key, c.body); got.status != http.StatusOK {
 				t.Errorf("got %d %s, want 200", got.status, got.body)
@@ -138,7 +138,7 @@ func TestTooManyOpenRequestsOfOneKeyHaveToWait(t *testing.T) {
 		}
 		<-end
 		says(http.StatusOK, asJSON, completion)(w, r)
-	}), gateway.MiddlewareOptions{})
+	}), gateway.Options{})
 	key, _ := f.key(t, 100_000)
 	for range quota.MaxOpenHolds {
 		go f.chat(t, key, hello)
@@ -166,7 +166,7 @@ func TestWithoutTheStoreNothingIsLetThrough(t *testing.T) {
 				}
 				return dynamotest.NoFault
 			}}
-			f := newFront(t, never(t), gateway.MiddlewareOptions{}, faults.Tweak)
+			f := newFront(t, never(t), gateway.Options{}, faults.Tweak)
 			key, _ := f.key(t, 1000)
 			out = true
 			r := f.request(t, key, hello)
@@ -197,9 +197,9 @@ func (f *front) look(t testing.TB, key, method string) *http.Request {
 }
 
 func TestARequestThatOnlyLooksIsVerifiedAndHoldsNothing(t *testing.T) {
-	f := newFront(t, says(http.StatusOK, asJSON, `{"usage":{"total_tokens":5}}`), gateway.MiddlewareOptions{})
+	f := newFront(t, says(http.StatusOK, asJSON, `{"usage":{"total_tokens":5}}`), gateway.Options{})
 	key, _ := f.key(t, 1000)
-	disabled, _ := f.key(t, 1000, func(u *token.Update) { u.Disabled = new(true) })
+	disabled, _ := f.key(t, 1000, func(u *token.Settings) { u.Disabled = new(true) })
 	empty, _ := f.key(t, 0)
 	for _, method := range []string{http.MethodGet, http.MethodDelete, http.MethodOptions} {
 		if got := send(t, f.look(t, key, method)); got.status != http.StatusOK {
@@ -222,7 +222,7 @@ func TestARequestThatOnlyLooksIsVerifiedAndHoldsNothing(t *testing.T) {
 }
 
 func TestABodyOverTheBoundIsRefused(t *testing.T) {
-	f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.MiddlewareOptions{MaxBody: int64(len(hello))})
+	f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.Options{MaxBodyBytes: int64(len(hello))})
 	key, _ := f.key(t, 1000)
 	tooLarge := problem(invalidRequest, "body_too_large", fmt.Sprintf("The body is larger than %d bytes: send a smaller one.", len(hello)))
 	f.wantRefused(t, f.request(t, key, hello+" "), http.StatusRequestEntityTooLarge, tooLarge)
@@ -246,8 +246,8 @@ func TestNextGetsTheBodyAsItCameAndNoSecret(t *testing.T) {
 				}
 				seen <- r
 				says(http.StatusOK, asJSON, completion)(w, r)
-			}), gateway.MiddlewareOptions{})
-			key, id := f.key(t, 1000, func(u *token.Update) { u.Group = new("vip") })
+			}), gateway.Options{})
+			key, id := f.key(t, 1000, func(u *token.Settings) { u.Group = new("vip") })
 			r := f.request(t, key, body)
 			r.ContentLength, r.GetBody = length, nil
 			r.Header.Set("Connection", "Upgrade")
@@ -273,11 +273,11 @@ func TestNextGetsTheBodyAsItCameAndNoSecret(t *testing.T) {
 }
 
 func TestTheClientsAddressIsThatOfItsConnectionUnlessAProxyIsTrusted(t *testing.T) {
-	here := func(u *token.Update) { u.AllowIPs = &[]string{"127.0.0.0/8"} }
-	there := func(u *token.Update) { u.AllowIPs = &[]string{"203.0.113.7"} }
+	here := func(u *token.Settings) { u.AllowIPs = []string{"127.0.0.0/8"} }
+	there := func(u *token.Settings) { u.AllowIPs = []string{"203.0.113.7"} }
 	for name, c := range map[string]struct {
 		clientIP  func(*http.Request) netip.Addr
-		limit     func(*token.Update)
+		limit     func(*token.Settings)
 		forwarded []string
 		status    int
 	}{
@@ -289,10 +289,10 @@ func TestTheClientsAddressIsThatOfItsConnectionUnlessAProxyIsTrusted(t *testing.
 		"proxy/forged":       {gateway.ForwardedFor, there, []string{"203.0.113.7, 198.51.100.1"}, 403},
 		"proxy/none":         {gateway.ForwardedFor, here, nil, 403},
 		"proxy/no_address":   {gateway.ForwardedFor, here, []string{"unknown"}, 403},
-		"proxy/none_limited": {gateway.ForwardedFor, func(*token.Update) {}, nil, 200},
+		"proxy/none_limited": {gateway.ForwardedFor, func(*token.Settings) {}, nil, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.MiddlewareOptions{ClientIP: c.clientIP})
+			f := newFront(t, says(http.StatusOK, asJSON, completion), gateway.Options{ClientIP: c.clientIP})
 			key, _ := f.key(t, 1000, c.limit)
 			r := f.request(t, key, hello)
 			r.Header["X-Forwarded-For"] = c.forwarded
@@ -305,7 +305,7 @@ func TestTheClientsAddressIsThatOfItsConnectionUnlessAProxyIsTrusted(t *testing.
 
 func TestEveryProblemIsJSONWhateverWritesIt(t *testing.T) {
 	w := httptest.NewRecorder()
-	gateway.Problem{Status: 502, Type: "server_error", Code: "upstream_unreachable", Message: `A "quoted" word.`}.Write(w)
+	gateway.ErrorResponse{Status: 502, Type: "server_error", Code: "upstream_unreachable", Message: `A "quoted" word.`}.Write(w)
 	if want := problem("server_error", "upstream_unreachable", `A "quoted" word.`); w.Code != 502 || !bytes.Equal(w.Body.Bytes(), []byte(want)) {
 		t.Errorf("got %d %s, want 502 %s", w.Code, w.Body, want)
 	}

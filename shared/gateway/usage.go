@@ -9,21 +9,21 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// A ModelUsage is the `usage` of a model's answer, in tokens; what it does
+// A Usage is the `usage` of a model's answer, in tokens; what it does
 // not name is 0.
-type ModelUsage struct {
+type Usage struct {
 	Input  int64           // prompt_tokens or input_tokens
 	Output int64           // completion_tokens or output_tokens
 	Total  int64           // total_tokens
 	Raw    json.RawMessage // the whole object, for a Price that needs more of it
 }
 
-func parseUsage(raw []byte) (ModelUsage, bool) {
+func parseUsage(raw []byte) (Usage, bool) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(raw, &fields) != nil {
-		return ModelUsage{}, false
+		return Usage{}, false
 	}
-	return ModelUsage{
+	return Usage{
 		Input:  max(count(fields["prompt_tokens"]), count(fields["input_tokens"])),
 		Output: max(count(fields["completion_tokens"]), count(fields["output_tokens"])),
 		Total:  count(fields["total_tokens"]),
