@@ -5,7 +5,7 @@ func mutants() []mutant {
 	return []mutant{
 		{
 			"a create does not require the expected next id: two tokens get the same id",
-			"shared/dynamo/create.go", "e.require(e.name(attrGiven).equals(user.Given))\n", "",
+			"shared/dynamo/create.go", "e.require(e.name(attrLastTokenID).equals(user.LastTokenID))\n", "",
 			"./shared/client", "TestConcurrentCreatesAllSucceed",
 		},
 		{
@@ -15,7 +15,7 @@ func mutants() []mutant {
 		},
 		{
 			"a saved response is overwritten: two requests with one idempotency key create two tokens",
-			"shared/dynamo/savedresponse.go", `e.name(TTL).atMost(r.Now)`, `e.name(TTL).atMost(r.Until)`,
+			"shared/dynamo/savedresponse.go", `e.name(TTL).atMost(r.Now)`, `e.name(TTL).atMost(r.ExpiresAt)`,
 			"./shared/api", "TestAHundredAtOnceWithOneKeyAreOne",
 		},
 		{
@@ -115,7 +115,7 @@ func mutants() []mutant {
 		},
 		{
 			"the log shows access tokens",
-			"shared/api/protocol.go", `slog.String("route", route.Name)`, `slog.String("route", r.Header.Get("Authorization"))`,
+			"shared/api/protocol.go", "Route: route.Name, RequestID", `Route: r.Header.Get("Authorization"), RequestID`,
 			"./shared/api", "TestContract/SpecExamples",
 		},
 		{
@@ -189,39 +189,39 @@ func mutants() []mutant {
 			"./shared/gate", "TestALeaseOfADeadProcessIsChargedNotGivenBack",
 		},
 		{
-			"a panic of the handler behind leaves the hold open",
-			"shared/gate/middleware.go", "defer func() { m.finish(r.Context(), c, a, returned) }() // also while next panics; the panic goes on\n\tm.next.ServeHTTP(a, c.inner(r))\n\treturned = true", "m.next.ServeHTTP(a, c.inner(r))\n\treturned = true\n\tm.finish(r.Context(), c, a, returned)",
-			"./shared/gate", "TestWhatFailsIsFree",
+			"a panic of the handler behind the middleware leaves the hold open",
+			"shared/gateway/request.go", "defer func() { m.finish(r.Context(), req, rw, returned) }() // also if next panics; the panic continues\n\tm.next.ServeHTTP(rw, req.forwarded(r))\n\treturned = true", "m.next.ServeHTTP(rw, req.forwarded(r))\n\treturned = true\n\tm.finish(r.Context(), req, rw, returned)",
+			"./shared/gateway", "TestFailureIsFree",
 		},
 		{
-			"the first of two models is checked, upstream takes the last",
-			"shared/gate/question.go", "if found || name != \"model\" || value[0] != '\"' {", "if found {\n\t\t\tcontinue\n\t\t}\n\t\tif name != \"model\" || value[0] != '\"' {",
-			"./shared/gate", "TestABodyThatCanBeReadInTwoWaysIsRefused/json",
+			"the first of two models is checked, but the upstream server uses the last",
+			"shared/gateway/body.go", "if found || name != \"model\" || value[0] != '\"' {", "if found {\n\t\t\tcontinue\n\t\t}\n\t\tif name != \"model\" || value[0] != '\"' {",
+			"./shared/gateway", "TestAmbiguousBodyIsRefused/json",
 		},
 		{
-			"an address that can't be found is not asked about",
-			"shared/gate/middleware.go", "q.IP = netip.IPv6Unspecified()", "q.IP = netip.Addr{}",
-			"./shared/gate", "TestTheClientsAddress",
+			"a list of allowed addresses is not checked if the client's address is invalid",
+			"shared/gateway/request.go", "q.IP = netip.IPv6Unspecified()", "q.IP = netip.Addr{}",
+			"./shared/gateway", "TestClientIP",
 		},
 		{
-			"the key reaches upstream",
-			"shared/gate/middleware.go", `{"Authorization", "Accept-Encoding", "Upgrade"}`, `{"Accept-Encoding", "Upgrade"}`,
-			"./shared/gate", "TestNextGetsTheBodyAsItCameAndNoSecret",
+			"the key is forwarded to the upstream server",
+			"shared/gateway/request.go", `{"Authorization", "Accept-Encoding", "Upgrade"}`, `{"Accept-Encoding", "Upgrade"}`,
+			"./shared/gateway", "TestForwardedRequest",
 		},
 		{
-			"a client that goes takes its release along",
-			"shared/gate/charge.go", "context.WithTimeout(context.WithoutCancel(ctx), endWithin)", "context.WithTimeout(ctx, endWithin)",
-			"./shared/gate", "TestAnAbortIsFree",
+			"the hold is not released if the client disconnects",
+			"shared/gateway/settle.go", "context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)", "context.WithTimeout(ctx, settleTimeout)",
+			"./shared/gateway", "TestDisconnect",
 		},
 		{
-			"an error of upstream is charged",
-			"shared/gate/charge.go", "if a.status >= http.StatusMultipleChoices {", "if a.status < 0*http.StatusOK {",
-			"./shared/gate", "TestWhatFailsIsFree",
+			"an error of the upstream server is charged",
+			"shared/gateway/settle.go", "if rw.status >= http.StatusMultipleChoices {", "if rw.status < 0*http.StatusOK {",
+			"./shared/gateway", "TestFailureIsFree",
 		},
 		{
-			"the first usage of a stream counts",
-			"shared/gate/usage.go", "if len(f.kept) <= maxUsage &&", "if f.usage == nil && len(f.kept) <= maxUsage &&",
-			"./shared/gate", "TestTheLastUsageIsFound",
+			"the first usage of a stream is charged instead of the last",
+			"shared/gateway/scanner.go", "if len(s.copied) <= maxUsageBytes &&", "if s.usage == nil && len(s.copied) <= maxUsageBytes &&",
+			"./shared/gateway", "TestLastUsageIsFound",
 		},
 		{
 			"an import that starts again makes the idempotency key of the batch in doubt anew: its tokens are made twice",

@@ -64,9 +64,9 @@ func (s *Store) createWrites(user token.User, made token.NewTokens) (writes []wr
 // its limits and counters.
 func claimIDs(user token.User, made token.NewTokens) *expression {
 	e := newExpression()
-	e.require(e.name(attrGiven).equals(user.Given))
+	e.require(e.name(attrLastTokenID).equals(user.LastTokenID))
 	e.require(e.name(attrVersion).equals(user.Version))
-	e.set(attrGiven, number(user.Given+int64(len(made.Tokens))))
+	e.set(attrLastTokenID, number(user.LastTokenID+int64(len(made.Tokens))))
 	if made.RateTAT != user.RateTAT {
 		e.set(attrRateTAT, number(made.RateTAT))
 	}

@@ -111,8 +111,8 @@ func (s *Store) removeWrites(userID, id int64) []write {
 func (s *Store) countWrites(userID, id int64) []write {
 	counter := bucketAttribute(pages.BucketOf(id))
 	meta := newExpression()
-	meta.require(meta.name(attrGiven).atLeast(id))
-	meta.add(attrDeleted, 1)
+	meta.require(meta.name(attrLastTokenID).atLeast(id))
+	meta.add(attrDeletedTokens, 1)
 	seg := pages.SegmentOf(id)
 	if seg == 0 {
 		meta.add(counter, 1)

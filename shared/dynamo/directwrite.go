@@ -10,11 +10,11 @@ import (
 
 // directWrite translates an operation into one write that needs no read
 // before. Its condition has everything that Operation.Apply checks, and
-// requires that nothing has to be tidied. It may fail where Apply would allow
+// requires that nothing has to be compacted. It may fail where Apply would allow
 // the operation; it must never hold where Apply would refuse it.
 func directWrite(key credential.Key, o quota.Operation) *expression {
 	e := newExpression()
-	requireKey(e, key.Hash(), o.Now, o.Ends())
+	requireKey(e, key.Hash(), o.Now, o.EndsHold())
 	requireNoExpiredHold(e, o.Now)
 	e.set(attrAccessed, number(o.Now))
 	e.add(attrRevision, 1)
@@ -23,14 +23,14 @@ func directWrite(key credential.Key, o quota.Operation) *expression {
 		takeQuota(e, o)
 		addUsed(e, o.Quota)
 		if o.Repeatable() {
-			addRecord(e, o, quota.Record{State: quota.StateSpent, Quota: o.Quota, Ended: o.Now})
+			addRecord(e, o, quota.Record{State: quota.StateSpent, Quota: o.Quota, EndedAt: o.Now})
 		}
 	case quota.KindReserve:
 		takeQuota(e, o)
-		addRecord(e, o, quota.Record{State: quota.StateOpen, Quota: o.Quota, Until: o.Until, Lease: o.Lease})
+		addRecord(e, o, quota.Record{State: quota.StateOpen, Quota: o.Quota, ExpiresAt: o.ExpiresAt, ChargeOnExpiry: o.ChargeOnExpiry})
 		earliest := e.name(attrEarliestExpiry)
-		e.require(earliest.absent() + " OR " + earliest.atMost(o.Until))
-		e.assign(earliest, earliest.orElse(e.value(number(o.Until))))
+		e.require(earliest.absent() + " OR " + earliest.atMost(o.ExpiresAt))
+		e.assign(earliest, earliest.orElse(e.value(number(o.ExpiresAt))))
 		e.require(e.name(attrOpenHolds).absent() + " OR " + e.name(attrOpenHolds).atMost(quota.MaxOpenHolds-1))
 		e.add(attrOpenHolds, 1)
 		e.assign(balanceBefore(e, o), e.name(attrBalance).placeholder)
@@ -104,7 +104,7 @@ func recordAttribute(e *expression, o quota.Operation, name string) attribute {
 // balanceBefore is the balance before the operation's hold was made, or an
 // attribute of it.
 func balanceBefore(e *expression, o quota.Operation, name ...string) attribute {
-	return e.name(append([]string{attrBalancesBefore, quota.RecordKey(o.RequestID)}, name...)...)
+	return e.name(append([]string{attrBeforeReserve, quota.RecordKey(o.RequestID)}, name...)...)
 }
 
 // closeHold ends an open hold and returns its units, unless the token was
@@ -113,10 +113,10 @@ func closeHold(e *expression, o quota.Operation) {
 	returned, held := e.name(attrBalance, balanceReturned), recordAttribute(e, o, recordQuota)
 	e.require(held.exists())
 	e.require(recordAttribute(e, o, recordEnded).absent())
-	e.require(recordAttribute(e, o, recordUntil).above(o.Now))
+	e.require(recordAttribute(e, o, recordExpires).above(o.Now))
 	e.assign(returned, returned.placeholder+" + "+balanceBefore(e, o, balanceUnlimited).orElse(held.placeholder))
 	e.assign(recordAttribute(e, o, recordEnded), e.value(number(o.Now)))
-	e.assign(recordAttribute(e, o, recordClosing), e.name(attrBalance).placeholder)
+	e.assign(recordAttribute(e, o, recordBeforeEnd), e.name(attrBalance).placeholder)
 	e.add(attrOpenHolds, -1)
 }
 

@@ -103,6 +103,13 @@ func setField[T any](e *expression, attr string, field *T, value func(T) types.A
 	}
 }
 
+// setList sets an attribute, unless the list is nil. An empty list removes it.
+func setList(e *expression, attr string, all []string) {
+	if all != nil {
+		e.set(attr, optionalList(all))
+	}
+}
+
 // assign sets an attribute to an operand, or to two operands with a sign
 // between them. DynamoDB's grammar does not allow a third.
 func (e *expression) assign(to attribute, value string) {

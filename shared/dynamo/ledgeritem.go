@@ -11,7 +11,7 @@ const (
 	attrBalance        = "quota" // a map, so that one write can copy it into a record
 	attrUsed           = "used"
 	attrRecords        = "ops" // a map of records by quota.RecordKey
-	attrBalancesBefore = "was" // the balance before each hold, by the same keys
+	attrBeforeReserve  = "was" // the balance before each hold, by the same keys
 	attrOpenHolds      = "open"
 	attrEarliestExpiry = "due"
 	attrRecordLimit    = "room"
@@ -26,15 +26,15 @@ const (
 
 	// In a record. A spend has recordSpent and no recordQuota; a hold has
 	// recordQuota and no recordSpent. A hold that has ended with neither
-	// recordCharged nor recordClosing has expired.
-	recordSpent   = "s"
-	recordQuota   = "q"
-	recordUntil   = "x"
-	recordLease   = "l"
-	recordEnded   = "t"
-	recordCharged = "c"
-	recordAsked   = "a" // only if it differs from what was charged
-	recordClosing = "w" // the balance before the hold was settled or released
+	// recordCharged nor recordBeforeEnd has expired.
+	recordSpent          = "s"
+	recordQuota          = "q"
+	recordExpires        = "x"
+	recordChargeOnExpiry = "l"
+	recordEnded          = "t"
+	recordCharged        = "c"
+	recordRequested      = "a" // only if it differs from what was charged
+	recordBeforeEnd      = "w" // the balance before the hold was settled or released
 )
 
 func balanceValue(b quota.Balance) types.AttributeValue {
@@ -55,26 +55,26 @@ func (r *reader) balance(name string) quota.Balance {
 	return b
 }
 
-// recordValue is a record without Before, which is stored in
-// attrBalancesBefore.
+// recordValue is a record without BeforeReserve, which is stored in
+// attrBeforeReserve.
 func recordValue(r quota.Record) types.AttributeValue {
 	if r.State == quota.StateSpent {
-		return mapOf(item{recordSpent: number(r.Quota), recordEnded: number(r.Ended)})
+		return mapOf(item{recordSpent: number(r.Quota), recordEnded: number(r.EndedAt)})
 	}
-	m := item{recordQuota: number(r.Quota), recordUntil: number(r.Until)}
-	if r.Lease {
-		m[recordLease] = optionalFlag(true)
+	m := item{recordQuota: number(r.Quota), recordExpires: number(r.ExpiresAt)}
+	if r.ChargeOnExpiry {
+		m[recordChargeOnExpiry] = optionalFlag(true)
 	}
 	if r.State != quota.StateOpen {
-		m[recordEnded] = number(r.Ended)
+		m[recordEnded] = number(r.EndedAt)
 	}
 	if r.State == quota.StateSettled || r.State == quota.StateReleased {
-		m[recordClosing] = balanceValue(r.Closing)
+		m[recordBeforeEnd] = balanceValue(r.BeforeEnd)
 	}
 	if r.State == quota.StateSettled {
 		m[recordCharged] = number(r.Charged)
-		if r.Asked != r.Charged {
-			m[recordAsked] = number(r.Asked)
+		if r.Requested != r.Charged {
+			m[recordRequested] = number(r.Requested)
 		}
 	}
 	return mapOf(m)
@@ -82,19 +82,19 @@ func recordValue(r quota.Record) types.AttributeValue {
 
 func readRecord(m *reader) quota.Record {
 	r := quota.Record{
-		State: quota.StateOpen, Quota: m.number(recordQuota), Until: m.number(recordUntil), Lease: m.flag(recordLease),
-		Ended: m.number(recordEnded), Charged: m.number(recordCharged), Asked: m.number(recordAsked),
+		State: quota.StateOpen, Quota: m.number(recordQuota), ExpiresAt: m.number(recordExpires), ChargeOnExpiry: m.flag(recordChargeOnExpiry),
+		EndedAt: m.number(recordEnded), Charged: m.number(recordCharged), Requested: m.number(recordRequested),
 	}
 	switch {
 	case m.has(recordSpent):
 		r.State, r.Quota = quota.StateSpent, m.number(recordSpent)
 	case m.has(recordCharged):
-		r.State, r.Closing = quota.StateSettled, m.balance(recordClosing)
-		if !m.has(recordAsked) {
-			r.Asked = r.Charged
+		r.State, r.BeforeEnd = quota.StateSettled, m.balance(recordBeforeEnd)
+		if !m.has(recordRequested) {
+			r.Requested = r.Charged
 		}
-	case m.has(recordClosing):
-		r.State, r.Closing = quota.StateReleased, m.balance(recordClosing)
+	case m.has(recordBeforeEnd):
+		r.State, r.BeforeEnd = quota.StateReleased, m.balance(recordBeforeEnd)
 	case m.has(recordEnded):
 		r.State = quota.StateExpired
 	}
@@ -106,11 +106,11 @@ func readLedger(it item, userID int64) (quota.Ledger, error) {
 	r := reader{item: it}
 	t := readSettings(&r, userID)
 	records := map[string]quota.Record{}
-	all, before := r.nested(attrRecords), r.nested(attrBalancesBefore)
+	all, before := r.nested(attrRecords), r.nested(attrBeforeReserve)
 	for key := range all.item {
 		m := all.nested(key)
 		record := readRecord(m)
-		record.Before = before.balance(key)
+		record.BeforeReserve = before.balance(key)
 		all.merge(m)
 		records[key] = record
 	}
@@ -128,7 +128,7 @@ func ledgerItem(l quota.Ledger) item {
 	for key, r := range l.Records {
 		records[key] = recordValue(r)
 		if r.State != quota.StateSpent {
-			before[key] = balanceValue(r.Before)
+			before[key] = balanceValue(r.BeforeReserve)
 		}
 	}
 	return item{
@@ -136,7 +136,7 @@ func ledgerItem(l quota.Ledger) item {
 		attrUsed:           number(l.UsedQuota),
 		attrAccessed:       number(l.AccessedTime),
 		attrRecords:        mapOf(records),
-		attrBalancesBefore: mapOf(before),
+		attrBeforeReserve:  mapOf(before),
 		attrOpenHolds:      optionalNumber(l.OpenHolds()),
 		attrEarliestExpiry: optionalNumber(l.EarliestExpiry),
 		attrRecordLimit:    optionalNumber(l.RecordLimit),

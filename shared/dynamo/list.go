@@ -10,21 +10,21 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// Page implements token.Store.
-func (s *Store) Page(ctx context.Context, c token.Caller, skip, limit int64) (token.Page, error) {
-	return s.list(ctx, c, listPlan{
+// List implements token.Store.
+func (s *Store) List(ctx context.Context, c token.Caller, skip, limit int64) (token.Page, error) {
+	return s.readPage(ctx, c, listPlan{
 		segments: func(l *pages.Counts) pages.Range { return l.SegmentsForPage(skip) },
 		spans:    func(l *pages.Counts) ([]pages.Span, bool) { return l.Page(skip, limit) },
 	})
 }
 
-// After implements token.Store. It reads one token more than limit, to know
+// ListAfter implements token.Store. It reads one token more than limit, to know
 // whether more follow. If other callers delete tokens between the reads, it may
 // find fewer than the counts promised; then it returns a Next from which the
 // caller goes on.
-func (s *Store) After(ctx context.Context, c token.Caller, id, limit int64) (token.Page, error) {
+func (s *Store) ListAfter(ctx context.Context, c token.Caller, id, limit int64) (token.Page, error) {
 	var spans []pages.Span
-	page, err := s.list(ctx, c, listPlan{
+	page, err := s.readPage(ctx, c, listPlan{
 		segments: func(l *pages.Counts) pages.Range { return l.SegmentsBelow(id) },
 		spans: func(l *pages.Counts) (_ []pages.Span, ok bool) {
 			spans, ok = l.Below(id, limit+1)
@@ -54,10 +54,10 @@ func (s *Store) SearchWindow(ctx context.Context, c token.Caller, below int64) (
 		below = math.MaxInt64
 	}
 	var next int64
-	page, err := s.list(ctx, c, listPlan{
+	page, err := s.readPage(ctx, c, listPlan{
 		segments: func(l *pages.Counts) pages.Range { return l.SegmentsBelow(below) },
 		spans: func(l *pages.Counts) (spans []pages.Span, _ bool) {
-			spans, next = l.Window(min(below-1, l.Given), token.MaxSearchWindow)
+			spans, next = l.Window(min(below-1, l.LastID), token.MaxSearchWindow)
 			return spans, true
 		},
 	})
@@ -74,11 +74,11 @@ type listPlan struct {
 	spans func(*pages.Counts) ([]pages.Span, bool)
 }
 
-// list reads META, then the counts of other segments if there are any, then
+// readPage reads META, then the counts of other segments if there are any, then
 // all spans in parallel. A revoked token is counted until it is removed, and
-// takes a place in the list. So list removes those that it finds and starts
+// takes a place in the list. So readPage removes those that it finds and starts
 // again.
-func (s *Store) list(ctx context.Context, c token.Caller, plan listPlan) (token.Page, error) {
+func (s *Store) readPage(ctx context.Context, c token.Caller, plan listPlan) (token.Page, error) {
 	for attempt := 1; ; attempt++ {
 		_, counts, err := s.readCaller(ctx, c)
 		if err != nil {

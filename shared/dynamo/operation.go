@@ -44,7 +44,7 @@ func (s *Store) Do(ctx context.Context, key credential.Key, o quota.Operation) (
 }
 
 // operate first writes without a read, on the condition that nothing prevents
-// the operation and nothing has to be tidied. If that condition fails, DynamoDB
+// the operation and nothing has to be compacted. If that condition fails, DynamoDB
 // returns the item. Either the item answers the operation, or operate applies
 // the operation to it and stores the result, on the condition that the item is
 // unchanged. If another caller has changed it, the first write may work now.
@@ -54,7 +54,7 @@ func (s *Store) operate(ctx context.Context, key credential.Key, o quota.Operati
 		if applied || err != nil {
 			return found, err
 		}
-		if !o.Ends() && !found.AcceptsKey(key.Hash(), o.Now) {
+		if !o.EndsHold() && !found.AcceptsKey(key.Hash(), o.Now) {
 			return quota.Ledger{}, quota.ErrKeyUnknown
 		}
 		next, changed, err := o.Apply(found)
@@ -104,14 +104,14 @@ func rewrite(found, next quota.Ledger) *expression {
 	return e
 }
 
-// tidy stores a ledger with its expired holds ended. It is not an error if
+// compact stores a ledger with its expired holds ended. It is not an error if
 // another caller has changed the item in the meantime.
-func (s *Store) tidy(ctx context.Context, found quota.Ledger, now int64) error {
+func (s *Store) compact(ctx context.Context, found quota.Ledger, now int64) error {
 	policy := retryIdempotent()
-	policy.explain = explainNotApplied // a tidied item means the same as before
-	_, _, err := s.update(ctx, tokenKey(found.UserID, found.ID), rewrite(found, found.Tidy(now)), policy)
+	policy.explain = explainNotApplied // a compacted item means the same as before
+	_, _, err := s.update(ctx, tokenKey(found.UserID, found.ID), rewrite(found, found.Compact(now)), policy)
 	if err != nil {
-		return fmt.Errorf("tidy token %d/%d: %w", found.UserID, found.ID, err)
+		return fmt.Errorf("compact token %d/%d: %w", found.UserID, found.ID, err)
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func (s *Store) Reconcile(ctx context.Context, userID, now int64, dryRun bool) (
 	if err != nil {
 		return out, err
 	}
-	for bucket := range pages.BucketOf(max(meta.Given, 1)) + 1 {
+	for bucket := range pages.BucketOf(max(meta.LastTokenID, 1)) + 1 {
 		drift, unfinished, err := s.reconcileBucket(ctx, userID, bucket, now, dryRun)
 		if err != nil {
 			return out, fmt.Errorf("reconcile bucket %d of user %d: %w", bucket, userID, err)
@@ -106,7 +106,7 @@ func (s *Store) reconcileBucket(ctx context.Context, userID, bucket, now int64, 
 			return nil, unfinished, err
 		}
 		if unchanged {
-			return &token.Drift{First: found.first, Last: found.last, Counted: found.counted, Missing: int64(len(found.missing))}, unfinished, nil
+			return &token.Drift{FirstID: found.first, LastID: found.last, Recorded: found.counted, Actual: int64(len(found.missing))}, unfinished, nil
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return nil, unfinished, err
@@ -133,7 +133,7 @@ func (s *Store) readBucket(ctx context.Context, userID, bucket int64) (bucketSta
 	if err != nil {
 		return bucketState{}, err
 	}
-	found.last = min((bucket+1)*pages.BucketSize, meta.Given)
+	found.last = min((bucket+1)*pages.BucketSize, meta.LastTokenID)
 	found.counted, found.version = counts[found.index()], meta.Version
 	items, err := s.query(ctx, tokenPartition(userID, bucket), pages.Span{Lo: found.first, Hi: max(found.first, found.last), Ascending: true})
 	if err != nil {
@@ -201,7 +201,7 @@ func (s *Store) repairWrites(userID int64, found bucketState) []write {
 	segment.add(counter, change)
 	meta.require(meta.name(attrVersion).equals(found.version))
 	meta.add(attrVersion, 1)
-	meta.add(attrDeleted, change)
+	meta.add(attrDeletedTokens, change)
 	if inMeta {
 		return []write{s.updateWrite(userKey(userID), meta)}
 	}
@@ -217,12 +217,12 @@ func (s *Store) reconcileTotal(ctx context.Context, userID int64, dryRun bool) (
 		if err != nil {
 			return nil, err
 		}
-		counts := pages.New(meta.Given, meta.Deleted, first)
+		counts := pages.New(meta.LastTokenID, meta.DeletedTokens, first)
 		if err := s.readSegments(ctx, userID, counts, pages.Range{Lo: 1, Hi: counts.LastSegment()}); err != nil {
 			return nil, err
 		}
 		sum := counts.SumOfSegments()
-		if sum == meta.Deleted {
+		if sum == meta.DeletedTokens {
 			return nil, nil //nolint:nilnil // no drift is not an error
 		}
 		unchanged, err := s.setTotal(ctx, meta, sum, dryRun)
@@ -230,7 +230,7 @@ func (s *Store) reconcileTotal(ctx context.Context, userID int64, dryRun bool) (
 			return nil, err
 		}
 		if unchanged {
-			return &token.Drift{First: 1, Last: meta.Given, Counted: meta.Deleted, Missing: sum}, nil
+			return &token.Drift{FirstID: 1, LastID: meta.LastTokenID, Recorded: meta.DeletedTokens, Actual: sum}, nil
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return nil, err
@@ -244,12 +244,12 @@ func (s *Store) reconcileTotal(ctx context.Context, userID int64, dryRun bool) (
 func (s *Store) setTotal(ctx context.Context, meta token.User, sum int64, dryRun bool) (bool, error) {
 	if dryRun {
 		now, _, err := s.readCounters(ctx, meta.ID, 0)
-		return now.Deleted == meta.Deleted && now.Version == meta.Version, err
+		return now.DeletedTokens == meta.DeletedTokens && now.Version == meta.Version, err
 	}
 	e := newExpression()
-	e.require(e.name(attrDeleted).equals(meta.Deleted))
+	e.require(e.name(attrDeletedTokens).equals(meta.DeletedTokens))
 	e.require(e.name(attrVersion).equals(meta.Version))
-	e.set(attrDeleted, number(sum))
+	e.set(attrDeletedTokens, number(sum))
 	e.add(attrVersion, 1)
 	_, applied, err := s.update(ctx, userKey(meta.ID), e, retryNotApplied())
 	return applied, err

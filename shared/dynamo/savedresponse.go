@@ -18,7 +18,7 @@ const attrSealed = "sealed"
 func responseItem(userID int64, r token.SavedResponse) (item, *expression) {
 	it := responseKey(userID, r.RequestID, r.Part)
 	it[attrSealed] = binary(r.Sealed)
-	it[TTL] = number(r.Until)
+	it[TTL] = number(r.ExpiresAt)
 	e := newExpression()
 	e.require(e.name(PartitionKey).absent() + " OR " + e.name(TTL).atMost(r.Now))
 	return it, e

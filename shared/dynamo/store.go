@@ -80,7 +80,7 @@ func authorizeUser(meta item, c token.Caller) (token.User, *pages.Counts, error)
 	if err := c.Authorize(u); err != nil {
 		return token.User{}, nil, err
 	}
-	return u, pages.New(u.Given, u.Deleted, first), nil
+	return u, pages.New(u.LastTokenID, u.DeletedTokens, first), nil
 }
 
 // Get implements token.Store. It reads the user and the token in one round

@@ -42,7 +42,7 @@ func tokenItem(t token.Token, retentionSeconds int64) item {
 	it[attrBalance] = balanceValue(quota.Balance{Left: t.RemainQuota, Unlimited: t.UnlimitedQuota})
 	it[attrUsed] = number(t.UsedQuota)
 	it[attrRecords] = mapOf(item{}) // an update can write into a map only if the map exists
-	it[attrBalancesBefore] = mapOf(item{})
+	it[attrBeforeReserve] = mapOf(item{})
 	it[attrVersion] = number(t.Version)
 	setPresent(it, item{
 		attrDisabled: optionalFlag(t.Disabled),

@@ -48,10 +48,10 @@ func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.
 		if err != nil {
 			return token.Token{}, err
 		}
-		if stored.MustTidyFor(change) {
-			err = s.tidy(ctx, stored, change.Now)
+		if stored.MustCompactFor(change) {
+			err = s.compact(ctx, stored, change.Now)
 		} else {
-			change, err = change.Reconsider(stored.Token)
+			change, err = change.ResolveMismatch(stored.Token)
 		}
 		if err != nil {
 			return token.Token{}, err
@@ -83,8 +83,8 @@ func (s *Store) changeExpression(c token.Change) *expression {
 		e.remove(e.name(attrBalance, balanceUnlimited))
 	}
 	setField(e, attrLimits, c.ModelLimitsEnabled, optionalFlag)
-	setField(e, attrModels, c.Models, optionalList)
-	setField(e, attrIPs, c.AllowIPs, optionalList)
+	setList(e, attrModels, c.Models)
+	setList(e, attrIPs, c.AllowIPs)
 	setField(e, attrGroup, c.Group, optionalText)
 	setField(e, attrExpires, c.ExpiredTime, func(t int64) types.AttributeValue { return optionalExpiry(t, 0) })
 	setField(e, TTL, c.ExpiredTime, func(t int64) types.AttributeValue { return optionalExpiry(t, s.retentionSeconds) })
@@ -108,8 +108,8 @@ func requireChangeable(e *expression, c token.Change) {
 		e.require(e.name(attrExpires).absent() + " OR " + e.name(attrExpires).above(c.Now))
 		e.require(e.name(attrBalance, balanceUnlimited).exists() + " OR " + e.name(attrBalance, balanceLeft).above(0))
 	}
-	if c.Unlimited != nil {
-		e.require(e.name(attrBalance, balanceUnlimited).existsIf(*c.Unlimited))
+	if c.NeedsUnlimited != nil {
+		e.require(e.name(attrBalance, balanceUnlimited).existsIf(*c.NeedsUnlimited))
 	}
 }
 
@@ -131,7 +131,7 @@ func requireVersion(e *expression, versions token.Versions) {
 // quota then is between 0 and token.MaxInteger. A condition can't compute the
 // free quota, left + returned - charged. So it requires more than necessary if
 // settled holds have returned units: each of left and returned must be below
-// half of the bound. If that fails, the token has to be tidied first.
+// half of the bound. If that fails, the token has to be compacted first.
 func addQuota(e *expression, n int64) {
 	left := e.name(attrBalance, balanceLeft)
 	if n < 0 {

@@ -12,11 +12,11 @@ import (
 // The attributes of META, the item of a user. It must stay under 1 KiB, so
 // that a transaction pays two write units for it.
 const (
-	attrRole    = "role"
-	attrGiven   = "seq"   // token ids given so far
-	attrDeleted = "del"   // deletions counted, in all segments
-	attrUserID  = "uid"   // in NAME items
-	attrRateTAT = "paced" // microseconds; see token.User.RateTAT
+	attrRole          = "role"
+	attrLastTokenID   = "seq"   // token ids given so far
+	attrDeletedTokens = "del"   // deletions counted, in all segments
+	attrUserID        = "uid"   // in NAME items
+	attrRateTAT       = "paced" // microseconds; see token.User.RateTAT
 
 	// The limits, if they differ from the defaults.
 	attrMaxTokens   = "max"
@@ -28,11 +28,11 @@ const (
 	attrBucketPrefix = "d"
 
 	// The access token in slot n: a0 … a4, each a map of these.
-	attrSlotPrefix  = "a"
-	attrSlotHash    = "h"
-	attrSlotIssued  = "i"
-	attrSlotCreated = "c"
-	attrSlotExpires = "x"
+	attrSlotPrefix      = "a"
+	attrSlotHash        = "h"
+	attrSlotUserVersion = "i"
+	attrSlotCreated     = "c"
+	attrSlotExpires     = "x"
 )
 
 // bucketAttribute is the attribute that counts the deletions in a bucket.
@@ -43,8 +43,8 @@ func bucketAttribute(bucket int64) string {
 // userItem returns the META item of a new user.
 func userItem(u token.User) item {
 	it := userKey(u.ID)
-	it[attrGiven] = number(u.Given)
-	it[attrDeleted] = number(u.Deleted)
+	it[attrLastTokenID] = number(u.LastTokenID)
+	it[attrDeletedTokens] = number(u.DeletedTokens)
 	it[attrCreated] = number(u.Created)
 	it[attrVersion] = number(u.Version)
 	it[attrName] = text(u.Name)
@@ -90,9 +90,9 @@ func optionalSlot(s token.Slot) types.AttributeValue {
 		return nil
 	}
 	m := item{
-		attrSlotHash:    binary(s.Hash[:]),
-		attrSlotIssued:  number(s.Issued),
-		attrSlotCreated: number(s.Created),
+		attrSlotHash:        binary(s.Hash[:]),
+		attrSlotUserVersion: number(s.UserVersion),
+		attrSlotCreated:     number(s.Created),
 	}
 	if s.Expires != 0 {
 		m[attrSlotExpires] = number(s.Expires)
@@ -104,15 +104,15 @@ func optionalSlot(s token.Slot) types.AttributeValue {
 func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 	r := reader{item: it}
 	u := token.User{
-		ID:       userID,
-		Name:     r.text(attrName),
-		Role:     token.Role(r.text(attrRole)),
-		Disabled: r.flag(attrDisabled),
-		Version:  r.number(attrVersion),
-		Created:  r.number(attrCreated),
-		Given:    r.number(attrGiven),
-		Deleted:  r.number(attrDeleted),
-		RateTAT:  r.number(attrRateTAT),
+		ID:            userID,
+		Name:          r.text(attrName),
+		Role:          token.Role(r.text(attrRole)),
+		Disabled:      r.flag(attrDisabled),
+		Version:       r.number(attrVersion),
+		Created:       r.number(attrCreated),
+		LastTokenID:   r.number(attrLastTokenID),
+		DeletedTokens: r.number(attrDeletedTokens),
+		RateTAT:       r.number(attrRateTAT),
 	}
 	for name, limit := range limits(&u.Limits) {
 		*limit.value = limit.byDefault
@@ -127,10 +127,10 @@ func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 		}
 		s := reader{item: m.Value}
 		u.Slots[i] = token.Slot{
-			Hash:    s.hash(attrSlotHash),
-			Issued:  s.number(attrSlotIssued),
-			Created: s.number(attrSlotCreated),
-			Expires: s.number(attrSlotExpires),
+			Hash:        s.hash(attrSlotHash),
+			UserVersion: s.number(attrSlotUserVersion),
+			Created:     s.number(attrSlotCreated),
+			Expires:     s.number(attrSlotExpires),
 		}
 		r.merge(&s)
 	}

@@ -121,7 +121,7 @@ func (ls *leases) spend(ctx context.Context, key credential.Key, q quota.Questio
 	}
 	v := quota.Verdict{Token: l.block.Token, Remain: l.block.Remain + l.left()}
 	var refused quota.RefusedError
-	if errors.As(q.CheckUse(v.Token, now.Unix()), &refused) {
+	if errors.As(q.CheckIgnoringQuota(v.Token, now.Unix()), &refused) {
 		v.Refusal = refused.Refusal
 		return v, nil
 	}
@@ -142,7 +142,7 @@ func (l *lease) renew(ctx context.Context, now time.Time, least int64) (quota.Ve
 	_ = l.end(ctx) // what can't be given back is charged
 	for {
 		o := quota.Operation{
-			Kind: quota.KindReserve, Now: now.Unix(), Until: now.Add(leaseTTL).Unix(), Lease: true,
+			Kind: quota.KindReserve, Now: now.Unix(), ExpiresAt: now.Add(leaseTTL).Unix(), ChargeOnExpiry: true,
 			Question: quota.Question{Quota: want, RequestID: "lease-" + rand.Text()},
 		}
 		ledger, err := l.of.gate.store.Do(ctx, l.key, o)

@@ -62,7 +62,7 @@ func Expected(spans []Span) (n int64) {
 // Counts says how many tokens a user has in each bucket, for segment 0 and for
 // the segments that were added.
 type Counts struct {
-	Given   int64 // ids given so far, which is the highest id
+	LastID  int64 // the highest id given so far
 	deleted int64 // deletions in all segments
 
 	// The segments that are known: 0, and lo to hi. A known segment without
@@ -71,17 +71,17 @@ type Counts struct {
 	lo, hi   int64
 }
 
-// New returns the counts of a user with given ids, deleted of which are
-// deleted in all segments. first is segment 0.
-func New(given, deleted int64, first Segment) *Counts {
-	return &Counts{Given: given, deleted: deleted, segments: map[int64]Segment{0: first}, lo: 1}
+// New returns the counts of a user who was given the ids 1 to lastID. deleted
+// of these are deleted, in all segments. first is segment 0.
+func New(lastID, deleted int64, first Segment) *Counts {
+	return &Counts{LastID: lastID, deleted: deleted, segments: map[int64]Segment{0: first}, lo: 1}
 }
 
 // Total returns how many tokens the user has.
-func (c *Counts) Total() int64 { return c.Given - c.deleted }
+func (c *Counts) Total() int64 { return c.LastID - c.deleted }
 
 // LastSegment returns the highest segment that has ids.
-func (c *Counts) LastSegment() int64 { return SegmentOf(max(c.Given, 1)) }
+func (c *Counts) LastSegment() int64 { return SegmentOf(max(c.LastID, 1)) }
 
 // AddSegments adds the segments of a range, which must adjoin or overlap the
 // range that is known. A segment of the range without an entry has no
@@ -113,7 +113,7 @@ func (c *Counts) MissingSegments() Range {
 
 // SegmentsBelow returns the segments to add for Below and Window with this id.
 func (c *Counts) SegmentsBelow(id int64) Range {
-	seg := SegmentOf(max(1, min(id-1, c.Given)))
+	seg := SegmentOf(max(1, min(id-1, c.LastID)))
 	return Range{max(1, seg-1), seg}
 }
 
@@ -126,11 +126,11 @@ func (c *Counts) SegmentsForPage(skip int64) Range {
 	if c.LastSegment() == 0 || skip >= c.Total() {
 		return Range{1, 0}
 	}
-	upperIDs := c.Given - SegmentSize
+	upperIDs := c.LastID - SegmentSize
 	upperLive := c.Total() - (SegmentSize - c.segments[0].sum())
 	at := int64(0)
 	if skip < upperLive {
-		at = SegmentOf(c.Given - int64(float64(skip)*float64(upperIDs)/float64(upperLive)))
+		at = SegmentOf(c.LastID - int64(float64(skip)*float64(upperIDs)/float64(upperLive)))
 	}
 	if c.LastSegment()-at < at {
 		return Range{max(1, at-1), c.LastSegment()}
@@ -159,7 +159,7 @@ func (c *Counts) Page(skip, limit int64) ([]Span, bool) {
 // first bucket's deletions are below id is not known. So Below reads that
 // bucket up to limit, and expects from it only what must be there.
 func (c *Counts) Below(id, limit int64) ([]Span, bool) {
-	top := min(id-1, c.Given)
+	top := min(id-1, c.LastID)
 	if top < 1 || limit < 1 {
 		return nil, true
 	}
@@ -211,13 +211,13 @@ func (c *Counts) live(bucket int64) int64 {
 
 // ids returns the number of ids given in a bucket.
 func (c *Counts) ids(bucket int64) int64 {
-	return max(0, min(c.Given-bucket*BucketSize, BucketSize))
+	return max(0, min(c.LastID-bucket*BucketSize, BucketSize))
 }
 
 // fromTop finds the bucket of the token after skip others. rest is how many of
 // those are in the same bucket.
 func (c *Counts) fromTop(skip int64) (bucket, rest int64, ok bool) {
-	for bucket := BucketOf(max(c.Given, 1)); bucket >= 0 && c.known(bucket); bucket-- {
+	for bucket := BucketOf(max(c.LastID, 1)); bucket >= 0 && c.known(bucket); bucket-- {
 		live := c.live(bucket)
 		if skip < live {
 			return bucket, skip, true
@@ -230,7 +230,7 @@ func (c *Counts) fromTop(skip int64) (bucket, rest int64, ok bool) {
 // fromBottom finds the bucket of the token that is the rank-th oldest. rest is
 // how many newer tokens are in the same bucket.
 func (c *Counts) fromBottom(rank int64) (bucket, rest int64, ok bool) {
-	for bucket := int64(0); bucket <= BucketOf(max(c.Given, 1)) && c.known(bucket); bucket++ {
+	for bucket := int64(0); bucket <= BucketOf(max(c.LastID, 1)) && c.known(bucket); bucket++ {
 		live := c.live(bucket)
 		if rank <= live {
 			return bucket, live - rank, true
