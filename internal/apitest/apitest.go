@@ -85,7 +85,7 @@ func (target *Target) User(t testing.TB, role token.Role) *User {
 		t.Fatalf("make a user: %v", err)
 	}
 	target.transcript.keep(at.Reveal())
-	return &User{client.New(target.URL, at.Reveal(), &http.Client{Transport: target.transcript}), name, u.ID, at.Reveal(), target}
+	return &User{client.New(target.URL, at.Reveal(), client.WithHTTPClient(&http.Client{Transport: target.transcript})), name, u.ID, at.Reveal(), target}
 }
 
 // A Response is an answer, read.

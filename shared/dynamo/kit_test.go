@@ -35,7 +35,7 @@ func newKit(t *testing.T) *dynamotest.Kit {
 func example() token.Settings {
 	return token.Settings{
 		Name: new("production-app"), RemainQuota: new(int64(500_000)), ExpiredTime: new(int64(token.Never)),
-		ModelLimitsEnabled: new(true), Models: &[]string{"gpt-4o", "gpt-4o-mini"},
+		ModelLimitsEnabled: new(true), Models: []string{"gpt-4o", "gpt-4o-mini"},
 	}
 }
 

@@ -24,7 +24,7 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 			return err
 		},
 		"limited to another model": func(ctx context.Context, tenant *dynamotest.Tenant) error {
-			_, err := tenant.Update(ctx, tenant.Access, 1, token.Settings{ModelLimitsEnabled: new(true), Models: &[]string{"m2"}})
+			_, err := tenant.Update(ctx, tenant.Access, 1, token.Settings{ModelLimitsEnabled: new(true), Models: []string{"m2"}})
 			return err
 		},
 	} {

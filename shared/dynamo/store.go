@@ -229,8 +229,8 @@ func (s *Store) changeExpression(c token.Change) *expression {
 		e.clear(unlimited())
 	}
 	put(e, attrLimits, c.ModelLimitsEnabled, flag)
-	put(e, attrModels, c.Models, list)
-	put(e, attrIPs, c.AllowIPs, list)
+	putList(e, attrModels, c.Models)
+	putList(e, attrIPs, c.AllowIPs)
 	put(e, attrGroup, c.Group, optional)
 	put(e, attrExpires, c.ExpiredTime, func(t int64) types.AttributeValue { return expiry(t, 0) })
 	put(e, TTL, c.ExpiredTime, func(t int64) types.AttributeValue { return expiry(t, s.retentionSeconds) })
@@ -272,6 +272,13 @@ func requireVersion(e *expression, versions token.Versions) {
 func put[T any](e *expression, attr string, field *T, value func(T) types.AttributeValue) {
 	if field != nil {
 		e.set(attr, value(*field))
+	}
+}
+
+// putList sets the attribute unless the list is nil. An empty list removes it.
+func putList(e *expression, attr string, all []string) {
+	if all != nil {
+		e.set(attr, list(all))
 	}
 }
 

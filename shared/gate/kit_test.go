@@ -243,7 +243,7 @@ func (d *gateDoor) operate(ctx context.Context, a ask) (answer, error) {
 	case unlimit, limit:
 		t, err = d.tenant.Update(ctx, at, id, token.Settings{UnlimitedQuota: new(a.does == unlimit)})
 	case allowOne:
-		t, err = d.tenant.Update(ctx, at, id, token.Settings{ModelLimitsEnabled: new(true), Models: &[]string{a.model}})
+		t, err = d.tenant.Update(ctx, at, id, token.Settings{ModelLimitsEnabled: new(true), Models: []string{a.model}})
 	case allowEach:
 		t, err = d.tenant.Update(ctx, at, id, token.Settings{ModelLimitsEnabled: new(false)})
 	}

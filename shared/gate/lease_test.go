@@ -194,7 +194,7 @@ func TestALeaseIsStaleForItsTimeAndNoLonger(t *testing.T) {
 func TestALeaseAsksForModelAndAddressEachTime(t *testing.T) {
 	t.Parallel()
 	l := newLeasing(t, token.Settings{
-		RemainQuota: new(int64(100)), ModelLimitsEnabled: new(true), Models: &[]string{"m"}, AllowIPs: &[]string{"10.0.0.0/8"},
+		RemainQuota: new(int64(100)), ModelLimitsEnabled: new(true), Models: []string{"m"}, AllowIPs: []string{"10.0.0.0/8"},
 	})
 	g := l.gate(gate.WithLeases(50))
 	good := quota.Question{Quota: 1, Model: "m", IP: netip.MustParseAddr("10.1.1.1")}

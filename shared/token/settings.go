@@ -7,7 +7,8 @@ import (
 )
 
 // Settings are what a caller can choose about a token. On create, a nil field
-// gives the default; on update, it leaves the stored value unchanged.
+// gives the default; on update, it leaves the stored value unchanged. An empty
+// list that is not nil clears the list.
 type Settings struct {
 	Name               *string
 	Disabled           *bool
@@ -16,8 +17,8 @@ type Settings struct {
 	QuotaDelta         *int64 // units to add to the free ones; for updates only, instead of RemainQuota
 	UnlimitedQuota     *bool
 	ModelLimitsEnabled *bool
-	Models             *[]string // empty clears the list
-	AllowIPs           *[]string // empty clears the list
+	Models             []string
+	AllowIPs           []string
 	Group              *string
 }
 
@@ -37,10 +38,10 @@ func (s Settings) Normalize() (Settings, error) {
 		check(invalid("quota_delta", "can't be combined with remain_quota: send one of them"))
 	}
 	check(normalize(&s.ExpiredTime, checkExpiredTime))
-	check(normalize(&s.Models, normalizeModels))
-	check(normalize(&s.AllowIPs, normalizeAllowIPs))
+	check(normalizeList(&s.Models, normalizeModels))
+	check(normalizeList(&s.AllowIPs, normalizeAllowIPs))
 	check(normalize(&s.Group, func(group string) (string, error) { return CheckText("group", group, 0, MaxGroupLength) }))
-	if is(s.ModelLimitsEnabled) && s.Models != nil && len(*s.Models) == 0 {
+	if is(s.ModelLimitsEnabled) && s.Models != nil && len(s.Models) == 0 {
 		check(errNoModels())
 	}
 	if is(s.UnlimitedQuota) {
@@ -70,8 +71,8 @@ func New(s Settings, userID, now int64) (Token, error) {
 		RemainQuota:        or(s.RemainQuota, 0),
 		UnlimitedQuota:     or(s.UnlimitedQuota, false),
 		ModelLimitsEnabled: or(s.ModelLimitsEnabled, false),
-		Models:             or(s.Models, nil),
-		AllowIPs:           or(s.AllowIPs, nil),
+		Models:             s.Models,
+		AllowIPs:           s.AllowIPs,
 		Group:              or(s.Group, ""),
 	}
 	if t.ExpiredTime != Never && t.ExpiredTime <= now {
@@ -127,7 +128,7 @@ func (c Change) DependsOnQuota() bool {
 func (s Settings) change(now int64) Change {
 	c := Change{Settings: s, Now: now}
 	c.NeedsModels = is(s.ModelLimitsEnabled) && s.Models == nil
-	c.NeedsNoModelLimits = s.Models != nil && len(*s.Models) == 0 && s.ModelLimitsEnabled == nil
+	c.NeedsNoModelLimits = s.Models != nil && len(s.Models) == 0 && s.ModelLimitsEnabled == nil
 	if (s.RemainQuota != nil || s.QuotaDelta != nil) && s.UnlimitedQuota == nil {
 		c.NeedsUnlimited, c.remainIfLimited, c.deltaIfLimited = new(false), s.RemainQuota, s.QuotaDelta
 	}
@@ -170,6 +171,16 @@ func normalize[T any](p **T, rule func(T) (T, error)) error {
 	}
 	v, err := rule(**p)
 	*p = &v
+	return err
+}
+
+// normalizeList replaces *list, if it is not nil, by what rule makes of it.
+func normalizeList(list *[]string, rule func([]string) ([]string, error)) error {
+	if *list == nil {
+		return nil
+	}
+	normal, err := rule(*list)
+	*list = normal
 	return err
 }
 
