@@ -36,7 +36,7 @@ const (
 // counters agree with its tokens.
 func TestCrashesLoseNothingAndDoNothingTwice(t *testing.T) {
 	t.Parallel()
-	kit := dynamotest.New(t, dynamotest.Patient) // a slow engine must not look like a crash
+	kit := dynamotest.New(t, dynamotest.LongTimeout) // a slow engine must not look like a crash
 	workers := make([]*crasher, crashWorkers)
 	for i := range workers {
 		workers[i] = newCrasher(kit)
@@ -65,7 +65,7 @@ func TestCrashesLoseNothingAndDoNothingTwice(t *testing.T) {
 
 // freshTable takes the place of the table, so that an audit reads little.
 func freshTable(rt *rapid.T, kit *dynamotest.Kit) {
-	client := dynamotest.Client(kit.Endpoint, dynamotest.Patient)
+	client := dynamotest.Client(kit.Endpoint, dynamotest.LongTimeout)
 	if _, err := client.DeleteTable(rt.Context(), &dynamodb.DeleteTableInput{TableName: aws.String(dynamotest.Table)}); err != nil {
 		rt.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func newCrasher(kit *dynamotest.Kit) *crasher {
 	w := &crasher{kit: kit}
 	for i := range w.process {
 		w.process[i] = new(dynamotest.Process)
-		w.client[i] = dynamotest.Client(kit.Endpoint, unhurried, w.process[i].Tweak)
+		w.client[i] = dynamotest.Client(kit.Endpoint, unhurried, w.process[i].Configure)
 	}
 	return w
 }
@@ -176,7 +176,7 @@ func (w *crasher) begin(t *testing.T, name string) {
 func (w *crasher) run(t *testing.T, lifes []life) error {
 	t.Helper()
 	want := []int64{1} // ids
-	for i, key := range w.kit.Copies(t, w.tenant, int64(len(lifes))) {
+	for i, key := range w.kit.CopyFirstToken(t, w.tenant, int64(len(lifes))) {
 		alive, err := w.live(t, key, lifes[i])
 		if err != nil {
 			return fmt.Errorf("%w, where%s", err, lifes[i])
@@ -215,9 +215,9 @@ func (w *crasher) live(t *testing.T, key credential.Key, plan life) (bool, error
 			}
 			can = next
 		}
-		w.tenant.Clock.Step(a.after)
+		w.tenant.Clock.Advance(a.after)
 	}
-	w.tenant.Clock.Step(longerThanAnyHold)
+	w.tenant.Clock.Advance(longerThanAnyHold)
 	return w.atTheEnd(t, key, can)
 }
 
@@ -243,7 +243,7 @@ func learn(can []model, a ask, h hearing) []model {
 
 func (w *crasher) create(ctx context.Context, process int, name string) {
 	store := dynamo.New(w.client[process], dynamotest.Table)
-	_, _, err := w.tenant.Through(store).Create(ctx, w.tenant.Access, token.Settings{Name: &name})
+	_, _, err := w.tenant.WithStore(store).Create(ctx, w.tenant.Access, token.Settings{Name: &name})
 	w.made[name] = told
 	if w.process[process].Stop() {
 		w.crashes++

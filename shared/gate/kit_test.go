@@ -160,7 +160,7 @@ func openGate(_ testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, twea
 // gateOf opens doors with a client that is there, and a clock.
 func gateOf(client *dynamodb.Client, tenant *dynamotest.Tenant, clock func() time.Time) func(credential.Key) door {
 	g := gate.New(dynamo.New(client, dynamotest.Table), gate.WithClock(clock))
-	through := tenant.Through(dynamo.New(client, dynamotest.Table))
+	through := tenant.WithStore(dynamo.New(client, dynamotest.Table))
 	return func(key credential.Key) door { return &gateDoor{g, through, key} }
 }
 

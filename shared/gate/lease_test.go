@@ -71,7 +71,7 @@ func TestLeasesWriteLessThan100TimesASecond(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			throttle := &dynamotest.Throttle{PerSecond: 100}
-			l := newLeasing(t, u, func(o *dynamodb.Options) { throttle.Now = time.Now; throttle.Tweak(o) })
+			l := newLeasing(t, u, func(o *dynamodb.Options) { throttle.Now = time.Now; throttle.Configure(o) })
 			throttle.Now = l.Clock.Now // the test's seconds are what counts
 			g := l.gate(gate.WithLeases(100))
 			const seconds, spends, units = 3, 5_000, 3
@@ -85,7 +85,7 @@ func TestLeasesWriteLessThan100TimesASecond(t *testing.T) {
 				if got := throttle.Writes() - before; got >= 100 {
 					t.Errorf("got %d writes for %d spends in a second, want below 100", got, spends)
 				}
-				l.Clock.Step(1)
+				l.Clock.Advance(1)
 			}
 			if err := g.Close(t.Context()); err != nil {
 				t.Fatal(err)
@@ -142,7 +142,7 @@ func TestALeaseOfADeadProcessIsChargedNotGivenBack(t *testing.T) {
 	if u := l.usage(t); u.Available != 40 || u.Used != 0 || u.Granted != 100 {
 		t.Errorf("while leased: got %d left, %d used of %d, want 40 and 0 of 100", u.Available, u.Used, u.Granted)
 	}
-	l.Clock.Step(60)
+	l.Clock.Advance(60)
 	if u := l.usage(t); u.Available != 40 || u.Used != 60 || u.Granted != 100 {
 		t.Errorf("read later: got %d left, %d used of %d, want 40 and 60 of 100", u.Available, u.Used, u.Granted)
 	}
@@ -183,7 +183,7 @@ func TestALeaseIsStaleForItsTimeAndNoLonger(t *testing.T) {
 			if name != "cut" && spend(t, g, l.key, quota.Question{}) {
 				t.Error("a check, which no lease answers, still lets it in")
 			}
-			l.Clock.Step(int64(gate.LeaseDuration / time.Second))
+			l.Clock.Advance(int64(gate.LeaseDuration / time.Second))
 			if name != "cut" && spend(t, g, l.key, quota.Question{Quota: 1}) {
 				t.Error("a lease that is over still lets it in")
 			}
@@ -222,7 +222,7 @@ func TestACallerThatGoesTakesNoBlockAlong(t *testing.T) {
 	if !spend(t, g, l.key, quota.Question{Quota: 1}) {
 		t.Fatal("a spend within the quota was refused")
 	}
-	l.Clock.Step(1)
+	l.Clock.Advance(1)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	if v, err := g.Verify(gone, l.key, quota.Question{Quota: 1}); err != nil || !v.Valid() {
@@ -258,7 +258,7 @@ func TestAWrongKeyHasNoPartInALease(t *testing.T) {
 func TestALeaseThatCanNotBeTakenFailsClosed(t *testing.T) {
 	t.Parallel()
 	faults := &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault { return dynamotest.NoFault }}
-	l := newLeasing(t, token.Settings{RemainQuota: new(int64(100))}, faults.Tweak)
+	l := newLeasing(t, token.Settings{RemainQuota: new(int64(100))}, faults.Configure)
 	g := l.gate(gate.WithLeases(10))
 	faults.Choose = func(string, int) dynamotest.Fault { return dynamotest.Throttled }
 	if _, err := g.Verify(t.Context(), l.key, quota.Question{Quota: 1}); !errors.Is(err, token.ErrUnavailable) {

@@ -35,7 +35,7 @@ func openHTTP(t testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, twea
 	t.Helper()
 	client := dynamotest.Client(kit.Endpoint, tweaks...)
 	services := api.Services{
-		Tokens: tenant.Through(dynamo.New(client, dynamotest.Table)).Service,
+		Tokens: tenant.WithStore(dynamo.New(client, dynamotest.Table)).Service,
 		Keys:   gate.New(dynamo.New(client, dynamotest.Table), gate.WithClock(tenant.Clock.Now)),
 	}
 	server := httptest.NewServer(api.New(services, slog.New(slog.DiscardHandler), api.Routes()...))

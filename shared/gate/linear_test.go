@@ -73,7 +73,7 @@ func newWorld(t *testing.T, kit *dynamotest.Kit, enter entrance, n int) *world {
 	w := &world{tenant: kit.Tenant(t, fmt.Sprint("tenant-", n))}
 	for i := range w.doors {
 		faults := &dynamotest.Faults{Choose: func(op string, _ int) dynamotest.Fault { return w.fault(op) }}
-		w.doors[i] = enter(t, kit, w.tenant, faults.Tweak)
+		w.doors[i] = enter(t, kit, w.tenant, faults.Configure)
 	}
 	return w
 }
@@ -127,7 +127,7 @@ func (w *world) live(t *testing.T, seed int) *history {
 			})
 		}
 		all.Wait()
-		w.tenant.Clock.Step(oneOf(random, int64(0), 29, 30, 31, 900))
+		w.tenant.Clock.Advance(oneOf(random, int64(0), 29, 30, 31, 900))
 	}
 	w.begin(0) // without faults, the last word
 	h.play(t, w.doors[0](key), clients, ask{does: usage, now: w.tenant.UnixNow()}, false)

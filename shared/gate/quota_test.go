@@ -187,7 +187,7 @@ func TestHoldsThatLapseMakeRoom(t *testing.T) {
 		if got := insist(t, d, another); got.code != "quota_exhausted" {
 			t.Errorf("before their time: got %q, want quota_exhausted", got.code)
 		}
-		tenant.Clock.Step(60)
+		tenant.Clock.Advance(60)
 		if got := insist(t, d, another); got.code != "" {
 			t.Errorf("after their time: got %q, want it opened", got.code)
 		}

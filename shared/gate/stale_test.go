@@ -29,9 +29,9 @@ func TestNoKeyIsAcceptedAfterItsEndWasAcknowledged(t *testing.T) {
 	for n := range workers {
 		tenant := kit.Tenant(t, fmt.Sprint("tenant-", n))
 		newToken(t, tenant, token.Settings{RemainQuota: new(int64(100))})
-		keys := kit.Copies(t, tenant, int64(rounds/workers))
+		keys := kit.CopyFirstToken(t, tenant, int64(rounds/workers))
 		operator := openGate(t, kit, tenant, unhurried)
-		gateway := openGate(t, kit, tenant, unhurried, new(dynamotest.Replica).Tweak)
+		gateway := openGate(t, kit, tenant, unhurried, new(dynamotest.LaggingReplica).Configure)
 		all.Go(func() {
 			for i, key := range keys {
 				r := &round{t, operator(key), gateway(key), tenant.UnixNow(), i%16 == 0}
