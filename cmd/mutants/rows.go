@@ -39,9 +39,9 @@ func mutants() []mutant {
 			"./shared/api", "TestContract/Rotate",
 		},
 		{
-			"a check looks whose the key is, and not whether it is over",
-			"shared/gate/gate.go", "if err == nil && !l.Opens(key.Hash(), now) {", "if err == nil && !l.Knows(key.Hash()) {",
-			"./shared/gate", "TestNoKeyIsAcceptedAfterItsEndWasAcknowledged",
+			"a check accepts a rotated key after its grace period",
+			"shared/gate/gate.go", "if err == nil && !l.AcceptsKey(key.Hash(), now) {", "if err == nil && !l.HasKey(key.Hash()) {",
+			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
 		},
 		{
 			"a deletion leaves the key before in its grace",
@@ -134,34 +134,34 @@ func mutants() []mutant {
 			"./shared/token", "TestTypoIsRefusedWithoutARead",
 		},
 		{
-			"a verification is answered out of a cache for 5 ms: a deleted key is let in",
+			"checks are cached for 5 ms: a deleted key is accepted",
 			"shared/gate/gate.go", verify, cachedVerify,
-			"./shared/gate", "TestNoKeyIsAcceptedAfterItsEndWasAcknowledged",
+			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
 		},
 		{
 			"a verification reads what a replica has: a deleted key is let in",
 			"shared/dynamo/operate.go", "ConsistentRead: aws.Bool(true)", "ConsistentRead: aws.Bool(false)",
-			"./shared/gate", "TestNoKeyIsAcceptedAfterItsEndWasAcknowledged",
+			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
 		},
 		{
 			"spending reads, computes and writes: of two at once, one is not charged",
 			"shared/dynamo/operate.go", "stored, l, err := s.write(ctx, key, o, blind(key, o), doubt)\n", readModifyWrite,
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"the quota is read, computed and written: more than it is granted",
 			"shared/dynamo/operate.go", "stored, l, err := s.write(ctx, key, o, blind(key, o), doubt)\n", readModifyWrite,
-			"./shared/gate", "TestManyTakeExactlyTheQuota/gate",
+			"./shared/gate", "TestConcurrentSpendsNeverExceedQuota/gate",
 		},
 		{
 			"a rewriting does not ask whether units have moved: what rivals did is undone",
 			"shared/dynamo/operate.go", `e.require(e.name(attrRevision).absent() + " OR " + e.name(attrRevision).is(found.Revision))`, "_ = found",
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"the SDK repeats a spend without a request id: it is charged twice",
 			"shared/dynamo/operate.go", "if o.Repeatable() {\n", "if o.Repeatable() || o.Kind == token.Spend {\n",
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"an operation that was carried out is refused, for the key was disabled since",
@@ -171,22 +171,22 @@ func mutants() []mutant {
 		{
 			"settle does not look whether the hold has ended: it is charged again",
 			"shared/dynamo/blind.go", "e.require(ofRecord(e, o, recordEnded).absent())\n", "",
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"a hold that has lapsed stays open: it comes home again",
 			"shared/token/ledger.go", "r.Fate, r.Ended = Lapsed, r.Until\n", "r.Ended = r.Until\n",
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"a write without a look overlooks a hold that lapses in this second: its units are missing",
 			"shared/dynamo/blind.go", `e.name(attrDue).absent() + " OR " + e.name(attrDue).above(now)`, `e.name(attrDue).absent() + " OR " + e.name(attrDue).above(now-1)`,
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"a lease of a process that died is given back: what it let through is free",
 			"shared/token/ledger.go", "if r.Lease {", "if r.Lease && r.Quota < 0 {",
-			"./shared/gate", "TestALeaseOfADeadProcessIsChargedNotGivenBack",
+			"./shared/gate", "TestLeaseOfDeadProcessIsCharged",
 		},
 		{
 			"a panic of the handler behind the middleware leaves the hold open",
@@ -236,33 +236,33 @@ func mutants() []mutant {
 	}
 }
 
-// Verify, and what stands in its place to cache its answers.
+// The head of Verify, and its replacement, which caches verdicts.
 const (
-	verify = "func (g *Gate) Verify(ctx context.Context, key string, q token.Question) (token.Verdict, error) {\n"
+	verify = "func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error) {\n"
 
 	cachedVerify = verify + `
-	asked := fmt.Sprint(key, q)
+	question := fmt.Sprint(key, q)
 	lock <- struct{}{}
-	old, ok := answers[asked]
+	old, ok := verdicts[question]
 	<-lock
 	if q.Quota == 0 && ok && time.Since(old.at) < 5*time.Millisecond {
 		return old.Verdict, nil
 	}
 	v, err := g.verify(ctx, key, q)
 	lock <- struct{}{}
-	answers[asked] = cached{v, time.Now()}
+	verdicts[question] = cachedVerdict{v, time.Now()}
 	<-lock
 	return v, err
 }
 
-type cached struct {
-	token.Verdict
+type cachedVerdict struct {
+	quota.Verdict
 	at time.Time
 }
 
-var answers, lock = map[string]cached{}, make(chan struct{}, 1)
+var verdicts, lock = map[string]cachedVerdict{}, make(chan struct{}, 1)
 
-func (g *Gate) verify(ctx context.Context, key string, q token.Question) (token.Verdict, error) {
+func (g *Gate) verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error) {
 `
 )
 
