@@ -36,7 +36,7 @@ const (
 // its tokens.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
-	kit := dynamotest.New(t, dynamotest.Patient) // a slow engine must not look like a crash
+	kit := dynamotest.New(t, dynamotest.LongTimeout) // a slow engine must not look like a crash
 	workers := make([]*crashWorker, crashWorkers)
 	for i := range workers {
 		workers[i] = newCrashWorker(kit)
@@ -66,7 +66,7 @@ func TestCrashes(t *testing.T) {
 
 // recreateTable empties the table, so that an audit has little to read.
 func recreateTable(rt *rapid.T, kit *dynamotest.Kit) {
-	db := dynamotest.Client(kit.Endpoint, dynamotest.Patient)
+	db := dynamotest.Client(kit.Endpoint, dynamotest.LongTimeout)
 	if _, err := db.DeleteTable(rt.Context(), &dynamodb.DeleteTableInput{TableName: aws.String(dynamotest.Table)}); err != nil {
 		rt.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func newCrashWorker(kit *dynamotest.Kit) *crashWorker {
 	w := &crashWorker{kit: kit}
 	for i := range w.process {
 		w.process[i] = new(dynamotest.Process)
-		w.db[i] = dynamotest.Client(kit.Endpoint, longTimeout, w.process[i].Tweak)
+		w.db[i] = dynamotest.Client(kit.Endpoint, longTimeout, w.process[i].Configure)
 	}
 	return w
 }
@@ -180,7 +180,7 @@ func (w *crashWorker) reset(t *testing.T, name string) {
 func (w *crashWorker) runAll(t *testing.T, plans []plan) error {
 	t.Helper()
 	wantIDs := []int64{1}
-	for i, key := range w.kit.Copies(t, w.tenant, int64(len(plans))) {
+	for i, key := range w.kit.CopyFirstToken(t, w.tenant, int64(len(plans))) {
 		exists, err := w.run(t, key, plans[i])
 		if err != nil {
 			return fmt.Errorf("%w, where%s", err, plans[i])
@@ -219,9 +219,9 @@ func (w *crashWorker) run(t *testing.T, key credential.Key, p plan) (bool, error
 			}
 			possible = next
 		}
-		w.tenant.Clock.Step(s.afterSeconds)
+		w.tenant.Clock.Advance(s.afterSeconds)
 	}
-	w.tenant.Clock.Step(longerThanAnyHold)
+	w.tenant.Clock.Advance(longerThanAnyHold)
 	return w.checkUsage(t, key, possible)
 }
 
@@ -248,7 +248,7 @@ func nextStates(possible []tokenModel, op operation, o observation) []tokenModel
 // create creates another token of the tenant.
 func (w *crashWorker) create(ctx context.Context, process int, name string) {
 	store := dynamo.New(w.db[process], dynamotest.Table)
-	_, _, err := w.tenant.Through(store).Create(ctx, w.tenant.Access, token.Settings{Name: &name})
+	_, _, err := w.tenant.WithStore(store).Create(ctx, w.tenant.Access, token.Settings{Name: &name})
 	w.created[name] = known
 	if w.process[process].Stop() {
 		w.crashes++

@@ -32,7 +32,7 @@ func newGateClients(_ testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant
 // clock.
 func gateClients(db *dynamodb.Client, tenant *dynamotest.Tenant, clock func() time.Time) func(credential.Key) client {
 	store := dynamo.New(db, dynamotest.Table)
-	g, owner := gate.New(store, gate.WithClock(clock)), tenant.Through(store)
+	g, owner := gate.New(store, gate.WithClock(clock)), tenant.WithStore(store)
 	return func(key credential.Key) client { return &gateClient{g, owner, key} }
 }
 

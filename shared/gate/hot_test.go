@@ -38,7 +38,7 @@ func sendToHotToken(b *testing.B, options []gate.Option) {
 	b.Helper()
 	const perSecond, seconds, clients = 5_000, 4, 1_000
 	throttle := &dynamotest.Throttle{PerSecond: 1_000, Now: time.Now}
-	l := newLeaseKit(b, token.Settings{RemainQuota: new(int64(1_000_000))}, func(o *dynamodb.Options) { throttle.Tweak(o) })
+	l := newLeaseKit(b, token.Settings{RemainQuota: new(int64(1_000_000))}, func(o *dynamodb.Options) { throttle.Configure(o) })
 	g := gate.New(dynamo.New(l.kit.Client, dynamotest.Table), options...)
 
 	var accepted, unavailable, uncertain atomic.Int64

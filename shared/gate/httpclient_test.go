@@ -34,7 +34,7 @@ func newHTTPClients(t testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant
 	t.Helper()
 	store := dynamo.New(dynamotest.Client(kit.Endpoint, tweaks...), dynamotest.Table)
 	services := api.Services{
-		Tokens: tenant.Through(store).Service,
+		Tokens: tenant.WithStore(store).Service,
 		Keys:   gate.New(store, gate.WithClock(tenant.Clock.Now)),
 	}
 	server := httptest.NewServer(api.New(services, slog.New(slog.DiscardHandler), api.Routes()...))

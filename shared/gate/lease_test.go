@@ -71,7 +71,7 @@ func TestLeasesNeedFewWrites(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			throttle := &dynamotest.Throttle{PerSecond: 100}
-			l := newLeaseKit(t, u, func(o *dynamodb.Options) { throttle.Now = time.Now; throttle.Tweak(o) })
+			l := newLeaseKit(t, u, func(o *dynamodb.Options) { throttle.Now = time.Now; throttle.Configure(o) })
 			throttle.Now = l.Clock.Now // count per second of the test's clock
 			g := l.gate(gate.WithLeases(100))
 			const seconds, spends, units = 3, 5_000, 3
@@ -85,7 +85,7 @@ func TestLeasesNeedFewWrites(t *testing.T) {
 				if got := throttle.Writes() - before; got >= 100 {
 					t.Errorf("got %d writes for %d spends in a second, want below 100", got, spends)
 				}
-				l.Clock.Step(1)
+				l.Clock.Advance(1)
 			}
 			if err := g.Close(t.Context()); err != nil {
 				t.Fatal(err)
@@ -144,7 +144,7 @@ func TestLeaseOfDeadProcessIsCharged(t *testing.T) {
 	if u := l.usage(t); u.Available != 40 || u.Used != 0 || u.Granted != 100 {
 		t.Errorf("while leased: got %d available, %d used of %d, want 40 and 0 of 100", u.Available, u.Used, u.Granted)
 	}
-	l.Clock.Step(60)
+	l.Clock.Advance(60)
 	if u := l.usage(t); u.Available != 40 || u.Used != 60 || u.Granted != 100 {
 		t.Errorf("after it expired: got %d available, %d used of %d, want 40 and 60 of 100", u.Available, u.Used, u.Granted)
 	}
@@ -187,7 +187,7 @@ func TestLeaseIsStaleForLeaseDuration(t *testing.T) {
 			if name != "quota_removed" && spend(t, g, l.key, quota.Question{}) {
 				t.Error("a check, which does not use the lease, accepts the key")
 			}
-			l.Clock.Step(int64(gate.LeaseDuration / time.Second))
+			l.Clock.Advance(int64(gate.LeaseDuration / time.Second))
 			if name != "quota_removed" && spend(t, g, l.key, quota.Question{Quota: 1}) {
 				t.Error("a lease that has ended accepts the spend")
 			}
@@ -228,7 +228,7 @@ func TestLeaseSurvivesCancelledCall(t *testing.T) {
 	if !spend(t, g, l.key, quota.Question{Quota: 1}) {
 		t.Fatal("a spend within the quota was refused")
 	}
-	l.Clock.Step(1)
+	l.Clock.Advance(1)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	if v, err := g.Verify(cancelled, l.key, quota.Question{Quota: 1}); err != nil || !v.Valid() {
@@ -266,7 +266,7 @@ func TestLeaseRefusesForgedKey(t *testing.T) {
 func TestLeaseFailsClosed(t *testing.T) {
 	t.Parallel()
 	faults := &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault { return dynamotest.NoFault }}
-	l := newLeaseKit(t, token.Settings{RemainQuota: new(int64(100))}, faults.Tweak)
+	l := newLeaseKit(t, token.Settings{RemainQuota: new(int64(100))}, faults.Configure)
 	g := l.gate(gate.WithLeases(10))
 	faults.Choose = func(string, int) dynamotest.Fault { return dynamotest.Throttled }
 	if _, err := g.Verify(t.Context(), l.key, quota.Question{Quota: 1}); !errors.Is(err, token.ErrUnavailable) {

@@ -74,7 +74,7 @@ func newHistoryWorker(t *testing.T, kit *dynamotest.Kit, newClients newClientsFu
 	w := &historyWorker{tenant: kit.Tenant(t, fmt.Sprint("tenant-", n))}
 	for i := range w.newClients {
 		faults := &dynamotest.Faults{Choose: func(call string, _ int) dynamotest.Fault { return w.fault(call) }}
-		w.newClients[i] = newClients(t, kit, w.tenant, faults.Tweak)
+		w.newClients[i] = newClients(t, kit, w.tenant, faults.Configure)
 	}
 	return w
 }
@@ -130,7 +130,7 @@ func (w *historyWorker) run(t *testing.T, seed int) *history {
 			})
 		}
 		all.Wait()
-		w.tenant.Clock.Step(oneOf(random, int64(0), 29, 30, 31, 900))
+		w.tenant.Clock.Advance(oneOf(random, int64(0), 29, 30, 31, 900))
 	}
 	w.reseed(0) // no faults during the last operation
 	h.record(t, w.newClients[0](key), clientsPerHistory, operation{kind: opUsage, now: w.tenant.UnixNow()}, false)

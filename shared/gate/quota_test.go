@@ -195,7 +195,7 @@ func TestExpiredHoldsMakeRoom(t *testing.T) {
 		if got := mustDo(t, c, another); got.code != "quota_exhausted" {
 			t.Errorf("before they expire: got %q, want quota_exhausted", got.code)
 		}
-		tenant.Clock.Step(60)
+		tenant.Clock.Advance(60)
 		if got := mustDo(t, c, another); got.code != "" {
 			t.Errorf("after they expired: got %q, want it valid", got.code)
 		}

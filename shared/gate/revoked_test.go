@@ -29,9 +29,9 @@ func TestRevokedKeyIsRefusedAtOnce(t *testing.T) {
 	for n := range workers {
 		tenant := kit.Tenant(t, fmt.Sprint("tenant-", n))
 		newToken(t, tenant, token.Settings{RemainQuota: new(int64(100))})
-		keys := kit.Copies(t, tenant, int64(rounds/workers))
+		keys := kit.CopyFirstToken(t, tenant, int64(rounds/workers))
 		ownerFor := newGateClients(t, kit, tenant, longTimeout)
-		gatewayFor := newGateClients(t, kit, tenant, longTimeout, new(dynamotest.Replica).Tweak)
+		gatewayFor := newGateClients(t, kit, tenant, longTimeout, new(dynamotest.LaggingReplica).Configure)
 		all.Go(func() {
 			for i, key := range keys {
 				r := &revocation{t, ownerFor(key), gatewayFor(key), tenant.UnixNow(), i%16 == 0}
