@@ -4,19 +4,15 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// AddUser implements token.UserStore. META, the name's item, which keeps the
-// name unique, and the directory's, which keeps the id so, come to be in one
-// transaction.
+// AddUser implements token.UserStore. One transaction stores META, the NAME
+// item, which keeps the name unique, and the directory item, which keeps the
+// id unique.
 func (s *Store) AddUser(ctx context.Context, mint func(id int64) token.User) (token.User, error) {
-	for attempt := range races {
+	for attempt := range maxCreateAttempts {
 		last, err := s.query(ctx, directoryPartition, pages.Span{Lo: 1, Hi: token.MaxInteger, Limit: 1})
 		if err != nil {
 			return token.User{}, fmt.Errorf("find the last user: %w", err)
@@ -30,11 +26,7 @@ func (s *Store) AddUser(ctx context.Context, mint func(id int64) token.User) (to
 		name, directory := nameKey(u.Name), directoryKey(id)
 		name[attrUserID] = number(id)
 		directory[attrName] = text(u.Name)
-		reasons, err := s.transact(ctx,
-			types.TransactWriteItem{Put: s.putNew(name)},
-			types.TransactWriteItem{Put: s.putNew(directory)},
-			types.TransactWriteItem{Put: s.putNew(userItem(u))},
-		)
+		reasons, err := s.transact(ctx, s.putNew(name), s.putNew(directory), s.putNew(userItem(u)))
 		switch {
 		case err == nil:
 			return u, nil
@@ -52,18 +44,15 @@ func (s *Store) AddUser(ctx context.Context, mint func(id int64) token.User) (to
 
 // FindUser implements token.UserStore.
 func (s *Store) FindUser(ctx context.Context, name string) (token.User, error) {
-	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.table, Key: nameKey(name),
-		ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,
-	}, reading)
+	it, err := s.get(ctx, nameKey(name))
 	if err != nil {
-		return token.User{}, fmt.Errorf("find user %s: %w", name, failure(err))
+		return token.User{}, fmt.Errorf("find user %s: %w", name, err)
 	}
-	if len(out.Item) == 0 {
+	if len(it) == 0 {
 		return token.User{}, token.ErrUserNotFound
 	}
-	r := reader{item: out.Item}
-	found, err := s.users(ctx, r.number(attrUserID))
+	r := reader{item: it}
+	found, err := s.readUsers(ctx, r.number(attrUserID))
 	if err != nil {
 		return token.User{}, err
 	}
@@ -76,24 +65,15 @@ func (s *Store) Users(ctx context.Context) ([]token.User, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
-	const batch = 100 // BatchGetItem takes no more
-	var all []token.User
-	ids := make([]int64, 0, batch)
-	for i := len(entries) - 1; i >= 0; i-- { // a query answers newest first
-		r := reader{item: entries[i]}
-		if ids = append(ids, r.number(SortKey)); len(ids) < batch && i > 0 {
-			continue
-		}
-		users, err := s.users(ctx, ids...)
-		if err != nil {
-			return nil, err
-		}
-		all, ids = append(all, users...), ids[:0]
+	ids := make([]int64, len(entries))
+	for i, it := range entries {
+		r := reader{item: it}
+		ids[len(ids)-1-i] = r.number(SortKey) // a query returns the newest first
 	}
-	return all, nil
+	return s.readUsers(ctx, ids...)
 }
 
-func (s *Store) users(ctx context.Context, ids ...int64) ([]token.User, error) {
+func (s *Store) readUsers(ctx context.Context, ids ...int64) ([]token.User, error) {
 	keys := make([]item, len(ids))
 	for i, id := range ids {
 		keys[i] = userKey(id)
@@ -114,18 +94,18 @@ func (s *Store) users(ctx context.Context, ids ...int64) ([]token.User, error) {
 // ChangeUser implements token.UserStore.
 func (s *Store) ChangeUser(ctx context.Context, u token.User) (token.User, error) {
 	e := newExpression()
-	e.require(e.name(attrVersion).is(u.Version))
+	e.require(e.name(attrVersion).equals(u.Version))
 	e.add(attrVersion, 1)
 	for attr, value := range operatorAttributes(u) {
 		e.set(attr, value)
 	}
-	out, err := s.client.UpdateItem(ctx, s.updateInput(userKey(u.ID), e))
-	if _, refused := conditionRefused(err); refused {
+	found, applied, err := s.update(ctx, userKey(u.ID), e, retryNotApplied())
+	if err != nil {
+		return token.User{}, fmt.Errorf("change user %s: %w", u.Name, err)
+	}
+	if !applied {
 		return token.User{}, token.ErrContention
 	}
-	if err != nil {
-		return token.User{}, fmt.Errorf("change user %s: %w", u.Name, writeFailure(err))
-	}
-	changed, _, err := readUser(out.Attributes, u.ID)
+	changed, _, err := readUser(found, u.ID)
 	return changed, err
 }
