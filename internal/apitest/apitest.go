@@ -74,7 +74,7 @@ func (target *Target) User(t testing.TB, role token.Role) *User {
 	name := "user-" + strings.ToLower(rand8())
 	u, at, err := target.Users.Create(t.Context(), name, role, 0)
 	if err == nil {
-		_, err = target.Users.SetLimits(t.Context(), name, dynamotest.Unlimit)
+		_, err = target.Users.SetLimits(t.Context(), name, dynamotest.RemoveLimits)
 	}
 	if err != nil {
 		t.Fatalf("make a user: %v", err)
