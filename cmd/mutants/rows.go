@@ -229,9 +229,9 @@ func mutants() []mutant {
 			"./cmd/tokenctl/journal", "TestNothingIsLostOrMadeTwiceWhateverTheNetworkLoses",
 		},
 		{
-			"a client takes its own time-out for the caller's deadline: a lost answer is not asked for again, and its key is lost",
+			"the client treats its own timeout as the caller's deadline: a lost answer is not requested again, and its key is lost",
 			"shared/client/send.go", "if err == nil || ctx.Err() != nil ||", "if err == nil || errors.Is(err, context.DeadlineExceeded) ||",
-			"./shared/client", "TestAnAnswerThatIsLostByTimeOutIsAskedForAgain",
+			"./shared/client", "TestRetryAfterTimeout",
 		},
 	}
 }
