@@ -1,7 +1,7 @@
 package main_test
 
 import (
-	"log/slog"
+	"io"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/latchkey-api/latchkey/functions/console/web"
 	"github.com/latchkey-api/latchkey/internal/apitest"
@@ -18,8 +17,6 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/credential"
-	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
@@ -39,8 +36,7 @@ func smoke(t *testing.T, url, accessToken string) (string, error) {
 // withPages is the URL of the API and its pages, as a deployed one has both.
 func withPages(t *testing.T, kit *dynamotest.Kit, pages ...api.Route) string {
 	t.Helper()
-	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(dynamo.New(kit.Client, dynamotest.Table))}
-	server := httptest.NewServer(api.New(services, slog.New(slog.DiscardHandler), append(api.Routes(), pages...)...))
+	server := httptest.NewServer(apitest.Handler(kit, io.Discard, pages...))
 	t.Cleanup(server.Close)
 	return server.URL
 }

@@ -84,7 +84,7 @@ func TestAnImportTellsWhatItDoesWithEachRow(t *testing.T) {
 		"row 4: skipped: it is expired, or will be within a minute.",
 		"row 5: skipped: it is deleted.",
 		"row 6: name must have 1 to 50 characters, not 52.",
-		"row 7: expired_time must be at most 99999999999: it counts seconds, not milliseconds.",
+		"row 7: expired_time must be at most 99999999999: it is in seconds, not milliseconds.",
 		"row 8: remain_quota must be a whole number, written with all its digits.",
 		"",
 	}, "\n")

@@ -165,8 +165,8 @@ func TestTheProxyChargesPlainAndStreamedAnswersByUsage(t *testing.T) {
 
 func TestTheProxyRefusesAsOpenAIDoes(t *testing.T) {
 	f := proxying(t, "http://127.0.0.1:1", "--trust-forwarded-for")
-	limited := f.key(t, token.Settings{ModelLimitsEnabled: new(true), Models: &[]string{"o1"}})
-	there := f.key(t, token.Settings{AllowIPs: &[]string{"203.0.113.7"}})
+	limited := f.key(t, token.Settings{ModelLimitsEnabled: new(true), Models: []string{"o1"}})
+	there := f.key(t, token.Settings{AllowIPs: []string{"203.0.113.7"}})
 	f.wantRefused(t, f.ask(t, "sk-nonsense", streamed, ""), http.StatusUnauthorized, "invalid_api_key")
 	f.wantRefused(t, f.ask(t, limited, streamed, ""), http.StatusForbidden, "model_not_allowed")
 	f.wantRefused(t, f.ask(t, there, forwarded, "203.0.113.7, 198.51.100.1"), http.StatusForbidden, "ip_not_allowed")

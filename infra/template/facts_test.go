@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/latchkey-api/latchkey/infra/removals"
+	"github.com/latchkey-api/latchkey/infra/eventsource"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/boot"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
@@ -41,14 +41,14 @@ func factsOfCode() facts {
 		}
 	}
 	for setting, value := range map[string]any{
-		"StartingPosition":               removals.StartingPosition,
-		"BatchSize":                      removals.BatchSize,
-		"MaximumBatchingWindowInSeconds": removals.Window.Seconds(),
-		"MaximumRecordAgeInSeconds":      removals.MaxAge.Seconds(),
-		"MaximumRetryAttempts":           removals.Retries,
-		"BisectBatchOnFunctionError":     removals.Bisect,
-		"FunctionResponseTypes":          removals.Response,
-		"FilterCriteria":                 removals.Filter(),
+		"StartingPosition":               eventsource.StartingPosition,
+		"BatchSize":                      eventsource.BatchSize,
+		"MaximumBatchingWindowInSeconds": eventsource.Window.Seconds(),
+		"MaximumRecordAgeInSeconds":      eventsource.MaxAge.Seconds(),
+		"MaximumRetryAttempts":           eventsource.Retries,
+		"BisectBatchOnFunctionError":     eventsource.Bisect,
+		"FunctionResponseTypes":          eventsource.Response,
+		"FilterCriteria":                 eventsource.Filter(),
 	} {
 		fs.add(api.Purge, "event source", setting+" "+text(value))
 	}

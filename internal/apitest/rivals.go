@@ -87,10 +87,10 @@ func quotaDelta(t *testing.T, target *Target) {
 	const below = "The token has less quota left than quota_delta takes away, and nothing was changed: read its remain_quota, or set it."
 	wantFailure(t, u.Do(t, http.MethodPut, "/api/token/", `{"id":1,"quota_delta":-13,"name":"a"}`), http.StatusConflict, "token_exhausted", below)
 	for body, message := range map[string]string{
-		`{"id":1,"quota_delta":9007199254740991}`:     "quota_delta would take remain_quota above 9007199254740991, and nothing was changed.",
+		`{"id":1,"quota_delta":9007199254740991}`:     "quota_delta would raise remain_quota above 9007199254740991, so nothing was changed.",
 		`{"id":1,"quota_delta":9007199254740992}`:     "quota_delta must be between -9007199254740991 and 9007199254740991.",
 		`{"id":1,"quota_delta":-9223372036854775809}`: "quota_delta must be between -9007199254740991 and 9007199254740991.",
-		`{"id":1,"quota_delta":1,"remain_quota":1}`:   "quota_delta can't go with remain_quota: send one of them.",
+		`{"id":1,"quota_delta":1,"remain_quota":1}`:   "quota_delta can't be combined with remain_quota: send one of them.",
 		`{"id":1,"quota_delta":"1"}`:                  "quota_delta must be an integer, not a string.",
 		`{"id":1,"quota_delta":1.5}`:                  "quota_delta must be an integer, not a number with a fraction or exponent.",
 	} {
@@ -163,7 +163,7 @@ func rotation(t *testing.T, target *Target) {
 	wantFailure(t, u.Do(t, http.MethodPost, tokenPath(9)+"/rotate", ``, "Idempotency-Key", "none"), http.StatusNotFound, "token_not_found", noSuchToken)
 	for _, seconds := range []string{"-1", "604801", "9223372036854775808"} {
 		wantFailure(t, u.Do(t, http.MethodPost, path, `{"grace_seconds":`+seconds+`}`), http.StatusBadRequest, "invalid_parameter",
-			"grace_seconds must be between 0, which ends the old key now, and 604800.")
+			"grace_seconds must be between 0 (the old key stops working at once) and 604800.")
 	}
 	if got := u.Do(t, http.MethodGet, path, ""); got.Status != http.StatusMethodNotAllowed || got.Header.Get("Allow") != http.MethodPost {
 		t.Errorf("GET: got %d, Allow %s, want 405 and POST", got.Status, got.Header.Get("Allow"))

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/infra/removals"
+	"github.com/latchkey-api/latchkey/infra/eventsource"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/boot"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
@@ -111,7 +111,7 @@ func hasItsFunctions(t *testing.T, deployed account, root string, made stack, wa
 		}
 		timeout := 8
 		if f.Name == api.Purge {
-			timeout = int(removals.Timeout.Seconds())
+			timeout = int(eventsource.Timeout.Seconds())
 		}
 		if got.Runtime != "provided.al2023" || got.Handler != "bootstrap" || got.MemorySize != 512 || got.Timeout != timeout {
 			t.Errorf("%s: got %+v, want bootstrap on provided.al2023 with 512 MB and %d s", f.Name, got, timeout)
@@ -141,14 +141,14 @@ func hasItsFunctions(t *testing.T, deployed account, root string, made stack, wa
 func purgeReadsItsStream(t *testing.T, deployed account, made stack, wanted template) {
 	want := source{
 		EventSourceARN:                 deployed.Tables[made.Resources[one(t, wanted, "AWS::DynamoDB::Table")]].LatestStreamARN,
-		StartingPosition:               removals.StartingPosition,
-		BatchSize:                      removals.BatchSize,
-		MaximumBatchingWindowInSeconds: int(removals.Window.Seconds()),
-		MaximumRecordAgeInSeconds:      int(removals.MaxAge.Seconds()),
-		MaximumRetryAttempts:           removals.Retries,
-		FunctionResponseTypes:          []string{removals.Response},
+		StartingPosition:               eventsource.StartingPosition,
+		BatchSize:                      eventsource.BatchSize,
+		MaximumBatchingWindowInSeconds: int(eventsource.Window.Seconds()),
+		MaximumRecordAgeInSeconds:      int(eventsource.MaxAge.Seconds()),
+		MaximumRetryAttempts:           eventsource.Retries,
+		FunctionResponseTypes:          []string{eventsource.Response},
 	}
-	want.FilterCriteria.Filters = []struct{ Pattern string }{{removals.Filter()}}
+	want.FilterCriteria.Filters = []struct{ Pattern string }{{eventsource.Filter()}}
 	want.DestinationConfig.OnFailure.Destination = queueARN(t, deployed, made, wanted)
 	purge, _ := functionOf(deployed, made, wanted, api.Purge)
 	var got []source

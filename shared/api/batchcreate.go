@@ -31,11 +31,11 @@ func readCreates(r *http.Request) ([]token.Settings, error) {
 	if err := decodeUpTo(maxBatchBody, r, &in); err != nil {
 		return nil, err
 	}
-	if in.Tokens == nil || len(*in.Tokens) == 0 || len(*in.Tokens) > token.MaxBatch {
+	if len(in.Tokens) == 0 || len(in.Tokens) > token.MaxBatch {
 		return nil, &token.InvalidError{Field: "tokens", Reason: fmt.Sprintf("must be an array of 1 to %d objects, each as for a create", token.MaxBatch)}
 	}
-	updates := make([]token.Settings, len(*in.Tokens))
-	for i, raw := range *in.Tokens {
+	updates := make([]token.Settings, len(in.Tokens))
+	for i, raw := range in.Tokens {
 		var err error
 		if updates[i], err = readDraft(raw); err != nil {
 			return nil, ofItem(i, err)

@@ -30,8 +30,8 @@ type historyClient struct {
 // choices.
 func newHistoryClient(r *round, user *dynamotest.Tenant, number int) *historyClient {
 	process := new(dynamotest.Process)
-	keys := gate.New(dynamo.New(dynamotest.Client(r.kit.Endpoint, process.Tweak), dynamotest.Table), gate.WithClock(user.Clock.Now))
-	return &historyClient{r, user.Through(r.store(process.Tweak)), user.Through(r.store()), keys, process, seeded(r.number, number)}
+	keys := gate.New(dynamo.New(dynamotest.Client(r.kit.Endpoint, process.Configure), dynamotest.Table), gate.WithClock(user.Clock.Now))
+	return &historyClient{r, user.WithStore(r.store(process.Configure)), user.WithStore(r.store()), keys, process, seeded(r.number, number)}
 }
 
 // A createdToken is a token and how many operations on it are still to come.

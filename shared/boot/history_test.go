@@ -99,7 +99,7 @@ func newRound(t *testing.T, number int, totals *totals) *round {
 	}
 	r := &round{totals: totals, number: number, kit: kit, random: seeded(number, 0), yield: make(chan struct{})}
 	r.purger = &purger{round: r, reader: stream.New(kit.Client, dynamotest.Table)}
-	r.purger.handler = boot.Purge(r.store(r.purger.process.Tweak), time.Now, quiet())
+	r.purger.handler = boot.Purge(r.store(r.purger.process.Configure), time.Now, quiet())
 	for _, lastID := range []int64{0, nearSegmentEnd} {
 		user := kit.Tenant(t, fmt.Sprint("user", lastID))
 		setLastID(t, kit, user.Access.UserID, lastID)

@@ -109,8 +109,8 @@ func fields(id int64) token.Settings {
 	switch id {
 	case limitedID:
 		u.Name = new("production-app")
-		u.ModelLimitsEnabled, u.Models = new(true), &[]string{"gpt-4o", "gpt-4o-mini"}
-		u.AllowIPs, u.Group = &[]string{"10.0.0.0/8", "2001:db8::/32"}, new("vip")
+		u.ModelLimitsEnabled, u.Models = new(true), []string{"gpt-4o", "gpt-4o-mini"}
+		u.AllowIPs, u.Group = []string{"10.0.0.0/8", "2001:db8::/32"}, new("vip")
 	case expiredID:
 		u.ExpiredTime = new(int64(createdAt + 60))
 	case exhaustedID:

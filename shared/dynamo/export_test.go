@@ -1,7 +1,6 @@
 package dynamo
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -24,7 +23,7 @@ func TokenKey(userID, id int64) map[string]types.AttributeValue { return tokenKe
 func MetaItem(u token.User, deleted pages.Segment) map[string]types.AttributeValue {
 	it := userItem(u)
 	if u.RateTAT != 0 {
-		it[attrPaced] = number(u.RateTAT)
+		it[attrRateTAT] = number(u.RateTAT)
 	}
 	return addCounts(it, deleted)
 }
@@ -38,7 +37,7 @@ func SegItem(userID, seg int64, deleted pages.Segment) map[string]types.Attribut
 func addCounts(it item, deleted pages.Segment) item {
 	for i, n := range deleted {
 		if n > 0 {
-			it[attrBucketPrefix+strconv.Itoa(i)] = number(n)
+			it[bucketAttribute(int64(i))] = number(n)
 		}
 	}
 	return it

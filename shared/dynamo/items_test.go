@@ -55,7 +55,7 @@ func largestUser() (token.User, pages.Segment) {
 // shapes are the items by name.
 func shapes() map[string]item {
 	full := example()
-	full.AllowIPs, full.Group = &[]string{"10.0.0.0/8", "2001:db8::/32"}, new("team")
+	full.AllowIPs, full.Group = []string{"10.0.0.0/8", "2001:db8::/32"}, new("team")
 	full.ExpiredTime, full.Disabled, full.UnlimitedQuota = new(int64(dynamotest.Epoch+3600)), new(true), new(true)
 	user := token.User{ID: 1, Name: "demo", Role: token.RoleUser, Version: 1, Created: dynamotest.Epoch, Limits: token.DefaultLimits()}
 	user.Slots[0] = token.Slot{Hash: [32]byte{9}, UserVersion: 1, Created: dynamotest.Epoch}

@@ -16,7 +16,7 @@ import (
 func LedgerItem(l quota.Ledger) map[string]types.AttributeValue {
 	it := TokenItem(l.Token)
 	maps.Copy(it, ledgerItem(l))
-	it[attrRevision] = positive(l.Revision)
+	it[attrRevision] = optionalNumber(l.Revision)
 	maps.DeleteFunc(it, func(_ string, v types.AttributeValue) bool { return v == nil })
 	return it
 }
@@ -26,8 +26,8 @@ func ReadLedger(it map[string]types.AttributeValue, userID int64) (quota.Ledger,
 	return readLedger(it, userID)
 }
 
-// BlindWrite is the update and the condition of an operation's first write.
-func BlindWrite(key credential.Key, o quota.Operation) (update, condition string) {
-	e := blind(key, o)
+// DirectWrite is the update and the condition of an operation's first write.
+func DirectWrite(key credential.Key, o quota.Operation) (update, condition string) {
+	e := directWrite(key, o)
 	return *e.update(), *e.condition()
 }

@@ -38,7 +38,7 @@ func TestNoExpressionExceedsWhatDynamoDBTakes(t *testing.T) {
 					RequestID: strings.Repeat("r", quota.MaxRequestIDLength), IP: netip.MustParseAddr(address),
 				},
 			}
-			update, condition := dynamo.BlindWrite(key, o)
+			update, condition := dynamo.DirectWrite(key, o)
 			for what, expression := range map[string]string{"update": update, "condition": condition} {
 				if got := operators(expression); got > mostOperators {
 					t.Errorf("%s from %s: got %d operators in the %s, want at most %d", name, address, got, what, mostOperators)

@@ -58,7 +58,7 @@ func (m *machine) create(rt *rapid.T) {
 	got, key, err := m.tenant.Create(rt.Context(), m.tenant.Access, u)
 	limited := u.ModelLimitsEnabled != nil && *u.ModelLimitsEnabled
 	past := u.ExpiredTime != nil && *u.ExpiredTime != token.Never && *u.ExpiredTime <= m.now()
-	if past || limited && (u.Models == nil || len(*u.Models) == 0) {
+	if past || limited && len(u.Models) == 0 {
 		expectInvalid(rt, err)
 		return
 	}
@@ -86,7 +86,7 @@ func (m *machine) get(rt *rapid.T) {
 func (m *machine) update(rt *rapid.T) {
 	id, u := m.pick(rt), drawUpdate(rt, m.now())
 	got, err := m.tenant.Update(rt.Context(), m.tenant.Access, id, u)
-	if u.ModelLimitsEnabled != nil && *u.ModelLimitsEnabled && u.Models != nil && len(*u.Models) == 0 {
+	if u.ModelLimitsEnabled != nil && *u.ModelLimitsEnabled && u.Models != nil && len(u.Models) == 0 {
 		expectInvalid(rt, err) // whatever the token is
 		return
 	}
@@ -160,7 +160,7 @@ func (m *machine) after(rt *rapid.T) {
 }
 
 func (m *machine) step(rt *rapid.T) {
-	m.tenant.Clock.Step(rapid.Int64Range(1, 40).Draw(rt, "seconds"))
+	m.tenant.Clock.Advance(rapid.Int64Range(1, 40).Draw(rt, "seconds"))
 }
 
 // found holds an answer to whether the id is a token's.
@@ -216,14 +216,21 @@ func drawUpdate(rt *rapid.T, now int64) token.Settings {
 		RemainQuota:        maybe(rt, "remain_quota", rapid.SampledFrom([]int64{0, 1, token.MaxInteger})),
 		UnlimitedQuota:     maybe(rt, "unlimited_quota", rapid.Bool()),
 		ModelLimitsEnabled: maybe(rt, "model_limits_enabled", rapid.Bool()),
-		Models:             maybe(rt, "models", rapid.SampledFrom([][]string{{}, {"m1"}, {"m1", "m2"}})),
-		AllowIPs:           maybe(rt, "allow_ips", rapid.SampledFrom([][]string{{}, {"10.0.0.0/8"}})),
+		Models:             maybeList(rt, "models", rapid.SampledFrom([][]string{{}, {"m1"}, {"m1", "m2"}})),
+		AllowIPs:           maybeList(rt, "allow_ips", rapid.SampledFrom([][]string{{}, {"10.0.0.0/8"}})),
 		Group:              maybe(rt, "group", rapid.SampledFrom([]string{"", "team"})),
 	}
 }
 
 func maybe[T any](rt *rapid.T, name string, values *rapid.Generator[T]) *T {
 	return rapid.Ptr(values, true).Draw(rt, name)
+}
+
+func maybeList(rt *rapid.T, name string, values *rapid.Generator[[]string]) []string {
+	if list := maybe(rt, name, values); list != nil {
+		return *list
+	}
+	return nil
 }
 
 // assign says what an update makes of a token.
@@ -237,8 +244,12 @@ func assign(t *token.Token, u token.Settings) {
 	if !t.UnlimitedQuota { // spec: "Ignored if unlimited_quota is true"
 		set(&t.RemainQuota, u.RemainQuota)
 	}
-	set(&t.Models, u.Models)
-	set(&t.AllowIPs, u.AllowIPs)
+	if u.Models != nil {
+		t.Models = u.Models
+	}
+	if u.AllowIPs != nil {
+		t.AllowIPs = u.AllowIPs
+	}
 }
 
 func set[T any](field, value *T) {

@@ -207,7 +207,7 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 	t.Helper()
 	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 	limited := example()
-	limited.AllowIPs = &[]string{"10.0.0.0/8", "2001:db8::/32"}
+	limited.AllowIPs = []string{"10.0.0.0/8", "2001:db8::/32"}
 	for name, u := range map[string]token.Settings{"limited": limited, "unlimited": {Name: new("a"), UnlimitedQuota: new(true)}} {
 		_, made, err := tenant.Create(t.Context(), tenant.Access, u)
 		if err != nil {

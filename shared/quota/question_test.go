@@ -155,11 +155,11 @@ func TestAnAllowedNetworkLetsItsAddressesIn(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		addr, entry := drawAddr(rt), drawAddr(rt)
 		prefix := netip.PrefixFrom(entry, rapid.IntRange(0, entry.BitLen()).Draw(rt, "bits"))
-		u, err := token.Settings{AllowIPs: &[]string{prefix.String()}}.Normalize()
+		u, err := token.Settings{AllowIPs: []string{prefix.String()}}.Normalize()
 		if err != nil {
 			rt.Fatalf("%s: got error %v, want an entry, whatever its host bits", prefix, err)
 		}
-		tok := token.Token{ExpiredTime: token.Never, UnlimitedQuota: true, AllowIPs: *u.AllowIPs}
+		tok := token.Token{ExpiredTime: token.Never, UnlimitedQuota: true, AllowIPs: u.AllowIPs}
 		const mapped = 96
 		if prefix.Addr().Is4In6() {
 			if prefix.Bits() < mapped {

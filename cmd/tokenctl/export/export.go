@@ -154,10 +154,10 @@ func Check(in wire.TokenInput, now int64) (wire.TokenInput, error) {
 	}
 	in.Name = &draft.Name
 	if in.Models != nil {
-		in.Models = &draft.Models
+		in.Models = draft.Models
 	}
 	if in.AllowIPs != nil {
-		in.AllowIPs = &draft.AllowIPs
+		in.AllowIPs = draft.AllowIPs
 	}
 	if in.Group != nil {
 		in.Group = &draft.Group
