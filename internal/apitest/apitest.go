@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -22,11 +21,8 @@ import (
 	"github.com/latchkey-api/latchkey/internal/capture"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/internal/openapitest"
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/credential"
-	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -57,8 +53,7 @@ func Serve(t testing.TB, tweaks ...func(*dynamodb.Options)) (*Target, *dynamotes
 	t.Helper()
 	kit := dynamotest.New(t, tweaks...)
 	target := NewTarget(t, "", &token.UserService{Store: kit.Store, Now: time.Now})
-	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(dynamo.New(kit.Client, dynamotest.Table))}
-	server := httptest.NewServer(api.New(services, slog.New(slog.NewJSONHandler(target.transcript, nil)), api.Routes()...))
+	server := httptest.NewServer(Handler(kit, target.transcript))
 	t.Cleanup(server.Close)
 	target.URL = server.URL
 	return target, kit
@@ -79,7 +74,7 @@ func (target *Target) User(t testing.TB, role token.Role) *User {
 	name := "user-" + strings.ToLower(rand8())
 	u, at, err := target.Users.Create(t.Context(), name, role, 0)
 	if err == nil {
-		_, err = target.Users.SetLimits(t.Context(), name, dynamotest.Unlimit)
+		_, err = target.Users.SetLimits(t.Context(), name, dynamotest.RemoveLimits)
 	}
 	if err != nil {
 		t.Fatalf("make a user: %v", err)

@@ -106,7 +106,7 @@ func newWorld(t *testing.T, round int, total *tally) *world {
 		t.Fatal(err)
 	}
 	w := &world{tally: total, kit: kit, round: round, reader: stream.New(kit.Client, dynamotest.Table), turn: make(chan struct{}), random: seeded(round, 0)}
-	w.handler = boot.Purge(w.store(w.process.Tweak), time.Now, quiet())
+	w.handler = boot.Purge(w.store(w.process.Configure), time.Now, quiet())
 	for _, given := range []int64{0, nearEnd} {
 		tenant := kit.Tenant(t, fmt.Sprint("user", given))
 		setGiven(t, kit, tenant.Access.UserID, given)
@@ -311,8 +311,8 @@ type worker struct {
 func (w *world) newWorker(tenant *dynamotest.Tenant, number int) *worker {
 	p := new(dynamotest.Process)
 	return &worker{
-		w, tenant.Through(w.store(p.Tweak)), tenant.Through(w.store()),
-		gate.New(dynamo.New(dynamotest.Client(w.kit.Endpoint, p.Tweak), dynamotest.Table), gate.WithClock(tenant.Clock.Now)),
+		w, tenant.WithStore(w.store(p.Configure)), tenant.WithStore(w.store()),
+		gate.New(dynamo.New(dynamotest.Client(w.kit.Endpoint, p.Configure), dynamotest.Table), gate.WithClock(tenant.Clock.Now)),
 		p, seeded(w.round, number),
 	}
 }

@@ -189,7 +189,7 @@ func TestASixthAccessTokenNeedsASlotThatIsFreeOrExpired(t *testing.T) {
 	if got := valid(t, tenant, all); len(got) != token.MaxSlots {
 		t.Errorf("access tokens %v are valid, want all %d", got, token.MaxSlots)
 	}
-	tenant.Clock.Step(60)
+	tenant.Clock.Advance(60)
 	if got := valid(t, tenant, all); !slices.Equal(got, []int{0, 1, 3, 4}) {
 		t.Errorf("after a minute access tokens %v are valid, want all but 2", got)
 	}

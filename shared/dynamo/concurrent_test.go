@@ -111,7 +111,7 @@ func TestConcurrentWorkLeavesCountsThatAgreeWithTheTokens(t *testing.T) {
 			}}
 			var all sync.WaitGroup
 			for n := range 12 {
-				worker := tenant.Through(kit.Through(faults.Tweak))
+				worker := tenant.WithStore(kit.StoreWith(faults.Configure))
 				all.Go(func() { work(t, worker, seeded(6, n), c.faulty > 0) })
 			}
 			all.Wait()
@@ -188,7 +188,7 @@ func TestThroughRandomFaultsEveryAcknowledgedChangeHoldsAndNoneHappensTwice(t *t
 				}
 				return oneOf(random, dynamotest.FaultsOf(op))
 			}}
-			victim := tenant.Through(kit.Through(faults.Tweak))
+			victim := tenant.WithStore(kit.StoreWith(faults.Configure))
 			fates := map[string]*fate{} // by name, which never changes
 			for n := range 400 {
 				suffer(t, victim, random, fates, n)

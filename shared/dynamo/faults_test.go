@@ -113,7 +113,7 @@ func TestAFaultThatLastsIsUnavailableAfterBoundedAttempts(t *testing.T) {
 			}
 			return dynamotest.NoFault
 		}}
-		err := c.do(t.Context(), tenant.Through(kit.Through(faults.Tweak)))
+		err := c.do(t.Context(), tenant.WithStore(kit.StoreWith(faults.Configure)))
 		if !errors.Is(err, token.ErrUnavailable) {
 			t.Errorf("got error %v, want ErrUnavailable", err)
 		}
@@ -163,7 +163,7 @@ func TestASingleFaultIsSurvivedAndNothingIsAppliedTwice(t *testing.T) {
 			}
 			return dynamotest.NoFault
 		}}
-		err := c.do(t.Context(), tenant.Through(kit.Through(faults.Tweak)))
+		err := c.do(t.Context(), tenant.WithStore(kit.StoreWith(faults.Configure)))
 		var want error
 		if c.name == "update" && op == dynamotest.UpdateItem && unknown(fault) {
 			want = token.ErrUncertain // not repeated: that could undo a rival's change
@@ -202,7 +202,7 @@ func TestADeleteThatWasLeftHalfDoneIsRepairedByTheNextDelete(t *testing.T) {
 		return dynamotest.NoFault
 	}}
 	ctx := t.Context()
-	if err := tenant.Through(kit.Through(faults.Tweak)).Delete(ctx, tenant.Access, 2); !errors.Is(err, token.ErrUnavailable) {
+	if err := tenant.WithStore(kit.StoreWith(faults.Configure)).Delete(ctx, tenant.Access, 2); !errors.Is(err, token.ErrUnavailable) {
 		t.Fatalf("got error %v, want ErrUnavailable", err)
 	}
 	if _, err := tenant.Get(ctx, tenant.Access, 2); !errors.Is(err, token.ErrNotFound) {
@@ -233,7 +233,7 @@ func TestKeysLeftUnprocessedAreAskedForAgain(t *testing.T) {
 			}
 			return dynamotest.NoFault
 		}}
-		got, err := tenant.Through(kit.Through(faults.Tweak)).Get(t.Context(), tenant.Access, 1)
+		got, err := tenant.WithStore(kit.StoreWith(faults.Configure)).Get(t.Context(), tenant.Access, 1)
 		if err != nil || got.ID != 1 || faults.Attempts(dynamotest.BatchGetItem) != 2 {
 			t.Errorf("%s: got token %d after %d calls (%v), want 1 after 2", fault, got.ID, faults.Attempts(dynamotest.BatchGetItem), err)
 		}

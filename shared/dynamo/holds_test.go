@@ -52,9 +52,9 @@ func TestAHoldThatNobodyEndsComesHomeAtItsTime(t *testing.T) {
 	t.Parallel()
 	tenant, g, made, key := held(t)
 	wantQuota(t, tenant, g, made.ID, key, 0, 100, 0)
-	tenant.Clock.Step(9)
+	tenant.Clock.Advance(9)
 	wantQuota(t, tenant, g, made.ID, key, 0, 100, 0)
-	tenant.Clock.Step(1)
+	tenant.Clock.Advance(1)
 	wantQuota(t, tenant, g, made.ID, key, 100, 0, 0) // nobody has written anything
 	if _, err := g.Settle(t.Context(), key, "r", 1); !errors.Is(err, quota.ErrHoldExpired) {
 		t.Errorf("settle: got error %v, want ErrHoldLapsed", err)
@@ -72,7 +72,7 @@ func TestAHoldThatNobodyEndsComesHomeAtItsTime(t *testing.T) {
 func TestQuotaThatIsSetIsWhatIsFreeWhateverHasLapsed(t *testing.T) {
 	t.Parallel()
 	tenant, g, made, key := held(t)
-	tenant.Clock.Step(10)
+	tenant.Clock.Advance(10)
 	got, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Settings{RemainQuota: new(int64(7))})
 	if err != nil || got.Version != 2 {
 		t.Fatalf("got version %d, %v, want the change made", got.Version, err)
@@ -101,7 +101,7 @@ func TestQuotaThatIsSetLeavesOpenHoldsAlone(t *testing.T) {
 func TestATokenCanBeEnabledOnceItsHoldsHaveComeHome(t *testing.T) {
 	t.Parallel()
 	for name, free := range map[string]func(*testing.T, *dynamotest.Tenant, *gate.Gate, string){
-		"lapsed": func(_ *testing.T, tenant *dynamotest.Tenant, _ *gate.Gate, _ string) { tenant.Clock.Step(10) },
+		"lapsed": func(_ *testing.T, tenant *dynamotest.Tenant, _ *gate.Gate, _ string) { tenant.Clock.Advance(10) },
 		"settled": func(t *testing.T, _ *dynamotest.Tenant, g *gate.Gate, key string) {
 			t.Helper()
 			if _, err := g.Settle(t.Context(), key, "r", 99); err != nil {
@@ -161,12 +161,12 @@ func TestAShorterHoldAfterALongerOneLapsesFirst(t *testing.T) {
 		}
 	}
 	wantQuota(t, tenant, g, made.ID, key, 0, 150, 0)
-	tenant.Clock.Step(2)
+	tenant.Clock.Advance(2)
 	if err := let(g.Verify(t.Context(), key, quota.Question{Quota: 25})); err != nil {
 		t.Errorf("spend what the short one held: %v", err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 0, 125, 25)
-	tenant.Clock.Step(8)
+	tenant.Clock.Advance(8)
 	wantQuota(t, tenant, g, made.ID, key, 100, 25, 25)
 }
 
@@ -192,7 +192,7 @@ func TestAnOperationThatFindsNoAnswerIsBounded(t *testing.T) {
 					t.Fatal(err)
 				}
 				faults := &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault { return fault }}
-				g := gate.New(dynamo.New(dynamotest.Client(kit.Endpoint, faults.Tweak), dynamotest.Table), gate.WithClock(tenant.Clock.Now))
+				g := gate.New(dynamo.New(dynamotest.Client(kit.Endpoint, faults.Configure), dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 				_, err = g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: 1, RequestID: c.requestID})
 				attempts, want := readTwice, token.ErrUnavailable
 				if unknown(fault) {
@@ -232,7 +232,7 @@ func TestAGateRepeatsNothingWhateverItsClientWould(t *testing.T) {
 	client := dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", BaseEndpoint: &kit.Endpoint, HTTPClient: http.DefaultClient,
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-	}, faults.Tweak)
+	}, faults.Configure)
 	g := gate.New(dynamo.New(client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 	if _, err := g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: 1}); !errors.Is(err, token.ErrUncertain) {
 		t.Errorf("got error %v, want ErrUncertain", err)

@@ -36,7 +36,7 @@ func TestAnAnswerIsKeptForADay(t *testing.T) {
 		return err
 	}
 	for step, seconds := range []int64{0, 0, token.SavedResponseSeconds - 1, 1, 1} {
-		tenant.Clock.Step(seconds)
+		tenant.Clock.Advance(seconds)
 		fresh := step == 0 || step == 3 // nothing has removed the old answer yet, but it is over
 		_, recalled := tenant.LoadResponse(t.Context(), tenant.Access, request(tenant, "key"))
 		if fresh != errors.Is(recalled, token.ErrNoSavedResponse) {

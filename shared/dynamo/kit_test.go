@@ -20,15 +20,15 @@ import (
 // newKit is an engine whose client is watched for what it must never do.
 func newKit(t *testing.T) *dynamotest.Kit {
 	t.Helper()
-	witness := new(dynamotest.Witness)
+	witness := new(dynamotest.CallRecorder)
 	t.Cleanup(func() {
-		wrong := witness.Wrong()
+		wrong := witness.Violations()
 		slices.Sort(wrong)
 		for _, w := range slices.Compact(wrong) {
 			t.Error("the store made ", w)
 		}
 	})
-	return dynamotest.New(t, witness.Watch)
+	return dynamotest.New(t, witness.Configure)
 }
 
 // example is the token of the spec's "Create a token" example.
@@ -96,7 +96,7 @@ func loadOf(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given 
 
 // writeBatches drains the items also after an error, so that none is stuck.
 func writeBatches(t *testing.T, kit *dynamotest.Kit, items <-chan map[string]types.AttributeValue) {
-	client := dynamotest.Client(kit.Endpoint, dynamotest.Patient)
+	client := dynamotest.Client(kit.Endpoint, dynamotest.LongTimeout)
 	var batch []types.WriteRequest
 	write := func() {
 		out, err := client.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{

@@ -58,7 +58,7 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 					}
 					return dynamotest.NoFault
 				}}
-				_, err = kit.Through(faults.Tweak).Do(t.Context(), key, o)
+				_, err = kit.StoreWith(faults.Configure).Do(t.Context(), key, o)
 				ends := kind == quota.KindSettle || kind == quota.KindRelease
 				switch {
 				case ends && rivalry != "deleted": // whatever the key may, a hold ends
@@ -89,7 +89,7 @@ func TestARefusalWithoutALostAttemptIsCertain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, fault := range []dynamotest.Fault{dynamotest.Throttled, dynamotest.AccountThrottle, dynamotest.Refused, dynamotest.Conflict} {
+	for _, fault := range []dynamotest.Fault{dynamotest.Throttled, dynamotest.AccountThrottle, dynamotest.ConnectionRefused, dynamotest.Conflict} {
 		faults := &dynamotest.Faults{Choose: func(_ string, nth int) dynamotest.Fault {
 			if nth == 1 {
 				return fault
@@ -97,7 +97,7 @@ func TestARefusalWithoutALostAttemptIsCertain(t *testing.T) {
 			return dynamotest.NoFault
 		}}
 		o := quota.Operation{Kind: quota.KindSpend, Now: tenant.UnixNow(), Question: quota.Question{RequestID: "r", Quota: 4}}
-		if _, err := kit.Through(faults.Tweak).Do(t.Context(), key, o); !errors.Is(err, quota.RefusedExhausted.Err()) {
+		if _, err := kit.StoreWith(faults.Configure).Do(t.Context(), key, o); !errors.Is(err, quota.RefusedExhausted.Err()) {
 			t.Errorf("%s: got error %v, want %v", fault, err, quota.RefusedExhausted.Err())
 		}
 	}

@@ -28,8 +28,8 @@ import (
 // refuses.
 func TestAnOperationDoesToTheItemWhatApplyDoesToTheLedger(t *testing.T) {
 	t.Parallel()
-	kit := dynamotest.New(t, dynamotest.Patient)
-	client := dynamotest.Client(kit.Endpoint, dynamotest.Patient)
+	kit := dynamotest.New(t, dynamotest.LongTimeout)
+	client := dynamotest.Client(kit.Endpoint, dynamotest.LongTimeout)
 	key := credential.NewKey(1, 1)
 	operations, unread := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {

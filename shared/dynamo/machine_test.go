@@ -160,7 +160,7 @@ func (m *machine) after(rt *rapid.T) {
 }
 
 func (m *machine) step(rt *rapid.T) {
-	m.tenant.Clock.Step(rapid.Int64Range(1, 40).Draw(rt, "seconds"))
+	m.tenant.Clock.Advance(rapid.Int64Range(1, 40).Draw(rt, "seconds"))
 }
 
 // found holds an answer to whether the id is a token's.

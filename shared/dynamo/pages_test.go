@@ -124,7 +124,7 @@ func TestAWalkDoesNotEndEarlyWhenRivalsDeleteWhatItIsAboutToRead(t *testing.T) {
 				}
 			}
 		}}
-		walker := tenant.Through(kit.Through(func(o *dynamodb.Options) { rival.next, o.HTTPClient = o.HTTPClient, rival }))
+		walker := tenant.WithStore(kit.StoreWith(func(o *dynamodb.Options) { rival.next, o.HTTPClient = o.HTTPClient, rival }))
 		ids := walk(t, walker, 5)
 		slices.Sort(ids)
 		if want := kit.Audit(t, tenant.Access.UserID).IDs; !slices.Equal(ids, want) {
@@ -185,7 +185,7 @@ func TestTheBucketsOfAPageAreReadAtOnce(t *testing.T) {
 	const buckets = 8
 	load(t, kit, tenant, buckets*pages.BucketSize, func(id int64) bool { return id%pages.BucketSize != 0 })
 	m := &meeting{expected: buckets, met: make(chan struct{})}
-	slow := tenant.Through(kit.Through(func(o *dynamodb.Options) { m.next, o.HTTPClient = o.HTTPClient, m }))
+	slow := tenant.WithStore(kit.StoreWith(func(o *dynamodb.Options) { m.next, o.HTTPClient = o.HTTPClient, m }))
 	if got := len(mustList(t, slow, 1, 10).Tokens); got != buckets {
 		t.Errorf("the page has %d tokens, want one of each of %d buckets", got, buckets)
 	}

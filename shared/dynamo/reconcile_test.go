@@ -59,7 +59,7 @@ func TestReconcileRepairsWhatHasDrifted(t *testing.T) {
 	distort(t, kit, uid, 0, "del", 100)
 	distort(t, kit, uid, 1, "d1", 3)
 	var process dynamotest.Process
-	mortal := tenant.Through(kit.Through(process.Tweak))
+	mortal := tenant.WithStore(kit.StoreWith(process.Configure))
 	_ = mortal.Delete(process.Start(t.Context(), 3, false), tenant.Access, 300) // killed, and not buried
 	process.Stop()
 
@@ -117,7 +117,7 @@ func TestARepairThatDiesIsRepeated(t *testing.T) {
 				}
 				var process dynamotest.Process
 				ctx := process.Start(t.Context(), last, arrives)
-				_, err := kit.Through(process.Tweak).Reconcile(ctx, uid, dynamotest.Epoch, false)
+				_, err := kit.StoreWith(process.Configure).Reconcile(ctx, uid, dynamotest.Epoch, false)
 				if died := process.Stop(); died && err == nil {
 					t.Errorf("got error %v, want one where the process died", err)
 				}

@@ -50,7 +50,7 @@ func TestADeletionEndsBothKeys(t *testing.T) {
 		}
 		return dynamotest.NoFault
 	}}
-	_ = tenant.Through(kit.Through(faults.Tweak)).Delete(t.Context(), tenant.Access, 1)
+	_ = tenant.WithStore(kit.StoreWith(faults.Configure)).Delete(t.Context(), tenant.Access, 1)
 	for _, key := range keys {
 		for _, units := range []int64{0, 1} {
 			if err := let(g.Verify(t.Context(), key, quota.Question{Quota: units})); !errors.Is(err, quota.RefusedUnknown.Err()) {
@@ -71,7 +71,7 @@ func TestTheKeyBeforeEndsWithItsGrace(t *testing.T) {
 		step int64
 		want error
 	}{{59, nil}, {1, quota.RefusedUnknown.Err()}} {
-		tenant.Clock.Step(row.step)
+		tenant.Clock.Advance(row.step)
 		for _, q := range []quota.Question{{}, {Quota: 1}, {Quota: 1, RequestID: "once"}} {
 			if err := let(g.Verify(t.Context(), keys[0], q)); !errors.Is(err, row.want) {
 				t.Errorf("%+v: got error %v, want %v", q, err, row.want)

@@ -71,8 +71,8 @@ func TestPagesOfTenMillionTokensAreRightAndCheap(t *testing.T) {
 			random := seeded(3, n)
 			tenant, user := simulatedTenant()
 			table := newSimulated(user, sample, tenMillion, p.deleted(random))
-			witness := new(dynamotest.Witness)
-			tenant = tenant.Through(dynamo.New(dynamotest.Client("http://simulated", table.Tweak, witness.Watch), dynamotest.Table))
+			witness := new(dynamotest.CallRecorder)
+			tenant = tenant.WithStore(dynamo.New(dynamotest.Client("http://simulated", table.Tweak, witness.Configure), dynamotest.Table))
 			var dearest float64
 			for _, size := range []int64{1, 10, 100} {
 				last := (int64(len(table.live))-1)/size + 1
@@ -88,7 +88,7 @@ func TestPagesOfTenMillionTokensAreRightAndCheap(t *testing.T) {
 				}
 			}
 			t.Logf("dearest page: %v read units", dearest)
-			for _, wrong := range witness.Wrong() {
+			for _, wrong := range witness.Violations() {
 				t.Error("the store made ", wrong)
 			}
 		})
@@ -96,7 +96,7 @@ func TestPagesOfTenMillionTokensAreRightAndCheap(t *testing.T) {
 }
 
 // check reads a page and returns what it cost.
-func (p pattern) check(t *testing.T, tenant *dynamotest.Tenant, table *simulated, witness *dynamotest.Witness, page, size int64) float64 {
+func (p pattern) check(t *testing.T, tenant *dynamotest.Tenant, table *simulated, witness *dynamotest.CallRecorder, page, size int64) float64 {
 	t.Helper()
 	if page < 1 {
 		return 0
@@ -153,7 +153,7 @@ func TestTheSimulatedTableChargesWhatTheEngineCharges(t *testing.T) {
 	load(t, kit, tenant, given, deleted)
 	copied, user := simulatedTenant()
 	table := newSimulated(user, drafted(t, 1, 1), given, deleted)
-	copied = copied.Through(dynamo.New(dynamotest.Client("http://simulated", table.Tweak), dynamotest.Table))
+	copied = copied.WithStore(dynamo.New(dynamotest.Client("http://simulated", table.Tweak), dynamotest.Table))
 	cost := func(tenant *dynamotest.Tenant, page, size int64) string {
 		ctx, meter := reqlog.WithMeter(t.Context())
 		got, err := tenant.List(ctx, tenant.Access, page, size)

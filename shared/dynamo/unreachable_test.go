@@ -30,7 +30,7 @@ func TestADatabaseOutOfReachIsUnavailableWithinSeconds(t *testing.T) {
 			t.Parallel()
 			store := dynamo.New(dynamotest.Client("http://"+address), dynamotest.Table)
 			tenant, _ := simulatedTenant()
-			tenant = tenant.Through(store)
+			tenant = tenant.WithStore(store)
 			begun := time.Now()
 			if err := tenant.Authorize(t.Context(), tenant.Access); !errors.Is(err, token.ErrUnavailable) || errors.Is(err, token.ErrUncertain) {
 				t.Errorf("got error %v, want ErrUnavailable, and no doubt that nothing changed", err)
