@@ -76,17 +76,17 @@ func mutants() []mutant {
 		{
 			"a purge does not require that its mark is new: a repeated stream record is counted again",
 			"shared/dynamo/purge.go", "s.putNew(purgeMarkItem(userID, id, now))", "s.putWrite(purgeMarkItem(userID, id, now), newExpression())",
-			"./shared/boot", "TestNoHistoryDrifts",
+			"./shared/boot", "TestCountsAfterRandomHistories",
 		},
 		{
 			"the removal of a revoked token does not require its item: a purged token is counted again",
 			"shared/dynamo/delete.go", "e.require(e.name(attrRevoked).exists())", `e.require(e.name(attrRevoked).exists() + " OR " + e.name(attrHash).absent())`,
-			"./shared/boot", "TestNoHistoryDrifts",
+			"./shared/boot", "TestCountsAfterRandomHistories",
 		},
 		{
 			"the purge also counts removals by callers: a deletion is counted twice",
 			"shared/dynamo/purge.go", `r.Actor != "Service" || r.Principal != "dynamodb.amazonaws.com"`, `r.Actor == "" && r.Principal != ""`,
-			"./shared/boot", "TestNoHistoryDrifts",
+			"./shared/boot", "TestCountsAfterRandomHistories",
 		},
 		{
 			"a repair stores no marks: a late purge is counted again",
@@ -229,9 +229,9 @@ func mutants() []mutant {
 			"./cmd/tokenctl/journal", "TestNothingIsLostOrMadeTwiceWhateverTheNetworkLoses",
 		},
 		{
-			"a client takes its own time-out for the caller's deadline: a lost answer is not asked for again, and its key is lost",
+			"the client treats its own timeout as the caller's deadline: a lost answer is not requested again, and its key is lost",
 			"shared/client/send.go", "if err == nil || ctx.Err() != nil ||", "if err == nil || errors.Is(err, context.DeadlineExceeded) ||",
-			"./shared/client", "TestAnAnswerThatIsLostByTimeOutIsAskedForAgain",
+			"./shared/client", "TestRetryAfterTimeout",
 		},
 	}
 }
