@@ -39,9 +39,9 @@ func mutants() []mutant {
 			"./shared/api", "TestContract/Rotate",
 		},
 		{
-			"a check looks whose the key is, and not whether it is over",
-			"shared/gate/gate.go", "if err == nil && !l.Opens(key.Hash(), now) {", "if err == nil && !l.Knows(key.Hash()) {",
-			"./shared/gate", "TestNoKeyIsAcceptedAfterItsEndWasAcknowledged",
+			"a check accepts a rotated key after its grace period",
+			"shared/gate/gate.go", "if err == nil && !l.AcceptsKey(key.Hash(), now) {", "if err == nil && !l.HasKey(key.Hash()) {",
+			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
 		},
 		{
 			"a deletion leaves the previous key valid for its grace period",
@@ -76,17 +76,17 @@ func mutants() []mutant {
 		{
 			"a purge does not require that its mark is new: a repeated stream record is counted again",
 			"shared/dynamo/purge.go", "s.putNew(purgeMarkItem(userID, id, now))", "s.putWrite(purgeMarkItem(userID, id, now), newExpression())",
-			"./shared/boot", "TestNoHistoryDrifts",
+			"./shared/boot", "TestCountsAfterRandomHistories",
 		},
 		{
 			"the removal of a revoked token does not require its item: a purged token is counted again",
 			"shared/dynamo/delete.go", "e.require(e.name(attrRevoked).exists())", `e.require(e.name(attrRevoked).exists() + " OR " + e.name(attrHash).absent())`,
-			"./shared/boot", "TestNoHistoryDrifts",
+			"./shared/boot", "TestCountsAfterRandomHistories",
 		},
 		{
 			"the purge also counts removals by callers: a deletion is counted twice",
 			"shared/dynamo/purge.go", `r.Actor != "Service" || r.Principal != "dynamodb.amazonaws.com"`, `r.Actor == "" && r.Principal != ""`,
-			"./shared/boot", "TestNoHistoryDrifts",
+			"./shared/boot", "TestCountsAfterRandomHistories",
 		},
 		{
 			"a repair stores no marks: a late purge is counted again",
@@ -134,34 +134,34 @@ func mutants() []mutant {
 			"./shared/token", "TestTypoIsRefusedWithoutARead",
 		},
 		{
-			"a verification is answered out of a cache for 5 ms: a deleted key is let in",
+			"checks are cached for 5 ms: a deleted key is accepted",
 			"shared/gate/gate.go", verify, cachedVerify,
-			"./shared/gate", "TestNoKeyIsAcceptedAfterItsEndWasAcknowledged",
+			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
 		},
 		{
 			"verify reads with eventual consistency: a deleted key is accepted",
 			"shared/dynamo/calls.go", "Key: key, ConsistentRead: aws.Bool(true)", "Key: key, ConsistentRead: aws.Bool(false)",
-			"./shared/gate", "TestNoKeyIsAcceptedAfterItsEndWasAcknowledged",
+			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
 		},
 		{
 			"a spend reads, computes and writes: of two at the same time, one is not charged",
 			"shared/dynamo/operation.go", "found, applied, err := s.writeOperation(ctx, key, o, directWrite(key, o), uncertain)\n", readModifyWrite,
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"the quota is read, computed and written: more than the quota is spent",
 			"shared/dynamo/operation.go", "found, applied, err := s.writeOperation(ctx, key, o, directWrite(key, o), uncertain)\n", readModifyWrite,
-			"./shared/gate", "TestManyTakeExactlyTheQuota/gate",
+			"./shared/gate", "TestConcurrentSpendsNeverExceedQuota/gate",
 		},
 		{
 			"a rewrite does not require the revision: it overwrites another operation",
 			"shared/dynamo/operation.go", `e.require(e.name(attrRevision).absent() + " OR " + e.name(attrRevision).equals(found.Revision))`, "_ = found",
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"a spend without a request id is sent again without an answer: it is charged twice",
 			"shared/dynamo/operation.go", "if o.Repeatable() {\n", "if o.Repeatable() || o.Kind == quota.KindSpend {\n",
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"an operation that was applied is refused because the key was disabled since",
@@ -171,22 +171,22 @@ func mutants() []mutant {
 		{
 			"settle does not require an open hold: it is charged again",
 			"shared/dynamo/directwrite.go", "e.require(recordAttribute(e, o, recordEnded).absent())\n", "",
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"a hold that has lapsed stays open: it comes home again",
 			"shared/token/ledger.go", "r.Fate, r.Ended = Lapsed, r.Until\n", "r.Ended = r.Until\n",
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"a direct write ignores a hold that expires in this second: its units are missing",
 			"shared/dynamo/directwrite.go", "e.name(attrEarliestExpiry).above(now)", "e.name(attrEarliestExpiry).above(now-1)",
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"a lease of a process that died is given back: what it let through is free",
 			"shared/token/ledger.go", "if r.Lease {", "if r.Lease && r.Quota < 0 {",
-			"./shared/gate", "TestALeaseOfADeadProcessIsChargedNotGivenBack",
+			"./shared/gate", "TestLeaseOfDeadProcessIsCharged",
 		},
 		{
 			"a panic of the handler behind the middleware leaves the hold open",
@@ -229,40 +229,40 @@ func mutants() []mutant {
 			"./cmd/tokenctl/journal", "TestNothingIsLostOrMadeTwiceWhateverTheNetworkLoses",
 		},
 		{
-			"a client takes its own time-out for the caller's deadline: a lost answer is not asked for again, and its key is lost",
+			"the client treats its own timeout as the caller's deadline: a lost answer is not requested again, and its key is lost",
 			"shared/client/send.go", "if err == nil || ctx.Err() != nil ||", "if err == nil || errors.Is(err, context.DeadlineExceeded) ||",
-			"./shared/client", "TestAnAnswerThatIsLostByTimeOutIsAskedForAgain",
+			"./shared/client", "TestRetryAfterTimeout",
 		},
 	}
 }
 
-// Verify, and what stands in its place to cache its answers.
+// The head of Verify, and its replacement, which caches verdicts.
 const (
-	verify = "func (g *Gate) Verify(ctx context.Context, key string, q token.Question) (token.Verdict, error) {\n"
+	verify = "func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error) {\n"
 
 	cachedVerify = verify + `
-	asked := fmt.Sprint(key, q)
+	question := fmt.Sprint(key, q)
 	lock <- struct{}{}
-	old, ok := answers[asked]
+	old, ok := verdicts[question]
 	<-lock
 	if q.Quota == 0 && ok && time.Since(old.at) < 5*time.Millisecond {
 		return old.Verdict, nil
 	}
 	v, err := g.verify(ctx, key, q)
 	lock <- struct{}{}
-	answers[asked] = cached{v, time.Now()}
+	verdicts[question] = cachedVerdict{v, time.Now()}
 	<-lock
 	return v, err
 }
 
-type cached struct {
-	token.Verdict
+type cachedVerdict struct {
+	quota.Verdict
 	at time.Time
 }
 
-var answers, lock = map[string]cached{}, make(chan struct{}, 1)
+var verdicts, lock = map[string]cachedVerdict{}, make(chan struct{}, 1)
 
-func (g *Gate) verify(ctx context.Context, key string, q token.Question) (token.Verdict, error) {
+func (g *Gate) verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error) {
 `
 )
 

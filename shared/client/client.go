@@ -92,8 +92,8 @@ func (e *Error) Is(target error) bool { return target == error(e.Code) }
 
 // ErrForeign reports an answer that the token API does not give. The base URL
 // is probably wrong; trying again does not help.
-var ErrForeign = errors.New("not as the token API does: check the base URL")
+var ErrForeign = errors.New("is not an answer of the token API: check the base URL")
 
 func (c *Client) foreign(answered string) error {
-	return fmt.Errorf("%s answered %s, but %w", c.base, answered, ErrForeign)
+	return fmt.Errorf("%s answered %s, which %w", c.base, answered, ErrForeign)
 }

@@ -32,9 +32,9 @@ func TestWhiteSpaceAroundCredentials(t *testing.T) {
 // without showing it.
 func TestMalformedCredentials(t *testing.T) {
 	sent := 0
-	transport := &http.Client{Transport: tap(func(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
+	transport := &http.Client{Transport: roundTripper(func(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
 		sent++
-		return answered(r, http.StatusOK, "", success), nil
+		return response(r, http.StatusOK, "", success), nil
 	})}
 	for _, bad := range []string{"at-first\nat-second", "at-a\x00b", "at-a b", "at-\u200bhidden", "\ufeffat-x", "at-a\x7f"} {
 		c := client.New("http://api", bad, client.WithHTTPClient(transport))
