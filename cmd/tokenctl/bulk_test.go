@@ -66,7 +66,7 @@ func TestWhatWasDoneBeforeABatchThatGoesWrongIsReported(t *testing.T) {
 	}
 	r := tokenctl(t, []string{"LATCHKEY_URL=" + front.URL, env[1]}, args...)
 	want := "token 100: there is no such token among yours: check the id, or list your tokens.\n" +
-		"tokenctl: 99 of 101 tokens are deleted, and then it went wrong: " + front.URL + " answered 403 Forbidden, but not as the token API does: check the base URL.\n"
+		"tokenctl: 99 of 101 tokens are deleted, and then it went wrong: " + front.URL + " answered 403 Forbidden, which is not an answer of the token API: check the base URL.\n"
 	if out := asJSON[bulkAnswer](t, r.stdout); r.code != 1 || r.stderr != want || out.Count != 99 || len(out.Results) != 100 {
 		t.Errorf("got exit %d, %d of %d, and stderr\n%s", r.code, out.Count, len(out.Results), r.stderr)
 	}

@@ -63,15 +63,15 @@ func admit(ctx context.Context, db *database, at credential.AccessToken) error {
 
 // rotateDemo issues an access token. Where all slots are full it first
 // completes the rotation, which leaves one.
-func rotateDemo(ctx context.Context, accounts *token.Accounts) (demo, error) {
-	r, err := accounts.Rotate(ctx, demoName, false, 0)
+func rotateDemo(ctx context.Context, accounts *token.UserService) (demo, error) {
+	r, err := accounts.RotateAccessToken(ctx, demoName, false, 0)
 	revoked := 0
 	if errors.Is(err, token.ErrSlotsFull) {
-		if r, err = accounts.Rotate(ctx, demoName, true, 0); err != nil {
+		if r, err = accounts.RotateAccessToken(ctx, demoName, true, 0); err != nil {
 			return demo{}, err
 		}
 		revoked = r.Revoked
-		r, err = accounts.Rotate(ctx, demoName, false, 0)
+		r, err = accounts.RotateAccessToken(ctx, demoName, false, 0)
 	}
 	if err != nil {
 		return demo{}, err

@@ -84,7 +84,7 @@ func TestAnImportTellsWhatItDoesWithEachRow(t *testing.T) {
 		"row 4: skipped: it is expired, or will be within a minute.",
 		"row 5: skipped: it is deleted.",
 		"row 6: name must have 1 to 50 characters, not 52.",
-		"row 7: expired_time must be at most 99999999999: it counts seconds, not milliseconds.",
+		"row 7: expired_time must be at most 99999999999: it is in seconds, not milliseconds.",
 		"row 8: remain_quota must be a whole number, written with all its digits.",
 		"",
 	}, "\n")
@@ -172,7 +172,7 @@ func TestAnImportKeepsTheLimits(t *testing.T) {
 	target, u, env := caller(t)
 	limit := func(l token.Limits) {
 		t.Helper()
-		if _, err := target.Accounts.SetLimits(t.Context(), u.Name, func(to *token.Limits) { *to = l }); err != nil {
+		if _, err := target.Users.SetLimits(t.Context(), u.Name, func(to *token.Limits) { *to = l }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -75,7 +75,7 @@ func (p profile) session() (*session, error) {
 	if err != nil {
 		return nil, problemf("this is no access token, which begins with at- and has 51 characters: copy it again as `tokenctl user create` has printed it, then log in with `tokenctl login`")
 	}
-	return &session{client.New(base, at.Reveal(), nil), base, at.UserID}, nil
+	return &session{client.New(base, at.Reveal()), base, at.UserID}, nil
 }
 
 // checkURL is the URL without its last slash. An access token crosses the

@@ -56,10 +56,10 @@ type reconciled struct {
 }
 
 type drifted struct {
-	First   int64 `json:"first"`
-	Last    int64 `json:"last"`
-	Counted int64 `json:"counted"`
-	Missing int64 `json:"missing"`
+	FirstID  int64 `json:"first"`
+	LastID   int64 `json:"last"`
+	Recorded int64 `json:"counted"`
+	Actual   int64 `json:"missing"`
 }
 
 func reconciledJSON(r token.Reconciliation, dryRun bool) reconciled {
@@ -81,10 +81,10 @@ func reconciledText(r token.Reconciliation, dryRun bool) string {
 		line("Deletions that were begun%s: %d.", map[bool]string{false: " and are finished now", true: ""}[dryRun], r.Unfinished)
 	}
 	for _, d := range r.Drifts {
-		line("Ids %d to %d: %d are counted as removed, %d are missing.", d.First, d.Last, d.Counted, d.Missing)
+		line("Ids %d to %d: %d are counted as removed, %d are missing.", d.FirstID, d.LastID, d.Recorded, d.Actual)
 	}
 	if d := r.Total; d != nil {
-		line("In total: %d are counted as removed, %d in the buckets.", d.Counted, d.Missing)
+		line("In total: %d are counted as removed, %d in the buckets.", d.Recorded, d.Actual)
 	}
 	switch {
 	case len(r.Drifts) == 0 && r.Total == nil:

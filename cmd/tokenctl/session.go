@@ -14,7 +14,7 @@ import (
 
 // createPatiently makes a batch of tokens however often the API asks to wait
 // for it: a large import takes its time, and nothing was done.
-func (s *session) createPatiently(ctx context.Context, in []wire.TokenInput, options ...client.Option) ([]wire.Token, error) {
+func (s *session) createPatiently(ctx context.Context, in []wire.TokenInput, options ...client.CallOption) ([]wire.Token, error) {
 	for {
 		made, err := s.CreateAll(ctx, in, options...)
 		var answer *client.Error

@@ -29,10 +29,10 @@ func authentication(t *testing.T, target *Target) {
 	nobody := credential.NewAccessToken(1<<39, 0).Reveal()             // no such user
 	typo := u.AccessToken[:len(u.AccessToken)-1] + flip(u.AccessToken) // wrong checksum
 	rotated := target.User(t, token.RoleUser)
-	if _, err := target.Accounts.Rotate(t.Context(), rotated.Name, true, 0); err != nil {
+	if _, err := target.Users.RotateAccessToken(t.Context(), rotated.Name, true, 0); err != nil {
 		t.Fatal(err)
 	}
-	past := &token.Accounts{Store: target.Accounts.Store, Now: func() time.Time { return time.Now().Add(-time.Hour) }}
+	past := &token.UserService{Store: target.Users.Store, Now: func() time.Time { return time.Now().Add(-time.Hour) }}
 	_, expired, err := past.Create(t.Context(), "expired-"+rand8(), token.RoleUser, time.Minute)
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func authentication(t *testing.T, target *Target) {
 		t.Run("401/"+name, func(t *testing.T) {
 			for _, request := range []struct{ method, path, body string }{
 				{http.MethodGet, "/api/token/", ""},
-				{http.MethodGet, "/api/token/?p=-1", ""}, // who is not admitted hears nothing else
+				{http.MethodGet, "/api/token/?p=-1", ""}, // authentication errors take precedence over validation errors
 				{http.MethodPost, "/api/token/", `{"name":"x"}`},
 				{http.MethodPost, "/api/token/", `{"name":1}`},
 				{http.MethodPost, "/api/token/", `{"name":"` + strings.Repeat("n", 51) + `"}`},
@@ -96,12 +96,12 @@ func authentication(t *testing.T, target *Target) {
 
 func setDisabled(t *testing.T, target *Target, u *User, disabled bool) {
 	t.Helper()
-	if _, err := target.Accounts.SetDisabled(t.Context(), u.Name, disabled); err != nil {
+	if _, err := target.Users.SetDisabled(t.Context(), u.Name, disabled); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// flip gives another last character than the text has.
+// flip returns a character other than the last one of s.
 func flip(s string) string {
 	if strings.HasSuffix(s, "a") {
 		return "b"

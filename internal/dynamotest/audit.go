@@ -90,13 +90,13 @@ func (a Audit) check(t testing.TB, counted, stored map[int64]int64) {
 
 // Patient lets an engine take its time: for what is not about time-outs, and
 // must not fail on a machine that is busy.
-func Patient(o *dynamodb.Options) { o.HTTPClient = &http.Client{Timeout: time.Minute} }
+func LongTimeout(o *dynamodb.Options) { o.HTTPClient = &http.Client{Timeout: time.Minute} }
 
 // items reads the whole table, as only a test may.
 func (k *Kit) items(t testing.TB) []map[string]types.AttributeValue {
 	t.Helper()
 	var all []map[string]types.AttributeValue
-	pages := dynamodb.NewScanPaginator(Client(k.Endpoint, Patient), // a page is a megabyte
+	pages := dynamodb.NewScanPaginator(Client(k.Endpoint, LongTimeout), // a page is a megabyte
 		&dynamodb.ScanInput{TableName: aws.String(Table)})
 	const most = 3
 	for tries := 1; pages.HasMorePages(); {
@@ -115,7 +115,7 @@ func (k *Kit) items(t testing.TB) []map[string]types.AttributeValue {
 
 // Holds reports whether any value in the table has a text in it: as a
 // string, in a string, or in bytes.
-func (k *Kit) Holds(t testing.TB, secret string) bool {
+func (k *Kit) Contains(t testing.TB, secret string) bool {
 	t.Helper()
 	return slices.ContainsFunc(k.items(t), func(it map[string]types.AttributeValue) bool {
 		return holds(&types.AttributeValueMemberM{Value: it}, secret)

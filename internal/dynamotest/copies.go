@@ -17,7 +17,7 @@ import (
 // Copies makes n tokens like a tenant's first one, which it has nothing after,
 // each with a key of its own, and counts them. It writes in batches what
 // creating them one by one would have written.
-func (k *Kit) Copies(t testing.TB, tenant *Tenant, n int64) []credential.Key {
+func (k *Kit) CopyFirstToken(t testing.TB, tenant *Tenant, n int64) []credential.Key {
 	t.Helper()
 	userID, client := tenant.Access.UserID, Client(k.Endpoint)
 	address := func(id int64) map[string]types.AttributeValue {

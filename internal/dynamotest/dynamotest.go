@@ -4,6 +4,8 @@
 package dynamotest
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,16 +31,31 @@ type Kit struct {
 // New starts an engine that ends with the test.
 func New(t testing.TB, tweaks ...func(*dynamodb.Options)) *Kit {
 	t.Helper()
-	e, err := engine.Start(t.Context(), engine.Path(Root(t)), "")
+	kit, err := Start(t.Context(), tweaks...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(e.Stop)
-	if err := dynamo.CreateTable(t.Context(), Client(e.Endpoint), Table); err != nil {
-		t.Fatal(err)
+	t.Cleanup(kit.Engine.Stop)
+	return kit
+}
+
+// Start starts an engine for an example, which has no testing.TB. The caller
+// stops it.
+func Start(ctx context.Context, tweaks ...func(*dynamodb.Options)) (*Kit, error) {
+	root, err := findRoot()
+	if err != nil {
+		return nil, err
+	}
+	e, err := engine.Start(ctx, engine.Path(root), "")
+	if err != nil {
+		return nil, err
+	}
+	if err := dynamo.CreateTable(ctx, Client(e.Endpoint), Table); err != nil {
+		e.Stop()
+		return nil, err
 	}
 	client := Client(e.Endpoint, tweaks...)
-	return &Kit{e.Endpoint, e, client, dynamo.New(client, Table)}
+	return &Kit{e.Endpoint, e, client, dynamo.New(client, Table)}, nil
 }
 
 // Client makes a client as the product does, for an engine's endpoint.
@@ -46,20 +63,28 @@ func Client(endpoint string, tweaks ...func(*dynamodb.Options)) *dynamodb.Client
 	return dynamo.NewClient("us-east-1", endpoint, credentials.NewStaticCredentialsProvider("local", "local", ""), tweaks...)
 }
 
-// Root is the project's root folder, found upwards of the test's.
+// Root returns the project's root folder, found upwards from the test's.
 func Root(t testing.TB) string {
 	t.Helper()
-	dir, err := os.Getwd()
+	root, err := findRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return root
+}
+
+func findRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
+			return dir, nil
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
-			t.Fatal("no go.mod above the test's folder")
+			return "", errors.New("no go.mod above the test's folder")
 		}
 		dir = up
 	}

@@ -30,28 +30,28 @@ type Fault string
 
 // The faults. Those after which the call was applied all the same say so.
 const (
-	NoFault         Fault = ""
-	Throttled       Fault = "throughput exceeded"
-	AccountThrottle Fault = "request rate throttled"
-	ReasonThrottled Fault = "transaction cancelled for throttling"
-	Conflict        Fault = "transaction conflict"
-	MixedConflict   Fault = "transaction conflict beside a failed condition"
-	InProgress      Fault = "transaction in progress"
-	Refused         Fault = "connection refused"
-	LostBefore      Fault = "connection lost before the call arrived"
-	LostAfter       Fault = "answer lost after the call was applied"
-	TimeoutBefore   Fault = "time-out before the call arrived"
-	TimeoutAfter    Fault = "time-out after the call was applied"
-	ErrorBefore     Fault = "500 and not applied"
-	ErrorAfter      Fault = "500 though applied"
-	Unprocessed     Fault = "all keys left unprocessed"
-	HalfProcessed   Fault = "one key left unprocessed"
+	NoFault           Fault = ""
+	Throttled         Fault = "throughput exceeded"
+	AccountThrottle   Fault = "request rate throttled"
+	ReasonThrottled   Fault = "transaction cancelled for throttling"
+	Conflict          Fault = "transaction conflict"
+	MixedConflict     Fault = "transaction conflict beside a failed condition"
+	InProgress        Fault = "transaction in progress"
+	ConnectionRefused Fault = "connection refused"
+	LostBefore        Fault = "connection lost before the call arrived"
+	LostAfter         Fault = "answer lost after the call was applied"
+	TimeoutBefore     Fault = "time-out before the call arrived"
+	TimeoutAfter      Fault = "time-out after the call was applied"
+	ErrorBefore       Fault = "500 and not applied"
+	ErrorAfter        Fault = "500 though applied"
+	Unprocessed       Fault = "all keys left unprocessed"
+	HalfProcessed     Fault = "one key left unprocessed"
 )
 
 // FaultsOf lists what can happen to an operation.
 func FaultsOf(op string) []Fault {
 	faults := []Fault{
-		Throttled, AccountThrottle, Refused, LostBefore, LostAfter,
+		Throttled, AccountThrottle, ConnectionRefused, LostBefore, LostAfter,
 		TimeoutBefore, TimeoutAfter, ErrorBefore, ErrorAfter,
 	}
 	switch op {
@@ -77,7 +77,7 @@ type Faults struct {
 }
 
 // Tweak plugs the faults into a client; several may share them.
-func (f *Faults) Tweak(o *dynamodb.Options) { o.HTTPClient = &wire{f, o.HTTPClient} }
+func (f *Faults) Configure(o *dynamodb.Options) { o.HTTPClient = &wire{f, o.HTTPClient} }
 
 // Attempts counts what was tried of an operation.
 func (f *Faults) Attempts(op string) int {
@@ -150,7 +150,7 @@ func fail(r *http.Request, fault Fault) (*http.Response, error) {
 			return nil, err
 		}
 		return response(http.StatusOK, map[string]any{"Responses": struct{}{}, "UnprocessedKeys": in.RequestItems}), nil
-	case Refused:
+	case ConnectionRefused:
 		return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}}
 	case TimeoutBefore, TimeoutAfter:
 		return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: os.ErrDeadlineExceeded}

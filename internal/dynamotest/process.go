@@ -38,7 +38,7 @@ func (p *Process) Stop() (died bool) {
 }
 
 // Tweak lets a client run in the process.
-func (p *Process) Tweak(o *dynamodb.Options) { o.HTTPClient = &mortal{p, o.HTTPClient} }
+func (p *Process) Configure(o *dynamodb.Options) { o.HTTPClient = &mortal{p, o.HTTPClient} }
 
 // call counts one, and says whether it arrives and whether it is the last.
 func (p *Process) call() (arrives, last bool) {

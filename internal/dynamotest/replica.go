@@ -15,16 +15,16 @@ import (
 // A Replica answers a GetItem that does not ask for a strongly consistent read
 // as one that lags behind may: with the item as it was at the read before. The
 // local engine itself has no replicas.
-type Replica struct {
+type LaggingReplica struct {
 	mu   sync.Mutex
 	seen map[string][]byte // answers by what was asked
 }
 
 // Tweak plugs the replica into a client.
-func (rep *Replica) Tweak(o *dynamodb.Options) { o.HTTPClient = &lagging{rep, o.HTTPClient} }
+func (rep *LaggingReplica) Configure(o *dynamodb.Options) { o.HTTPClient = &lagging{rep, o.HTTPClient} }
 
 // swap notes an answer and returns the one before.
-func (rep *Replica) swap(asked string, answer []byte) []byte {
+func (rep *LaggingReplica) swap(asked string, answer []byte) []byte {
 	rep.mu.Lock()
 	defer rep.mu.Unlock()
 	if rep.seen == nil {
@@ -39,7 +39,7 @@ func (rep *Replica) swap(asked string, answer []byte) []byte {
 }
 
 type lagging struct {
-	replica *Replica
+	replica *LaggingReplica
 	next    dynamodb.HTTPClient
 }
 

@@ -23,7 +23,7 @@ type Clock struct{ past atomic.Int64 }
 func (c *Clock) Now() time.Time { return time.Unix(Epoch+c.past.Load(), 0) }
 
 // Step moves the clock on by some seconds.
-func (c *Clock) Step(seconds int64) { c.past.Add(seconds) }
+func (c *Clock) Advance(seconds int64) { c.past.Add(seconds) }
 
 // A Tenant is a user with all that it needs to act.
 type Tenant struct {
@@ -33,8 +33,8 @@ type Tenant struct {
 }
 
 // Create makes one token.
-func (tenant *Tenant) Create(ctx context.Context, at credential.AccessToken, u token.Update) (token.Token, credential.Key, error) {
-	made, err := tenant.Service.Create(ctx, at, []token.Update{u}, nil)
+func (tenant *Tenant) Create(ctx context.Context, at credential.AccessToken, u token.Settings) (token.Token, credential.Key, error) {
+	made, err := tenant.Service.Create(ctx, at, []token.Settings{u}, nil)
 	if err != nil {
 		return token.Token{}, credential.Key{}, err
 	}
@@ -42,7 +42,7 @@ func (tenant *Tenant) Create(ctx context.Context, at credential.AccessToken, u t
 }
 
 // Update changes a token of any version.
-func (tenant *Tenant) Update(ctx context.Context, at credential.AccessToken, id int64, u token.Update) (token.Token, error) {
+func (tenant *Tenant) Update(ctx context.Context, at credential.AccessToken, id int64, u token.Settings) (token.Token, error) {
 	return tenant.Service.Update(ctx, at, id, u, nil)
 }
 
@@ -58,7 +58,7 @@ func (tenant *Tenant) Delete(ctx context.Context, at credential.AccessToken, id 
 
 // Unlimit switches a user's limits off: tests make more tokens, and faster,
 // than a user may.
-func Unlimit(l *token.Limits) { *l = token.Limits{} }
+func RemoveLimits(l *token.Limits) { *l = token.Limits{} }
 
 // unlimited makes users without limits, in one call.
 type unlimited struct{ token.UserStore }
@@ -66,7 +66,7 @@ type unlimited struct{ token.UserStore }
 func (s unlimited) AddUser(ctx context.Context, mint func(id int64) token.User) (token.User, error) {
 	return s.UserStore.AddUser(ctx, func(id int64) token.User {
 		u := mint(id)
-		Unlimit(&u.Limits)
+		RemoveLimits(&u.Limits)
 		return u
 	})
 }
@@ -75,7 +75,7 @@ func (s unlimited) AddUser(ctx context.Context, mint func(id int64) token.User) 
 func (k *Kit) Tenant(t testing.TB, name string) *Tenant {
 	t.Helper()
 	clock := new(Clock)
-	accounts := &token.Accounts{Store: unlimited{k.Store}, Now: clock.Now}
+	accounts := &token.UserService{Store: unlimited{k.Store}, Now: clock.Now}
 	_, access, err := accounts.Create(t.Context(), name, token.RoleUser, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -84,11 +84,11 @@ func (k *Kit) Tenant(t testing.TB, name string) *Tenant {
 }
 
 // Through is the same tenant, served by another store of the same table.
-func (tenant *Tenant) Through(store *dynamo.Store) *Tenant {
+func (tenant *Tenant) WithStore(store *dynamo.Store) *Tenant {
 	return &Tenant{&token.Service{Store: store, Now: tenant.Clock.Now}, tenant.Access, tenant.Clock}
 }
 
 // Through is a store of the kit's table whose client has tweaks of its own.
-func (k *Kit) Through(tweaks ...func(*dynamodb.Options)) *dynamo.Store {
+func (k *Kit) StoreWith(tweaks ...func(*dynamodb.Options)) *dynamo.Store {
 	return dynamo.New(Client(k.Endpoint, tweaks...), Table)
 }

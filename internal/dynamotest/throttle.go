@@ -28,7 +28,7 @@ type Throttle struct {
 }
 
 // Tweak plugs the throttle into a client; several may share it.
-func (th *Throttle) Tweak(o *dynamodb.Options) { o.HTTPClient = &throttled{th, o.HTTPClient} }
+func (th *Throttle) Configure(o *dynamodb.Options) { o.HTTPClient = &throttled{th, o.HTTPClient} }
 
 // Writes counts the updates that were let through.
 func (th *Throttle) Writes() int {

@@ -14,14 +14,14 @@ import (
 
 // A Witness sees every call that a client makes and notes what the store must
 // never do. The local engine can't tell: every read of it is consistent.
-type Witness struct {
+type CallRecorder struct {
 	mu    sync.Mutex
 	calls map[string]int
 	wrong []string
 }
 
 // Watch is the tweak that lets the witness see a client's calls.
-func (w *Witness) Watch(o *dynamodb.Options) {
+func (w *CallRecorder) Configure(o *dynamodb.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("witness",
 			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
@@ -32,7 +32,7 @@ func (w *Witness) Watch(o *dynamodb.Options) {
 }
 
 // Calls counts the calls by the name of their operation, retries aside.
-func (w *Witness) Calls() map[string]int {
+func (w *CallRecorder) Calls() map[string]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.calls)
@@ -41,13 +41,13 @@ func (w *Witness) Calls() map[string]int {
 // Wrong lists what was seen and must not be: reads that are not strongly
 // consistent, scans, transactions without a request token, and calls that
 // don't ask what they cost.
-func (w *Witness) Wrong() []string {
+func (w *CallRecorder) Violations() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.wrong
 }
 
-func (w *Witness) see(input any) {
+func (w *CallRecorder) see(input any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.calls == nil {
@@ -79,14 +79,14 @@ func (w *Witness) see(input any) {
 	}
 }
 
-func (w *Witness) call(op string, capacity types.ReturnConsumedCapacity) {
+func (w *CallRecorder) call(op string, capacity types.ReturnConsumedCapacity) {
 	w.calls[op]++
 	if capacity != types.ReturnConsumedCapacityTotal {
 		w.wrong = append(w.wrong, op+" does not ask for its consumed capacity")
 	}
 }
 
-func (w *Witness) read(op string, consistent *bool) {
+func (w *CallRecorder) read(op string, consistent *bool) {
 	if !aws.ToBool(consistent) {
 		w.wrong = append(w.wrong, op+" is not strongly consistent")
 	}

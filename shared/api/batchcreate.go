@@ -23,16 +23,16 @@ var CreateTokens = Route{
 // maxBatchBody is what the body of a batch create may have, in bytes.
 const maxBatchBody = 128 << 10
 
-func readNewTokens(r *http.Request) ([]token.Update, error) {
+func readNewTokens(r *http.Request) ([]token.Settings, error) {
 	var in wire.TokensInput
 	if err := decodeUpTo(maxBatchBody, r, &in); err != nil {
 		return nil, err
 	}
-	if in.Tokens == nil || len(*in.Tokens) == 0 || len(*in.Tokens) > token.MaxBatch {
+	if len(in.Tokens) == 0 || len(in.Tokens) > token.MaxBatch {
 		return nil, &token.InvalidError{Field: "tokens", Reason: fmt.Sprintf("must be an array of 1 to %d objects, each as for a create", token.MaxBatch)}
 	}
-	updates := make([]token.Update, len(*in.Tokens))
-	for i, raw := range *in.Tokens {
+	updates := make([]token.Settings, len(in.Tokens))
+	for i, raw := range in.Tokens {
 		var err error
 		if updates[i], err = readNewToken(raw); err != nil {
 			return nil, inItem(i, err)
@@ -55,8 +55,8 @@ func inItem(i int, err error) error {
 	}
 }
 
-func createTokens(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in []token.Update) (response, error) {
-	now := service.Second()
+func createTokens(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in []token.Settings) (response, error) {
+	now := service.UnixNow()
 	say := func(made []token.IssuedToken) response {
 		all := wire.Tokens{Items: make([]wire.Token, len(made))}
 		for i, issued := range made {
@@ -65,7 +65,7 @@ func createTokens(ctx context.Context, service *token.Service, at credential.Acc
 		return createdResponse(all, "")
 	}
 	made, err := service.Create(ctx, at, in, once.saveWithTokens(say))
-	var item *token.ItemError
+	var item *token.IndexError
 	if errors.As(err, &item) {
 		return response{}, inItem(item.Index, item.Err)
 	}

@@ -19,30 +19,30 @@ var CreateToken = Route{
 	},
 }
 
-func readCreate(r *http.Request) (token.Update, error) {
+func readCreate(r *http.Request) (token.Settings, error) {
 	body, err := readBody(r, maxBody)
 	if err != nil {
-		return token.Update{}, err
+		return token.Settings{}, err
 	}
 	return readNewToken(body)
 }
 
 // readDraft reads what a new token is to be.
-func readNewToken(raw []byte) (token.Update, error) {
+func readNewToken(raw []byte) (token.Settings, error) {
 	var in wire.TokenInput
 	if err := decodeObject(raw, &in, append([]string{"id"}, serverFields...)...); err != nil {
-		return token.Update{}, err
+		return token.Settings{}, err
 	}
 	return tokenUpdate(in)
 }
 
-func createToken(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in token.Update) (response, error) {
-	now := service.Second()
+func createToken(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in token.Settings) (response, error) {
+	now := service.UnixNow()
 	say := func(made []token.IssuedToken) response {
 		t := tokenWithKey(made[0].Token, made[0].Key, now)
 		return createdResponse(t, wire.TokensPath+"/"+strconv.FormatInt(t.ID, 10)).withETag(made[0].Version).forToken(t.ID)
 	}
-	made, err := service.Create(ctx, at, []token.Update{in}, once.saveWithTokens(say))
+	made, err := service.Create(ctx, at, []token.Settings{in}, once.saveWithTokens(say))
 	if err != nil {
 		return response{}, err
 	}

@@ -18,5 +18,5 @@ var GetToken = Route{
 
 func getToken(ctx context.Context, service *token.Service, at credential.AccessToken, id int64) (response, error) {
 	t, err := service.Get(ctx, at, id)
-	return okResponse(tokenView(t, service.Second())).withETag(t.Version).forToken(t.ID), err
+	return okResponse(tokenView(t, service.UnixNow())).withETag(t.Version).forToken(t.ID), err
 }

@@ -24,7 +24,7 @@ var ListTokens = Route{
 
 const (
 	defaultPageSize = 10
-	maxPageSize     = 100
+	maxPageSize     = wire.MaxPageSize
 )
 
 type pageInput struct{ page, size, after int64 }
@@ -37,7 +37,7 @@ func listTokens(ctx context.Context, service *token.Service, at credential.Acces
 	} else {
 		found, err = service.List(ctx, at, in.page, in.size)
 	}
-	return okResponse(in.show(found, service.Second())), err
+	return okResponse(in.show(found, service.UnixNow())), err
 }
 
 // show is what was found as the answer has it, at a second.

@@ -31,7 +31,7 @@ func withIdempotencyKey[In any](
 ) (response, error) {
 	var request *idempotency
 	return withAccessToken(services, r, func(r *http.Request) (in In, err error) {
-		if request, err = readIdempotency(r, services.Tokens.Second()); err == nil {
+		if request, err = readIdempotency(r, services.Tokens.UnixNow()); err == nil {
 			in, err = read(r)
 		}
 		return in, err
@@ -65,6 +65,10 @@ func readIdempotency(r *http.Request, now int64) (*idempotency, error) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	route := r.Method + " " + r.Pattern + " " + r.PathValue("id") + "\n"
 	request, err := token.NewIdempotentRequest(at, keys[0], append([]byte(route), body...), now)
+	var invalid *token.InvalidError
+	if errors.As(err, &invalid) { // it is about the key, the only input that can be invalid
+		err = &token.InvalidError{Field: "Idempotency-Key", Reason: invalid.Reason}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func rotateKey(ctx context.Context, service *token.Service, at credential.Access
 	if err != nil {
 		return response{}, err
 	}
-	return once.save(ctx, service, at, okResponse(tokenWithKey(made.Token, made.Key, service.Second())).withETag(made.Version).forToken(in.id))
+	return once.save(ctx, service, at, okResponse(tokenWithKey(made.Token, made.Key, service.UnixNow())).withETag(made.Version).forToken(in.id))
 }
 
 func readSavedRotation(plan []byte) (token.KeyRotation, error) {

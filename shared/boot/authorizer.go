@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -19,16 +17,15 @@ import (
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
-// Authorizer answers the events of an HTTP API's Lambda authorizer, payload
-// format 2.0, with simple answers: it lets in who sends a valid key from an
-// address that the key allows. It spends nothing and knows no model. To a
-// gateway that lets the request in, it tells the token and its user in the
-// context.
+// Authorizer answers the events of a Lambda authorizer of an HTTP API, payload
+// format 2.0, with simple responses. It admits a request with a valid key from
+// an address that the key allows. It spends nothing and checks no model. For a
+// request that it admits, the context describes the token and its user.
 //
-// What can't be judged, because DynamoDB does not answer, is an invocation
-// error: API Gateway then answers 500 and lets nobody in. The authorizer must
-// be attached with a cache of 0 s, for API Gateway would go on letting a
-// deleted key in for as long as it caches; docs/deploy.md shows how.
+// If a key can't be checked because DynamoDB does not answer, the result is an
+// invocation error: API Gateway then answers 500 and does not pass the request
+// on. Attach the authorizer with a cache of 0 s: with a longer one, API Gateway
+// would keep admitting a deleted key; docs/deploy.md shows how.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 func Authorizer(keys api.Gate, log *slog.Logger) lambda.Handler { return &authorizer{keys, log} }
 
@@ -37,49 +34,50 @@ type authorizer struct {
 	log  *slog.Logger
 }
 
-// An authorization is the simple answer.
-type authorization struct {
-	IsAuthorized bool           `json:"isAuthorized"`
-	Context      map[string]any `json:"context,omitempty"`
-}
+type (
+	authorizerEvent = events.APIGatewayV2CustomAuthorizerV2Request
+
+	// A simpleResponse is the answer of an authorizer in API Gateway's simple form.
+	simpleResponse struct {
+		IsAuthorized bool           `json:"isAuthorized"`
+		Context      map[string]any `json:"context,omitempty"`
+	}
+)
 
 // Invoke implements lambda.Handler.
 func (a *authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	started := time.Now()
 	ctx, meter := reqlog.WithMeter(ctx)
-	var event events.APIGatewayV2CustomAuthorizerV2Request
+	var event authorizerEvent
 	err := json.Unmarshal(payload, &event)
 	var verdict quota.Verdict
 	if err == nil {
-		verdict, err = a.judge(ctx, &event)
+		verdict, err = a.verify(ctx, &event)
 	}
 	a.record(ctx, &event, verdict, err, meter.Cost(), time.Since(started))
 	if err != nil {
-		return nil, errNotJudged
+		return nil, errKeyNotChecked
 	}
-	return json.Marshal(answerTo(verdict))
+	return json.Marshal(responseTo(verdict))
 }
 
-// errNotJudged is all that Lambda hears of an error. It logs that in a line of
-// its own, which nobody redacts.
-var errNotJudged = errors.New("the key could not be judged: the request's own line says why")
+// errKeyNotChecked stands for every error: Lambda logs what Invoke returns, and
+// does not mask credentials in it. The request's log line has the cause.
+var errKeyNotChecked = errors.New("the key could not be checked: the log line of the request has the cause")
 
-// judge turns a panic into an error.
-func (a *authorizer) judge(ctx context.Context, event *events.APIGatewayV2CustomAuthorizerV2Request) (v quota.Verdict, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+// verify checks the key of an event. A panic becomes an error.
+func (a *authorizer) verify(ctx context.Context, event *authorizerEvent) (v quota.Verdict, err error) {
+	defer reqlog.Recover(&err)
 	ip, err := quota.ParseIP(event.RequestContext.HTTP.SourceIP)
 	if err != nil || !ip.IsValid() {
-		return quota.Verdict{Refusal: quota.RefusedIP}, nil // no key allows an address that can't be read
+		return quota.Verdict{Refusal: quota.RefusedIP}, nil // an address that can't be parsed is on no token's list
 	}
-	return a.keys.Verify(ctx, credential.Bearer(authorizationOf(event)), quota.Question{IP: ip})
+	return a.keys.Verify(ctx, credential.Bearer(authorizationHeader(event)), quota.Question{IP: ip})
 }
 
-// authorizationOf finds the header whatever the case of its name.
-func authorizationOf(event *events.APIGatewayV2CustomAuthorizerV2Request) string {
+// authorizationHeader returns the Authorization header; its name is not
+// case-sensitive.
+func authorizationHeader(event *authorizerEvent) string {
 	for name, value := range event.Headers {
 		if strings.EqualFold(name, "Authorization") {
 			return value
@@ -88,37 +86,31 @@ func authorizationOf(event *events.APIGatewayV2CustomAuthorizerV2Request) string
 	return ""
 }
 
-func answerTo(v quota.Verdict) authorization {
+func responseTo(v quota.Verdict) simpleResponse {
 	if !v.Valid() {
-		return authorization{}
+		return simpleResponse{}
 	}
 	t := v.Token
-	return authorization{IsAuthorized: true, Context: map[string]any{
+	return simpleResponse{IsAuthorized: true, Context: map[string]any{
 		"token_id": t.ID, "user_id": t.UserID, "name": t.Name, "group": t.Group,
 		"remain_quota": v.Remain, "unlimited_quota": t.UnlimitedQuota,
 		"model_limits_enabled": t.ModelLimitsEnabled, "models": strings.Join(t.Models, ","),
 	}}
 }
 
-// record writes the one log line, like api's and with as little in it.
-func (a *authorizer) record(ctx context.Context, event *events.APIGatewayV2CustomAuthorizerV2Request, v quota.Verdict, err error, cost reqlog.Cost, took time.Duration) {
-	level := slog.LevelInfo
-	attrs := []slog.Attr{
-		slog.String("route", api.Authorizer),
-		slog.Bool("authorized", err == nil && v.Valid()),
-		slog.Float64("ms", float64(took.Microseconds())/1000),
-		slog.String("request_id", event.RequestContext.RequestID),
-		slog.Int64("user_id", v.Token.UserID),
-		slog.Int64("token_id", v.Token.ID),
-		slog.Float64("read_units", cost.ReadUnits),
-		slog.Int("round_trips", cost.RoundTrips),
-	}
-	if v.Refusal != "" {
-		attrs = append(attrs, slog.String("code", string(v.Refusal)))
+// record logs the request.
+func (a *authorizer) record(ctx context.Context, event *authorizerEvent, v quota.Verdict, err error, cost reqlog.Cost, took time.Duration) {
+	line := reqlog.Line{
+		Route: api.Authorizer, RequestID: event.RequestContext.RequestID, Duration: took,
+		Attrs: []slog.Attr{
+			slog.Bool("authorized", err == nil && v.Valid()),
+			reqlog.UserID(v.Token.UserID), reqlog.TokenID(v.Token.ID),
+			cost.Reads(), cost.Trips(),
+		},
+		Code: string(v.Refusal), Err: err,
 	}
 	if err != nil {
-		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", credential.Redact(err.Error())))
+		line.Level = slog.LevelError
 	}
-	a.log.LogAttrs(ctx, level, "request", attrs...)
+	line.Write(ctx, a.log)
 }

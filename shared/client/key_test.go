@@ -14,14 +14,16 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-func TestLifeOfAKey(t *testing.T) {
+// A key is checked, charged, reserved, settled and released until its token is
+// deleted. The client needs no access token for it.
+func TestKeyLifecycle(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	u, ctx := target.User(t, token.RoleUser), t.Context()
 	made, err := u.Create(ctx, wire.TokenInput{Name: new("app"), RemainQuota: new(int64(100))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	gateway := client.New(target.URL, "", nil) // has no access token
+	gateway := client.New(target.URL, "") // has no access token
 	if v, err := gateway.Verify(ctx, made.Key, wire.VerifyInput{Quota: new(int64(10))}); err != nil || !v.Valid || v.RemainQuota != 90 {
 		t.Errorf("spend: got %+v, %v", v, err)
 	}
@@ -54,9 +56,9 @@ func TestLifeOfAKey(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotSafeToRepeatIsSentOnce counts what reaches a server that
-// never answers properly.
-func TestWhatIsNotSafeToRepeatIsSentOnce(t *testing.T) {
+// A spend without a request ID is sent once, because a retry could charge
+// twice; one with a request ID is retried.
+func TestSpendWithoutRequestID(t *testing.T) {
 	sent := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		sent++
@@ -64,7 +66,7 @@ func TestWhatIsNotSafeToRepeatIsSentOnce(t *testing.T) {
 		_, _ = w.Write([]byte(`{"success":false,"message":"x.","code":"unavailable","request_id":"r"}`))
 	}))
 	defer server.Close()
-	c := client.New(server.URL, "", nil)
+	c := client.New(server.URL, "")
 	if _, err := c.Verify(t.Context(), "sk-x", wire.VerifyInput{Quota: new(int64(1))}); !errors.Is(err, wire.ErrUnavailable) || sent != 1 {
 		t.Errorf("a spend without a request id: got %v after %d requests, want it sent once", err, sent)
 	}
@@ -74,10 +76,11 @@ func TestWhatIsNotSafeToRepeatIsSentOnce(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNotTheAPIsSaySo(t *testing.T) {
+// A success that is not in the API's form is ErrForeign.
+func TestForeignSuccess(t *testing.T) {
 	for _, body := range []string{`{}`, `<html>`, `[]`, `{"code":false}`} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
-		c := client.New(server.URL, "", nil)
+		c := client.New(server.URL, "")
 		_, verify := c.Verify(t.Context(), "sk-x", wire.VerifyInput{Quota: new(int64(1))})
 		_, usage := c.Usage(t.Context(), "sk-x")
 		for call, err := range map[string]error{"verify": verify, "usage": usage} {

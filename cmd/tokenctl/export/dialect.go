@@ -65,7 +65,7 @@ func detect(columns map[string]string) (dialect, error) {
 
 // limit sets the models; none at all are no limit.
 func limit(in *wire.TokenInput, models []string) {
-	in.Models, in.ModelLimitsEnabled = &models, new(len(models) > 0)
+	in.Models, in.ModelLimitsEnabled = models, new(len(models) > 0)
 }
 
 // give sets the quota that is left; what was overspent is gone.
@@ -106,7 +106,7 @@ func readNewAPI(f *fields) wire.TokenInput {
 		in.ModelLimitsEnabled = enabled
 	}
 	ips := f.list(",\n", "allow_ips", "subnet")
-	in.AllowIPs = &ips
+	in.AllowIPs = ips
 	if group := f.text("group"); group != "" {
 		in.Group = &group
 	}

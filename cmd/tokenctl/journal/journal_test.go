@@ -239,7 +239,7 @@ func TestWhatTheAPIRefusesIsNoDoubt(t *testing.T) {
 	m := begin(t, target)
 	limit := func(n int64) {
 		t.Helper()
-		if _, err := target.Accounts.SetLimits(t.Context(), m.user.Name, func(l *token.Limits) { l.MaxTokens = n }); err != nil {
+		if _, err := target.Users.SetLimits(t.Context(), m.user.Name, func(l *token.Limits) { l.MaxTokens = n }); err != nil {
 			t.Fatal(err)
 		}
 	}

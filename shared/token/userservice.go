@@ -1,0 +1,168 @@
+package token
+
+import (
+	"context"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
+)
+
+// A UserService is what the operator does with users. It checks no
+// permissions: access to the store is the permission.
+type UserService struct {
+	Store UserStore
+	Now   func() time.Time
+}
+
+// A UserStore keeps users. Its reads are as consistent and its writes as
+// atomic as those of a Store, and they return ErrUnavailable and ErrUncertain
+// in the same cases.
+type UserStore interface {
+	// AddUser stores the user that mint makes for the next user id and returns
+	// it. It may call mint more than once; the last result is stored. If the
+	// name is taken, the error is ErrUserExists.
+	AddUser(ctx context.Context, mint func(id int64) User) (User, error)
+
+	// FindUser returns the user with that name, or ErrUserNotFound.
+	FindUser(ctx context.Context, name string) (User, error)
+
+	// Users returns all users, by id.
+	Users(ctx context.Context) ([]User, error)
+
+	// ChangeUser stores the role, the disabled flag, the limits and the slots
+	// of u, adds 1 to its version and returns it as stored. If u.Version is
+	// not the stored version, the error is ErrContention.
+	ChangeUser(ctx context.Context, u User) (User, error)
+
+	// Reconcile recounts a user's tokens as UserService.Reconcile describes.
+	// now is in Unix seconds. Too many concurrent changes are ErrContention;
+	// repairs made before an error stay.
+	Reconcile(ctx context.Context, userID, now int64, dryRun bool) (Reconciliation, error)
+}
+
+// Create makes a user and its first access token. The access token is valid
+// for the given duration or, if that is 0, until it is revoked.
+func (s *UserService) Create(ctx context.Context, name string, role Role, valid time.Duration) (User, credential.AccessToken, error) {
+	name, err := CheckUserName(name)
+	if err != nil {
+		return User{}, credential.AccessToken{}, err
+	}
+	var at credential.AccessToken
+	u, err := s.Store.AddUser(ctx, func(id int64) User {
+		at = credential.NewAccessToken(id, 0)
+		u := User{ID: id, Name: name, Role: role, Version: 1, Created: s.Now().Unix(), Limits: DefaultLimits()}
+		u.Slots[0] = s.slot(at, u.Version, valid)
+		return u
+	})
+	return u, at, err
+}
+
+// An AccessTokenRotation is the result of RotateAccessToken.
+type AccessTokenRotation struct {
+	User    User
+	Issued  *credential.AccessToken // nil if a rotation in progress was only completed
+	Revoked int                     // how many valid access tokens were revoked
+}
+
+// RotateAccessToken issues another access token, valid for the given duration
+// or, if that is 0, until it is revoked. Older access tokens stay valid.
+//
+// With revoke, it completes the rotation: only the newest access token stays
+// valid. If the user has one access token or none, it issues one first. If it
+// issues none, a duration is an *InvalidError.
+//
+// If all slots hold valid access tokens, the error is ErrSlotsFull.
+func (s *UserService) RotateAccessToken(ctx context.Context, name string, revoke bool, valid time.Duration) (AccessTokenRotation, error) {
+	var out AccessTokenRotation
+	u, err := s.change(ctx, name, func(u *User) error {
+		now := s.Now().Unix()
+		out = AccessTokenRotation{}
+		newest, free, count := inspectSlots(u.Slots, now)
+		if revoke && count > 1 && valid > 0 {
+			return invalid("the expiry", "must be left out when a rotation is completed, because no access token is issued")
+		}
+		if !revoke || count < 2 {
+			if free < 0 {
+				return ErrSlotsFull
+			}
+			at := credential.NewAccessToken(u.ID, free)
+			u.Slots[free] = s.slot(at, u.Version+1, valid)
+			out.Issued, newest = &at, free
+		}
+		if revoke {
+			for i := range u.Slots {
+				if i == newest {
+					continue
+				}
+				if u.Slots[i].Valid(now) {
+					out.Revoked++
+				}
+				u.Slots[i] = Slot{}
+			}
+		}
+		return nil
+	})
+	out.User = u
+	return out, err
+}
+
+// SetDisabled disables or enables a user. Its access tokens are kept.
+func (s *UserService) SetDisabled(ctx context.Context, name string, disabled bool) (User, error) {
+	return s.change(ctx, name, func(u *User) error {
+		u.Disabled = disabled
+		return nil
+	})
+}
+
+// SetLimits changes a user's limits with edit. Limits that Limits.Check
+// refuses are an *InvalidError.
+func (s *UserService) SetLimits(ctx context.Context, name string, edit func(*Limits)) (User, error) {
+	return s.change(ctx, name, func(u *User) error {
+		edit(&u.Limits)
+		return u.Limits.Check()
+	})
+}
+
+// List returns all users, by id.
+func (s *UserService) List(ctx context.Context) ([]User, error) { return s.Store.Users(ctx) }
+
+func (s *UserService) change(ctx context.Context, name string, edit func(*User) error) (User, error) {
+	u, err := s.Store.FindUser(ctx, name)
+	if err != nil {
+		return User{}, err
+	}
+	if err := edit(&u); err != nil {
+		return User{}, err
+	}
+	return s.Store.ChangeUser(ctx, u)
+}
+
+func (s *UserService) slot(at credential.AccessToken, version int64, valid time.Duration) Slot {
+	slot := Slot{Hash: at.Hash(), UserVersion: version, Created: s.Now().Unix()}
+	if valid > 0 {
+		slot.Expires = s.Now().Add(valid).Unix()
+	}
+	return slot
+}
+
+// inspectSlots returns the indexes of the newest valid slot and of the first
+// free one, each -1 if there is none, and the number of valid slots. A slot
+// whose access token has expired is free.
+func inspectSlots(slots [MaxSlots]Slot, now int64) (newest, free, valid int) {
+	newest, free = -1, -1
+	highest := int64(-1)
+	for i, s := range slots {
+		switch {
+		case !s.Valid(now):
+			if free < 0 {
+				free = i
+			}
+		default:
+			valid++
+			if s.UserVersion > highest {
+				newest, highest = i, s.UserVersion
+			}
+		}
+	}
+	return newest, free, valid
+}
