@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// A statement is one of an IAM policy, with a list for what may be one.
+// A statement is a statement of an IAM policy. Single values become lists.
 type statement struct {
 	Actions, Resources list
 }
@@ -30,7 +30,7 @@ func listed(value any) list {
 	return list{value}
 }
 
-// policies are the documents that say what a role may do.
+// policies returns the policies of a role.
 func (p *template) policies(role string) (documents []any) {
 	for _, id := range p.of("AWS::IAM::Policy") {
 		for _, r := range listed(p.Resources[id].Properties["Roles"]) {
@@ -51,7 +51,9 @@ func roleOf(function object) string {
 	return id
 }
 
-func functionHasRightsOfItsOperations(t *testing.T, p *template) {
+// functionMayDoItsOperationsOnly checks that the role of each function allows the
+// operations that the function needs, and nothing else.
+func functionMayDoItsOperationsOnly(t *testing.T, p *template) {
 	table, _ := p.only(t, "AWS::DynamoDB::Table")
 	for _, f := range api.Functions() {
 		_, function := p.function(t, f.Name)
@@ -62,11 +64,11 @@ func functionHasRightsOfItsOperations(t *testing.T, p *template) {
 			{list{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}, list{"*"}},
 		}}
 		if f.Name == api.Console {
-			want[0] = want[0][1:] // its log and traces, no table
+			want[0] = want[0][1:] // only its log and traces
 		}
 		if f.Name == api.Purge {
 			queue, _ := p.only(t, "AWS::SQS::Queue")
-			want[0][2].Actions = append(list{"dynamodb:ListStreams"}, want[0][2].Actions...) // none of the three knows resources
+			want[0][2].Actions = append(list{"dynamodb:ListStreams"}, want[0][2].Actions...) // these can only be allowed on *
 			want[0] = append(
 				want[0],
 				statement{list{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}, list{attribute(table, "StreamArn")}},
@@ -86,6 +88,8 @@ func functionHasRightsOfItsOperations(t *testing.T, p *template) {
 	}
 }
 
+// noRoleIsSharedOrManaged checks that each function has its own role and that no
+// role has a policy managed by AWS.
 func noRoleIsSharedOrManaged(t *testing.T, p *template) {
 	if got := p.of("AWS::IAM::ManagedPolicy"); len(got) > 0 {
 		t.Errorf("got managed policies %v, want none", got)
@@ -110,8 +114,9 @@ func noRoleIsSharedOrManaged(t *testing.T, p *template) {
 	}
 }
 
-// noWildcard also looks at roles that are no function's.
-func noWildcard(t *testing.T, p *template) {
+// onlyKnownWildcards checks that no role allows an action on all resources, except
+// the actions that can't be limited. It checks the roles of all services.
+func onlyKnownWildcards(t *testing.T, p *template) {
 	checked := 0
 	for _, role := range p.of("AWS::IAM::Role") {
 		for _, document := range p.policies(role) {
@@ -128,7 +133,7 @@ func noWildcard(t *testing.T, p *template) {
 
 func checkWildcards(t *testing.T, role string, s statement) {
 	t.Helper()
-	var known []list // the only actions that may be on more than one thing
+	var known []list // the only actions that may have this resource
 	for _, resource := range s.Resources {
 		switch parts := resource.(type) {
 		case string:
@@ -152,7 +157,7 @@ func checkWildcards(t *testing.T, role string, s statement) {
 	}
 }
 
-// flat is all text in a value.
+// flat returns all text in a value.
 func flat(value any) (text string) {
 	switch v := value.(type) {
 	case string:
@@ -165,7 +170,7 @@ func flat(value any) (text string) {
 	return text
 }
 
-// target is what calls of a function go to: its alias where it has one.
+// target returns what routes call: the function, or its alias if it has one.
 func (p *template) target(t *testing.T, name string) (id string, isAlias bool) {
 	t.Helper()
 	function, _ := p.function(t, name)
@@ -177,8 +182,8 @@ func (p *template) target(t *testing.T, name string) (id string, isAlias bool) {
 	return function, false
 }
 
-// onlyGatewaysInvoke: this API its routes' functions, and any HTTP API of the
-// account the authorizer, which has no route.
+// onlyGatewaysInvoke checks that this API alone may invoke the functions of its
+// routes, and any HTTP API of the account the authorizer, which has no route.
 func onlyGatewaysInvoke(t *testing.T, p *template) {
 	gateway, _ := p.only(t, "AWS::ApiGatewayV2::Api")
 	authorizer, isAlias := p.target(t, api.Authorizer)

@@ -14,27 +14,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A result is how one test of another process ended.
+// A result is the result of one test in another process.
 type result struct {
-	failed bool // by itself, not by a sub-test of it
-	said   string
+	failed bool // itself, not only one of its sub-tests
+	output string
 }
 
-// complaint is what t.Error prints.
+// complaint matches the output of t.Error.
 var complaint = regexp.MustCompile(`^\s+\w+\.go:\d+: `)
 
-// readResults reads the output of go test -json.
+// readResults parses the output of go test -json.
 func readResults(output []byte) (map[string]result, error) {
-	said, complained, failed := map[string]string{}, map[string]bool{}, map[string]bool{}
+	printed, complained, failed := map[string]string{}, map[string]bool{}, map[string]bool{}
 	for line := range bytes.Lines(output) {
 		var e struct{ Action, Test, Output string }
 		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, fmt.Errorf("read %.80q of go test: %w", line, err)
+			return nil, fmt.Errorf("parse %.80q of go test: %w", line, err)
 		}
 		switch {
 		case e.Test == "":
 		case e.Action == "output":
-			said[e.Test] += e.Output
+			printed[e.Test] += e.Output
 			complained[e.Test] = complained[e.Test] || complaint.MatchString(e.Output)
 		case e.Action == "pass" || e.Action == "fail" || e.Action == "skip":
 			failed[e.Test] = e.Action == "fail"
@@ -49,28 +49,30 @@ func readResults(output []byte) (map[string]result, error) {
 		for other := range failed {
 			bySubTest = bySubTest || failed[other] && strings.HasPrefix(other, name+"/")
 		}
-		results[name] = result{failed[name] && (complained[name] || !bySubTest), said[name]}
+		results[name] = result{failed[name] && (complained[name] || !bySubTest), printed[name]}
 	}
 	return results, nil
 }
 
-// judge returns what is wrong with results of which exactly those of want
-// should have failed.
-func judge(results map[string]result, want map[string]string) (wrong []string) {
+// unexpected describes each test that failed and is not in want, and each test in
+// want that did not fail. The values of want are the reasons for the failures.
+func unexpected(results map[string]result, want map[string]string) (wrong []string) {
 	for _, name := range slices.Sorted(maps.Keys(results)) {
 		if r := results[name]; r.failed && want[name] == "" {
-			wrong = append(wrong, "failed: "+r.said)
+			wrong = append(wrong, "failed: "+r.output)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if r, ran := results[name]; !ran || !r.failed {
-			wrong = append(wrong, fmt.Sprintf("%s did not fail, though %s: take it off the list", name, want[name]))
+			wrong = append(wrong, fmt.Sprintf("%s did not fail, but is in the list because %s: remove it", name, want[name]))
 		}
 	}
 	return wrong
 }
 
-func TestJudgeFindsWhatIsNotAsListed(t *testing.T) {
+// TestUnexpected checks that a failed sub-test does not count as a failure of its
+// parent, and that a panic counts.
+func TestUnexpected(t *testing.T) {
 	const output = `{"Action":"start"}
 {"Action":"output","Test":"A","Output":"=== RUN A\n"}
 {"Action":"output","Test":"A/listed","Output":"    a_test.go:1: got 2\n"}
@@ -88,15 +90,15 @@ func TestJudgeFindsWhatIsNotAsListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := judge(results, map[string]string{"A/listed": "of a", "A/passes": "of b", "A/gone": "of c", "B/listed": "of d"})
+	got := unexpected(results, map[string]string{"A/listed": "of a", "A/passes": "of b", "A/gone": "of c", "B/listed": "of d"})
 	want := []string{
 		"failed:     b_test.go:1: B itself\n",
 		"failed: panic: C\n",
-		"A/gone did not fail, though of c: take it off the list",
-		"A/passes did not fail, though of b: take it off the list",
+		"A/gone did not fail, but is in the list because of c: remove it",
+		"A/passes did not fail, but is in the list because of b: remove it",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("what is wrong (-want +got):\n%s", diff)
+		t.Errorf("unexpected results (-want +got):\n%s", diff)
 	}
 	if _, err := readResults([]byte(`{"Action":"build-fail"}`)); err == nil {
 		t.Error("got no error where no test ran, want one")

@@ -1,5 +1,5 @@
-"""Prints as JSON what is in the account behind AWS_ENDPOINT_URL, for the test
-to judge. It judges nothing itself.
+"""Prints the contents of the account at AWS_ENDPOINT_URL as JSON. The test
+checks them.
 """
 
 import ast
@@ -13,13 +13,13 @@ import boto3
 
 
 def rows(service, call, field, **arguments):
-    """What a paged call lists."""
+    """All rows of a paged call."""
     pages = boto3.client(service).get_paginator(call).paginate(**arguments)
     return [row for page in pages for row in page[field]]
 
 
 def resources(stack):
-    """Physical ids by logical ids; empty where moto has none."""
+    """Physical IDs by logical ID; empty if moto has none."""
     made = boto3.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
     return {r["LogicalResourceId"]: r.get("PhysicalResourceId", "") for r in made if "LogicalResourceId" in r}
 
@@ -41,12 +41,12 @@ def role(name):
 
 
 def document(policy):
-    """moto keeps what stands in a role itself as Python prints it."""
+    """moto returns a policy inside a role in Python's notation."""
     return ast.literal_eval(policy) if isinstance(policy, str) else policy
 
 
 def assets():
-    """SHA-256 of the bootstraps in the assets, by the assets' own as Lambda writes it."""
+    """SHA-256 of each asset's bootstrap, by the SHA-256 of the asset as Lambda writes it."""
     s3 = boto3.client("s3")
     found = {}
     for bucket in s3.list_buckets()["Buckets"]:
