@@ -1,5 +1,5 @@
-// Package capture keeps what a process prints, for the test that runs it, and
-// finds credentials where none should be.
+// Package capture records the output of a process for a test, and finds
+// credentials in it.
 package capture
 
 import (
@@ -8,17 +8,18 @@ import (
 	"sync"
 )
 
-// Credential is the first thing in a text that may be a key or an access
-// token, not masked; "" if there is none.
-func Credential(text string) string { return credential.FindString(text) }
+// FindCredential returns the first text that looks like an unmasked key or access
+// token, or "" if there is none.
+func FindCredential(text string) string { return credential.FindString(text) }
 
-// Credentials are all of them.
-func Credentials(text string) []string { return credential.FindAllString(text, -1) }
+// FindCredentials returns every text that looks like an unmasked key or access
+// token.
+func FindCredentials(text string) []string { return credential.FindAllString(text, -1) }
 
 var credential = regexp.MustCompile(`(sk|at)-[0-9A-Za-z]{20,}`)
 
-// An Output is a buffer that may be read while a process writes to it. The
-// zero Output is empty and ready.
+// An Output is a buffer that a test may read while a process writes to it. The
+// zero Output is empty and ready to use.
 type Output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -31,17 +32,17 @@ func (o *Output) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
-// Bytes are a copy of all that was written so far.
+// Bytes returns a copy of everything written so far.
 func (o *Output) Bytes() []byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return bytes.Clone(o.text.Bytes())
 }
 
-// String is all that was written so far.
+// String returns everything written so far.
 func (o *Output) String() string { return string(o.Bytes()) }
 
-// Tail is the end of what was written so far, at most 8 KiB.
+// Tail returns the last 8 KiB of what was written so far.
 func (o *Output) Tail() string {
 	const most = 8 << 10
 	all := o.Bytes()

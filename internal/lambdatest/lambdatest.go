@@ -60,7 +60,7 @@ func Start(t testing.TB, binary string, environment ...string) *Function {
 	}()
 	t.Cleanup(func() {
 		f.Stop()
-		if found := capture.Credential(f.stdout.String() + f.stderr.String()); found != "" {
+		if found := capture.FindCredential(f.stdout.String() + f.stderr.String()); found != "" {
 			t.Errorf("the function printed a credential, %.7s…", found)
 		}
 	})
