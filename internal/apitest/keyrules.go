@@ -37,7 +37,7 @@ func keyRules(t *testing.T, target *Target) {
 		{"verify", `{"model":"a\u0000"}`, "invalid_parameter", "model must not contain control or bidirectional-override characters."},
 		{"verify", `{"request_id":""}`, "invalid_parameter", "request_id must have 1 to 128 characters, not 0."},
 		{"verify", `{"request_id":"` + strings.Repeat("r", 129) + `"}`, "invalid_parameter", "request_id must have 1 to 128 characters, not 129."},
-		{"verify", `{"request_id":" r"}`, "invalid_parameter", "request_id must not begin or end with blanks."},
+		{"verify", `{"request_id":" r"}`, "invalid_parameter", "request_id must not begin or end with white space."},
 		{"verify", `{"ttl_seconds":5}`, "unknown_field", `The field "ttl_seconds" is not known: the fields are ` + question + "."},
 		{"reserve", `{"ttl":5}`, "unknown_field", `The field "ttl" is not known: the fields are ` + question + ", ttl_seconds."},
 		{"reserve", ``, "invalid_json", emptyBody},

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/latchkey-api/latchkey/internal/capture"
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
@@ -67,8 +68,7 @@ func readable(t *testing.T, answer []byte) []byte {
 	if err := json.Unmarshal(a.Body, &body); err != nil {
 		t.Fatal(err)
 	}
-	body = regexp.MustCompile(`sk-[0-9A-Za-z]{54}"`).ReplaceAllString(body, `sk-(key)"`)
-	body = regexp.MustCompile(`sk-[0-9A-Za-z]{4}\*{10}[0-9A-Za-z]{4}"`).ReplaceAllString(body, `sk-(mask)"`)
+	body = capture.Normalize(body)
 	body = regexp.MustCompile(`(_time|expires_at|_until)":\d+`).ReplaceAllStringFunc(body, nameTime)
 	a.Body = json.RawMessage(body)
 	return indented(t, a)
