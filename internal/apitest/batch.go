@@ -18,7 +18,7 @@ const (
 	batchStatusPath = "/api/token/batch/status"
 )
 
-// drafts is the body of a batch create of n tokens, n1 to n<n>.
+// drafts returns the body of a batch create of n tokens, named n1 to n<n>.
 func drafts(n int) string {
 	all := make([]string, n)
 	for i := range all {
@@ -73,8 +73,8 @@ func batchCreate(t *testing.T, target *Target) {
 	}
 }
 
-// wantResults holds an answer to a batch to its count and its results, as
-// JSON.
+// wantResults checks the count and the results, in JSON, of an answer to a
+// batch.
 func wantResults(t testing.TB, got Response, count int, results string) {
 	t.Helper()
 	want := fmt.Sprintf(`{"success":true,"message":"","data":%d,"results":%s}`, count, results)
@@ -139,7 +139,8 @@ func batchStatus(t *testing.T, target *Target) {
 	}
 }
 
-// limits has a user that may have 35 tokens, and make one a second.
+// A user with a limit of 35 tokens and of one create per second is refused
+// beyond either.
 func limits(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	limit := func(l token.Limits) {
@@ -150,7 +151,7 @@ func limits(t *testing.T, target *Target) {
 	}
 	limit(token.Limits{MaxTokens: 35, CreatesPerSecond: 1, CreateBurst: 1})
 	wantData[wire.Tokens](t, u.Do(t, http.MethodPost, batchCreatePath, drafts(34)), http.StatusCreated)
-	got := u.Do(t, http.MethodPost, "/api/token/", `{"name":"a"}`) // for half a minute
+	got := u.Do(t, http.MethodPost, "/api/token/", `{"name":"a"}`) // the batch has used up half a minute
 	wantFailure(t, got, http.StatusTooManyRequests, "rate_limited", "You create tokens faster than you may, and none was made: try again after the seconds in Retry-After, or ask the operator for a higher rate.")
 	if after := got.Header.Get("Retry-After"); len(after) != 2 {
 		t.Errorf("Retry-After is %q, want some 30 seconds", after)

@@ -11,7 +11,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// create holds what a new token is.
+// A new token has its defaults, the next ID and its own key.
 func create(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	before := time.Now().Unix()
@@ -20,7 +20,7 @@ func create(t *testing.T, target *Target) {
 		t.Errorf("created_time is %d, accessed_time %d, want both now", made.CreatedTime, made.AccessedTime)
 	}
 	wantSame(t, made, wire.Token{
-		ID: 1, UserID: u.ID, Key: made.Key, Name: "only a name", Status: 4, // no quota, none unlimited
+		ID: 1, UserID: u.ID, Key: made.Key, Name: "only a name", Status: 4, // exhausted: it has no quota
 		CreatedTime: made.CreatedTime, AccessedTime: made.AccessedTime, ExpiredTime: -1, Models: []string{},
 	})
 	for id := int64(2); id < 5; id++ {
@@ -42,8 +42,8 @@ func create(t *testing.T, target *Target) {
 	}
 }
 
-// rules hold what each field takes and what it refuses, on create and, where
-// the rule is the same, on update.
+// Each field accepts and refuses the same values on create and, if the rule is
+// the same there, on update.
 func rules(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	u.make(t, `{"name":"the one that is updated"}`)
@@ -56,7 +56,7 @@ func rules(t *testing.T, target *Target) {
 		})
 	}
 	for _, row := range refused() {
-		t.Run("400/"+row.in, func(t *testing.T) {
+		t.Run("400/"+short(row.in), func(t *testing.T) {
 			wantFailure(t, u.Do(t, http.MethodPost, "/api/token/", named(row.in)), 400, "invalid_parameter", row.message)
 			wantFailure(t, u.Do(t, http.MethodPut, "/api/token/", `{"id":1,`+row.in+"}"), 400, "invalid_parameter", row.message)
 		})
@@ -73,7 +73,7 @@ func rules(t *testing.T, target *Target) {
 	}
 }
 
-// named makes a body of fields, with a name if it is not among them.
+// named returns a body of the given fields, with a name if they have none.
 func named(fields string) string {
 	if strings.Contains(fields, `"name"`) {
 		return "{" + fields + "}"

@@ -58,7 +58,7 @@ func search(t *testing.T, target *Target) {
 		{"after=4&keyword=production", "2 1"},
 		{"other=1", all},
 	} {
-		t.Run("200/"+row.query, func(t *testing.T) {
+		t.Run("200/"+short(row.query), func(t *testing.T) {
 			got := wantData[wire.TokenPage](t, u.Do(t, http.MethodGet, "/api/token/search?"+row.query, ""), http.StatusOK)
 			if ids(got) != row.ids || got.Next != 0 {
 				t.Errorf("got ids %s, next %d, want %s and no next", ids(got), got.Next, row.ids)

@@ -14,13 +14,14 @@ import (
 
 const changedSince = "The token has been changed since you read it, and this request changed nothing: read it again, and send its new ETag, or a new Idempotency-Key."
 
-// ifMatch has an editor with what it read, and rivals.
+// An update, a status change or a deletion with the ETag of an older version
+// changes nothing.
 func ifMatch(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	key := u.make(t, `{"name":"edited","remain_quota":100}`).Key
 	tag := u.Do(t, http.MethodGet, tokenPath(1), "").Header.Get("ETag")
 
-	// Who spends changes nothing that an editor sees.
+	// Spending does not change the ETag.
 	for _, body := range []string{`{"quota":1}`, `{"quota":1,"request_id":"a"}`} {
 		target.Do(t, http.MethodPost, "/api/token/verify", body, "Authorization", "Bearer "+key)
 	}
@@ -130,32 +131,33 @@ func rotation(t *testing.T, target *Target) {
 	masked := second
 	masked.Key = mask(second.Key)
 	wantSame(t, wantData[wire.Token](t, u.Do(t, http.MethodGet, tokenPath(first.ID), ""), http.StatusOK), masked)
-	wantValid("in its grace", map[string]bool{first.Key: true, second.Key: true})
+	wantValid("during the grace period", map[string]bool{first.Key: true, second.Key: true})
 
 	_, third := rotate(``)
 	if third.PreviousKey != "" || third.PreviousUntil != 0 {
-		t.Errorf("without a grace there is a previous key, %s", third.PreviousKey)
+		t.Errorf("without a grace period there is a previous key, %s", third.PreviousKey)
 	}
 	wantValid("after a second rotation without grace", map[string]bool{first.Key: false, second.Key: false, third.Key: true})
 	if got := target.Do(t, http.MethodGet, "/api/usage/token/", "", "Authorization", "Bearer "+second.Key); got.Status != http.StatusUnauthorized {
-		t.Errorf("usage of a key that is over: got %d, want 401", got.Status)
+		t.Errorf("usage of a replaced key: got %d, want 401", got.Status)
 	}
 
-	// A hold can be ended with the key before, also once that is over.
+	// A hold can be ended with the previous key, also after that has stopped
+	// working.
 	target.Do(t, http.MethodPost, "/api/token/reserve", `{"quota":10,"request_id":"i"}`, "Authorization", "Bearer "+third.Key)
 	_, fourth := rotate(`{"grace_seconds":0}`)
 	if s := wantData[wire.Settlement](t, target.Do(t, http.MethodPost, "/api/token/settle", `{"quota":4,"request_id":"i"}`, "Authorization", "Bearer "+third.Key), http.StatusOK); s.Charged != 4 {
-		t.Errorf("settled with the key before: %d charged, want 4", s.Charged)
+		t.Errorf("settled with the previous key: %d charged, want 4", s.Charged)
 	}
 	wantValid("after that", map[string]bool{third.Key: false, fourth.Key: true})
 
-	// Under an Idempotency-Key.
+	// With an Idempotency-Key a repetition returns the first answer.
 	path, body := tokenPath(first.ID)+"/rotate/", `{"grace_seconds":60}`
 	once := u.Do(t, http.MethodPost, path, body, "Idempotency-Key", "rotate")
 	target.Do(t, http.MethodPost, "/api/token/verify", `{"quota":1}`, "Authorization", "Bearer "+fourth.Key)
 	again := u.Do(t, http.MethodPost, path, body, "Idempotency-Key", "rotate")
 	if fifth := wantData[wire.Token](t, once, http.StatusOK); again.Body != once.Body || again.Header.Get("ETag") != once.Header.Get("ETag") || fifth.PreviousKey != mask(fourth.Key) {
-		t.Error("the second answer is another one")
+		t.Error("the second answer differs")
 	}
 	wantFailure(t, u.Do(t, http.MethodPost, path, `{}`, "Idempotency-Key", "rotate"), http.StatusUnprocessableEntity, "idempotency_mismatch", otherRequest)
 
