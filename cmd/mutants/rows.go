@@ -31,7 +31,7 @@ func mutants() []mutant {
 		{
 			"the state of a user's create rate limit is not stored",
 			"shared/dynamo/create.go", "	if made.RateTAT != user.RateTAT {\n", "	if made.RateTAT < user.RateTAT {\n",
-			"./shared/dynamo", "TestRivalsTogetherMakeNoMoreThanTheUserMay/rate",
+			"./shared/dynamo", "TestConcurrentCreatesKeepLimits/rate",
 		},
 		{
 			"the previous key is accepted after its grace period",
@@ -46,7 +46,7 @@ func mutants() []mutant {
 		{
 			"a deletion leaves the previous key valid for its grace period",
 			"shared/dynamo/delete.go", "	e.set(attrPrevious, nil)\n", "",
-			"./shared/dynamo", "TestADeletionEndsBothKeys",
+			"./shared/dynamo", "TestDeleteRevokesBothKeys",
 		},
 		{
 			"the write of an update does not check If-Match: it overwrites another update",
@@ -71,7 +71,7 @@ func mutants() []mutant {
 		{
 			"quota_delta subtracts more than is left",
 			"shared/dynamo/update.go", "		e.require(left.atLeast(-n))\n", "",
-			"./shared/dynamo", "TestDeltasAndSpendsAddUp",
+			"./shared/dynamo", "TestConcurrentDeltasAndSpends",
 		},
 		{
 			"a purge does not require that its mark is new: a repeated stream record is counted again",
@@ -91,7 +91,7 @@ func mutants() []mutant {
 		{
 			"a repair stores no marks: a late purge is counted again",
 			"shared/dynamo/reconcile.go", "for _, id := range found.missing {", "for _, id := range found.missing[:0] {",
-			"./shared/dynamo", "TestReconcileRepairsWhatHasDrifted",
+			"./shared/dynamo", "TestReconcile",
 		},
 		{
 			"an expired token has the status enabled",
@@ -106,12 +106,12 @@ func mutants() []mutant {
 		{
 			"authentication reads with eventual consistency: a revoked access token still works",
 			"shared/dynamo/calls.go", "Key: key, ConsistentRead: aws.Bool(true)", "Key: key, ConsistentRead: aws.Bool(false)",
-			"./shared/dynamo", "TestEachOperationCostsWhatTheDesignSays/10_tokens",
+			"./shared/dynamo", "TestOperationCosts/10_tokens",
 		},
 		{
 			"an update without an answer is sent again: it overwrites another update",
 			"shared/dynamo/retry.go", "[]func(error) bool{notApplied, conflicted}, explainOnce", "[]func(error) bool{notApplied, conflicted, noAnswer}, explainOnce",
-			"./shared/dynamo", "TestASingleFaultIsSurvivedAndNothingIsAppliedTwice",
+			"./shared/dynamo", "TestSingleFault",
 		},
 		{
 			"the log shows access tokens",
@@ -176,7 +176,7 @@ func mutants() []mutant {
 		{
 			"an operation that was applied is refused because the key was disabled since",
 			"shared/dynamo/operation.go", "if err != nil && uncertain && ", "if err == nil && uncertain && ",
-			"./shared/dynamo", "TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused",
+			"./shared/dynamo", "TestUncertainOperationIsNotRefused",
 		},
 		{
 			"settle does not require an open hold: it is charged again",

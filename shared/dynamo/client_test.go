@@ -11,9 +11,10 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-func TestADatabaseOutOfReachIsUnavailableWithinSeconds(t *testing.T) {
+// A database that can't be reached is reported as unavailable within seconds.
+func TestUnreachableDatabase(t *testing.T) {
 	t.Parallel()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // takes connections and never answers
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // accepts connections and never answers
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,10 +34,10 @@ func TestADatabaseOutOfReachIsUnavailableWithinSeconds(t *testing.T) {
 			tenant = tenant.WithStore(store)
 			begun := time.Now()
 			if err := tenant.Authorize(t.Context(), tenant.Access); !errors.Is(err, token.ErrUnavailable) || errors.Is(err, token.ErrUncertain) {
-				t.Errorf("got error %v, want ErrUnavailable, and no doubt that nothing changed", err)
+				t.Errorf("got error %v, want ErrUnavailable and not ErrUncertain", err)
 			}
 			if took := time.Since(begun); took > 8*time.Second {
-				t.Errorf("took %v: attempts have a time-out of a second", took)
+				t.Errorf("took %v: want at most 8 s", took)
 			}
 		})
 	}

@@ -13,20 +13,21 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// DynamoDB's limits on one expression, which the local engine does not hold.
+// DynamoDB's limits on one expression. The local engine does not enforce them.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 const (
-	mostOperators  = 300
-	longestInBytes = 4096
+	maxOperators = 300
+	maxBytes     = 4096
 )
 
-// operators counts all that may count as one: functions, comparators, words
-// and signs.
+// operators counts everything that may count as an operator: functions,
+// comparators, AND, OR, NOT, plus and minus.
 func operators(expression string) int {
 	return len(regexp.MustCompile(`[a-z_]+\(|<=|>=|<>|[=<>]|\b(?:AND|OR|NOT)\b| [-+] `).FindAllString(expression, -1))
 }
 
-func TestNoExpressionExceedsWhatDynamoDBTakes(t *testing.T) {
+// No direct write exceeds DynamoDB's limits on expressions.
+func TestExpressionLimits(t *testing.T) {
 	t.Parallel()
 	key := credential.NewKey(1, 1)
 	for kind, name := range map[quota.Kind]string{quota.KindSpend: "spend", quota.KindReserve: "reserve", quota.KindSettle: "settle", quota.KindRelease: "release"} {
@@ -40,11 +41,11 @@ func TestNoExpressionExceedsWhatDynamoDBTakes(t *testing.T) {
 			}
 			update, condition := dynamo.DirectWrite(key, o)
 			for what, expression := range map[string]string{"update": update, "condition": condition} {
-				if got := operators(expression); got > mostOperators {
-					t.Errorf("%s from %s: got %d operators in the %s, want at most %d", name, address, got, what, mostOperators)
+				if got := operators(expression); got > maxOperators {
+					t.Errorf("%s from %s: got %d operators in the %s, want at most %d", name, address, got, what, maxOperators)
 				}
-				if got := len(expression); got > longestInBytes {
-					t.Errorf("%s from %s: got %d bytes of %s, want at most %d", name, address, got, what, longestInBytes)
+				if got := len(expression); got > maxBytes {
+					t.Errorf("%s from %s: got %d bytes of %s, want at most %d", name, address, got, what, maxBytes)
 				}
 			}
 			t.Logf("%s from %s: %d operators, %d bytes of condition", name, address, operators(condition), len(condition))

@@ -14,8 +14,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// rotated is a tenant with a token of 100 units whose first key is in its
-// grace, and both keys.
+// rotated makes a tenant with a token of 100 units whose first key is in its
+// grace period. It returns both keys.
 func rotated(t *testing.T) (*dynamotest.Kit, *dynamotest.Tenant, *gate.Gate, [2]string) {
 	t.Helper()
 	kit := newKit(t)
@@ -24,26 +24,27 @@ func rotated(t *testing.T) (*dynamotest.Kit, *dynamotest.Tenant, *gate.Gate, [2]
 	if err != nil {
 		t.Fatal(err)
 	}
-	turn, err := tenant.NewKeyRotation(t.Context(), tenant.Access, 1, 60)
+	rotation, err := tenant.NewKeyRotation(t.Context(), tenant.Access, 1, 60)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tenant.Rotate(t.Context(), tenant.Access, 1, turn); err != nil {
+	if _, err := tenant.Rotate(t.Context(), tenant.Access, 1, rotation); err != nil {
 		t.Fatal(err)
 	}
 	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
-	return kit, tenant, g, [2]string{first.Reveal(), turn.Key.Reveal()}
+	return kit, tenant, g, [2]string{first.Reveal(), rotation.Key.Reveal()}
 }
 
-func TestADeletionEndsBothKeys(t *testing.T) {
+// A deletion revokes the current and the previous key in its first step.
+func TestDeleteRevokesBothKeys(t *testing.T) {
 	t.Parallel()
 	kit, tenant, g, keys := rotated(t)
 	for _, key := range keys {
-		if err := let(g.Verify(t.Context(), key, quota.Question{Quota: 1})); err != nil {
-			t.Errorf("before: %v", err)
+		if err := verdictError(g.Verify(t.Context(), key, quota.Question{Quota: 1})); err != nil {
+			t.Errorf("before the deletion: %v", err)
 		}
 	}
-	// What a crash leaves between the two steps of a deletion.
+	// A crash after the first of the two steps of a deletion.
 	faults := &dynamotest.Faults{Choose: func(op string, _ int) dynamotest.Fault {
 		if op == dynamotest.TransactWriteItems {
 			return dynamotest.LostBefore
@@ -53,19 +54,20 @@ func TestADeletionEndsBothKeys(t *testing.T) {
 	_ = tenant.WithStore(kit.StoreWith(faults.Configure)).Delete(t.Context(), tenant.Access, 1)
 	for _, key := range keys {
 		for _, units := range []int64{0, 1} {
-			if err := let(g.Verify(t.Context(), key, quota.Question{Quota: units})); !errors.Is(err, quota.RefusedUnknown.Err()) {
-				t.Errorf("after: got error %v, want the key unknown", err)
+			if err := verdictError(g.Verify(t.Context(), key, quota.Question{Quota: units})); !errors.Is(err, quota.RefusedUnknown.Err()) {
+				t.Errorf("after the deletion: got error %v, want the key unknown", err)
 			}
 		}
 	}
 }
 
-func TestTheKeyBeforeEndsWithItsGrace(t *testing.T) {
+// The previous key is refused after its grace period, but still ends its holds.
+func TestPreviousKeyExpires(t *testing.T) {
 	t.Parallel()
 	_, tenant, g, keys := rotated(t)
 	question := quota.Question{Quota: 5, RequestID: "held"}
 	if r, err := g.Reserve(t.Context(), keys[0], question, gate.MaxTTL); err != nil || !r.Valid() {
-		t.Fatalf("reserve in the grace: %v, %v", r.Refusal, err)
+		t.Fatalf("reserve in the grace period: %v, %v", r.Refusal, err)
 	}
 	for _, row := range []struct {
 		step int64
@@ -73,7 +75,7 @@ func TestTheKeyBeforeEndsWithItsGrace(t *testing.T) {
 	}{{59, nil}, {1, quota.RefusedUnknown.Err()}} {
 		tenant.Clock.Advance(row.step)
 		for _, q := range []quota.Question{{}, {Quota: 1}, {Quota: 1, RequestID: "once"}} {
-			if err := let(g.Verify(t.Context(), keys[0], q)); !errors.Is(err, row.want) {
+			if err := verdictError(g.Verify(t.Context(), keys[0], q)); !errors.Is(err, row.want) {
 				t.Errorf("%+v: got error %v, want %v", q, err, row.want)
 			}
 		}
@@ -82,34 +84,36 @@ func TestTheKeyBeforeEndsWithItsGrace(t *testing.T) {
 		}
 	}
 	if s, err := g.Settle(t.Context(), keys[0], "held", 4); err != nil || s.Charged != 4 {
-		t.Errorf("settle with the key before: %+v, %v", s, err)
+		t.Errorf("settle with the previous key: %+v, %v", s, err)
 	}
 }
 
-func TestATurnHappensOnce(t *testing.T) {
+// A rotation for a version is applied once, however often it is sent.
+func TestRotationIsAppliedOnce(t *testing.T) {
 	t.Parallel()
 	_, tenant, _, _ := rotated(t)
-	turn, err := tenant.NewKeyRotation(t.Context(), tenant.Access, 1, 0)
+	rotation, err := tenant.NewKeyRotation(t.Context(), tenant.Access, 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	turn.Version = 2
+	rotation.Version = 2
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if made, err := tenant.Rotate(t.Context(), tenant.Access, 1, turn); err != nil || made.Version != 3 || made.KeyHash != turn.Key.Hash() {
-				t.Errorf("got version %d, %v, want 3 and the turn's key", made.Version, err)
+			if made, err := tenant.Rotate(t.Context(), tenant.Access, 1, rotation); err != nil || made.Version != 3 || made.KeyHash != rotation.Key.Hash() {
+				t.Errorf("got version %d, %v, want 3 and the rotation's key", made.Version, err)
 			}
 		})
 	}
 	all.Wait()
-	turn.Key = credential.NewKey(turn.Key.UserID, 1)
-	if _, err := tenant.Rotate(t.Context(), tenant.Access, 1, turn); !errors.Is(err, token.ErrVersionMismatch) {
-		t.Errorf("another turn for that version: got error %v, want ErrVersionMismatch", err)
+	rotation.Key = credential.NewKey(rotation.Key.UserID, 1)
+	if _, err := tenant.Rotate(t.Context(), tenant.Access, 1, rotation); !errors.Is(err, token.ErrVersionMismatch) {
+		t.Errorf("another rotation for that version: got error %v, want ErrVersionMismatch", err)
 	}
 }
 
-func TestDeltasAndSpendsAddUp(t *testing.T) {
+// Concurrent quota deltas and spends add up, and the quota never gets negative.
+func TestConcurrentDeltasAndSpends(t *testing.T) {
 	t.Parallel()
 	_, tenant, g, keys := rotated(t)
 	var sum, below atomic.Int64
@@ -119,7 +123,7 @@ func TestDeltasAndSpendsAddUp(t *testing.T) {
 		all.Go(func() {
 			delta := []int64{7, -9, -1}[i%3]
 			if i%3 == 2 {
-				if let(g.Verify(t.Context(), keys[i%2], quota.Question{Quota: 1})) == nil {
+				if verdictError(g.Verify(t.Context(), keys[i%2], quota.Question{Quota: 1})) == nil {
 					sum.Add(delta)
 				}
 				return
@@ -137,6 +141,6 @@ func TestDeltasAndSpendsAddUp(t *testing.T) {
 	all.Wait()
 	got, err := tenant.Get(t.Context(), tenant.Access, 1)
 	if err != nil || got.RemainQuota != sum.Load() || got.RemainQuota < 0 || below.Load() == 0 {
-		t.Errorf("got %d units, %v, want %d; refused for want of quota: %d", got.RemainQuota, err, sum.Load(), below.Load())
+		t.Errorf("got %d units, %v, want %d; refused for lack of quota: %d", got.RemainQuota, err, sum.Load(), below.Load())
 	}
 }

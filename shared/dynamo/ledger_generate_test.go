@@ -12,19 +12,19 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// requestIDs are few, so that operations meet records.
+// requestIDs are few, so that operations often find a record.
 var requestIDs = []string{"a", "b", "c", "d", "e", "f"} //nolint:gochecknoglobals // never changed
 
-// oneIn draws true so often.
+// oneIn draws true in about one of n cases.
 func oneIn(rt *rapid.T, n int, name string) bool { return rapid.IntRange(1, n).Draw(rt, name) == n }
 
-// around draws a number at or beside one of some boundaries.
+// around draws a number at one of the boundaries or next to it.
 func around(rt *rapid.T, name string, lo, hi int64, boundaries ...int64) int64 {
 	at := rapid.SampledFrom(boundaries).Draw(rt, name) + rapid.Int64Range(-1, 1).Draw(rt, name+" beside")
 	return max(lo, min(at, hi))
 }
 
-// drawLedger draws any ledger that operations and changes can lead to.
+// drawLedger draws a ledger that operations and updates can lead to.
 func drawLedger(rt *rapid.T, key credential.Key, now int64) quota.Ledger {
 	t := token.Token{
 		ID: key.TokenID, UserID: key.UserID, Version: rapid.Int64Range(1, 3).Draw(rt, "version"),
@@ -48,12 +48,12 @@ func drawLedger(rt *rapid.T, key credential.Key, now int64) quota.Ledger {
 			records[quota.RecordKey(id)] = drawRecord(rt, now)
 		}
 	}
-	crowd(rt, records, now)
+	addOtherRecords(rt, records, now)
 	l := quota.NewLedger(t, balance, records)
 	l.Revision = rapid.Int64Range(0, 3).Draw(rt, "revision")
 	l.RecordLimit = rapid.SampledFrom([]int64{0, 33, 40, 60, 100, 512}).Draw(rt, "room")
-	l.EarliestExpiry = due(records)
-	if l.EarliestExpiry != 0 { // the hold that was due first may have been ended since
+	l.EarliestExpiry = earliestExpiry(records)
+	if l.EarliestExpiry != 0 { // the hold with the earliest expiry may have ended since
 		l.EarliestExpiry -= rapid.SampledFrom([]int64{0, 0, 1, 100}).Draw(rt, "due before")
 	} else if oneIn(rt, 5, "due for nothing") {
 		l.EarliestExpiry = around(rt, "due", 1, now+3600, now)
@@ -61,8 +61,8 @@ func drawLedger(rt *rapid.T, key credential.Key, now int64) quota.Ledger {
 	return l
 }
 
-// due is when the first open hold lapses, 0 if there is none.
-func due(records map[string]quota.Record) int64 {
+// earliestExpiry is when the first open hold expires, 0 if there is none.
+func earliestExpiry(records map[string]quota.Record) int64 {
 	var first int64
 	for _, r := range records {
 		if r.State == quota.StateOpen && (first == 0 || r.ExpiresAt < first) {
@@ -79,7 +79,7 @@ func drawExpiry(rt *rapid.T, now int64) int64 {
 	return token.Never
 }
 
-// drawRecord draws what may be remembered of a request id.
+// drawRecord draws the record of a request id.
 func drawRecord(rt *rapid.T, now int64) quota.Record {
 	units := rapid.Int64Range(0, 25).Draw(rt, "quota")
 	before := quota.Balance{
@@ -109,9 +109,9 @@ func drawRecord(rt *rapid.T, now int64) quota.Record {
 	return r
 }
 
-// crowd adds records of other requests, so that there is little room, or that
-// nearly as many holds are open as can be.
-func crowd(rt *rapid.T, records map[string]quota.Record, now int64) {
+// addOtherRecords sometimes adds records of other requests, so that nearly as
+// many records or open holds exist as are allowed.
+func addOtherRecords(rt *rapid.T, records map[string]quota.Record, now int64) {
 	if !oneIn(rt, 4, "crowded") {
 		return
 	}
@@ -131,7 +131,7 @@ func crowd(rt *rapid.T, records map[string]quota.Record, now int64) {
 	}
 }
 
-// openIDs are the request ids of open holds.
+// openIDs returns the request ids of open holds.
 func openIDs(l quota.Ledger) (ids []string) {
 	for _, id := range append([]string{"g", "h", "i", "j"}, requestIDs...) {
 		if r, ok := l.Records[quota.RecordKey(id)]; ok && r.State == quota.StateOpen {
@@ -150,8 +150,8 @@ func openOf(records map[string]quota.Record) (n int) {
 	return n
 }
 
-// drawOperation draws what may be asked of a ledger, near all that decides
-// about it.
+// drawOperation draws an operation, with amounts near the values that decide
+// about its result.
 func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 	o := quota.Operation{
 		Kind: rapid.SampledFrom([]quota.Kind{quota.KindSpend, quota.KindReserve, quota.KindSettle, quota.KindRelease}).Draw(rt, "kind"), Now: now,

@@ -16,9 +16,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
-// BenchmarkMemory tells what it costs that a token remembers requests: the
-// bytes of its item and the units of the next spend, after so many requests.
-func BenchmarkMemory(b *testing.B) {
+// BenchmarkRecords reports what the records of requests cost: the size of the
+// token's item, and the write units of the next spend, after n requests.
+func BenchmarkRecords(b *testing.B) {
 	for _, n := range []int{1, 8, 16, 50, 200} {
 		for name, request := range map[string]func(context.Context, *gate.Gate, string, string) error{
 			"spends":       spendOnce,
@@ -31,7 +31,7 @@ func BenchmarkMemory(b *testing.B) {
 			}
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				for b.Loop() {
-					remember(b, n, request)
+					measure(b, n, request)
 				}
 				b.ReportMetric(0, "ns/op")
 			})
@@ -40,12 +40,12 @@ func BenchmarkMemory(b *testing.B) {
 }
 
 func spendOnce(ctx context.Context, g *gate.Gate, key, id string) error {
-	return let(g.Verify(ctx, key, quota.Question{Quota: 1200, RequestID: id}))
+	return verdictError(g.Verify(ctx, key, quota.Question{Quota: 1200, RequestID: id}))
 }
 
 func hold(ctx context.Context, g *gate.Gate, key, id string) error {
 	r, err := g.Reserve(ctx, key, quota.Question{Quota: 1200, RequestID: id}, 0)
-	return let(r.Verdict, err)
+	return verdictError(r.Verdict, err)
 }
 
 func holdAndSettle(ctx context.Context, g *gate.Gate, key, id string) error {
@@ -56,7 +56,7 @@ func holdAndSettle(ctx context.Context, g *gate.Gate, key, id string) error {
 	return err
 }
 
-func remember(b *testing.B, n int, request func(context.Context, *gate.Gate, string, string) error) {
+func measure(b *testing.B, n int, request func(context.Context, *gate.Gate, string, string) error) {
 	b.Helper()
 	kit := dynamotest.New(b)
 	tenant := kit.Tenant(b, "busy")

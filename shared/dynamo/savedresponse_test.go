@@ -14,38 +14,39 @@ import (
 func request(tenant *dynamotest.Tenant, key string) *token.IdempotentRequest {
 	r, err := token.NewIdempotentRequest(tenant.Access, key, nil, tenant.UnixNow())
 	if err != nil {
-		panic(err) // the key is the test's own
+		panic(err) // the test's key is valid
 	}
 	return r
 }
 
-// kept keeps what is as large as the answer to the spec's example.
-func kept(tenant *dynamotest.Tenant, key string) func([]token.IssuedToken) (token.SavedResponse, error) {
+// saved saves a response of the size that the spec's example has.
+func saved(tenant *dynamotest.Tenant, key string) func([]token.IssuedToken) (token.SavedResponse, error) {
 	return func(made []token.IssuedToken) (token.SavedResponse, error) {
-		answer := make([]byte, 700)
-		copy(answer, fmt.Sprint(made[0].ID))
-		return request(tenant, key).Seal(token.PartResponse, answer), nil
+		response := make([]byte, 700)
+		copy(response, fmt.Sprint(made[0].ID))
+		return request(tenant, key).Seal(token.PartResponse, response), nil
 	}
 }
 
-func TestAnAnswerIsKeptForADay(t *testing.T) {
+// A saved response is returned for a day; then the request counts as new.
+func TestSavedResponseExpires(t *testing.T) {
 	t.Parallel()
-	tenant := newKit(t).Tenant(t, "kept")
+	tenant := newKit(t).Tenant(t, "saver")
 	create := func() error {
-		_, err := tenant.Service.Create(t.Context(), tenant.Access, []token.Settings{example()}, kept(tenant, "key"))
+		_, err := tenant.Service.Create(t.Context(), tenant.Access, []token.Settings{example()}, saved(tenant, "key"))
 		return err
 	}
 	for step, seconds := range []int64{0, 0, token.SavedResponseSeconds - 1, 1, 1} {
 		tenant.Clock.Advance(seconds)
-		fresh := step == 0 || step == 3 // nothing has removed the old answer yet, but it is over
-		_, recalled := tenant.LoadResponse(t.Context(), tenant.Access, request(tenant, "key"))
-		if fresh != errors.Is(recalled, token.ErrNoSavedResponse) {
-			t.Errorf("step %d: recall: got error %v, is it to be fresh: %t", step, recalled, fresh)
+		fresh := step == 0 || step == 3 // at step 3 the old response has expired but is still stored
+		_, loaded := tenant.LoadResponse(t.Context(), tenant.Access, request(tenant, "key"))
+		if fresh != errors.Is(loaded, token.ErrNoSavedResponse) {
+			t.Errorf("step %d: load: got error %v, want a new request: %t", step, loaded, fresh)
 		}
 		err := create()
 		var answered *token.AlreadyAnsweredError
 		if fresh && err != nil || !fresh && !errors.As(err, &answered) {
-			t.Errorf("step %d: create: got error %v, is it to be fresh: %t", step, err, fresh)
+			t.Errorf("step %d: create: got error %v, want a new request: %t", step, err, fresh)
 		}
 	}
 	if total := mustList(t, tenant, 1, 10).Total; total != 2 {
@@ -53,16 +54,17 @@ func TestAnAnswerIsKeptForADay(t *testing.T) {
 	}
 }
 
-func TestTheFirstPartThatIsKeptCounts(t *testing.T) {
+// All callers who save a part of one request get the part that was saved first.
+func TestFirstSavedPartWins(t *testing.T) {
 	t.Parallel()
-	tenant := newKit(t).Tenant(t, "kept")
+	tenant := newKit(t).Tenant(t, "saver")
 	var all sync.WaitGroup
 	var first atomic.Value
 	for i := range 50 {
 		all.Go(func() {
 			got, err := tenant.SaveResponse(t.Context(), tenant.Access, request(tenant, "key"), token.PartPlan, fmt.Append(nil, i))
 			if err != nil {
-				t.Errorf("keep: %v", err)
+				t.Errorf("save: %v", err)
 				return
 			}
 			if !first.CompareAndSwap(nil, string(got)) && first.Load() != string(got) {
@@ -73,8 +75,9 @@ func TestTheFirstPartThatIsKeptCounts(t *testing.T) {
 	all.Wait()
 }
 
-// TestRivalsTogetherMakeNoMoreThanTheUserMay has a clock that stands still.
-func TestRivalsTogetherMakeNoMoreThanTheUserMay(t *testing.T) {
+// Concurrent creates together make no more tokens than the user's limits allow.
+// The clock stands still.
+func TestConcurrentCreatesKeepLimits(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		limits token.Limits
@@ -89,8 +92,8 @@ func TestRivalsTogetherMakeNoMoreThanTheUserMay(t *testing.T) {
 			t.Parallel()
 			kit := newKit(t)
 			tenant := kit.Tenant(t, "greedy")
-			accounts := &token.UserService{Store: kit.Store, Now: tenant.Clock.Now}
-			if _, err := accounts.SetLimits(t.Context(), "greedy", func(l *token.Limits) { *l = row.limits }); err != nil {
+			users := &token.UserService{Store: kit.Store, Now: tenant.Clock.Now}
+			if _, err := users.SetLimits(t.Context(), "greedy", func(l *token.Limits) { *l = row.limits }); err != nil {
 				t.Fatal(err)
 			}
 			var made atomic.Int64
@@ -98,11 +101,11 @@ func TestRivalsTogetherMakeNoMoreThanTheUserMay(t *testing.T) {
 			for range 16 {
 				all.Go(func() {
 					for {
-						_, _, err := eventually(t.Context(), tenant)
+						_, _, err := createWithRetry(t.Context(), tenant)
 						var early *token.CreateRateError
 						switch {
 						case err == nil:
-							if made.Add(1) > 2*row.want { // enough is shown
+							if made.Add(1) > 2*row.want { // already too many
 								return
 							}
 						case errors.Is(err, token.ErrTokenLimit) || errors.As(err, &early):

@@ -16,24 +16,25 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// A machine drives a tenant at random, beside a map that says what the
-// tokens must be.
-type machine struct {
+// A modelTest makes random calls for a tenant and compares the answers with a
+// map of the tokens that must exist.
+type modelTest struct {
 	kit    *dynamotest.Kit
 	tenant *dynamotest.Tenant
 	model  map[int64]token.Token
 	given  int64
 }
 
-func TestTheServiceBehavesAsAMapOfTokens(t *testing.T) {
+// The service behaves like a plain map of tokens under random operations.
+func TestServiceMatchesModel(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	users := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		users++
-		m := &machine{kit, kit.Tenant(t, fmt.Sprint("user", users)), map[int64]token.Token{}, 0}
-		// Some begin with ids already given and deleted, just below the end of
-		// a bucket or of a segment.
+		m := &modelTest{kit, kit.Tenant(t, fmt.Sprint("user", users)), map[int64]token.Token{}, 0}
+		// Some runs begin with ids that were given and deleted, just below the
+		// end of a bucket or of a segment.
 		if m.given = rapid.SampledFrom([]int64{0, 250, pages.SegmentSize - 5}).Draw(rt, "given"); m.given > 0 {
 			load(t, kit, m.tenant, m.given, func(int64) bool { return true })
 		}
@@ -44,15 +45,15 @@ func TestTheServiceBehavesAsAMapOfTokens(t *testing.T) {
 	})
 }
 
-func (m *machine) now() int64 { return m.tenant.UnixNow() }
+func (m *modelTest) now() int64 { return m.tenant.UnixNow() }
 
-// pick is an id: most often of a token, else of none.
-func (m *machine) pick(rt *rapid.T) int64 {
+// pick draws an id, most often that of a token.
+func (m *modelTest) pick(rt *rapid.T) int64 {
 	ids := slices.Sorted(maps.Keys(m.model))
 	return rapid.SampledFrom(append(ids, m.given+1, max(1, m.given))).Draw(rt, "id")
 }
 
-func (m *machine) create(rt *rapid.T) {
+func (m *modelTest) create(rt *rapid.T) {
 	u := drawUpdate(rt, m.now())
 	u.Name = new(rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "new name"))
 	got, key, err := m.tenant.Create(rt.Context(), m.tenant.Access, u)
@@ -75,7 +76,7 @@ func (m *machine) create(rt *rapid.T) {
 	m.model[want.ID] = want
 }
 
-func (m *machine) get(rt *rapid.T) {
+func (m *modelTest) get(rt *rapid.T) {
 	id := m.pick(rt)
 	got, err := m.tenant.Get(rt.Context(), m.tenant.Access, id)
 	if want, ok := m.found(rt, id, err); ok {
@@ -83,18 +84,19 @@ func (m *machine) get(rt *rapid.T) {
 	}
 }
 
-func (m *machine) update(rt *rapid.T) {
+func (m *modelTest) update(rt *rapid.T) {
 	id, u := m.pick(rt), drawUpdate(rt, m.now())
 	got, err := m.tenant.Update(rt.Context(), m.tenant.Access, id, u)
 	if u.ModelLimitsEnabled != nil && *u.ModelLimitsEnabled && u.Models != nil && len(u.Models) == 0 {
-		expectInvalid(rt, err) // whatever the token is
+		expectInvalid(rt, err) // before the token is looked at
 		return
 	}
 	want, ok := m.model[id]
 	if ok {
 		assign(&want, u)
 	}
-	// Limits need models: who turns them on, or takes the models away, is told.
+	// Model limits need models, so neither enabling the limits without models nor
+	// removing all models is allowed.
 	turnsOn := u.ModelLimitsEnabled != nil && *u.ModelLimitsEnabled
 	if ok && (turnsOn || u.Models != nil) && want.ModelLimitsEnabled && len(want.Models) == 0 {
 		expectInvalid(rt, err)
@@ -107,7 +109,7 @@ func (m *machine) update(rt *rapid.T) {
 	}
 }
 
-func (m *machine) setStatus(rt *rapid.T) {
+func (m *modelTest) setStatus(rt *rapid.T) {
 	id, disabled := m.pick(rt), rapid.Bool().Draw(rt, "disabled")
 	got, err := m.tenant.SetStatus(rt.Context(), m.tenant.Access, id, disabled)
 	want, ok := m.model[id]
@@ -126,13 +128,13 @@ func (m *machine) setStatus(rt *rapid.T) {
 	}
 }
 
-func (m *machine) delete(rt *rapid.T) {
+func (m *modelTest) delete(rt *rapid.T) {
 	id := m.pick(rt)
 	m.found(rt, id, m.tenant.Delete(rt.Context(), m.tenant.Access, id))
 	delete(m.model, id)
 }
 
-func (m *machine) list(rt *rapid.T) {
+func (m *modelTest) list(rt *rapid.T) {
 	page, size := rapid.Int64Range(1, 5).Draw(rt, "page"), rapid.Int64Range(1, 12).Draw(rt, "size")
 	got, err := m.tenant.List(rt.Context(), m.tenant.Access, page, size)
 	if err != nil {
@@ -141,7 +143,7 @@ func (m *machine) list(rt *rapid.T) {
 	m.samePage(rt, got, naivePage(slices.Sorted(maps.Keys(m.model)), page, size))
 }
 
-func (m *machine) after(rt *rapid.T) {
+func (m *modelTest) after(rt *rapid.T) {
 	id, size := m.pick(rt), rapid.Int64Range(1, 12).Draw(rt, "size")
 	got, err := m.tenant.ListAfter(rt.Context(), m.tenant.Access, id, size)
 	if err != nil {
@@ -159,25 +161,25 @@ func (m *machine) after(rt *rapid.T) {
 	}
 }
 
-func (m *machine) step(rt *rapid.T) {
+func (m *modelTest) step(rt *rapid.T) {
 	m.tenant.Clock.Advance(rapid.Int64Range(1, 40).Draw(rt, "seconds"))
 }
 
-// found holds an answer to whether the id is a token's.
-func (m *machine) found(rt *rapid.T, id int64, err error) (token.Token, bool) {
+// found checks that the call failed exactly if there is no token with the id.
+func (m *modelTest) found(rt *rapid.T, id int64, err error) (token.Token, bool) {
 	want, ok := m.model[id]
 	if ok && err != nil || !ok && !errors.Is(err, token.ErrNotFound) {
-		rt.Fatalf("token %d: got error %v, though it exists: %v", id, err, ok)
+		rt.Fatalf("token %d: got error %v, but whether it exists is %v", id, err, ok)
 	}
 	return want, ok
 }
 
-func (m *machine) same(rt *rapid.T, got, want token.Token) {
+func (m *modelTest) same(rt *rapid.T, got, want token.Token) {
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		rt.Fatalf("token %d -want +got:\n%s", want.ID, diff)
 	}
 	status := token.Enabled
-	switch { // the order of the reasons, once more
+	switch { // the first reason that applies decides
 	case want.Disabled:
 		status = token.Disabled
 	case want.ExpiredTime != token.Never && want.ExpiredTime <= m.now():
@@ -190,7 +192,7 @@ func (m *machine) same(rt *rapid.T, got, want token.Token) {
 	}
 }
 
-func (m *machine) samePage(rt *rapid.T, got token.Page, want []int64) {
+func (m *modelTest) samePage(rt *rapid.T, got token.Page, want []int64) {
 	if !slices.Equal(idsOf(got), want) || got.Total != int64(len(m.model)) {
 		rt.Fatalf("got ids %v of %d, want %v of %d", idsOf(got), got.Total, want, len(m.model))
 	}
@@ -206,7 +208,7 @@ func expectInvalid(rt *rapid.T, err error) {
 	}
 }
 
-// drawUpdate draws fields, each of them absent half of the time.
+// drawUpdate draws settings, each of which is absent half of the time.
 func drawUpdate(rt *rapid.T, now int64) token.Settings {
 	expiries := []int64{token.Never, now - 10, now, now + 10, now + 60}
 	return token.Settings{
@@ -233,7 +235,7 @@ func maybeList(rt *rapid.T, name string, values *rapid.Generator[[]string]) []st
 	return nil
 }
 
-// assign says what an update makes of a token.
+// assign applies settings to a token.
 func assign(t *token.Token, u token.Settings) {
 	set(&t.Name, u.Name)
 	set(&t.Disabled, u.Disabled)

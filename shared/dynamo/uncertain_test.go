@@ -10,12 +10,12 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// An attempt was applied and its answer got lost; before the next one, a rival
-// made the key useless. Who asked must not hear a plain refusal, for the units
-// have moved.
-func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
+// An operation whose first attempt was applied without an answer is not refused,
+// even if another caller has made the key unusable before the next attempt: a
+// refusal would say that no units were charged.
+func TestUncertainOperationIsNotRefused(t *testing.T) {
 	t.Parallel()
-	for rivalry, rival := range map[string]func(ctx context.Context, tenant *dynamotest.Tenant) error{
+	for change, apply := range map[string]func(ctx context.Context, tenant *dynamotest.Tenant) error{
 		"deleted": func(ctx context.Context, tenant *dynamotest.Tenant) error {
 			return tenant.Delete(ctx, tenant.Access, 1)
 		},
@@ -29,7 +29,7 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 		},
 	} {
 		for kind, name := range map[quota.Kind]string{quota.KindSpend: "spend", quota.KindReserve: "reserve", quota.KindSettle: "settle", quota.KindRelease: "release"} {
-			t.Run(rivalry+"/"+name, func(t *testing.T) {
+			t.Run(change+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				kit := newKit(t)
 				tenant := kit.Tenant(t, "victim")
@@ -45,14 +45,14 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				var after quota.Ledger // the attempt that was applied
+				var after quota.Ledger // the first attempt
 				faults := &dynamotest.Faults{Choose: func(_ string, nth int) dynamotest.Fault {
 					if nth == 1 {
 						return dynamotest.LostAfter
 					}
 					var errs [2]error
 					after, errs[0] = kit.Store.Lookup(t.Context(), key)
-					errs[1] = rival(t.Context(), tenant)
+					errs[1] = apply(t.Context(), tenant)
 					if err := errors.Join(errs[:]...); err != nil {
 						t.Error(err)
 					}
@@ -61,7 +61,7 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 				_, err = kit.StoreWith(faults.Configure).Do(t.Context(), key, o)
 				ends := kind == quota.KindSettle || kind == quota.KindRelease
 				switch {
-				case ends && rivalry != "deleted": // whatever the key may, a hold ends
+				case ends && change != "deleted": // a hold can always be ended
 					if err != nil {
 						t.Errorf("got error %v, want none", err)
 					}
@@ -70,18 +70,19 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 				}
 				var refused quota.RefusedError
 				if errors.As(err, &refused) || errors.Is(err, quota.ErrKeyUnknown) {
-					t.Errorf("got error %v, want no refusal, with the units moved: %+v", err, after.Records)
+					t.Errorf("got error %v, want no refusal; the ledger after the first attempt: %+v", err, after.Records)
 				}
 				if r, ok := o.Record(after); !ok || r.Quota != 4 {
-					t.Errorf("got record %+v, want the lost attempt's", r)
+					t.Errorf("got record %+v, want that of the first attempt", r)
 				}
 			})
 		}
 	}
 }
 
-// What a lost attempt is certain not to have done, is refused as ever.
-func TestARefusalWithoutALostAttemptIsCertain(t *testing.T) {
+// An operation whose first attempt was certainly not applied is refused as
+// usual.
+func TestRefusalAfterThrottling(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "victim")
