@@ -10,19 +10,78 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	app "github.com/latchkey-api/latchkey/infra"
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// TestApp runs the app as the cdk command does: in this folder, with a
-// context and an output folder in the environment.
-func TestApp(t *testing.T) {
-	app := filepath.Join(t.TempDir(), "app")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", app, ".").CombinedOutput(); err != nil { //nolint:gosec // the test's own
-		t.Fatalf("%v\n%s", err, out)
+// runAsApp in the environment makes the test binary run the app.
+const runAsApp = "LATCHKEY_TEST_RUN_APP"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runAsApp) != "" {
+		app.Main()
+		return
 	}
-	built := t.TempDir()
+	os.Exit(m.Run())
+}
+
+// TestApp checks that the app, run as the cdk command runs it, writes the
+// templates of the stages that the context or the environment selects, or
+// says what is wrong. cdk passes the context and the output folder in the
+// environment. With -short it leaves out cases that synthesize many
+// resources.
+func TestApp(t *testing.T) {
+	build, empty := emptyBootstraps(t), t.TempDir()
+	for name, tt := range map[string]struct {
+		slow    bool
+		context map[string]string
+		env     []string
+		stacks  []string
+		message string // of the failure; empty if the app succeeds
+	}{
+		"all_stages":        {true, map[string]string{"build": build}, nil, []string{"Latchkey-dev", "Latchkey-prod", "Latchkey-staging"}, ""},
+		"stage_in_context":  {false, map[string]string{"build": build, "stage": "dev"}, []string{"STAGE=prod"}, []string{"Latchkey-dev"}, ""},
+		"stage_in_variable": {true, map[string]string{"build": build}, []string{"STAGE=staging", "ALARM_EMAILS=a@example.com, b@example.com"}, []string{"Latchkey-staging"}, ""},
+		"unknown_stage":     {false, map[string]string{"build": build, "stage": "live"}, nil, nil, `unknown stage "live"`},
+		"nothing_built":     {false, map[string]string{"build": empty}, nil, nil, "run `make build`"},
+		"no_node":           {false, map[string]string{"build": build}, []string{"PATH=/nowhere"}, nil, "node is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.slow && testing.Short() {
+				t.Skip("slow, and -short is set")
+			}
+			t.Parallel()
+			folder := t.TempDir()
+			output, err := runApp(t, folder, tt.context, tt.env...)
+			if failed := tt.message != ""; failed != (err != nil) || !strings.Contains(output, tt.message) {
+				t.Fatalf("got error %v, want an error: %v, with the message %q\n%s", err, failed, tt.message, output)
+			}
+			if diff := cmp.Diff(tt.stacks, stacks(t, folder)); diff != "" {
+				t.Errorf("stacks (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// runApp runs the app in this folder and returns what it prints.
+func runApp(t *testing.T, outputFolder string, context map[string]string, env ...string) (string, error) {
+	t.Helper()
+	text, err := json.Marshal(context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // the test binary itself
+	cmd.Env = append(os.Environ(), append(env, runAsApp+"=1", "CDK_OUTDIR="+outputFolder, "CDK_CONTEXT_JSON="+string(text))...)
+	output, err := cmd.CombinedOutput()
+	return string(output), err
+}
+
+// emptyBootstraps returns a folder in which every function seems to be built.
+func emptyBootstraps(t *testing.T) string {
+	t.Helper()
+	build := t.TempDir()
 	for _, f := range api.Functions() {
-		folder := filepath.Join(built, f.Name)
+		folder := filepath.Join(build, f.Name)
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -30,42 +89,14 @@ func TestApp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, tt := range map[string]struct {
-		context map[string]string
-		env     []string
-		stacks  []string
-		says    string
-	}{
-		"all_stages":        {map[string]string{"build": built}, nil, []string{"Latchkey-dev", "Latchkey-prod", "Latchkey-staging"}, ""},
-		"stage_in_context":  {map[string]string{"build": built, "stage": "prod"}, []string{"STAGE=dev"}, []string{"Latchkey-prod"}, ""},
-		"stage_in_variable": {map[string]string{"build": built}, []string{"STAGE=dev", "ALARM_EMAILS=a@example.com, b@example.com"}, []string{"Latchkey-dev"}, ""},
-		"unknown_stage":     {map[string]string{"build": built, "stage": "live"}, nil, nil, `there is no stage "live"`},
-		"nothing_built":     {map[string]string{"build": t.TempDir()}, nil, nil, "run `make build`"},
-		"no_node":           {map[string]string{"build": built}, []string{"PATH=/nowhere"}, nil, "node is missing"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			out := t.TempDir()
-			context, err := json.Marshal(tt.context)
-			if err != nil {
-				t.Fatal(err)
-			}
-			cmd := exec.CommandContext(t.Context(), app)
-			cmd.Env = append(os.Environ(), append(tt.env, "CDK_OUTDIR="+out, "CDK_CONTEXT_JSON="+string(context))...)
-			said, err := cmd.CombinedOutput()
-			if failed := tt.says != ""; failed != (err != nil) || !strings.Contains(string(said), tt.says) {
-				t.Fatalf("got %v, want an error: %v, with %q\n%s", err, failed, tt.says, said)
-			}
-			if diff := cmp.Diff(tt.stacks, stacks(t, out)); diff != "" {
-				t.Errorf("stacks (-want +got):\n%s", diff)
-			}
-		})
-	}
+	return build
 }
 
-func stacks(t *testing.T, out string) (names []string) {
+// stacks returns the names of the stacks whose templates are in the folder.
+func stacks(t *testing.T, folder string) (names []string) {
 	t.Helper()
 	const suffix = ".template.json"
-	files, err := filepath.Glob(filepath.Join(out, "*"+suffix))
+	files, err := filepath.Glob(filepath.Join(folder, "*"+suffix))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,7 +99,7 @@ func (w *walk) create(ctx context.Context, collection string) (wire.Token, error
 		return wire.Token{}, err
 	}
 	var made wire.Envelope[wire.Token]
-	if err := json.Unmarshal(body, &made); err != nil || made.Data.ID == 0 || !credential.LooksLikeKey(made.Data.Key) {
+	if err := json.Unmarshal(body, &made); err != nil || made.Data.ID == 0 || !credential.HasKeyPrefix(made.Data.Key) {
 		return wire.Token{}, fmt.Errorf("create at %s: the answer has no id or no key", collection)
 	}
 	w.made = append(w.made, made.Data.ID)

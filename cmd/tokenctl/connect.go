@@ -118,8 +118,8 @@ func (d *database) store() *dynamo.Store {
 	return dynamo.New(d.client, d.table)
 }
 
-func (d *database) accounts() *token.Accounts {
-	return &token.Accounts{Store: d.store(), Now: time.Now}
+func (d *database) accounts() *token.UserService {
+	return &token.UserService{Store: d.store(), Now: time.Now}
 }
 
 func (d *database) createTable(ctx context.Context) error {

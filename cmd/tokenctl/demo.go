@@ -63,15 +63,15 @@ func checkAccessToken(ctx context.Context, db *database, at credential.AccessTok
 
 // rotateDemo issues an access token for the demo user. If the user has the
 // maximum number of valid ones, it first revokes all but the newest.
-func rotateDemo(ctx context.Context, accounts *token.Accounts) (demo, error) {
-	r, err := accounts.Rotate(ctx, demoName, false, 0)
+func rotateDemo(ctx context.Context, accounts *token.UserService) (demo, error) {
+	r, err := accounts.RotateAccessToken(ctx, demoName, false, 0)
 	revoked := 0
 	if errors.Is(err, token.ErrSlotsFull) {
-		if r, err = accounts.Rotate(ctx, demoName, true, 0); err != nil {
+		if r, err = accounts.RotateAccessToken(ctx, demoName, true, 0); err != nil {
 			return demo{}, err
 		}
 		revoked = r.Revoked
-		r, err = accounts.Rotate(ctx, demoName, false, 0)
+		r, err = accounts.RotateAccessToken(ctx, demoName, false, 0)
 	}
 	if err != nil {
 		return demo{}, err

@@ -172,7 +172,7 @@ func TestAnImportKeepsTheLimits(t *testing.T) {
 	target, u, env := caller(t)
 	limit := func(l token.Limits) {
 		t.Helper()
-		if _, err := target.Accounts.SetLimits(t.Context(), u.Name, func(to *token.Limits) { *to = l }); err != nil {
+		if _, err := target.Users.SetLimits(t.Context(), u.Name, func(to *token.Limits) { *to = l }); err != nil {
 			t.Fatal(err)
 		}
 	}

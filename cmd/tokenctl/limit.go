@@ -49,10 +49,10 @@ func (c *userLimitCmd) Run(ctx context.Context, out *console) error {
 			MaxTokens        int64  `json:"max_tokens"`
 			CreatesPerSecond int64  `json:"creates_per_second"`
 			CreateBurst      int64  `json:"create_burst"`
-		}{u.ID, u.Name, u.Live(), u.Limits.MaxTokens, u.Limits.CreatesPerSecond, u.Limits.CreateBurst})
+		}{u.ID, u.Name, u.TokenCount(), u.Limits.MaxTokens, u.Limits.CreatesPerSecond, u.Limits.CreateBurst})
 	}
 	return out.print(fmt.Sprintf("User %s has %d tokens; the maximum is %s. Creation rate: %s.\n",
-		u.Name, u.Live(), orUnlimited(u.Limits.MaxTokens), creationRate(u.Limits)))
+		u.Name, u.TokenCount(), orUnlimited(u.Limits.MaxTokens), creationRate(u.Limits)))
 }
 
 func (c *userLimitCmd) edit(l *token.Limits) {

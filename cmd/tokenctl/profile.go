@@ -75,7 +75,7 @@ func (p profile) session() (*session, error) {
 	if err != nil {
 		return nil, problemf("this is not an access token: an access token begins with at- and has 51 characters; copy it again from the output of `tokenctl user create` and run `tokenctl login`")
 	}
-	return &session{client.New(base, at.Reveal(), nil), base, at.UserID}, nil
+	return &session{client.New(base, at.Reveal()), base, at.UserID}, nil
 }
 
 // checkURL returns the API's URL without a final slash. It refuses http except

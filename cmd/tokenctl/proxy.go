@@ -90,7 +90,7 @@ func (c *proxyCmd) proxy(ctx context.Context, out *console) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(out.err, nil))
-	options := gateway.MiddlewareOptions{Log: log}
+	options := gateway.Options{Log: log}
 	if c.TrustForwardedFor {
 		options.ClientIP = gateway.ForwardedFor
 	}
@@ -140,7 +140,7 @@ func forward(upstream *url.URL, apiKey string, log *slog.Logger) http.Handler {
 			if r.Context().Err() == nil { // otherwise the client has closed the connection
 				log.WarnContext(r.Context(), "upstream failed", "error", reason(err))
 			}
-			p := gateway.Problem{
+			p := gateway.ErrorResponse{
 				Status: http.StatusBadGateway, Type: "server_error", Code: "upstream_unreachable",
 				Message: "The API behind this proxy can't be reached. Nothing was charged. Try again later.",
 			}

@@ -38,7 +38,7 @@ func proxying(t *testing.T, upstream string, args ...string) *fleet {
 	return &fleet{s, kit.Tenant(t, "proxied"), gate.New(dynamo.New(kit.Client, dynamotest.Table))}
 }
 
-func (f *fleet) key(t *testing.T, u token.Update) string {
+func (f *fleet) key(t *testing.T, u token.Settings) string {
 	t.Helper()
 	u.Name, u.RemainQuota = new("a key"), new(int64(1000))
 	_, key, err := f.tenant.Create(t.Context(), f.tenant.Access, u)
@@ -138,7 +138,7 @@ func TestTheProxyChargesPlainAndStreamedAnswersByUsage(t *testing.T) {
 		<-taken // the client has the chunk
 		_, _ = io.WriteString(w, lastChunk)
 	}))
-	key := f.key(t, token.Update{})
+	key := f.key(t, token.Settings{})
 	if body, err := io.ReadAll(f.ask(t, key, streamed, "").body); err != nil || !strings.Contains(string(body), `"total_tokens":21`) {
 		t.Errorf("got %s, %v, want the answer", body, err)
 	}
@@ -165,8 +165,8 @@ func TestTheProxyChargesPlainAndStreamedAnswersByUsage(t *testing.T) {
 
 func TestTheProxyRefusesAsOpenAIDoes(t *testing.T) {
 	f := proxying(t, "http://127.0.0.1:1", "--trust-forwarded-for")
-	limited := f.key(t, token.Update{ModelLimitsEnabled: new(true), Models: &[]string{"o1"}})
-	there := f.key(t, token.Update{AllowIPs: &[]string{"203.0.113.7"}})
+	limited := f.key(t, token.Settings{ModelLimitsEnabled: new(true), Models: []string{"o1"}})
+	there := f.key(t, token.Settings{AllowIPs: []string{"203.0.113.7"}})
 	f.wantRefused(t, f.ask(t, "sk-nonsense", streamed, ""), http.StatusUnauthorized, "invalid_api_key")
 	f.wantRefused(t, f.ask(t, limited, streamed, ""), http.StatusForbidden, "model_not_allowed")
 	f.wantRefused(t, f.ask(t, there, forwarded, "203.0.113.7, 198.51.100.1"), http.StatusForbidden, "ip_not_allowed")
@@ -191,7 +191,7 @@ func streaming(t *testing.T) (f *fleet, key string, answer arrival, goOn chan st
 			close(gone)
 		}
 	}))
-	key = f.key(t, token.Update{})
+	key = f.key(t, token.Settings{})
 	answer = f.ask(t, key, streamed, "yes")
 	if _, err := io.ReadFull(answer.body, make([]byte, len(chunk))); err != nil {
 		t.Fatal(err)
@@ -232,7 +232,7 @@ func TestTheCurlLineOfTheProxyWorksWhenPasted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", f.curl) //nolint:gosec // the line under test
-	cmd.Env = append(cmd.Environ(), "KEY="+f.key(t, token.Update{}))
+	cmd.Env = append(cmd.Environ(), "KEY="+f.key(t, token.Settings{}))
 	if out, err := cmd.Output(); err != nil || !strings.HasPrefix(string(out), `{"model":`) {
 		t.Errorf("got %q (%v), want what upstream answers", out, err)
 	}

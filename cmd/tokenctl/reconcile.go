@@ -57,10 +57,10 @@ type reconciled struct {
 }
 
 type drifted struct {
-	First   int64 `json:"first"`
-	Last    int64 `json:"last"`
-	Counted int64 `json:"counted"`
-	Missing int64 `json:"missing"`
+	FirstID  int64 `json:"first"`
+	LastID   int64 `json:"last"`
+	Recorded int64 `json:"counted"`
+	Actual   int64 `json:"missing"`
 }
 
 func reconciledJSON(r token.Reconciliation, dryRun bool) reconciled {
@@ -82,10 +82,10 @@ func reconciledText(r token.Reconciliation, dryRun bool) string {
 		line("Unfinished deletions%s: %d.", map[bool]string{false: ", now completed", true: ""}[dryRun], r.Unfinished)
 	}
 	for _, d := range r.Drifts {
-		line("IDs %d to %d: %d counted as removed, %d actually missing.", d.First, d.Last, d.Counted, d.Missing)
+		line("IDs %d to %d: %d counted as removed, %d actually missing.", d.FirstID, d.LastID, d.Recorded, d.Actual)
 	}
 	if d := r.Total; d != nil {
-		line("All IDs: %d counted as removed in total, %d in the buckets.", d.Counted, d.Missing)
+		line("All IDs: %d counted as removed in total, %d in the buckets.", d.Recorded, d.Actual)
 	}
 	switch {
 	case len(r.Drifts) == 0 && r.Total == nil:

@@ -15,7 +15,7 @@ func TestReconcileTellsAndRepairs(t *testing.T) {
 	kit := dynamotest.New(t)
 	tenant := kit.Tenant(t, "alice")
 	for range 3 {
-		if _, _, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a")}); err != nil {
+		if _, _, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a")}); err != nil {
 			t.Fatal(err)
 		}
 	}

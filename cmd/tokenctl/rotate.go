@@ -39,7 +39,7 @@ func (c *userRotateCmd) Run(ctx context.Context, out *console) error {
 	if err != nil {
 		return err
 	}
-	r, err := db.accounts().Rotate(ctx, name, c.Revoke, time.Duration(c.ExpiresIn))
+	r, err := db.accounts().RotateAccessToken(ctx, name, c.Revoke, time.Duration(c.ExpiresIn))
 	if err != nil {
 		return db.explain(err, name)
 	}

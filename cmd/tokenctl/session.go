@@ -15,7 +15,7 @@ import (
 // createPatiently creates a batch of tokens and waits whenever the API answers
 // that the user creates tokens too fast. A batch that was refused for that reason
 // created nothing.
-func (s *session) createPatiently(ctx context.Context, in []wire.TokenInput, options ...client.Option) ([]wire.Token, error) {
+func (s *session) createPatiently(ctx context.Context, in []wire.TokenInput, options ...client.CallOption) ([]wire.Token, error) {
 	for {
 		made, err := s.CreateAll(ctx, in, options...)
 		var answer *client.Error

@@ -138,7 +138,7 @@ func TestMany(t *testing.T) {
 
 func TestManyStopAtTheLimitAndKeepWhatIsMade(t *testing.T) {
 	target, u, env := caller(t)
-	if _, err := target.Accounts.SetLimits(t.Context(), u.Name, func(l *token.Limits) { l.MaxTokens = 60 }); err != nil {
+	if _, err := target.Users.SetLimits(t.Context(), u.Name, func(l *token.Limits) { l.MaxTokens = 60 }); err != nil {
 		t.Fatal(err)
 	}
 	r := tokenctl(t, env, "token", "create", "app", "--count", "70")

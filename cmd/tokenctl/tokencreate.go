@@ -46,7 +46,7 @@ func (c *tokenCreateCmd) Run(ctx context.Context, out *console) error {
 		return s.explain(err)
 	}
 	if c.JSON {
-		return out.printJSON(t)
+		return out.printJSON(t.Token)
 	}
 	return out.print(fmt.Sprintf("Token %d %s was created. Status: %s.\nKey: %s\nSave it now: it can't be shown again.\n", t.ID, visible(t.Name), statusName(t.Status), visible(t.Key)))
 }

@@ -6,7 +6,6 @@ import (
 	"iter"
 
 	"github.com/latchkey-api/latchkey/shared/client"
-	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -61,7 +60,7 @@ func (c *tokenListCmd) Run(ctx context.Context, out *console) error {
 func (c *tokenListCmd) query() client.SearchOptions {
 	return client.SearchOptions{
 		ListOptions: client.ListOptions{Page: c.Page, PageSize: c.PageSize}, Keyword: c.Keyword, Group: c.Group,
-		Status: map[string]token.Status{"enabled": token.Enabled, "disabled": token.Disabled, "expired": token.Expired, "exhausted": token.Exhausted}[c.Status],
+		Status: map[string]wire.Status{"enabled": wire.Enabled, "disabled": wire.Disabled, "expired": wire.Expired, "exhausted": wire.Exhausted}[c.Status],
 	}
 }
 
@@ -71,7 +70,7 @@ func (c *tokenListCmd) read(ctx context.Context, s *session) (tokenListing, erro
 	query := c.query()
 	switch {
 	case c.All && c.searches():
-		return collect(s.Found(ctx, query))
+		return collect(s.SearchAll(ctx, query))
 	case c.All:
 		return collect(s.All(ctx))
 	case c.searches():
@@ -132,16 +131,13 @@ func (c *tokenGetCmd) Run(ctx context.Context, out *console) error {
 		return err
 	}
 	return c.repeat(ctx, out, c.JSON, func(out *console) error {
-		t, version, err := s.GetVersion(ctx, c.ID)
+		t, err := s.Get(ctx, c.ID)
 		if err != nil {
 			return s.explain(err)
 		}
 		if c.JSON {
-			return out.printJSON(struct {
-				wire.Token
-				ETag string `json:"etag"`
-			}{t, string(version)})
+			return out.printJSON(t)
 		}
-		return out.print(details(t, string(version)))
+		return out.print(details(t.Token, string(t.ETag)))
 	})
 }

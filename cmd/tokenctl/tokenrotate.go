@@ -32,7 +32,7 @@ func (c *tokenRotateCmd) Run(ctx context.Context, out *console) error {
 		return s.explain(err)
 	}
 	if c.JSON {
-		return out.printJSON(t)
+		return out.printJSON(t.Token)
 	}
 	old := "The old key no longer works."
 	if t.PreviousUntil != 0 {

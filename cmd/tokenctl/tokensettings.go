@@ -37,11 +37,11 @@ func (s settings) input(now time.Time) wire.TokenInput {
 	}
 	if s.Models != nil {
 		list := commaList(*s.Models)
-		in.Models, in.ModelLimitsEnabled = &list, new(len(list) > 0)
+		in.Models, in.ModelLimitsEnabled = list, new(len(list) > 0)
 	}
 	if s.AllowIPs != nil {
 		list := commaList(*s.AllowIPs)
-		in.AllowIPs = &list
+		in.AllowIPs = list
 	}
 	return in
 }

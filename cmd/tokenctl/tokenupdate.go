@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/client"
-	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -37,7 +36,7 @@ func (c *tokenUpdateCmd) Run(ctx context.Context, out *console) error {
 	c.ID = unique(c.ID)
 	in := wire.UpdateInput{TokenInput: c.input(time.Now()), QuotaDelta: c.AddQuota}
 	in.Name = c.Name
-	others := in != wire.UpdateInput{}
+	others := c.Name != nil || c.AddQuota != nil || c.settings != settings{}
 	switch {
 	case c.Quota != nil && c.AddQuota != nil:
 		return problemf("--quota and --add-quota can't be used together: use one of them")
@@ -50,24 +49,23 @@ func (c *tokenUpdateCmd) Run(ctx context.Context, out *console) error {
 	if err != nil {
 		return err
 	}
-	status := token.Enabled
+	status := wire.Enabled
 	if c.Disable {
-		status = token.Disabled
+		status = wire.Disabled
 	}
 	if len(c.ID) > 1 {
 		return c.bulk(s, out).run(c.ID, func(ids []int64) ([]wire.Result, error) { return s.SetStatusAll(ctx, ids, status) })
 	}
-	var options []client.Option
+	var options []client.CallOption
 	if c.IfMatch != "" {
 		options = append(options, client.IfMatch(eTag(c.IfMatch)))
 	}
-	var t wire.Token
+	var t client.Token
 	if others {
-		in.ID = &c.ID[0]
 		if c.Enable || c.Disable {
 			in.Status = new(int64(status))
 		}
-		t, err = s.Change(ctx, in, options...)
+		t, err = s.Update(ctx, c.ID[0], in, options...)
 	} else {
 		t, err = s.SetStatus(ctx, c.ID[0], status, options...)
 	}
@@ -75,9 +73,9 @@ func (c *tokenUpdateCmd) Run(ctx context.Context, out *console) error {
 		return s.explain(err)
 	}
 	if c.JSON {
-		return out.printJSON(t)
+		return out.printJSON(t.Token)
 	}
-	return out.print(details(t, ""))
+	return out.print(details(t.Token, ""))
 }
 
 func (c *tokenUpdateCmd) bulk(s *session, out *console) bulk {

@@ -125,7 +125,7 @@ func (c *userListCmd) Run(ctx context.Context, out *console) error {
 	_, _ = fmt.Fprintln(w, "ID\tNAME\tROLE\tSTATE\tCREATED\tTOKENS\tACCESS TOKENS") // a Builder never fails
 	for _, u := range users {
 		state := map[bool]string{false: "enabled", true: "disabled"}[u.Disabled]
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%d\n", u.ID, u.Name, u.Role, state, timestamp(u.Created), u.Live(), validAccessTokens(u, now))
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%d\n", u.ID, u.Name, u.Role, state, timestamp(u.Created), u.TokenCount(), validAccessTokens(u, now))
 	}
 	_ = w.Flush()
 	return out.print(table.String())
@@ -145,7 +145,7 @@ type listedUser struct {
 func listed(users []token.User, now int64) []listedUser {
 	all := make([]listedUser, len(users))
 	for i, u := range users {
-		all[i] = listedUser{u.ID, u.Name, string(u.Role), u.Disabled, u.Created, u.Live(), validAccessTokens(u, now)}
+		all[i] = listedUser{u.ID, u.Name, string(u.Role), u.Disabled, u.Created, u.TokenCount(), validAccessTokens(u, now)}
 	}
 	return all
 }

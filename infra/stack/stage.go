@@ -82,5 +82,5 @@ func Choose(name string) ([]Stage, error) {
 	if name == "" {
 		return Stages(), nil
 	}
-	return nil, fmt.Errorf("there is no stage %q: choose one of %v, or none for all", name, names)
+	return nil, fmt.Errorf("unknown stage %q: use one of %v, or no name for all", name, names)
 }

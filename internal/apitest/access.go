@@ -29,10 +29,10 @@ func authentication(t *testing.T, target *Target) {
 	nobody := credential.NewAccessToken(1<<39, 0).Reveal()             // no such user
 	typo := u.AccessToken[:len(u.AccessToken)-1] + flip(u.AccessToken) // wrong checksum
 	rotated := target.User(t, token.RoleUser)
-	if _, err := target.Accounts.Rotate(t.Context(), rotated.Name, true, 0); err != nil {
+	if _, err := target.Users.RotateAccessToken(t.Context(), rotated.Name, true, 0); err != nil {
 		t.Fatal(err)
 	}
-	past := &token.Accounts{Store: target.Accounts.Store, Now: func() time.Time { return time.Now().Add(-time.Hour) }}
+	past := &token.UserService{Store: target.Users.Store, Now: func() time.Time { return time.Now().Add(-time.Hour) }}
 	_, expired, err := past.Create(t.Context(), "expired-"+rand8(), token.RoleUser, time.Minute)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func authentication(t *testing.T, target *Target) {
 
 func setDisabled(t *testing.T, target *Target, u *User, disabled bool) {
 	t.Helper()
-	if _, err := target.Accounts.SetDisabled(t.Context(), u.Name, disabled); err != nil {
+	if _, err := target.Users.SetDisabled(t.Context(), u.Name, disabled); err != nil {
 		t.Fatal(err)
 	}
 }

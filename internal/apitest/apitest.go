@@ -34,14 +34,14 @@ import (
 // that is asked of it through User and Do, and what it answers, is held to the
 // API's document, and searched for secrets at the test's end.
 type Target struct {
-	URL      string
-	Accounts *token.Accounts
+	URL   string
+	Users *token.UserService
 
 	transcript *transcript
 }
 
 // NewTarget is a target at a URL.
-func NewTarget(t testing.TB, url string, accounts *token.Accounts) *Target {
+func NewTarget(t testing.TB, url string, accounts *token.UserService) *Target {
 	t.Helper()
 	document, err := openapitest.Load()
 	if err != nil {
@@ -56,7 +56,7 @@ func NewTarget(t testing.TB, url string, accounts *token.Accounts) *Target {
 func Serve(t testing.TB, tweaks ...func(*dynamodb.Options)) (*Target, *dynamotest.Kit) {
 	t.Helper()
 	kit := dynamotest.New(t, tweaks...)
-	target := NewTarget(t, "", &token.Accounts{Store: kit.Store, Now: time.Now})
+	target := NewTarget(t, "", &token.UserService{Store: kit.Store, Now: time.Now})
 	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(dynamo.New(kit.Client, dynamotest.Table))}
 	server := httptest.NewServer(api.New(services, slog.New(slog.NewJSONHandler(target.transcript, nil)), api.Routes()...))
 	t.Cleanup(server.Close)
@@ -77,15 +77,15 @@ type User struct {
 func (target *Target) User(t testing.TB, role token.Role) *User {
 	t.Helper()
 	name := "user-" + strings.ToLower(rand8())
-	u, at, err := target.Accounts.Create(t.Context(), name, role, 0)
+	u, at, err := target.Users.Create(t.Context(), name, role, 0)
 	if err == nil {
-		_, err = target.Accounts.SetLimits(t.Context(), name, dynamotest.Unlimit)
+		_, err = target.Users.SetLimits(t.Context(), name, dynamotest.Unlimit)
 	}
 	if err != nil {
 		t.Fatalf("make a user: %v", err)
 	}
 	target.transcript.keep(at.Reveal())
-	return &User{client.New(target.URL, at.Reveal(), &http.Client{Transport: target.transcript}), name, u.ID, at.Reveal(), target}
+	return &User{client.New(target.URL, at.Reveal(), client.WithHTTPClient(&http.Client{Transport: target.transcript})), name, u.ID, at.Reveal(), target}
 }
 
 // A Response is an answer, read.

@@ -144,7 +144,7 @@ func limits(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	limit := func(l token.Limits) {
 		t.Helper()
-		if _, err := target.Accounts.SetLimits(t.Context(), u.Name, func(old *token.Limits) { *old = l }); err != nil {
+		if _, err := target.Users.SetLimits(t.Context(), u.Name, func(old *token.Limits) { *old = l }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -33,8 +33,8 @@ type Tenant struct {
 }
 
 // Create makes one token.
-func (tenant *Tenant) Create(ctx context.Context, at credential.AccessToken, u token.Update) (token.Token, credential.Key, error) {
-	made, err := tenant.Service.Create(ctx, at, []token.Update{u}, nil)
+func (tenant *Tenant) Create(ctx context.Context, at credential.AccessToken, u token.Settings) (token.Token, credential.Key, error) {
+	made, err := tenant.Service.Create(ctx, at, []token.Settings{u}, nil)
 	if err != nil {
 		return token.Token{}, credential.Key{}, err
 	}
@@ -42,7 +42,7 @@ func (tenant *Tenant) Create(ctx context.Context, at credential.AccessToken, u t
 }
 
 // Update changes a token of any version.
-func (tenant *Tenant) Update(ctx context.Context, at credential.AccessToken, id int64, u token.Update) (token.Token, error) {
+func (tenant *Tenant) Update(ctx context.Context, at credential.AccessToken, id int64, u token.Settings) (token.Token, error) {
 	return tenant.Service.Update(ctx, at, id, u, nil)
 }
 
@@ -75,7 +75,7 @@ func (s unlimited) AddUser(ctx context.Context, mint func(id int64) token.User) 
 func (k *Kit) Tenant(t testing.TB, name string) *Tenant {
 	t.Helper()
 	clock := new(Clock)
-	accounts := &token.Accounts{Store: unlimited{k.Store}, Now: clock.Now}
+	accounts := &token.UserService{Store: unlimited{k.Store}, Now: clock.Now}
 	_, access, err := accounts.Create(t.Context(), name, token.RoleUser, 0)
 	if err != nil {
 		t.Fatal(err)

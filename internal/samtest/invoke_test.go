@@ -54,7 +54,7 @@ func TestInvokeAnswersEachFunctionsEvent(t *testing.T) {
 // this user, in turn.
 func (p *project) user(t *testing.T, name string) []string {
 	t.Helper()
-	accounts := token.Accounts{Store: p.Store, Now: time.Now}
+	accounts := token.UserService{Store: p.Store, Now: time.Now}
 	_, at, err := accounts.Create(t.Context(), name, token.RoleUser, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func (p *project) user(t *testing.T, name string) []string {
 	service := token.Service{Store: p.Store, Now: time.Now}
 	credentials := []string{"at-ACCESS-TOKEN", at.Reveal()}
 	for id := 1; id <= 4; id++ { // the last is the one that purge's event says was removed
-		made, err := service.Create(t.Context(), at, []token.Update{{Name: new("a"), RemainQuota: new(int64(1000))}}, nil)
+		made, err := service.Create(t.Context(), at, []token.Settings{{Name: new("a"), RemainQuota: new(int64(1000))}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

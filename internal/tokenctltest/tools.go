@@ -40,7 +40,7 @@ func printCheck() error {
 		return errors.New("stdin holds no key and no access token")
 	}
 	secret := found[len(found)-1]
-	c := client.New(os.Getenv("LATCHKEY_URL"), secret, nil)
+	c := client.New(os.Getenv("LATCHKEY_URL"), secret)
 	if secret[:3] == "at-" {
 		_, err := c.List(context.Background(), client.ListOptions{})
 		var refused *client.Error

@@ -62,11 +62,11 @@ func setup(env *testscript.Env) error {
 	}
 	env.Values[testKey{}], env.Values[serverKey{}] = t, new(*Server)
 	target, kit := apitest.Serve(t)
-	_, accessToken, err := target.Accounts.Create(t.Context(), "alice", token.RoleUser, 0)
+	_, accessToken, err := target.Users.Create(t.Context(), "alice", token.RoleUser, 0)
 	if err != nil {
 		return err
 	}
-	if _, err := target.Accounts.SetLimits(t.Context(), "alice", dynamotest.Unlimit); err != nil {
+	if _, err := target.Users.SetLimits(t.Context(), "alice", dynamotest.Unlimit); err != nil {
 		return err
 	}
 	for name, value := range map[string]string{

@@ -13,10 +13,10 @@ func idsField(i int) string { return fmt.Sprintf("ids[%d]", i) }
 
 // check holds the ids to 1 to MaxIDs numbers that can be ids.
 func checkIDs(in wire.IDsInput) error {
-	if in.IDs == nil || len(*in.IDs) == 0 || len(*in.IDs) > wire.MaxIDs {
+	if len(in.IDs) == 0 || len(in.IDs) > wire.MaxIDs {
 		return &token.InvalidError{Field: "ids", Reason: fmt.Sprintf("must be an array of 1 to %d ids of tokens", wire.MaxIDs)}
 	}
-	for i, id := range *in.IDs {
+	for i, id := range in.IDs {
 		if id < 1 || id > token.MaxInteger {
 			return &token.InvalidError{Field: idsField(i), Reason: fmt.Sprintf("must be an integer between 1 and %d", int64(token.MaxInteger))}
 		}
@@ -28,7 +28,7 @@ func checkIDs(in wire.IDsInput) error {
 // what was sent.
 func uniqueIDs(in wire.IDsInput) (ids []int64, where []int) {
 	seen := map[int64]bool{}
-	for i, id := range *in.IDs {
+	for i, id := range in.IDs {
 		if !seen[id] {
 			seen[id] = true
 			ids, where = append(ids, id), append(where, i)

@@ -26,16 +26,16 @@ var createAllOperation = Operation{
 // maxBatchBody is what the body of a batch create may have, in bytes.
 const maxBatchBody = 128 << 10
 
-func readCreates(r *http.Request) ([]token.Update, error) {
+func readCreates(r *http.Request) ([]token.Settings, error) {
 	var in wire.TokensInput
 	if err := decodeUpTo(maxBatchBody, r, &in); err != nil {
 		return nil, err
 	}
-	if in.Tokens == nil || len(*in.Tokens) == 0 || len(*in.Tokens) > token.MaxBatch {
+	if len(in.Tokens) == 0 || len(in.Tokens) > token.MaxBatch {
 		return nil, &token.InvalidError{Field: "tokens", Reason: fmt.Sprintf("must be an array of 1 to %d objects, each as for a create", token.MaxBatch)}
 	}
-	updates := make([]token.Update, len(*in.Tokens))
-	for i, raw := range *in.Tokens {
+	updates := make([]token.Settings, len(in.Tokens))
+	for i, raw := range in.Tokens {
 		var err error
 		if updates[i], err = readDraft(raw); err != nil {
 			return nil, ofItem(i, err)
@@ -58,8 +58,8 @@ func ofItem(i int, err error) error {
 	}
 }
 
-func createTokens(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in []token.Update) (answer, error) {
-	now := service.Second()
+func createTokens(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in []token.Settings) (answer, error) {
+	now := service.UnixNow()
 	say := func(made []token.IssuedToken) answer {
 		all := wire.Tokens{Items: make([]wire.Token, len(made))}
 		for i, issued := range made {
@@ -68,7 +68,7 @@ func createTokens(ctx context.Context, service *token.Service, at credential.Acc
 		return created(all, "")
 	}
 	made, err := service.Create(ctx, at, in, once.keep(say))
-	var item *token.ItemError
+	var item *token.IndexError
 	if errors.As(err, &item) {
 		return answer{}, ofItem(item.Index, item.Err)
 	}

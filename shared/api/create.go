@@ -22,30 +22,30 @@ var createOperation = Operation{
 	Actions: []string{actionGet, actionPut, actionUpdate},
 }
 
-func readCreate(r *http.Request) (token.Update, error) {
+func readCreate(r *http.Request) (token.Settings, error) {
 	body, err := readBody(r, maxBody)
 	if err != nil {
-		return token.Update{}, err
+		return token.Settings{}, err
 	}
 	return readDraft(body)
 }
 
 // readDraft reads what a new token is to be.
-func readDraft(raw []byte) (token.Update, error) {
+func readDraft(raw []byte) (token.Settings, error) {
 	var in wire.TokenInput
 	if err := decodeObject(raw, &in, append([]string{"id"}, serverFields...)...); err != nil {
-		return token.Update{}, err
+		return token.Settings{}, err
 	}
 	return tokenUpdate(in)
 }
 
-func createToken(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in token.Update) (answer, error) {
-	now := service.Second()
+func createToken(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in token.Settings) (answer, error) {
+	now := service.UnixNow()
 	say := func(made []token.IssuedToken) answer {
 		t := shown(made[0].Token, made[0].Key, now)
 		return created(t, wire.TokensPath+"/"+strconv.FormatInt(t.ID, 10)).withETag(made[0].Version).about(t.ID)
 	}
-	made, err := service.Create(ctx, at, []token.Update{in}, once.keep(say))
+	made, err := service.Create(ctx, at, []token.Settings{in}, once.keep(say))
 	if err != nil {
 		return answer{}, err
 	}

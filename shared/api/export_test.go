@@ -38,7 +38,7 @@ func Problems() []Problem {
 		p := explain(err)
 		all = append(all, Problem{p.status, p.code, ""})
 	}
-	for _, err := range []error{&token.RateError{}, nil} {
+	for _, err := range []error{&token.CreateRateError{}, nil} {
 		p := explain(err)
 		all = append(all, Problem{p.status, p.code, p.message})
 	}

@@ -56,25 +56,25 @@ func setField(field reflect.Value, info reflect.StructField, name string, raw js
 	case *string:
 		want = "a string"
 		value, ok = str(raw)
-	case *[]int64:
+	case []int64:
 		value, err := integers(name, raw)
 		if err == nil {
 			field.Set(reflect.ValueOf(value))
 		}
 		return err
-	case *[]json.RawMessage:
+	case []json.RawMessage:
 		value, err := objects(name, raw)
 		if err == nil {
 			field.Set(reflect.ValueOf(value))
 		}
 		return err
-	case *[]string:
+	case []string:
 		want = "an array of strings or one string"
 		value, ok = stringList(raw, info.Tag.Get("separators"))
 	}
 	if !ok {
 		kind := kindOf(raw)
-		if _, list := field.Interface().(*[]string); list {
+		if _, list := field.Interface().([]string); list {
 			kind = offence(raw)
 		}
 		return &token.InvalidError{Field: name, Reason: "must be " + want + ", not " + kind}
@@ -100,7 +100,7 @@ func integer(raw json.RawMessage) (*int64, bool) {
 }
 
 // integers reads an array of JSON integers.
-func integers(name string, raw json.RawMessage) (*[]int64, error) {
+func integers(name string, raw json.RawMessage) ([]int64, error) {
 	elements, err := array(name, "integers", raw)
 	list := make([]int64, len(elements))
 	for i, element := range elements {
@@ -110,18 +110,18 @@ func integers(name string, raw json.RawMessage) (*[]int64, error) {
 		}
 		list[i] = *n
 	}
-	return &list, err
+	return list, err
 }
 
 // objects reads an array of JSON objects.
-func objects(name string, raw json.RawMessage) (*[]json.RawMessage, error) {
+func objects(name string, raw json.RawMessage) ([]json.RawMessage, error) {
 	elements, err := array(name, "objects", raw)
 	for i, element := range elements {
 		if kind := kindOf(element); kind != "an object" {
 			return nil, &token.InvalidError{Field: fmt.Sprintf("%s[%d]", name, i), Reason: "must be an object, not " + kind}
 		}
 	}
-	return &elements, err
+	return elements, err
 }
 
 func array(name, of string, raw json.RawMessage) (elements []json.RawMessage, err error) {
@@ -141,7 +141,7 @@ func str(raw json.RawMessage) (*string, bool) {
 
 // stringList reads an array of strings, or a string whose parts stand
 // between separators; empty parts of it are none.
-func stringList(raw json.RawMessage, separators string) (*[]string, bool) {
+func stringList(raw json.RawMessage, separators string) ([]string, bool) {
 	if s, ok := str(raw); ok {
 		parts := strings.FieldsFunc(*s, func(r rune) bool { return strings.ContainsRune(separators, r) })
 		list := make([]string, 0, len(parts))
@@ -150,7 +150,7 @@ func stringList(raw json.RawMessage, separators string) (*[]string, bool) {
 				list = append(list, part)
 			}
 		}
-		return &list, true
+		return list, true
 	}
 	var elements []json.RawMessage
 	if kindOf(raw) != "an array" || json.Unmarshal(raw, &elements) != nil {
@@ -164,7 +164,7 @@ func stringList(raw json.RawMessage, separators string) (*[]string, bool) {
 		}
 		list[i] = *s
 	}
-	return &list, true
+	return list, true
 }
 
 // offence names what is wrong with a value that is no list of strings: an

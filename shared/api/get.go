@@ -23,5 +23,5 @@ var getOperation = Operation{
 
 func getToken(ctx context.Context, service *token.Service, at credential.AccessToken, id int64) (answer, error) {
 	t, err := service.Get(ctx, at, id)
-	return ok(view(t, service.Second())).withETag(t.Version).about(t.ID), err
+	return ok(view(t, service.UnixNow())).withETag(t.Version).about(t.ID), err
 }

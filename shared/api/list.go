@@ -40,7 +40,7 @@ func listTokens(ctx context.Context, service *token.Service, at credential.Acces
 	} else {
 		found, err = service.List(ctx, at, in.page, in.size)
 	}
-	return ok(in.show(found, service.Second())), err
+	return ok(in.show(found, service.UnixNow())), err
 }
 
 // show is what was found as the answer has it, at a second.

@@ -31,7 +31,7 @@ func post[In any](
 ) (answer, error) {
 	var request *once
 	return manage(services, r, func(r *http.Request) (in In, err error) {
-		if request, err = readOnce(r, services.Tokens.Second()); err == nil {
+		if request, err = readOnce(r, services.Tokens.UnixNow()); err == nil {
 			in, err = read(r)
 		}
 		return in, err

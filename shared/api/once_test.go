@@ -29,7 +29,7 @@ func lossy(one int) *dynamotest.Faults {
 func TestAHundredAtOnceWithOneKeyAreOne(t *testing.T) {
 	t.Parallel()
 	target, kit := apitest.Serve(t, lossy(8).Tweak)
-	plain := apitest.NewTarget(t, target.URL, &token.Accounts{Store: kit.Through(), Now: target.Accounts.Now})
+	plain := apitest.NewTarget(t, target.URL, &token.UserService{Store: kit.Through(), Now: target.Users.Now})
 	for name, row := range map[string]struct {
 		path, body string
 		total      int64 // tokens afterwards
@@ -85,17 +85,17 @@ func TestABatchThatIsCutShortIsFinishedByItsRepetition(t *testing.T) {
 		return random.Choose(op, nth)
 	}}
 	target, kit := apitest.Serve(t, faults.Tweak)
-	plain := apitest.NewTarget(t, target.URL, &token.Accounts{Store: kit.Through(), Now: target.Accounts.Now})
+	plain := apitest.NewTarget(t, target.URL, &token.UserService{Store: kit.Through(), Now: target.Users.Now})
 	for round := range 10 {
 		u := plain.User(t, token.RoleUser)
 		at, err := credential.ParseAccessToken(u.AccessToken)
 		if err != nil {
 			t.Fatal(err)
 		}
-		service := &token.Service{Store: kit.Through(), Now: target.Accounts.Now}
-		drafts := make([]token.Update, 8)
+		service := &token.Service{Store: kit.Through(), Now: target.Users.Now}
+		drafts := make([]token.Settings, 8)
 		for i := range drafts {
-			drafts[i] = token.Update{Name: new(fmt.Sprint(i))}
+			drafts[i] = token.Settings{Name: new(fmt.Sprint(i))}
 		}
 		if _, err := service.Create(t.Context(), at, drafts, nil); err != nil {
 			t.Fatal(err)

@@ -114,7 +114,7 @@ func TestFailuresSayWhatTheirExamplesSay(t *testing.T) {
 func TestBlanksThatAreTakenOffAreNotCounted(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	pad := func(n int) string { return " " + strings.Repeat("n", n) + " " }
-	body := fmt.Sprintf(`{"name":%q,"group":%q,"models":[%q]}`, pad(token.MaxName), pad(token.MaxGroup), pad(token.MaxModelName))
+	body := fmt.Sprintf(`{"name":%q,"group":%q,"models":[%q]}`, pad(token.MaxNameLength), pad(token.MaxGroupLength), pad(token.MaxModelNameLength))
 	if got := target.User(t, token.RoleUser).Do(t, http.MethodPost, "/api/token/", body); got.Status != http.StatusCreated {
 		t.Errorf("got %d %s, want %d", got.Status, got.Body, http.StatusCreated)
 	}

@@ -27,9 +27,9 @@ func limitsInCode() map[string]map[string]int64 {
 		},
 		"minimum": {"quota_delta": -token.MaxInteger, "expired_time": token.Never},
 		"maxLength": {
-			"name": token.MaxName, "group": token.MaxGroup, "models.items": token.MaxModelName, "model_limits.items": token.MaxModelName,
-			"model": quota.MaxQuestionModel, "request_id": quota.MaxRequestID, "keyword": token.MaxKeyword,
-			"IdempotencyKey": token.MaxIdempotencyKey, "RequestKey": quota.MaxRequestID,
+			"name": token.MaxNameLength, "group": token.MaxGroupLength, "models.items": token.MaxModelNameLength, "model_limits.items": token.MaxModelNameLength,
+			"model": quota.MaxQuestionModelLength, "request_id": quota.MaxRequestIDLength, "keyword": token.MaxKeywordLength,
+			"IdempotencyKey": token.MaxIdempotencyKeyLength, "RequestKey": quota.MaxRequestIDLength,
 		},
 		"maxItems": {
 			"models": token.MaxModels, "tokens": token.MaxBatch, "NewTokens.items": token.MaxBatch,
@@ -140,14 +140,14 @@ func TestTheDocumentsWordsHaveTheCodesLimits(t *testing.T) {
 	for _, name := range []string{"TokenInput", "UpdateInput"} {
 		property := func(field string) []string { return schema(name, "properties", field, "description") }
 		rows = append(rows, []words{
-			{property("name"), fmt.Sprintf("1 to %d characters", token.MaxName)},
-			{property("models"), fmt.Sprintf("Up to %d names, each once, of 1 to %d characters", token.MaxModels, token.MaxModelName)},
+			{property("name"), fmt.Sprintf("1 to %d characters", token.MaxNameLength)},
+			{property("models"), fmt.Sprintf("Up to %d names, each once, of 1 to %d characters", token.MaxModels, token.MaxModelNameLength)},
 			{property("allow_ips"), fmt.Sprintf("Up to %d, each once", token.MaxAllowIPs)},
-			{property("group"), fmt.Sprintf("up to %d characters", token.MaxGroup)},
+			{property("group"), fmt.Sprintf("up to %d characters", token.MaxGroupLength)},
 		}...)
 	}
 	for _, name := range []string{"QuestionInput", "ReservationInput"} {
-		rows = append(rows, words{schema(name, "properties", "request_id", "description"), fmt.Sprintf("1 to %d characters", quota.MaxRequestID)})
+		rows = append(rows, words{schema(name, "properties", "request_id", "description"), fmt.Sprintf("1 to %d characters", quota.MaxRequestIDLength)})
 	}
 	for _, o := range document(t).Operations() {
 		at := []string{"paths", o.Path, strings.ToLower(o.Method), "requestBody"}

@@ -135,6 +135,7 @@ func checkEnvelope(t *testing.T, name string) {
 type wireField struct {
 	name     string
 	optional bool
+	list     bool // of an input: nil is absent
 	goType   reflect.Type
 }
 
@@ -145,16 +146,17 @@ func fieldsOf(goType reflect.Type) (all []wireField) {
 			continue
 		}
 		embedded := len(f.Index) > 1 && goType.Field(f.Index[0]).Type.Kind() == reflect.Pointer
-		all = append(all, wireField{name, embedded || strings.Contains(rest, "omitempty"), f.Type})
+		all = append(all, wireField{name, embedded || rest != "", rest == "omitzero", f.Type})
 	}
 	return all
 }
 
-// has reports whether the JSON types of a schema fit the field. Those of an
-// input are pointers: where null is not taken, the rules ask for a value, and
-// where there is no type, or null alone, the route takes none.
+// has reports whether the JSON types of a schema fit the field. Fields of an
+// input are pointers or lists that can be nil: where null is not taken, the
+// rules ask for a value, and where there is no type, or null alone, the route
+// takes none.
 func (f wireField) has(kinds []string) bool {
-	goType, input := f.goType, false
+	goType, input := f.goType, f.list
 	if goType.Kind() == reflect.Pointer {
 		goType, input = goType.Elem(), true
 	}

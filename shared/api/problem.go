@@ -97,7 +97,7 @@ func explain(err error) problem {
 		input   *inputError
 		method  *methodError
 		size    *sizeError
-		rate    *token.RateError
+		rate    *token.CreateRateError
 	)
 	switch {
 	case errors.As(err, &invalid):

@@ -3,11 +3,9 @@ package api
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"regexp"
-	"runtime/debug"
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
@@ -54,44 +52,35 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve calls a route and turns its panic into an error.
 func (s *server) serve(route Route, r *http.Request) (a answer, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer reqlog.Recover(&err)
 	return route.serve(s.services, r)
 }
 
-// record writes the one log line. It has neither path nor query nor header:
-// what a caller sends may hold a secret.
+// record logs the request.
 func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost reqlog.Cost, took time.Duration) {
-	level := slog.LevelInfo
-	attrs := []slog.Attr{
-		slog.String("route", route.Name),
-		slog.Int("status", out.status),
-		slog.Float64("ms", float64(took.Microseconds())/1000),
-		slog.String("request_id", out.requestID),
-		slog.Int64("user_id", out.userID),
-		slog.Float64("read_units", cost.ReadUnits),
-		slog.Float64("write_units", cost.WriteUnits),
-		slog.Int("round_trips", cost.RoundTrips),
+	line := reqlog.Line{
+		Route: route.Name, RequestID: out.requestID, Duration: took,
+		Attrs: []slog.Attr{
+			slog.Int("status", out.status), reqlog.UserID(out.userID),
+			cost.Reads(), cost.Writes(), cost.Trips(),
+		},
 	}
 	if out.tokenID != 0 {
-		attrs = append(attrs, slog.Int64("token_id", out.tokenID))
+		line.Attrs = append(line.Attrs, reqlog.TokenID(out.tokenID))
 	}
 	if len(out.tokenIDs) > 0 {
-		attrs = append(attrs, slog.Any("token_ids", out.tokenIDs))
+		line.Attrs = append(line.Attrs, slog.Any("token_ids", out.tokenIDs))
 	}
 	if out.err != nil {
-		attrs = append(attrs, slog.String("code", string(out.problem.code)))
+		line.Code = string(out.problem.code)
 	}
 	if out.status >= http.StatusInternalServerError {
-		if r.Context().Err() == nil { // else the caller has gone, and nothing is wrong with us
-			level = slog.LevelError
+		line.Err = out.err
+		if r.Context().Err() == nil { // else the client has closed the connection, which is not our error
+			line.Level = slog.LevelError
 		}
-		attrs = append(attrs, slog.String("error", credential.Redact(out.err.Error())))
 	}
-	log.LogAttrs(r.Context(), level, "request", attrs...)
+	line.Write(r.Context(), log)
 }
 
 // manage serves a route of the management API: it reads the access token and
@@ -124,7 +113,7 @@ func accessToken(r *http.Request) (credential.AccessToken, error) {
 	switch {
 	case value == "":
 		return credential.AccessToken{}, errNoAccessToken
-	case credential.LooksLikeKey(value):
+	case credential.HasKeyPrefix(value):
 		return credential.AccessToken{}, errKeyNotAccessToken
 	}
 	at, err := credential.ParseAccessToken(value)

@@ -33,7 +33,7 @@ func (b broken) Get(context.Context, token.Caller, int64) (token.Token, error) {
 }
 
 func (b broken) Create(_ context.Context, _ token.Caller, mint func(token.User) (token.NewTokens, error)) ([]token.Token, error) {
-	birth, err := mint(token.User{Given: 41})
+	birth, err := mint(token.User{LastTokenID: 41})
 	return birth.Tokens, errors.Join(err, b.answer())
 }
 

@@ -65,7 +65,7 @@ func rotateKey(ctx context.Context, service *token.Service, at credential.Access
 	if err != nil {
 		return answer{}, err
 	}
-	return once.settle(ctx, service, at, ok(shown(made.Token, made.Key, service.Second())).withETag(made.Version).about(in.id))
+	return once.settle(ctx, service, at, ok(shown(made.Token, made.Key, service.UnixNow())).withETag(made.Version).about(in.id))
 }
 
 func readTurn(plan []byte) (token.KeyRotation, error) {

@@ -36,7 +36,7 @@ func searchTokens(ctx context.Context, service *token.Service, at credential.Acc
 	} else {
 		found, err = service.Search(ctx, at, in.query, in.page, in.size)
 	}
-	return ok(in.show(found, service.Second())), err
+	return ok(in.show(found, service.UnixNow())), err
 }
 
 // readSearch reads what to search for, and which page of it.

@@ -45,13 +45,13 @@ var serverFields = []string{
 }
 
 // tokenUpdate converts the input to the domain's update.
-func tokenUpdate(in wire.TokenInput) (token.Update, error) {
+func tokenUpdate(in wire.TokenInput) (token.Settings, error) {
 	disabled, err := statusInput(in)
 	models := in.Models
 	if models == nil {
 		models = in.ModelLimits
 	}
-	return token.Update{
+	return token.Settings{
 		Name: in.Name, Disabled: disabled,
 		ExpiredTime: in.ExpiredTime, RemainQuota: in.RemainQuota, UnlimitedQuota: in.UnlimitedQuota,
 		ModelLimitsEnabled: in.ModelLimitsEnabled, Models: models,

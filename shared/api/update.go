@@ -27,7 +27,7 @@ type updateInput struct {
 	id         int64
 	statusOnly bool
 	versions   token.Versions
-	token.Update
+	token.Settings
 }
 
 func readUpdate(r *http.Request) (updateInput, error) {
@@ -43,7 +43,7 @@ func readUpdate(r *http.Request) (updateInput, error) {
 	}
 	in := updateInput{id: *body.ID}
 	var err error
-	if in.Update, err = tokenUpdate(body.TokenInput); err != nil {
+	if in.Settings, err = tokenUpdate(body.TokenInput); err != nil {
 		return in, err
 	}
 	in.QuotaDelta = body.QuotaDelta
@@ -75,7 +75,7 @@ func updateToken(ctx context.Context, service *token.Service, at credential.Acce
 	var err error
 	switch {
 	case !in.statusOnly:
-		t, err = service.Update(ctx, at, in.id, in.Update, in.versions)
+		t, err = service.Update(ctx, at, in.id, in.Settings, in.versions)
 	case in.Disabled != nil:
 		t, err = service.SetStatus(ctx, at, in.id, *in.Disabled, in.versions)
 	default: // an echoed 3 or 4: nothing to change
@@ -84,5 +84,5 @@ func updateToken(ctx context.Context, service *token.Service, at credential.Acce
 			err = token.ErrVersionMismatch
 		}
 	}
-	return ok(view(t, service.Second())).withETag(t.Version).about(t.ID), err
+	return ok(view(t, service.UnixNow())).withETag(t.Version).about(t.ID), err
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -66,11 +64,7 @@ var errNotJudged = errors.New("the key could not be judged: the request's own li
 
 // judge turns a panic into an error.
 func (a *authorizer) judge(ctx context.Context, event *events.APIGatewayV2CustomAuthorizerV2Request) (v quota.Verdict, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer reqlog.Recover(&err)
 	ip, err := quota.ParseIP(event.RequestContext.HTTP.SourceIP)
 	if err != nil || !ip.IsValid() {
 		return quota.Verdict{Refusal: quota.RefusedIP}, nil // no key allows an address that can't be read
@@ -100,25 +94,19 @@ func answerTo(v quota.Verdict) authorization {
 	}}
 }
 
-// record writes the one log line, like api's and with as little in it.
+// record logs the request.
 func (a *authorizer) record(ctx context.Context, event *events.APIGatewayV2CustomAuthorizerV2Request, v quota.Verdict, err error, cost reqlog.Cost, took time.Duration) {
-	level := slog.LevelInfo
-	attrs := []slog.Attr{
-		slog.String("route", api.Authorizer),
-		slog.Bool("authorized", err == nil && v.Valid()),
-		slog.Float64("ms", float64(took.Microseconds())/1000),
-		slog.String("request_id", event.RequestContext.RequestID),
-		slog.Int64("user_id", v.Token.UserID),
-		slog.Int64("token_id", v.Token.ID),
-		slog.Float64("read_units", cost.ReadUnits),
-		slog.Int("round_trips", cost.RoundTrips),
-	}
-	if v.Refusal != "" {
-		attrs = append(attrs, slog.String("code", string(v.Refusal)))
+	line := reqlog.Line{
+		Route: api.Authorizer, RequestID: event.RequestContext.RequestID, Duration: took,
+		Attrs: []slog.Attr{
+			slog.Bool("authorized", err == nil && v.Valid()),
+			reqlog.UserID(v.Token.UserID), reqlog.TokenID(v.Token.ID),
+			cost.Reads(), cost.Trips(),
+		},
+		Code: string(v.Refusal), Err: err,
 	}
 	if err != nil {
-		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", credential.Redact(err.Error())))
+		line.Level = slog.LevelError
 	}
-	a.log.LogAttrs(ctx, level, "request", attrs...)
+	line.Write(ctx, a.log)
 }

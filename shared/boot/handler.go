@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"runtime/debug"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -21,6 +20,7 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
 
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
 // Handler lets next answer the events of an API Gateway HTTP API, payload
@@ -77,11 +77,7 @@ var errNoAnswer = errors.New("the handler wrote no answer")
 // proxy has the adapter call serve and collect what it writes. A panic of
 // serve is an error; half an answer written before it is dropped.
 func proxy(ctx context.Context, serve http.HandlerFunc) (answer events.APIGatewayV2HTTPResponse, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer reqlog.Recover(&err)
 	silent := false
 	adapter := httpadapter.NewV2(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		watched := &watchedWriter{ResponseWriter: w}

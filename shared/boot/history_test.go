@@ -344,7 +344,7 @@ func (w *worker) work(t *testing.T) {
 
 // birth makes a token. It is nil if the process did not live to hear of it.
 func (w *worker) birth(t *testing.T) (l *life) {
-	u := token.Update{Name: new("a"), RemainQuota: new(int64(5)), ExpiredTime: w.expiry()}
+	u := token.Settings{Name: new("a"), RemainQuota: new(int64(5)), ExpiredTime: w.expiry()}
 	w.do(t, "create", func(ctx context.Context) error {
 		made, key, err := w.tenant.Create(ctx, w.tenant.Access, u)
 		if err == nil {
@@ -360,7 +360,7 @@ func (w *worker) expiry() *int64 {
 	if w.random.IntN(2) == 0 {
 		return new(int64(token.Never))
 	}
-	return new(w.tenant.Second() + 10)
+	return new(w.tenant.UnixNow() + 10)
 }
 
 // step is one of the things that can happen to a token.
@@ -374,7 +374,7 @@ func (w *worker) step(t *testing.T, l *life) {
 			return err
 		})
 	case 1, 2:
-		u := token.Update{ExpiredTime: w.expiry()}
+		u := token.Settings{ExpiredTime: w.expiry()}
 		w.do(t, "update", func(ctx context.Context) error {
 			_, err := w.tenant.Update(ctx, w.tenant.Access, l.id, u)
 			return err

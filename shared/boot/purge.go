@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
@@ -106,23 +105,21 @@ func keyOf(v events.DynamoDBAttributeValue, want events.DynamoDBDataType) string
 	}
 }
 
-// record writes the one log line, like api's.
+// record logs the invocation.
 func (p *purge) record(ctx context.Context, records, counted int, err error, cost reqlog.Cost, took time.Duration) {
-	level := slog.LevelInfo
-	attrs := []slog.Attr{
-		slog.String("route", api.Purge),
-		slog.Int("records", records),
-		slog.Int("counted", counted),
-		slog.Float64("ms", float64(took.Microseconds())/1000),
-		slog.Float64("write_units", cost.WriteUnits),
-		slog.Int("round_trips", cost.RoundTrips),
+	line := reqlog.Line{
+		Route: api.Purge, Duration: took,
+		Attrs: []slog.Attr{
+			slog.Int("records", records), slog.Int("counted", counted),
+			cost.Writes(), cost.Trips(),
+		},
+		Err: err,
 	}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		attrs = append(attrs, slog.String("request_id", lc.AwsRequestID))
+		line.RequestID = lc.AwsRequestID
 	}
 	if err != nil {
-		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", credential.Redact(err.Error())))
+		line.Level = slog.LevelError
 	}
-	p.log.LogAttrs(ctx, level, "request", attrs...)
+	line.Write(ctx, p.log)
 }

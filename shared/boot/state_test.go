@@ -49,7 +49,7 @@ type state struct {
 func prepare(t testing.TB, kit *dynamotest.Kit) state {
 	t.Helper()
 	then := func() time.Time { return time.Unix(born, 0) }
-	accounts := token.Accounts{Store: kit.Store, Now: then}
+	accounts := token.UserService{Store: kit.Store, Now: then}
 	_, at, err := accounts.Create(t.Context(), "alice", token.RoleUser, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func prepare(t testing.TB, kit *dynamotest.Kit) state {
 	s := state{at, map[int64]credential.Key{}}
 	service := token.Service{Store: kit.Store, Now: then}
 	for id := int64(1); id <= lastID; id++ {
-		made, err := service.Create(t.Context(), at, []token.Update{fields(id)}, nil)
+		made, err := service.Create(t.Context(), at, []token.Settings{fields(id)}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,13 +104,13 @@ func (s state) admit(event []byte) []byte {
 }
 
 // fields are what a token of prepare is made with.
-func fields(id int64) token.Update {
-	u := token.Update{Name: new(fmt.Sprintf("token-%02d", id)), RemainQuota: new(1000 * id)}
+func fields(id int64) token.Settings {
+	u := token.Settings{Name: new(fmt.Sprintf("token-%02d", id)), RemainQuota: new(1000 * id)}
 	switch id {
 	case limitedID:
 		u.Name = new("production-app")
-		u.ModelLimitsEnabled, u.Models = new(true), &[]string{"gpt-4o", "gpt-4o-mini"}
-		u.AllowIPs, u.Group = &[]string{"10.0.0.0/8", "2001:db8::/32"}, new("vip")
+		u.ModelLimitsEnabled, u.Models = new(true), []string{"gpt-4o", "gpt-4o-mini"}
+		u.AllowIPs, u.Group = []string{"10.0.0.0/8", "2001:db8::/32"}, new("vip")
 	case expiredID:
 		u.ExpiredTime = new(int64(born + 60))
 	case exhaustedID:

@@ -24,25 +24,30 @@ func answered(r *http.Request, status int, retryAfter, body string) *http.Respon
 	}
 }
 
+// over returns a client whose requests a transport answers.
+func over(transport http.RoundTripper) *client.Client {
+	return client.New("http://api", "at-x", client.WithHTTPClient(&http.Client{Timeout: 15 * time.Second, Transport: transport}))
+}
+
 // silent answers the first requests never, and then with success.
 func silent(first int) (*client.Client, *int) {
 	asked := new(int)
-	return client.New("http://api", "at-x", &http.Client{Timeout: 15 * time.Second, Transport: tap(func(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
+	return over(tap(func(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
 		if *asked++; *asked > first {
 			return answered(r, http.StatusOK, "", success), nil
 		}
 		<-r.Context().Done()
 		return nil, r.Context().Err()
-	})}), asked
+	})), asked
 }
 
 // says answers the same for ever.
 func says(status int, retryAfter, body string) (*client.Client, *int) {
 	asked := new(int)
-	return client.New("http://api", "at-x", &http.Client{Transport: tap(func(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
+	return over(tap(func(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
 		*asked++
 		return answered(r, status, retryAfter, body), nil
-	})}), asked
+	})), asked
 }
 
 func TestAnAnswerThatIsLostByTimeOutIsAskedForAgain(t *testing.T) {
@@ -102,10 +107,9 @@ func TestAnIdempotencyKeyIsRefusedWhereTheAPIKnowsNone(t *testing.T) {
 	c, asked := says(http.StatusOK, "", success)
 	ctx, key := t.Context(), client.IdempotencyKey("k")
 	for name, err := range map[string]error{
-		"update":    second(c.Update(ctx, wire.TokenInput{}, key)),
-		"add quota": second(c.AddQuota(ctx, 1, 1, key)),
-		"status":    second(c.SetStatus(ctx, 1, 1, key)),
-		"delete":    c.Delete(ctx, 1, key),
+		"update": second(c.Update(ctx, 1, wire.UpdateInput{}, key)),
+		"status": second(c.SetStatus(ctx, 1, 1, key)),
+		"delete": c.Delete(ctx, 1, key),
 	} {
 		if err == nil || !strings.Contains(err.Error(), "an idempotency key is for a POST alone") {
 			t.Errorf("%s: got %v, want it refused", name, err)

@@ -27,11 +27,11 @@ func TestLife(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	c, ctx := target.User(t, token.RoleUser).Client, t.Context()
 
-	made, err := c.Create(ctx, wire.TokenInput{Name: new("app"), RemainQuota: new(int64(10)), Models: &[]string{"gpt-4o"}})
+	made, err := c.Create(ctx, wire.TokenInput{Name: new("app"), RemainQuota: new(int64(10)), Models: []string{"gpt-4o"}})
 	if err != nil || !strings.HasPrefix(made.Key, "sk-") {
 		t.Fatalf("create: %v", err)
 	}
-	changed, err := c.Update(ctx, wire.TokenInput{ID: &made.ID, Name: new("app 2")})
+	changed, err := c.Update(ctx, made.ID, wire.UpdateInput{TokenInput: wire.TokenInput{Name: new("app 2")}})
 	if err != nil || changed.Name != "app 2" || changed.RemainQuota != 10 || !slices.Equal(changed.Models, []string{"gpt-4o"}) {
 		t.Errorf("update: got %+v, %v; want another name alone", changed, err)
 	}
@@ -119,7 +119,7 @@ func script(t *testing.T, statuses ...int) (*client.Client, *atomic.Int64) {
 		_, _ = fmt.Fprintf(w, `{"success":%t,"message":"","code":%q,"data":null}`, status == http.StatusOK, code)
 	}))
 	t.Cleanup(server.Close)
-	return client.New(server.URL, "at-x", nil), &asked
+	return client.New(server.URL, "at-x"), &asked
 }
 
 func TestOnlyWhatIsSafeIsTriedAgain(t *testing.T) {
@@ -151,7 +151,7 @@ func TestOnlyWhatIsSafeIsTriedAgain(t *testing.T) {
 func TestForeignServerIsNamed(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(server.Close)
-	_, err := client.New(server.URL, "at-x", nil).Get(t.Context(), 1)
+	_, err := client.New(server.URL, "at-x").Get(t.Context(), 1)
 	if want := server.URL + " answered 404 Not Found, but not as the token API does: check the base URL"; !errors.Is(err, client.ErrForeign) || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
@@ -162,7 +162,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	u := target.User(t, token.RoleUser)
 	moved := httptest.NewServer(http.RedirectHandler(target.URL+"/api/token/", http.StatusTemporaryRedirect))
 	t.Cleanup(moved.Close)
-	if _, err := client.New(moved.URL, u.AccessToken, nil).List(t.Context(), client.ListOptions{}); !errors.Is(err, client.ErrForeign) {
+	if _, err := client.New(moved.URL, u.AccessToken).List(t.Context(), client.ListOptions{}); !errors.Is(err, client.ErrForeign) {
 		t.Errorf("got error %v, want %v", err, client.ErrForeign)
 	}
 }
@@ -178,10 +178,10 @@ func busy(r *http.Request, _ func() (*http.Response, error)) (*http.Response, er
 func TestRetryAfterIsWaitedForAndNotMuchLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // its clock goes on when all wait
 		var asked []time.Time
-		c := client.New("http://api", "at-x", &http.Client{Transport: tap(func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+		c := over(tap(func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
 			asked = append(asked, time.Now())
 			return busy(r, send)
-		})})
+		}))
 		if _, err := c.Create(t.Context(), wire.TokenInput{}); !errors.Is(err, wire.ErrRateLimited) || len(asked) != 10 {
 			t.Fatalf("got %v after %d requests, want it given up after 10", err, len(asked))
 		}
@@ -203,7 +203,7 @@ func TestAContextEndsAWait(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		start := time.Now()
-		_, err := client.New("http://api", "at-x", &http.Client{Transport: tap(busy)}).Get(ctx, 1)
+		_, err := over(tap(busy)).Get(ctx, 1)
 		if took := time.Since(start); took != 3*time.Second || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, wire.ErrRateLimited) {
 			t.Errorf("got %v after %v, want both reasons after 3 s", err, took)
 		}
@@ -212,7 +212,7 @@ func TestAContextEndsAWait(t *testing.T) {
 
 func TestClientDoesNotPrintItsAccessToken(t *testing.T) {
 	at := credential.NewAccessToken(1, 0).Reveal()
-	if printed := fmt.Sprintf("%v %+v %#v", client.New("http://x", at, nil), client.New("http://x", at, nil), client.New("http://x", at, nil)); strings.Contains(printed, at) {
+	if printed := fmt.Sprintf("%v %+v %#v", client.New("http://x", at), client.New("http://x", at), client.New("http://x", at)); strings.Contains(printed, at) {
 		t.Error("a printed client shows its access token")
 	}
 }

@@ -5,69 +5,80 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// The calls that a key authenticates, not the access token. A client that
-// makes no others needs none.
-
-// A busy key's spends are remembered for 30 s only, and one that comes after
-// that is another spend: the last attempt has begun after spendWithin, and is
-// over spendEach later. The API answers within 6 s.
+// The API remembers the request ID of a spend for 30 s on a busy key. A retry
+// that arrives later would be charged again. So the last attempt begins within
+// spendRetryWindow of the first and ends spendTimeout later; the API answers
+// within 6 s.
 const (
-	spendAttempts = 3
-	spendEach     = 7 * time.Second
-	spendWithin   = 20 * time.Second
+	spendAttempts    = 3
+	spendTimeout     = 7 * time.Second
+	spendRetryWindow = 20 * time.Second
 )
 
-// Verify asks whether a key may be used so, and spends in.Quota if there is
-// one. A refusal is no error. A spend without a request id is sent once; with
-// one, and a check, it is sent again where no answer came.
+// Verify checks whether a key may be used, and charges in.Quota units if that
+// is above 0. A refusal is not an error: Valid is false, and Code says why. A
+// charge without in.RequestID is sent once, because a retry could charge
+// twice; everything else is retried. If in.RequestID was used for another
+// amount, the error is wire.ErrRequestReused.
 func (c *Client) Verify(ctx context.Context, key string, in wire.VerifyInput) (wire.Verdict, error) {
-	checks := in.Quota == nil || *in.Quota == 0
-	r := c.ask(key, http.MethodPost, api.VerifyKey.Path, in, checks || in.RequestID != nil)
-	if !checks {
-		r = r.hasty()
+	charges := in.Quota != nil && *in.Quota != 0
+	r := c.withKey(key, http.MethodPost, wire.VerifyPath, in)
+	r.repeatable = !charges || in.RequestID != nil
+	if charges {
+		r = r.bounded()
 		r.attempts = spendAttempts
 	}
 	return call[wire.Verdict](ctx, r)
 }
 
-// Reserve keeps quota for the request in.RequestID. A refusal is no error.
+// Reserve holds in.Quota units for the request in.RequestID until Settle,
+// Release or until in.TTLSeconds have passed, 1 to 3600 (default 900). The
+// request ID and the quota are required. A refusal is not an error: Valid is
+// false, and Code says why. Errors: wire.ErrRequestReused if in.RequestID was
+// used for another amount; wire.ErrTooManyOpen.
 func (c *Client) Reserve(ctx context.Context, key string, in wire.ReserveInput) (wire.Reservation, error) {
-	return call[wire.Reservation](ctx, c.ask(key, http.MethodPost, api.ReserveQuota.Path, in, true).hasty())
+	return call[wire.Reservation](ctx, c.withKey(key, http.MethodPost, wire.ReservePath, in).bounded())
 }
 
-// Settle charges a hold what its request has cost, in units.
+// Settle ends a hold and charges what its request has cost, in units, 0 or
+// more. It may be more than was held; Shortfall is what the balance did not
+// have. Errors: wire.ErrHoldNotFound, wire.ErrHoldExpired,
+// wire.ErrHoldReleased; wire.ErrRequestReused if the hold was settled with
+// another amount.
 func (c *Client) Settle(ctx context.Context, key, requestID string, quota int64) (wire.Settlement, error) {
 	in := wire.HoldInput{RequestID: &requestID, Quota: &quota}
-	return call[wire.Settlement](ctx, c.ask(key, http.MethodPost, api.SettleHold.Path, in, true).hasty())
+	return call[wire.Settlement](ctx, c.withKey(key, http.MethodPost, wire.SettlePath, in).bounded())
 }
 
-// Release gives back all that a hold has.
+// Release ends a hold and charges nothing. Errors: wire.ErrHoldNotFound,
+// wire.ErrHoldExpired, wire.ErrHoldSettled.
 func (c *Client) Release(ctx context.Context, key, requestID string) (wire.Release, error) {
 	in := wire.HoldInput{RequestID: &requestID}
-	return call[wire.Release](ctx, c.ask(key, http.MethodPost, api.ReleaseHold.Path, in, true).hasty())
+	return call[wire.Release](ctx, c.withKey(key, http.MethodPost, wire.ReleasePath, in).bounded())
 }
 
-// Usage tells what a key has used and has left.
+// Usage returns how much a key has used and has left, in units. If no token
+// has the key, the error is wire.ErrUnauthorized.
 func (c *Client) Usage(ctx context.Context, key string) (wire.Usage, error) {
 	var answer wire.UsageAnswer
-	err := c.ask(key, http.MethodGet, wire.UsagePath+"/", nil, true).send(ctx, &answer)
+	_, err := c.withKey(key, http.MethodGet, wire.UsagePath+"/", nil).send(ctx, &answer)
 	if err == nil && !answer.Code {
-		err = c.notTheAPI("a success")
+		err = c.foreign("a success")
 	}
 	return answer.Data, err
 }
 
-func (c *Client) ask(key, method, path string, in any, repeatable bool) request {
-	return request{client: c, method: method, path: path, credential: credential.NewSecret(key), in: in, repeatable: repeatable, attempts: attempts}
+// withKey returns a request that a key authenticates instead of the access
+// token.
+func (c *Client) withKey(key, method, path string, in any) request {
+	return request{client: c, method: method, path: path, credential: secret(key), in: in, repeatable: true, attempts: maxAttempts}
 }
 
-// hasty is a request that the API tells from its repetition for a short time.
-func (r request) hasty() request {
-	r.each, r.within = spendEach, spendWithin
+// bounded returns the request with the time limits of a spend.
+func (r request) bounded() request {
+	r.attemptTimeout, r.retryWindow = spendTimeout, spendRetryWindow
 	return r
 }

@@ -21,7 +21,7 @@ func TestLifeOfAKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gateway := client.New(target.URL, "", nil) // has no access token
+	gateway := client.New(target.URL, "") // has no access token
 	if v, err := gateway.Verify(ctx, made.Key, wire.VerifyInput{Quota: new(int64(10))}); err != nil || !v.Valid || v.RemainQuota != 90 {
 		t.Errorf("spend: got %+v, %v", v, err)
 	}
@@ -64,7 +64,7 @@ func TestWhatIsNotSafeToRepeatIsSentOnce(t *testing.T) {
 		_, _ = w.Write([]byte(`{"success":false,"message":"x.","code":"unavailable","request_id":"r"}`))
 	}))
 	defer server.Close()
-	c := client.New(server.URL, "", nil)
+	c := client.New(server.URL, "")
 	if _, err := c.Verify(t.Context(), "sk-x", wire.VerifyInput{Quota: new(int64(1))}); !errors.Is(err, wire.ErrUnavailable) || sent != 1 {
 		t.Errorf("a spend without a request id: got %v after %d requests, want it sent once", err, sent)
 	}
@@ -77,7 +77,7 @@ func TestWhatIsNotSafeToRepeatIsSentOnce(t *testing.T) {
 func TestAnswersThatAreNotTheAPIsSaySo(t *testing.T) {
 	for _, body := range []string{`{}`, `<html>`, `[]`, `{"code":false}`} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
-		c := client.New(server.URL, "", nil)
+		c := client.New(server.URL, "")
 		_, verify := c.Verify(t.Context(), "sk-x", wire.VerifyInput{Quota: new(int64(1))})
 		_, usage := c.Usage(t.Context(), "sk-x")
 		for call, err := range map[string]error{"verify": verify, "usage": usage} {

@@ -1,17 +1,21 @@
 package client
 
-// An Option is said of one call.
-type Option func(*request)
+// A CallOption changes one call.
+type CallOption func(*request)
 
-// An ETag names one version of a token. Spending makes no other.
+// An ETag names one version of a token. Changing a token's settings gives it
+// another ETag; spending its quota does not.
 type ETag string
 
-// IfMatch lets an update or a deletion be done only while the token has this
-// version; else the error is api.ErrVersionMismatch.
-func IfMatch(version ETag) Option { return func(r *request) { r.match = version } }
+// IfMatch makes an update, a rotation or a deletion conditional: if the
+// token's ETag is another one by now, the call fails with
+// wire.ErrVersionMismatch and changes nothing.
+func IfMatch(etag ETag) CallOption { return func(r *request) { r.match = etag } }
 
-// IdempotencyKey is for a caller who may have to make the same call again
-// after it has died: for 24 h it gets the first answer, and nothing is done.
-// Without it each call has a key of its own. It is for calls that create,
-// rotate or deal with several tokens; with any other it is an error.
-func IdempotencyKey(key string) Option { return func(r *request) { r.key = key } }
+// IdempotencyKey lets a program repeat a call after a crash: for 24 h the same
+// call with the same key returns the first answer again and changes nothing.
+// The same key with another body fails with wire.ErrIdempotencyMismatch.
+// Without this option each call gets a random key, which covers the client's
+// own retries. It is for Create, CreateAll, Rotate, DeleteAll and SetStatusAll;
+// other methods return an error.
+func IdempotencyKey(key string) CallOption { return func(r *request) { r.idempotencyKey = key } }

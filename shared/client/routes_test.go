@@ -27,7 +27,7 @@ func (f tap) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func through(target *apitest.Target, u *apitest.User, f tap) *client.Client {
-	return client.New(target.URL, u.AccessToken, &http.Client{Transport: f})
+	return client.New(target.URL, u.AccessToken, client.WithHTTPClient(&http.Client{Transport: f}))
 }
 
 // TestEveryRouteHasAMethod calls every method, and holds what reached the
@@ -54,7 +54,7 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 		"Get":          second(c.Get(ctx, id)),
 		"List":         second(c.List(ctx, client.ListOptions{})),
 		"Search":       second(c.Search(ctx, client.SearchOptions{Keyword: "app"})),
-		"Update":       second(c.Update(ctx, wire.TokenInput{ID: &id, Group: new("g")})),
+		"Update":       second(c.Update(ctx, id, wire.UpdateInput{TokenInput: wire.TokenInput{Group: new("g")}})),
 		"SetStatus":    second(c.SetStatus(ctx, id, token.Enabled)),
 		"SetStatusAll": second(c.SetStatusAll(ctx, []int64{id}, token.Enabled)),
 		"Verify":       second(c.Verify(ctx, key, wire.VerifyInput{})),
@@ -115,7 +115,7 @@ func TestAnIdempotencyKeyOfTheCallersOwnSurvivesItsProcess(t *testing.T) {
 	in := []wire.TokenInput{{Name: new("a")}, {Name: new("b")}}
 	var keys [2]string
 	for i := range keys { // two clients, as of two processes
-		made, err := client.New(target.URL, u.AccessToken, nil).CreateAll(t.Context(), in, client.IdempotencyKey("import-1"))
+		made, err := client.New(target.URL, u.AccessToken).CreateAll(t.Context(), in, client.IdempotencyKey("import-1"))
 		if err != nil || len(made) != 2 {
 			t.Fatalf("got %d tokens, %v", len(made), err)
 		}
@@ -136,16 +136,13 @@ func TestARivalsChangeIsNotOverwritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, old, err := c.GetVersion(ctx, made.ID)
-	if err != nil || old == "" {
-		t.Fatalf("got version %q, %v", old, err)
-	}
-	if _, err := c.Update(ctx, wire.TokenInput{ID: &made.ID, Name: new("rival")}, client.IfMatch(old)); err != nil {
+	old := made.ETag
+	if _, err := c.Update(ctx, made.ID, wire.UpdateInput{TokenInput: wire.TokenInput{Name: new("rival")}}, client.IfMatch(old)); err != nil {
 		t.Fatalf("an update of the version that was read: %v", err)
 	}
 	for name, err := range map[string]error{
-		"update":    second(c.Update(ctx, wire.TokenInput{ID: &made.ID, Name: new("late")}, client.IfMatch(old))),
-		"add quota": second(c.AddQuota(ctx, made.ID, 1, client.IfMatch(old))),
+		"update":    second(c.Update(ctx, made.ID, wire.UpdateInput{TokenInput: wire.TokenInput{Name: new("late")}}, client.IfMatch(old))),
+		"add quota": second(c.Update(ctx, made.ID, wire.UpdateInput{QuotaDelta: new(int64(1))}, client.IfMatch(old))),
 		"status":    second(c.SetStatus(ctx, made.ID, token.Disabled, client.IfMatch(old))),
 		"delete":    c.Delete(ctx, made.ID, client.IfMatch(old)),
 	} {
@@ -153,11 +150,11 @@ func TestARivalsChangeIsNotOverwritten(t *testing.T) {
 			t.Errorf("%s: got error %v, want %v", name, err, wire.ErrVersionMismatch)
 		}
 	}
-	got, now, err := c.GetVersion(ctx, made.ID)
+	got, err := c.Get(ctx, made.ID)
 	if err != nil || got.Name != "rival" {
 		t.Fatalf("got %q, %v", got.Name, err)
 	}
-	if err := c.Delete(ctx, made.ID, client.IfMatch(now)); err != nil {
+	if err := c.Delete(ctx, made.ID, client.IfMatch(got.ETag)); err != nil {
 		t.Errorf("a deletion of the version that was read: %v", err)
 	}
 }
@@ -182,7 +179,7 @@ func TestAllReadsEveryPage(t *testing.T) {
 		}
 		ids = append(ids, t1.ID)
 	}
-	for t1, err := range c.Found(ctx, client.SearchOptions{Keyword: "n1"}) {
+	for t1, err := range c.SearchAll(ctx, client.SearchOptions{Keyword: "n1"}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +196,7 @@ func TestAllReadsEveryPage(t *testing.T) {
 	if len(odd) != tokens/2 || len(some) != 3 {
 		t.Errorf("got %d that match and %d until a break, want %d and 3", len(odd), len(some), tokens/2)
 	}
-	for _, err := range client.New(target.URL, "at-wrong", nil).All(ctx) {
+	for _, err := range client.New(target.URL, "at-wrong").All(ctx) {
 		if !errors.Is(err, wire.ErrUnauthorized) {
 			t.Errorf("got error %v, want %v", err, wire.ErrUnauthorized)
 		}

@@ -75,7 +75,7 @@ func Bearer(header string) string {
 func (k Key) Hash() [32]byte { return sha256.Sum256([]byte(k.Reveal())) }
 
 // LooksLikeKey reports whether a text was meant as an sk- key.
-func LooksLikeKey(s string) bool { return strings.HasPrefix(s, KeyPrefix) }
+func HasKeyPrefix(s string) bool { return strings.HasPrefix(s, KeyPrefix) }
 
 // An AccessToken is the at- credential with which a user manages tokens.
 type AccessToken struct {

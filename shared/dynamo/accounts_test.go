@@ -14,13 +14,13 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-func newAccounts(kit *dynamotest.Kit) *token.Accounts {
-	return &token.Accounts{Store: kit.Store, Now: new(dynamotest.Clock).Now}
+func newUserService(kit *dynamotest.Kit) *token.UserService {
+	return &token.UserService{Store: kit.Store, Now: new(dynamotest.Clock).Now}
 }
 
 func TestConcurrentUsersGetUniqueIDsAndMoreThanOneBatchIsListedInOrder(t *testing.T) {
 	t.Parallel()
-	accounts := newAccounts(newKit(t))
+	accounts := newUserService(newKit(t))
 	const workers, each = 8, 27
 	var all sync.WaitGroup
 	for n := range workers {
@@ -56,7 +56,7 @@ func TestConcurrentUsersGetUniqueIDsAndMoreThanOneBatchIsListedInOrder(t *testin
 
 func TestANameIsGivenToOneUserOnly(t *testing.T) {
 	t.Parallel()
-	accounts := newAccounts(newKit(t))
+	accounts := newUserService(newKit(t))
 	var made atomic.Int32
 	var all sync.WaitGroup
 	for range 8 {
@@ -82,7 +82,7 @@ func TestANameIsGivenToOneUserOnly(t *testing.T) {
 func TestOfTwoChangesToOneVersionOfAUserOneIsContention(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
-	accounts := newAccounts(kit)
+	accounts := newUserService(kit)
 	stale, _, err := accounts.Create(t.Context(), "demo", token.RoleUser, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -107,13 +107,13 @@ func TestChangesToAUserLeaveItsCountersAlone(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "demo")
-	accounts := newAccounts(kit)
+	accounts := newUserService(kit)
 	mustCreate(t, tenant, 3)
 	if err := tenant.Delete(t.Context(), tenant.Access, 2); err != nil {
 		t.Fatal(err)
 	}
 	u, err := accounts.SetDisabled(t.Context(), "demo", true)
-	if err != nil || u.Given != 3 || u.Deleted != 1 || u.Live() != 2 {
+	if err != nil || u.LastTokenID != 3 || u.DeletedTokens != 1 || u.TokenCount() != 2 {
 		t.Errorf("got %+v (%v), want 3 given, 1 deleted", u, err)
 	}
 	kit.Audit(t, u.ID)
@@ -138,7 +138,7 @@ func TestARotationOverlapsUntilItIsCompleted(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "demo")
-	accounts := &token.Accounts{Store: kit.Store, Now: tenant.Clock.Now}
+	accounts := &token.UserService{Store: kit.Store, Now: tenant.Clock.Now}
 	all := []credential.AccessToken{tenant.Access}
 	for _, step := range []struct {
 		revoke, issues bool
@@ -152,7 +152,7 @@ func TestARotationOverlapsUntilItIsCompleted(t *testing.T) {
 		{false, true, 0, []int{2, 3, 4}},
 		{true, false, 2, []int{4}},
 	} {
-		r, err := accounts.Rotate(t.Context(), "demo", step.revoke, 0)
+		r, err := accounts.RotateAccessToken(t.Context(), "demo", step.revoke, 0)
 		if err != nil || (r.Issued != nil) != step.issues || r.Revoked != step.revoked {
 			t.Fatalf("rotate with revoke %v: got %+v (%v), want %d revoked", step.revoke, r, err, step.revoked)
 		}
@@ -169,10 +169,10 @@ func TestASixthAccessTokenNeedsASlotThatIsFreeOrExpired(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "demo")
-	accounts := &token.Accounts{Store: kit.Store, Now: tenant.Clock.Now}
+	accounts := &token.UserService{Store: kit.Store, Now: tenant.Clock.Now}
 	all := []credential.AccessToken{tenant.Access}
 	rotate := func(lasts time.Duration) error {
-		r, err := accounts.Rotate(t.Context(), "demo", false, lasts)
+		r, err := accounts.RotateAccessToken(t.Context(), "demo", false, lasts)
 		if err == nil {
 			all = append(all, *r.Issued)
 		}

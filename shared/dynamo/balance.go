@@ -61,23 +61,23 @@ func (r *reader) balance(name string) quota.Balance {
 func recordItem(r quota.Record) types.AttributeValue {
 	m := item{}
 	if r.State == quota.StateSpent {
-		m[recordSpent], m[recordEnded] = number(r.Quota), number(r.Ended)
+		m[recordSpent], m[recordEnded] = number(r.Quota), number(r.EndedAt)
 		return &types.AttributeValueMemberM{Value: m}
 	}
-	m[recordQuota], m[recordUntil] = number(r.Quota), number(r.Until)
-	if r.Lease {
+	m[recordQuota], m[recordUntil] = number(r.Quota), number(r.ExpiresAt)
+	if r.ChargeOnExpiry {
 		m[recordLease] = flag(true)
 	}
 	if r.State != quota.StateOpen {
-		m[recordEnded] = number(r.Ended)
+		m[recordEnded] = number(r.EndedAt)
 	}
 	if r.State == quota.StateSettled || r.State == quota.StateReleased {
-		m[recordClosing] = balanceItem(r.Closing)
+		m[recordClosing] = balanceItem(r.BeforeEnd)
 	}
 	if r.State == quota.StateSettled {
 		m[recordCharged] = number(r.Charged)
-		if r.Asked != r.Charged {
-			m[recordAsked] = number(r.Asked)
+		if r.Requested != r.Charged {
+			m[recordAsked] = number(r.Requested)
 		}
 	}
 	return &types.AttributeValueMemberM{Value: m}
@@ -85,19 +85,19 @@ func recordItem(r quota.Record) types.AttributeValue {
 
 func readRecord(m *reader) quota.Record {
 	r := quota.Record{
-		State: quota.StateOpen, Quota: m.number(recordQuota), Until: m.number(recordUntil), Lease: m.flag(recordLease),
-		Ended: m.number(recordEnded), Charged: m.number(recordCharged), Asked: m.number(recordAsked),
+		State: quota.StateOpen, Quota: m.number(recordQuota), ExpiresAt: m.number(recordUntil), ChargeOnExpiry: m.flag(recordLease),
+		EndedAt: m.number(recordEnded), Charged: m.number(recordCharged), Requested: m.number(recordAsked),
 	}
 	switch {
 	case m.has(recordSpent):
 		r.State, r.Quota = quota.StateSpent, m.number(recordSpent)
 	case m.has(recordCharged):
-		r.State, r.Closing = quota.StateSettled, m.balance(recordClosing)
+		r.State, r.BeforeEnd = quota.StateSettled, m.balance(recordClosing)
 		if !m.has(recordAsked) {
-			r.Asked = r.Charged
+			r.Requested = r.Charged
 		}
 	case m.has(recordClosing):
-		r.State, r.Closing = quota.StateReleased, m.balance(recordClosing)
+		r.State, r.BeforeEnd = quota.StateReleased, m.balance(recordClosing)
 	case m.has(recordEnded):
 		r.State = quota.StateExpired
 	}
@@ -113,7 +113,7 @@ func readLedger(it item, userID int64) (quota.Ledger, error) {
 	for key := range all.item {
 		m := all.inner(key)
 		record := readRecord(m)
-		record.Before = before.balance(key)
+		record.BeforeReserve = before.balance(key)
 		all.join(m)
 		records[key] = record
 	}
@@ -131,7 +131,7 @@ func ledgerItem(l quota.Ledger) item {
 	for key, r := range l.Records {
 		records[key] = recordItem(r)
 		if r.State != quota.StateSpent {
-			before[key] = balanceItem(r.Before)
+			before[key] = balanceItem(r.BeforeReserve)
 		}
 	}
 	return item{

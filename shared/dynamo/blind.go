@@ -14,7 +14,7 @@ import (
 // never hold where Apply would refuse.
 func blind(key credential.Key, o quota.Operation) *expression {
 	e := newExpression()
-	requireKey(e, key.Hash(), o.Now, o.Ends())
+	requireKey(e, key.Hash(), o.Now, o.EndsHold())
 	requireNoneDue(e, o.Now)
 	e.set(attrAccessed, number(o.Now))
 	e.add(attrRevision, 1)
@@ -23,14 +23,14 @@ func blind(key credential.Key, o quota.Operation) *expression {
 		take(e, o)
 		use(e, o.Quota)
 		if o.Repeatable() {
-			record(e, o, quota.Record{State: quota.StateSpent, Quota: o.Quota, Ended: o.Now})
+			record(e, o, quota.Record{State: quota.StateSpent, Quota: o.Quota, EndedAt: o.Now})
 		}
 	case quota.KindReserve:
 		take(e, o)
-		record(e, o, quota.Record{State: quota.StateOpen, Quota: o.Quota, Until: o.Until, Lease: o.Lease})
+		record(e, o, quota.Record{State: quota.StateOpen, Quota: o.Quota, ExpiresAt: o.ExpiresAt, ChargeOnExpiry: o.ChargeOnExpiry})
 		due := e.name(attrDue)
-		e.require(due.absent() + " OR " + due.atMost(o.Until))
-		e.assign(due, due.orElse(e.value(number(o.Until))))
+		e.require(due.absent() + " OR " + due.atMost(o.ExpiresAt))
+		e.assign(due, due.orElse(e.value(number(o.ExpiresAt))))
 		e.require(e.name(attrOpen).absent() + " OR " + e.name(attrOpen).atMost(quota.MaxOpenHolds-1))
 		e.add(attrOpen, 1)
 		e.assign(before(e, o), e.name(attrBalance).hash)

@@ -219,7 +219,7 @@ func suffer(t *testing.T, victim *dynamotest.Tenant, random *rand.Rand, fates ma
 		f := &fate{version: 1, most: 1}
 		fates[name] = f
 		var made token.Token
-		if made, _, err = victim.Create(t.Context(), victim.Access, token.Update{Name: &name}); err == nil {
+		if made, _, err = victim.Create(t.Context(), victim.Access, token.Settings{Name: &name}); err == nil {
 			f.id, f.made = made.ID, true
 		}
 	case 1:
@@ -254,7 +254,7 @@ func (f *fate) delete(t *testing.T, victim *dynamotest.Tenant) error {
 }
 
 func (f *fate) update(t *testing.T, victim *dynamotest.Tenant, quota int64) error {
-	got, err := victim.Update(t.Context(), victim.Access, f.id, token.Update{RemainQuota: &quota})
+	got, err := victim.Update(t.Context(), victim.Access, f.id, token.Settings{RemainQuota: &quota})
 	switch {
 	case errors.Is(err, token.ErrNotFound):
 		if !f.gone && !f.maybeGone {

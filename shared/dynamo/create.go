@@ -79,9 +79,9 @@ func (s *Store) putNew(it item) *types.Put {
 // what it may still make depends on its limits and on what it has made.
 func (s *Store) give(user token.User, birth token.NewTokens) *types.Update {
 	e := newExpression()
-	e.require(e.name(attrGiven).is(user.Given))
+	e.require(e.name(attrGiven).is(user.LastTokenID))
 	e.require(e.name(attrVersion).is(user.Version))
-	e.set(attrGiven, number(user.Given+int64(len(birth.Tokens))))
+	e.set(attrGiven, number(user.LastTokenID+int64(len(birth.Tokens))))
 	if birth.RateTAT != user.RateTAT {
 		e.set(attrPaced, number(birth.RateTAT))
 	}

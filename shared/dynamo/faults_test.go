@@ -58,7 +58,7 @@ func calls() []call {
 			"update",
 			map[string]int{dynamotest.GetItem: readTwice, dynamotest.UpdateItem: readTwice},
 			func(ctx context.Context, tenant *dynamotest.Tenant) error {
-				_, err := tenant.Update(ctx, tenant.Access, 5, token.Update{Name: new("changed")})
+				_, err := tenant.Update(ctx, tenant.Access, 5, token.Settings{Name: new("changed")})
 				return err
 			},
 		},
@@ -208,7 +208,7 @@ func TestADeleteThatWasLeftHalfDoneIsRepairedByTheNextDelete(t *testing.T) {
 	if _, err := tenant.Get(ctx, tenant.Access, 2); !errors.Is(err, token.ErrNotFound) {
 		t.Errorf("get of a killed token: got error %v, want ErrNotFound", err)
 	}
-	if _, err := tenant.Update(ctx, tenant.Access, 2, token.Update{Name: new("risen")}); !errors.Is(err, token.ErrNotFound) {
+	if _, err := tenant.Update(ctx, tenant.Access, 2, token.Settings{Name: new("risen")}); !errors.Is(err, token.ErrNotFound) {
 		t.Errorf("update of a killed token: got error %v, want ErrNotFound", err)
 	}
 	for range 2 {

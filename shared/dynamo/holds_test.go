@@ -23,7 +23,7 @@ func held(t *testing.T) (*dynamotest.Tenant, *gate.Gate, token.Token, string) {
 	t.Helper()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "holder")
-	made, key, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), RemainQuota: new(int64(100))})
+	made, key, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a"), RemainQuota: new(int64(100))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func held(t *testing.T) (*dynamotest.Tenant, *gate.Gate, token.Token, string) {
 func wantQuota(t *testing.T, tenant *dynamotest.Tenant, g *gate.Gate, id int64, key string, free, heldQuota, used int64) {
 	t.Helper()
 	got, err := tenant.Get(t.Context(), tenant.Access, id)
-	now := tenant.Second()
+	now := tenant.UnixNow()
 	if err != nil || got.FreeAt(now) != free || got.HeldAt(now) != heldQuota || got.UsedAt(now) != used {
 		t.Errorf("got %d free, %d held, %d used (%v), want %d, %d, %d", got.FreeAt(now), got.HeldAt(now), got.UsedAt(now), err, free, heldQuota, used)
 	}
@@ -73,7 +73,7 @@ func TestQuotaThatIsSetIsWhatIsFreeWhateverHasLapsed(t *testing.T) {
 	t.Parallel()
 	tenant, g, made, key := held(t)
 	tenant.Clock.Step(10)
-	got, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Update{RemainQuota: new(int64(7))})
+	got, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Settings{RemainQuota: new(int64(7))})
 	if err != nil || got.Version != 2 {
 		t.Fatalf("got version %d, %v, want the change made", got.Version, err)
 	}
@@ -83,7 +83,7 @@ func TestQuotaThatIsSetIsWhatIsFreeWhateverHasLapsed(t *testing.T) {
 func TestQuotaThatIsSetLeavesOpenHoldsAlone(t *testing.T) {
 	t.Parallel()
 	tenant, g, made, key := held(t)
-	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Update{RemainQuota: new(int64(7))}); err != nil {
+	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Settings{RemainQuota: new(int64(7))}); err != nil {
 		t.Fatal(err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 7, 100, 0)
@@ -92,7 +92,7 @@ func TestQuotaThatIsSetLeavesOpenHoldsAlone(t *testing.T) {
 	}
 	wantQuota(t, tenant, g, made.ID, key, 47, 0, 60)
 	// What a settled hold gave back is not in the balance yet, and forgotten when it is set.
-	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Update{RemainQuota: new(int64(1))}); err != nil {
+	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Settings{RemainQuota: new(int64(1))}); err != nil {
 		t.Fatal(err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 1, 0, 60)
@@ -126,13 +126,13 @@ func TestATokenCanBeEnabledOnceItsHoldsHaveComeHome(t *testing.T) {
 func TestAHoldKeepsItsMeaningWhenTheTokenBecomesUnlimitedOrLimited(t *testing.T) {
 	t.Parallel()
 	tenant, g, made, key := held(t)
-	set := func(u token.Update) {
+	set := func(u token.Settings) {
 		t.Helper()
 		if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, u); err != nil {
 			t.Fatal(err)
 		}
 	}
-	set(token.Update{UnlimitedQuota: new(true)})
+	set(token.Settings{UnlimitedQuota: new(true)})
 	if s, err := g.Settle(t.Context(), key, "r", 150); err != nil || s.Charged != 150 || s.Shortfall != 0 {
 		t.Errorf("settled while unlimited: got %+v, %v, want 150 charged", s, err)
 	}
@@ -140,7 +140,7 @@ func TestAHoldKeepsItsMeaningWhenTheTokenBecomesUnlimitedOrLimited(t *testing.T)
 	if err := let(r.Verdict, err); err != nil {
 		t.Fatal(err)
 	}
-	set(token.Update{UnlimitedQuota: new(false)})
+	set(token.Settings{UnlimitedQuota: new(false)})
 	wantQuota(t, tenant, g, made.ID, key, 100, 0, 150) // the hold of before came home, this one took nothing
 	if s, err := g.Settle(t.Context(), key, "unlimited", 130); err != nil || s.Charged != 100 || s.Shortfall != 30 || s.Remain != 0 {
 		t.Errorf("settled once limited: got %+v, %v, want what there is charged, 100, and 30 short", s, err)
@@ -151,7 +151,7 @@ func TestAHoldKeepsItsMeaningWhenTheTokenBecomesUnlimitedOrLimited(t *testing.T)
 func TestAShorterHoldAfterALongerOneLapsesFirst(t *testing.T) {
 	t.Parallel()
 	tenant, g, made, key := held(t)
-	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Update{RemainQuota: new(int64(50))}); err != nil {
+	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Settings{RemainQuota: new(int64(50))}); err != nil {
 		t.Fatal(err)
 	}
 	for id, ttl := range map[string]time.Duration{"short": 2 * time.Second, "long": time.Hour} {
@@ -187,7 +187,7 @@ func TestAnOperationThatFindsNoAnswerIsBounded(t *testing.T) {
 				t.Parallel()
 				kit := newKit(t)
 				tenant := kit.Tenant(t, "victim")
-				made, key, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), RemainQuota: new(int64(100))})
+				made, key, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a"), RemainQuota: new(int64(100))})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -219,7 +219,7 @@ func TestAGateRepeatsNothingWhateverItsClientWould(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "victim")
-	made, key, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), RemainQuota: new(int64(100))})
+	made, key, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a"), RemainQuota: new(int64(100))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func TestAGateRepeatsNothingWhateverItsClientWould(t *testing.T) {
 func TestNoAnswerSaysMoreThanEveryClientCanHold(t *testing.T) {
 	t.Parallel()
 	tenant, g, made, key := held(t)
-	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Update{RemainQuota: new(int64(token.MaxInteger))}); err != nil {
+	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Settings{RemainQuota: new(int64(token.MaxInteger))}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := g.Release(t.Context(), key, "r"); err != nil || r.Remain != token.MaxInteger {

@@ -16,9 +16,9 @@ func verbs(t *testing.T, tenant *dynamotest.Tenant, id int64) map[string]error {
 	t.Helper()
 	ctx := t.Context()
 	_, get := tenant.Get(ctx, tenant.Access, id)
-	_, update := tenant.Update(ctx, tenant.Access, id, token.Update{Name: new("taken over")})
-	_, quota := tenant.Update(ctx, tenant.Access, id, token.Update{RemainQuota: new(int64(1))})
-	_, limits := tenant.Update(ctx, tenant.Access, id, token.Update{ModelLimitsEnabled: new(true)})
+	_, update := tenant.Update(ctx, tenant.Access, id, token.Settings{Name: new("taken over")})
+	_, quota := tenant.Update(ctx, tenant.Access, id, token.Settings{RemainQuota: new(int64(1))})
+	_, limits := tenant.Update(ctx, tenant.Access, id, token.Settings{ModelLimitsEnabled: new(true)})
 	_, disable := tenant.SetStatus(ctx, tenant.Access, id, true)
 	_, enable := tenant.SetStatus(ctx, tenant.Access, id, false)
 	return map[string]error{
@@ -56,7 +56,7 @@ func TestWhoIsNotAdmittedLearnsNothingAndChangesNothing(t *testing.T) {
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "owner")
 	mustCreate(t, tenant, 2)
-	accounts := &token.Accounts{Store: kit.Store, Now: tenant.Clock.Now}
+	accounts := &token.UserService{Store: kit.Store, Now: tenant.Clock.Now}
 	stranger := *tenant
 	stranger.Access = credential.NewAccessToken(tenant.Access.UserID, 0)
 	refused := func(name string, tenant *dynamotest.Tenant, want error) {
@@ -82,7 +82,7 @@ func TestWhoIsNotAdmittedLearnsNothingAndChangesNothing(t *testing.T) {
 	if a := kit.Audit(t, tenant.Access.UserID); a.Given != 2 || a.Deleted != 0 {
 		t.Errorf("got %+v, want nothing changed", a)
 	}
-	if _, err := accounts.Rotate(t.Context(), "owner", true, 0); err != nil {
+	if _, err := accounts.RotateAccessToken(t.Context(), "owner", true, 0); err != nil {
 		t.Fatal(err)
 	}
 	refused("revoked access token", tenant, token.ErrUnauthorized)

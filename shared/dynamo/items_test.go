@@ -26,8 +26,8 @@ func text(length int) types.AttributeValue {
 }
 
 // fixed is a token whose items are the same in every run.
-func fixed(u token.Update) token.Token {
-	t, err := token.Draft(u, 1, dynamotest.Epoch)
+func fixed(u token.Settings) token.Token {
+	t, err := token.New(u, 1, dynamotest.Epoch)
 	if err != nil {
 		panic(err)
 	}
@@ -39,11 +39,11 @@ func fixed(u token.Update) token.Token {
 func largestUser() (token.User, pages.Segment) {
 	u := token.User{
 		ID: 1<<40 - 1, Name: strings.Repeat("n", 50), Role: token.RoleGuest, Disabled: true, Version: 999_999, Created: dynamotest.Epoch + 1,
-		Given: 999_999_999_999, Deleted: 999_999_999_998, RateTAT: 1e6*dynamotest.Epoch + 1,
+		LastTokenID: 999_999_999_999, DeletedTokens: 999_999_999_998, RateTAT: 1e6*dynamotest.Epoch + 1,
 		Limits: token.Limits{MaxTokens: 999_999_999, CreatesPerSecond: 999_999_999, CreateBurst: 999_999_999},
 	}
 	for i := range u.Slots {
-		u.Slots[i] = token.Slot{Hash: [32]byte{byte(i + 1)}, Issued: 999_999 - int64(i), Created: dynamotest.Epoch + 1, Expires: dynamotest.Epoch + 99_999}
+		u.Slots[i] = token.Slot{Hash: [32]byte{byte(i + 1)}, UserVersion: 999_999 - int64(i), Created: dynamotest.Epoch + 1, Expires: dynamotest.Epoch + 99_999}
 	}
 	var counts pages.Segment
 	for i := range counts {
@@ -55,10 +55,10 @@ func largestUser() (token.User, pages.Segment) {
 // shapes are the items by name.
 func shapes() map[string]item {
 	full := example()
-	full.AllowIPs, full.Group = &[]string{"10.0.0.0/8", "2001:db8::/32"}, new("team")
+	full.AllowIPs, full.Group = []string{"10.0.0.0/8", "2001:db8::/32"}, new("team")
 	full.ExpiredTime, full.Disabled, full.UnlimitedQuota = new(int64(dynamotest.Epoch+3600)), new(true), new(true)
 	user := token.User{ID: 1, Name: "demo", Role: token.RoleUser, Version: 1, Created: dynamotest.Epoch, Limits: token.DefaultLimits()}
-	user.Slots[0] = token.Slot{Hash: [32]byte{9}, Issued: 1, Created: dynamotest.Epoch}
+	user.Slots[0] = token.Slot{Hash: [32]byte{9}, UserVersion: 1, Created: dynamotest.Epoch}
 	largest, counts := largestUser()
 	return map[string]item{
 		"token":      dynamo.TokenItem(fixed(example())),

@@ -19,7 +19,7 @@ const attrSealed = "sealed"
 func (s *Store) putKept(userID int64, k token.SavedResponse) *types.Put {
 	it := keptKey(userID, k.RequestID, k.Part)
 	it[attrSealed] = &types.AttributeValueMemberB{Value: k.Sealed}
-	it[TTL] = number(k.Until)
+	it[TTL] = number(k.ExpiresAt)
 	e := newExpression()
 	e.require(e.name(PartitionKey).absent() + " OR " + e.name(TTL).atMost(k.Now))
 	return &types.Put{

@@ -12,7 +12,7 @@ import (
 )
 
 func request(tenant *dynamotest.Tenant, key string) *token.IdempotentRequest {
-	r, err := token.NewIdempotentRequest(tenant.Access, key, nil, tenant.Second())
+	r, err := token.NewIdempotentRequest(tenant.Access, key, nil, tenant.UnixNow())
 	if err != nil {
 		panic(err) // the key is the test's own
 	}
@@ -32,7 +32,7 @@ func TestAnAnswerIsKeptForADay(t *testing.T) {
 	t.Parallel()
 	tenant := newKit(t).Tenant(t, "kept")
 	create := func() error {
-		_, err := tenant.Service.Create(t.Context(), tenant.Access, []token.Update{example()}, kept(tenant, "key"))
+		_, err := tenant.Service.Create(t.Context(), tenant.Access, []token.Settings{example()}, kept(tenant, "key"))
 		return err
 	}
 	for step, seconds := range []int64{0, 0, token.SavedResponseSeconds - 1, 1, 1} {
@@ -89,7 +89,7 @@ func TestRivalsTogetherMakeNoMoreThanTheUserMay(t *testing.T) {
 			t.Parallel()
 			kit := newKit(t)
 			tenant := kit.Tenant(t, "greedy")
-			accounts := &token.Accounts{Store: kit.Store, Now: tenant.Clock.Now}
+			accounts := &token.UserService{Store: kit.Store, Now: tenant.Clock.Now}
 			if _, err := accounts.SetLimits(t.Context(), "greedy", func(l *token.Limits) { *l = row.limits }); err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +99,7 @@ func TestRivalsTogetherMakeNoMoreThanTheUserMay(t *testing.T) {
 				all.Go(func() {
 					for {
 						_, _, err := eventually(t.Context(), tenant)
-						var early *token.RateError
+						var early *token.CreateRateError
 						switch {
 						case err == nil:
 							if made.Add(1) > 2*row.want { // enough is shown

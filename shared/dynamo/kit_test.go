@@ -32,17 +32,17 @@ func newKit(t *testing.T) *dynamotest.Kit {
 }
 
 // example is the token of the spec's "Create a token" example.
-func example() token.Update {
-	return token.Update{
+func example() token.Settings {
+	return token.Settings{
 		Name: new("production-app"), RemainQuota: new(int64(500_000)), ExpiredTime: new(int64(token.Never)),
-		ModelLimitsEnabled: new(true), Models: &[]string{"gpt-4o", "gpt-4o-mini"},
+		ModelLimitsEnabled: new(true), Models: []string{"gpt-4o", "gpt-4o-mini"},
 	}
 }
 
 // drafted is the example as a token of a user, with a key of its own.
 func drafted(t testing.TB, userID, id int64) token.Token {
 	t.Helper()
-	draft, err := token.Draft(example(), userID, dynamotest.Epoch)
+	draft, err := token.New(example(), userID, dynamotest.Epoch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func loadOf(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given 
 		t.Fatal(err)
 	}
 	user := users[slices.IndexFunc(users, func(u token.User) bool { return u.ID == uid })]
-	user.Given, user.Deleted = given, 0
+	user.LastTokenID, user.DeletedTokens = given, 0
 	counts := map[int64]pages.Segment{}
 	items := make(chan map[string]types.AttributeValue, 100)
 	var writers sync.WaitGroup
@@ -79,7 +79,7 @@ func loadOf(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given 
 			items <- dynamo.TokenItem(mint(id))
 			continue
 		}
-		user.Deleted++
+		user.DeletedTokens++
 		c := counts[(id-1)/pages.SegmentSize]
 		c[(id-1)%pages.SegmentSize/pages.BucketSize]++
 		counts[(id-1)/pages.SegmentSize] = c
@@ -122,7 +122,7 @@ func writeBatches(t *testing.T, kit *dynamotest.Kit, items <-chan map[string]typ
 func mustCreate(t testing.TB, tenant *dynamotest.Tenant, n int) {
 	t.Helper()
 	for i := range n {
-		if _, _, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new(fmt.Sprint("token ", i))}); err != nil {
+		if _, _, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new(fmt.Sprint("token ", i))}); err != nil {
 			t.Fatalf("create: %v", err)
 		}
 	}

@@ -24,7 +24,7 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 			return err
 		},
 		"limited to another model": func(ctx context.Context, tenant *dynamotest.Tenant) error {
-			_, err := tenant.Update(ctx, tenant.Access, 1, token.Update{ModelLimitsEnabled: new(true), Models: &[]string{"m2"}})
+			_, err := tenant.Update(ctx, tenant.Access, 1, token.Settings{ModelLimitsEnabled: new(true), Models: []string{"m2"}})
 			return err
 		},
 	} {
@@ -33,11 +33,11 @@ func TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused(t *testing.T) {
 				t.Parallel()
 				kit := newKit(t)
 				tenant := kit.Tenant(t, "victim")
-				_, key, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), RemainQuota: new(int64(10))})
+				_, key, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a"), RemainQuota: new(int64(10))})
 				if err != nil {
 					t.Fatal(err)
 				}
-				o := quota.Operation{Kind: kind, Now: tenant.Second(), Until: tenant.Second() + 60, Question: quota.Question{RequestID: "r", Quota: 4, Model: "m1"}}
+				o := quota.Operation{Kind: kind, Now: tenant.UnixNow(), ExpiresAt: tenant.UnixNow() + 60, Question: quota.Question{RequestID: "r", Quota: 4, Model: "m1"}}
 				if kind == quota.KindSettle || kind == quota.KindRelease {
 					hold := o
 					hold.Kind = quota.KindReserve
@@ -85,7 +85,7 @@ func TestARefusalWithoutALostAttemptIsCertain(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "victim")
-	_, key, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), RemainQuota: new(int64(3))})
+	_, key, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a"), RemainQuota: new(int64(3))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestARefusalWithoutALostAttemptIsCertain(t *testing.T) {
 			}
 			return dynamotest.NoFault
 		}}
-		o := quota.Operation{Kind: quota.KindSpend, Now: tenant.Second(), Question: quota.Question{RequestID: "r", Quota: 4}}
+		o := quota.Operation{Kind: quota.KindSpend, Now: tenant.UnixNow(), Question: quota.Question{RequestID: "r", Quota: 4}}
 		if _, err := kit.Through(faults.Tweak).Do(t.Context(), key, o); !errors.Is(err, quota.RefusedExhausted.Err()) {
 			t.Errorf("%s: got error %v, want %v", fault, err, quota.RefusedExhausted.Err())
 		}

@@ -65,8 +65,8 @@ func drawLedger(rt *rapid.T, key credential.Key, now int64) quota.Ledger {
 func due(records map[string]quota.Record) int64 {
 	var first int64
 	for _, r := range records {
-		if r.State == quota.StateOpen && (first == 0 || r.Until < first) {
-			first = r.Until
+		if r.State == quota.StateOpen && (first == 0 || r.ExpiresAt < first) {
+			first = r.ExpiresAt
 		}
 	}
 	return first
@@ -89,22 +89,22 @@ func drawRecord(rt *rapid.T, now int64) quota.Record {
 	ended := now - around(rt, "ended", 0, 2000, 0, 30, quota.RecordSeconds)
 	r := quota.Record{
 		State: rapid.SampledFrom([]quota.State{quota.StateOpen, quota.StateOpen, quota.StateOpen, quota.StateSpent, quota.StateSettled, quota.StateReleased, quota.StateExpired}).Draw(rt, "fate"),
-		Quota: units, Lease: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "lease"), Before: before, Ended: ended,
-		Until: around(rt, "until", 1, now+3600, now, now+60, now+900, now+900),
+		Quota: units, ChargeOnExpiry: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "lease"), BeforeReserve: before, EndedAt: ended,
+		ExpiresAt: around(rt, "until", 1, now+3600, now, now+60, now+900, now+900),
 	}
 	switch r.State {
 	case quota.StateSpent:
-		return quota.Record{State: quota.StateSpent, Quota: units, Ended: ended}
+		return quota.Record{State: quota.StateSpent, Quota: units, EndedAt: ended}
 	case quota.StateOpen:
-		r.Ended = 0
+		r.EndedAt = 0
 	case quota.StateSettled:
-		r.Asked = around(rt, "asked", 0, 100, units)
-		r.Charged = min(r.Asked, units)
-		r.Closing = before
+		r.Requested = around(rt, "asked", 0, 100, units)
+		r.Charged = min(r.Requested, units)
+		r.BeforeEnd = before
 	case quota.StateReleased:
-		r.Closing = before
+		r.BeforeEnd = before
 	case quota.StateExpired:
-		r.Until = ended
+		r.ExpiresAt = ended
 	}
 	return r
 }
@@ -118,16 +118,16 @@ func crowd(rt *rapid.T, records map[string]quota.Record, now int64) {
 	ended := rapid.SampledFrom([]int{0, 14, 27, 31, 40, 300}).Draw(rt, "others that have ended")
 	since := rapid.SampledFrom([]int64{0, 9, 10, 29, 30, 800, quota.RecordSeconds}).Draw(rt, "others ended since")
 	for i := range ended {
-		r := quota.Record{State: quota.StateSpent, Quota: 1, Ended: now - since + int64(i%2)}
+		r := quota.Record{State: quota.StateSpent, Quota: 1, EndedAt: now - since + int64(i%2)}
 		if i%3 == 0 {
-			r.State, r.Until = quota.StateReleased, r.Ended+60
+			r.State, r.ExpiresAt = quota.StateReleased, r.EndedAt+60
 		}
 		records[quota.RecordKey(fmt.Sprint("ended ", i))] = r
 	}
 	open := rapid.SampledFrom([]int{0, 2, 46, 49}).Draw(rt, "others that are open")
 	until := now + rapid.SampledFrom([]int64{600, 600, 1, 0}).Draw(rt, "others open until")
 	for i := range min(open, quota.MaxOpenHolds-openOf(records)) {
-		records[quota.RecordKey(fmt.Sprint("open ", i))] = quota.Record{State: quota.StateOpen, Quota: 1, Until: until, Before: quota.Balance{Left: 100}}
+		records[quota.RecordKey(fmt.Sprint("open ", i))] = quota.Record{State: quota.StateOpen, Quota: 1, ExpiresAt: until, BeforeReserve: quota.Balance{Left: 100}}
 	}
 }
 
@@ -163,7 +163,7 @@ func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 	o.RequestID = rapid.SampledFrom(ids).Draw(rt, "request id")
 	amounts := []int64{1, 1, 1, 5, 20, l.Balance.Left, l.Balance.Free(), l.FreeAt(now), token.MaxInteger - l.UsedQuota, token.MaxInteger}
 	if r, ok := o.Record(l); ok {
-		amounts = append(slices.Repeat([]int64{r.Quota}, 12), r.Asked, r.Quota+l.FreeAt(now))
+		amounts = append(slices.Repeat([]int64{r.Quota}, 12), r.Requested, r.Quota+l.FreeAt(now))
 	}
 	o.Quota = rapid.SampledFrom(amounts).Draw(rt, "quota")
 	if oneIn(rt, 3, "quota beside") {
@@ -181,8 +181,8 @@ func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 			o.RequestID = ""
 		}
 	case quota.KindReserve:
-		o.Until = now + rapid.SampledFrom([]int64{1, 60, 900, 3600}).Draw(rt, "ttl")
-		o.Lease = rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "as lease")
+		o.ExpiresAt = now + rapid.SampledFrom([]int64{1, 60, 900, 3600}).Draw(rt, "ttl")
+		o.ChargeOnExpiry = rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "as lease")
 	}
 	o.Model = rapid.SampledFrom([]string{"", "", "m1", "m1", "m2", "m3"}).Draw(rt, "model")
 	o.IP = rapid.SampledFrom([]netip.Addr{

@@ -32,10 +32,10 @@ func TestNoExpressionExceedsWhatDynamoDBTakes(t *testing.T) {
 	for kind, name := range map[quota.Kind]string{quota.KindSpend: "spend", quota.KindReserve: "reserve", quota.KindSettle: "settle", quota.KindRelease: "release"} {
 		for _, address := range []string{"203.0.113.7", "2001:db8:1234:5678:9abc:def0:1234:5678"} {
 			o := quota.Operation{
-				Kind: kind, Now: dynamotest.Epoch, Until: dynamotest.Epoch + 900, Lease: true,
+				Kind: kind, Now: dynamotest.Epoch, ExpiresAt: dynamotest.Epoch + 900, ChargeOnExpiry: true,
 				Question: quota.Question{
-					Quota: token.MaxInteger, Model: strings.Repeat("m", quota.MaxQuestionModel),
-					RequestID: strings.Repeat("r", quota.MaxRequestID), IP: netip.MustParseAddr(address),
+					Quota: token.MaxInteger, Model: strings.Repeat("m", quota.MaxQuestionModelLength),
+					RequestID: strings.Repeat("r", quota.MaxRequestIDLength), IP: netip.MustParseAddr(address),
 				},
 			}
 			update, condition := dynamo.BlindWrite(key, o)

@@ -82,11 +82,11 @@ func tell(o quota.Operation) string {
 // tidied makes ledgers comparable that differ only in what is tidied up yet.
 func tidied(l quota.Ledger, now int64) quota.Ledger {
 	plainly := func(b quota.Balance) quota.Balance { return quota.Balance{Left: b.Free(), Unlimited: b.Unlimited} }
-	l = l.Tidy(now)
+	l = l.Compact(now)
 	for key, r := range l.Records {
-		r.Before, r.Closing = plainly(r.Before), plainly(r.Closing)
+		r.BeforeReserve, r.BeforeEnd = plainly(r.BeforeReserve), plainly(r.BeforeEnd)
 		if r.State == quota.StateSpent {
-			r.Before = quota.Balance{} // of a hold that had the request id before
+			r.BeforeReserve = quota.Balance{} // of a hold that had the request id before
 		}
 		l.Records[key] = r
 	}
@@ -121,7 +121,7 @@ func sameAnswers(rt *rapid.T, o quota.Operation, want, got quota.Ledger) {
 
 // checkReading holds a ledger to read alike before and after it is tidied.
 func checkReading(rt *rapid.T, l quota.Ledger, now int64) {
-	plain := l.Tidy(now)
+	plain := l.Compact(now)
 	got := []int64{l.FreeAt(now), l.UsedAt(now), l.HeldAt(now)}
 	want := []int64{plain.FreeAt(now), plain.UsedAt(now), plain.HeldAt(now)}
 	if !slices.Equal(got, want) {

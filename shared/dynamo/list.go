@@ -18,7 +18,7 @@ import (
 const repairs = 3
 
 // Page implements token.Store.
-func (s *Store) Page(ctx context.Context, c token.Caller, skip, limit int64) (token.Page, error) {
+func (s *Store) List(ctx context.Context, c token.Caller, skip, limit int64) (token.Page, error) {
 	return s.list(ctx, c, query{
 		guess: func(l *pages.Counts) pages.Range { return l.Guess(skip) },
 		plan:  func(l *pages.Counts) ([]pages.Span, bool) { return l.Plan(skip, limit) },
@@ -28,7 +28,7 @@ func (s *Store) Page(ctx context.Context, c token.Caller, skip, limit int64) (to
 // After implements token.Store. It reads one token more than asked for, to
 // know whether any is left. Where rivals deleted some that the counts had
 // promised, more may be left than the plan could know: it then says to go on.
-func (s *Store) After(ctx context.Context, c token.Caller, id, limit int64) (token.Page, error) {
+func (s *Store) ListAfter(ctx context.Context, c token.Caller, id, limit int64) (token.Page, error) {
 	var spans []pages.Span
 	page, err := s.list(ctx, c, query{
 		guess: func(l *pages.Counts) pages.Range { return l.Around(id) },

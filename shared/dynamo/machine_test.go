@@ -44,7 +44,7 @@ func TestTheServiceBehavesAsAMapOfTokens(t *testing.T) {
 	})
 }
 
-func (m *machine) now() int64 { return m.tenant.Second() }
+func (m *machine) now() int64 { return m.tenant.UnixNow() }
 
 // pick is an id: most often of a token, else of none.
 func (m *machine) pick(rt *rapid.T) int64 {
@@ -58,7 +58,7 @@ func (m *machine) create(rt *rapid.T) {
 	got, key, err := m.tenant.Create(rt.Context(), m.tenant.Access, u)
 	limited := u.ModelLimitsEnabled != nil && *u.ModelLimitsEnabled
 	past := u.ExpiredTime != nil && *u.ExpiredTime != token.Never && *u.ExpiredTime <= m.now()
-	if past || limited && (u.Models == nil || len(*u.Models) == 0) {
+	if past || limited && len(u.Models) == 0 {
 		expectInvalid(rt, err)
 		return
 	}
@@ -86,7 +86,7 @@ func (m *machine) get(rt *rapid.T) {
 func (m *machine) update(rt *rapid.T) {
 	id, u := m.pick(rt), drawUpdate(rt, m.now())
 	got, err := m.tenant.Update(rt.Context(), m.tenant.Access, id, u)
-	if u.ModelLimitsEnabled != nil && *u.ModelLimitsEnabled && u.Models != nil && len(*u.Models) == 0 {
+	if u.ModelLimitsEnabled != nil && *u.ModelLimitsEnabled && u.Models != nil && len(u.Models) == 0 {
 		expectInvalid(rt, err) // whatever the token is
 		return
 	}
@@ -207,17 +207,17 @@ func expectInvalid(rt *rapid.T, err error) {
 }
 
 // drawUpdate draws fields, each of them absent half of the time.
-func drawUpdate(rt *rapid.T, now int64) token.Update {
+func drawUpdate(rt *rapid.T, now int64) token.Settings {
 	expiries := []int64{token.Never, now - 10, now, now + 10, now + 60}
-	return token.Update{
+	return token.Settings{
 		Name:               maybe(rt, "name", rapid.SampledFrom([]string{"c", "d"})),
 		Disabled:           maybe(rt, "disabled", rapid.Bool()),
 		ExpiredTime:        maybe(rt, "expired_time", rapid.SampledFrom(expiries)),
 		RemainQuota:        maybe(rt, "remain_quota", rapid.SampledFrom([]int64{0, 1, token.MaxInteger})),
 		UnlimitedQuota:     maybe(rt, "unlimited_quota", rapid.Bool()),
 		ModelLimitsEnabled: maybe(rt, "model_limits_enabled", rapid.Bool()),
-		Models:             maybe(rt, "models", rapid.SampledFrom([][]string{{}, {"m1"}, {"m1", "m2"}})),
-		AllowIPs:           maybe(rt, "allow_ips", rapid.SampledFrom([][]string{{}, {"10.0.0.0/8"}})),
+		Models:             maybeList(rt, "models", rapid.SampledFrom([][]string{{}, {"m1"}, {"m1", "m2"}})),
+		AllowIPs:           maybeList(rt, "allow_ips", rapid.SampledFrom([][]string{{}, {"10.0.0.0/8"}})),
 		Group:              maybe(rt, "group", rapid.SampledFrom([]string{"", "team"})),
 	}
 }
@@ -226,8 +226,15 @@ func maybe[T any](rt *rapid.T, name string, values *rapid.Generator[T]) *T {
 	return rapid.Ptr(values, true).Draw(rt, name)
 }
 
+func maybeList(rt *rapid.T, name string, values *rapid.Generator[[]string]) []string {
+	if list := maybe(rt, name, values); list != nil {
+		return *list
+	}
+	return nil
+}
+
 // assign says what an update makes of a token.
-func assign(t *token.Token, u token.Update) {
+func assign(t *token.Token, u token.Settings) {
 	set(&t.Name, u.Name)
 	set(&t.Disabled, u.Disabled)
 	set(&t.ExpiredTime, u.ExpiredTime)
@@ -237,8 +244,12 @@ func assign(t *token.Token, u token.Update) {
 	if !t.UnlimitedQuota { // spec: "Ignored if unlimited_quota is true"
 		set(&t.RemainQuota, u.RemainQuota)
 	}
-	set(&t.Models, u.Models)
-	set(&t.AllowIPs, u.AllowIPs)
+	if u.Models != nil {
+		t.Models = u.Models
+	}
+	if u.AllowIPs != nil {
+		t.AllowIPs = u.AllowIPs
+	}
 }
 
 func set[T any](field, value *T) {

@@ -67,7 +67,7 @@ func (s *Store) do(ctx context.Context, key credential.Key, o quota.Operation, d
 		if err != nil {
 			return quota.Ledger{}, err
 		}
-		if !o.Ends() && !found.AcceptsKey(key.Hash(), o.Now) {
+		if !o.EndsHold() && !found.AcceptsKey(key.Hash(), o.Now) {
 			return quota.Ledger{}, quota.ErrKeyUnknown
 		}
 		next, changed, err := o.Apply(found)
@@ -136,7 +136,7 @@ func rewrite(found, next quota.Ledger) *expression {
 // tidy stores what a token is once its lapsed holds have gone home. That a
 // rival did, or changed it otherwise, is no error.
 func (s *Store) tidy(ctx context.Context, found quota.Ledger, now int64) error {
-	e := rewrite(found, found.Tidy(now))
+	e := rewrite(found, found.Compact(now))
 	_, err := s.client.UpdateItem(ctx, s.updateInput(tokenKey(found.UserID, found.ID), e), repeatable)
 	if _, refused := conditionRefused(err); refused {
 		return nil

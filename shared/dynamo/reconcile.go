@@ -40,7 +40,7 @@ func (s *Store) Reconcile(ctx context.Context, userID, now int64, dryRun bool) (
 	if err != nil {
 		return out, err
 	}
-	for bucket := range pages.BucketOf(max(meta.Given, 1)) + 1 {
+	for bucket := range pages.BucketOf(max(meta.LastTokenID, 1)) + 1 {
 		drift, unfinished, err := s.reconcileBucket(ctx, userID, bucket, now, dryRun)
 		if err != nil {
 			return out, fmt.Errorf("reconcile bucket %d of user %d: %w", bucket, userID, err)
@@ -120,7 +120,7 @@ func (s *Store) reconcileBucket(ctx context.Context, userID, bucket, now int64, 
 			return nil, unfinished, err
 		}
 		if still {
-			return &token.Drift{First: found.first, Last: found.last, Counted: found.counted, Missing: int64(len(found.missing))}, unfinished, nil
+			return &token.Drift{FirstID: found.first, LastID: found.last, Recorded: found.counted, Actual: int64(len(found.missing))}, unfinished, nil
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return nil, unfinished, err
@@ -142,7 +142,7 @@ func (s *Store) look(ctx context.Context, userID, bucket int64) (looked, error) 
 		return looked{}, err
 	}
 	found := looked{
-		bucket: bucket, first: bucket*pages.BucketSize + 1, last: min((bucket+1)*pages.BucketSize, meta.Given),
+		bucket: bucket, first: bucket*pages.BucketSize + 1, last: min((bucket+1)*pages.BucketSize, meta.LastTokenID),
 		counted: counts[bucket%pages.SegmentBuckets], version: meta.Version,
 	}
 	items, err := s.query(ctx, tokenPartition(userID, bucket), pages.Span{Lo: found.first, Hi: max(found.first, found.last), Ascending: true})
@@ -227,12 +227,12 @@ func (s *Store) reconcileTotal(ctx context.Context, userID int64, dryRun bool) (
 		if err != nil {
 			return nil, err
 		}
-		l := pages.New(meta.Given, meta.Deleted, counts)
+		l := pages.New(meta.LastTokenID, meta.DeletedTokens, counts)
 		if err := s.readSegments(ctx, userID, l, pages.Range{Lo: 1, Hi: l.LastSegment()}); err != nil {
 			return nil, err
 		}
 		sum := l.SumOfSegments()
-		if sum == meta.Deleted {
+		if sum == meta.DeletedTokens {
 			return nil, nil //nolint:nilnil // no drift is no error
 		}
 		same, err := s.setTotal(ctx, meta, sum, dryRun)
@@ -240,7 +240,7 @@ func (s *Store) reconcileTotal(ctx context.Context, userID int64, dryRun bool) (
 			return nil, err
 		}
 		if same {
-			return &token.Drift{First: 1, Last: meta.Given, Counted: meta.Deleted, Missing: sum}, nil
+			return &token.Drift{FirstID: 1, LastID: meta.LastTokenID, Recorded: meta.DeletedTokens, Actual: sum}, nil
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return nil, err
@@ -252,10 +252,10 @@ func (s *Store) reconcileTotal(ctx context.Context, userID int64, dryRun bool) (
 func (s *Store) setTotal(ctx context.Context, meta token.User, sum int64, dryRun bool) (bool, error) {
 	if dryRun {
 		now, _, err := s.counters(ctx, meta.ID, 0)
-		return now.Deleted == meta.Deleted && now.Version == meta.Version, err
+		return now.DeletedTokens == meta.DeletedTokens && now.Version == meta.Version, err
 	}
 	e := newExpression()
-	e.require(e.name(attrDeleted).is(meta.Deleted))
+	e.require(e.name(attrDeleted).is(meta.DeletedTokens))
 	e.require(e.name(attrVersion).is(meta.Version))
 	e.set(attrDeleted, number(sum))
 	e.add(attrVersion, 1)

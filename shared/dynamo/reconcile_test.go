@@ -65,12 +65,12 @@ func TestReconcileRepairsWhatHasDrifted(t *testing.T) {
 
 	const seg = pages.SegmentSize
 	want := token.Reconciliation{Buckets: 66, Unfinished: 1, Drifts: []token.Drift{
-		{First: 1, Last: 256, Counted: 0, Missing: 230},
-		{First: 257, Last: 512, Counted: 7, Missing: 0},
-		{First: 1281, Last: 1536, Counted: 254, Missing: 256},
-		{First: seg + 1, Last: seg + 256, Counted: 0, Missing: 1},
-		{First: seg + 257, Last: seg + 300, Counted: 3, Missing: 0},
-	}, Total: &token.Drift{First: 1, Last: given, Counted: given - 512 - 300 + 100, Missing: given - 512 - 300 + 7 - 2 + 3}}
+		{FirstID: 1, LastID: 256, Recorded: 0, Actual: 230},
+		{FirstID: 257, LastID: 512, Recorded: 7, Actual: 0},
+		{FirstID: 1281, LastID: 1536, Recorded: 254, Actual: 256},
+		{FirstID: seg + 1, LastID: seg + 256, Recorded: 0, Actual: 1},
+		{FirstID: seg + 257, LastID: seg + 300, Recorded: 3, Actual: 0},
+	}, Total: &token.Drift{FirstID: 1, LastID: given, Recorded: given - 512 - 300 + 100, Actual: given - 512 - 300 + 7 - 2 + 3}}
 	dry := reconcile(t, kit, uid, true)
 	if diff := cmp.Diff(want, dry); diff != "" {
 		t.Errorf("dry run (-want +got):\n%s", diff)
@@ -81,10 +81,10 @@ func TestReconcileRepairsWhatHasDrifted(t *testing.T) {
 
 	got := reconcile(t, kit, uid, false)
 	// The deletion of token 300 was finished, and counted by that.
-	want.Drifts[1] = token.Drift{First: 257, Last: 512, Counted: 8, Missing: 1}
+	want.Drifts[1] = token.Drift{FirstID: 257, LastID: 512, Recorded: 8, Actual: 1}
 	change := int64(1 + 230 - 7 + 2 + 1 - 3)
-	want.Total.Counted += change
-	want.Total.Missing += change
+	want.Total.Recorded += change
+	want.Total.Actual += change
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("repair (-want +got):\n%s", diff)
 	}

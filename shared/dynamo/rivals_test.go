@@ -20,7 +20,7 @@ func rotated(t *testing.T) (*dynamotest.Kit, *dynamotest.Tenant, *gate.Gate, [2]
 	t.Helper()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "rotating")
-	_, first, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), RemainQuota: new(int64(100))})
+	_, first, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a"), RemainQuota: new(int64(100))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestDeltasAndSpendsAddUp(t *testing.T) {
 				}
 				return
 			}
-			switch _, err := tenant.Update(t.Context(), tenant.Access, 1, token.Update{QuotaDelta: &delta}); {
+			switch _, err := tenant.Update(t.Context(), tenant.Access, 1, token.Settings{QuotaDelta: &delta}); {
 			case err == nil:
 				sum.Add(delta)
 			case errors.Is(err, token.ErrQuotaBelowZero):

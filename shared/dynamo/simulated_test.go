@@ -42,7 +42,7 @@ func newSimulated(user token.User, sample token.Token, given int64, deleted func
 		}
 		s.counts[(id-1)/pages.SegmentSize][(id-1)%pages.SegmentSize/pages.BucketSize]++
 	}
-	s.meta.Given, s.meta.Deleted = given, given-int64(len(s.live))
+	s.meta.LastTokenID, s.meta.DeletedTokens = given, given-int64(len(s.live))
 	return s
 }
 

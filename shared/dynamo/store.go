@@ -82,7 +82,7 @@ func judge(meta item, c token.Caller) (token.User, *pages.Counts, error) {
 	if err := c.Authorize(u); err != nil {
 		return token.User{}, nil, err
 	}
-	return u, pages.New(u.Given, u.Deleted, first), nil
+	return u, pages.New(u.LastTokenID, u.DeletedTokens, first), nil
 }
 
 // Get implements token.Store. Both keys are known up front, so user and
@@ -158,10 +158,10 @@ func (s *Store) change(ctx context.Context, userID, id int64, change token.Chang
 		if err != nil {
 			return token.Token{}, err
 		}
-		if old.MustTidyFor(change) {
+		if old.MustCompactFor(change) {
 			err = s.tidy(ctx, old, change.Now)
 		} else {
-			change, err = change.Reconsider(old.Token)
+			change, err = change.ResolveMismatch(old.Token)
 		}
 		if err != nil {
 			return token.Token{}, err
@@ -207,8 +207,8 @@ func (s *Store) changeExpression(c token.Change) *expression {
 		e.require(e.name(attrExpires).absent() + " OR " + e.name(attrExpires).above(c.Now))
 		e.require(unlimited().exists() + " OR " + e.name(attrBalance, balanceLeft).above(0))
 	}
-	if c.Unlimited != nil {
-		e.require(unlimited().present(*c.Unlimited))
+	if c.NeedsUnlimited != nil {
+		e.require(unlimited().present(*c.NeedsUnlimited))
 	}
 	e.add(attrVersion, 1)
 	put(e, attrName, c.Name, text)
@@ -229,8 +229,8 @@ func (s *Store) changeExpression(c token.Change) *expression {
 		e.clear(unlimited())
 	}
 	put(e, attrLimits, c.ModelLimitsEnabled, flag)
-	put(e, attrModels, c.Models, list)
-	put(e, attrIPs, c.AllowIPs, list)
+	putList(e, attrModels, c.Models)
+	putList(e, attrIPs, c.AllowIPs)
 	put(e, attrGroup, c.Group, optional)
 	put(e, attrExpires, c.ExpiredTime, func(t int64) types.AttributeValue { return expiry(t, 0) })
 	put(e, TTL, c.ExpiredTime, func(t int64) types.AttributeValue { return expiry(t, s.retentionSeconds) })
@@ -272,6 +272,13 @@ func requireVersion(e *expression, versions token.Versions) {
 func put[T any](e *expression, attr string, field *T, value func(T) types.AttributeValue) {
 	if field != nil {
 		e.set(attr, value(*field))
+	}
+}
+
+// putList sets the attribute unless the list is nil. An empty list removes it.
+func putList(e *expression, attr string, all []string) {
+	if all != nil {
+		e.set(attr, list(all))
 	}
 }
 

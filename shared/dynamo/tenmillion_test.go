@@ -135,7 +135,7 @@ func (p pattern) check(t *testing.T, tenant *dynamotest.Tenant, table *simulated
 func simulatedTenant() (*dynamotest.Tenant, token.User) {
 	access := credential.NewAccessToken(1, 0)
 	user := token.User{ID: 1, Name: "simulated", Role: token.RoleUser, Version: 1, Created: dynamotest.Epoch, Limits: token.DefaultLimits()}
-	user.Slots[0] = token.Slot{Hash: access.Hash(), Issued: 1, Created: dynamotest.Epoch}
+	user.Slots[0] = token.Slot{Hash: access.Hash(), UserVersion: 1, Created: dynamotest.Epoch}
 	return &dynamotest.Tenant{Access: access, Clock: new(dynamotest.Clock)}, user
 }
 

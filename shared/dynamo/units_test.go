@@ -137,11 +137,11 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			return err
 		}},
 		{"create three", 1, 1, 2 * (3 + 1), 2, func(ctx context.Context) error {
-			_, err := tenant.Service.Create(ctx, tenant.Access, []token.Update{example(), example(), example()}, nil)
+			_, err := tenant.Service.Create(ctx, tenant.Access, []token.Settings{example(), example(), example()}, nil)
 			return err
 		}},
 		{"create with an idempotency key", 1, 1, 6, 2, func(ctx context.Context) error {
-			_, err := tenant.Service.Create(ctx, tenant.Access, []token.Update{example()}, kept(tenant, "units"))
+			_, err := tenant.Service.Create(ctx, tenant.Access, []token.Settings{example()}, kept(tenant, "units"))
 			return err
 		}},
 		{"rotate", 1, 1, 1, 2, func(ctx context.Context) error {
@@ -153,7 +153,7 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			return err
 		}},
 		{"add quota, if it has this version", 1, 1, 1, 2, func(ctx context.Context) error {
-			_, err := tenant.Service.Update(ctx, tenant.Access, last, token.Update{QuotaDelta: new(int64(-5))}, token.Versions{2})
+			_, err := tenant.Service.Update(ctx, tenant.Access, last, token.Settings{QuotaDelta: new(int64(-5))}, token.Versions{2})
 			return err
 		}},
 		{"delete three", 1, 1, 3 * (1 + burial), 1 + 3*2, func(ctx context.Context) error {
@@ -161,13 +161,13 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			return errors.Join(append(errs, err)...)
 		}},
 		{"update", 1, 1, 1, 2, func(ctx context.Context) error {
-			_, err := tenant.Update(ctx, tenant.Access, last, token.Update{Name: new("production-app-v2"), UnlimitedQuota: new(true)})
+			_, err := tenant.Update(ctx, tenant.Access, last, token.Settings{Name: new("production-app-v2"), UnlimitedQuota: new(true)})
 			return err
 		}},
 		// The engine reports no units for the write that finds the token
 		// unlimited; DynamoDB takes one for it.
 		{"update the quota of an unlimited token", 1, 1, 1, 3, func(ctx context.Context) error {
-			t, err := tenant.Update(ctx, tenant.Access, last, token.Update{RemainQuota: new(int64(7))})
+			t, err := tenant.Update(ctx, tenant.Access, last, token.Settings{RemainQuota: new(int64(7))})
 			if err == nil && t.RemainQuota == 7 {
 				err = errors.New("the quota was set, want it ignored")
 			}
@@ -207,8 +207,8 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 	t.Helper()
 	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 	limited := example()
-	limited.AllowIPs = &[]string{"10.0.0.0/8", "2001:db8::/32"}
-	for name, u := range map[string]token.Update{"limited": limited, "unlimited": {Name: new("a"), UnlimitedQuota: new(true)}} {
+	limited.AllowIPs = []string{"10.0.0.0/8", "2001:db8::/32"}
+	for name, u := range map[string]token.Settings{"limited": limited, "unlimited": {Name: new("a"), UnlimitedQuota: new(true)}} {
 		_, made, err := tenant.Create(t.Context(), tenant.Access, u)
 		if err != nil {
 			t.Fatal(err)

@@ -42,8 +42,8 @@ func bucketAttribute(id int64) string {
 // userItem writes META of a user who has no tokens yet.
 func userItem(u token.User) item {
 	it := userKey(u.ID)
-	it[attrGiven] = number(u.Given)
-	it[attrDeleted] = number(u.Deleted)
+	it[attrGiven] = number(u.LastTokenID)
+	it[attrDeleted] = number(u.DeletedTokens)
 	it[attrCreated] = number(u.Created)
 	it[attrVersion] = number(u.Version)
 	it[attrName] = text(u.Name)
@@ -91,7 +91,7 @@ func slotItem(s token.Slot) types.AttributeValue {
 	}
 	m := item{
 		attrSlotHash:    &types.AttributeValueMemberB{Value: s.Hash[:]},
-		attrSlotIssued:  number(s.Issued),
+		attrSlotIssued:  number(s.UserVersion),
 		attrSlotCreated: number(s.Created),
 	}
 	if s.Expires != 0 {
@@ -104,15 +104,15 @@ func slotItem(s token.Slot) types.AttributeValue {
 func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 	r := reader{item: it}
 	u := token.User{
-		ID:       userID,
-		Name:     r.text(attrName),
-		Role:     token.Role(r.text(attrRole)),
-		Disabled: r.flag(attrOff),
-		Version:  r.number(attrVersion),
-		Created:  r.number(attrCreated),
-		Given:    r.number(attrGiven),
-		Deleted:  r.number(attrDeleted),
-		RateTAT:  r.number(attrPaced),
+		ID:            userID,
+		Name:          r.text(attrName),
+		Role:          token.Role(r.text(attrRole)),
+		Disabled:      r.flag(attrOff),
+		Version:       r.number(attrVersion),
+		Created:       r.number(attrCreated),
+		LastTokenID:   r.number(attrGiven),
+		DeletedTokens: r.number(attrDeleted),
+		RateTAT:       r.number(attrPaced),
 	}
 	for name, limit := range limits(&u.Limits) {
 		*limit.value = limit.otherwise
@@ -127,10 +127,10 @@ func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 		}
 		s := reader{item: m.Value}
 		u.Slots[i] = token.Slot{
-			Hash:    s.hash(attrSlotHash),
-			Issued:  s.number(attrSlotIssued),
-			Created: s.number(attrSlotCreated),
-			Expires: s.number(attrSlotExpires),
+			Hash:        s.hash(attrSlotHash),
+			UserVersion: s.number(attrSlotIssued),
+			Created:     s.number(attrSlotCreated),
+			Expires:     s.number(attrSlotExpires),
 		}
 		if r.err == nil {
 			r.err = s.err

@@ -19,7 +19,7 @@ func BenchmarkBurst(b *testing.B) {
 	for _, n := range []int{1, 8, quota.MaxOpenHolds, 4 * quota.MaxOpenHolds} {
 		b.Run(fmt.Sprint(n, "_requests"), func(b *testing.B) {
 			for b.Loop() {
-				l := newLeasing(b, token.Update{UnlimitedQuota: new(true)})
+				l := newLeasing(b, token.Settings{UnlimitedQuota: new(true)})
 				g := l.gate()
 				ctx, meter := reqlog.WithMeter(b.Context())
 				var all sync.WaitGroup

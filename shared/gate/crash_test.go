@@ -170,7 +170,7 @@ func newCrasher(kit *dynamotest.Kit) *crasher {
 
 func (w *crasher) begin(t *testing.T, name string) {
 	w.tenant, w.made, w.crashes, w.err = w.kit.Tenant(t, name), map[string]outcome{}, 0, nil
-	newToken(t, w.tenant, token.Update{RemainQuota: new(int64(crashUnits))})
+	newToken(t, w.tenant, token.Settings{RemainQuota: new(int64(crashUnits))})
 }
 
 func (w *crasher) run(t *testing.T, lifes []life) error {
@@ -243,7 +243,7 @@ func learn(can []model, a ask, h hearing) []model {
 
 func (w *crasher) create(ctx context.Context, process int, name string) {
 	store := dynamo.New(w.client[process], dynamotest.Table)
-	_, _, err := w.tenant.Through(store).Create(ctx, w.tenant.Access, token.Update{Name: &name})
+	_, _, err := w.tenant.Through(store).Create(ctx, w.tenant.Access, token.Settings{Name: &name})
 	w.made[name] = told
 	if w.process[process].Stop() {
 		w.crashes++
@@ -255,7 +255,7 @@ func (w *crasher) create(ctx context.Context, process int, name string) {
 
 // atTheEnd asks a process that nothing happens to.
 func (w *crasher) atTheEnd(t *testing.T, key credential.Key, can []model) (alive bool, _ error) {
-	a := ask{does: usage, now: w.tenant.Second()}
+	a := ask{does: usage, now: w.tenant.UnixNow()}
 	got, _, err := gateOf(w.kit.Client, w.tenant, w.tenant.Clock.Now)(key).ask(t.Context(), a)
 	if err != nil || len(learn(can, a, hearing{answer: got})) == 0 {
 		return false, fmt.Errorf("in the end got %q %v (%w) of what can be %+v", got.code, got.numbers, err, can)

@@ -137,7 +137,7 @@ func (g *Gate) reserve(q quota.Question, ttl time.Duration) (quota.Operation, er
 		err = &token.InvalidError{Field: "ttl_seconds", Reason: fmt.Sprintf("must be between 1 and %d", MaxTTL/time.Second)}
 	}
 	now := g.now().Unix()
-	return quota.Operation{Kind: quota.KindReserve, Now: now, Until: now + int64(ttl/time.Second), Question: q}, err
+	return quota.Operation{Kind: quota.KindReserve, Now: now, ExpiresAt: now + int64(ttl/time.Second), Question: q}, err
 }
 
 // Settle charges a hold what its request has cost, also if the key is

@@ -38,7 +38,7 @@ func offerHotToken(b *testing.B, options []gate.Option) {
 	b.Helper()
 	const perSecond, seconds, callers = 5_000, 4, 1_000
 	throttle := &dynamotest.Throttle{PerSecond: 1_000, Now: time.Now}
-	l := newLeasing(b, token.Update{RemainQuota: new(int64(1_000_000))}, func(o *dynamodb.Options) { throttle.Tweak(o) })
+	l := newLeasing(b, token.Settings{RemainQuota: new(int64(1_000_000))}, func(o *dynamodb.Options) { throttle.Tweak(o) })
 	g := gate.New(dynamo.New(l.kit.Client, dynamotest.Table), options...)
 
 	var admitted, unavailable, uncertain atomic.Int64

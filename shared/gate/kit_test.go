@@ -99,14 +99,14 @@ func eachEntrance(t *testing.T, test func(t *testing.T, open entrance)) {
 }
 
 // newTenant is an engine and a tenant with one token.
-func newTenant(t testing.TB, u token.Update) (*dynamotest.Kit, *dynamotest.Tenant, credential.Key) {
+func newTenant(t testing.TB, u token.Settings) (*dynamotest.Kit, *dynamotest.Tenant, credential.Key) {
 	t.Helper()
 	kit := dynamotest.New(t)
 	tenant := kit.Tenant(t, "tenant")
 	return kit, tenant, newToken(t, tenant, u)
 }
 
-func newToken(t testing.TB, tenant *dynamotest.Tenant, u token.Update) credential.Key {
+func newToken(t testing.TB, tenant *dynamotest.Tenant, u token.Settings) credential.Key {
 	t.Helper()
 	u.Name = new("any")
 	_, key, err := tenant.Create(t.Context(), tenant.Access, u)
@@ -239,13 +239,13 @@ func (d *gateDoor) operate(ctx context.Context, a ask) (answer, error) {
 	case disable, enable:
 		t, err = d.tenant.SetStatus(ctx, at, id, a.does == disable)
 	case grant:
-		t, err = d.tenant.Update(ctx, at, id, token.Update{RemainQuota: &a.quota})
+		t, err = d.tenant.Update(ctx, at, id, token.Settings{RemainQuota: &a.quota})
 	case unlimit, limit:
-		t, err = d.tenant.Update(ctx, at, id, token.Update{UnlimitedQuota: new(a.does == unlimit)})
+		t, err = d.tenant.Update(ctx, at, id, token.Settings{UnlimitedQuota: new(a.does == unlimit)})
 	case allowOne:
-		t, err = d.tenant.Update(ctx, at, id, token.Update{ModelLimitsEnabled: new(true), Models: &[]string{a.model}})
+		t, err = d.tenant.Update(ctx, at, id, token.Settings{ModelLimitsEnabled: new(true), Models: []string{a.model}})
 	case allowEach:
-		t, err = d.tenant.Update(ctx, at, id, token.Update{ModelLimitsEnabled: new(false)})
+		t, err = d.tenant.Update(ctx, at, id, token.Settings{ModelLimitsEnabled: new(false)})
 	}
 	return answer{numbers: [3]int64{t.FreeAt(a.now), t.UsedAt(a.now)}}, err
 }

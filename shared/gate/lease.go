@@ -14,12 +14,12 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// The lease of a gate ends LeaseTime after it was asked for: so long at most,
+// The lease of a gate ends LeaseDuration after it was asked for: so long at most,
 // what a key is told may be older than the table. leaseTTL is when the table
 // itself ends one that nobody gave back, and charges all of it.
 const (
-	LeaseTime = time.Second
-	leaseTTL  = 10 * time.Second
+	LeaseDuration = time.Second
+	leaseTTL      = 10 * time.Second
 
 	mostGrowth = 64      // of a block
 	mostBlock  = 1 << 46 // units, so that it can grow
@@ -33,7 +33,7 @@ const (
 // followed by one of twice the size, one that is hardly used by a smaller.
 //
 // The price is staleness: a deleted, disabled or changed token is noticed with
-// the next block, after LeaseTime at the latest. What a process has leased and
+// the next block, after LeaseDuration at the latest. What a process has leased and
 // not spent is not free for others meanwhile, and if the process dies, or can't
 // reach the table to give it back, it is charged. Nothing is ever spent beyond
 // the quota. A block is one of the token's token.MaxOpenHolds holds: Verify may
@@ -121,7 +121,7 @@ func (ls *leases) spend(ctx context.Context, key credential.Key, q quota.Questio
 	}
 	v := quota.Verdict{Token: l.block.Token, Remain: l.block.Remain + l.left()}
 	var refused quota.RefusedError
-	if errors.As(q.CheckUse(v.Token, now.Unix()), &refused) {
+	if errors.As(q.CheckIgnoringQuota(v.Token, now.Unix()), &refused) {
 		v.Refusal = refused.Refusal
 		return v, nil
 	}
@@ -142,7 +142,7 @@ func (l *lease) renew(ctx context.Context, now time.Time, least int64) (quota.Ve
 	_ = l.end(ctx) // what can't be given back is charged
 	for {
 		o := quota.Operation{
-			Kind: quota.KindReserve, Now: now.Unix(), Until: now.Add(leaseTTL).Unix(), Lease: true,
+			Kind: quota.KindReserve, Now: now.Unix(), ExpiresAt: now.Add(leaseTTL).Unix(), ChargeOnExpiry: true,
 			Question: quota.Question{Quota: want, RequestID: "lease-" + rand.Text()},
 		}
 		ledger, err := l.of.gate.store.Do(ctx, l.key, o)
@@ -151,8 +151,8 @@ func (l *lease) renew(ctx context.Context, now time.Time, least int64) (quota.Ve
 		case err != nil:
 			return quota.Verdict{}, err
 		case v.Valid():
-			l.block, l.spent, l.until = o.Reservation(ledger), 0, now.Add(LeaseTime)
-			l.timer = time.AfterFunc(LeaseTime, l.expire(o.RequestID))
+			l.block, l.spent, l.until = o.Reservation(ledger), 0, now.Add(LeaseDuration)
+			l.timer = time.AfterFunc(LeaseDuration, l.expire(o.RequestID))
 			return v, nil
 		case v.Refusal == quota.RefusedExhausted && least <= v.Remain && v.Remain < want:
 			want = v.Remain

@@ -28,7 +28,7 @@ type leasing struct {
 	key string
 }
 
-func newLeasing(t testing.TB, u token.Update, tweaks ...func(*dynamodb.Options)) *leasing {
+func newLeasing(t testing.TB, u token.Settings, tweaks ...func(*dynamodb.Options)) *leasing {
 	t.Helper()
 	kit := dynamotest.New(t, tweaks...)
 	tenant := kit.Tenant(t, "hot")
@@ -65,7 +65,7 @@ func spend(t testing.TB, g *gate.Gate, key string, q quota.Question) bool {
 
 func TestLeasesWriteLessThan100TimesASecond(t *testing.T) {
 	t.Parallel()
-	for name, u := range map[string]token.Update{
+	for name, u := range map[string]token.Settings{
 		"limited": {RemainQuota: new(int64(1_000_000))}, "unlimited": {UnlimitedQuota: new(true)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestLeasesWriteLessThan100TimesASecond(t *testing.T) {
 func TestLeasesOfManyProcessesNeverOverspend(t *testing.T) {
 	t.Parallel()
 	const units, processes, callers = 1_000, 4, 8
-	l := newLeasing(t, token.Update{RemainQuota: new(int64(units))})
+	l := newLeasing(t, token.Settings{RemainQuota: new(int64(units))})
 	var granted atomic.Int64
 	var all sync.WaitGroup
 	gates := make([]*gate.Gate, processes)
@@ -135,7 +135,7 @@ func TestLeasesOfManyProcessesNeverOverspend(t *testing.T) {
 
 func TestALeaseOfADeadProcessIsChargedNotGivenBack(t *testing.T) {
 	t.Parallel()
-	l := newLeasing(t, token.Update{RemainQuota: new(int64(100))})
+	l := newLeasing(t, token.Settings{RemainQuota: new(int64(100))})
 	if !spend(t, l.gate(gate.WithLeases(60)), l.key, quota.Question{Quota: 1}) { // and is never closed
 		t.Fatal("a spend within the quota was refused")
 	}
@@ -163,13 +163,13 @@ func TestALeaseIsStaleForItsTimeAndNoLonger(t *testing.T) {
 			return err
 		},
 		"cut": func(l *leasing) error {
-			_, err := l.Update(context.Background(), l.Access, l.id, token.Update{RemainQuota: new(int64(0))})
+			_, err := l.Update(context.Background(), l.Access, l.id, token.Settings{RemainQuota: new(int64(0))})
 			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLeasing(t, token.Update{RemainQuota: new(int64(10))})
+			l := newLeasing(t, token.Settings{RemainQuota: new(int64(10))})
 			g, plain := l.gate(gate.WithLeases(10)), l.gate()
 			if !spend(t, g, l.key, quota.Question{Quota: 1}) {
 				t.Fatal("a spend within the quota was refused")
@@ -183,7 +183,7 @@ func TestALeaseIsStaleForItsTimeAndNoLonger(t *testing.T) {
 			if name != "cut" && spend(t, g, l.key, quota.Question{}) {
 				t.Error("a check, which no lease answers, still lets it in")
 			}
-			l.Clock.Step(int64(gate.LeaseTime / time.Second))
+			l.Clock.Step(int64(gate.LeaseDuration / time.Second))
 			if name != "cut" && spend(t, g, l.key, quota.Question{Quota: 1}) {
 				t.Error("a lease that is over still lets it in")
 			}
@@ -193,8 +193,8 @@ func TestALeaseIsStaleForItsTimeAndNoLonger(t *testing.T) {
 
 func TestALeaseAsksForModelAndAddressEachTime(t *testing.T) {
 	t.Parallel()
-	l := newLeasing(t, token.Update{
-		RemainQuota: new(int64(100)), ModelLimitsEnabled: new(true), Models: &[]string{"m"}, AllowIPs: &[]string{"10.0.0.0/8"},
+	l := newLeasing(t, token.Settings{
+		RemainQuota: new(int64(100)), ModelLimitsEnabled: new(true), Models: []string{"m"}, AllowIPs: []string{"10.0.0.0/8"},
 	})
 	g := l.gate(gate.WithLeases(50))
 	good := quota.Question{Quota: 1, Model: "m", IP: netip.MustParseAddr("10.1.1.1")}
@@ -217,7 +217,7 @@ func TestALeaseAsksForModelAndAddressEachTime(t *testing.T) {
 
 func TestACallerThatGoesTakesNoBlockAlong(t *testing.T) {
 	t.Parallel()
-	l := newLeasing(t, token.Update{RemainQuota: new(int64(1_000))})
+	l := newLeasing(t, token.Settings{RemainQuota: new(int64(1_000))})
 	g := l.gate(gate.WithLeases(500))
 	if !spend(t, g, l.key, quota.Question{Quota: 1}) {
 		t.Fatal("a spend within the quota was refused")
@@ -238,7 +238,7 @@ func TestACallerThatGoesTakesNoBlockAlong(t *testing.T) {
 
 func TestAWrongKeyHasNoPartInALease(t *testing.T) {
 	t.Parallel()
-	l := newLeasing(t, token.Update{RemainQuota: new(int64(100))})
+	l := newLeasing(t, token.Settings{RemainQuota: new(int64(100))})
 	g := l.gate(gate.WithLeases(50))
 	key, err := credential.ParseKey(l.key)
 	if err != nil {
@@ -258,7 +258,7 @@ func TestAWrongKeyHasNoPartInALease(t *testing.T) {
 func TestALeaseThatCanNotBeTakenFailsClosed(t *testing.T) {
 	t.Parallel()
 	faults := &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault { return dynamotest.NoFault }}
-	l := newLeasing(t, token.Update{RemainQuota: new(int64(100))}, faults.Tweak)
+	l := newLeasing(t, token.Settings{RemainQuota: new(int64(100))}, faults.Tweak)
 	g := l.gate(gate.WithLeases(10))
 	faults.Choose = func(string, int) dynamotest.Fault { return dynamotest.Throttled }
 	if _, err := g.Verify(t.Context(), l.key, quota.Question{Quota: 1}); !errors.Is(err, token.ErrUnavailable) {

@@ -110,14 +110,14 @@ func (w *world) live(t *testing.T, seed int) *history {
 	w.faulty = 0
 	w.mu.Unlock()
 	h := &history{first: model{free: units}, begun: time.Now()}
-	key := newToken(t, w.tenant, token.Update{RemainQuota: new(int64(units))})
+	key := newToken(t, w.tenant, token.Settings{RemainQuota: new(int64(units))})
 	random := w.begin(seed)
 	for range rounds {
 		var all sync.WaitGroup
 		for client := range clients {
 			asks := make([]ask, asksInRound)
 			for i := range asks {
-				asks[i] = drawAsk(random, w.tenant.Second())
+				asks[i] = drawAsk(random, w.tenant.UnixNow())
 			}
 			door := w.doors[client%len(w.doors)](key)
 			all.Go(func() {
@@ -130,7 +130,7 @@ func (w *world) live(t *testing.T, seed int) *history {
 		w.tenant.Clock.Step(oneOf(random, int64(0), 29, 30, 31, 900))
 	}
 	w.begin(0) // without faults, the last word
-	h.play(t, w.doors[0](key), clients, ask{does: usage, now: w.tenant.Second()}, false)
+	h.play(t, w.doors[0](key), clients, ask{does: usage, now: w.tenant.UnixNow()}, false)
 	return h
 }
 

@@ -39,9 +39,9 @@ func TestManyTakeExactlyTheQuota(t *testing.T) {
 	t.Parallel()
 	const goroutines, amounts, units = 200, 10, 300
 	eachEntrance(t, func(t *testing.T, open entrance) {
-		kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(units))})
+		kit, tenant, key := newTenant(t, token.Settings{RemainQuota: new(int64(units))})
 		doors := open(t, kit, tenant, unhurried)
-		now := tenant.Second()
+		now := tenant.UnixNow()
 		var granted atomic.Int64
 		var all sync.WaitGroup
 		for g := range goroutines {
@@ -78,13 +78,13 @@ func TestManyTakeExactlyTheQuota(t *testing.T) {
 func TestOf20CallsOf375OneTakesTheQuotaOf400(t *testing.T) {
 	t.Parallel()
 	eachEntrance(t, func(t *testing.T, open entrance) {
-		kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(400))})
+		kit, tenant, key := newTenant(t, token.Settings{RemainQuota: new(int64(400))})
 		doors := open(t, kit, tenant, unhurried)
 		var granted atomic.Int64
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
-				got := insist(t, doors(key), ask{does: charge, quota: 375, now: tenant.Second()})
+				got := insist(t, doors(key), ask{does: charge, quota: 375, now: tenant.UnixNow()})
 				if got.code == "" {
 					granted.Add(1)
 				}
@@ -97,25 +97,25 @@ func TestOf20CallsOf375OneTakesTheQuotaOf400(t *testing.T) {
 		if got := granted.Load(); got != 1 {
 			t.Errorf("got %d calls granted, want 1", got)
 		}
-		wantUsage(t, doors(key), tenant.Second(), 400, 375, 25)
+		wantUsage(t, doors(key), tenant.UnixNow(), 400, 375, 25)
 	})
 }
 
 func TestHundredTimesOneRequestIsChargedOnce(t *testing.T) {
 	t.Parallel()
 	eachEntrance(t, func(t *testing.T, open entrance) {
-		kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(10))})
+		kit, tenant, key := newTenant(t, token.Settings{RemainQuota: new(int64(10))})
 		doors := open(t, kit, tenant, unhurried)
 		var all sync.WaitGroup
 		for range 100 {
 			all.Go(func() {
-				if got := insist(t, doors(key), ask{does: charge, id: "r", quota: 7, now: tenant.Second()}); got.code != "" || got.numbers[0] != 3 {
+				if got := insist(t, doors(key), ask{does: charge, id: "r", quota: 7, now: tenant.UnixNow()}); got.code != "" || got.numbers[0] != 3 {
 					t.Errorf("got %q with %d left, want it granted with 3", got.code, got.numbers[0])
 				}
 			})
 		}
 		all.Wait()
-		wantUsage(t, doors(key), tenant.Second(), 10, 7, 3)
+		wantUsage(t, doors(key), tenant.UnixNow(), 10, 7, 3)
 	})
 }
 
@@ -123,9 +123,9 @@ func TestOf60HoldsExactly50AreOpened(t *testing.T) {
 	t.Parallel()
 	const asked, units = 60, 1000
 	eachEntrance(t, func(t *testing.T, open entrance) {
-		kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(units))})
+		kit, tenant, key := newTenant(t, token.Settings{RemainQuota: new(int64(units))})
 		doors := open(t, kit, tenant, unhurried)
-		now := tenant.Second()
+		now := tenant.UnixNow()
 		hold := func(n int) ask {
 			return ask{does: reserve, id: fmt.Sprint(n), quota: 2, ttl: 900, now: now}
 		}
@@ -176,10 +176,10 @@ func TestOf60HoldsExactly50AreOpened(t *testing.T) {
 func TestHoldsThatLapseMakeRoom(t *testing.T) {
 	t.Parallel()
 	eachEntrance(t, func(t *testing.T, open entrance) {
-		kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(quota.MaxOpenHolds))})
+		kit, tenant, key := newTenant(t, token.Settings{RemainQuota: new(int64(quota.MaxOpenHolds))})
 		d := open(t, kit, tenant)(key)
 		for n := range quota.MaxOpenHolds {
-			if got := insist(t, d, ask{does: reserve, id: fmt.Sprint(n), quota: 1, ttl: 60, now: tenant.Second()}); got.code != "" {
+			if got := insist(t, d, ask{does: reserve, id: fmt.Sprint(n), quota: 1, ttl: 60, now: tenant.UnixNow()}); got.code != "" {
 				t.Fatalf("hold %d: got %q", n, got.code)
 			}
 		}
@@ -191,6 +191,6 @@ func TestHoldsThatLapseMakeRoom(t *testing.T) {
 		if got := insist(t, d, another); got.code != "" {
 			t.Errorf("after their time: got %q, want it opened", got.code)
 		}
-		wantUsage(t, d, tenant.Second(), quota.MaxOpenHolds, 0, quota.MaxOpenHolds-1)
+		wantUsage(t, d, tenant.UnixNow(), quota.MaxOpenHolds, 0, quota.MaxOpenHolds-1)
 	})
 }

@@ -14,7 +14,7 @@ import (
 
 func TestARotationWithoutGraceEndsTheOldKeyForClocksThatAreBehind(t *testing.T) {
 	t.Parallel()
-	kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(1000))})
+	kit, tenant, key := newTenant(t, token.Settings{RemainQuota: new(int64(1000))})
 	turn, err := tenant.NewKeyRotation(t.Context(), tenant.Access, key.TokenID, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -23,7 +23,7 @@ func TestARotationWithoutGraceEndsTheOldKeyForClocksThatAreBehind(t *testing.T) 
 		t.Fatal(err)
 	}
 	for _, behind := range []int64{0, 1, 60, 3600} {
-		g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(func() time.Time { return time.Unix(tenant.Second()-behind, 0) }))
+		g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(func() time.Time { return time.Unix(tenant.UnixNow()-behind, 0) }))
 		for _, units := range []int64{0, 1} {
 			if v, err := g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: units}); err != nil || v.Refusal != quota.RefusedUnknown {
 				t.Errorf("a clock %d s behind, %d units: got refusal %q, %v, want the old key unknown", behind, units, v.Refusal, err)
@@ -38,11 +38,11 @@ func TestARotationWithoutGraceEndsTheOldKeyForClocksThatAreBehind(t *testing.T) 
 // What settled and released holds gave back counts, though it stands apart.
 func TestADeltaIsHeldToWhatIsFreeInAll(t *testing.T) {
 	t.Parallel()
-	kit, tenant, key := newTenant(t, token.Update{RemainQuota: new(int64(100))})
+	kit, tenant, key := newTenant(t, token.Settings{RemainQuota: new(int64(100))})
 	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 	add := func(n int64) (int64, error) {
-		tok, err := tenant.Update(t.Context(), tenant.Access, key.TokenID, token.Update{QuotaDelta: &n})
-		return tok.FreeAt(tenant.Second()), err
+		tok, err := tenant.Update(t.Context(), tenant.Access, key.TokenID, token.Settings{QuotaDelta: &n})
+		return tok.FreeAt(tenant.UnixNow()), err
 	}
 	hold := func(id string, then func() error) {
 		t.Helper()
@@ -68,7 +68,7 @@ func TestADeltaIsHeldToWhatIsFreeInAll(t *testing.T) {
 		t.Errorf("100 and 2^53-101: got %d, %v, want 2^53-1", free, err)
 	}
 	hold("b", func() error { // units is set high while a hold is open
-		_, err := tenant.Update(t.Context(), tenant.Access, key.TokenID, token.Update{RemainQuota: new(int64(token.MaxInteger))})
+		_, err := tenant.Update(t.Context(), tenant.Access, key.TokenID, token.Settings{RemainQuota: new(int64(token.MaxInteger))})
 		return errors.Join(err, release("b")())
 	})
 	if free, err := add(-50); err != nil || free != token.MaxInteger+50 {
@@ -84,9 +84,9 @@ func TestADeltaIsHeldToWhatIsFreeInAll(t *testing.T) {
 
 func TestNoTokenIsMadeWithADelta(t *testing.T) {
 	t.Parallel()
-	_, tenant, _ := newTenant(t, token.Update{})
+	_, tenant, _ := newTenant(t, token.Settings{})
 	var invalid *token.InvalidError
-	_, _, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("x"), UnlimitedQuota: new(true), QuotaDelta: new(int64(5))})
+	_, _, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("x"), UnlimitedQuota: new(true), QuotaDelta: new(int64(5))})
 	if !errors.As(err, &invalid) || invalid.Field != "quota_delta" {
 		t.Errorf("got %v, want quota_delta refused for an unlimited token, too", err)
 	}

@@ -28,13 +28,13 @@ func TestNoKeyIsAcceptedAfterItsEndWasAcknowledged(t *testing.T) {
 	var all sync.WaitGroup
 	for n := range workers {
 		tenant := kit.Tenant(t, fmt.Sprint("tenant-", n))
-		newToken(t, tenant, token.Update{RemainQuota: new(int64(100))})
+		newToken(t, tenant, token.Settings{RemainQuota: new(int64(100))})
 		keys := kit.Copies(t, tenant, int64(rounds/workers))
 		operator := openGate(t, kit, tenant, unhurried)
 		gateway := openGate(t, kit, tenant, unhurried, new(dynamotest.Replica).Tweak)
 		all.Go(func() {
 			for i, key := range keys {
-				r := &round{t, operator(key), gateway(key), tenant.Second(), i%16 == 0}
+				r := &round{t, operator(key), gateway(key), tenant.UnixNow(), i%16 == 0}
 				if got := insist(t, r.gateway, ask{does: check, now: r.now}); got.code != "" {
 					t.Errorf("at first: got %q, want the key accepted", got.code)
 				}

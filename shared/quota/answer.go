@@ -59,18 +59,18 @@ func (l Ledger) UsageAt(now int64) Usage {
 // Reservation is the answer to Reserve.
 func (o Operation) Reservation(l Ledger) Reservation {
 	r, _ := o.Record(l)
-	verdict := Verdict{Token: l.Token, Remain: min(r.Before.minus(r.Quota).Free(), token.MaxInteger)}
-	return Reservation{Verdict: verdict, RequestID: o.RequestID, Held: r.Quota, ExpiresAt: r.Until}
+	verdict := Verdict{Token: l.Token, Remain: min(r.BeforeReserve.debit(r.Quota).Free(), token.MaxInteger)}
+	return Reservation{Verdict: verdict, RequestID: o.RequestID, Held: r.Quota, ExpiresAt: r.ExpiresAt}
 }
 
 // Settlement is the answer to Settle.
 func (o Operation) Settlement(l Ledger) Settlement {
 	r, _ := o.Record(l)
-	return Settlement{l.Token, o.RequestID, r.Charged, r.Asked - r.Charged, min(r.Closing.minus(r.Charged).Free()+r.Backing(), token.MaxInteger)}
+	return Settlement{l.Token, o.RequestID, r.Charged, r.Requested - r.Charged, min(r.BeforeEnd.debit(r.Charged).Free()+r.Debited(), token.MaxInteger)}
 }
 
 // Return is the answer to Release.
 func (o Operation) Release(l Ledger) Release {
 	r, _ := o.Record(l)
-	return Release{l.Token, o.RequestID, r.Quota, min(r.Closing.Free()+r.Backing(), token.MaxInteger)}
+	return Release{l.Token, o.RequestID, r.Quota, min(r.BeforeEnd.Free()+r.Debited(), token.MaxInteger)}
 }

@@ -52,7 +52,7 @@ type Balance struct {
 func (b Balance) Free() int64 { return b.Left + b.Returned - b.Charged }
 
 // take gives out units, or none of an unlimited token's.
-func (b Balance) minus(n int64) Balance {
+func (b Balance) debit(n int64) Balance {
 	if !b.Unlimited {
 		b.Left -= n
 	}
@@ -60,7 +60,7 @@ func (b Balance) minus(n int64) Balance {
 }
 
 // backing is how much of a hold's units left the balance when it was made.
-func (b Balance) backing(n int64) int64 {
+func (b Balance) debited(n int64) int64 {
 	if b.Unlimited {
 		return 0
 	}
@@ -81,19 +81,19 @@ const (
 
 // A Record is what a token remembers of one request id.
 type Record struct {
-	State   State
-	Quota   int64 // units that were asked for
-	Until   int64 // of a hold: the second from which it counts as free again
-	Lease   bool  // of a hold: it is charged, not given back, if nobody ends it
-	Ended   int64 // the second at which it was spent, settled or released, or lapsed
-	Asked   int64 // units that a settlement was asked to charge
-	Charged int64 // units that it did
-	Before  Balance
-	Closing Balance // before a settlement or release
+	State          State
+	Quota          int64 // units that were asked for
+	ExpiresAt      int64 // of a hold: the second from which it counts as free again
+	ChargeOnExpiry bool  // of a hold: it is charged, not given back, if nobody ends it
+	EndedAt        int64 // the second at which it was spent, settled or released, or lapsed
+	Requested      int64 // units that a settlement was asked to charge
+	Charged        int64 // units that it did
+	BeforeReserve  Balance
+	BeforeEnd      Balance // before a settlement or release
 }
 
 // Backing is how many units the record's hold keeps, or kept, from others.
-func (r Record) Backing() int64 { return r.Before.backing(r.Quota) }
+func (r Record) Debited() int64 { return r.BeforeReserve.debited(r.Quota) }
 
 // A Ledger is a token with all that its units do.
 type Ledger struct {
@@ -131,7 +131,7 @@ func (l Ledger) HasExpiredHold(now int64) bool {
 
 // Tidy returns the ledger as it is at a second, written plainly: lapsed holds
 // have gone home, the balance is in Left alone, and what may be forgotten is.
-func (l Ledger) Tidy(now int64) Ledger {
+func (l Ledger) Compact(now int64) Ledger {
 	l.Records = maps.Clone(l.Records)
 	if l.Records == nil {
 		l.Records = map[string]Record{}
@@ -141,24 +141,24 @@ func (l Ledger) Tidy(now int64) Ledger {
 	for key, r := range l.Records {
 		switch {
 		case r.State != StateOpen:
-		case r.Until > now:
-			if l.EarliestExpiry == 0 || r.Until < l.EarliestExpiry {
-				l.EarliestExpiry = r.Until
+		case r.ExpiresAt > now:
+			if l.EarliestExpiry == 0 || r.ExpiresAt < l.EarliestExpiry {
+				l.EarliestExpiry = r.ExpiresAt
 			}
 		default:
-			if r.Lease {
+			if r.ChargeOnExpiry {
 				l.UsedQuota = token.AddSaturated(l.UsedQuota, r.Quota)
 			} else {
-				l.Balance.Left += r.Backing()
+				l.Balance.Left += r.Debited()
 			}
-			r.State, r.Ended = StateExpired, r.Until
+			r.State, r.EndedAt = StateExpired, r.ExpiresAt
 			l.Records[key] = r
 		}
 	}
 	l.forget(now)
 	n := int64(len(l.Records))
 	l.RecordLimit = min(n+max(newestRecords, n/4), maxRecordLimit)
-	return l.sync()
+	return l.syncToken()
 }
 
 // forget drops records that have ended, the oldest first.
@@ -170,7 +170,7 @@ func (l Ledger) forget(now int64) {
 		}
 	}
 	slices.SortFunc(ended, func(a, b string) int {
-		return cmp.Or(cmp.Compare(l.Records[b].Ended, l.Records[a].Ended), strings.Compare(a, b))
+		return cmp.Or(cmp.Compare(l.Records[b].EndedAt, l.Records[a].EndedAt), strings.Compare(a, b))
 	})
 	spends, holds := 0, 0
 	for i, key := range ended {
@@ -179,7 +179,7 @@ func (l Ledger) forget(now int64) {
 			number, most, seconds = &spends, maxSpendRecords, spendRecordSeconds
 		}
 		*number++
-		age := now - l.Records[key].Ended
+		age := now - l.Records[key].EndedAt
 		if age >= RecordSeconds || i >= newestRecords && (*number > most || age >= seconds) {
 			delete(l.Records, key)
 		}
@@ -187,12 +187,12 @@ func (l Ledger) forget(now int64) {
 }
 
 // sync makes the token's own fields say what the ledger does.
-func (l Ledger) sync() Ledger {
+func (l Ledger) syncToken() Ledger {
 	l.RemainQuota, l.UnlimitedQuota = l.Balance.Free(), l.Balance.Unlimited
 	l.Holds = nil
 	for _, key := range slices.Sorted(maps.Keys(l.Records)) {
 		if r := l.Records[key]; r.State == StateOpen {
-			l.Holds = append(l.Holds, token.Hold{Quota: r.Quota, Backing: r.Backing(), Until: r.Until, Lease: r.Lease})
+			l.Holds = append(l.Holds, token.Hold{Quota: r.Quota, Debited: r.Debited(), ExpiresAt: r.ExpiresAt, ChargeOnExpiry: r.ChargeOnExpiry})
 		}
 	}
 	return l
@@ -200,12 +200,12 @@ func (l Ledger) sync() Ledger {
 
 // NewLedger joins a token with what its units do.
 func NewLedger(t token.Token, b Balance, records map[string]Record) Ledger {
-	return Ledger{Token: t, Balance: b, Records: records}.sync()
+	return Ledger{Token: t, Balance: b, Records: records}.syncToken()
 }
 
 // MustTidyFor reports whether the ledger must be tidied before a change can be
 // judged by Balance.Left alone.
-func (l Ledger) MustTidyFor(c token.Change) bool {
+func (l Ledger) MustCompactFor(c token.Change) bool {
 	if !c.Versions.Allow(l.Version) {
 		return false // the change is refused whatever is free
 	}

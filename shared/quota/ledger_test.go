@@ -17,7 +17,7 @@ func ledgerOf(left int64, records map[string]quota.Record) quota.Ledger {
 
 // ended is a spend of one unit so many seconds ago.
 func ended(ago int64) quota.Record {
-	return quota.Record{State: quota.StateSpent, Quota: 1, Ended: now - ago}
+	return quota.Record{State: quota.StateSpent, Quota: 1, EndedAt: now - ago}
 }
 
 // many are so many records, the nth by its number.
@@ -50,7 +50,7 @@ func TestARequestIDHasOneNameForGood(t *testing.T) {
 func TestARequestIsRememberedFor15MinutesWithinBounds(t *testing.T) {
 	const newest, spends, holds = 16, 256, 64
 	endedHold := func(ago int64) quota.Record {
-		return quota.Record{State: quota.StateReleased, Quota: 1, Ended: now - ago}
+		return quota.Record{State: quota.StateReleased, Quota: 1, EndedAt: now - ago}
 	}
 	for name, row := range map[string]struct {
 		records map[string]quota.Record
@@ -70,7 +70,7 @@ func TestARequestIsRememberedFor15MinutesWithinBounds(t *testing.T) {
 		"none less for a clock that is ahead":  {many(3, func(int) quota.Record { return ended(-5) }), 3},
 		"every open hold, besides":             {withOpen(many(300, func(int) quota.Record { return ended(0) }), 50), spends + 50},
 	} {
-		got := ledgerOf(0, row.records).Tidy(now)
+		got := ledgerOf(0, row.records).Compact(now)
 		if len(got.Records) != row.want {
 			t.Errorf("%s: got %d records, want %d", name, len(got.Records), row.want)
 		}
@@ -78,12 +78,12 @@ func TestARequestIsRememberedFor15MinutesWithinBounds(t *testing.T) {
 		oldest := int64(now)
 		for _, r := range got.Records {
 			if r.State != quota.StateOpen {
-				oldest = min(oldest, r.Ended)
+				oldest = min(oldest, r.EndedAt)
 			}
 		}
 		for key, r := range row.records {
-			if _, kept := got.Records[key]; !kept && r.Ended > oldest {
-				t.Errorf("%s: one of %d seconds ago was dropped, one of %d was kept", name, now-r.Ended, now-oldest)
+			if _, kept := got.Records[key]; !kept && r.EndedAt > oldest {
+				t.Errorf("%s: one of %d seconds ago was dropped, one of %d was kept", name, now-r.EndedAt, now-oldest)
 			}
 		}
 		if n := int64(len(got.Records)); got.RecordLimit < n+newest || got.RecordLimit > 512 {
@@ -96,7 +96,7 @@ func withOpen(records map[string]quota.Record, n int) map[string]quota.Record {
 	maps.Copy(records, func() map[string]quota.Record {
 		open := map[string]quota.Record{}
 		for i := range n {
-			open[quota.RecordKey(fmt.Sprint("open ", i))] = quota.Record{State: quota.StateOpen, Quota: 1, Until: now + 60}
+			open[quota.RecordKey(fmt.Sprint("open ", i))] = quota.Record{State: quota.StateOpen, Quota: 1, ExpiresAt: now + 60}
 		}
 		return open
 	}())
@@ -105,14 +105,14 @@ func withOpen(records map[string]quota.Record, n int) map[string]quota.Record {
 
 func TestAHoldComesHomeOnceAtItsSecond(t *testing.T) {
 	key := quota.RecordKey("a")
-	hold := quota.Record{State: quota.StateOpen, Quota: 7, Until: now + 60, Before: quota.Balance{Left: 10}}
+	hold := quota.Record{State: quota.StateOpen, Quota: 7, ExpiresAt: now + 60, BeforeReserve: quota.Balance{Left: 10}}
 	l := ledgerOf(3, map[string]quota.Record{key: hold})
-	if got := l.Tidy(now + 59); got.Balance.Left != 3 || got.EarliestExpiry != now+60 || got.Records[key].State != quota.StateOpen {
+	if got := l.Compact(now + 59); got.Balance.Left != 3 || got.EarliestExpiry != now+60 || got.Records[key].State != quota.StateOpen {
 		t.Errorf("a second before: got %+v, want the hold open and 3 free", got)
 	}
 	for seconds := range int64(3) {
-		l = l.Tidy(now + 60 + seconds)
-		if r := l.Records[key]; l.Balance.Left != 10 || l.EarliestExpiry != 0 || len(l.Holds) != 0 || r.State != quota.StateExpired || r.Ended != now+60 {
+		l = l.Compact(now + 60 + seconds)
+		if r := l.Records[key]; l.Balance.Left != 10 || l.EarliestExpiry != 0 || len(l.Holds) != 0 || r.State != quota.StateExpired || r.EndedAt != now+60 {
 			t.Errorf("%d seconds after: got %+v, want it lapsed at its second and 10 free", seconds, l)
 		}
 	}
@@ -123,14 +123,14 @@ func TestWhatALapsedHoldReturnsIsWhatItTook(t *testing.T) {
 		hold       quota.Record
 		free, used int64
 	}{
-		"of a limited token":    {quota.Record{Quota: 7, Before: quota.Balance{Left: 10}}, 10, 0},
-		"of an unlimited token": {quota.Record{Quota: 7, Before: quota.Balance{Left: 3, Unlimited: true}}, 3, 0},
-		"a lease":               {quota.Record{Quota: 7, Before: quota.Balance{Left: 10}, Lease: true}, 3, 7},
-		"an unlimited lease":    {quota.Record{Quota: 7, Before: quota.Balance{Left: 3, Unlimited: true}, Lease: true}, 3, 7},
+		"of a limited token":    {quota.Record{Quota: 7, BeforeReserve: quota.Balance{Left: 10}}, 10, 0},
+		"of an unlimited token": {quota.Record{Quota: 7, BeforeReserve: quota.Balance{Left: 3, Unlimited: true}}, 3, 0},
+		"a lease":               {quota.Record{Quota: 7, BeforeReserve: quota.Balance{Left: 10}, ChargeOnExpiry: true}, 3, 7},
+		"an unlimited lease":    {quota.Record{Quota: 7, BeforeReserve: quota.Balance{Left: 3, Unlimited: true}, ChargeOnExpiry: true}, 3, 7},
 	} {
-		row.hold.State, row.hold.Until = quota.StateOpen, now
+		row.hold.State, row.hold.ExpiresAt = quota.StateOpen, now
 		l := ledgerOf(3, map[string]quota.Record{"a": row.hold})
-		tidy := l.Tidy(now)
+		tidy := l.Compact(now)
 		if l.FreeAt(now) != row.free || l.UsedAt(now) != row.used || tidy.RemainQuota != row.free || tidy.UsedQuota != row.used {
 			t.Errorf("%s: got %d free, %d used, and tidied %d and %d, want %d and %d",
 				name, l.FreeAt(now), l.UsedAt(now), tidy.RemainQuota, tidy.UsedQuota, row.free, row.used)
@@ -139,9 +139,9 @@ func TestWhatALapsedHoldReturnsIsWhatItTook(t *testing.T) {
 }
 
 func TestTidyingLeavesTheLedgerThatItWasGivenAlone(t *testing.T) {
-	records := many(20, func(int) quota.Record { return quota.Record{State: quota.StateOpen, Quota: 1, Until: now} })
+	records := many(20, func(int) quota.Record { return quota.Record{State: quota.StateOpen, Quota: 1, ExpiresAt: now} })
 	l := ledgerOf(3, records)
-	l.Tidy(now)
+	l.Compact(now)
 	if len(records) != 20 || l.Balance.Left != 3 || l.OpenHolds() != 20 {
 		t.Errorf("got %d records, %d open, %d left, want 20, 20 and 3", len(records), l.OpenHolds(), l.Balance.Left)
 	}
@@ -157,7 +157,7 @@ func TestUseStaysAtTheLargestInteger(t *testing.T) {
 		if err != nil || got.UsedQuota != row.want {
 			t.Errorf("%d used and %d more: got %d (%v), want %d", row.used, row.spent, got.UsedQuota, err, row.want)
 		}
-		leased := token.Token{UsedQuota: row.used, Holds: []token.Hold{{Quota: row.spent, Until: now, Lease: true}}}
+		leased := token.Token{UsedQuota: row.used, Holds: []token.Hold{{Quota: row.spent, ExpiresAt: now, ChargeOnExpiry: true}}}
 		if got := leased.UsedAt(now); got != row.want {
 			t.Errorf("%d used and %d leased: got %d, want %d", row.used, row.spent, got, row.want)
 		}

@@ -40,10 +40,10 @@ const (
 // happens once, however often it is asked for; Settle and Release name the
 // hold by it and have no other question.
 type Operation struct {
-	Kind  Kind
-	Now   int64
-	Until int64 // of a hold
-	Lease bool  // the hold is charged if nobody ends it
+	Kind           Kind
+	Now            int64
+	ExpiresAt      int64 // of a hold
+	ChargeOnExpiry bool  // the hold is charged if nobody ends it
 	Question
 }
 
@@ -51,7 +51,7 @@ type Operation struct {
 func (o Operation) Repeatable() bool { return o.RequestID != "" }
 
 // Ends reports whether the operation ends a hold: that takes no permission.
-func (o Operation) Ends() bool { return o.Kind == KindSettle || o.Kind == KindRelease }
+func (o Operation) EndsHold() bool { return o.Kind == KindSettle || o.Kind == KindRelease }
 
 // Record is what the ledger remembers of the operation's request id.
 func (o Operation) Record(l Ledger) (Record, bool) {
@@ -64,11 +64,11 @@ func (o Operation) Record(l Ledger) (Record, bool) {
 // is a RefusedError, or one of ErrRequestReused, ErrTooManyOpen and those of
 // holds; the ledger is then as it was.
 func (o Operation) Apply(l Ledger) (Ledger, bool, error) {
-	next := l.Tidy(o.Now)
+	next := l.Compact(o.Now)
 	var changed bool
 	var err error
 	if o.Kind == KindSpend || o.Kind == KindReserve {
-		changed, err = o.debit(&next)
+		changed, err = o.spendOrReserve(&next)
 	} else {
 		changed, err = o.endHold(&next)
 	}
@@ -76,30 +76,30 @@ func (o Operation) Apply(l Ledger) (Ledger, bool, error) {
 		return l, false, err
 	}
 	next.AccessedTime = o.Now
-	return next.sync(), true, nil
+	return next.syncToken(), true, nil
 }
 
 // take spends or holds. What was charged already is not refused for want of
 // quota, but a key that may not be used any more gets no second yes.
-func (o Operation) debit(l *Ledger) (bool, error) {
+func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 	old, known := o.Record(*l)
 	exhausted := !known && !l.Balance.Unlimited && l.Balance.Free() < max(1, o.Quota)
 	err := o.Question.check(l.Token, exhausted, o.Now)
 	switch {
 	case err != nil:
 		return false, err
-	case known && (old.Quota != o.Quota || old.Lease != o.Lease || (old.State == StateSpent) != (o.Kind == KindSpend)):
+	case known && (old.Quota != o.Quota || old.ChargeOnExpiry != o.ChargeOnExpiry || (old.State == StateSpent) != (o.Kind == KindSpend)):
 		return false, ErrRequestReused
 	case known:
 		return false, nil
 	case o.Kind == KindReserve && l.OpenHolds() >= MaxOpenHolds:
 		return false, ErrTooManyOpen
 	}
-	record := Record{State: StateSpent, Quota: o.Quota, Ended: o.Now}
+	record := Record{State: StateSpent, Quota: o.Quota, EndedAt: o.Now}
 	if o.Kind == KindReserve {
-		record = Record{State: StateOpen, Quota: o.Quota, Until: o.Until, Lease: o.Lease, Before: l.Balance}
-		if l.EarliestExpiry == 0 || o.Until < l.EarliestExpiry {
-			l.EarliestExpiry = o.Until
+		record = Record{State: StateOpen, Quota: o.Quota, ExpiresAt: o.ExpiresAt, ChargeOnExpiry: o.ChargeOnExpiry, BeforeReserve: l.Balance}
+		if l.EarliestExpiry == 0 || o.ExpiresAt < l.EarliestExpiry {
+			l.EarliestExpiry = o.ExpiresAt
 		}
 	} else {
 		l.UsedQuota = token.AddSaturated(l.UsedQuota, o.Quota)
@@ -107,7 +107,7 @@ func (o Operation) debit(l *Ledger) (bool, error) {
 	if o.RequestID != "" {
 		l.Records[RecordKey(o.RequestID)] = record
 	}
-	l.Balance = l.Balance.minus(o.Quota)
+	l.Balance = l.Balance.debit(o.Quota)
 	return true, nil
 }
 
@@ -124,20 +124,20 @@ func (o Operation) endHold(l *Ledger) (bool, error) {
 		return false, ErrHoldSettled
 	case r.State == StateReleased && o.Kind == KindSettle:
 		return false, ErrHoldReleased
-	case r.State == StateSettled && r.Asked != o.Quota:
+	case r.State == StateSettled && r.Requested != o.Quota:
 		return false, ErrRequestReused
 	case r.State != StateOpen:
 		return false, nil
 	}
-	r.Closing, r.Ended = l.Balance, o.Now
-	l.Balance.Left += r.Backing()
+	r.BeforeEnd, r.EndedAt = l.Balance, o.Now
+	l.Balance.Left += r.Debited()
 	r.State = StateReleased
 	if o.Kind == KindSettle {
-		r.State, r.Asked, r.Charged = StateSettled, o.Quota, o.Quota
+		r.State, r.Requested, r.Charged = StateSettled, o.Quota, o.Quota
 		if !l.Balance.Unlimited {
 			r.Charged = min(o.Quota, l.Balance.Left)
 		}
-		l.Balance = l.Balance.minus(r.Charged)
+		l.Balance = l.Balance.debit(r.Charged)
 		l.UsedQuota = token.AddSaturated(l.UsedQuota, r.Charged)
 	}
 	l.Records[RecordKey(o.RequestID)] = r

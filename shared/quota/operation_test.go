@@ -14,7 +14,7 @@ func spend(id string, units int64) quota.Operation {
 }
 
 func reserve(id string, units int64) quota.Operation {
-	return quota.Operation{Kind: quota.KindReserve, Now: now, Until: now + 60, Question: quota.Question{RequestID: id, Quota: units}}
+	return quota.Operation{Kind: quota.KindReserve, Now: now, ExpiresAt: now + 60, Question: quota.Question{RequestID: id, Quota: units}}
 }
 
 func settle(id string, units int64) quota.Operation {
@@ -27,8 +27,8 @@ func release(id string) quota.Operation {
 
 func after(seconds int64, o quota.Operation) quota.Operation {
 	o.Now += seconds
-	if o.Until != 0 {
-		o.Until += seconds
+	if o.ExpiresAt != 0 {
+		o.ExpiresAt += seconds
 	}
 	return o
 }

@@ -11,8 +11,8 @@ import (
 // How many characters there may be. A model that is asked about may have a
 // longer name than one that a token can be limited to.
 const (
-	MaxRequestID     = 128
-	MaxQuestionModel = 256
+	MaxRequestIDLength     = 128
+	MaxQuestionModelLength = 256
 )
 
 // A Question is what a gateway asks of a key: may it do this, now.
@@ -46,7 +46,7 @@ func (q Question) Normalize() (Question, error) {
 // CheckRequestID holds the name of a request to its rule. The error is an
 // *InvalidError.
 func CheckRequestID(id string) error {
-	clean, err := token.CheckText("request_id", id, 1, MaxRequestID)
+	clean, err := token.CheckText("request_id", id, 1, MaxRequestIDLength)
 	if err == nil && clean != id {
 		err = &token.InvalidError{Field: "request_id", Reason: "must not begin or end with blanks"}
 	}
@@ -56,7 +56,7 @@ func CheckRequestID(id string) error {
 // CheckModel holds the name of a model that is asked about to its rule; it is
 // compared as it is, blanks and all. The error is an *InvalidError.
 func CheckModel(name string) error {
-	_, err := token.CheckText("model", name, 1, MaxQuestionModel)
+	_, err := token.CheckText("model", name, 1, MaxQuestionModelLength)
 	return err
 }
 
@@ -116,7 +116,7 @@ func (q Question) Check(t token.Token, now int64) error {
 }
 
 // CheckUse is Check without the quota.
-func (q Question) CheckUse(t token.Token, now int64) error { return q.check(t, false, now) }
+func (q Question) CheckIgnoringQuota(t token.Token, now int64) error { return q.check(t, false, now) }
 
 func (q Question) check(t token.Token, exhausted bool, now int64) error {
 	switch {

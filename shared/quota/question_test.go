@@ -61,11 +61,11 @@ func TestAllowsAtItsBoundaries(t *testing.T) {
 	}
 	hold := func(until int64) token.Token {
 		return with(func(t *token.Token) {
-			t.RemainQuota, t.Holds = 0, []token.Hold{{Quota: 7, Backing: 7, Until: until}}
+			t.RemainQuota, t.Holds = 0, []token.Hold{{Quota: 7, Debited: 7, ExpiresAt: until}}
 		})
 	}
 	lease := with(func(t *token.Token) {
-		t.RemainQuota, t.Holds = 0, []token.Hold{{Quota: 7, Backing: 7, Until: now, Lease: true}}
+		t.RemainQuota, t.Holds = 0, []token.Hold{{Quota: 7, Debited: 7, ExpiresAt: now, ChargeOnExpiry: true}}
 	})
 	limits := func(models ...string) token.Token {
 		return with(func(t *token.Token) { t.ModelLimitsEnabled, t.Models = true, models })
@@ -155,11 +155,11 @@ func TestAnAllowedNetworkLetsItsAddressesIn(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		addr, entry := drawAddr(rt), drawAddr(rt)
 		prefix := netip.PrefixFrom(entry, rapid.IntRange(0, entry.BitLen()).Draw(rt, "bits"))
-		u, err := token.Update{AllowIPs: &[]string{prefix.String()}}.Normalize()
+		u, err := token.Settings{AllowIPs: []string{prefix.String()}}.Normalize()
 		if err != nil {
 			rt.Fatalf("%s: got error %v, want an entry, whatever its host bits", prefix, err)
 		}
-		tok := token.Token{ExpiredTime: token.Never, UnlimitedQuota: true, AllowIPs: *u.AllowIPs}
+		tok := token.Token{ExpiredTime: token.Never, UnlimitedQuota: true, AllowIPs: u.AllowIPs}
 		const mapped = 96
 		if prefix.Addr().Is4In6() {
 			if prefix.Bits() < mapped {
@@ -175,15 +175,15 @@ func TestAnAllowedNetworkLetsItsAddressesIn(t *testing.T) {
 }
 
 func TestAQuestionIsCheckedAndMadeCanonical(t *testing.T) {
-	good := quota.Question{Model: " m1 ", IP: netip.MustParseAddr("::ffff:10.0.0.1"), Quota: token.MaxInteger, RequestID: strings.Repeat("é", quota.MaxRequestID)}
+	good := quota.Question{Model: " m1 ", IP: netip.MustParseAddr("::ffff:10.0.0.1"), Quota: token.MaxInteger, RequestID: strings.Repeat("é", quota.MaxRequestIDLength)}
 	got, err := good.Normalize()
 	if want := (quota.Question{Model: " m1 ", IP: netip.MustParseAddr("10.0.0.1"), Quota: token.MaxInteger, RequestID: good.RequestID}); err != nil || got != want {
 		t.Errorf("got %+v (%v), want %+v", got, err, want)
 	}
 	for field, bad := range map[string][]quota.Question{
 		"quota":      {{Quota: -1}, {Quota: token.MaxInteger + 1}},
-		"request_id": {{RequestID: " a"}, {RequestID: "a "}, {RequestID: "\n"}, {RequestID: "a\x00"}, {RequestID: "\xff"}, {RequestID: strings.Repeat("é", quota.MaxRequestID+1)}},
-		"model":      {{Model: " "}, {Model: strings.Repeat("m", quota.MaxQuestionModel+1)}, {Model: "a\u202eb"}},
+		"request_id": {{RequestID: " a"}, {RequestID: "a "}, {RequestID: "\n"}, {RequestID: "a\x00"}, {RequestID: "\xff"}, {RequestID: strings.Repeat("é", quota.MaxRequestIDLength+1)}},
+		"model":      {{Model: " "}, {Model: strings.Repeat("m", quota.MaxQuestionModelLength+1)}, {Model: "a\u202eb"}},
 	} {
 		for _, q := range bad {
 			var invalid *token.InvalidError

@@ -1,4 +1,5 @@
-// Package reqlog measures what a request costs and writes its log line.
+// Package reqlog measures what a request costs in the store and writes the
+// one log line of the request.
 package reqlog
 
 import (
@@ -6,8 +7,8 @@ import (
 	"sync"
 )
 
-// A Cost is what work cost in the store: capacity units, and round trips
-// including retries.
+// A Cost is what a request used of the store: DynamoDB's capacity units, and
+// round trips including retries.
 type Cost struct {
 	ReadUnits, WriteUnits float64
 	RoundTrips            int
@@ -19,7 +20,7 @@ type Meter struct {
 	cost Cost
 }
 
-// Add counts a cost; on a nil Meter it does nothing.
+// Add adds a cost; on a nil Meter it does nothing.
 func (m *Meter) Add(c Cost) {
 	if m == nil {
 		return
@@ -31,7 +32,7 @@ func (m *Meter) Add(c Cost) {
 	m.cost.RoundTrips += c.RoundTrips
 }
 
-// Cost is the sum so far.
+// Cost returns the sum so far.
 func (m *Meter) Cost() Cost {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -40,13 +41,14 @@ func (m *Meter) Cost() Cost {
 
 type meterKey struct{}
 
-// WithMeter returns a context whose work is counted, and its meter.
+// WithMeter returns a context and its Meter. The store adds to the Meter what
+// each call with that context costs.
 func WithMeter(ctx context.Context) (context.Context, *Meter) {
 	m := new(Meter)
 	return context.WithValue(ctx, meterKey{}, m), m
 }
 
-// MeterFrom is the context's meter, or nil.
+// MeterFrom returns the context's Meter, or nil if it has none.
 func MeterFrom(ctx context.Context) *Meter {
 	m, _ := ctx.Value(meterKey{}).(*Meter)
 	return m

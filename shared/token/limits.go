@@ -33,9 +33,9 @@ func (l Limits) Check() error {
 }
 
 // A RateError is a create that comes too soon. Nothing was done.
-type RateError struct{ RetryAfter int64 } // seconds, at least 1
+type CreateRateError struct{ RetryAfter int64 } // seconds, at least 1
 
-func (e *RateError) Error() string { return "tokens are created too fast" }
+func (e *CreateRateError) Error() string { return "tokens are created too fast" }
 
 const second = 1_000_000 // microseconds
 
@@ -47,7 +47,7 @@ const second = 1_000_000 // microseconds
 // the rate, one after the other. It may be ahead by a burst. More tokens than
 // a burst in one request need a rested user, and are paid off afterwards.
 func (u User) afterCreating(n, now int64) (User, error) {
-	if u.Limits.MaxTokens > 0 && u.Live()+n > u.Limits.MaxTokens {
+	if u.Limits.MaxTokens > 0 && u.TokenCount()+n > u.Limits.MaxTokens {
 		return u, ErrTokenLimit
 	}
 	if u.Limits.CreatesPerSecond == 0 {
@@ -60,7 +60,7 @@ func (u User) afterCreating(n, now int64) (User, error) {
 	paced := min(u.RateTAT, now+burst+MaxBatch*each)
 	start := max(paced, now)
 	if wait := start + min(n*each, burst) - burst - now; wait > 0 {
-		return u, &RateError{RetryAfter: (wait + second - 1) / second}
+		return u, &CreateRateError{RetryAfter: (wait + second - 1) / second}
 	}
 	u.RateTAT = start + n*each
 	return u, nil

@@ -28,8 +28,8 @@ func TestNoWindowHasMoreCreatesThanBurstAndRateAllow(t *testing.T) {
 		for range rapid.IntRange(1, 80).Draw(rt, "requests") {
 			now += rapid.Int64Range(0, 3*second).Draw(rt, "pause")
 			n := rapid.Int64Range(1, token.MaxBatch).Draw(rt, "n")
-			after, err := u.Take(n, now)
-			var early *token.RateError
+			after, err := u.AfterCreating(n, now)
+			var early *token.CreateRateError
 			switch {
 			case err == nil:
 				u = after
@@ -37,7 +37,7 @@ func TestNoWindowHasMoreCreatesThanBurstAndRateAllow(t *testing.T) {
 			case !errors.As(err, &early) || early.RetryAfter < 1:
 				rt.Fatalf("got error %v, want a token.RateError with seconds to wait", err)
 			default:
-				if _, err := u.Take(n, now+early.RetryAfter*second); err != nil {
+				if _, err := u.AfterCreating(n, now+early.RetryAfter*second); err != nil {
 					rt.Fatalf("after the %d s that it was told to wait: %v", early.RetryAfter, err)
 				}
 			}
@@ -61,7 +61,7 @@ func TestABurstIsLetInExactly(t *testing.T) {
 	now := int64(1_700_000_000) * second
 	let := func() (n int) {
 		for {
-			after, err := u.Take(1, now)
+			after, err := u.AfterCreating(1, now)
 			if err != nil {
 				return n
 			}
@@ -79,12 +79,12 @@ func TestABurstIsLetInExactly(t *testing.T) {
 func TestAClockThatWasAheadLocksNobodyOut(t *testing.T) {
 	t.Parallel()
 	now := int64(1_700_000_000) * second
-	u, err := token.User{Limits: token.DefaultLimits()}.Take(1, now+1_000_000*second)
+	u, err := token.User{Limits: token.DefaultLimits()}.AfterCreating(1, now+1_000_000*second)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = u.Take(1, now)
-	var early *token.RateError
+	_, err = u.AfterCreating(1, now)
+	var early *token.CreateRateError
 	if !errors.As(err, &early) || early.RetryAfter > 7 {
 		t.Errorf("got error %v, want one that says to wait for 7 s at most", err)
 	}
@@ -92,14 +92,14 @@ func TestAClockThatWasAheadLocksNobodyOut(t *testing.T) {
 
 func TestAUserHasNoMoreTokensThanItMay(t *testing.T) {
 	t.Parallel()
-	u := token.User{Limits: token.Limits{MaxTokens: 10}, Given: 100, Deleted: 93}
+	u := token.User{Limits: token.Limits{MaxTokens: 10}, LastTokenID: 100, DeletedTokens: 93}
 	for n, want := range map[int64]error{1: nil, 3: nil, 4: token.ErrTokenLimit, 50: token.ErrTokenLimit} {
-		if _, err := u.Take(n, 0); !errors.Is(err, want) {
+		if _, err := u.AfterCreating(n, 0); !errors.Is(err, want) {
 			t.Errorf("%d more: got error %v, want %v", n, err, want)
 		}
 	}
 	u.Limits.MaxTokens = 0
-	if _, err := u.Take(50, 0); err != nil {
+	if _, err := u.AfterCreating(50, 0); err != nil {
 		t.Errorf("without a limit: %v", err)
 	}
 }

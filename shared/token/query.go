@@ -9,7 +9,7 @@ import (
 )
 
 // MaxKeyword is how many characters a keyword may have: as many as a name.
-const MaxKeyword = MaxName
+const MaxKeywordLength = MaxNameLength
 
 // A Query says which tokens are searched for. Its zero value is all of them.
 type Query struct {
@@ -38,7 +38,7 @@ func (q Query) Normalize() (Query, error) {
 	if credential.Find(q.Keyword, wholeKeyLength) != "" {
 		return q, errWholeKey("keyword")
 	}
-	if q.Keyword, err = CheckText("keyword", q.Keyword, 0, MaxKeyword); err != nil {
+	if q.Keyword, err = CheckText("keyword", q.Keyword, 0, MaxKeywordLength); err != nil {
 		return q, err
 	}
 	q.Keyword = fold(q.Keyword)
@@ -48,7 +48,7 @@ func (q Query) Normalize() (Query, error) {
 	if q.Status < 0 || q.Status > Exhausted {
 		return q, invalid("status", "must be 1 enabled, 2 disabled, 3 expired or 4 exhausted")
 	}
-	q.Group, err = CheckText("group", q.Group, 0, MaxGroup)
+	q.Group, err = CheckText("group", q.Group, 0, MaxGroupLength)
 	return q, err
 }
 

@@ -14,8 +14,8 @@ type Reconciliation struct {
 // A Drift is a count that is not what it should be: of the ids First to Last,
 // Missing have no token, and Counted say the counters.
 type Drift struct {
-	First, Last      int64
-	Counted, Missing int64
+	FirstID, LastID  int64
+	Recorded, Actual int64
 }
 
 // Reconcile recounts the tokens of the user of that name, finishes deletions
@@ -23,7 +23,7 @@ type Drift struct {
 // It may be called while tokens are made, deleted and purged. In a dry run,
 // what DynamoDB removed lately and the purge has still to count shows as drift;
 // a repair counts it in the purge's place.
-func (a *Accounts) Reconcile(ctx context.Context, name string, dryRun bool) (Reconciliation, error) {
+func (a *UserService) Reconcile(ctx context.Context, name string, dryRun bool) (Reconciliation, error) {
 	u, err := a.Store.FindUser(ctx, name)
 	if err != nil {
 		return Reconciliation{}, err

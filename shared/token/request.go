@@ -15,7 +15,7 @@ import (
 const SavedResponseSeconds = 24 * 60 * 60
 
 // MaxIdempotencyKey is the longest idempotency key, in characters.
-const MaxIdempotencyKey = 255
+const MaxIdempotencyKeyLength = 255
 
 // An AnsweredError says that a request was answered before. Nothing was done.
 type AlreadyAnsweredError struct{ Sealed []byte }
@@ -27,18 +27,18 @@ func (e *AlreadyAnsweredError) Error() string { return "request was answered bef
 // the access token and the idempotency key alone: AES-256-GCM under a key
 // that HKDF makes of both. Neither is stored.
 type IdempotentRequest struct {
-	id    string
-	aead  cipher.AEAD
-	asked [32]byte
-	until int64
+	id          string
+	aead        cipher.AEAD
+	fingerprint [32]byte
+	until       int64
 }
 
 // NewRequest names a request by its idempotency key, 1 to 255 visible ASCII
 // characters, else it is an *InvalidError. asked is all that tells it from
 // another request; now is in Unix seconds.
 func NewIdempotentRequest(at credential.AccessToken, idempotencyKey string, asked []byte, now int64) (*IdempotentRequest, error) {
-	if n := len(idempotencyKey); n < 1 || n > MaxIdempotencyKey || !visible(idempotencyKey) {
-		return nil, invalid("Idempotency-Key", fmt.Sprintf("must be 1 to %d visible ASCII characters: send a new random one, such as a UUID, with each new request", MaxIdempotencyKey))
+	if n := len(idempotencyKey); n < 1 || n > MaxIdempotencyKeyLength || !visible(idempotencyKey) {
+		return nil, invalid("Idempotency-Key", fmt.Sprintf("must be 1 to %d visible ASCII characters: send a new random one, such as a UUID, with each new request", MaxIdempotencyKeyLength))
 	}
 	secret, err := hkdf.Key(sha256.New, []byte(at.Reveal()), []byte(idempotencyKey), "latchkey kept answer 1", 32)
 	if err != nil {
@@ -83,25 +83,25 @@ type SavedResponse struct {
 	Part      ResponsePart
 	Sealed    []byte
 	Now       int64 // Unix seconds; what is kept until then is as good as gone
-	Until     int64
+	ExpiresAt int64
 }
 
 // Keep seals a part.
 func (r *IdempotentRequest) Seal(part ResponsePart, content []byte) SavedResponse {
-	sealed := r.aead.Seal(nil, nil, content, r.about(part)) //nolint:gosec // the cipher takes no nonce and makes its own
+	sealed := r.aead.Seal(nil, nil, content, r.additionalData(part)) //nolint:gosec // the cipher takes no nonce and makes its own
 	return SavedResponse{r.id, part, sealed, r.until - SavedResponseSeconds, r.until}
 }
 
 // Open reads what was sealed for this part of the same request, or is
 // ErrOtherRequest.
 func (r *IdempotentRequest) Open(part ResponsePart, sealed []byte) ([]byte, error) {
-	content, err := r.aead.Open(nil, nil, sealed, r.about(part))
+	content, err := r.aead.Open(nil, nil, sealed, r.additionalData(part))
 	if err != nil {
 		return nil, ErrIdempotencyMismatch
 	}
 	return content, nil
 }
 
-func (r *IdempotentRequest) about(part ResponsePart) []byte {
-	return append(r.asked[:], byte(part)) //nolint:gosec // one of two
+func (r *IdempotentRequest) additionalData(part ResponsePart) []byte {
+	return append(r.fingerprint[:], byte(part)) //nolint:gosec // one of two
 }

@@ -72,7 +72,7 @@ func cleanModels(names []string) ([]string, error) {
 	const field = "models"
 	clean := make([]string, 0, len(names))
 	for _, name := range names {
-		name, err := CheckText(field, name, 1, MaxModelName)
+		name, err := CheckText(field, name, 1, MaxModelNameLength)
 		if err != nil {
 			return nil, invalid(field, "must be names of 1 to 64 characters without control characters")
 		}

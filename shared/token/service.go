@@ -17,7 +17,7 @@ type Service struct {
 }
 
 // Second is the service's clock in Unix seconds.
-func (s *Service) Second() int64 { return s.Now().Unix() }
+func (s *Service) UnixNow() int64 { return s.Now().Unix() }
 
 // Admit answers only whether the access token may manage tokens:
 // ErrUnauthorized, ErrUserDisabled, ErrForbidden or nil.
@@ -27,12 +27,12 @@ func (s *Service) Authorize(ctx context.Context, at credential.AccessToken) erro
 
 // List returns one page of size tokens, newest first; pages count from 1.
 func (s *Service) List(ctx context.Context, at credential.AccessToken, page, size int64) (Page, error) {
-	return s.Store.Page(ctx, s.caller(at), (page-1)*size, size)
+	return s.Store.List(ctx, s.caller(at), (page-1)*size, size)
 }
 
 // ListAfter returns up to size tokens with ids below id, newest first.
 func (s *Service) ListAfter(ctx context.Context, at credential.AccessToken, id, size int64) (Page, error) {
-	return s.Store.After(ctx, s.caller(at), id, size)
+	return s.Store.ListAfter(ctx, s.caller(at), id, size)
 }
 
 // Search returns one page of size tokens that a query finds in the newest
@@ -65,7 +65,7 @@ func (s *Service) search(ctx context.Context, at credential.AccessToken, q Query
 		return Page{}, s.refuse(ctx, at, err)
 	}
 	found, err := s.Store.SearchWindow(ctx, s.caller(at), below)
-	now := s.Second()
+	now := s.UnixNow()
 	found.Tokens = slices.DeleteFunc(found.Tokens, func(t Token) bool { return !q.Matches(t, now) })
 	found.Total = int64(len(found.Tokens))
 	return found, err
@@ -87,27 +87,27 @@ type IssuedToken struct {
 }
 
 // An ItemError is what is wrong with one of several inputs.
-type ItemError struct {
+type IndexError struct {
 	Index int
 	Err   error
 }
 
-func (e *ItemError) Error() string { return fmt.Sprintf("item %d: %v", e.Index, e.Err) }
+func (e *IndexError) Error() string { return fmt.Sprintf("item %d: %v", e.Index, e.Err) }
 
-func (e *ItemError) Unwrap() error { return e.Err }
+func (e *IndexError) Unwrap() error { return e.Err }
 
 // Create makes a token for each update, all or none. keep, if it is not
 // nil, makes of them the answer that is kept for the request in the same
 // write; it may be called more than once, and the last time counts. The error
 // is an *ItemError around an *InvalidError, ErrTokenLimit, a *RateError, or
 // one of Store.Create's.
-func (s *Service) Create(ctx context.Context, at credential.AccessToken, updates []Update, keep func([]IssuedToken) (SavedResponse, error)) ([]IssuedToken, error) {
+func (s *Service) Create(ctx context.Context, at credential.AccessToken, updates []Settings, keep func([]IssuedToken) (SavedResponse, error)) ([]IssuedToken, error) {
 	now := s.Now()
 	drafts := make([]Token, len(updates))
 	for i, u := range updates {
 		var err error
-		if drafts[i], err = Draft(u, at.UserID, now.Unix()); err != nil {
-			return nil, s.refuse(ctx, at, &ItemError{i, err})
+		if drafts[i], err = New(u, at.UserID, now.Unix()); err != nil {
+			return nil, s.refuse(ctx, at, &IndexError{i, err})
 		}
 	}
 	made := make([]IssuedToken, len(drafts))
@@ -118,7 +118,7 @@ func (s *Service) Create(ctx context.Context, at credential.AccessToken, updates
 		}
 		birth := NewTokens{RateTAT: after.RateTAT}
 		for i, draft := range drafts {
-			key := credential.NewKey(at.UserID, u.Given+int64(i)+1)
+			key := credential.NewKey(at.UserID, u.LastTokenID+int64(i)+1)
 			draft.ID, draft.KeyHash, draft.Mask = key.TokenID, key.Hash(), key.Mask()
 			made[i] = IssuedToken{draft, key}
 			birth.Tokens = append(birth.Tokens, draft)
@@ -146,7 +146,7 @@ func (s *Service) SaveResponse(ctx context.Context, at credential.AccessToken, r
 // Recall returns the answer that is kept for a request: ErrNotKept if there is
 // none, ErrOtherRequest if it is another's.
 func (s *Service) LoadResponse(ctx context.Context, at credential.AccessToken, r *IdempotentRequest) ([]byte, error) {
-	sealed, err := s.Store.LoadResponse(ctx, s.caller(at), r.id, s.Second())
+	sealed, err := s.Store.LoadResponse(ctx, s.caller(at), r.id, s.UnixNow())
 	if err != nil {
 		return nil, err
 	}
@@ -156,12 +156,12 @@ func (s *Service) LoadResponse(ctx context.Context, at credential.AccessToken, r
 // Update changes the fields of a token that are present in u. The token must
 // have one of the versions, else the error is ErrVersionMismatch; nil versions
 // allow any. For the other errors besides ErrNotFound see Change.Reconsider.
-func (s *Service) Update(ctx context.Context, at credential.AccessToken, id int64, u Update, versions Versions) (Token, error) {
+func (s *Service) Update(ctx context.Context, at credential.AccessToken, id int64, u Settings, versions Versions) (Token, error) {
 	u, err := u.Normalize()
 	if err != nil {
 		return Token{}, s.refuse(ctx, at, err)
 	}
-	change := u.change(s.Second())
+	change := u.change(s.UnixNow())
 	change.Versions = versions
 	return s.Store.Update(ctx, s.caller(at), id, change)
 }
@@ -177,7 +177,7 @@ func (s *Service) SetStatus(ctx context.Context, at credential.AccessToken, id i
 }
 
 func (s *Service) statusChange(disabled bool) Change {
-	return Change{Update: Update{Disabled: &disabled}, NeedsUsable: !disabled, Now: s.Second()}
+	return Change{Settings: Settings{Disabled: &disabled}, NeedsUsable: !disabled, Now: s.UnixNow()}
 }
 
 // Delete removes a token. Once it returns nil, the token's keys are refused.
@@ -211,4 +211,4 @@ func (s *Service) refuse(ctx context.Context, at credential.AccessToken, bad err
 	return bad
 }
 
-func (s *Service) caller(at credential.AccessToken) Caller { return caller(at, s.Second()) }
+func (s *Service) caller(at credential.AccessToken) Caller { return caller(at, s.UnixNow()) }

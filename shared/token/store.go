@@ -19,11 +19,11 @@ type Store interface {
 
 	// Page returns up to limit tokens, newest first, after skipping skip of
 	// them, and the total. Skipping all of them is no error.
-	Page(ctx context.Context, c Caller, skip, limit int64) (Page, error)
+	List(ctx context.Context, c Caller, skip, limit int64) (Page, error)
 
 	// After returns up to limit tokens with ids below id, newest first, the
 	// total, and in Next the last id if more lie below it.
-	After(ctx context.Context, c Caller, id, limit int64) (Page, error)
+	ListAfter(ctx context.Context, c Caller, id, limit int64) (Page, error)
 
 	// Window returns the newest tokens with ids below the given one, all that
 	// the store reads at a bounded cost: at most MaxWindow, and fewer where

@@ -6,13 +6,13 @@ package token
 // Limits of a token's fields. Integers stay within 2^53-1, which every JSON
 // client can hold exactly.
 const (
-	MaxInteger     = 1<<53 - 1
-	MaxName        = 50
-	MaxModels      = 64
-	MaxModelName   = 64
-	MaxAllowIPs    = 32
-	MaxGroup       = 64
-	MaxExpiredTime = 99_999_999_999 // later than that it is milliseconds
+	MaxInteger         = 1<<53 - 1
+	MaxNameLength      = 50
+	MaxModels          = 64
+	MaxModelNameLength = 64
+	MaxAllowIPs        = 32
+	MaxGroupLength     = 64
+	MaxExpiredTime     = 99_999_999_999 // later than that it is milliseconds
 
 	// Never is the expiry of a token that does not expire.
 	Never = -1
@@ -51,18 +51,18 @@ type Token struct {
 
 // A Hold keeps units for a request that is under way.
 type Hold struct {
-	Quota   int64
-	Backing int64 // of Quota, what is kept from others: nothing, for a token that was unlimited
-	Until   int64 // the second from which its units are free again, or used, if it is a Lease
-	Lease   bool
+	Quota          int64
+	Debited        int64 // of Quota, what is kept from others: nothing, for a token that was unlimited
+	ExpiresAt      int64 // the second from which its units are free again, or used, if it is a Lease
+	ChargeOnExpiry bool
 }
 
 // FreeAt is what is free to spend at a second.
 func (t Token) FreeAt(now int64) int64 {
 	free := t.RemainQuota
 	for _, h := range t.Holds {
-		if h.Until <= now && !h.Lease {
-			free += h.Backing
+		if h.ExpiresAt <= now && !h.ChargeOnExpiry {
+			free += h.Debited
 		}
 	}
 	return free
@@ -75,7 +75,7 @@ func (t Token) RemainAt(now int64) int64 { return min(t.FreeAt(now), MaxInteger)
 func (t Token) UsedAt(now int64) int64 {
 	used := t.UsedQuota
 	for _, h := range t.Holds {
-		if h.Until <= now && h.Lease {
+		if h.ExpiresAt <= now && h.ChargeOnExpiry {
 			used = AddSaturated(used, h.Quota)
 		}
 	}
@@ -89,8 +89,8 @@ func AddSaturated(n, more int64) int64 { return min(n+more, MaxInteger) }
 func (t Token) HeldAt(now int64) int64 {
 	var held int64
 	for _, h := range t.Holds {
-		if h.Until > now {
-			held += h.Backing
+		if h.ExpiresAt > now {
+			held += h.Debited
 		}
 	}
 	return held

@@ -27,7 +27,7 @@ func (s *Service) NewKeyRotation(ctx context.Context, at credential.AccessToken,
 	}
 	turn := KeyRotation{Key: credential.NewKey(at.UserID, id)}
 	if grace > 0 { // else at no second: the clock of who asks may be behind
-		turn.PreviousUntil = s.Second() + grace
+		turn.PreviousUntil = s.UnixNow() + grace
 	}
 	return turn, nil
 }
@@ -42,7 +42,7 @@ func (s *Service) Rotate(ctx context.Context, at credential.AccessToken, id int6
 // Opens reports whether a key, by its hash, may be used at a second, as far
 // as it is a matter of which key it is. It takes the same time for any key.
 func (t Token) AcceptsKey(hash [32]byte, now int64) bool {
-	current, previous := t.knows(hash)
+	current, previous := t.matchKey(hash)
 	return current || previous && now < t.PreviousUntil
 }
 
@@ -50,11 +50,11 @@ func (t Token) AcceptsKey(hash [32]byte, now int64) bool {
 // before. That much may end holds: who made one while it could, must be able
 // to say what was used.
 func (t Token) HasKey(hash [32]byte) bool {
-	current, previous := t.knows(hash)
+	current, previous := t.matchKey(hash)
 	return current || previous
 }
 
-func (t Token) knows(hash [32]byte) (current, previous bool) {
+func (t Token) matchKey(hash [32]byte) (current, previous bool) {
 	current = subtle.ConstantTimeCompare(t.KeyHash[:], hash[:]) == 1
 	previous = subtle.ConstantTimeCompare(t.PreviousHash[:], hash[:]) == 1
 	return current, previous

@@ -6,9 +6,10 @@ import (
 	"slices"
 )
 
-// An Update holds the settings of a token that a caller may choose. A nil
-// field is absent: the default on create, unchanged on update.
-type Update struct {
+// Settings holds the settings of a token that a caller may choose. A nil
+// field is absent: the default on create, unchanged on update. An empty list
+// that is not nil clears the list.
+type Settings struct {
 	Name               *string
 	Disabled           *bool
 	ExpiredTime        *int64
@@ -16,31 +17,31 @@ type Update struct {
 	QuotaDelta         *int64 // to add to what is free, in the place of RemainQuota; of updates only
 	UnlimitedQuota     *bool
 	ModelLimitsEnabled *bool
-	Models             *[]string // empty clears the list
-	AllowIPs           *[]string // empty clears the list
+	Models             []string
+	AllowIPs           []string
 	Group              *string
 }
 
 // Normalize checks every field that is present and returns the update in
 // canonical form. Its error is an *InvalidError.
-func (u Update) Normalize() (Update, error) {
+func (u Settings) Normalize() (Settings, error) {
 	var err error
 	check := func(next error) {
 		if err == nil {
 			err = next
 		}
 	}
-	check(normalize(&u.Name, func(s string) (string, error) { return CheckText("name", s, 1, MaxName) }))
+	check(normalize(&u.Name, func(s string) (string, error) { return CheckText("name", s, 1, MaxNameLength) }))
 	check(normalize(&u.RemainQuota, checkRemain))
 	check(normalize(&u.QuotaDelta, checkDelta))
 	if u.RemainQuota != nil && u.QuotaDelta != nil {
 		check(invalid("quota_delta", "can't go with remain_quota: send one of them"))
 	}
 	check(normalize(&u.ExpiredTime, checkExpiry))
-	check(normalize(&u.Models, cleanModels))
-	check(normalize(&u.AllowIPs, cleanAllowIPs))
-	check(normalize(&u.Group, func(s string) (string, error) { return CheckText("group", s, 0, MaxGroup) }))
-	if is(u.ModelLimitsEnabled) && u.Models != nil && len(*u.Models) == 0 {
+	check(normalizeList(&u.Models, cleanModels))
+	check(normalizeList(&u.AllowIPs, cleanAllowIPs))
+	check(normalize(&u.Group, func(s string) (string, error) { return CheckText("group", s, 0, MaxGroupLength) }))
+	if is(u.ModelLimitsEnabled) && u.Models != nil && len(u.Models) == 0 {
 		check(errNoModels())
 	}
 	if is(u.UnlimitedQuota) {
@@ -51,7 +52,7 @@ func (u Update) Normalize() (Update, error) {
 
 // Draft is the token that an update describes when nothing was there before.
 // The store adds what it alone can know: id, hash and mask.
-func Draft(u Update, userID, now int64) (Token, error) {
+func New(u Settings, userID, now int64) (Token, error) {
 	if u.QuotaDelta != nil {
 		return Token{}, invalid("quota_delta", "is for updates: send remain_quota, the quota that the token is to begin with")
 	}
@@ -70,8 +71,8 @@ func Draft(u Update, userID, now int64) (Token, error) {
 		RemainQuota:        or(u.RemainQuota, 0),
 		UnlimitedQuota:     or(u.UnlimitedQuota, false),
 		ModelLimitsEnabled: or(u.ModelLimitsEnabled, false),
-		Models:             or(u.Models, nil),
-		AllowIPs:           or(u.AllowIPs, nil),
+		Models:             u.Models,
+		AllowIPs:           u.AllowIPs,
 		Group:              or(u.Group, ""),
 	}
 	if t.ExpiredTime != Never && t.ExpiredTime <= now {
@@ -86,7 +87,7 @@ func Draft(u Update, userID, now int64) (Token, error) {
 // A Change is a normalized update together with what must be true of the
 // stored token, in the same write, for it to be applied.
 type Change struct {
-	Update
+	Settings
 	// NeedsModels: the token has a model; the change turns its limits on.
 	NeedsModels bool
 	// NeedsOpen: model limits are off; the change clears the models.
@@ -96,9 +97,9 @@ type Change struct {
 	Now         int64
 	// Unlimited, if set, is what the token's unlimited flag must be: the
 	// quota of an unlimited token is not touched.
-	Unlimited *bool
-	quota     *int64 // to set where the flag allows it
-	delta     *int64 // to add there
+	NeedsUnlimited *bool
+	quota          *int64 // to set where the flag allows it
+	delta          *int64 // to add there
 	// Versions are those of which the token must have one.
 	Versions Versions
 }
@@ -123,12 +124,12 @@ func (c Change) DependsOnQuota() bool {
 	return c.NeedsUsable || c.RemainQuota != nil || c.QuotaDelta != nil
 }
 
-func (u Update) change(now int64) Change {
-	c := Change{Update: u, Now: now}
+func (u Settings) change(now int64) Change {
+	c := Change{Settings: u, Now: now}
 	c.NeedsModels = is(u.ModelLimitsEnabled) && u.Models == nil
-	c.NeedsNoModelLimits = u.Models != nil && len(*u.Models) == 0 && u.ModelLimitsEnabled == nil
+	c.NeedsNoModelLimits = u.Models != nil && len(u.Models) == 0 && u.ModelLimitsEnabled == nil
 	if (u.RemainQuota != nil || u.QuotaDelta != nil) && u.UnlimitedQuota == nil {
-		c.Unlimited, c.quota, c.delta = new(false), u.RemainQuota, u.QuotaDelta // most are limited: this is tried first
+		c.NeedsUnlimited, c.quota, c.delta = new(false), u.RemainQuota, u.QuotaDelta // most are limited: this is tried first
 	}
 	return c
 }
@@ -136,7 +137,7 @@ func (u Update) change(now int64) Change {
 // Reconsider looks at a token that does not meet the change's needs. It
 // returns the change to try instead, or why there is none: an *InvalidError,
 // ErrExpired, ErrExhausted, or an internal error if the token meets them.
-func (c Change) Reconsider(t Token) (Change, error) {
+func (c Change) ResolveMismatch(t Token) (Change, error) {
 	switch {
 	case !c.Versions.Allow(t.Version):
 		return c, ErrVersionMismatch
@@ -146,8 +147,8 @@ func (c Change) Reconsider(t Token) (Change, error) {
 		return c, ErrExpired
 	case c.NeedsUsable && !t.UnlimitedQuota && t.FreeAt(c.Now) <= 0:
 		return c, ErrExhausted
-	case c.Unlimited != nil && *c.Unlimited != t.UnlimitedQuota:
-		c.Unlimited, c.RemainQuota, c.QuotaDelta = &t.UnlimitedQuota, c.quota, c.delta
+	case c.NeedsUnlimited != nil && *c.NeedsUnlimited != t.UnlimitedQuota:
+		c.NeedsUnlimited, c.RemainQuota, c.QuotaDelta = &t.UnlimitedQuota, c.quota, c.delta
 		if t.UnlimitedQuota {
 			c.RemainQuota, c.QuotaDelta = nil, nil
 		}
@@ -167,6 +168,15 @@ func normalize[T any](p **T, rule func(T) (T, error)) error {
 	}
 	v, err := rule(**p)
 	*p = &v
+	return err
+}
+
+func normalizeList(list *[]string, rule func([]string) ([]string, error)) error {
+	if *list == nil {
+		return nil
+	}
+	clean, err := rule(*list)
+	*list = clean
 	return err
 }
 

@@ -24,28 +24,28 @@ const (
 
 // A User owns tokens and manages them with access tokens.
 type User struct {
-	ID       int64
-	Name     string
-	Role     Role
-	Disabled bool
-	Version  int64 // 1 at creation, one more with every change by the operator
-	Created  int64 // Unix seconds
-	Slots    [MaxSlots]Slot
-	Given    int64 // token ids ever given
-	Deleted  int64 // deletions counted
-	Limits   Limits
-	RateTAT  int64 // Unix microseconds; how far its creates are ahead, see take
+	ID            int64
+	Name          string
+	Role          Role
+	Disabled      bool
+	Version       int64 // 1 at creation, one more with every change by the operator
+	Created       int64 // Unix seconds
+	Slots         [MaxSlots]Slot
+	LastTokenID   int64 // token ids ever given
+	DeletedTokens int64 // deletions counted
+	Limits        Limits
+	RateTAT       int64 // Unix microseconds; how far its creates are ahead, see take
 }
 
 // Live counts the user's tokens.
-func (u User) Live() int64 { return u.Given - u.Deleted }
+func (u User) TokenCount() int64 { return u.LastTokenID - u.DeletedTokens }
 
 // A Slot holds what is stored of one access token. The zero Slot is empty.
 type Slot struct {
-	Hash    [32]byte
-	Issued  int64 // the user's version that brought it: higher is newer
-	Created int64 // Unix seconds
-	Expires int64 // Unix seconds; 0 = never
+	Hash        [32]byte
+	UserVersion int64 // the user's version that brought it: higher is newer
+	Created     int64 // Unix seconds
+	Expires     int64 // Unix seconds; 0 = never
 }
 
 // Valid reports whether the slot holds an access token that is not expired.

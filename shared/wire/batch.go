@@ -17,6 +17,6 @@ type Result struct {
 // IDsInput is the body of a batch on tokens that exist. Status is for the
 // batch that switches them.
 type IDsInput struct {
-	IDs    *[]int64 `json:"ids,omitempty"`
-	Status *int64   `json:"status,omitempty"` // 1 enables, 2 disables
+	IDs    []int64 `json:"ids,omitzero"`
+	Status *int64  `json:"status,omitempty"` // 1 enables, 2 disables
 }

@@ -31,17 +31,17 @@ type Token struct {
 // A nil field is absent: the default on create, unchanged on update. The
 // lists may come as arrays, or as strings with separators.
 type TokenInput struct {
-	ID                 *int64    `json:"id,omitempty"` // which token; for updates
-	Name               *string   `json:"name,omitempty"`
-	Status             *int64    `json:"status,omitempty"` // 1 enables, 2 disables
-	ExpiredTime        *int64    `json:"expired_time,omitempty"`
-	RemainQuota        *int64    `json:"remain_quota,omitempty"`
-	UnlimitedQuota     *bool     `json:"unlimited_quota,omitempty"`
-	ModelLimitsEnabled *bool     `json:"model_limits_enabled,omitempty"`
-	Models             *[]string `json:"models,omitempty" separators:","`
-	ModelLimits        *[]string `json:"model_limits,omitempty" separators:","` // alias of models, which wins
-	AllowIPs           *[]string `json:"allow_ips,omitempty" separators:",\n"`
-	Group              *string   `json:"group,omitempty"`
+	ID                 *int64   `json:"id,omitempty"` // which token; for updates
+	Name               *string  `json:"name,omitempty"`
+	Status             *int64   `json:"status,omitempty"` // 1 enables, 2 disables
+	ExpiredTime        *int64   `json:"expired_time,omitempty"`
+	RemainQuota        *int64   `json:"remain_quota,omitempty"`
+	UnlimitedQuota     *bool    `json:"unlimited_quota,omitempty"`
+	ModelLimitsEnabled *bool    `json:"model_limits_enabled,omitempty"`
+	Models             []string `json:"models,omitzero" separators:","`
+	ModelLimits        []string `json:"model_limits,omitzero" separators:","` // alias of models, which wins
+	AllowIPs           []string `json:"allow_ips,omitzero" separators:",\n"`
+	Group              *string  `json:"group,omitempty"`
 }
 
 // UpdateInput is the body of an update.
@@ -53,7 +53,7 @@ type UpdateInput struct {
 // TokensInput is the body of a batch create: 1 to token.MaxBatch objects, each
 // as of a create.
 type TokensInput struct {
-	Tokens *[]json.RawMessage `json:"tokens,omitempty"`
+	Tokens []json.RawMessage `json:"tokens,omitzero"`
 }
 
 // Tokens are the tokens that a batch has created.

@@ -67,7 +67,7 @@ func detect(columns map[string]string) (dialect, error) {
 
 // limit restricts a token to models, or not at all if there are none.
 func limit(in *wire.TokenInput, models []string) {
-	in.Models, in.ModelLimitsEnabled = &models, new(len(models) > 0)
+	in.Models, in.ModelLimitsEnabled = models, new(len(models) > 0)
 }
 
 // give sets the remaining quota. An overspent quota becomes 0.
@@ -109,7 +109,7 @@ func readNewAPI(f *fields) wire.TokenInput {
 		in.ModelLimitsEnabled = enabled
 	}
 	ips := f.list(",\n", "allow_ips", "subnet")
-	in.AllowIPs = &ips
+	in.AllowIPs = ips
 	if group := f.text("group"); group != "" {
 		in.Group = &group
 	}

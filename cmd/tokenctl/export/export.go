@@ -147,7 +147,7 @@ func (r *Row) check(now int64) {
 // Check applies the API's rules to a new token and returns it in the API's own
 // form, without repetitions, which may be much shorter.
 func Check(in wire.TokenInput, now int64) (wire.TokenInput, error) {
-	draft, err := token.Draft(token.Update{
+	draft, err := token.New(token.Settings{
 		Name: in.Name, ExpiredTime: in.ExpiredTime, RemainQuota: in.RemainQuota, UnlimitedQuota: in.UnlimitedQuota,
 		ModelLimitsEnabled: in.ModelLimitsEnabled, Models: in.Models, AllowIPs: in.AllowIPs, Group: in.Group,
 	}, 0, now)
@@ -156,10 +156,10 @@ func Check(in wire.TokenInput, now int64) (wire.TokenInput, error) {
 	}
 	in.Name = &draft.Name
 	if in.Models != nil {
-		in.Models = &draft.Models
+		in.Models = draft.Models
 	}
 	if in.AllowIPs != nil {
-		in.AllowIPs = &draft.AllowIPs
+		in.AllowIPs = draft.AllowIPs
 	}
 	if in.Group != nil {
 		in.Group = &draft.Group

@@ -147,7 +147,7 @@ func TestWhatIsSentIsAsTheAPIWritesIt(t *testing.T) {
 		t.Fatalf("got %+v, %v", f, err)
 	}
 	got := f.Rows[0].Token
-	if diff := cmp.Diff([][]string{{*got.Name}, *got.Models, *got.AllowIPs}, [][]string{{"a"}, {"gpt-4o", "o3", "m"}, {"10.0.0.0/8"}}); diff != "" {
+	if diff := cmp.Diff([][]string{{*got.Name}, got.Models, got.AllowIPs}, [][]string{{"a"}, {"gpt-4o", "o3", "m"}, {"10.0.0.0/8"}}); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -46,7 +46,7 @@ func (m *migration) process() *journal.Import {
 			m.sent++
 			return m.user.CreateAll(ctx, in, client.IdempotencyKey(key))
 		},
-		Undone: func(err error) bool {
+		Refused: func(err error) bool {
 			return errors.Is(err, wire.ErrInvalidParameter) || errors.Is(err, wire.ErrTokenLimit)
 		},
 		Now: func() time.Time { return m.now },
@@ -116,9 +116,9 @@ func TestNothingIsLostOrMadeTwiceWhereverTheProcessDies(t *testing.T) {
 	for step := 1; ; step++ {
 		m := begin(t, target)
 		mortal := m.process()
-		mortal.DieAt(step)
+		mortal.CrashAt(step)
 		before, err := mortal.Run(t.Context())
-		if mortal.Alive() {
+		if mortal.Survived() {
 			if err != nil || step < 3*4 {
 				t.Errorf("it came through %d steps with %v; want more for three batches, and no error", step, err)
 			}
@@ -141,8 +141,8 @@ func TestDyingAgainAndAgainComesToAnEnd(t *testing.T) {
 	m := begin(t, target)
 	for step := 1; ; step++ {
 		im := m.process()
-		im.DieAt(step)
-		if _, err := im.Run(t.Context()); im.Alive() || errors.Is(err, journal.ErrExists) {
+		im.CrashAt(step)
+		if _, err := im.Run(t.Context()); im.Survived() || errors.Is(err, journal.ErrExists) {
 			break // died, or not, after the journal was removed
 		}
 	}
@@ -219,8 +219,8 @@ func TestKeysThatAreOnTheDiskAreNotAskedForAgain(t *testing.T) {
 	for step := 1; ; step++ {
 		m := begin(t, target)
 		im := m.process()
-		im.DieAt(step)
-		if _, _ = im.Run(t.Context()); im.Alive() {
+		im.CrashAt(step)
+		if _, _ = im.Run(t.Context()); im.Survived() {
 			t.Fatal("it never died with keys on the disk")
 		}
 		content, _ := os.ReadFile(m.keys)
@@ -239,7 +239,7 @@ func TestWhatTheAPIRefusesIsNoDoubt(t *testing.T) {
 	m := begin(t, target)
 	limit := func(n int64) {
 		t.Helper()
-		if _, err := target.Accounts.SetLimits(t.Context(), m.user.Name, func(l *token.Limits) { l.MaxTokens = n }); err != nil {
+		if _, err := target.Users.SetLimits(t.Context(), m.user.Name, func(l *token.Limits) { l.MaxTokens = n }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -27,7 +27,7 @@ func TestOneThatLookedBeforeARivalBeganFindsTheKeysWhenItHasEnded(t *testing.T) 
 	m := begin(t, target)
 	late := m.process()
 	m.run(t, m.process())
-	if err := late.OpenLate(); !errors.Is(err, journal.ErrExists) {
+	if err := late.OpenUnchecked(); !errors.Is(err, journal.ErrExists) {
 		t.Errorf("got %v, want %v", err, journal.ErrExists)
 	}
 	m.over(t)
@@ -37,7 +37,7 @@ func TestAJournalThatARivalHasRemovedIsNotLocked(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	m := begin(t, target)
 	m.lose(t)
-	if err := m.process().LockLate(func() { m.run(t, m.process()) }); !errors.Is(err, journal.ErrRunning) {
+	if err := m.process().LockAfter(func() { m.run(t, m.process()) }); !errors.Is(err, journal.ErrRunning) {
 		t.Errorf("got %v, want %v", err, journal.ErrRunning)
 	}
 	m.over(t)

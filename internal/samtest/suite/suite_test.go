@@ -19,5 +19,5 @@ import (
 func TestContract(t *testing.T) {
 	client := dynamotest.Client(os.Getenv("SUITE_ENGINE"))
 	store := dynamo.New(client, dynamotest.Table)
-	apitest.Run(t, apitest.NewTarget(t, os.Getenv("SUITE_URL"), &token.Accounts{Store: store, Now: time.Now}))
+	apitest.Run(t, apitest.NewTarget(t, os.Getenv("SUITE_URL"), &token.UserService{Store: store, Now: time.Now}))
 }

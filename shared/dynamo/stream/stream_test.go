@@ -22,9 +22,9 @@ func TestASweepIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	tenant := kit.Tenant(t, "alice")
-	soon := tenant.Second() + 10 // long past, by the engine's clock, and its retention too
+	soon := tenant.UnixNow() + 10 // long past, by the engine's clock, and its retention too
 	for _, expires := range []int64{soon, token.Never, soon} {
-		if _, _, err := tenant.Create(t.Context(), tenant.Access, token.Update{Name: new("a"), ExpiredTime: &expires}); err != nil {
+		if _, _, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a"), ExpiredTime: &expires}); err != nil {
 			t.Fatal(err)
 		}
 	}

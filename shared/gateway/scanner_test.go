@@ -10,36 +10,37 @@ import (
 	"github.com/latchkey-api/latchkey/shared/gateway"
 )
 
-func TestTheLastUsageIsFoundInWhateverPiecesItComes(t *testing.T) {
+// The last usage is found whatever the sizes of the pieces.
+func TestLastUsageIsFound(t *testing.T) {
 	const want = `{"total_tokens":7}`
 	for name, c := range map[string]struct {
-		stream bool
-		text   string
-		want   string
+		eventStream bool
+		text        string
+		want        string
 	}{
-		"object":               {false, ` {"a":[{"usage":{}}],"usage": ` + want + `,"b":"\\\"{"}`, want},
-		"object/escaped":       {false, `{"\u0075sage":` + want + `}`, want},
-		"object/twice":         {false, `{"usage":{"total_tokens":1},"usage":` + want + `}`, want},
-		"object/then_null":     {false, `{"usage":` + want + `,"usage":null}`, want},
-		"object/of_response":   {false, `{"response":{"x":{"usage":{}},"usage":` + want + `,"y":1},"usage":3}`, want},
-		"object/cut_off_after": {false, `{"usage":` + want, want},
-		"object/cut_off_in":    {false, `{"usage":{"total_tokens":7`, ""},
-		"object/in_a_value":    {false, `{"x":"usage","y":["usage",{"total_tokens":1}]}`, ""},
-		"object/in_an_array":   {false, `{"usage":[{"total_tokens":1}],"x":[{"usage":{}}]}`, ""},
-		"object/too_long":      {false, `{"usage":{"x":"` + strings.Repeat("x", 1<<17) + `"}}`, ""},
-		"array":                {false, `[{"usage":` + want + `}]`, ""},
-		"text":                 {false, `usage {"usage":` + want + `}`, ""},
-		"events":               {true, "data: {\"usage\":" + want + "}\n\ndata: [DONE]\n\n", want},
-		"events/crlf":          {true, ": hello\r\nevent: x\r\ndata:{\"usage\":" + want + "}\r\n\r\ndata: {\"usage\":null}\r\n\r\n", want},
-		"events/cr":            {true, "id: 1\rdata: {\"usage\":" + want + "}\r\r", want},
-		"events/two_lines":     {true, "data: {\"usage\":\r\ndata: " + want + "}\r\n\r\n", want},
-		"events/no_end":        {true, "data: {\"a\":1}\ndata: {\"usage\":" + want + "}", want},
-		"events/other_lines":   {true, "dato: {\"usage\":{}}\n\nevent: {\"usage\":{}}\n\n data: {\"usage\":{}}\n\n", ""},
-		"events/each_anew":     {true, "data: {\"a\":[\"\n\ndata: {\"usage\":" + want + "}\n\n", want},
+		"object":                  {false, ` {"a":[{"usage":{}}],"usage": ` + want + `,"b":"\\\"{"}`, want},
+		"object/escaped":          {false, `{"\u0075sage":` + want + `}`, want},
+		"object/twice":            {false, `{"usage":{"total_tokens":1},"usage":` + want + `}`, want},
+		"object/then_null":        {false, `{"usage":` + want + `,"usage":null}`, want},
+		"object/of_response":      {false, `{"response":{"x":{"usage":{}},"usage":` + want + `,"y":1},"usage":3}`, want},
+		"object/truncated_after":  {false, `{"usage":` + want, want},
+		"object/truncated_within": {false, `{"usage":{"total_tokens":7`, ""},
+		"object/in_a_value":       {false, `{"x":"usage","y":["usage",{"total_tokens":1}]}`, ""},
+		"object/in_an_array":      {false, `{"usage":[{"total_tokens":1}],"x":[{"usage":{}}]}`, ""},
+		"object/too_long":         {false, `{"usage":{"x":"` + strings.Repeat("x", 1<<17) + `"}}`, ""},
+		"array":                   {false, `[{"usage":` + want + `}]`, ""},
+		"text":                    {false, `usage {"usage":` + want + `}`, ""},
+		"events":                  {true, "data: {\"usage\":" + want + "}\n\ndata: [DONE]\n\n", want},
+		"events/crlf":             {true, ": hello\r\nevent: x\r\ndata:{\"usage\":" + want + "}\r\n\r\ndata: {\"usage\":null}\r\n\r\n", want},
+		"events/cr":               {true, "id: 1\rdata: {\"usage\":" + want + "}\r\r", want},
+		"events/two_lines":        {true, "data: {\"usage\":\r\ndata: " + want + "}\r\n\r\n", want},
+		"events/no_empty_line":    {true, "data: {\"a\":1}\ndata: {\"usage\":" + want + "}", want},
+		"events/other_lines":      {true, "dato: {\"usage\":{}}\n\nevent: {\"usage\":{}}\n\n data: {\"usage\":{}}\n\n", ""},
+		"events/invalid_event":    {true, "data: {\"a\":[\"\n\ndata: {\"usage\":" + want + "}\n\n", want},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for piece := 1; piece <= len(c.text) && piece < 100; piece++ {
-				if got := string(gateway.UsageOf(c.stream, []byte(c.text), piece)); got != c.want {
+				if got := string(gateway.UsageOf(c.eventStream, []byte(c.text), piece)); got != c.want {
 					t.Fatalf("in pieces of %d: got %q, want %q", piece, got, c.want)
 				}
 			}
@@ -47,7 +48,8 @@ func TestTheLastUsageIsFoundInWhateverPiecesItComes(t *testing.T) {
 	}
 }
 
-func TestAnAnswerIsNotKeptHoweverLongItIs(t *testing.T) {
+// Reading a response takes little memory, however long it is.
+func TestLongResponseIsNotKept(t *testing.T) {
 	const piece = 32 << 10
 	image := `{"b64_json":"` + strings.Repeat("A", 8<<20) + `","usage":{"total_tokens":7}}`
 	line := "data: " + image + "\n"
@@ -58,13 +60,13 @@ func TestAnAnswerIsNotKeptHoweverLongItIs(t *testing.T) {
 	if string(plain) != `{"total_tokens":7}` || string(stream) != string(plain) {
 		t.Errorf("got %s and %s", plain, stream)
 	}
-	const copies = 2 * (8 << 20) // the test's own, of the texts
-	if grown := after.TotalAlloc - before.TotalAlloc; grown > copies+1<<20 {
-		t.Errorf("took %d bytes of memory, %d of them for the test", grown, copies)
+	const testBytes = 2 * (8 << 20) // the test converts both strings
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > testBytes+1<<20 {
+		t.Errorf("allocated %d bytes, %d of them in the test itself", grown, testBytes)
 	}
 }
 
-// lastUsage is what json.Decoder says of an object.
+// lastUsage finds the usage of an object with json.Decoder.
 func lastUsage(t *testing.T, body []byte) []byte {
 	t.Helper()
 	var last []byte
@@ -95,8 +97,9 @@ func lastUsage(t *testing.T, body []byte) []byte {
 	return last
 }
 
-// FuzzUsage: in an object the usage is the one that json.Decoder finds, in an
-// event it is the same, and no text makes it fail.
+// FuzzUsage checks that the usage in an object is the one that json.Decoder
+// finds, that it is the same if the object is in an event, and that no text
+// causes a panic.
 func FuzzUsage(f *testing.F) {
 	for _, seed := range []string{
 		completion, chunk + lastChunk + done, `{"usage":{"a":"}\""},"response":{"usage":{"b":[{}]}}}`, `{"response":{"response":{"usage":{}}}}`,
@@ -110,7 +113,7 @@ func FuzzUsage(f *testing.F) {
 		inEvents := gateway.UsageOf(true, body, size)
 		for _, found := range [][]byte{got, inEvents} {
 			if found != nil && !json.Valid(found) {
-				t.Errorf("found %q, which is no JSON", found)
+				t.Errorf("found %q, which is not JSON", found)
 			}
 		}
 		if !json.Valid(body) || len(body) > 1<<16 {

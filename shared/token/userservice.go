@@ -7,9 +7,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
-// Accounts is what the operator does with users. It asks nobody for
+// A UserService is what the operator does with users. It asks nobody for
 // permission: whoever can reach the store may call it.
-type Accounts struct {
+type UserService struct {
 	Store UserStore
 	Now   func() time.Time
 }
@@ -31,7 +31,7 @@ type UserStore interface {
 	// still the stored one, and adds one to it; else it is ErrContention.
 	ChangeUser(ctx context.Context, u User) (User, error)
 
-	// Reconcile recounts a user's tokens as Accounts.Reconcile says. now is
+	// Reconcile recounts a user's tokens as UserService.Reconcile says. now is
 	// the Unix second. Rivals that are too many are ErrContention; what was
 	// repaired before any error stays.
 	Reconcile(ctx context.Context, userID, now int64, dryRun bool) (Reconciliation, error)
@@ -39,7 +39,7 @@ type UserStore interface {
 
 // Create makes a user with its first access token, valid for the given time
 // or, with 0, until it is revoked.
-func (a *Accounts) Create(ctx context.Context, name string, role Role, valid time.Duration) (User, credential.AccessToken, error) {
+func (a *UserService) Create(ctx context.Context, name string, role Role, valid time.Duration) (User, credential.AccessToken, error) {
 	name, err := CheckUserName(name)
 	if err != nil {
 		return User{}, credential.AccessToken{}, err
@@ -66,12 +66,12 @@ type AccessTokenRotation struct {
 // newest. If no rotation was under way, that starts and completes one.
 // Without a free slot it is ErrSlotsFull; a validity where no token is issued
 // is an *InvalidError.
-func (a *Accounts) Rotate(ctx context.Context, name string, revoke bool, valid time.Duration) (AccessTokenRotation, error) {
+func (a *UserService) RotateAccessToken(ctx context.Context, name string, revoke bool, valid time.Duration) (AccessTokenRotation, error) {
 	var out AccessTokenRotation
 	u, err := a.change(ctx, name, func(u *User) error {
 		now := a.Now().Unix()
 		out = AccessTokenRotation{}
-		newest, free, live := survey(u.Slots, now)
+		newest, free, live := inspectSlots(u.Slots, now)
 		if revoke && live > 1 && valid > 0 {
 			return invalid("the expiry", "is for a new access token, and completing a rotation issues none: leave it out")
 		}
@@ -101,7 +101,7 @@ func (a *Accounts) Rotate(ctx context.Context, name string, revoke bool, valid t
 }
 
 // SetDisabled switches a user off or on; its access tokens stay.
-func (a *Accounts) SetDisabled(ctx context.Context, name string, disabled bool) (User, error) {
+func (a *UserService) SetDisabled(ctx context.Context, name string, disabled bool) (User, error) {
 	return a.change(ctx, name, func(u *User) error {
 		u.Disabled = disabled
 		return nil
@@ -110,7 +110,7 @@ func (a *Accounts) SetDisabled(ctx context.Context, name string, disabled bool) 
 
 // SetLimits lets edit change a user's limits; an *InvalidError says what can't
 // be.
-func (a *Accounts) SetLimits(ctx context.Context, name string, edit func(*Limits)) (User, error) {
+func (a *UserService) SetLimits(ctx context.Context, name string, edit func(*Limits)) (User, error) {
 	return a.change(ctx, name, func(u *User) error {
 		edit(&u.Limits)
 		return u.Limits.Check()
@@ -118,9 +118,9 @@ func (a *Accounts) SetLimits(ctx context.Context, name string, edit func(*Limits
 }
 
 // List returns all users by id.
-func (a *Accounts) List(ctx context.Context) ([]User, error) { return a.Store.Users(ctx) }
+func (a *UserService) List(ctx context.Context) ([]User, error) { return a.Store.Users(ctx) }
 
-func (a *Accounts) change(ctx context.Context, name string, edit func(*User) error) (User, error) {
+func (a *UserService) change(ctx context.Context, name string, edit func(*User) error) (User, error) {
 	u, err := a.Store.FindUser(ctx, name)
 	if err != nil {
 		return User{}, err
@@ -131,8 +131,8 @@ func (a *Accounts) change(ctx context.Context, name string, edit func(*User) err
 	return a.Store.ChangeUser(ctx, u)
 }
 
-func (a *Accounts) slot(at credential.AccessToken, version int64, valid time.Duration) Slot {
-	s := Slot{Hash: at.Hash(), Issued: version, Created: a.Now().Unix()}
+func (a *UserService) slot(at credential.AccessToken, version int64, valid time.Duration) Slot {
+	s := Slot{Hash: at.Hash(), UserVersion: version, Created: a.Now().Unix()}
 	if valid > 0 {
 		s.Expires = a.Now().Add(valid).Unix()
 	}
@@ -141,7 +141,7 @@ func (a *Accounts) slot(at credential.AccessToken, version int64, valid time.Dur
 
 // survey finds the newest valid slot, a free one (-1: none), and how many
 // are valid.
-func survey(slots [MaxSlots]Slot, now int64) (newest, free, live int) {
+func inspectSlots(slots [MaxSlots]Slot, now int64) (newest, free, live int) {
 	newest, free = -1, -1
 	highest := int64(-1)
 	for i, s := range slots {
@@ -152,8 +152,8 @@ func survey(slots [MaxSlots]Slot, now int64) (newest, free, live int) {
 			}
 		default:
 			live++
-			if s.Issued > highest {
-				newest, highest = i, s.Issued
+			if s.UserVersion > highest {
+				newest, highest = i, s.UserVersion
 			}
 		}
 	}

@@ -1,0 +1,155 @@
+package gateway_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/gateway"
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// A key that does not allow a request gets an error response in OpenAI's
+// format.
+func TestRefusal(t *testing.T) {
+	const unknownKey = "This API key is unknown. Check that it is complete; it may have been deleted."
+	s := newServer(t, notCalled(t), gateway.Options{})
+	newKey := func(units int64, limits ...func(*token.Settings)) string {
+		key, _ := s.newKey(t, units, limits...)
+		return key
+	}
+	expiring := newKey(1000, func(u *token.Settings) { u.ExpiredTime = new(int64(dynamotest.Epoch + 10)) })
+	s.Clock.Step(10)
+	deleted, id := s.newKey(t, 1000)
+	if err := s.Delete(t.Context(), s.Access, id); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		key, body  string
+		status     int
+		kind, code string
+		message    string
+	}{
+		"no_key":    {"", hello, 401, invalidRequest, "invalid_api_key", "API key missing. Send the sk- key in the Authorization header, after the word Bearer."},
+		"malformed": {"sk-nonsense", hello, 401, invalidRequest, "invalid_api_key", unknownKey},
+		"unknown":   {credential.NewKey(1, 99).Reveal(), hello, 401, invalidRequest, "invalid_api_key", unknownKey},
+		"deleted":   {deleted, hello, 401, invalidRequest, "invalid_api_key", unknownKey},
+		"disabled":  {newKey(1000, func(u *token.Settings) { u.Disabled = new(true) }), hello, 401, invalidRequest, "key_disabled", "This API key is disabled. Ask whoever issued the key to enable it."},
+		"expired":   {expiring, hello, 401, invalidRequest, "key_expired", "This API key has expired. Ask whoever issued the key to extend it, or for a new one."},
+		"model": {
+			newKey(1000, func(u *token.Settings) { u.ModelLimitsEnabled, u.Models = new(true), []string{"gpt-4o-mini"} }), hello, 403, invalidRequest, "model_not_allowed",
+			"This API key does not allow this model. Use an allowed model, or ask whoever issued the key to allow this one.",
+		},
+		"ip": {
+			newKey(1000, func(u *token.Settings) { u.AllowIPs = []string{"203.0.113.0/24"} }), hello, 403, invalidRequest, "ip_not_allowed",
+			"This API key does not allow your IP address. Use an allowed address, or ask whoever issued the key to allow yours.",
+		},
+		"exhausted": {
+			newKey(0), hello, 429, "insufficient_quota", "insufficient_quota",
+			"This API key has 0 units left, and the request may need 517. Reduce the maximum number of tokens, or ask whoever issued the key for more quota.",
+		},
+		"exhausted/less_than_max_tokens": {
+			newKey(99), `{"model":"gpt-4o","max_tokens":50,"n":2}`, 429, "insufficient_quota", "insufficient_quota",
+			"This API key has 99 units left, and the request may need 110. Reduce the maximum number of tokens, or ask whoever issued the key for more quota.",
+		},
+	} {
+		t.Run(fmt.Sprintf("%d/%s", c.status, name), func(t *testing.T) {
+			got := s.wantRefused(t, s.chatRequest(t, c.key, c.body), c.status, errorBody(c.kind, c.code, c.message))
+			if hasChallenge := got.header.Get("WWW-Authenticate") == "Bearer"; hasChallenge != (c.status == http.StatusUnauthorized) {
+				t.Errorf("WWW-Authenticate: got %q", got.header.Get("WWW-Authenticate"))
+			}
+		})
+	}
+}
+
+// The first request after a key's deletion is refused.
+func TestDeletedKeyIsRefusedAtOnce(t *testing.T) {
+	s := newServer(t, respond(http.StatusOK, jsonType, completion), gateway.Options{})
+	for range 50 {
+		key, id := s.newKey(t, 1000)
+		if got := s.chat(t, key, hello); got.status != http.StatusOK {
+			t.Fatalf("got %d %s, want 200", got.status, got.body)
+		}
+		if err := s.Delete(t.Context(), s.Access, id); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.chat(t, key, hello); got.status != http.StatusUnauthorized {
+			t.Fatalf("after the deletion: got %d, want 401", got.status)
+		}
+	}
+}
+
+// A request beyond the limit of open holds is refused, and may be sent again.
+func TestTooManyOpenRequests(t *testing.T) {
+	finish := make(chan struct{})
+	var started atomic.Int64
+	allStarted := make(chan struct{})
+	s := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if started.Add(1) == quota.MaxOpenHolds {
+			close(allStarted)
+		}
+		<-finish
+		respond(http.StatusOK, jsonType, completion)(w, r)
+	}), gateway.Options{})
+	key, _ := s.newKey(t, 100_000)
+	for range quota.MaxOpenHolds {
+		go s.chat(t, key, hello)
+	}
+	<-allStarted
+	got := s.wantRefused(t, s.chatRequest(t, key, hello), http.StatusTooManyRequests, errorBody("rate_limit_error", "too_many_open",
+		"This API key has 50 requests in progress, which is the limit. Wait for the number of seconds in Retry-After, then try again."))
+	if seconds := got.header.Get("Retry-After"); seconds != "1" {
+		t.Errorf("Retry-After: got %q, want 1", seconds)
+	}
+	close(finish)
+	for range quota.MaxOpenHolds + 1 {
+		<-s.finished
+	}
+	s.checkUsage(t, key, 100_000, 21*quota.MaxOpenHolds)
+}
+
+// If the store can't be reached, no request is forwarded.
+func TestUnavailableStoreRefusesAll(t *testing.T) {
+	for _, op := range []string{dynamotest.UpdateItem, dynamotest.GetItem} {
+		t.Run(op, func(t *testing.T) {
+			unavailable := false
+			faults := &dynamotest.Faults{Choose: func(called string, _ int) dynamotest.Fault {
+				if unavailable && called == op {
+					return dynamotest.Refused
+				}
+				return dynamotest.NoFault
+			}}
+			s := newServer(t, notCalled(t), gateway.Options{}, faults.Tweak)
+			key, _ := s.newKey(t, 1000)
+			unavailable = true
+			r := s.chatRequest(t, key, hello)
+			if op == dynamotest.GetItem {
+				r = s.modelsRequest(t, key, http.MethodGet)
+			}
+			got := s.wantRefused(t, r, http.StatusServiceUnavailable, errorBody("server_error", "unavailable",
+				"The API key can't be checked at the moment. Wait for the number of seconds in Retry-After, then try again."))
+			if seconds := got.header.Get("Retry-After"); seconds != "1" {
+				t.Errorf("Retry-After: got %q, want 1", seconds)
+			}
+			if !strings.Contains(s.log.String(), `"level":"WARN"`) {
+				t.Errorf("the log has no warning:\n%s", s.log)
+			}
+		})
+	}
+}
+
+// An ErrorResponse is valid JSON whatever its message contains.
+func TestErrorResponseIsJSON(t *testing.T) {
+	w := httptest.NewRecorder()
+	gateway.ErrorResponse{Status: 502, Type: "server_error", Code: "upstream_unreachable", Message: `A "quoted" word.`}.Write(w)
+	if want := errorBody("server_error", "upstream_unreachable", `A "quoted" word.`); w.Code != 502 || !bytes.Equal(w.Body.Bytes(), []byte(want)) {
+		t.Errorf("got %d %s, want 502 %s", w.Code, w.Body, want)
+	}
+}

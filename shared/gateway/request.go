@@ -1,0 +1,162 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// A request is the state of one request that passes through the middleware.
+type request struct {
+	Grant
+	started       time.Time
+	key           string
+	body          requestBody
+	holdOpen      bool
+	heldUnits     int64
+	holdExpiresAt int64 // Unix second
+	chargedUnits  int64
+}
+
+type middleware struct {
+	gate *gate.Gate
+	next http.Handler
+	Options
+}
+
+func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	req := &request{started: time.Now(), Grant: Grant{RequestID: rand.Text()}}
+	if err := m.admit(w, r, req); err != nil {
+		response := errorResponse(err)
+		response.Write(w)
+		m.log(r.Context(), req, response.Status, err)
+		return
+	}
+	rw, returned := &responseWriter{ResponseWriter: w, holdOpen: req.holdOpen}, false
+	defer func() { m.finish(r.Context(), req, rw, returned) }() // also if next panics; the panic continues
+	m.next.ServeHTTP(rw, req.forwarded(r))
+	returned = true
+}
+
+const (
+	// maxUncheckedBodyBytes is the largest body that is read before the key
+	// is checked.
+	maxUncheckedBodyBytes = 64 << 10
+
+	reserveTimeout = 5 * time.Second
+)
+
+// admit checks the request's key. If the request needs a model, admit also
+// reads the body and reserves quota.
+func (m *middleware) admit(w http.ResponseWriter, r *http.Request, req *request) error {
+	req.key = credential.Bearer(r.Header.Get("Authorization"))
+	if req.key == "" {
+		return errNoKey
+	}
+	if _, err := credential.ParseKey(req.key); err != nil {
+		return quota.ErrKeyUnknown // don't read a body for a malformed key
+	}
+	q := quota.Question{IP: m.ClientIP(r)}
+	if !q.IP.IsValid() {
+		q.IP = netip.IPv6Unspecified() // the gate would skip its check of the zero Addr
+	}
+	if !needsModel(r) {
+		return m.verify(r.Context(), req, q)
+	}
+	if r.ContentLength < 0 || r.ContentLength > maxUncheckedBodyBytes {
+		if err := m.verify(r.Context(), req, q); err != nil { // don't buffer a large body for an unauthenticated caller
+			return err
+		}
+	}
+	content, err := readBody(w, r, m.MaxBodyBytes)
+	if err != nil {
+		return err
+	}
+	if req.body, err = parseBody(r.Header, content); err != nil {
+		return err
+	}
+	req.Model, q.Model, q.RequestID = req.body.model, req.body.model, req.RequestID
+	return m.reserve(r.Context(), req, q)
+}
+
+func (m *middleware) verify(ctx context.Context, req *request, q quota.Question) error {
+	v, err := m.gate.Verify(ctx, req.key, q)
+	req.setToken(v.Token)
+	if err == nil && !v.Valid() {
+		err = &refusal{quota.RefusedError{Refusal: v.Refusal}, v.Remain, 0}
+	}
+	return err
+}
+
+// reserve holds the estimated units. If fewer are free, it holds all of them,
+// provided that they cover the completion that the request asks for; the cost
+// beyond the hold is charged at the end, as far as the balance allows. The
+// reservation continues if the client disconnects, because otherwise nobody
+// would know whether the hold exists.
+func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reserveTimeout)
+	defer cancel()
+	maxTokens := req.body.maxTokens
+	estimate := m.Estimate(EstimateInput{req.Model, int64(len(req.body.content)), maxTokens})
+	estimate = max(0, min(estimate, token.MaxInteger))
+	q.Quota = estimate
+	reserved, err := m.gate.Reserve(ctx, req.key, q, m.TTL)
+	if err == nil && reserved.Refusal == quota.RefusedExhausted && reserved.Remain < estimate && reserved.Remain >= max(1, maxTokens) {
+		q.Quota = reserved.Remain
+		reserved, err = m.gate.Reserve(ctx, req.key, q, m.TTL)
+	}
+	req.setToken(reserved.Token)
+	if err == nil && !reserved.Valid() {
+		err = &refusal{quota.RefusedError{Refusal: reserved.Refusal}, reserved.Remain, estimate}
+	}
+	req.holdOpen, req.heldUnits, req.holdExpiresAt = err == nil, reserved.Held, reserved.ExpiresAt
+	if errors.Is(err, quota.ErrUncertain) {
+		// The hold may exist. If the release fails too, the hold expires.
+		_, _ = m.gate.Release(ctx, req.key, req.RequestID)
+	}
+	return err
+}
+
+func (req *request) setToken(t token.Token) {
+	req.UserID, req.TokenID, req.Group = t.UserID, t.ID, t.Group
+}
+
+// forwarded returns the request that next receives.
+func (req *request) forwarded(r *http.Request) *http.Request {
+	out := r.Clone(context.WithValue(r.Context(), grantKey{}, req.Grant))
+	for _, name := range []string{"Authorization", "Accept-Encoding", "Upgrade"} {
+		out.Header.Del(name)
+	}
+	if req.body.content != nil {
+		out.GetBody = req.body.reader
+		out.Body, _ = out.GetBody() // never fails
+	}
+	return out
+}
+
+// log writes the request's log line.
+func (m *middleware) log(ctx context.Context, req *request, status int, err error) {
+	line := reqlog.Line{
+		Message: "model request", RequestID: req.RequestID, Duration: time.Since(req.started),
+		Attrs: []slog.Attr{
+			slog.Int("status", status), reqlog.UserID(req.UserID), reqlog.TokenID(req.TokenID),
+			slog.String("model", credential.Redact(req.Model)),
+			slog.Int64("held", req.heldUnits), slog.Int64("charged", req.chargedUnits),
+		},
+		Err: err,
+	}
+	if err != nil && (req.holdOpen || status >= http.StatusInternalServerError) { // the hold was not ended, or we failed
+		line.Level = slog.LevelWarn
+	}
+	line.Write(ctx, m.Log)
+}

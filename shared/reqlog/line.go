@@ -1,0 +1,60 @@
+package reqlog
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
+)
+
+// A Line is the one line that is logged about a request. Callers put no path,
+// query, header or body into it: what a client sends may hold a secret.
+type Line struct {
+	Message   string     // default "request"
+	Level     slog.Level // the zero value is slog.LevelInfo
+	Route     string     // left out if empty
+	RequestID string
+	Duration  time.Duration // logged in milliseconds, as ms
+	Attrs     []slog.Attr   // what only some requests have, such as status or token_id
+	Code      string        // why the request was refused; left out if empty
+	Err       error         // logged with credentials masked; left out if nil
+}
+
+// Write logs the line.
+func (l Line) Write(ctx context.Context, log *slog.Logger) {
+	message := l.Message
+	if message == "" {
+		message = "request"
+	}
+	var attrs []slog.Attr
+	if l.Route != "" {
+		attrs = append(attrs, slog.String("route", l.Route))
+	}
+	attrs = append(attrs,
+		slog.Float64("ms", float64(l.Duration.Microseconds())/1000),
+		slog.String("request_id", l.RequestID))
+	attrs = append(attrs, l.Attrs...)
+	if l.Code != "" {
+		attrs = append(attrs, slog.String("code", l.Code))
+	}
+	if l.Err != nil {
+		attrs = append(attrs, slog.String("error", credential.Redact(l.Err.Error())))
+	}
+	log.LogAttrs(ctx, l.Level, message, attrs...)
+}
+
+// UserID is the attribute user_id.
+func UserID(id int64) slog.Attr { return slog.Int64("user_id", id) }
+
+// TokenID is the attribute token_id.
+func TokenID(id int64) slog.Attr { return slog.Int64("token_id", id) }
+
+// Reads is the attribute read_units.
+func (c Cost) Reads() slog.Attr { return slog.Float64("read_units", c.ReadUnits) }
+
+// Writes is the attribute write_units.
+func (c Cost) Writes() slog.Attr { return slog.Float64("write_units", c.WriteUnits) }
+
+// Trips is the attribute round_trips.
+func (c Cost) Trips() slog.Attr { return slog.Int("round_trips", c.RoundTrips) }
