@@ -65,14 +65,7 @@ const (
 // after one sentence on stderr.
 func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) int {
 	exited, code := false, 0
-	parser, err := kong.New(new(grammar),
-		kong.Name("tokenctl"),
-		kong.Description(description),
-		kong.Vars{"version": version(debug.ReadBuildInfo()), "port": defaultPort, "proxy_port": defaultProxyPort, "data_dir": defaultDataDir, "table": defaultTable},
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(c int) { exited, code = true, c }), // after --help and --version
-		kong.ConfigureHelp(kong.HelpOptions{NoAppDescFormat: true}),
-	)
+	parser, err := newParser(stdout, stderr, func(c int) { exited, code = true, c })
 	if err != nil {
 		return fail(stderr, err)
 	}
@@ -95,6 +88,20 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	}
 }
 
+// newParser returns the parser of the command line. It calls exit after --help and
+// --version.
+func newParser(stdout, stderr io.Writer, exit func(code int)) (*kong.Kong, error) {
+	return kong.New(new(grammar),
+		kong.Name("tokenctl"),
+		kong.Description(description),
+		kong.Vars{"version": version(debug.ReadBuildInfo()), "port": defaultPort, "proxy_port": defaultProxyPort, "data_dir": defaultDataDir, "table": defaultTable},
+		kong.Writers(stdout, stderr),
+		kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{NoAppDescFormat: true}),
+	)
+}
+
+// fail prints an error as one sentence and returns the exit code.
 func fail(stderr io.Writer, err error) int {
 	_, _ = fmt.Fprintf(stderr, "tokenctl: %s.\n", sentence(err))
 	return 1

@@ -36,7 +36,8 @@ import (
 // token from the table behind the API's back.
 //
 // Each transcript has an API at LATCHKEY_URL on an engine at DYNAMODB_ENDPOINT,
-// with the table latchkey-test, and the user alice with LATCHKEY_ACCESS_TOKEN.
+// with the table latchkey-test, and the user alice. Her access token is in
+// LATCHKEY_ACCESS_TOKEN and in the file alice.txt.
 // What differs from run to run is replaced in the output: see normalize.
 //
 // With UPDATE_GOLDEN=1 the files are updated.
@@ -77,6 +78,7 @@ func setup(env *testscript.Env) error {
 	}
 	// serve looks for the engine in node_modules of the working directory.
 	return errors.Join(os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700),
+		os.WriteFile(filepath.Join(env.WorkDir, "alice.txt"), []byte(accessToken.Reveal()+"\n"), 0o600),
 		os.Symlink(filepath.Join(dynamotest.Root(t), "node_modules"), filepath.Join(env.WorkDir, "node_modules")))
 }
 
@@ -183,6 +185,7 @@ func normalize(ts *testscript.TestScript, s string) string {
 		{`sk-[0-9A-Za-z]{4}(\*+)[0-9A-Za-z]{4}`, "sk-XXXX${1}XXXX"},
 		{`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`, "2026-01-01T00:00:00Z"},
 		{`(_time":)[12]\d{9}\b`, "${1}1767225600"},
+		{`/Library/Application Support/latchkey`, "/.config/latchkey"},
 	} {
 		s = regexp.MustCompile(r.pattern).ReplaceAllString(s, r.replacement)
 	}
