@@ -14,9 +14,10 @@ LAMBDA_FLAGS := -tags lambda.norpc -trimpath -ldflags '-s -w'
 FUNCTIONS := $(notdir $(wildcard functions/*))
 
 NPM := node_modules/.package-lock.json
-# make test runs the tests of the stack in full. They are slow and have little
-# that runs at the same time, so the race detector leaves them out.
-RACE_PACKAGES = $(shell go list ./... | grep -vE '/infra|/(deploy|gateway|sam)test')
+# These tests mostly wait for other processes and run little of our code, so
+# make test-race runs them without the race detector.
+NO_RACE := ./infra/... ./internal/gatewaytest
+RACE_PACKAGES = $(filter-out $(shell go list $(NO_RACE)),$(shell go list ./...))
 LINT := .tools/bin/golangci-lint-$(LINT_VERSION)
 CDK := node_modules/.bin/cdk
 RUN_CDK = cd infra && ../$(CDK) --no-notices
@@ -42,8 +43,9 @@ tokenctl: ## build the operator's command, build/tokenctl
 test: $(NPM) ## every Go test, with short random tests; then search the output for secrets
 	@scripts/without-secrets build/test.log go test -short -shuffle=on -timeout 15m ./...
 
-test-race: $(NPM) ## the Go tests but infra's, with the race detector and random tests of full length
+test-race: $(NPM) ## every Go test in full length, with the race detector except for infra
 	@scripts/without-secrets build/test-race.log go test -race -shuffle=on -timeout 30m $(RACE_PACKAGES)
+	@scripts/without-secrets build/test-long.log go test -shuffle=on -timeout 30m $(NO_RACE)
 
 fuzz: $(NPM) ## each fuzz target for FUZZ_TIME=20s
 	@scripts/fuzz $(FUZZ_TIME)

@@ -1,5 +1,5 @@
-// Command infra is the CDK app: it writes the CloudFormation template of one
-// stage, or of all, for the cdk command, which cdk.json tells of it.
+// Command infra is the CDK app. The cdk command starts it, as cdk.json says,
+// and it writes the CloudFormation template of one stage or of all stages.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 
 func run(getenv func(string) string) error {
 	if _, err := exec.LookPath("node"); err != nil {
-		return errors.New("node is missing: CDK runs on it; install Node.js 22 or newer")
+		return errors.New("node is missing, and CDK needs it: install Node.js 22 or newer")
 	}
 	defer jsii.Close()
 	app := awscdk.NewApp(nil)
@@ -48,10 +48,11 @@ func run(getenv func(string) string) error {
 	return nil
 }
 
-// setting is what `cdk -c name=value` says, or else a default.
-func setting(app awscdk.App, name, otherwise string) string {
+// setting returns the value that `cdk -c name=value` sets, or fallback if it
+// sets none.
+func setting(app awscdk.App, name, fallback string) string {
 	if value, ok := app.Node().TryGetContext(jsii.String(name)).(string); ok {
 		return value
 	}
-	return otherwise
+	return fallback
 }

@@ -4,18 +4,18 @@ package main
 func mutants() []mutant {
 	return []mutant{
 		{
-			"create without the seq condition: two tokens get one id, or none",
-			"shared/dynamo/create.go", "e.require(e.name(attrGiven).is(user.Given))\n", "",
+			"a create does not require the expected next id: two tokens get the same id",
+			"shared/dynamo/create.go", "e.require(e.name(attrLastTokenID).equals(user.LastTokenID))\n", "",
 			"./shared/client", "TestConcurrentCreatesAllSucceed",
 		},
 		{
-			"delete without counting: totals and pages drift",
-			"shared/dynamo/delete.go", "return append(writes, s.count(userID, id)...)", "return writes",
+			"a deletion is not counted: totals and pages become wrong",
+			"shared/dynamo/delete.go", "return append(writes, s.countWrites(userID, id)...)", "return writes",
 			"./shared/api", "TestContract/Delete",
 		},
 		{
-			"an answer is kept over another: two requests with one idempotency key make two tokens",
-			"shared/dynamo/kept.go", `e.require(e.name(PartitionKey).absent() + " OR " + e.name(TTL).atMost(k.Now))`, `e.require(e.name(PartitionKey).absent() + " OR " + e.name(TTL).atMost(k.Until))`,
+			"a saved response is overwritten: two requests with one idempotency key create two tokens",
+			"shared/dynamo/savedresponse.go", `e.name(TTL).atMost(r.Now)`, `e.name(TTL).atMost(r.ExpiresAt)`,
 			"./shared/api", "TestAHundredAtOnceWithOneKeyAreOne",
 		},
 		{
@@ -29,28 +29,28 @@ func mutants() []mutant {
 			"./shared/token", "TestWhatIsKeptOpensForTheSameRequestOnly",
 		},
 		{
-			"how fast a user has made tokens is not stored",
-			"shared/dynamo/create.go", "	if birth.Paced != user.Paced {\n", "	if birth.Paced < user.Paced {\n",
-			"./shared/dynamo", "TestRivalsTogetherMakeNoMoreThanTheUserMay/rate",
+			"the state of a user's create rate limit is not stored",
+			"shared/dynamo/create.go", "	if made.RateTAT != user.RateTAT {\n", "	if made.RateTAT < user.RateTAT {\n",
+			"./shared/dynamo", "TestConcurrentCreatesKeepLimits/rate",
 		},
 		{
-			"a key that was rotated away works after its grace",
-			"shared/dynamo/rotate.go", "	if !mayBeOver {\n", "	if !mayBeOver && now < 0 {\n",
+			"the previous key is accepted after its grace period",
+			"shared/dynamo/rotate.go", "	if !afterGrace {\n", "	if !afterGrace && now < 0 {\n",
 			"./shared/api", "TestContract/Rotate",
 		},
 		{
-			"a check looks whose the key is, and not whether it is over",
-			"shared/gate/gate.go", "if err == nil && !l.Opens(key.Hash(), now) {", "if err == nil && !l.Knows(key.Hash()) {",
-			"./shared/gate", "TestNoKeyIsAcceptedAfterItsEndWasAcknowledged",
+			"a check accepts a rotated key after its grace period",
+			"shared/gate/gate.go", "if err == nil && !l.AcceptsKey(key.Hash(), now) {", "if err == nil && !l.HasKey(key.Hash()) {",
+			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
 		},
 		{
-			"a deletion leaves the key before in its grace",
+			"a deletion leaves the previous key valid for its grace period",
 			"shared/dynamo/delete.go", "	e.set(attrPrevious, nil)\n", "",
-			"./shared/dynamo", "TestADeletionEndsBothKeys",
+			"./shared/dynamo", "TestDeleteRevokesBothKeys",
 		},
 		{
-			"If-Match is not asked in the write: an editor undoes what a rival did",
-			"shared/dynamo/store.go", "	if versions == nil {\n", "	if len(versions) > 0 {\n",
+			"the write of an update does not check If-Match: it overwrites another update",
+			"shared/dynamo/update.go", "	if versions == nil {\n", "	if len(versions) > 0 {\n",
 			"./shared/api", "TestContract/IfMatch",
 		},
 		{
@@ -69,29 +69,29 @@ func mutants() []mutant {
 			"./shared/api", "TestContract/Delete",
 		},
 		{
-			"quota_delta takes away more than there is",
-			"shared/dynamo/store.go", "		e.require(left.atLeast(-n))\n", "",
-			"./shared/dynamo", "TestDeltasAndSpendsAddUp",
+			"quota_delta subtracts more than is left",
+			"shared/dynamo/update.go", "		e.require(left.atLeast(-n))\n", "",
+			"./shared/dynamo", "TestConcurrentDeltasAndSpends",
 		},
 		{
-			"a purge leaves no mark: a record that comes again is counted again",
-			"shared/dynamo/purge.go", "Put: s.putNew(markItem(userID, id, now))", "Put: &types.Put{TableName: &s.table, Item: markItem(userID, id, now)}",
-			"./shared/boot", "TestNoHistoryDrifts",
+			"a purge does not require that its mark is new: a repeated stream record is counted again",
+			"shared/dynamo/purge.go", "s.putNew(purgeMarkItem(userID, id, now))", "s.putWrite(purgeMarkItem(userID, id, now), newExpression())",
+			"./shared/boot", "TestCountsAfterRandomHistories",
 		},
 		{
-			"a burial does not ask for the killed item: what was purged is counted again",
-			"shared/dynamo/delete.go", "e.require(e.name(attrKilled).exists())", `e.require(e.name(attrKilled).exists() + " OR " + e.name(attrHash).absent())`,
-			"./shared/boot", "TestNoHistoryDrifts",
+			"the removal of a revoked token does not require its item: a purged token is counted again",
+			"shared/dynamo/delete.go", "e.require(e.name(attrRevoked).exists())", `e.require(e.name(attrRevoked).exists() + " OR " + e.name(attrHash).absent())`,
+			"./shared/boot", "TestCountsAfterRandomHistories",
 		},
 		{
-			"a purge counts whoever removed the token: a deletion is counted twice",
-			"shared/dynamo/purge.go", `c.Actor != "Service" || c.Principal != "dynamodb.amazonaws.com"`, `c.Actor == "" && c.Principal != ""`,
-			"./shared/boot", "TestNoHistoryDrifts",
+			"the purge also counts removals by callers: a deletion is counted twice",
+			"shared/dynamo/purge.go", `r.Actor != "Service" || r.Principal != "dynamodb.amazonaws.com"`, `r.Actor == "" && r.Principal != ""`,
+			"./shared/boot", "TestCountsAfterRandomHistories",
 		},
 		{
-			"a repair leaves no marks: a purge that comes late is counted too",
+			"a repair stores no marks: a late purge is counted again",
 			"shared/dynamo/reconcile.go", "for _, id := range found.missing {", "for _, id := range found.missing[:0] {",
-			"./shared/dynamo", "TestReconcileRepairsWhatHasDrifted",
+			"./shared/dynamo", "TestReconcile",
 		},
 		{
 			"status not derived: an expired token looks enabled",
@@ -104,14 +104,14 @@ func mutants() []mutant {
 			"./shared/api", "TestContract/Foreign",
 		},
 		{
-			"eventual read in authentication: a revoked access token lives on",
-			"shared/dynamo/store.go", "ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,\n\t}, reading)\n\tif err != nil {\n\t\treturn token.User{}, nil,", "ConsistentRead: aws.Bool(false), ReturnConsumedCapacity: consumed,\n\t}, reading)\n\tif err != nil {\n\t\treturn token.User{}, nil,",
-			"./shared/dynamo", "TestEachOperationCostsWhatTheDesignSays/10_tokens",
+			"authentication reads with eventual consistency: a revoked access token still works",
+			"shared/dynamo/calls.go", "Key: key, ConsistentRead: aws.Bool(true)", "Key: key, ConsistentRead: aws.Bool(false)",
+			"./shared/dynamo", "TestOperationCosts/10_tokens",
 		},
 		{
-			"an update whose answer got lost is sent again: it undoes a rival's change",
-			"shared/dynamo/client.go", "retryer(attempts, refused, conflicted),", "retryer(attempts, refused, conflicted, lost),",
-			"./shared/dynamo", "TestASingleFaultIsSurvivedAndNothingIsAppliedTwice",
+			"an update without an answer is sent again: it overwrites another update",
+			"shared/dynamo/retry.go", "[]func(error) bool{notApplied, conflicted}, explainOnce", "[]func(error) bool{notApplied, conflicted, noAnswer}, explainOnce",
+			"./shared/dynamo", "TestSingleFault",
 		},
 		{
 			"the log shows access tokens",
@@ -134,59 +134,59 @@ func mutants() []mutant {
 			"./shared/token", "TestTypoIsRefusedWithoutARead",
 		},
 		{
-			"a verification is answered out of a cache for 5 ms: a deleted key is let in",
+			"checks are cached for 5 ms: a deleted key is accepted",
 			"shared/gate/gate.go", verify, cachedVerify,
-			"./shared/gate", "TestNoKeyIsAcceptedAfterItsEndWasAcknowledged",
+			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
 		},
 		{
-			"a verification reads what a replica has: a deleted key is let in",
-			"shared/dynamo/operate.go", "ConsistentRead: aws.Bool(true)", "ConsistentRead: aws.Bool(false)",
-			"./shared/gate", "TestNoKeyIsAcceptedAfterItsEndWasAcknowledged",
+			"verify reads with eventual consistency: a deleted key is accepted",
+			"shared/dynamo/calls.go", "Key: key, ConsistentRead: aws.Bool(true)", "Key: key, ConsistentRead: aws.Bool(false)",
+			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
 		},
 		{
-			"spending reads, computes and writes: of two at once, one is not charged",
-			"shared/dynamo/operate.go", "stored, l, err := s.write(ctx, key, o, blind(key, o), doubt)\n", readModifyWrite,
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"a spend reads, computes and writes: of two at the same time, one is not charged",
+			"shared/dynamo/operation.go", "found, applied, err := s.writeOperation(ctx, key, o, directWrite(key, o), uncertain)\n", readModifyWrite,
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
-			"the quota is read, computed and written: more than it is granted",
-			"shared/dynamo/operate.go", "stored, l, err := s.write(ctx, key, o, blind(key, o), doubt)\n", readModifyWrite,
-			"./shared/gate", "TestManyTakeExactlyTheQuota/gate",
+			"the quota is read, computed and written: more than the quota is spent",
+			"shared/dynamo/operation.go", "found, applied, err := s.writeOperation(ctx, key, o, directWrite(key, o), uncertain)\n", readModifyWrite,
+			"./shared/gate", "TestConcurrentSpendsNeverExceedQuota/gate",
 		},
 		{
-			"a rewriting does not ask whether units have moved: what rivals did is undone",
-			"shared/dynamo/operate.go", `e.require(e.name(attrRevision).absent() + " OR " + e.name(attrRevision).is(found.Revision))`, "_ = found",
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"a rewrite does not require the revision: it overwrites another operation",
+			"shared/dynamo/operation.go", `e.require(e.name(attrRevision).absent() + " OR " + e.name(attrRevision).equals(found.Revision))`, "_ = found",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
-			"the SDK repeats a spend without a request id: it is charged twice",
-			"shared/dynamo/operate.go", "if o.Repeatable() {\n", "if o.Repeatable() || o.Kind == token.Spend {\n",
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"a spend without a request id is sent again without an answer: it is charged twice",
+			"shared/dynamo/operation.go", "if o.Repeatable() {\n", "if o.Repeatable() || o.Kind == quota.KindSpend {\n",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
-			"an operation that was carried out is refused, for the key was disabled since",
-			"shared/dynamo/operate.go", "if err != nil && doubt && ", "if err == nil && doubt && ",
-			"./shared/dynamo", "TestAnOperationThatMayHaveBeenCarriedOutIsNotRefused",
+			"an operation that was applied is refused because the key was disabled since",
+			"shared/dynamo/operation.go", "if err != nil && uncertain && ", "if err == nil && uncertain && ",
+			"./shared/dynamo", "TestUncertainOperationIsNotRefused",
 		},
 		{
-			"settle does not look whether the hold has ended: it is charged again",
-			"shared/dynamo/blind.go", "e.require(ofRecord(e, o, recordEnded).absent())\n", "",
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"settle does not require an open hold: it is charged again",
+			"shared/dynamo/directwrite.go", "e.require(recordAttribute(e, o, recordEnded).absent())\n", "",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"a hold that has lapsed stays open: it comes home again",
 			"shared/token/ledger.go", "r.Fate, r.Ended = Lapsed, r.Until\n", "r.Ended = r.Until\n",
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
-			"a write without a look overlooks a hold that lapses in this second: its units are missing",
-			"shared/dynamo/blind.go", `e.name(attrDue).absent() + " OR " + e.name(attrDue).above(now)`, `e.name(attrDue).absent() + " OR " + e.name(attrDue).above(now-1)`,
-			"./shared/gate", "TestEveryHistoryIsLinearizable/gate",
+			"a direct write ignores a hold that expires in this second: its units are missing",
+			"shared/dynamo/directwrite.go", "e.name(attrEarliestExpiry).above(now)", "e.name(attrEarliestExpiry).above(now-1)",
+			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"a lease of a process that died is given back: what it let through is free",
 			"shared/token/ledger.go", "if r.Lease {", "if r.Lease && r.Quota < 0 {",
-			"./shared/gate", "TestALeaseOfADeadProcessIsChargedNotGivenBack",
+			"./shared/gate", "TestLeaseOfDeadProcessIsCharged",
 		},
 		{
 			"a panic of the handler behind the middleware leaves the hold open",
@@ -229,46 +229,46 @@ func mutants() []mutant {
 			"./cmd/tokenctl/journal", "TestLostRequestOrAnswer",
 		},
 		{
-			"a client takes its own time-out for the caller's deadline: a lost answer is not asked for again, and its key is lost",
+			"the client treats its own timeout as the caller's deadline: a lost answer is not requested again, and its key is lost",
 			"shared/client/send.go", "if err == nil || ctx.Err() != nil ||", "if err == nil || errors.Is(err, context.DeadlineExceeded) ||",
-			"./shared/client", "TestAnAnswerThatIsLostByTimeOutIsAskedForAgain",
+			"./shared/client", "TestRetryAfterTimeout",
 		},
 	}
 }
 
-// Verify, and what stands in its place to cache its answers.
+// The head of Verify, and its replacement, which caches verdicts.
 const (
-	verify = "func (g *Gate) Verify(ctx context.Context, key string, q token.Question) (token.Verdict, error) {\n"
+	verify = "func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error) {\n"
 
 	cachedVerify = verify + `
-	asked := fmt.Sprint(key, q)
+	question := fmt.Sprint(key, q)
 	lock <- struct{}{}
-	old, ok := answers[asked]
+	old, ok := verdicts[question]
 	<-lock
 	if q.Quota == 0 && ok && time.Since(old.at) < 5*time.Millisecond {
 		return old.Verdict, nil
 	}
 	v, err := g.verify(ctx, key, q)
 	lock <- struct{}{}
-	answers[asked] = cached{v, time.Now()}
+	verdicts[question] = cachedVerdict{v, time.Now()}
 	<-lock
 	return v, err
 }
 
-type cached struct {
-	token.Verdict
+type cachedVerdict struct {
+	quota.Verdict
 	at time.Time
 }
 
-var answers, lock = map[string]cached{}, make(chan struct{}, 1)
+var verdicts, lock = map[string]cachedVerdict{}, make(chan struct{}, 1)
 
-func (g *Gate) verify(ctx context.Context, key string, q token.Question) (token.Verdict, error) {
+func (g *Gate) verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error) {
 `
 )
 
-// What stands in the place of an operation's conditional write.
+// readModifyWrite replaces the direct write of an operation.
 const readModifyWrite = `
-		read, err := s.Look(ctx, key)
+		read, err := s.Lookup(ctx, key)
 		if err != nil {
 			return read, err
 		}
@@ -281,5 +281,5 @@ const readModifyWrite = `
 		for attr, value := range ledgerItem(then) {
 			e.set(attr, value)
 		}
-		stored, l, err := s.write(ctx, key, o, e, doubt)
+		found, applied, err := s.writeOperation(ctx, key, o, e, uncertain)
 `

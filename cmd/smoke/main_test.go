@@ -1,7 +1,7 @@
 package main_test
 
 import (
-	"log/slog"
+	"io"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/latchkey-api/latchkey/functions/console/web"
 	"github.com/latchkey-api/latchkey/internal/apitest"
@@ -18,8 +17,6 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/credential"
-	"github.com/latchkey-api/latchkey/shared/dynamo"
-	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
@@ -36,44 +33,47 @@ func smoke(t *testing.T, url, accessToken string) (string, error) {
 	return string(out), err
 }
 
-// withPages is the URL of the API and its pages, as a deployed one has both.
+// withPages serves the API and pages, as a deployed stage does, and returns the
+// URL.
 func withPages(t *testing.T, kit *dynamotest.Kit, pages ...api.Route) string {
 	t.Helper()
-	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(dynamo.New(kit.Client, dynamotest.Table))}
-	server := httptest.NewServer(api.New(services, slog.New(slog.DiscardHandler), append(api.Routes(), pages...)...))
+	server := httptest.NewServer(apitest.Handler(kit, io.Discard, pages...))
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-func TestWalkPassesAndLeavesNothingBehind(t *testing.T) {
+// A run against the whole API covers every operation and page, and leaves no
+// token.
+func TestRunPasses(t *testing.T) {
 	target, kit := apitest.Serve(t)
 	u := target.User(t, token.RoleUser)
 	out, err := smoke(t, withPages(t, kit, web.Pages()...)+"/", u.AccessToken)
-	if err != nil || !strings.HasSuffix(out, "all is well, and what was made is deleted\n") {
+	if err != nil || !strings.HasSuffix(out, "All steps passed; the tokens they created are deleted.\n") {
 		t.Fatalf("got %v:\n%s", err, out)
 	}
 	for _, o := range api.Operations() {
 		for _, slash := range []string{"", "/"} {
 			line := "(?m)^ok  20[01]  " + o.Method + " +" + strings.ReplaceAll(o.Path, "{id}", "[0-9]+") + slash + `(\?| )`
 			if !regexp.MustCompile(line).MatchString(out) {
-				t.Errorf("the walk has no line %s:\n%s", line, out)
+				t.Errorf("the output has no line %s:\n%s", line, out)
 			}
 		}
 	}
 	for _, path := range []string{"/", "/docs", "/docs/", wire.OpenAPIPath} {
 		if !regexp.MustCompile("(?m)^ok  200  GET +" + path + " +page$").MatchString(out) {
-			t.Errorf("the walk has no line of the page %s:\n%s", path, out)
+			t.Errorf("the output has no line for the page %s:\n%s", path, out)
 		}
 	}
 	if found := capture.Credential(out); found != "" {
-		t.Errorf("the walk printed a credential, %.7s…", found)
+		t.Errorf("the output shows a credential, %.7s…", found)
 	}
 	if page, err := u.List(t.Context(), client.ListOptions{}); err != nil || page.Total != 0 {
 		t.Errorf("%d tokens are left, %v; want none", page.Total, err)
 	}
 }
 
-func TestWalkFailsWhereAPageIsNotAsItShouldBe(t *testing.T) {
+// A missing or wrong page fails the run.
+func TestWrongPageFails(t *testing.T) {
 	target, kit := apitest.Serve(t)
 	u := target.User(t, token.RoleUser)
 	page := func(kind, policy string) api.Route {
@@ -97,7 +97,8 @@ func TestWalkFailsWhereAPageIsNotAsItShouldBe(t *testing.T) {
 	}
 }
 
-func TestWalkFailsWhereTheAPIIsNot(t *testing.T) {
+// A wrong access token, URL or call fails the run and says so.
+func TestWrongSettingsFail(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	for name, row := range map[string]struct{ url, accessToken, want string }{
 		"wrong access token": {target.URL, credential.NewAccessToken(9, 0).Reveal(), `smoke: create: POST /api/token answered 401 unauthorized`},

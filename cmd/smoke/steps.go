@@ -6,90 +6,90 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// life is that of a token and its key in one spelling of the paths.
-func life(collection string, made wire.Token) []step {
+// lifecycle returns the steps from a new token to its deletion, with or without
+// a trailing slash in the paths.
+func lifecycle(collection string, made wire.Token) []step {
 	slash := strings.TrimPrefix(collection, wire.TokensPath)
 	one := fmt.Sprintf("%s/%d%s", wire.TokensPath, made.ID, slash)
 	about := func(fields string) string { return fmt.Sprintf(`{"id":%d,%s}`, made.ID, fields) }
 	steps := []step{
-		{says: "list", method: http.MethodGet, path: collection + "?p=1&page_size=5", status: 200},
-		{says: "get", method: http.MethodGet, path: one, status: 200},
-		{says: "search", method: http.MethodGet, path: api.SearchTokens.Path + slash + "?keyword=SMOKE", status: 200, has: `"name":"smoke"`},
-		{says: "rotate", method: http.MethodPost, path: fmt.Sprintf("%s/%d/rotate%s", wire.TokensPath, made.ID, slash), body: `{"grace_seconds":600}`, status: 200},
+		{name: "list", method: http.MethodGet, path: collection + "?p=1&page_size=5", status: 200},
+		{name: "get", method: http.MethodGet, path: one, status: 200},
+		{name: "search", method: http.MethodGet, path: wire.SearchPath + slash + "?keyword=SMOKE", status: 200, contains: `"name":"smoke"`},
+		{name: "rotate", method: http.MethodPost, path: fmt.Sprintf("%s/%d/rotate%s", wire.TokensPath, made.ID, slash), body: `{"grace_seconds":600}`, status: 200},
 		verify(slash, made.Key, "refuse a key without quota", `{}`, `"valid":false,"code":"quota_exhausted"`),
-		{says: "update", method: http.MethodPut, path: collection, body: about(`"name":"smoke 2","remain_quota":100`), status: 200},
+		{name: "update", method: http.MethodPut, path: collection, body: about(`"name":"smoke 2","remain_quota":100`), status: 200},
 	}
-	steps = append(steps, use(slash, made.Key)...)
+	steps = append(steps, keySteps(slash, made.Key)...)
 	return append(
 		steps,
-		step{says: "disable", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":2`), status: 200},
+		step{name: "disable", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":2`), status: 200},
 		verify(slash, made.Key, "refuse a disabled key", `{}`, `"valid":false,"code":"disabled"`),
-		step{says: "enable without quota", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":1`), status: 409, code: wire.ErrTokenExhausted},
-		step{says: "let it expire", method: http.MethodPut, path: collection, body: about(`"expired_time":1700000000,"unlimited_quota":true`), status: 200},
-		step{says: "enable though expired", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":1`), status: 409, code: wire.ErrTokenExpired},
-		step{says: "delete", method: http.MethodDelete, path: one, status: 200},
+		step{name: "enable without quota", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":1`), status: 409, code: wire.ErrTokenExhausted},
+		step{name: "expire", method: http.MethodPut, path: collection, body: about(`"expired_time":1700000000,"unlimited_quota":true`), status: 200},
+		step{name: "enable an expired token", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":1`), status: 409, code: wire.ErrTokenExpired},
+		step{name: "delete", method: http.MethodDelete, path: one, status: 200},
 		verify(slash, made.Key, "refuse a deleted key", `{}`, `"valid":false,"code":"not_found"`),
-		step{says: "delete again", method: http.MethodDelete, path: one, status: 404, code: wire.ErrTokenNotFound},
+		step{name: "delete again", method: http.MethodDelete, path: one, status: 404, code: wire.ErrTokenNotFound},
 	)
 }
 
-// batch is what several tokens can go through at once.
-func batch(slash string, ids []int64) []step {
+// batchSteps disable and delete several tokens at once.
+func batchSteps(slash string, ids []int64) []step {
 	each := strings.Join(strings.Fields(strings.Trim(fmt.Sprint(ids), "[]")), ",")
 	return []step{
-		{says: "disable several", method: http.MethodPost, path: api.SetStatuses.Path + slash, body: `{"ids":[` + each + `],"status":2}`, status: 200, has: fmt.Sprintf(`"data":%d`, len(ids))},
-		{says: "delete several", method: http.MethodPost, path: api.DeleteTokens.Path + slash, body: `{"ids":[` + each + `]}`, status: 200, has: fmt.Sprintf(`"data":%d`, len(ids))},
+		{name: "disable several", method: http.MethodPost, path: wire.BatchStatusPath + slash, body: `{"ids":[` + each + `],"status":2}`, status: 200, contains: fmt.Sprintf(`"data":%d`, len(ids))},
+		{name: "delete several", method: http.MethodPost, path: wire.BatchPath + slash, body: `{"ids":[` + each + `]}`, status: 200, contains: fmt.Sprintf(`"data":%d`, len(ids))},
 	}
 }
 
-// use is what a key with 100 units is good for. It spends them all.
-func use(slash, key string) []step {
+// keySteps spend the 100 units of a key in every way.
+func keySteps(slash, key string) []step {
 	const first, second = `"request_id":"smoke-1"`, `"request_id":"smoke-2"`
 	return []step{
 		verify(slash, key, "check a key", `{"model":"any"}`, `"valid":true,"code":""`),
 		verify(slash, key, "spend", `{"quota":1}`, `"remain_quota":99`),
-		ofKey(key, step{says: "reserve", method: http.MethodPost, path: api.ReserveQuota.Path + slash, body: `{` + first + `,"quota":50}`, status: 200, has: `"held":50,"remain_quota":49`}),
-		ofKey(key, step{says: "reserve otherwise", method: http.MethodPost, path: api.ReserveQuota.Path + slash, body: `{` + first + `,"quota":51}`, status: 409, code: wire.ErrRequestReused}),
-		ofKey(key, step{says: "settle", method: http.MethodPost, path: api.SettleHold.Path + slash, body: `{` + first + `,"quota":30}`, status: 200, has: `"charged":30,"shortfall":0,"remain_quota":69`}),
-		ofKey(key, step{says: "settle nothing", method: http.MethodPost, path: api.SettleHold.Path + slash, body: `{` + second + `,"quota":30}`, status: 404, code: wire.ErrHoldNotFound}),
-		ofKey(key, step{says: "reserve all", method: http.MethodPost, path: api.ReserveQuota.Path + slash, body: `{` + second + `,"quota":69}`, status: 200, has: `"valid":true`}),
-		ofKey(key, step{says: "release", method: http.MethodPost, path: api.ReleaseHold.Path + slash, body: `{` + second + `}`, status: 200, has: `"released":69,"remain_quota":69`}),
-		ofKey(key, step{says: "usage", method: http.MethodGet, path: wire.UsagePath + slash, status: 200, bare: true, has: `"total_granted":100,"total_used":31,"total_available":69`}),
+		withKey(key, step{name: "reserve", method: http.MethodPost, path: wire.ReservePath + slash, body: `{` + first + `,"quota":50}`, status: 200, contains: `"held":50,"remain_quota":49`}),
+		withKey(key, step{name: "reserve another amount", method: http.MethodPost, path: wire.ReservePath + slash, body: `{` + first + `,"quota":51}`, status: 409, code: wire.ErrRequestReused}),
+		withKey(key, step{name: "settle", method: http.MethodPost, path: wire.SettlePath + slash, body: `{` + first + `,"quota":30}`, status: 200, contains: `"charged":30,"shortfall":0,"remain_quota":69`}),
+		withKey(key, step{name: "settle without a hold", method: http.MethodPost, path: wire.SettlePath + slash, body: `{` + second + `,"quota":30}`, status: 404, code: wire.ErrHoldNotFound}),
+		withKey(key, step{name: "reserve all", method: http.MethodPost, path: wire.ReservePath + slash, body: `{` + second + `,"quota":69}`, status: 200, contains: `"valid":true`}),
+		withKey(key, step{name: "release", method: http.MethodPost, path: wire.ReleasePath + slash, body: `{` + second + `}`, status: 200, contains: `"released":69,"remain_quota":69`}),
+		withKey(key, step{name: "usage", method: http.MethodGet, path: wire.UsagePath + slash, status: 200, usageForm: true, contains: `"total_granted":100,"total_used":31,"total_available":69`}),
 		verify(slash, key, "spend the rest", `{"quota":69}`, `"remain_quota":0`),
 	}
 }
 
-func verify(slash, key, says, body, has string) step {
-	return ofKey(key, step{says: says, method: http.MethodPost, path: api.VerifyKey.Path + slash, body: body, status: 200, has: has})
+func verify(slash, key, name, body, contains string) step {
+	return withKey(key, step{name: name, method: http.MethodPost, path: wire.VerifyPath + slash, body: body, status: 200, contains: contains})
 }
 
-// ofKey is a step that a key authenticates.
-func ofKey(key string, s step) step {
+// withKey returns a step that a key authenticates.
+func withKey(key string, s step) step {
 	s.headers = slices.Concat(s.headers, []string{"Authorization", "Bearer " + key})
 	return s
 }
 
-// mistakes are one of each kind, as far as a tenant can make them.
-func mistakes() []step {
+// errorSteps cause one error of each kind that a tenant can cause.
+func errorSteps() []step {
 	const name = `{"name":"smoke"}`
 	return []step{
-		{says: "no JSON", method: http.MethodPost, path: wire.TokensPath, body: `{"name"`, status: 400, code: wire.ErrInvalidJSON},
-		{says: "unknown field", method: http.MethodPost, path: wire.TokensPath, body: `{"naem":"x"}`, status: 400, code: wire.ErrUnknownField},
-		{says: "bad parameter", method: http.MethodGet, path: wire.TokensPath + "?page_size=-1", status: 400, code: wire.ErrInvalidParameter},
-		{says: "no access token", method: http.MethodGet, path: wire.TokensPath, status: 401, code: wire.ErrUnauthorized, headers: []string{"Authorization", ""}},
-		{says: "wrong access token", method: http.MethodGet, path: wire.TokensPath, status: 401, code: wire.ErrUnauthorized, headers: []string{"Authorization", "Bearer at-x"}},
-		{says: "no key", method: http.MethodPost, path: api.VerifyKey.Path, body: `{}`, status: 401, code: wire.ErrUnauthorized, headers: []string{"Authorization", ""}},
-		{says: "usage of no key", method: http.MethodGet, path: wire.UsagePath, status: 401, code: wire.ErrUnauthorized, headers: []string{"Authorization", "Bearer sk-x"}},
-		{says: "unknown path", method: http.MethodGet, path: "/api/nothing", status: 404, code: wire.ErrRouteNotFound},
-		{says: "unknown deeper path", method: http.MethodGet, path: wire.TokensPath + "/1/2", status: 404, code: wire.ErrRouteNotFound},
-		{says: "wrong method", method: http.MethodPatch, path: wire.TokensPath, body: name, status: 405, code: wire.ErrMethodNotAllowed},
-		{says: "wrong method on a token", method: http.MethodPut, path: wire.TokensPath + "/1", body: name, status: 405, code: wire.ErrMethodNotAllowed},
-		{says: "wrong method on a key", method: http.MethodGet, path: api.VerifyKey.Path, status: 405, code: wire.ErrMethodNotAllowed},
-		{says: "large body", method: http.MethodPost, path: wire.TokensPath, body: `{"name":"` + strings.Repeat("x", 17<<10) + `"}`, status: 413, code: wire.ErrBodyTooLarge},
-		{says: "other media type", method: http.MethodPost, path: wire.TokensPath, body: name, status: 415, code: wire.ErrUnsupportedMedia, headers: []string{"Content-Type", "text/plain"}},
+		{name: "invalid JSON", method: http.MethodPost, path: wire.TokensPath, body: `{"name"`, status: 400, code: wire.ErrInvalidJSON},
+		{name: "unknown field", method: http.MethodPost, path: wire.TokensPath, body: `{"naem":"x"}`, status: 400, code: wire.ErrUnknownField},
+		{name: "bad parameter", method: http.MethodGet, path: wire.TokensPath + "?page_size=-1", status: 400, code: wire.ErrInvalidParameter},
+		{name: "no access token", method: http.MethodGet, path: wire.TokensPath, status: 401, code: wire.ErrUnauthorized, headers: []string{"Authorization", ""}},
+		{name: "wrong access token", method: http.MethodGet, path: wire.TokensPath, status: 401, code: wire.ErrUnauthorized, headers: []string{"Authorization", "Bearer at-x"}},
+		{name: "no key", method: http.MethodPost, path: wire.VerifyPath, body: `{}`, status: 401, code: wire.ErrUnauthorized, headers: []string{"Authorization", ""}},
+		{name: "usage of an unknown key", method: http.MethodGet, path: wire.UsagePath, status: 401, code: wire.ErrUnauthorized, headers: []string{"Authorization", "Bearer sk-x"}},
+		{name: "unknown path", method: http.MethodGet, path: "/api/nothing", status: 404, code: wire.ErrRouteNotFound},
+		{name: "unknown deeper path", method: http.MethodGet, path: wire.TokensPath + "/1/2", status: 404, code: wire.ErrRouteNotFound},
+		{name: "wrong method", method: http.MethodPatch, path: wire.TokensPath, body: name, status: 405, code: wire.ErrMethodNotAllowed},
+		{name: "wrong method on a token", method: http.MethodPut, path: wire.TokensPath + "/1", body: name, status: 405, code: wire.ErrMethodNotAllowed},
+		{name: "wrong method on a key", method: http.MethodGet, path: wire.VerifyPath, status: 405, code: wire.ErrMethodNotAllowed},
+		{name: "large body", method: http.MethodPost, path: wire.TokensPath, body: `{"name":"` + strings.Repeat("x", 17<<10) + `"}`, status: 413, code: wire.ErrBodyTooLarge},
+		{name: "other media type", method: http.MethodPost, path: wire.TokensPath, body: name, status: 415, code: wire.ErrUnsupportedMedia, headers: []string{"Content-Type", "text/plain"}},
 	}
 }

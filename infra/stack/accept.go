@@ -6,8 +6,8 @@ import (
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 )
 
-// accept tells cdk-nag that a rule's finding in a resource is meant, and why;
-// if it names what it applies to, that finding alone.
+// accept suppresses a finding of cdk-nag in a resource, for the given reason.
+// With appliesTo it suppresses only the findings that apply to these.
 func accept(construct constructs.IConstruct, rule, reason string, appliesTo ...any) {
 	suppression := &cdknag.NagPackSuppression{Id: jsii.String(rule), Reason: jsii.String(reason)}
 	if len(appliesTo) > 0 {

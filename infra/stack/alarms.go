@@ -17,16 +17,16 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// watched is what alarms and the dashboard look at.
-type watched struct {
+// monitored is what the alarms and the dashboard show.
+type monitored struct {
 	table     awsdynamodb.ITable
 	functions []*function
 	gateway   gateway
 	purge     *purge // nil if the table has no stream
 }
 
-// alarms are those that can speak against a new version; all of the stack's
-// go to one topic.
+// alarms holds the alarms that can stop the deployment of a new version. All
+// alarms of the stack notify one topic.
 type alarms struct {
 	scope  constructs.Construct
 	action awscloudwatch.IAlarmAction
@@ -35,11 +35,11 @@ type alarms struct {
 	crashes      map[string]awscloudwatch.Alarm // by function
 }
 
-func newAlarms(stack awscdk.Stack, w watched, emails []string) *alarms {
+func newAlarms(stack awscdk.Stack, w monitored, emails []string) *alarms {
 	scope := constructs.NewConstruct(stack, jsii.String("Alarms"))
 	topic := newTopic(scope, stack, emails)
 	awscdk.NewCfnOutput(stack, jsii.String("AlarmTopic"), &awscdk.CfnOutputProps{
-		Value: topic.TopicArn(), Description: jsii.String("Where alarms go: subscribe a pager here"),
+		Value: topic.TopicArn(), Description: jsii.String("SNS topic that receives every alarm. Subscribe your pager to it."),
 	})
 	a := &alarms{scope: scope, action: awscloudwatchactions.NewSnsAction(topic), crashes: map[string]awscloudwatch.Alarm{}}
 	a.watchAPI(w)
@@ -53,10 +53,10 @@ func newAlarms(stack awscdk.Stack, w watched, emails []string) *alarms {
 	return a
 }
 
-// newTopic takes messages over TLS only. The policy that says so replaces
-// the default one, so it also has to let CloudWatch in. The topic is not
-// encrypted with a key of KMS: CloudWatch can't use AWS's own, another costs
-// a dollar a month, and an alarm holds no secret.
+// newTopic makes a topic that accepts messages over TLS only. The policy for
+// that replaces the default policy, so it must also allow CloudWatch. The topic
+// is not encrypted with a KMS key: CloudWatch can't use the AWS managed key,
+// another key costs a dollar a month, and an alarm contains no secret.
 func newTopic(scope constructs.Construct, stack awscdk.Stack, emails []string) awssns.Topic {
 	topic := awssns.NewTopic(scope, jsii.String("Topic"), &awssns.TopicProps{
 		DisplayName: stack.StackName(), EnforceSSL: jsii.Bool(true),
@@ -70,23 +70,23 @@ func newTopic(scope constructs.Construct, stack awscdk.Stack, emails []string) a
 	return topic
 }
 
-// An alarm goes off when a metric is at least as high as threshold in so
-// many of the last so many periods. No data is good news: nobody called.
+// An alarm fires when its metric reaches the threshold in badPeriods of the
+// last periods. A period without data counts as good: nobody called.
 type alarm struct {
-	id, says  string
-	metric    awscloudwatch.IMetric
-	threshold float64
-	bad, of   float64
+	id, description     string
+	metric              awscloudwatch.IMetric
+	threshold           float64
+	badPeriods, periods float64
 }
 
 func (a *alarms) add(scope constructs.Construct, want alarm) awscloudwatch.Alarm {
 	made := awscloudwatch.NewAlarm(scope, &want.id, &awscloudwatch.AlarmProps{
-		AlarmDescription:   &want.says,
+		AlarmDescription:   &want.description,
 		Metric:             want.metric,
 		Threshold:          &want.threshold,
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-		DatapointsToAlarm:  &want.bad,
-		EvaluationPeriods:  &want.of,
+		DatapointsToAlarm:  &want.badPeriods,
+		EvaluationPeriods:  &want.periods,
 		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
 	})
 	made.AddAlarmAction(a.action)
@@ -94,12 +94,13 @@ func (a *alarms) add(scope constructs.Construct, want alarm) awscloudwatch.Alarm
 	return made
 }
 
-// watchAPI uses minutes, so that a canary's five are enough to see it.
-func (a *alarms) watchAPI(w watched) {
+// watchAPI measures in minutes, because a canary deployment shifts all traffic
+// after five.
+func (a *alarms) watchAPI(w monitored) {
 	minute := &awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: minutes(1)}
 	a.serverErrors = a.add(a.scope, alarm{
-		id: "ServerErrors", threshold: 1, bad: 2, of: 5,
-		says: "1 % or more of the answers are 5xx: see the lines of level ERROR in the functions' logs.",
+		id: "ServerErrors", threshold: 1, badPeriods: 2, periods: 5,
+		description: "1 % or more of the responses are 5xx. See the ERROR lines in the logs of the functions.",
 		metric: awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
 			Expression: jsii.String("100 * errors / requests"),
 			UsingMetrics: &map[string]awscloudwatch.IMetric{
@@ -113,76 +114,77 @@ func (a *alarms) watchAPI(w watched) {
 func (a *alarms) watchFunction(f *function) {
 	sum := &awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: minutes(1)}
 	a.crashes[f.Name] = a.add(f.scope, alarm{
-		id: "Errors", threshold: 1, bad: 1, of: 1,
-		says:   "Function " + f.Name + " crashed or ran out of time" + otherErrors(f),
-		metric: f.lambda.MetricErrors(sum),
+		id: "Errors", threshold: 1, badPeriods: 1, periods: 1,
+		description: "Function " + f.Name + " crashed or timed out" + otherErrors(f),
+		metric:      f.lambda.MetricErrors(sum),
 	})
 	a.add(f.scope, alarm{
-		id: "Throttles", threshold: 1, bad: 1, of: 1,
-		says:   "Function " + f.Name + " was refused a start: the account's concurrency, or the reserved one, is used up.",
-		metric: f.lambda.MetricThrottles(sum),
+		id: "Throttles", threshold: 1, badPeriods: 1, periods: 1,
+		description: "Lambda throttled function " + f.Name + ": the concurrency of the account, or that reserved for the function, is used up.",
+		metric:      f.lambda.MetricThrottles(sum),
 	})
 	if f.Name == api.Purge || f.Name == api.Console {
-		return // watchPurge says when the one is behind; the other has all it says in memory
+		return // watchPurge has an alarm for a late purge; the console answers from memory
 	}
 	a.add(f.scope, alarm{
-		id: "Slow", threshold: 1000, bad: 3, of: 3,
-		says: "One call in a hundred of function " + f.Name + " took 1 s or longer for a quarter of an hour: look at DynamoDB first.",
+		id: "Slow", threshold: 1000, badPeriods: 3, periods: 3,
+		description: "For 15 minutes, one invocation of function " + f.Name + " in a hundred took 1 s or longer. Check DynamoDB first.",
 		metric: f.lambda.MetricDuration(&awscloudwatch.MetricOptions{
 			Statistic: jsii.String("p99"), Period: minutes(5),
 		}),
 	})
 }
 
-// otherErrors are those that Lambda counts beside crashes and time-outs.
+// otherErrors completes the description of a function's error alarm: what
+// Lambda counts as an error apart from crashes and time-outs.
 func otherErrors(f *function) string {
 	switch f.Name {
 	case api.Authorizer:
-		return ", or DynamoDB did not answer it: the APIs that ask it answer 500 meanwhile."
+		return ", or got no answer from DynamoDB. Until it recovers, the APIs that use it as their authorizer answer 500."
 	case api.Purge:
-		return ": Lambda tries its batch again, cut in half."
+		return ". Lambda splits its batch in half and tries again."
 	default:
-		return ": it answers its own errors, so this is none of them."
+		return ". Errors that the function answers itself are not counted here."
 	}
 }
 
-// watchPurge tells of removals that are not counted, early enough: the stream
-// forgets a record after 24 h.
+// watchPurge makes the alarms for removals that are not counted. They fire
+// before the stream drops the records, which it does after 24 h.
 func (a *alarms) watchPurge(p *purge) {
 	a.add(p.function.scope, alarm{
-		id: "NotCounted", threshold: 1, bad: 1, of: 1,
-		says: "Tokens that TTL removed are not counted, so that totals and pages of their users are wrong: run `tokenctl reconcile`," +
-			" then empty the queue. A message holds places in the stream, so it can't be redriven: see Purge in docs/deploy.md.",
+		id: "NotCounted", threshold: 1, badPeriods: 1, periods: 1,
+		description: "Tokens that TTL removed are not counted, so totals and pages of their users are wrong. Run `tokenctl reconcile`," +
+			" then empty the queue. A message contains only positions in the stream, so it can't be redriven. See Purge in docs/deploy.md.",
 		metric: p.uncounted(),
 	})
 	a.add(p.function.scope, alarm{
-		id: "Behind", threshold: 6 * 60 * 60 * 1000, bad: 1, of: 1,
-		says:   "Function purge is 6 h or more behind the table's stream, which forgets after 24 h: see the lines of level ERROR in its log.",
-		metric: p.iteratorAge(),
+		id: "Behind", threshold: 6 * 60 * 60 * 1000, badPeriods: 1, periods: 1,
+		description: "Function purge is 6 h or more behind the stream of the table, which keeps records for 24 h. See the ERROR lines in its log.",
+		metric:      p.iteratorAge(),
 	})
 }
 
-func (a *alarms) watchTable(w watched) {
+func (a *alarms) watchTable(w monitored) {
 	a.add(a.scope, alarm{
-		id: "TableThrottles", threshold: 1, bad: 1, of: 1,
-		says:   "DynamoDB refused reads or writes: one partition is too hot, or the table's fuse (MaxReadUnits, MaxWriteUnits) blew.",
-		metric: sum(tableMetrics(w.table, nil, "ReadThrottleEvents", "WriteThrottleEvents")),
+		id: "TableThrottles", threshold: 1, badPeriods: 1, periods: 1,
+		description: "DynamoDB throttled reads or writes: one partition has too many requests, or the table reached MaxReadUnits or MaxWriteUnits.",
+		metric:      sum(tableMetrics(w.table, nil, "ReadThrottleEvents", "WriteThrottleEvents")),
 	})
 	var failures []awscloudwatch.IMetric
-	// The operations that the store calls; DynamoDB counts a transaction as
-	// one of its own.
+	// The operations that the store calls. DynamoDB counts a transaction as an
+	// operation of its own.
 	for _, operation := range []string{"GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "TransactWriteItems"} {
 		failures = append(failures, tableMetrics(w.table, &operation, "SystemErrors")...)
 	}
 	a.add(a.scope, alarm{
-		id: "TableSystemErrors", threshold: 1, bad: 2, of: 3,
-		says:   "DynamoDB itself fails: nothing to mend here, look at the AWS Health Dashboard.",
-		metric: sum(failures),
+		id: "TableSystemErrors", threshold: 1, badPeriods: 2, periods: 3,
+		description: "DynamoDB itself fails. Nothing can be done in this account; check the AWS Health Dashboard.",
+		metric:      sum(failures),
 	})
 }
 
-// tableMetrics are sums over five minutes of the table, or of one operation
-// on it.
+// tableMetrics returns metrics of the table, or of one operation on it, as
+// sums over five minutes.
 func tableMetrics(table awsdynamodb.ITable, operation *string, names ...string) (metrics []awscloudwatch.IMetric) {
 	dimensions := map[string]*string{"TableName": table.TableName()}
 	if operation != nil {
@@ -197,9 +199,8 @@ func tableMetrics(table awsdynamodb.ITable, operation *string, names ...string) 
 	return metrics
 }
 
-// sum adds metrics up, those without data as 0: DynamoDB sends a metric only
-// when there is something to tell, and a plain sum of something and nothing
-// is nothing.
+// sum adds metrics and treats missing data as 0. DynamoDB sends a metric only
+// if it has a value, and a plain sum with a missing metric has no value.
 func sum(metrics []awscloudwatch.IMetric) awscloudwatch.IMetric {
 	using := map[string]awscloudwatch.IMetric{}
 	var terms []string

@@ -12,9 +12,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// watch names what an alarm looks at: its metrics with their function or
-// operation.
-func (p *template) watch(t *testing.T, alarm object) (watches []string) {
+// metricsOf returns the metrics of an alarm, each with its function or operation.
+func (p *template) metricsOf(t *testing.T, alarm object) (names []string) {
 	t.Helper()
 	metrics := []any{alarm}
 	for _, m := range listed(alarm["Metrics"]) {
@@ -37,16 +36,18 @@ func (p *template) watch(t *testing.T, alarm object) (watches []string) {
 				name += fmt.Sprintf(" %v", at(d, "Value"))
 			}
 		}
-		watches = append(watches, name)
+		names = append(names, name)
 	}
-	return watches
+	return names
 }
 
-func alarmsWatchAllAndTellTheTopic(t *testing.T, p *template) {
+// alarmsCoverAllAndNotifyTheTopic checks that each metric which shows a fault has
+// an alarm, and that every alarm notifies the topic. dev has no alarms.
+func alarmsCoverAllAndNotifyTheTopic(t *testing.T, p *template) {
 	alarms := p.of("AWS::CloudWatch::Alarm")
 	if p.stage == "dev" {
 		if len(alarms) > 0 {
-			t.Errorf("got alarms %v, want none: nobody is on call for dev", alarms)
+			t.Errorf("got alarms %v, want none in dev", alarms)
 		}
 		return
 	}
@@ -58,9 +59,9 @@ func alarmsWatchAllAndTellTheTopic(t *testing.T, p *template) {
 			t.Errorf("alarm %s: got actions %v and %v, want the topic", id, alarm["AlarmActions"], alarm["OKActions"])
 		}
 		if alarm["TreatMissingData"] != "notBreaching" || alarm["AlarmDescription"] == "" {
-			t.Errorf("alarm %s: got %v, want silence to be good and a description", id, alarm)
+			t.Errorf("alarm %s: got %v, want missing data as good and a description", id, alarm)
 		}
-		got = append(got, p.watch(t, alarm)...)
+		got = append(got, p.metricsOf(t, alarm)...)
 	}
 	want := []string{
 		"5xx", "Count", "ReadThrottleEvents", "WriteThrottleEvents",
@@ -71,7 +72,7 @@ func alarmsWatchAllAndTellTheTopic(t *testing.T, p *template) {
 		switch f.Name {
 		case api.Purge:
 			want = append(want, "IteratorAge "+f.Name, "ApproximateNumberOfMessagesVisible")
-		case api.Console: // it waits for nothing
+		case api.Console: // it answers from memory
 		default:
 			want = append(want, "Duration "+f.Name)
 		}
@@ -79,13 +80,13 @@ func alarmsWatchAllAndTellTheTopic(t *testing.T, p *template) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("watched metrics (-want +got):\n%s", diff)
+		t.Errorf("metrics with an alarm (-want +got):\n%s", diff)
 	}
 }
 
-// topicLetsOnlyCloudWatchIn: a topic's own policy replaces the default one,
-// without which an alarm can't tell it anything.
-func topicLetsOnlyCloudWatchIn(t *testing.T, p *template) {
+// onlyCloudWatchPublishes checks the policy of the topic. It replaces the default
+// policy, so it must allow CloudWatch.
+func onlyCloudWatchPublishes(t *testing.T, p *template) {
 	if p.stage == "dev" {
 		if got := p.of("AWS::SNS::Topic"); len(got) > 0 {
 			t.Errorf("got topics %v, want none without alarms", got)
@@ -117,6 +118,8 @@ func topicLetsOnlyCloudWatchIn(t *testing.T, p *template) {
 	}
 }
 
+// canaryInProdOnly checks that in prod, and only there, CodeDeploy shifts each
+// function gradually and rolls back when an alarm fires.
 func canaryInProdOnly(t *testing.T, p *template) {
 	want := 0
 	if p.stage == "prod" {
@@ -129,17 +132,17 @@ func canaryInProdOnly(t *testing.T, p *template) {
 	for _, id := range aliases {
 		alias := p.Resources[id].Properties
 		if alias["Name"] != "live" || !strings.Contains(string(p.text), `"CodeDeployLambdaAliasUpdate"`) {
-			t.Errorf("got alias %v, want live, moved by CodeDeploy", alias)
+			t.Errorf("got alias %v, want live, updated by CodeDeploy", alias)
 		}
 	}
 	for _, id := range groups {
 		group := p.Resources[id].Properties
 		alarms, _ := at(group["AlarmConfiguration"], "Alarms").(list)
 		if at(group["AlarmConfiguration"], "Enabled") != true || len(alarms) != 2 {
-			t.Errorf("%s: got alarms %v, want that of the function and that of the API", id, alarms)
+			t.Errorf("%s: got alarms %v, want the alarm of the function and that of the API", id, alarms)
 		}
 		if events := listed(at(group["AutoRollbackConfiguration"], "Events")); !slices.Contains(events, any("DEPLOYMENT_STOP_ON_ALARM")) {
-			t.Errorf("%s: got roll-back on %v, want it on an alarm", id, events)
+			t.Errorf("%s: got rollback on %v, want it on an alarm", id, events)
 		}
 		if got := group["DeploymentConfigName"]; got != "CodeDeployDefault.LambdaCanary10Percent5Minutes" {
 			t.Errorf("%s: got %v, want a tenth for five minutes", id, got)
@@ -147,7 +150,9 @@ func canaryInProdOnly(t *testing.T, p *template) {
 	}
 }
 
-func dashboardShowsWhatOperatorsAsk(t *testing.T, p *template) {
+// dashboardWidgets checks the widgets, and that the dashboard has few enough
+// metrics to be free.
+func dashboardWidgets(t *testing.T, p *template) {
 	_, dashboard := p.only(t, "AWS::CloudWatch::Dashboard")
 	parts, _ := at(dashboard["DashboardBody"], "Fn::Join").(list)
 	var text strings.Builder
@@ -155,7 +160,7 @@ func dashboardShowsWhatOperatorsAsk(t *testing.T, p *template) {
 		if s, ok := part.(string); ok {
 			text.WriteString(s)
 		} else {
-			text.WriteString("X") // in the place of a name
+			text.WriteString("X") // stands for a name
 		}
 	}
 	var body struct {
@@ -179,8 +184,8 @@ func dashboardShowsWhatOperatorsAsk(t *testing.T, p *template) {
 	if diff := cmp.Diff(want, titles); diff != "" {
 		t.Errorf("widgets (-want +got):\n%s", diff)
 	}
-	const ofNoFunction = 11 // requests, latency, units, the table's throttles, removals
-	if most := 50; metrics != ofNoFunction+len(api.Functions()) || metrics >= most {
-		t.Errorf("got %d metrics, want %d and one for each of %d functions, below %d: more cost money", metrics, ofNoFunction, len(api.Functions()), most)
+	const others = 11 // requests, latency, units, the table's throttles, removals
+	if most := 50; metrics != others+len(api.Functions()) || metrics >= most {
+		t.Errorf("got %d metrics, want %d and one for each of %d functions, below %d: more cost money", metrics, others, len(api.Functions()), most)
 	}
 }

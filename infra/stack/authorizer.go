@@ -9,9 +9,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// offerAuthorizer lets the HTTP APIs of this account and region, whichever
-// they are, ask the authorizer, and says where it is. API Gateway calls in the
-// name of execute-api:<region>:<account>:<api>/authorizers/<authorizer>.
+// offerAuthorizer lets every HTTP API of this account and region call the
+// authorizer, and adds its ARN to the outputs. API Gateway calls it as
+// execute-api:<region>:<account>:<api>/authorizers/<authorizer>.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 func offerAuthorizer(stack awscdk.Stack, functions []*function) {
 	for _, f := range functions {
@@ -26,7 +26,7 @@ func offerAuthorizer(stack awscdk.Stack, functions []*function) {
 		})
 		awscdk.NewCfnOutput(stack, jsii.String("AuthorizerArn"), &awscdk.CfnOutputProps{
 			Value:       f.target.FunctionArn(),
-			Description: jsii.String("The Lambda authorizer that other HTTP APIs can attach, with a cache of 0 s"),
+			Description: jsii.String("Lambda authorizer for other HTTP APIs. Attach it with a cache of 0 s."),
 		})
 	}
 }

@@ -12,10 +12,10 @@ import (
 
 const liveAlias = "live"
 
-// newCanaries gives each function the alias live and leads the routes there.
-// CodeDeploy moves it to a new version: a tenth of the calls for five
-// minutes, then all, and back when the function crashes or the API's 5xx
-// rate rises.
+// newCanaries gives each function the alias live, which the routes then call.
+// CodeDeploy shifts the alias to a new version: a tenth of the calls for five
+// minutes, then all of them. It shifts back if the function crashes or too many
+// responses of the API are 5xx.
 func newCanaries(stack awscdk.Stack, functions []*function, alarms *alarms) {
 	scope := constructs.NewConstruct(stack, jsii.String("Canary"))
 	application := awscodedeploy.NewLambdaApplication(scope, jsii.String("Application"), nil)
@@ -38,9 +38,9 @@ func newCanaries(stack awscdk.Stack, functions []*function, alarms *alarms) {
 	}
 }
 
-// newDeployRole is what CodeDeploy may do. CDK would attach a managed policy
-// instead, for every function and object of the account; WithoutPolicyUpdates
-// keeps it from that.
+// newDeployRole makes the role of CodeDeploy. CDK would attach a managed policy
+// for every function and object of the account; WithoutPolicyUpdates prevents
+// that.
 func newDeployRole(scope constructs.Construct, stack awscdk.Stack, functions []*function) awsiam.IRole {
 	var aliases []*string
 	for _, f := range functions {
@@ -62,6 +62,6 @@ func newDeployRole(scope constructs.Construct, stack awscdk.Stack, functions []*
 			},
 		})},
 	})
-	accept(role, "AwsSolutions-IAM5", "CodeDeploy asks for its alarms by name, and CloudWatch checks that against all alarms of the account: to read them is all it may.")
+	accept(role, "AwsSolutions-IAM5", "CodeDeploy reads its alarms by name, and CloudWatch requires permission on all alarms of the account for that. The role may only read them.")
 	return role.WithoutPolicyUpdates(nil)
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// newDashboard shows fewer than 50 metrics, so that it is one of the three
-// that are free.
-func newDashboard(stack awscdk.Stack, w watched) {
+// newDashboard makes a dashboard with fewer than 50 metrics. Three such
+// dashboards per account are free.
+func newDashboard(stack awscdk.Stack, w monitored) {
 	dashboard := awscloudwatch.NewDashboard(stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{
 		DashboardName: stack.StackName(),
 	})
@@ -22,29 +22,30 @@ func newDashboard(stack awscdk.Stack, w watched) {
 	dashboard.AddWidgets(last...)
 }
 
-// requestsByRoute reads the access log, not the metrics: those know 4xx and
-// 5xx only, and what API Gateway leads to $default they don't tell apart.
-func requestsByRoute(w watched) awscloudwatch.IWidget {
+// requestsByRoute reads the access log, because the metrics distinguish only
+// 4xx and 5xx, and count all requests to $default together.
+func requestsByRoute(w monitored) awscloudwatch.IWidget {
 	return query(w, "Requests by route and status", awscloudwatch.LogQueryVisualizationType_TABLE,
 		"stats count(*) as requests by routeKey, method, status", "sort requests desc")
 }
 
-// tokensCreatedAndDeleted counts answers: 201 is that of create alone.
-func tokensCreatedAndDeleted(w watched) awscloudwatch.IWidget {
+// tokensCreatedAndDeleted counts responses in the access log. Only create
+// responds with 201.
+func tokensCreatedAndDeleted(w monitored) awscloudwatch.IWidget {
 	return query(w, "Tokens created and deleted", awscloudwatch.LogQueryVisualizationType_LINE,
 		`fields strcontains(status, "201") as isCreated, strcontains(concat(method, status), "DELETE200") as isDeleted`,
 		"stats sum(isCreated) as created, sum(isDeleted) as deleted by bin(5m)")
 }
 
-func requestCounts(w watched) awscloudwatch.IWidget {
+func requestCounts(w monitored) awscloudwatch.IWidget {
 	options := &awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: minutes(5)}
 	return graph("Requests", []awscloudwatch.IMetric{
 		w.gateway.api.MetricCount(options), w.gateway.api.MetricClientError(options), w.gateway.api.MetricServerError(options),
 	})
 }
 
-// latency is what a caller waits for.
-func latency(w watched) awscloudwatch.IWidget {
+// latency shows how long callers wait for a response.
+func latency(w monitored) awscloudwatch.IWidget {
 	var metrics []awscloudwatch.IMetric
 	for _, p := range []string{"p50", "p99"} {
 		metrics = append(metrics, w.gateway.api.MetricLatency(&awscloudwatch.MetricOptions{
@@ -54,14 +55,14 @@ func latency(w watched) awscloudwatch.IWidget {
 	return graph("Latency, ms", metrics)
 }
 
-// latencyByRoute reads the access log as well: as metrics, two of every
-// function would be more than are free.
-func latencyByRoute(w watched) awscloudwatch.IWidget {
+// latencyByRoute reads the access log, because two metrics for each function
+// would exceed the free ones.
+func latencyByRoute(w monitored) awscloudwatch.IWidget {
 	return query(w, "Latency by route, ms", awscloudwatch.LogQueryVisualizationType_TABLE,
 		"stats pct(latencyMs, 50) as p50, pct(latencyMs, 99) as p99, count(*) as requests by routeKey", "sort p99 desc")
 }
 
-func throttles(w watched) awscloudwatch.IWidget {
+func throttles(w monitored) awscloudwatch.IWidget {
 	metrics := tableMetrics(w.table, nil, "ReadThrottleEvents", "WriteThrottleEvents")
 	for _, f := range w.functions {
 		metrics = append(metrics, f.lambda.MetricThrottles(&awscloudwatch.MetricOptions{
@@ -71,7 +72,7 @@ func throttles(w watched) awscloudwatch.IWidget {
 	return graph("Throttles", metrics)
 }
 
-// removalsByTTL has two axes, for milliseconds and messages are not alike.
+// removalsByTTL has two axes: milliseconds on the left, messages on the right.
 func removalsByTTL(p *purge) awscloudwatch.IWidget {
 	return awscloudwatch.NewGraphWidget(&awscloudwatch.GraphWidgetProps{
 		Title: jsii.String("Removals by TTL"), Width: jsii.Number(widgetWidth), Height: jsii.Number(widgetHeight),
@@ -87,7 +88,7 @@ func graph(title string, metrics []awscloudwatch.IMetric) awscloudwatch.IWidget 
 	})
 }
 
-func query(w watched, title string, view awscloudwatch.LogQueryVisualizationType, lines ...string) awscloudwatch.IWidget {
+func query(w monitored, title string, view awscloudwatch.LogQueryVisualizationType, lines ...string) awscloudwatch.IWidget {
 	return awscloudwatch.NewLogQueryWidget(&awscloudwatch.LogQueryWidgetProps{
 		Title: &title, View: view, LogGroupNames: jsii.Strings(*w.gateway.logs.LogGroupName()),
 		QueryLines: jsii.Strings(lines...), Width: jsii.Number(widgetWidth), Height: jsii.Number(widgetHeight),

@@ -13,28 +13,30 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/latchkey-api/latchkey/infra/removals"
+	"github.com/latchkey-api/latchkey/infra/eventsource"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/boot"
 )
 
 const (
-	// memoryMB buys processor time, not memory: a function fills some 15 MB.
-	// At 512 it has 0.3 of a processor, so that start and TLS handshake take
-	// milliseconds; beyond that, it waits for DynamoDB and gains nothing.
+	// memoryMB is chosen for the processor time that comes with it: a function
+	// uses about 15 MB. With 512 it gets 0.3 of a processor, so that its start
+	// and the TLS handshake take milliseconds. More would not help, because it
+	// then waits for DynamoDB.
 	memoryMB = 512
-	// timeoutSeconds, of all but purge, is more than a request takes that has to ask DynamoDB
-	// again and again (attempts end after 1 s each, and most calls after 3),
-	// and far from the 30 s after which API Gateway answers in our place.
+	// timeoutSeconds applies to all functions but purge. It is enough for a
+	// request that repeats calls to DynamoDB (an attempt ends after 1 s, most
+	// calls after 3), and well below the 30 s after which API Gateway itself
+	// responds.
 	timeoutSeconds = 8
 )
 
-// A function is a Lambda function with what belongs to it.
+// A function is a Lambda function and its scope in the stack.
 type function struct {
 	api.Function
 	scope  constructs.Construct
 	lambda awslambda.Function
-	target awslambda.IFunction // what routes lead to: the function, or its alias
+	target awslambda.IFunction // what routes call: the function or its alias
 }
 
 func newFunctions(stack awscdk.Stack, stage Stage, build string, table awsdynamodb.ITable) []*function {
@@ -49,7 +51,7 @@ func newFunction(stack awscdk.Stack, f api.Function, stage Stage, build string, 
 	scope := constructs.NewConstruct(stack, jsii.String(f.Name))
 	logs := newLogGroup(scope, stage)
 	lambda := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
-		Description:  jsii.String("Latchkey " + stage.Name + ": " + servedBy(f)),
+		Description:  jsii.String("Latchkey " + stage.Name + ": " + purposeOf(f)),
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture: awslambda.Architecture_ARM_64(), // a fifth cheaper
 		Handler:      jsii.String("bootstrap"),
@@ -64,28 +66,28 @@ func newFunction(stack awscdk.Stack, f api.Function, stage Stage, build string, 
 		Role:          newRole(scope, f, table, logs),
 		LogGroup:      logs,
 		LoggingFormat: awslambda.LoggingFormat_JSON,
-		// Lambda's own lines of a call that went well would cost as much as
-		// ours and say less.
+		// Lambda's own lines about a successful call would cost as much as
+		// ours and contain less.
 		SystemLogLevelV2:             awslambda.SystemLogLevel_WARN,
 		Tracing:                      awslambda.Tracing_ACTIVE,
 		ReservedConcurrentExecutions: orNone(stage.ReservedConcurrency),
-		// Old versions stay, so that a roll-back is to point at one.
+		// Old versions stay, so that a rollback only moves the alias.
 		CurrentVersionOptions: &awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN},
 	})
-	// CDK stages assets under names that are hashes: this tells whoever reads
-	// the template which function it is.
+	// CDK stages assets under names that are hashes. This shows in the template
+	// which function it is.
 	resource := lambda.Node().DefaultChild().(awscdk.CfnResource)
 	resource.AddMetadata(jsii.String("aws:asset:path"), "build/"+f.Name)
 	return &function{f, scope, lambda, lambda}
 }
 
-// servedBy says what a function is for, to whoever reads a list of functions.
-func servedBy(f api.Function) string {
+// purposeOf completes the description of a function in AWS.
+func purposeOf(f api.Function) string {
 	switch f.Name {
 	case api.Authorizer:
 		return "Lambda authorizer for other HTTP APIs"
 	case api.Purge:
-		return "counts the tokens that TTL removes"
+		return "counts tokens that TTL removes"
 	default:
 		return strings.Join(f.RouteKeys, ", ")
 	}
@@ -93,13 +95,14 @@ func servedBy(f api.Function) string {
 
 func timeout(f api.Function) awscdk.Duration {
 	if f.Name == api.Purge {
-		return awscdk.Duration_Seconds(jsii.Number(removals.Timeout.Seconds()))
+		return awscdk.Duration_Seconds(jsii.Number(eventsource.Timeout.Seconds()))
 	}
 	return awscdk.Duration_Seconds(jsii.Number(timeoutSeconds))
 }
 
-// newRole may do what its function does to this table, write its log, and
-// trace. CDK's default role may write every log of the account.
+// newRole makes the role of a function: it allows the function's operations on
+// this table, writing to its own log, and tracing. CDK's default role allows
+// writing to every log of the account.
 func newRole(scope constructs.Construct, f api.Function, table awsdynamodb.ITable, logs awslogs.LogGroup) awsiam.Role {
 	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
@@ -109,13 +112,13 @@ func newRole(scope constructs.Construct, f api.Function, table awsdynamodb.ITabl
 			Actions: jsii.Strings(actions...), Resources: &[]*string{resource},
 		}))
 	}
-	if len(f.Actions) > 0 { // the console has no table
+	if len(f.Actions) > 0 { // the console uses no table
 		allow(table.TableArn(), f.Actions...)
 	}
 	allow(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")
-	// With Tracing_ACTIVE, CDK itself adds the two actions of X-Ray.
+	// CDK itself adds the two X-Ray actions for Tracing_ACTIVE.
 	policy := role.Node().FindChild(jsii.String("DefaultPolicy"))
-	accept(policy, "AwsSolutions-IAM5", "The X-Ray actions PutTraceSegments and PutTelemetryRecords know no resources but *.", "Resource::*")
+	accept(policy, "AwsSolutions-IAM5", "The X-Ray actions PutTraceSegments and PutTelemetryRecords can only be allowed on *.", "Resource::*")
 	return role
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-func functionRunsAsDecided(t *testing.T, p *template) {
+// functionSettings checks the settings of every function.
+func functionSettings(t *testing.T, p *template) {
 	table, _ := p.only(t, "AWS::DynamoDB::Table")
 	retention := map[string]string{"dev": "1", "staging": "30", "prod": "30"}
 	for _, f := range api.Functions() {
@@ -35,7 +36,8 @@ func functionRunsAsDecided(t *testing.T, p *template) {
 	}
 }
 
-func functionHasLogOfItsOwn(t *testing.T, p *template) {
+// functionHasItsOwnLog checks that every function logs JSON to a separate group.
+func functionHasItsOwnLog(t *testing.T, p *template) {
 	taken := map[any]string{}
 	for _, f := range api.Functions() {
 		_, function := p.function(t, f.Name)

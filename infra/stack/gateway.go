@@ -13,9 +13,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// accessLog is a line of the access log. No header and no path stands in it:
-// the one holds access tokens, the other is a caller's own text. The request
-// id is that of the function's line and of the answer.
+// accessLog is the format of the access log. It contains no headers, which
+// carry access tokens, and no paths, which callers choose freely. The request
+// ID is the same as in the function's log line and in the response.
 const accessLog = `{` +
 	`"requestId":"$context.requestId",` +
 	`"ip":"$context.identity.sourceIp",` +
@@ -27,20 +27,20 @@ const accessLog = `{` +
 	`"integrationError":"$context.integrationErrorMessage",` +
 	`"error":"$context.error.message"}`
 
-// A gateway is the HTTP API with its access log. Its only stage is $default,
-// whose URL has no stage in the path.
+// A gateway is the HTTP API and its access log. Its only stage is $default,
+// which adds nothing to the path.
 type gateway struct {
 	api  awsapigatewayv2.HttpApi
 	logs awslogs.LogGroup
 }
 
-// newGateway has no CORS: the console is of the API's own origin, and a page
-// of any other may not call it.
+// newGateway makes the HTTP API without CORS. The console has the same origin
+// as the API, and pages of other origins may not call it.
 func newGateway(stack awscdk.Stack, stage Stage) gateway {
 	scope := constructs.NewConstruct(stack, jsii.String("Gateway"))
 	httpAPI := awsapigatewayv2.NewHttpApi(scope, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
 		ApiName:            stack.StackName(),
-		CreateDefaultStage: jsii.Bool(false), // it would be one without throttle and log
+		CreateDefaultStage: jsii.Bool(false), // the default stage would have no throttling and no log
 	})
 	logs := newLogGroup(scope, stage)
 	awsapigatewayv2.NewCfnStage(scope, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
@@ -60,11 +60,11 @@ func newGateway(stack awscdk.Stack, stage Stage) gateway {
 	return gateway{httpAPI, logs}
 }
 
-// route leads the route keys to their functions.
+// route adds a route from each route key to its function.
 func (g gateway) route(functions []*function) {
 	for _, f := range functions {
 		if len(f.RouteKeys) == 0 {
-			continue // an integration that no route has would be one more thing to wonder at
+			continue // no route would use the integration
 		}
 		integration := awsapigatewayv2integrations.NewHttpLambdaIntegration(jsii.String("Integration"), f.target,
 			&awsapigatewayv2integrations.HttpLambdaIntegrationProps{PayloadFormatVersion: awsapigatewayv2.PayloadFormatVersion_VERSION_2_0()})
@@ -79,9 +79,9 @@ func (g gateway) route(functions []*function) {
 
 func whyNoAuthorizer(f *function) string {
 	if f.Name == api.Console {
-		return "Its pages are public, and hold nothing of anybody's."
+		return "The pages are public and contain no data."
 	}
-	return "The function authenticates: an authorizer's cache would let in what was revoked, and its refusal has no envelope."
+	return "The function authenticates. The cache of an authorizer would accept revoked access tokens, and its refusal would not have the envelope of the API."
 }
 
 func routeKey(key string) awsapigatewayv2.HttpRouteKey {

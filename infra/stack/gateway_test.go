@@ -11,8 +11,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// routes are the route keys with the logical ids of what they lead to: a
-// function, or its alias.
+// routes returns, for each route key, the logical ID of the function or alias
+// that it calls.
 func (p *template) routes(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -37,7 +37,9 @@ func (p *template) routes(t *testing.T) map[string]string {
 	return all
 }
 
-func routesAreThoseOfTheFunctions(t *testing.T, p *template) {
+// routesCallTheirFunctions checks that the API has the route keys of all
+// functions, no others, and that each calls its function.
+func routesCallTheirFunctions(t *testing.T, p *template) {
 	want := map[string]string{}
 	for _, f := range api.Functions() {
 		target, _ := p.function(t, f.Name)
@@ -64,14 +66,15 @@ func routesAreThoseOfTheFunctions(t *testing.T, p *template) {
 	}
 }
 
-// routeKeysReachBothSpellings does not ask api which paths have two. GET / has
-// but one: its slash is the whole path.
-func routeKeysReachBothSpellings(t *testing.T, p *template) {
+// routesExistWithAndWithoutSlash checks that a path without parameters has a
+// second route for a slash at its end. It does not take the list from api. GET /
+// has only one route, because its slash is the whole path.
+func routesExistWithAndWithoutSlash(t *testing.T, p *template) {
 	routes := p.routes(t)
 	collections := 0
 	for key, target := range routes {
 		if strings.HasSuffix(key, "/") && key != "GET /" {
-			t.Errorf("got route key %q, want none that ends in a slash: API Gateway refuses it", key)
+			t.Errorf("got route key %q, want no slash at the end: API Gateway refuses it", key)
 		}
 		if key == "$default" || key == "GET /" || strings.Contains(key, "{") {
 			continue
@@ -91,6 +94,7 @@ func routeKeysReachBothSpellings(t *testing.T, p *template) {
 	}
 }
 
+// gatewayThrottles checks the limits of each stage.
 func gatewayThrottles(t *testing.T, p *template) {
 	_, stage := p.only(t, "AWS::ApiGatewayV2::Stage")
 	limits := map[string][2]float64{"dev": {10, 20}, "staging": {50, 100}, "prod": {500, 1000}}[p.stage]
@@ -99,11 +103,12 @@ func gatewayThrottles(t *testing.T, p *template) {
 		t.Errorf("route settings (-want +got):\n%s", diff)
 	}
 	if stage["StageName"] != "$default" || stage["AutoDeploy"] != true || stage["RouteSettings"] != nil {
-		t.Errorf("got stage %v, want $default, deployed by itself, without exceptions", stage)
+		t.Errorf("got stage %v, want $default, deployed automatically, the same for all routes", stage)
 	}
 }
 
-// gatewayLogsNoHeader allows what is known to hold nothing of a caller's.
+// gatewayLogsNoHeader checks that the access log contains only variables that
+// can't contain a credential.
 func gatewayLogsNoHeader(t *testing.T, p *template) {
 	_, stage := p.only(t, "AWS::ApiGatewayV2::Stage")
 	text, _ := at(stage["AccessLogSettings"], "Format").(string)
@@ -131,6 +136,7 @@ func gatewayLogsNoHeader(t *testing.T, p *template) {
 	}
 }
 
+// gatewayHasNoCORS checks that pages of other origins can't call the API.
 func gatewayHasNoCORS(t *testing.T, p *template) {
 	_, gateway := p.only(t, "AWS::ApiGatewayV2::Api")
 	if got := gateway["CorsConfiguration"]; got != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "renew the golden files") //nolint:gochecknoglobals // flags are registered before any test runs
+var update = flag.Bool("update", false, "write the golden files") //nolint:gochecknoglobals // flags are registered before any test runs
 
-// compareGolden holds a template to testdata/<stage>.template.json, which
-// tests without node read in its place.
+// compareGolden compares a template with testdata/<stage>.template.json, which
+// tests that do not use CDK read instead.
 func compareGolden(t *testing.T, p *template) {
 	var decoded any
 	if err := json.Unmarshal(p.text, &decoded); err != nil {
@@ -34,6 +34,6 @@ func compareGolden(t *testing.T, p *template) {
 		}
 	}
 	if diff := cmp.Diff(string(read(t, file)), got.String()); diff != "" {
-		t.Errorf("template, renew with -update and read the difference (-want +got):\n%s", diff)
+		t.Errorf("template differs (-want +got); if that is right, write it with -update:\n%s", diff)
 	}
 }

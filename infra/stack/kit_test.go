@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if _, err := exec.LookPath("node"); err != nil {
-		fmt.Fprintln(os.Stderr, "node is missing: CDK, and so the tests of the stack, run on it; install Node.js 22 or newer")
+		fmt.Fprintln(os.Stderr, "node is missing, and CDK needs it: install Node.js 22 or newer")
 		os.Exit(1)
 	}
 	code := m.Run()
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// A template is a stage's, as it was synthesized.
+// A template is the synthesized template of a stage.
 type template struct {
 	Resources map[string]resource
 	Outputs   map[string]map[string]any
@@ -51,8 +51,8 @@ type (
 	list   = []any
 )
 
-// synthesize makes a stage's template under the eyes of cdk-nag, with the
-// feature flags of cdk.json and with functions whose code is their name.
+// synthesize makes the template of a stage with the feature flags of cdk.json,
+// and checks it with cdk-nag. The code of each function is its name.
 func synthesize(t *testing.T, stage stack.Stage, emails ...string) *template {
 	t.Helper()
 	app := newApp(t)
@@ -83,12 +83,13 @@ func newApp(t *testing.T) awscdk.App {
 	})
 }
 
-// check has cdk-nag look at a stack while it is synthesized.
+// check synthesizes a stack with the checks of cdk-nag.
 func check(app awscdk.App, s awscdk.Stack) cxapi.CloudFormationStackArtifact {
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Verbose: jsii.Bool(true)}), nil)
 	return app.Synth(nil).GetStackByName(s.StackName())
 }
 
+// placeholders returns a folder in which every function seems to be built.
 func placeholders(t *testing.T) string {
 	t.Helper()
 	build := t.TempDir()
@@ -113,12 +114,12 @@ func read(t *testing.T, file string) []byte {
 	return text
 }
 
-// of returns the logical ids of a type's resources in order.
+// of returns the logical IDs of the resources of a type, sorted.
 func (p *template) of(kind string) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(p.Resources)), func(id string) bool { return p.Resources[id].Type != kind })
 }
 
-// only returns the one resource of a type.
+// only returns the resource of a type that must be the only one.
 func (p *template) only(t *testing.T, kind string) (string, object) {
 	t.Helper()
 	ids := p.of(kind)
@@ -128,7 +129,7 @@ func (p *template) only(t *testing.T, kind string) (string, object) {
 	return ids[0], p.Resources[ids[0]].Properties
 }
 
-// function returns the Lambda function of a folder.
+// function returns the Lambda function whose code is build/<name>.
 func (p *template) function(t *testing.T, name string) (string, object) {
 	t.Helper()
 	for _, id := range p.of("AWS::Lambda::Function") {
@@ -140,7 +141,7 @@ func (p *template) function(t *testing.T, name string) (string, object) {
 	return "", nil
 }
 
-// at follows keys into objects; what is not there is nil.
+// at returns the value at a path of keys, or nil if there is none.
 func at(value any, keys ...string) any {
 	for _, key := range keys {
 		o, _ := value.(object)

@@ -11,20 +11,20 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/latchkey-api/latchkey/infra/removals"
+	"github.com/latchkey-api/latchkey/infra/eventsource"
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// A purge is the function that counts what TTL removes, with the stream that
-// tells it and the queue where removals end that it could not count.
+// A purge is the function that counts the tokens that TTL removes, the stream
+// it reads, and the queue of removals that it failed to count.
 type purge struct {
 	function *function
 	stream   *string // its ARN
 	queue    awssqs.Queue
 }
 
-// newPurge lets function purge read the table's stream. It is nil for a table
-// without one: there is nothing to read then.
+// newPurge lets the function purge read the table's stream. It returns nil for
+// a table without a stream.
 func newPurge(stage Stage, functions []*function, table awsdynamodb.ITable) *purge {
 	i := slices.IndexFunc(functions, func(f *function) bool { return f.Name == api.Purge })
 	stream := table.TableStreamArn()
@@ -37,31 +37,32 @@ func newPurge(stage Stage, functions []*function, table awsdynamodb.ITable) *pur
 			Actions: jsii.Strings(actions...), Resources: &[]*string{resource},
 		}))
 	}
-	// By hand, because CDK's grants are wider: to list streams, and to ask the
-	// queue for its attributes.
+	// Written by hand, because CDK's grants allow more, such as reading the
+	// attributes of the queue.
 	allow(stream, "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
 	allow(jsii.String("*"), "dynamodb:ListStreams")
 	policy := p.function.lambda.Role().Node().FindChild(jsii.String("DefaultPolicy"))
-	accept(policy, "AwsSolutions-IAM5", "The action ListStreams, without which Lambda reads no stream, knows no resources but *.", "Resource::*")
+	accept(policy, "AwsSolutions-IAM5", "Lambda needs the action ListStreams to read a stream, and it can only be allowed on *.", "Resource::*")
 	allow(p.queue.QueueArn(), "sqs:SendMessage")
 	return p
 }
 
-// newUncounted is the queue of what failed too often. Lambda writes there
-// which records of the stream those are, not what stands in them.
+// newUncounted makes the queue of removals that failed too often. Lambda writes
+// the positions of the records in the stream there, not their contents.
 func newUncounted(f *function, stage Stage) awssqs.Queue {
 	queue := awssqs.NewQueue(f.scope, jsii.String("Uncounted"), &awssqs.QueueProps{
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:      jsii.Bool(true),
-		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)), // the longest there is
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)), // the maximum
 		RemovalPolicy:   stage.removal(),
 	})
-	accept(queue, "AwsSolutions-SQS3", "It is a dead-letter queue itself: nothing reads it but an operator.")
+	accept(queue, "AwsSolutions-SQS3", "This is a dead-letter queue itself. Only an operator reads it.")
 	return queue
 }
 
-// connect has Lambda read the stream for the function, or its alias: a canary
-// then gets a tenth of the batches, and what it fails comes again.
+// connect makes Lambda read the stream for the function or its alias. During a
+// canary deployment the new version gets a tenth of the batches, and Lambda
+// repeats those that it fails.
 func (p *purge) connect() {
 	if p == nil {
 		return
@@ -69,15 +70,15 @@ func (p *purge) connect() {
 	awslambda.NewCfnEventSourceMapping(p.function.scope, jsii.String("Removals"), &awslambda.CfnEventSourceMappingProps{
 		FunctionName:                   p.function.target.FunctionArn(),
 		EventSourceArn:                 p.stream,
-		StartingPosition:               jsii.String(removals.StartingPosition),
-		BatchSize:                      jsii.Number(removals.BatchSize),
-		MaximumBatchingWindowInSeconds: jsii.Number(removals.Window.Seconds()),
-		MaximumRecordAgeInSeconds:      jsii.Number(removals.MaxAge.Seconds()),
-		MaximumRetryAttempts:           jsii.Number(removals.Retries),
-		BisectBatchOnFunctionError:     jsii.Bool(removals.Bisect),
-		FunctionResponseTypes:          jsii.Strings(removals.Response),
+		StartingPosition:               jsii.String(eventsource.StartingPosition),
+		BatchSize:                      jsii.Number(eventsource.BatchSize),
+		MaximumBatchingWindowInSeconds: jsii.Number(eventsource.Window.Seconds()),
+		MaximumRecordAgeInSeconds:      jsii.Number(eventsource.MaxAge.Seconds()),
+		MaximumRetryAttempts:           jsii.Number(eventsource.Retries),
+		BisectBatchOnFunctionError:     jsii.Bool(eventsource.Bisect),
+		FunctionResponseTypes:          jsii.Strings(eventsource.Response),
 		FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{
-			Filters: &[]*awslambda.CfnEventSourceMapping_FilterProperty{{Pattern: jsii.String(removals.Filter())}},
+			Filters: &[]*awslambda.CfnEventSourceMapping_FilterProperty{{Pattern: jsii.String(eventsource.Filter())}},
 		},
 		DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
 			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: p.queue.QueueArn()},
@@ -85,13 +86,14 @@ func (p *purge) connect() {
 	})
 }
 
-// iteratorAge is how far purge is behind the stream, in milliseconds.
+// iteratorAge returns how far purge is behind the stream, in milliseconds.
 func (p *purge) iteratorAge() awscloudwatch.IMetric {
 	return p.function.lambda.Metric(jsii.String("IteratorAge"), &awscloudwatch.MetricOptions{
 		Statistic: jsii.String("Maximum"), Period: minutes(5), Label: jsii.String("Behind the stream, ms"),
 	})
 }
 
+// uncounted returns the number of messages in the queue.
 func (p *purge) uncounted() awscloudwatch.IMetric {
 	return p.queue.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{
 		Statistic: jsii.String("Maximum"), Period: minutes(5), Label: jsii.String("Messages in the queue"),

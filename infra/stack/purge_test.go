@@ -9,8 +9,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// purgeReadsTheStream writes the numbers out once more, to be changed in two
-// places only.
+// purgeReadsTheStream checks the settings of the event source. It repeats the
+// numbers, so that none of them changes by mistake.
 func purgeReadsTheStream(t *testing.T, p *template) {
 	table, _ := p.only(t, "AWS::DynamoDB::Table")
 	queue, _ := p.only(t, "AWS::SQS::Queue")
@@ -46,8 +46,9 @@ func purgeReadsTheStream(t *testing.T, p *template) {
 	}
 }
 
-// uncountedIsKeptSafe: what could not be counted waits for an operator.
-func uncountedIsKeptSafe(t *testing.T, p *template) {
+// queueKeepsMessages checks that removals which could not be counted wait for an
+// operator, encrypted, for 14 days.
+func queueKeepsMessages(t *testing.T, p *template) {
 	queue, got := p.only(t, "AWS::SQS::Queue")
 	const days = 14 * 24 * 60 * 60.0
 	if diff := cmp.Diff(object{"MessageRetentionPeriod": days, "SqsManagedSseEnabled": true}, got); diff != "" {

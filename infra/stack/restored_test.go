@@ -10,8 +10,10 @@ import (
 	"github.com/latchkey-api/latchkey/infra/stack"
 )
 
-// A backup is restored under another name; the stage can be led to it.
-func TestARestoredTableTakesThePlaceOfTheStagesOwn(t *testing.T) {
+// TestRestoredTable checks that a stage can use an existing table, such as one
+// restored from a backup, instead of its own. With -short it tests dev, which
+// has no alarms, instead of prod.
+func TestRestoredTable(t *testing.T) {
 	const table, stream = "restored", "arn:aws:dynamodb:eu-central-1:111122223333:table/restored/stream/2026-01-01T00:00:00.000"
 	without, with := restored(t, table, ""), restored(t, table, stream)
 	for _, made := range []*template{without, with} {
@@ -28,7 +30,7 @@ func TestARestoredTableTakesThePlaceOfTheStagesOwn(t *testing.T) {
 				t.Fatal(err)
 			}
 			if strings.Contains(string(policy), "dynamodb:") && !strings.Contains(string(policy), ":table/"+table) {
-				t.Errorf("policy %s is for another table: %s", id, policy)
+				t.Errorf("policy %s allows another table: %s", id, policy)
 			}
 		}
 	}
@@ -38,7 +40,7 @@ func TestARestoredTableTakesThePlaceOfTheStagesOwn(t *testing.T) {
 		}
 	}
 	if strings.Contains(string(without.text), "Removals by TTL") || strings.Contains(string(without.text), "ListStreams") {
-		t.Error("got a widget or rights for a stream that is not there, want none")
+		t.Error("got a widget or permissions for a stream that does not exist, want none")
 	}
 	_, source := with.only(t, "AWS::Lambda::EventSourceMapping")
 	if got := source["EventSourceArn"]; got != stream {
@@ -54,14 +56,17 @@ func TestARestoredTableTakesThePlaceOfTheStagesOwn(t *testing.T) {
 		}
 	}
 	if len(got) != 1 || len(got[0].Actions) != 3 {
-		t.Errorf("got %v on the stream, want the three actions that read it", got)
+		t.Errorf("got %v on the stream, want three actions", got)
 	}
 }
 
 func restored(t *testing.T, table, stream string) *template {
 	t.Helper()
-	app := newApp(t)
-	s, err := stack.New(app, stack.Stages()[2], stack.Options{Build: placeholders(t), Table: table, TableStream: stream})
+	app, stage := newApp(t), stack.Stages()[2]
+	if testing.Short() {
+		stage = stack.Stages()[0]
+	}
+	s, err := stack.New(app, stage, stack.Options{Build: placeholders(t), Table: table, TableStream: stream})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,9 +78,10 @@ func restored(t *testing.T, table, stream string) *template {
 	return made
 }
 
-func TestNewRefusesAStreamWithoutItsTable(t *testing.T) {
+// TestNewWithAStreamWithoutItsTable checks that the error asks for both options.
+func TestNewWithAStreamWithoutItsTable(t *testing.T) {
 	_, err := stack.New(newApp(t), stack.Stages()[0], stack.Options{Build: placeholders(t), TableStream: "arn"})
-	if err == nil || !strings.Contains(err.Error(), "give both") {
-		t.Errorf("got error %v, want one that asks for both", err)
+	if err == nil || !strings.Contains(err.Error(), "set both") {
+		t.Errorf("got error %v, want one that says to set both", err)
 	}
 }

@@ -1,6 +1,6 @@
-// Package stack describes what a stage of Latchkey is on AWS. The functions,
-// their routes and their rights come from api.Functions; what differs between
-// stages, from Stages.
+// Package stack defines a stage of Latchkey on AWS. The functions, their routes
+// and their permissions come from api.Functions; the differences between stages
+// come from Stages.
 package stack
 
 import (
@@ -16,32 +16,35 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// Options are what a stack is told by its surroundings.
+// Options configures a stack for the place where it is deployed.
 type Options struct {
-	// Build is the folder with <function>/bootstrap, as `make build` leaves it.
+	// Build is the folder in which `make build` writes <function>/bootstrap.
 	Build string
-	// Account and Region are where to; if either is empty, to wherever the
-	// credentials of the deployment lead.
+	// Account and Region say where to deploy. If either is empty, the
+	// credentials of the deployment decide.
 	Account, Region string
-	// Table is the name of a table that exists, such as one restored from a
-	// backup, to use in the place of the stage's own; usually empty. The
-	// stage's own is then given up: kept with KeepData, else deleted.
+	// Table is the name of an existing table, such as one restored from a
+	// backup, to use instead of the stage's own. It is usually empty. The
+	// stack then no longer has a table of its own: that table stays if the
+	// stage has KeepData, and is deleted otherwise.
 	Table string
-	// TableStream is the ARN of that table's stream. Without one, function
-	// purge gets nothing to count.
+	// TableStream is the ARN of that table's stream. Without it, the function
+	// purge receives no records.
 	TableStream string
-	// AlarmEmails get a mail for every alarm, once they have confirmed.
+	// AlarmEmails receive a mail for every alarm, once they have confirmed the
+	// subscription.
 	AlarmEmails []string
 }
 
-// New adds a stage's stack to a CDK app. The error says that functions are
-// not built, or that a stream has no table; CDK itself panics with its errors.
+// New adds the stack of a stage to a CDK app. It returns an error if a function
+// is not built or if options have a stream without its table. CDK panics with
+// its own errors.
 func New(app constructs.Construct, stage Stage, options Options) (awscdk.Stack, error) {
 	if err := checkBuild(options.Build); err != nil {
 		return nil, err
 	}
 	if options.TableStream != "" && options.Table == "" {
-		return nil, errors.New("the stream of an existing table is given, but not the table: give both")
+		return nil, errors.New("tableStream is set but table is not: set both")
 	}
 	stack := awscdk.NewStack(app, jsii.String("Latchkey-"+stage.Name), &awscdk.StackProps{
 		Description: jsii.String("Latchkey, stage " + stage.Name + ": API tokens"),
@@ -51,9 +54,9 @@ func New(app constructs.Construct, stage Stage, options Options) (awscdk.Stack, 
 	functions := newFunctions(stack, stage, options.Build, table)
 	gateway := newGateway(stack, stage)
 	purge := newPurge(stage, functions, table)
-	watch := watched{table, functions, gateway, purge}
+	monitored := monitored{table, functions, gateway, purge}
 	if stage.Alarms {
-		alarms := newAlarms(stack, watch, options.AlarmEmails)
+		alarms := newAlarms(stack, monitored, options.AlarmEmails)
 		if stage.Canary {
 			newCanaries(stack, functions, alarms)
 		}
@@ -61,13 +64,13 @@ func New(app constructs.Construct, stage Stage, options Options) (awscdk.Stack, 
 	gateway.route(functions)
 	offerAuthorizer(stack, functions)
 	purge.connect()
-	newDashboard(stack, watch)
+	newDashboard(stack, monitored)
 
 	awscdk.NewCfnOutput(stack, jsii.String("ApiUrl"), &awscdk.CfnOutputProps{
-		Value: gateway.api.ApiEndpoint(), Description: jsii.String("The API, without a path"),
+		Value: gateway.api.ApiEndpoint(), Description: jsii.String("Base URL of the API"),
 	})
 	awscdk.NewCfnOutput(stack, jsii.String("TableName"), &awscdk.CfnOutputProps{
-		Value: table.TableName(), Description: jsii.String("The table: TABLE_NAME for tokenctl"),
+		Value: table.TableName(), Description: jsii.String("Name of the table. Set TABLE_NAME to it for tokenctl."),
 	})
 	return stack, nil
 }
@@ -88,7 +91,7 @@ func checkBuild(build string) error {
 	return nil
 }
 
-// removal is what happens to data when the stack ends.
+// removal returns what happens to data when the stack is deleted.
 func (s Stage) removal() awscdk.RemovalPolicy {
 	if s.KeepData {
 		return awscdk.RemovalPolicy_RETAIN

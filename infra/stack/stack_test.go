@@ -16,51 +16,51 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// TestStack synthesizes each stage once, and holds the template to what the
+// TestStack synthesizes each stage once, and checks in its template what the
 // stack guarantees.
 func TestStack(t *testing.T) {
 	for _, stage := range stack.Stages() {
 		t.Run(stage.Name, func(t *testing.T) {
 			p := synthesize(t, stage, "one@example.com", "two@example.com")
-			for name, guarantee := range map[string]func(*testing.T, *template){
-				"cdk-nag_finds_nothing":                                 findsNothing,
-				"rights/function_has_those_of_its_operations":           functionHasRightsOfItsOperations,
-				"rights/no_role_is_shared_or_managed":                   noRoleIsSharedOrManaged,
-				"rights/no_wildcard_but_for_traces_streams_and_alarms":  noWildcard,
-				"rights/only_gateways_invoke":                           onlyGatewaysInvoke,
-				"function/runs_as_decided":                              functionRunsAsDecided,
-				"function/has_a_log_of_its_own":                         functionHasLogOfItsOwn,
-				"routes/are_those_of_the_functions":                     routesAreThoseOfTheFunctions,
-				"routes/no_key_ends_in_a_slash_and_collections_are_two": routeKeysReachBothSpellings,
-				"gateway/throttles":                                     gatewayThrottles,
-				"gateway/logs_no_header":                                gatewayLogsNoHeader,
-				"gateway/has_no_CORS":                                   gatewayHasNoCORS,
-				"table/is_as_the_store_needs_it":                        tableIsAsTheStoreNeedsIt,
-				"purge/reads_the_stream_for_removals_by_TTL":            purgeReadsTheStream,
-				"purge/uncounted_is_kept_safe":                          uncountedIsKeptSafe,
-				"data/ends_or_stays":                                    dataEndsOrStays,
-				"alarms/watch_all_and_tell_the_topic":                   alarmsWatchAllAndTellTheTopic,
-				"alarms/topic_lets_only_CloudWatch_in":                  topicLetsOnlyCloudWatchIn,
-				"canary/in_prod_only":                                   canaryInProdOnly,
-				"dashboard/shows_what_operators_ask":                    dashboardShowsWhatOperatorsAsk,
-				"outputs/say_where_it_is":                               outputsSayWhereItIs,
-				"size/is_far_from_the_limits_of_CloudFormation":         sizeIsFarFromLimits,
-				"golden_file_is_up_to_date":                             compareGolden,
+			for name, check := range map[string]func(*testing.T, *template){
+				"cdk-nag_finds_nothing":                    nagFindsNothing,
+				"permissions/each_function_its_operations": functionMayDoItsOperationsOnly,
+				"permissions/no_shared_or_managed_role":    noRoleIsSharedOrManaged,
+				"permissions/few_wildcards":                onlyKnownWildcards,
+				"permissions/only_gateways_invoke":         onlyGatewaysInvoke,
+				"function/settings":                        functionSettings,
+				"function/own_log":                         functionHasItsOwnLog,
+				"routes/call_their_functions":              routesCallTheirFunctions,
+				"routes/with_and_without_slash":            routesExistWithAndWithoutSlash,
+				"gateway/throttling":                       gatewayThrottles,
+				"gateway/log_without_headers":              gatewayLogsNoHeader,
+				"gateway/no_CORS":                          gatewayHasNoCORS,
+				"table/settings":                           tableSettings,
+				"purge/event_source":                       purgeReadsTheStream,
+				"purge/queue":                              queueKeepsMessages,
+				"data/deleted_or_kept":                     dataIsDeletedOrKept,
+				"alarms/metrics_and_topic":                 alarmsCoverAllAndNotifyTheTopic,
+				"alarms/only_CloudWatch_publishes":         onlyCloudWatchPublishes,
+				"canary/in_prod_only":                      canaryInProdOnly,
+				"dashboard/widgets":                        dashboardWidgets,
+				"outputs":                                  outputsNameTheResources,
+				"size":                                     sizeIsFarFromLimits,
+				"golden_file":                              compareGolden,
 			} {
-				t.Run(name, func(t *testing.T) { guarantee(t, p) })
+				t.Run(name, func(t *testing.T) { check(t, p) })
 			}
 		})
 	}
 }
 
-func findsNothing(t *testing.T, p *template) {
+func nagFindsNothing(t *testing.T, p *template) {
 	for _, finding := range p.findings {
 		t.Errorf("got %s, want no finding", finding)
 	}
 }
 
-// TestNagBites would fail if findings got lost on their way.
-func TestNagBites(t *testing.T) {
+// TestNagReportsFindings checks that a finding of cdk-nag reaches the tests.
+func TestNagReportsFindings(t *testing.T) {
 	app := newApp(t)
 	bad := awscdk.NewStack(app, jsii.String("Bad"), nil)
 	awssns.NewTopic(bad, jsii.String("Topic"), nil)
@@ -70,7 +70,9 @@ func TestNagBites(t *testing.T) {
 	}
 }
 
-func outputsSayWhereItIs(t *testing.T, p *template) {
+// outputsNameTheResources checks that the outputs contain the API, the table and
+// the authorizer, each with a description.
+func outputsNameTheResources(t *testing.T, p *template) {
 	table, _ := p.only(t, "AWS::DynamoDB::Table")
 	gateway, _ := p.only(t, "AWS::ApiGatewayV2::Api")
 	got := object{}
@@ -90,9 +92,9 @@ func outputsSayWhereItIs(t *testing.T, p *template) {
 	}
 }
 
-// sizeIsFarFromLimits leaves room for ten functions more, of up to 15
-// resources each in prod, and for as many outputs and bytes again: a stack has
-// at most 500 resources and 200 outputs, a template 1 MB.
+// sizeIsFarFromLimits checks that ten more functions fit, with up to 15
+// resources each in prod, and twice the outputs and bytes. A stack has at most
+// 500 resources and 200 outputs, a template at most 1 MB.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 func sizeIsFarFromLimits(t *testing.T, p *template) {
 	const resources, outputs, bytes = 500 - 10*15, 200 / 2, 1 << 20 / 2
@@ -103,7 +105,9 @@ func sizeIsFarFromLimits(t *testing.T, p *template) {
 	}
 }
 
-func TestNewSaysThatAFunctionIsNotBuilt(t *testing.T) {
+// TestNewWithoutABuiltFunction checks that the error names the function and the
+// command that builds it.
+func TestNewWithoutABuiltFunction(t *testing.T) {
 	build := placeholders(t)
 	if err := os.Remove(filepath.Join(build, "get", "bootstrap")); err != nil {
 		t.Fatal(err)
@@ -114,7 +118,9 @@ func TestNewSaysThatAFunctionIsNotBuilt(t *testing.T) {
 	}
 }
 
-func TestNewReservesConcurrencyAndGoesWhereItIsTold(t *testing.T) {
+// TestNewAppliesStageAndOptions checks the reserved concurrency of a stage, and
+// the account and region of the options.
+func TestNewAppliesStageAndOptions(t *testing.T) {
 	stage := stack.Stages()[0]
 	stage.ReservedConcurrency = 3
 	app := newApp(t)
@@ -132,6 +138,8 @@ func TestNewReservesConcurrencyAndGoesWhereItIsTold(t *testing.T) {
 	}
 }
 
+// TestChoose checks that a name selects its stage, no name selects all, and an
+// unknown name is an error that lists the stages.
 func TestChoose(t *testing.T) {
 	for name, want := range map[string][]string{"": {"dev", "staging", "prod"}, "dev": {"dev"}, "prod": {"prod"}} {
 		stages, err := stack.Choose(name)

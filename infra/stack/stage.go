@@ -6,45 +6,47 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 )
 
-// A Stage is a deployment of its own: API, functions, table, alarms. All
-// that differs between stages stands here.
+// A Stage is a separate deployment with its own API, functions, table and
+// alarms. Stages differ only in these fields.
 type Stage struct {
 	Name string
 
-	// KeepData makes the table and the logs outlive the stack, and the table
-	// refuse its deletion. Otherwise they end with the stack.
+	// KeepData keeps the table and the logs when the stack is deleted, and
+	// protects the table from deletion. Without it they are deleted with the
+	// stack.
 	KeepData bool
-	// Backups lets the table be restored to any second of the last 35 days.
-	// It costs by the GB, so nothing for an empty table.
+	// Backups allows restoring the table to any second of the last 35 days.
+	// The price depends on the size of the table.
 	Backups bool
-	// TokenRetentionDays is how long an expired token stays.
+	// TokenRetentionDays is how long an expired token is kept.
 	TokenRetentionDays int
-	// LogRetention is how long a line of the logs stays.
+	// LogRetention is how long log lines are kept.
 	LogRetention awslogs.RetentionDays
 
-	// The API lets through RequestsPerSecond, and Burst at once; more is
-	// answered with 429.
+	// RequestsPerSecond and Burst limit requests to the API. API Gateway
+	// answers 429 to those above.
 	RequestsPerSecond, Burst float64
-	// MaxReadUnits and MaxWriteUnits are the table's fuse: what a runaway
-	// client can spend a second. 0 is the account's own limit.
+	// MaxReadUnits and MaxWriteUnits limit the units that the table consumes
+	// per second, and so what a runaway client can cost. 0 means the limit of
+	// the account.
 	MaxReadUnits, MaxWriteUnits float64
-	// ReservedConcurrency is kept for each function, and is its limit. 0 is
-	// none: a new account has 10 in all, and can't reserve any.
+	// ReservedConcurrency is reserved for each function, and limits it. 0
+	// reserves none: a new account has 10 in total and can't reserve any.
 	ReservedConcurrency float64
 
-	// Alarms are a fraction of a dollar a month each, whether or not anyone
-	// calls, beyond an account's first ten.
+	// Alarms adds the alarms. Each costs a fraction of a dollar a month, with
+	// or without traffic, after the first ten of the account.
 	Alarms bool
-	// Canary gives a new version a tenth of the calls for five minutes, and
-	// takes it back when an alarm goes off. It needs Alarms.
+	// Canary sends a tenth of the calls to a new version for five minutes, and
+	// rolls it back if an alarm fires. It needs Alarms.
 	Canary bool
 }
 
-// Stages are all of them, in the order of promotion.
+// Stages returns every stage, in the order of promotion.
 func Stages() []Stage {
 	return []Stage{
 		{
-			Name:     "dev", // one's own: cheap, and gone without a trace
+			Name:     "dev", // for one developer: cheap, and deleted without leftovers
 			KeepData: false, Backups: false,
 			TokenRetentionDays: 1, LogRetention: awslogs.RetentionDays_ONE_WEEK,
 			RequestsPerSecond: 10, Burst: 20,
@@ -52,7 +54,7 @@ func Stages() []Stage {
 			Alarms: false, Canary: false,
 		},
 		{
-			Name:     "staging", // shows that prod's alarms and backups work; its data is made up
+			Name:     "staging", // tests the alarms and backups of prod with test data
 			KeepData: false, Backups: true,
 			TokenRetentionDays: 30, LogRetention: awslogs.RetentionDays_ONE_MONTH,
 			RequestsPerSecond: 50, Burst: 100,
@@ -64,13 +66,13 @@ func Stages() []Stage {
 			KeepData: true, Backups: true,
 			TokenRetentionDays: 30, LogRetention: awslogs.RetentionDays_THREE_MONTHS,
 			RequestsPerSecond: 500, Burst: 1000,
-			MaxReadUnits: 0, MaxWriteUnits: 0, // users who pay are not cut off; the throttle above is the limit
+			MaxReadUnits: 0, MaxWriteUnits: 0, // paying users are not cut off by the table; the limits above apply
 			Alarms: true, Canary: true,
 		},
 	}
 }
 
-// Choose returns the stage of a name, or all of them for no name.
+// Choose returns the stage with the given name, or every stage if name is empty.
 func Choose(name string) ([]Stage, error) {
 	var names []string
 	for _, stage := range Stages() {
@@ -82,5 +84,5 @@ func Choose(name string) ([]Stage, error) {
 	if name == "" {
 		return Stages(), nil
 	}
-	return nil, fmt.Errorf("unknown stage %q: use one of %v, or no name for all", name, names)
+	return nil, fmt.Errorf("unknown stage %q: use one of %v, or none for all", name, names)
 }

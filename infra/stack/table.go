@@ -8,9 +8,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 )
 
-// newTable is a Table, not a TableV2: that one becomes a global table, which
-// neither local engines nor SAM know. With the name of a table that exists,
-// it is that one, and how it is kept is its own matter.
+// newTable makes the table, or refers to the existing one that options name,
+// whose settings it leaves alone. It uses CDK's Table, because a TableV2 becomes
+// a global table, which local engines and SAM do not support.
 func newTable(stack awscdk.Stack, stage Stage, options Options) awsdynamodb.ITable {
 	if options.Table != "" {
 		existing := &awsdynamodb.TableAttributes{TableName: &options.Table}
@@ -23,13 +23,14 @@ func newTable(stack awscdk.Stack, stage Stage, options Options) awsdynamodb.ITab
 		PartitionKey:        &awsdynamodb.Attribute{Name: jsii.String(dynamo.PartitionKey), Type: awsdynamodb.AttributeType_STRING},
 		SortKey:             &awsdynamodb.Attribute{Name: jsii.String(dynamo.SortKey), Type: awsdynamodb.AttributeType_NUMBER},
 		TimeToLiveAttribute: jsii.String(dynamo.TTL),
-		// The keys say whose token TTL removed; no more is needed to count it.
+		// The keys contain the user whose token TTL removed, which is enough to
+		// count it.
 		Stream:               awsdynamodb.StreamViewType_KEYS_ONLY,
 		BillingMode:          awsdynamodb.BillingMode_PAY_PER_REQUEST,
 		MaxReadRequestUnits:  orNone(stage.MaxReadUnits),
 		MaxWriteRequestUnits: orNone(stage.MaxWriteUnits),
-		// AWS's own key encrypts for nothing. A key of KMS costs by month and
-		// by request, and would guard hashes and masks only.
+		// Encryption with a key that AWS owns is free. A KMS key costs money
+		// per month and per request, and would protect only hashes and masks.
 		Encryption: awsdynamodb.TableEncryption_DEFAULT,
 		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
 			PointInTimeRecoveryEnabled: jsii.Bool(stage.Backups),
@@ -38,12 +39,12 @@ func newTable(stack awscdk.Stack, stage Stage, options Options) awsdynamodb.ITab
 		RemovalPolicy:      stage.removal(),
 	})
 	if !stage.Backups {
-		accept(table, "AwsSolutions-DDB3", "The data of stage "+stage.Name+" is made up and ends with the stack: there is nothing to restore.")
+		accept(table, "AwsSolutions-DDB3", "Stage "+stage.Name+" holds test data that is deleted with the stack, so there is nothing to restore.")
 	}
 	return table
 }
 
-// orNone is a limit, or nil for 0, which is none.
+// orNone returns the limit, or nil if it is 0, which means no limit.
 func orNone(limit float64) *float64 {
 	if limit == 0 {
 		return nil

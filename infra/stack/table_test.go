@@ -8,7 +8,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-func tableIsAsTheStoreNeedsIt(t *testing.T, p *template) {
+// tableSettings checks the keys, the TTL, the stream and the limits of the table.
+func tableSettings(t *testing.T, p *template) {
 	_, got := p.only(t, "AWS::DynamoDB::Table")
 	want := object{
 		"AttributeDefinitions": list{
@@ -22,18 +23,20 @@ func tableIsAsTheStoreNeedsIt(t *testing.T, p *template) {
 		"StreamSpecification":              object{"StreamViewType": "KEYS_ONLY"},
 		"PointInTimeRecoverySpecification": object{"PointInTimeRecoveryEnabled": p.stage != "dev"},
 		"DeletionProtectionEnabled":        p.stage == "prod",
-		"SSESpecification":                 object{"SSEEnabled": false}, // by a key of AWS's own
+		"SSESpecification":                 object{"SSEEnabled": false}, // encrypted with a key that AWS owns
 	}
-	if fuse := map[string]float64{"dev": 100, "staging": 1000}[p.stage]; fuse > 0 {
-		want["OnDemandThroughput"] = object{"MaxReadRequestUnits": fuse, "MaxWriteRequestUnits": fuse}
+	if limit := map[string]float64{"dev": 100, "staging": 1000}[p.stage]; limit > 0 {
+		want["OnDemandThroughput"] = object{"MaxReadRequestUnits": limit, "MaxWriteRequestUnits": limit}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)
 	}
 }
 
-// dataEndsOrStays holds for the queue of what is not counted, too, and counts the log groups: the functions' and the gateway's.
-func dataEndsOrStays(t *testing.T, p *template) {
+// dataIsDeletedOrKept checks what happens to the table, the logs and the queue when
+// the stack is deleted, how long logs are kept, and that every function and the
+// gateway has a log group.
+func dataIsDeletedOrKept(t *testing.T, p *template) {
 	want := "Delete"
 	if p.stage == "prod" {
 		want = "Retain"

@@ -1,7 +1,7 @@
 package template_test
 
-// changes are what one might change in one place only, and forget in the
-// others.
+// changes returns changes that a developer might make in one place and forget
+// in the others.
 func changes() map[string]change {
 	return map[string]change{
 		"template.yaml/route": {`/api/token/{id}`, `/api/token/{key}`, []string{
@@ -24,17 +24,17 @@ func changes() map[string]change {
 			"authorize: route $default: in template.yaml, not in the code",
 			"authorize: route $default: in template.yaml, not in CDK",
 		}},
-		"template.yaml/authorizer_without_rights": {
+		"template.yaml/authorizer_without_permissions": {
 			"CodeUri: build/authorize/\n      Policies:\n        - Statement:\n            - Effect: Allow", "CodeUri: build/authorize/\n      Policies:\n        - Statement:\n            - Effect: Deny", []string{
 				"authorize: action dynamodb:GetItem: in the code, not in template.yaml",
 				"authorize: action dynamodb:GetItem: in CDK, not in template.yaml",
 			},
 		},
-		"template.yaml/action_less": {"                - dynamodb:Query\n", "", []string{
+		"template.yaml/missing_action": {"                - dynamodb:Query\n", "", []string{
 			"list: action dynamodb:Query: in the code, not in template.yaml",
 			"list: action dynamodb:Query: in CDK, not in template.yaml",
 		}},
-		"template.yaml/action_more": {"- dynamodb:GetItem\n", "- dynamodb:GetItem\n                - dynamodb:Scan\n", []string{
+		"template.yaml/additional_action": {"- dynamodb:GetItem\n", "- dynamodb:GetItem\n                - dynamodb:Scan\n", []string{
 			"list: action dynamodb:Scan: in template.yaml, not in the code",
 			"list: action dynamodb:Scan: in template.yaml, not in CDK",
 		}},
@@ -44,7 +44,7 @@ func changes() map[string]change {
 		}},
 		"template.yaml/intended_variable": {"DYNAMODB_ENDPOINT:", "ENDPOINT:", []string{
 			"get: variable DYNAMODB_ENDPOINT: in the code, not in template.yaml",
-			"not so, though a container needs the local engine's: variable DYNAMODB_ENDPOINT: in template.yaml, not in CDK",
+			"intended, because a container needs the endpoint of the local engine, but not found: variable DYNAMODB_ENDPOINT: in template.yaml, not in CDK",
 		}},
 		"template.yaml/batch": {"BatchSize: 100", "BatchSize: 10", []string{
 			"purge: event source BatchSize 100: in the code, not in template.yaml",
@@ -84,8 +84,8 @@ func changes() map[string]change {
 			"reserve: route POST /api/token/hold: in CDK, not in the code",
 			"reserve: route POST /api/token/hold: in CDK, not in template.yaml",
 		}},
-		// The first function that has this right alone is the authorizer.
-		"CDK/rights_of_the_authorizer": {`"Action": "dynamodb:GetItem"`, `"Action": "dynamodb:UpdateItem"`, []string{
+		// The authorizer is the first function with only this permission.
+		"CDK/permissions_of_the_authorizer": {`"Action": "dynamodb:GetItem"`, `"Action": "dynamodb:UpdateItem"`, []string{
 			"authorize: action dynamodb:GetItem: in the code, not in CDK",
 			"authorize: action dynamodb:UpdateItem: in CDK, not in the code",
 			"authorize: action dynamodb:UpdateItem: in CDK, not in template.yaml",
@@ -106,7 +106,7 @@ func changes() map[string]change {
 			"purge: event source FunctionResponseTypes ReportBatchItemFailures: in the code, not in CDK",
 		}},
 		"CDK/queue": {`"DestinationConfig"`, `"Destination"`, []string{
-			"not so, though on this machine nobody looks into a queue: queue of what failed: in CDK, not in template.yaml",
+			"intended, because sam local has no queue, but not found: queue of what failed: in CDK, not in template.yaml",
 		}},
 		"CDK/folder":       {`"build/get"`, `"build/got"`, []string{"got: folder build/got: in CDK, not in the code"}},
 		"CDK/runtime":      {`"provided.al2023"`, `"provided.al2"`, []string{"runtime provided.al2: in CDK, not in template.yaml"}},

@@ -8,7 +8,7 @@ import (
 )
 
 // A document is a CloudFormation or SAM template, in YAML or JSON, as maps,
-// lists and scalars. Functions stand in their long form: !Ref a is {Ref: a}.
+// lists and scalars. Functions have their long form: !Ref a is {Ref: a}.
 type document map[string]any
 
 func parse(text []byte) (document, error) {
@@ -23,10 +23,10 @@ func parse(text []byte) (document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse template: %w", err)
 	}
-	return document(fields.(map[string]any)), nil //nolint:forcetypeassert // of a mapping node
+	return document(fields.(map[string]any)), nil //nolint:forcetypeassert // value returns a map for a mapping node
 }
 
-// value is what a node stands for.
+// value returns a node as a map, a list or a scalar.
 func value(n *yaml.Node) (any, error) {
 	name, isFunction := strings.CutPrefix(n.Tag, "!")
 	if isFunction = isFunction && !strings.HasPrefix(name, "!"); isFunction { // !!str and so on are YAML's own
@@ -68,11 +68,11 @@ func value(n *yaml.Node) (any, error) {
 	case yaml.DocumentNode, yaml.AliasNode:
 		fallthrough
 	default:
-		return nil, fmt.Errorf("line %d: neither fields, a list nor a text", n.Line)
+		return nil, fmt.Errorf("line %d: expected a mapping, a list or a scalar", n.Line)
 	}
 }
 
-// at follows field names; what is not there is nil.
+// at returns the value at a path of field names, or nil if there is none.
 func at(v any, path ...string) any {
 	for _, name := range path {
 		if d, ok := v.(document); ok {
@@ -84,10 +84,11 @@ func at(v any, path ...string) any {
 	return v
 }
 
-// text is a scalar, or the whole of what is none, to be seen in a difference.
+// text returns a scalar as text. It prints other values in full, so that they
+// show in a difference.
 func text(v any) string { return fmt.Sprint(v) }
 
-// list is a list, or the one value that stands for a list of it.
+// list returns a list, or a single value as a list.
 func list(v any) []any {
 	switch v := v.(type) {
 	case nil:
@@ -99,7 +100,7 @@ func list(v any) []any {
 	}
 }
 
-// refers is the resource or parameter that a value names.
+// refers returns the resource or parameter that a value refers to.
 func refers(v any) string {
 	if name, ok := at(v, "Ref").(string); ok {
 		return name
@@ -110,7 +111,7 @@ func refers(v any) string {
 	return ""
 }
 
-// resources are those of a type.
+// resources returns the resources of a type.
 func (d document) resources(kind string) map[string]any {
 	found := map[string]any{}
 	all, _ := d["Resources"].(map[string]any)

@@ -1,6 +1,6 @@
-// Package template_test holds template.yaml, the stack that CDK synthesizes
-// and the code to each other: what one says of a function or of the table,
-// the others say too.
+// Package template_test compares template.yaml, the template that CDK
+// synthesizes, and the code. They must declare the same functions, routes,
+// permissions and table.
 package template_test
 
 import (
@@ -18,6 +18,8 @@ const (
 	cdkSample = "../stack/testdata/dev.template.json"
 )
 
+// TestTemplatesAndCodeAgree checks that there are no differences but the
+// intended ones.
 func TestTemplatesAndCodeAgree(t *testing.T) {
 	files, err := filepath.Glob(cdkFiles)
 	if err != nil || len(files) == 0 {
@@ -32,17 +34,17 @@ func TestTemplatesAndCodeAgree(t *testing.T) {
 	}
 }
 
-// intended are the differences that should be, by what they are told as.
+// intended returns the differences that should exist, with the reason for each.
 func intended() map[string]string {
 	return map[string]string{
-		"variable DYNAMODB_ENDPOINT: in the code, not in CDK":      "on AWS a function uses its region's own",
-		"variable DYNAMODB_ENDPOINT: in template.yaml, not in CDK": "a container needs the local engine's",
-		"queue of what failed: in CDK, not in template.yaml":       "on this machine nobody looks into a queue",
+		"variable DYNAMODB_ENDPOINT: in the code, not in CDK":      "on AWS a function uses the endpoint of its region",
+		"variable DYNAMODB_ENDPOINT: in template.yaml, not in CDK": "a container needs the endpoint of the local engine",
+		"queue of what failed: in CDK, not in template.yaml":       "sam local has no queue",
 	}
 }
 
-// compare returns every difference between the two templates and the code,
-// and each intended one that is none.
+// compare returns every difference between the two templates and the code that
+// is not intended, and every intended difference that does not exist.
 func compare(t *testing.T, sam, cdk string) []string {
 	t.Helper()
 	samDocument, err := parse([]byte(sam))
@@ -53,7 +55,7 @@ func compare(t *testing.T, sam, cdk string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, local, deployed := factsOfCode(), factsOfSAM(samDocument), factsOfCDK(cdkDocument)
+	code, local, deployed := declarationsOfCode(), declarationsOfSAM(samDocument), declarationsOfCDK(cdkDocument)
 	var all []string
 	all = append(all, missing("in the code, not in template.yaml", code, local)...)
 	all = append(all, missing("in the code, not in CDK", code, deployed)...)
@@ -64,20 +66,20 @@ func compare(t *testing.T, sam, cdk string) []string {
 	return withoutIntended(all)
 }
 
-// known are the facts of kinds that the other has at all.
-func (fs facts) known(other facts) facts {
+// known returns the declarations of the kinds that other also contains.
+func (ds declarations) known(other declarations) declarations {
 	kinds := map[string]bool{}
 	for f := range other {
 		kinds[f.kind] = true
 	}
-	some := facts{}
-	for f := range fs {
+	some := declarations{}
+	for f := range ds {
 		some[f] = kinds[f.kind]
 	}
 	return some
 }
 
-func missing(how string, in, from facts) (all []string) {
+func missing(how string, in, from declarations) (all []string) {
 	for f, applies := range in {
 		if applies && !from[f] {
 			all = append(all, fmt.Sprintf("%v: %s", f, how))
@@ -91,7 +93,7 @@ func withoutIntended(all []string) []string {
 		before := len(all)
 		all = slices.DeleteFunc(all, func(d string) bool { return strings.HasSuffix(d, ": "+difference) })
 		if len(all) == before {
-			all = append(all, fmt.Sprintf("not so, though %s: %s", reason, difference))
+			all = append(all, fmt.Sprintf("intended, because %s, but not found: %s", reason, difference))
 		}
 	}
 	slices.Sort(all)
@@ -100,23 +102,23 @@ func withoutIntended(all []string) []string {
 
 func read(t *testing.T, file string) string {
 	t.Helper()
-	content, err := os.ReadFile(file) //nolint:gosec // the project's own
+	content, err := os.ReadFile(file) //nolint:gosec // a file of the project
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(content)
 }
 
-// TestOneChangeInOnePlaceIsFound changes the first occurrence of a text in
-// one of the templates.
-func TestOneChangeInOnePlaceIsFound(t *testing.T) {
+// TestChangeInOneTemplate checks that a change of a single text in one of the
+// templates is reported.
+func TestChangeInOneTemplate(t *testing.T) {
 	sam, cdk := read(t, samFile), read(t, cdkSample)
 	for name, tt := range changes() {
 		t.Run(name, func(t *testing.T) {
 			changedSAM, changedCDK := sam, cdk
 			place := map[bool]*string{true: &changedSAM, false: &changedCDK}[strings.HasPrefix(name, "template.yaml/")]
 			if !strings.Contains(*place, tt.from) {
-				t.Fatalf("there is no %q to change", tt.from)
+				t.Fatalf("the template does not contain %q", tt.from)
 			}
 			*place = strings.Replace(*place, tt.from, tt.to, 1)
 			got := compare(t, changedSAM, changedCDK)
@@ -132,8 +134,8 @@ func TestOneChangeInOnePlaceIsFound(t *testing.T) {
 	}
 }
 
-// A change puts one text in another's place. want are the ends of
-// differences that it makes.
+// A change replaces the first occurrence of a text. want has the ends of the
+// differences that it causes.
 type change struct {
 	from, to string
 	want     []string

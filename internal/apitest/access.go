@@ -63,7 +63,7 @@ func authentication(t *testing.T, target *Target) {
 		t.Run("401/"+name, func(t *testing.T) {
 			for _, request := range []struct{ method, path, body string }{
 				{http.MethodGet, "/api/token/", ""},
-				{http.MethodGet, "/api/token/?p=-1", ""}, // who is not admitted hears nothing else
+				{http.MethodGet, "/api/token/?p=-1", ""}, // authentication errors take precedence over validation errors
 				{http.MethodPost, "/api/token/", `{"name":"x"}`},
 				{http.MethodPost, "/api/token/", `{"name":1}`},
 				{http.MethodPost, "/api/token/", `{"name":"` + strings.Repeat("n", 51) + `"}`},
@@ -101,7 +101,7 @@ func setDisabled(t *testing.T, target *Target, u *User, disabled bool) {
 	}
 }
 
-// flip gives another last character than the text has.
+// flip returns a character other than the last one of s.
 func flip(s string) string {
 	if strings.HasSuffix(s, "a") {
 		return "b"

@@ -18,7 +18,7 @@ const (
 	batchStatusPath = "/api/token/batch/status"
 )
 
-// drafts is the body of a batch create of n tokens, n1 to n<n>.
+// drafts returns the body of a batch create of n tokens, named n1 to n<n>.
 func drafts(n int) string {
 	all := make([]string, n)
 	for i := range all {
@@ -54,7 +54,7 @@ func batchCreate(t *testing.T, target *Target) {
 		"no name":       {`{"tokens":[{"name":"a"},{"remain_quota":1}]}`, "invalid_parameter", "tokens[1].name is required: give the token a name of 1 to 50 characters."},
 		"bad name":      {`{"tokens":[{"name":"a"},{"name":"b"},{"name":""}]}`, "invalid_parameter", "tokens[2].name must have 1 to 50 characters, not 0."},
 		"wrong type":    {`{"tokens":[{"name":"a","remain_quota":"5"}]}`, "invalid_parameter", "tokens[0].remain_quota must be an integer, not a string."},
-		"past expiry":   {`{"tokens":[{"name":"a"},{"name":"b","expired_time":1}]}`, "invalid_parameter", "tokens[1].expired_time lies in the past: send a later Unix time in seconds, or -1 for a token that never expires."},
+		"past expiry":   {`{"tokens":[{"name":"a"},{"name":"b","expired_time":1}]}`, "invalid_parameter", "tokens[1].expired_time is in the past: send a later Unix time in seconds, or -1 for a token that never expires."},
 		"misspelt":      {`{"tokens":[{"nam":"a"}]}`, "unknown_field", `In tokens[0]: The field "nam" is not known: the fields are id, name, status, expired_time, remain_quota, unlimited_quota, model_limits_enabled, models, model_limits, allow_ips, group.`},
 		"misspelt list": {`{"token":[]}`, "unknown_field", `The field "token" is not known: the fields are tokens.`},
 		"twice":         {`{"tokens":[{"name":"a","name":"b"}]}`, "invalid_json", `The body has the key "name" twice: send each key once.`},
@@ -73,8 +73,8 @@ func batchCreate(t *testing.T, target *Target) {
 	}
 }
 
-// wantResults holds an answer to a batch to its count and its results, as
-// JSON.
+// wantResults checks the count and the results, in JSON, of an answer to a
+// batch.
 func wantResults(t testing.TB, got Response, count int, results string) {
 	t.Helper()
 	want := fmt.Sprintf(`{"success":true,"message":"","data":%d,"results":%s}`, count, results)
@@ -139,7 +139,8 @@ func batchStatus(t *testing.T, target *Target) {
 	}
 }
 
-// limits has a user that may have 35 tokens, and make one a second.
+// A user with a limit of 35 tokens and of one create per second is refused
+// beyond either.
 func limits(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	limit := func(l token.Limits) {
@@ -150,7 +151,7 @@ func limits(t *testing.T, target *Target) {
 	}
 	limit(token.Limits{MaxTokens: 35, CreatesPerSecond: 1, CreateBurst: 1})
 	wantData[wire.Tokens](t, u.Do(t, http.MethodPost, batchCreatePath, drafts(34)), http.StatusCreated)
-	got := u.Do(t, http.MethodPost, "/api/token/", `{"name":"a"}`) // for half a minute
+	got := u.Do(t, http.MethodPost, "/api/token/", `{"name":"a"}`) // the batch has used up half a minute
 	wantFailure(t, got, http.StatusTooManyRequests, "rate_limited", "You create tokens faster than you may, and none was made: try again after the seconds in Retry-After, or ask the operator for a higher rate.")
 	if after := got.Header.Get("Retry-After"); len(after) != 2 {
 		t.Errorf("Retry-After is %q, want some 30 seconds", after)

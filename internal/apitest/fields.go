@@ -11,7 +11,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// create holds what a new token is.
+// A new token has its defaults, the next ID and its own key.
 func create(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	before := time.Now().Unix()
@@ -20,7 +20,7 @@ func create(t *testing.T, target *Target) {
 		t.Errorf("created_time is %d, accessed_time %d, want both now", made.CreatedTime, made.AccessedTime)
 	}
 	wantSame(t, made, wire.Token{
-		ID: 1, UserID: u.ID, Key: made.Key, Name: "only a name", Status: 4, // no quota, none unlimited
+		ID: 1, UserID: u.ID, Key: made.Key, Name: "only a name", Status: 4, // exhausted: it has no quota
 		CreatedTime: made.CreatedTime, AccessedTime: made.AccessedTime, ExpiredTime: -1, Models: []string{},
 	})
 	for id := int64(2); id < 5; id++ {
@@ -42,8 +42,8 @@ func create(t *testing.T, target *Target) {
 	}
 }
 
-// rules hold what each field takes and what it refuses, on create and, where
-// the rule is the same, on update.
+// Each field accepts and refuses the same values on create and, if the rule is
+// the same there, on update.
 func rules(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	u.make(t, `{"name":"the one that is updated"}`)
@@ -56,7 +56,7 @@ func rules(t *testing.T, target *Target) {
 		})
 	}
 	for _, row := range refused() {
-		t.Run("400/"+row.in, func(t *testing.T) {
+		t.Run("400/"+short(row.in), func(t *testing.T) {
 			wantFailure(t, u.Do(t, http.MethodPost, "/api/token/", named(row.in)), 400, "invalid_parameter", row.message)
 			wantFailure(t, u.Do(t, http.MethodPut, "/api/token/", `{"id":1,`+row.in+"}"), 400, "invalid_parameter", row.message)
 		})
@@ -65,15 +65,15 @@ func rules(t *testing.T, target *Target) {
 	for in, message := range map[string]string{
 		`{}`:                            "name is required: give the token a name of 1 to 50 characters.",
 		`{"name":null}`:                 "name is required: give the token a name of 1 to 50 characters.",
-		`{"name":"x","expired_time":1}`: "expired_time lies in the past: send a later Unix time in seconds, or -1 for a token that never expires.",
-		`{"name":"x","expired_time":` + past + `}`: "expired_time lies in the past: send a later Unix time in seconds, or -1 for a token that never expires.",
+		`{"name":"x","expired_time":1}`: "expired_time is in the past: send a later Unix time in seconds, or -1 for a token that never expires.",
+		`{"name":"x","expired_time":` + past + `}`: "expired_time is in the past: send a later Unix time in seconds, or -1 for a token that never expires.",
 		`{"name":"x","model_limits_enabled":true}`: noModels,
 	} {
 		wantFailure(t, u.Do(t, http.MethodPost, "/api/token/", in), 400, "invalid_parameter", message)
 	}
 }
 
-// named makes a body of fields, with a name if it is not among them.
+// named returns a body of the given fields, with a name if they have none.
 func named(fields string) string {
 	if strings.Contains(fields, `"name"`) {
 		return "{" + fields + "}"
@@ -81,7 +81,7 @@ func named(fields string) string {
 	return `{"name":"x",` + fields + "}"
 }
 
-const noModels = "model_limits_enabled is true but no model is left: send models with at least one name, or model_limits_enabled false."
+const noModels = "model_limits_enabled is true but the token has no models: send models with at least one name, or set model_limits_enabled to false."
 
 type acceptedRow struct {
 	name, in, field string
@@ -170,13 +170,13 @@ func refused() []refusedRow {
 		{`"remain_quota":-1,"unlimited_quota":true`, badQuota},
 		{`"expired_time":0`, "expired_time must not be 0: send -1 for a token that never expires, or a Unix time in seconds."},
 		{`"expired_time":-2`, "expired_time must not be negative, except -1 for a token that never expires."},
-		{`"expired_time":100000000000`, "expired_time must be at most 99999999999: it counts seconds, not milliseconds."},
-		{`"expired_time":1700000000000`, "expired_time must be at most 99999999999: it counts seconds, not milliseconds."},
+		{`"expired_time":100000000000`, "expired_time must be at most 99999999999: it is in seconds, not milliseconds."},
+		{`"expired_time":1700000000000`, "expired_time must be at most 99999999999: it is in seconds, not milliseconds."},
 		{`"models":[""]`, badModels},
 		{`"models":["a\u0001"]`, badModels},
 		{`"models":["` + strings.Repeat("m", 65) + `"]`, badModels},
-		{`"models":["a,b"]`, "models must be names without a comma: send each name as its own element."},
-		{`"models":"` + strings.Join(names65, ",") + `"`, "models must be at most 64 names, not 65."},
+		{`"models":["a,b"]`, "models must be names without commas: send each name as a separate element."},
+		{`"models":"` + strings.Join(names65, ",") + `"`, "models must have at most 64 names, not 65."},
 		{`"model_limits_enabled":true,"models":[]`, noModels},
 		{`"model_limits_enabled":true,"model_limits":""`, noModels},
 		{`"allow_ips":"10.0.0.0/33"`, badIPs},
@@ -185,7 +185,7 @@ func refused() []refusedRow {
 		{`"allow_ips":["1.2.3.4,5.6.7.8"]`, badIPs},
 		{`"allow_ips":[""]`, badIPs},
 		{`"allow_ips":"example.com"`, badIPs},
-		{`"allow_ips":"` + strings.Join(ips33, ",") + `"`, "allow_ips must be at most 32 entries, not 33."},
+		{`"allow_ips":"` + strings.Join(ips33, ",") + `"`, "allow_ips must have at most 32 entries, not 33."},
 		{`"group":"` + strings.Repeat("g", 65) + `"`, "group must have 0 to 64 characters, not 65."},
 		{`"group":"a\u0000"`, "group must not contain control or bidirectional-override characters."},
 		{`"status":0`, badStatus},

@@ -12,10 +12,11 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// holds are reserved, settled and released, each once.
+// Holds are reserved, settled and released, each once however often they are
+// asked for.
 func holds(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
-	_, b := u.bearer(t, `{"name":"app","remain_quota":1000}`)
+	_, b := u.keyCaller(t, `{"name":"app","remain_quota":1000}`)
 	reserve := func(body string) wire.Reservation {
 		t.Helper()
 		return wantData[wire.Reservation](t, b.do(t, http.MethodPost, "/api/token/reserve", body), http.StatusOK)
@@ -23,7 +24,7 @@ func holds(t *testing.T, target *Target) {
 	post := func(path, body, data string) {
 		t.Helper()
 		want := `{"success":true,"message":"","data":` + data + `}`
-		for range 2 { // the same answer for the same request
+		for range 2 { // a repetition gets the same answer
 			if got := b.do(t, http.MethodPost, "/api/token/"+path, body); got.Status != http.StatusOK || got.Body != want {
 				t.Errorf("%s %s: got %d %s\nwant 200 %s", path, body, got.Status, got.Body, want)
 			}
@@ -59,7 +60,7 @@ func holds(t *testing.T, target *Target) {
 		t.Errorf("usage when all is settled is %s, want %s", got, want)
 	}
 
-	made, b2 := u.bearer(t, `{"name":"other","remain_quota":50}`)
+	made, b2 := u.keyCaller(t, `{"name":"other","remain_quota":50}`)
 	b = b2
 	reserve(`{"request_id":"a","quota":50,"ttl_seconds":60}`)
 	post("release", `{"request_id":"a"}`, `{"request_id":"a","released":50,"remain_quota":50}`)
@@ -68,7 +69,7 @@ func holds(t *testing.T, target *Target) {
 	fail("release", `{"request_id":"x"}`, 404, "hold_not_found", noHold)
 	lapses := reserve(`{"request_id":"short","quota":50,"ttl_seconds":1}`)
 	late := reserve(`{"request_id":"used","quota":0}`)
-	if late.Code != quota.RefusedExhausted && time.Now().Unix() < lapses.ExpiresAt { // a slow server may answer later
+	if late.Code != quota.RefusedExhausted && time.Now().Unix() < lapses.ExpiresAt { // unless a slow server answers after the hold has expired
 		t.Errorf("got %+v, want nothing left", late)
 	}
 	for time.Now().Unix() < lapses.ExpiresAt {
@@ -82,7 +83,7 @@ func holds(t *testing.T, target *Target) {
 	}
 	fail("settle", `{"request_id":"short","quota":1}`, 409, "hold_expired", "The hold has reached its expires_at, and its quota is free again: charge with verify, and reserve with a longer ttl_seconds next time.")
 	reserve(`{"request_id":"again","quota":50}`)
-	// What was used is charged, whatever has become of the key.
+	// Settling works whatever has become of the key.
 	u.put(t, fmt.Sprintf(`{"id":%d,"status":2}`, made.ID))
 	if got := reserve(`{"request_id":"again","quota":50}`); got.Code != quota.RefusedDisabled {
 		t.Errorf("reserve with a disabled key: got %+v", got)
@@ -96,10 +97,10 @@ func holds(t *testing.T, target *Target) {
 	wantSame(t, reserve(`{"request_id":"z","quota":1}`), wire.Reservation{Code: quota.RefusedUnknown, RequestID: "z"})
 }
 
-// openHolds are bounded.
+// The number of open holds of a key is limited.
 func openHolds(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
-	_, b := u.bearer(t, `{"name":"busy","unlimited_quota":true}`)
+	_, b := u.keyCaller(t, `{"name":"busy","unlimited_quota":true}`)
 	for i := range quota.MaxOpenHolds {
 		got := b.do(t, http.MethodPost, "/api/token/reserve", fmt.Sprintf(`{"request_id":"r%d","quota":5}`, i))
 		if got.Status != http.StatusOK {

@@ -9,8 +9,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// hostileBodies stand each next to the one exact answer that they get. None
-// may leave a token behind.
+// Each hostile body gets one exact answer, and none creates a token.
 func hostileBodies(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	for _, row := range hostileRows() {

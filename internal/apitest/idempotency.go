@@ -12,7 +12,8 @@ import (
 
 const otherRequest = "This Idempotency-Key was used within 24 hours for another request or with another access token, and nothing was done: send the first request as it was, or a new key."
 
-// idempotency sends every POST of the management API twice.
+// Every POST of the management API is sent twice with one Idempotency-Key: the
+// second answer repeats the first one.
 func idempotency(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	again := func(t *testing.T, path, body, key string) {
@@ -28,7 +29,7 @@ func idempotency(t *testing.T, target *Target) {
 			}
 		}
 		if second.Status != first.Status || second.Body != first.Body {
-			t.Errorf("%s: the second answer is another one: status %d and %d", path, first.Status, second.Status)
+			t.Errorf("%s: the second answer differs: status %d and %d", path, first.Status, second.Status)
 		}
 		wantFailure(t, u.Do(t, http.MethodPost, path, strings.Replace(body, "{", "{ ", 1), "Idempotency-Key", key), http.StatusUnprocessableEntity, "idempotency_mismatch", otherRequest)
 	}
@@ -51,11 +52,11 @@ func idempotency(t *testing.T, target *Target) {
 		t.Error("a request that was refused for its key was carried out")
 	}
 
-	// The same key of another user is another key.
+	// Idempotency keys of different users do not collide.
 	other := target.User(t, token.RoleUser)
 	wantData[wire.Token](t, other.Do(t, http.MethodPost, "/api/token/", `{"name":"one","remain_quota":5}`, "Idempotency-Key", "create"), http.StatusCreated)
 
-	// What failed was not done, and may be once its cause is gone.
+	// A request that failed is not remembered: a corrected one may use its key.
 	wantFailure(t, u.Do(t, http.MethodPost, "/api/token/", `{"name":""}`, "Idempotency-Key", "corrected"), http.StatusBadRequest, "invalid_parameter", "name must have 1 to 50 characters, not 0.")
 	wantData[wire.Token](t, u.Do(t, http.MethodPost, "/api/token/", `{"name":"a"}`, "Idempotency-Key", "corrected"), http.StatusCreated)
 

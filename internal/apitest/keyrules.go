@@ -8,11 +8,11 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// keyRules hold the bad input of the routes that a key authenticates, and who
-// sends no key.
+// The routes that a key authenticates refuse bad input, and requests without a
+// key.
 func keyRules(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
-	_, b := u.bearer(t, `{"name":"app","remain_quota":5}`)
+	_, b := u.keyCaller(t, `{"name":"app","remain_quota":5}`)
 	const (
 		badQuota     = "quota must be between 0 and 9007199254740991."
 		badTTL       = "ttl_seconds must be between 1 and 3600."
@@ -37,7 +37,7 @@ func keyRules(t *testing.T, target *Target) {
 		{"verify", `{"model":"a\u0000"}`, "invalid_parameter", "model must not contain control or bidirectional-override characters."},
 		{"verify", `{"request_id":""}`, "invalid_parameter", "request_id must have 1 to 128 characters, not 0."},
 		{"verify", `{"request_id":"` + strings.Repeat("r", 129) + `"}`, "invalid_parameter", "request_id must have 1 to 128 characters, not 129."},
-		{"verify", `{"request_id":" r"}`, "invalid_parameter", "request_id must not begin or end with blanks."},
+		{"verify", `{"request_id":" r"}`, "invalid_parameter", "request_id must not begin or end with white space."},
 		{"verify", `{"ttl_seconds":5}`, "unknown_field", `The field "ttl_seconds" is not known: the fields are ` + question + "."},
 		{"reserve", `{"ttl":5}`, "unknown_field", `The field "ttl" is not known: the fields are ` + question + ", ttl_seconds."},
 		{"reserve", ``, "invalid_json", emptyBody},
@@ -56,7 +56,7 @@ func keyRules(t *testing.T, target *Target) {
 		{"release", `{"request_id":""}`, "invalid_parameter", "request_id must have 1 to 128 characters, not 0."},
 		{"release", `{"request_id":"r","quota":1}`, "invalid_parameter", "quota is for settle: a release gives back all that the hold has."},
 	} {
-		t.Run("400/"+row.path+row.body, func(t *testing.T) {
+		t.Run("400/"+short(row.path+row.body), func(t *testing.T) {
 			wantFailure(t, b.do(t, http.MethodPost, "/api/token/"+row.path, row.body), 400, row.code, row.message)
 		})
 	}

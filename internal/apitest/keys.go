@@ -19,43 +19,43 @@ const (
 	noHold     = "No hold of this key has this request_id: reserve first; a hold is forgotten some time after its end."
 )
 
-// A bearer is whoever holds a key.
-type bearer struct {
+// A keyCaller sends requests with a key.
+type keyCaller struct {
 	target *Target
 	key    string
 }
 
-func (b bearer) do(t testing.TB, method, path, body string) Response {
+func (b keyCaller) do(t testing.TB, method, path, body string) Response {
 	t.Helper()
 	return b.target.Do(t, method, path, body, "Authorization", "Bearer "+b.key, "Content-Type", "application/json")
 }
 
-func (b bearer) verify(t testing.TB, body string) wire.Verdict {
+func (b keyCaller) verify(t testing.TB, body string) wire.Verdict {
 	t.Helper()
 	return wantData[wire.Verdict](t, b.do(t, http.MethodPost, "/api/token/verify", body), http.StatusOK)
 }
 
-func (b bearer) usage(t testing.TB) string {
+func (b keyCaller) usage(t testing.TB) string {
 	t.Helper()
 	return b.do(t, http.MethodGet, "/api/usage/token/", "").Body
 }
 
-// bearer makes a token and gives its key.
-func (u *User) bearer(t testing.TB, body string) (wire.Token, bearer) {
+// keyCaller creates a token and returns a caller with its key.
+func (u *User) keyCaller(t testing.TB, body string) (wire.Token, keyCaller) {
 	t.Helper()
 	made := u.make(t, body)
-	return made, bearer{u.target, made.Key}
+	return made, keyCaller{u.target, made.Key}
 }
 
-// verification holds what a key is told of itself, and what it can't do.
+// A verification describes the key's token and refuses what the key can't do.
 func verification(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
-	limited, b := u.bearer(t, `{"name":"app","remain_quota":100,"group":"vip","model_limits_enabled":true,"models":["a","b"],"allow_ips":"10.0.0.0/8,2001:db8::/32"}`)
-	past, expired := u.bearer(t, `{"name":"past","unlimited_quota":true}`)
+	limited, b := u.keyCaller(t, `{"name":"app","remain_quota":100,"group":"vip","model_limits_enabled":true,"models":["a","b"],"allow_ips":"10.0.0.0/8,2001:db8::/32"}`)
+	past, expired := u.keyCaller(t, `{"name":"past","unlimited_quota":true}`)
 	u.put(t, fmt.Sprintf(`{"id":%d,"expired_time":1}`, past.ID))
-	_, off := u.bearer(t, `{"name":"off","unlimited_quota":true,"status":2}`)
-	_, empty := u.bearer(t, `{"name":"empty"}`)
-	gone, deleted := u.bearer(t, `{"name":"gone","unlimited_quota":true}`)
+	_, off := u.keyCaller(t, `{"name":"off","unlimited_quota":true,"status":2}`)
+	_, empty := u.keyCaller(t, `{"name":"empty"}`)
+	gone, deleted := u.keyCaller(t, `{"name":"gone","unlimited_quota":true}`)
 	if err := u.Delete(t.Context(), gone.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func verification(t *testing.T, target *Target) {
 	}
 	for _, row := range []struct {
 		name   string
-		bearer bearer
+		caller keyCaller
 		body   string
 		code   quota.Refusal
 		remain int64
@@ -95,7 +95,7 @@ func verification(t *testing.T, target *Target) {
 		{"never had a quota", empty, `{"quota":5}`, quota.RefusedExhausted, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			v := row.bearer.verify(t, row.body)
+			v := row.caller.verify(t, row.body)
 			if v.Valid != (row.code == "") || v.Code != row.code || v.KeyHolder == nil || v.RemainQuota != row.remain {
 				t.Errorf("got %+v, want code %q and %d left", v, row.code, row.remain)
 			}
@@ -111,7 +111,7 @@ func verification(t *testing.T, target *Target) {
 		"typo": b.key[:len(b.key)-1] + flip(b.key), "cut": b.key[:20], "garbage": "x", "access token": u.AccessToken, "other prefix": "pk" + b.key[2:],
 	} {
 		for _, body := range []string{`{}`, `{"quota":1,"request_id":"r"}`} {
-			got := bearer{target, key}.do(t, http.MethodPost, "/api/token/verify", body)
+			got := keyCaller{target, key}.do(t, http.MethodPost, "/api/token/verify", body)
 			if got.Status != http.StatusOK || got.Body != unknown {
 				t.Errorf("%s: got %d %s\nwant 200 %s", name, got.Status, got.Body, unknown)
 			}
@@ -124,11 +124,10 @@ func (u *User) get(t testing.TB, id int64) wire.Token {
 	return wantData[wire.Token](t, u.Do(t, http.MethodGet, tokenPath(id), ""), http.StatusOK)
 }
 
-// spending holds that a request id is charged once, and that unlimited tokens
-// are counted.
+// A request ID is charged once, and an unlimited token counts what it uses.
 func spending(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
-	made, b := u.bearer(t, `{"name":"app","remain_quota":100}`)
+	made, b := u.keyCaller(t, `{"name":"app","remain_quota":100}`)
 	for range 3 {
 		if v := b.verify(t, `{"quota":40,"request_id":"r1"}`); !v.Valid || v.RemainQuota != 60 {
 			t.Errorf("got %+v, want it valid and charged once", v)
@@ -150,7 +149,7 @@ func spending(t *testing.T, target *Target) {
 	if v := b.verify(t, `{"quota":40,"request_id":"r1"}`); v.Code != quota.RefusedDisabled {
 		t.Errorf("got %+v, want a disabled key refused all the same", v)
 	}
-	endless, b := u.bearer(t, `{"name":"endless","unlimited_quota":true}`)
+	endless, b := u.keyCaller(t, `{"name":"endless","unlimited_quota":true}`)
 	for range 2 {
 		if v := b.verify(t, `{"quota":9007199254740991}`); !v.Valid || !v.UnlimitedQuota {
 			t.Errorf("got %+v, want an unlimited token never refused", v)
@@ -161,15 +160,15 @@ func spending(t *testing.T, target *Target) {
 	}
 }
 
-// usage is the API family's own form.
+// The usage answer has the form that other clients of this API family expect.
 func usage(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
-	made, b := u.bearer(t, `{"name":"app","remain_quota":100,"models":["m"],"model_limits_enabled":true}`)
+	made, b := u.keyCaller(t, `{"name":"app","remain_quota":100,"models":["m"],"model_limits_enabled":true}`)
 	b.verify(t, `{"quota":100}`)
 	u.put(t, fmt.Sprintf(`{"id":%d,"expired_time":1700000000}`, made.ID))
 	const want = `{"code":true,"message":"ok","data":{"object":"token_usage","name":"app","total_granted":100,"total_used":100,"total_available":0,"unlimited_quota":false,"model_limits":{"m":true},"model_limits_enabled":true,"expires_at":1700000000}}`
 	for _, path := range []string{"/api/usage/token/", "/api/usage/token"} {
-		if got := b.do(t, http.MethodGet, path, ""); got.Status != http.StatusOK || got.Body != want { // expired, and exhausted
+		if got := b.do(t, http.MethodGet, path, ""); got.Status != http.StatusOK || got.Body != want { // although expired and exhausted
 			t.Errorf("GET %s: got %d %s\nwant 200 %s", path, got.Status, got.Body, want)
 		}
 	}

@@ -58,7 +58,7 @@ func search(t *testing.T, target *Target) {
 		{"after=4&keyword=production", "2 1"},
 		{"other=1", all},
 	} {
-		t.Run("200/"+row.query, func(t *testing.T) {
+		t.Run("200/"+short(row.query), func(t *testing.T) {
 			got := wantData[wire.TokenPage](t, u.Do(t, http.MethodGet, "/api/token/search?"+row.query, ""), http.StatusOK)
 			if ids(got) != row.ids || got.Next != 0 {
 				t.Errorf("got ids %s, next %d, want %s and no next", ids(got), got.Next, row.ids)
@@ -86,10 +86,10 @@ func search(t *testing.T, target *Target) {
 		"token=" + first:                     "token" + whole,
 		"token=" + first[3:]:                 "token" + whole,
 		"keyword=" + first:                   "keyword" + whole,
-		"token=abc":                          "token must be a mask as it is listed, or the last four characters of a key.",
-		"status=5":                           "status must be 1 enabled, 2 disabled, 3 expired or 4 exhausted.",
-		"status=0":                           "status must be 1 enabled, 2 disabled, 3 expired or 4 exhausted.",
-		"status=on":                          "status must be 1 enabled, 2 disabled, 3 expired or 4 exhausted.",
+		"token=abc":                          "token must be a mask as lists show it, or the last four characters of a key.",
+		"status=5":                           "status must be 1 (enabled), 2 (disabled), 3 (expired) or 4 (exhausted).",
+		"status=0":                           "status must be 1 (enabled), 2 (disabled), 3 (expired) or 4 (exhausted).",
+		"status=on":                          "status must be 1 (enabled), 2 (disabled), 3 (expired) or 4 (exhausted).",
 		"keyword=" + strings.Repeat("a", 51): "keyword must have 0 to 50 characters, not 51.",
 		"page_size=-1":                       "page_size must be an integer that is not negative.",
 		"p=1&after=1":                        "after can't go with p: send one of them.",

@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// Run plays the whole contract against a target.
+// Run runs the whole suite against a target.
 func Run(t *testing.T, target *Target) {
 	for _, part := range []struct {
 		name string
@@ -53,7 +53,16 @@ func Run(t *testing.T, target *Target) {
 
 func rand8() string { return rand.Text()[:8] }
 
-// wantFailure holds an answer to the one exact failure.
+// short returns the beginning of a case's input, as a name for the case.
+func short(in string) string {
+	const most = 40
+	if runes := []rune(in); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return in
+}
+
+// wantFailure checks that an answer is exactly this failure.
 func wantFailure(t testing.TB, got Response, status int, code, message string) {
 	t.Helper()
 	if etag, location := got.Header.Get("ETag"), got.Header.Get("Location"); etag+location != "" {
@@ -69,7 +78,7 @@ func wantFailure(t testing.TB, got Response, status int, code, message string) {
 	}
 }
 
-// wantData holds an answer to success and returns its data.
+// wantData checks that an answer is a success and returns its data.
 func wantData[T any](t testing.TB, got Response, status int) T {
 	t.Helper()
 	var envelope wire.Envelope[T]
@@ -95,8 +104,8 @@ func tokenPath(id int64) string { return fmt.Sprintf("/api/token/%d", id) }
 
 func mask(key string) string { return key[:7] + "**********" + key[len(key)-4:] }
 
-// specExamples are the five curl calls of the spec, verbatim but for base
-// URL, token and id, in both spellings of the collection.
+// specExamples sends the five curl calls of the specification, changed only in
+// base URL, token and ID, with and without the trailing slash.
 func specExamples(t *testing.T, target *Target) {
 	for _, collection := range []string{"/api/token/", "/api/token"} {
 		t.Run(collection, func(t *testing.T) {
@@ -137,7 +146,7 @@ func specExamples(t *testing.T, target *Target) {
 	}
 }
 
-// wantSame compares as JSON, where absent and empty lists are one.
+// wantSame compares two values by their JSON.
 func wantSame(t testing.TB, got, want any) {
 	t.Helper()
 	g, errGot := json.Marshal(got)
@@ -173,7 +182,7 @@ func envelope(t *testing.T, target *Target) {
 		}
 	}
 	if a, b := u.Do(t, http.MethodGet, "/nowhere", ""), u.Do(t, http.MethodGet, "/nowhere", ""); a.Header.Get("X-Request-Id") == b.Header.Get("X-Request-Id") {
-		t.Error("two requests have one X-Request-Id")
+		t.Error("two requests have the same X-Request-Id")
 	}
 	created := u.Do(t, http.MethodPost, "/api/token/", `{"name":"b"}`)
 	if got, want := created.Header.Get("Location"), "/api/token/2"; got != want {
@@ -189,7 +198,7 @@ func envelope(t *testing.T, target *Target) {
 	}
 }
 
-// keysInOrder lists the keys of an answer's data.
+// keysInOrder returns the keys of an answer's data in their order.
 func keysInOrder(t testing.TB, body string) string {
 	t.Helper()
 	var envelope wire.Envelope[json.RawMessage]

@@ -42,7 +42,7 @@ func list(t *testing.T, target *Target) {
 		{"?page_size=2&order=asc", 1, 2, "25 24"},
 		{"?page_size=02&p=01", 1, 2, "25 24"},
 	} {
-		t.Run("200/"+row.query, func(t *testing.T) {
+		t.Run("200/"+short(row.query), func(t *testing.T) {
 			got := wantData[wire.TokenPage](t, u.Do(t, http.MethodGet, "/api/token/"+row.query, ""), http.StatusOK)
 			if got.Page != row.page || got.PageSize != row.size || got.Total != total-1 || ids(got) != row.ids || got.Next != 0 {
 				t.Errorf("got page %d of size %d, total %d, ids %s, next %d\nwant page %d of size %d, total %d, ids %s, no next",
@@ -64,14 +64,14 @@ func list(t *testing.T, target *Target) {
 		{"?after=1", "", 0},
 		{"?after=99999999999999999999&page_size=1", "25", 25},
 	} {
-		t.Run("200/"+row.query, func(t *testing.T) {
+		t.Run("200/"+short(row.query), func(t *testing.T) {
 			answer := u.Do(t, http.MethodGet, "/api/token/"+row.query, "")
 			got := wantData[wire.TokenPage](t, answer, http.StatusOK)
 			if ids(got) != row.ids || got.Next != row.next || got.Total != total-1 {
 				t.Errorf("got ids %s, next %d, total %d; want %s, %d, %d", ids(got), got.Next, got.Total, row.ids, row.next, total-1)
 			}
 			if strings.Contains(answer.Body, `"next"`) != (row.next != 0) {
-				t.Errorf("next is there on the last page, or not there before it: %s", answer.Body)
+				t.Errorf("want next on every page but the last: %s", answer.Body)
 			}
 		})
 	}
@@ -93,7 +93,7 @@ func list(t *testing.T, target *Target) {
 		"?after=3&p=1":        "after can't go with p: send one of them.",
 		"?p=%zz":              "the query string can't be read: escape special characters.",
 	} {
-		t.Run("400/"+query, func(t *testing.T) {
+		t.Run("400/"+short(query), func(t *testing.T) {
 			wantFailure(t, u.Do(t, http.MethodGet, "/api/token/"+query, ""), 400, "invalid_parameter", message)
 		})
 	}
@@ -117,16 +117,16 @@ func update(t *testing.T, target *Target) {
 	want := u.make(t, full)
 	want.Key = mask(want.Key)
 
-	t.Run("absent and null leave a field as it is", func(t *testing.T) {
+	t.Run("absent_and_null_change_nothing", func(t *testing.T) {
 		wantSame(t, u.put(t, `{"id":1}`), want)
 		wantSame(t, u.put(t, `{"id":1,"name":null,"remain_quota":null,"expired_time":null,"models":null,"allow_ips":null,"group":null,"status":null,"unlimited_quota":null,"model_limits_enabled":null}`), want)
 	})
-	t.Run("an echoed token changes nothing", func(t *testing.T) {
+	t.Run("an_echoed_token_changes_nothing", func(t *testing.T) {
 		echo := u.Do(t, http.MethodGet, tokenPath(1), "").Body
 		echo = strings.TrimSuffix(strings.TrimPrefix(echo, `{"success":true,"message":"","data":`), "}")
 		wantSame(t, u.put(t, echo), want)
 	})
-	t.Run("each field alone", func(t *testing.T) {
+	t.Run("each_field_alone", func(t *testing.T) {
 		for _, change := range []struct {
 			body  string
 			apply func()
@@ -151,7 +151,7 @@ func update(t *testing.T, target *Target) {
 			wantSame(t, wantData[wire.Token](t, u.Do(t, http.MethodGet, tokenPath(1), ""), http.StatusOK), want)
 		}
 	})
-	t.Run("limits need a model that is there", func(t *testing.T) {
+	t.Run("model_limits_need_a_model", func(t *testing.T) {
 		wantFailure(t, u.Do(t, http.MethodPut, "/api/token/", `{"id":1,"model_limits_enabled":true}`), 400, "invalid_parameter", noModels)
 		u.put(t, `{"id":1,"models":"x"}`)
 		u.put(t, `{"id":1,"model_limits_enabled":true}`)
@@ -168,7 +168,7 @@ func update(t *testing.T, target *Target) {
 		`{"id":1.0}`:              "id must be an integer, not a number with a fraction or exponent.",
 		`{"id":[1]}`:              "id must be an integer, not an array.",
 	} {
-		t.Run("400/"+body, func(t *testing.T) {
+		t.Run("400/"+short(body), func(t *testing.T) {
 			wantFailure(t, u.Do(t, http.MethodPut, "/api/token/", body), 400, "invalid_parameter", message)
 		})
 	}
@@ -191,7 +191,7 @@ func status(t *testing.T, target *Target) {
 		}
 	}
 	wantStatus(t, 1)
-	t.Run("quota decides and a top-up revives", func(t *testing.T) {
+	t.Run("quota_exhausts_and_a_top-up_revives", func(t *testing.T) {
 		u.put(t, `{"id":1,"remain_quota":0}`)
 		wantStatus(t, 4)
 		u.put(t, `{"id":1,"unlimited_quota":true}`)
@@ -201,20 +201,20 @@ func status(t *testing.T, target *Target) {
 		u.put(t, `{"id":1,"remain_quota":1}`)
 		wantStatus(t, 1)
 	})
-	t.Run("expiry goes before quota and an extension revives", func(t *testing.T) {
+	t.Run("expired_takes_precedence_over_exhausted", func(t *testing.T) {
 		u.put(t, `{"id":1,"expired_time":1700000000,"remain_quota":0}`)
 		wantStatus(t, 3)
 		u.put(t, `{"id":1,"expired_time":-1,"remain_quota":1}`)
 		wantStatus(t, 1)
 	})
-	t.Run("disabled goes before all", func(t *testing.T) {
+	t.Run("disabled_takes_precedence", func(t *testing.T) {
 		u.put(t, `{"id":1,"expired_time":1700000000,"remain_quota":0,"status":2}`)
 		wantStatus(t, 2)
 		u.put(t, `{"id":1,"status":1}`)
 		wantStatus(t, 3)
 		u.put(t, `{"id":1,"expired_time":-1,"remain_quota":5}`)
 	})
-	t.Run("status_only changes the status alone", func(t *testing.T) {
+	t.Run("status_only_changes_only_the_status", func(t *testing.T) {
 		got := wantData[wire.Token](t, only(t, `{"id":1,"status":2,"name":"other","remain_quota":99,"models":["z"]}`), http.StatusOK)
 		if got.Status != 2 || got.Name != "a" || got.RemainQuota != 5 || len(got.Models) != 0 {
 			t.Errorf("got %+v, want only the status changed", got)
@@ -259,8 +259,8 @@ func deletion(t *testing.T, target *Target) {
 	}
 }
 
-// foreign asks for another user's token with every verb: the answers are
-// those of an id that nobody has, byte for byte, request id aside.
+// A request for another user's token gets the same answer, byte for byte but
+// for the request ID, as one for an ID that does not exist.
 func foreign(t *testing.T, target *Target) {
 	a, b := target.User(t, token.RoleUser), target.User(t, token.RoleUser)
 	for range 3 {

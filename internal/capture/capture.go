@@ -1,24 +1,44 @@
 // Package capture keeps what a process prints, for the test that runs it, and
-// finds credentials where none should be.
+// finds credentials in it.
 package capture
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"sync"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
-// Credential is the first thing in a text that may be a key or an access
-// token, not masked; "" if there is none.
-func Credential(text string) string { return credential.FindString(text) }
+// minLength is the number of characters after the prefix from which a text
+// counts as a leaked credential. Shorter ones are example values.
+const minLength = 20
 
-// Credentials are all of them.
-func Credentials(text string) []string { return credential.FindAllString(text, -1) }
+// Credential returns the first text that looks like a key or an access token
+// and is not masked, or "" if there is none.
+func Credential(text string) string { return credential.Find(text, minLength) }
 
-var credential = regexp.MustCompile(`(sk|at)-[0-9A-Za-z]{20,}`)
+// Credentials returns all texts that Credential could return, in order.
+func Credentials(text string) []string { return credential.FindAll(text, minLength) }
 
-// An Output is a buffer that may be read while a process writes to it. The
-// zero Output is empty and ready.
+var (
+	key         = regexp.MustCompile(fmt.Sprintf(`sk-[0-9A-Za-z]{%d}`, credential.KeyLength-len("sk-")))
+	accessToken = regexp.MustCompile(fmt.Sprintf(`at-[0-9A-Za-z]{%d}`, credential.AccessTokenLength-len("at-")))
+	mask        = regexp.MustCompile(`(sk|at)-[0-9A-Za-z]{4}\*{10}[0-9A-Za-z]{4}`)
+)
+
+// Normalize replaces our own keys by sk-(key), access tokens by
+// at-(access token) and masks by sk-(mask) or at-(mask), so that a text can be
+// compared with that of another run.
+func Normalize(text string) string {
+	text = key.ReplaceAllString(text, "sk-(key)")
+	text = accessToken.ReplaceAllString(text, "at-(access token)")
+	return mask.ReplaceAllString(text, "$1-(mask)")
+}
+
+// An Output is a buffer that can be read while a process writes to it. The zero
+// Output is empty and ready to use.
 type Output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -31,19 +51,19 @@ func (o *Output) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
-// Bytes are a copy of all that was written so far.
+// Bytes returns a copy of what was written so far.
 func (o *Output) Bytes() []byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return bytes.Clone(o.text.Bytes())
 }
 
-// String is all that was written so far.
+// String returns what was written so far.
 func (o *Output) String() string { return string(o.Bytes()) }
 
-// Tail is the end of what was written so far, at most 8 KiB.
+// Tail returns the end of what was written so far, at most 8 KiB.
 func (o *Output) Tail() string {
-	const most = 8 << 10
+	const maxBytes = 8 << 10
 	all := o.Bytes()
-	return string(all[max(0, len(all)-most):])
+	return string(all[max(0, len(all)-maxBytes):])
 }

@@ -9,10 +9,10 @@ import (
 
 const (
 	region = "us-east-1"
-	owner  = "123456789012" // moto's account
+	owner  = "123456789012" // the account that moto imitates
 )
 
-// An account is what look.py finds in it, by name.
+// An account is what describe_account.py prints: the resources by name.
 type account struct {
 	Stacks    map[string]stack
 	Functions map[string]function
@@ -22,12 +22,12 @@ type account struct {
 	Topics    []string
 	Queues    []string // their names
 	Sources   []source
-	Assets    map[string]string // SHA-256 of the bootstrap, by a function's CodeSha256
+	Assets    map[string]string // SHA-256 of the bootstrap, by the CodeSha256 of the function
 }
 
 type stack struct {
 	Status    string
-	Resources map[string]string // physical ids by logical ids
+	Resources map[string]string // physical IDs by logical ID
 }
 
 type function struct {
@@ -77,7 +77,7 @@ type table struct {
 	DeletionProtectionEnabled bool
 }
 
-// oneOrMore is a text or a list of some, sorted.
+// oneOrMore is a string or a list of strings, sorted.
 type oneOrMore []string
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -93,7 +93,7 @@ func (o *oneOrMore) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// A template is a synthesized one.
+// A template is a synthesized template.
 type template struct {
 	Resources map[string]resource
 }
@@ -104,7 +104,7 @@ type resource struct {
 	Metadata       map[string]any
 }
 
-// ofType returns the logical ids of a type's resources in order.
+// ofType returns the logical IDs of the resources of a type, sorted.
 func (t template) ofType(kind string) (ids []string) {
 	for id, r := range t.Resources {
 		if r.Type == kind {

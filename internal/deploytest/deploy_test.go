@@ -15,7 +15,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/infra/removals"
+	"github.com/latchkey-api/latchkey/infra/eventsource"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/boot"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
@@ -24,20 +24,20 @@ import (
 const (
 	toolkit = "CDKToolkit" // the stack of cdk bootstrap
 	prod    = "Latchkey-prod"
-	// qualifier has to contain localhost for moto to find the bucket of the
-	// assets.
+	// qualifier contains localhost so that moto finds the bucket of the assets.
 	qualifier = "localhost"
 )
 
-// TestDeployment goes through the life of all stages in one account.
+// TestDeployment deploys all stages into one account, compares what was created
+// with the templates, and deletes them again.
 func TestDeployment(t *testing.T) {
 	r := newRehearsal(t)
 	r.mustCDK(t, "synth", "--quiet", "--output", r.assembly, "-c", "@aws-cdk/core:bootstrapQualifier="+qualifier)
 	r.mustCDK(t, "bootstrap", "aws://"+owner+"/"+region, "--qualifier", qualifier, "--app", r.assembly)
-	bootstrapped := r.look(t)
+	bootstrapped := r.account(t)
 	r.mustCDK(t, "deploy", "--all", "--require-approval", "never", "--app", r.assembly)
 
-	deployed := r.look(t)
+	deployed := r.account(t)
 	templates := r.templates(t)
 	names := append(slices.Sorted(maps.Keys(templates)), toolkit)
 	if got := slices.Sorted(maps.Keys(deployed.Stacks)); !slices.Equal(got, slices.Sorted(slices.Values(names))) {
@@ -49,21 +49,22 @@ func TestDeployment(t *testing.T) {
 			if made.Status != "CREATE_COMPLETE" {
 				t.Errorf("got status %s, want CREATE_COMPLETE", made.Status)
 			}
-			t.Run("resources", func(t *testing.T) { hasItsResources(t, made, wanted) })
-			t.Run("table", func(t *testing.T) { hasItsTable(t, deployed, made, wanted) })
-			t.Run("functions", func(t *testing.T) { hasItsFunctions(t, deployed, r.root, made, wanted) })
-			t.Run("source", func(t *testing.T) { purgeReadsItsStream(t, deployed, made, wanted) })
-			t.Run("roles", func(t *testing.T) { hasItsRoles(t, deployed, made, wanted) })
+			t.Run("resources", func(t *testing.T) { checkResources(t, made, wanted) })
+			t.Run("table", func(t *testing.T) { checkTable(t, deployed, made, wanted) })
+			t.Run("functions", func(t *testing.T) { checkFunctions(t, deployed, r.root, made, wanted) })
+			t.Run("source", func(t *testing.T) { checkEventSource(t, deployed, made, wanted) })
+			t.Run("roles", func(t *testing.T) { checkRoles(t, deployed, made, wanted) })
 		})
 	}
-	t.Run("diff", func(t *testing.T) { showsWhatDiffers(t, r) })
-	t.Run("destroy", func(t *testing.T) { leavesWhatIsRetained(t, r, bootstrapped, deployed, templates) })
+	t.Run("diff", func(t *testing.T) { checkDiff(t, r) })
+	t.Run("destroy", func(t *testing.T) { checkDestroy(t, r, bootstrapped, deployed, templates) })
 	if wrong := regexp.MustCompile(`(?s)Traceback.*|[^\n]*" 500 -`).FindString(r.log.String()); wrong != "" {
-		t.Errorf("moto failed, so what it holds proves nothing:\n%s", wrong)
+		t.Errorf("moto failed, so the checks above prove nothing:\n%s", wrong)
 	}
 }
 
-// beyondMoto are the types of which moto's CloudFormation makes nothing.
+// beyondMoto returns the resource types that moto's CloudFormation does not
+// create.
 func beyondMoto() []string {
 	return []string{
 		"AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Stage",
@@ -71,7 +72,9 @@ func beyondMoto() []string {
 	}
 }
 
-func hasItsResources(t *testing.T, made stack, wanted template) {
+// checkResources checks that every resource was created, apart from the types that
+// moto does not support.
+func checkResources(t *testing.T, made stack, wanted template) {
 	for id, resource := range wanted.Resources {
 		_, got := made.Resources[id]
 		if want := !slices.Contains(beyondMoto(), resource.Type); got != want {
@@ -80,7 +83,8 @@ func hasItsResources(t *testing.T, made stack, wanted template) {
 	}
 }
 
-func hasItsTable(t *testing.T, deployed account, made stack, wanted template) {
+// checkTable checks keys, billing, stream and deletion protection.
+func checkTable(t *testing.T, deployed account, made stack, wanted template) {
 	id := one(t, wanted, "AWS::DynamoDB::Table")
 	got := deployed.Tables[made.Resources[id]]
 	want := table{
@@ -102,7 +106,8 @@ func hasItsTable(t *testing.T, deployed account, made stack, wanted template) {
 	}
 }
 
-func hasItsFunctions(t *testing.T, deployed account, root string, made stack, wanted template) {
+// checkFunctions checks the settings and the code of every function.
+func checkFunctions(t *testing.T, deployed account, root string, made stack, wanted template) {
 	for _, f := range api.Functions() {
 		got, ok := functionOf(deployed, made, wanted, f.Name)
 		if !ok {
@@ -111,7 +116,7 @@ func hasItsFunctions(t *testing.T, deployed account, root string, made stack, wa
 		}
 		timeout := 8
 		if f.Name == api.Purge {
-			timeout = int(removals.Timeout.Seconds())
+			timeout = int(eventsource.Timeout.Seconds())
 		}
 		if got.Runtime != "provided.al2023" || got.Handler != "bootstrap" || got.MemorySize != 512 || got.Timeout != timeout {
 			t.Errorf("%s: got %+v, want bootstrap on provided.al2023 with 512 MB and %d s", f.Name, got, timeout)
@@ -119,7 +124,7 @@ func hasItsFunctions(t *testing.T, deployed account, root string, made stack, wa
 		if got, want := got.Environment.Variables[boot.EnvTable], made.Resources[one(t, wanted, "AWS::DynamoDB::Table")]; got != want {
 			t.Errorf("%s: got table %q, want %q", f.Name, got, want)
 		}
-		built, err := os.ReadFile(filepath.Join(root, "build", f.Name, "bootstrap")) //nolint:gosec // our own
+		built, err := os.ReadFile(filepath.Join(root, "build", f.Name, "bootstrap")) //nolint:gosec // a file of the project
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,19 +141,19 @@ func hasItsFunctions(t *testing.T, deployed account, root string, made stack, wa
 	}
 }
 
-// purgeReadsItsStream: the function by its name, for moto takes an alias's for
-// the function.
-func purgeReadsItsStream(t *testing.T, deployed account, made stack, wanted template) {
+// checkEventSource compares the function by the start of its ARN, because moto
+// replaces the ARN of an alias by that of the function.
+func checkEventSource(t *testing.T, deployed account, made stack, wanted template) {
 	want := source{
 		EventSourceARN:                 deployed.Tables[made.Resources[one(t, wanted, "AWS::DynamoDB::Table")]].LatestStreamARN,
-		StartingPosition:               removals.StartingPosition,
-		BatchSize:                      removals.BatchSize,
-		MaximumBatchingWindowInSeconds: int(removals.Window.Seconds()),
-		MaximumRecordAgeInSeconds:      int(removals.MaxAge.Seconds()),
-		MaximumRetryAttempts:           removals.Retries,
-		FunctionResponseTypes:          []string{removals.Response},
+		StartingPosition:               eventsource.StartingPosition,
+		BatchSize:                      eventsource.BatchSize,
+		MaximumBatchingWindowInSeconds: int(eventsource.Window.Seconds()),
+		MaximumRecordAgeInSeconds:      int(eventsource.MaxAge.Seconds()),
+		MaximumRetryAttempts:           eventsource.Retries,
+		FunctionResponseTypes:          []string{eventsource.Response},
 	}
-	want.FilterCriteria.Filters = []struct{ Pattern string }{{removals.Filter()}}
+	want.FilterCriteria.Filters = []struct{ Pattern string }{{eventsource.Filter()}}
 	want.DestinationConfig.OnFailure.Destination = queueARN(t, deployed, made, wanted)
 	purge, _ := functionOf(deployed, made, wanted, api.Purge)
 	var got []source
@@ -163,7 +168,8 @@ func purgeReadsItsStream(t *testing.T, deployed account, made stack, wanted temp
 	}
 }
 
-// queueARN is that of the stack's only queue, whose physical id is a URL.
+// queueARN returns the ARN of the only queue of the stack. Its physical ID is a
+// URL.
 func queueARN(t *testing.T, deployed account, made stack, wanted template) string {
 	t.Helper()
 	url := made.Resources[one(t, wanted, "AWS::SQS::Queue")]
@@ -174,9 +180,9 @@ func queueARN(t *testing.T, deployed account, made stack, wanted template) strin
 	return fmt.Sprintf("arn:aws:sqs:%s:%s:%s", region, owner, name)
 }
 
-// hasItsRoles holds each function's role to what its routes need, and to its
-// own log and traces; nothing more.
-func hasItsRoles(t *testing.T, deployed account, made stack, wanted template) {
+// checkRoles checks that the role of each function allows the operations of its
+// routes, its own log and traces, and nothing else.
+func checkRoles(t *testing.T, deployed account, made stack, wanted template) {
 	tableARN := fmt.Sprintf("arn:aws:dynamodb:%s:%s:table/%s", region, owner, made.Resources[one(t, wanted, "AWS::DynamoDB::Table")])
 	for _, f := range api.Functions() {
 		function, _ := functionOf(deployed, made, wanted, f.Name)
@@ -197,7 +203,7 @@ func hasItsRoles(t *testing.T, deployed account, made stack, wanted template) {
 		}
 		want := []statement{
 			allow("its own log", "logs:CreateLogStream", "logs:PutLogEvents"),
-			allow("*", "xray:PutTelemetryRecords", "xray:PutTraceSegments"), // it knows no resources
+			allow("*", "xray:PutTelemetryRecords", "xray:PutTraceSegments"), // they can only be allowed on *
 		}
 		if len(f.Actions) > 0 {
 			want = append(want, allow(tableARN, f.Actions...))
@@ -220,33 +226,35 @@ func hasItsRoles(t *testing.T, deployed account, made stack, wanted template) {
 	}
 }
 
-// showsWhatDiffers also shows that the empty diff is not that of a blind eye.
-func showsWhatDiffers(t *testing.T, r *rehearsal) {
+// checkDiff checks that cdk diff reports no difference after the deployment, and
+// that it reports one after a change.
+func checkDiff(t *testing.T, r *rehearsal) {
 	diff := []string{"diff", "--all", "--fail", "--method", "template", "--app", r.assembly}
 	if output, same := r.cdk(t, diff...); !same || !strings.Contains(output, "stacks with differences: 0") {
 		t.Errorf("after the deployment, got\n%s\nwant no differences", output)
 	}
 	file := filepath.Join(r.assembly, prod+".template.json")
-	text, err := os.ReadFile(file) //nolint:gosec // cdk has written it
+	text, err := os.ReadFile(file) //nolint:gosec // cdk wrote it
 	if err != nil {
 		t.Fatal(err)
 	}
 	changed := strings.Replace(string(text), `"dynamodb:DeleteItem"`, `"dynamodb:Scan"`, 1)
-	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil { //nolint:gosec // cdk has written it
+	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil { //nolint:gosec // cdk wrote it
 		t.Fatal(err)
 	}
 	if output, same := r.cdk(t, diff...); same || !strings.Contains(output, "dynamodb:Scan") {
 		t.Errorf("after a change, got\n%s\nwant a difference", output)
 	}
-	if err := os.WriteFile(file, text, 0o600); err != nil { //nolint:gosec // cdk has written it
+	if err := os.WriteFile(file, text, 0o600); err != nil { //nolint:gosec // cdk wrote it
 		t.Fatal(err)
 	}
 }
 
-// leavesWhatIsRetained: nothing but that and what was there before.
-func leavesWhatIsRetained(t *testing.T, r *rehearsal, before, deployed account, templates map[string]template) {
+// checkDestroy checks that cdk destroy leaves only the resources that are to be
+// retained, and those that existed before.
+func checkDestroy(t *testing.T, r *rehearsal, before, deployed account, templates map[string]template) {
 	r.mustCDK(t, "destroy", "--all", "--force", "--app", r.assembly)
-	left := r.look(t)
+	left := r.account(t)
 	want := account{
 		Stacks: before.Stacks, Functions: before.Functions, Roles: before.Roles, Tables: map[string]table{},
 		Topics: before.Topics, Queues: slices.Clone(before.Queues), Sources: before.Sources, LogGroups: slices.Clone(before.LogGroups), Assets: deployed.Assets,
@@ -262,15 +270,15 @@ func leavesWhatIsRetained(t *testing.T, r *rehearsal, before, deployed account, 
 				want.Queues = append(want.Queues, physical[strings.LastIndex(physical, "/")+1:])
 			case resource.Type == "AWS::Logs::LogGroup":
 				want.LogGroups = append(want.LogGroups, physical)
-			case resource.Type != "AWS::Lambda::Version": // ends with its function all the same
-				t.Errorf("%s: %s, %s, is retained, which nobody asked for", name, id, resource.Type)
+			case resource.Type != "AWS::Lambda::Version": // is deleted with its function nevertheless
+				t.Errorf("%s: %s, %s, is retained unexpectedly", name, id, resource.Type)
 			}
 		}
 	}
 	slices.Sort(want.LogGroups)
 	slices.Sort(left.LogGroups)
 	if !reflect.DeepEqual(left, want) {
-		t.Errorf("got left\n%+v\nwant\n%+v", left, want)
+		t.Errorf("left over: got\n%+v\nwant\n%+v", left, want)
 	}
 	if kept := slices.Collect(maps.Keys(left.Tables)); len(kept) != 1 || !strings.HasPrefix(kept[0], prod) {
 		t.Errorf("got the tables %v left, want that of %s", kept, prod)
@@ -298,8 +306,8 @@ func functionOf(deployed account, made stack, wanted template, name string) (fun
 	return function{}, false
 }
 
-// isOf reports whether a physical id is that of a resource in the function's
-// scope, whose name begins the logical ids there.
+// isOf reports whether a physical ID belongs to a resource in the scope of a
+// function. Logical IDs there start with the name of the function.
 func isOf(made stack, physical, function string) bool {
 	for id, p := range made.Resources {
 		if p == physical {

@@ -1,17 +1,17 @@
-// Package deploytest rehearses a deployment: under the tag deploy its test
-// has the real cdk command deploy every stage to a moto server and take it
-// away again. `make test-deploy` has what it needs.
+// Package deploytest rehearses a deployment. With the build tag deploy, its test
+// deploys every stage with the real cdk command to moto, a server that imitates
+// AWS, and deletes it again. `make test-deploy` installs what the test needs.
 //
-// moto is an account only in part. It has the stacks, functions with their
-// code, roles, tables with key and stream, event sources, log groups, topics,
-// queues, aliases. What it lacks, the tests of the template prove instead:
+// moto imitates stacks, functions with their code, roles, tables with keys and
+// streams, event sources, log groups, topics, queues and aliases. The tests of
+// the template cover what it does not imitate:
 //
-//   - Its CloudFormation makes no API Gateway v2, no alarms, no topic's
-//     or queue's policy, nothing of CodeDeploy; it says so in its log and goes on.
-//   - It makes a table without TTL, point-in-time recovery and limits of
-//     throughput, a function without architecture, tracing and logging.
-//   - A stack made by a change set, as cdk does, has no outputs.
-//   - It answers 500 to the removal of a change set that does not exist, so
-//     cdk diff compares templates instead.
-//   - It enforces no permission: cdk's roles could be too small.
+//   - Its CloudFormation creates no API Gateway v2, alarms, topic policies,
+//     queue policies or CodeDeploy resources. It logs that and continues.
+//   - It creates tables without TTL, point-in-time recovery and throughput
+//     limits, and functions without architecture, tracing and logging.
+//   - A stack that a change set creates, as cdk does it, has no outputs.
+//   - It answers 500 when a change set that does not exist is deleted, so the
+//     test makes cdk diff compare templates instead.
+//   - It does not enforce permissions, so a role of cdk could allow too little.
 package deploytest

@@ -19,18 +19,18 @@ import (
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 )
 
-// A rehearsal is a project with a moto server to deploy it to.
+// A rehearsal is the project and a moto server to which it is deployed.
 type rehearsal struct {
 	root, endpoint string
-	assembly       string // the folder that cdk synthesizes to
-	home           string // cdk's own
+	assembly       string // the folder into which cdk synthesizes
+	home           string // the home folder of cdk
 	log            *log
 }
 
 func newRehearsal(t *testing.T) *rehearsal {
 	t.Helper()
 	r := &rehearsal{root: dynamotest.Root(t), assembly: t.TempDir(), home: t.TempDir(), log: new(log)}
-	server := exec.Command(r.python(), "server.py", "-p", "0") //nolint:noctx,gosec // our own; the end of its input stops it
+	server := exec.Command(r.python(), "server.py", "-p", "0") //nolint:noctx,gosec // a file of the project; closing its input stops it
 	input, err := server.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -40,13 +40,13 @@ func newRehearsal(t *testing.T) *rehearsal {
 		t.Fatal(err)
 	}
 	if err := server.Start(); err != nil {
-		t.Fatalf("start moto (%v): is it installed? `make test-deploy` does that", err)
+		t.Fatalf("start moto: %v; `make test-deploy` installs it", err)
 	}
 	read := make(chan struct{})
 	t.Cleanup(func() {
 		_ = input.Close()
 		<-read
-		_ = server.Wait() // it has been ended
+		_ = server.Wait() // how it ended does not matter
 	})
 	ready := make(chan string, 1)
 	go func() {
@@ -56,24 +56,23 @@ func newRehearsal(t *testing.T) *rehearsal {
 	select {
 	case r.endpoint = <-ready:
 	case <-read:
-		t.Fatalf("moto ended at once: %s", r.log)
+		t.Fatalf("moto ended before it was ready: %s", r.log)
 	}
 	return r
 }
 
 func (r *rehearsal) python() string { return filepath.Join(r.root, ".tools/moto/bin/python") }
 
-// cdk runs the real command and returns what it prints, and whether it
-// succeeded.
+// cdk runs the real command and returns its output and whether it succeeded.
 func (r *rehearsal) cdk(t *testing.T, args ...string) (output string, ok bool) {
 	t.Helper()
 	args = append(args, "--no-notices")
-	cmd := exec.CommandContext(t.Context(), filepath.Join(r.root, os.Getenv("CDK")), args...) //nolint:gosec // our own
+	cmd := exec.CommandContext(t.Context(), filepath.Join(r.root, os.Getenv("CDK")), args...) //nolint:gosec // a path below the project
 	cmd.Dir, cmd.Env = filepath.Join(r.root, "infra"), r.environment()
 	text, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("run cdk (%v): is it installed? `make test-deploy` does that", err)
+		t.Fatalf("run cdk: %v; `make test-deploy` installs it", err)
 	}
 	return string(text), err == nil
 }
@@ -81,12 +80,12 @@ func (r *rehearsal) cdk(t *testing.T, args ...string) (output string, ok bool) {
 func (r *rehearsal) mustCDK(t *testing.T, args ...string) {
 	t.Helper()
 	if output, ok := r.cdk(t, args...); !ok {
-		t.Fatalf("cdk %s failed:\n%s\nmoto said:\n%s", strings.Join(args, " "), output, r.log)
+		t.Fatalf("cdk %s failed:\n%s\noutput of moto:\n%s", strings.Join(args, " "), output, r.log)
 	}
 }
 
-// environment is this process's, but leads nowhere but to moto: a user's own
-// account and settings have no part in it.
+// environment returns the environment of this process without the settings for
+// an AWS account of the user, and with those for moto.
 func (r *rehearsal) environment() []string {
 	inherited := slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		return regexp.MustCompile(`^(AWS_|CDK_|STAGE=|ALARM_EMAILS=)`).MatchString(variable)
@@ -99,15 +98,15 @@ func (r *rehearsal) environment() []string {
 	)
 }
 
-// look asks moto what is in the account.
-func (r *rehearsal) look(t *testing.T) (found account) {
+// account returns what the account contains.
+func (r *rehearsal) account(t *testing.T) (found account) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), r.python(), "look.py") //nolint:gosec // our own
+	cmd := exec.CommandContext(t.Context(), r.python(), "describe_account.py") //nolint:gosec // a file of the project
 	cmd.Env = r.environment()
 	text, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		t.Fatalf("look.py: %v\n%s\nmoto said:\n%s", err, exit.Stderr, r.log)
+		t.Fatalf("describe_account.py: %v\n%s\noutput of moto:\n%s", err, exit.Stderr, r.log)
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &found)
@@ -118,7 +117,7 @@ func (r *rehearsal) look(t *testing.T) (found account) {
 	return found
 }
 
-// templates are the synthesized ones by stack.
+// templates returns the synthesized templates by stack.
 func (r *rehearsal) templates(t *testing.T) map[string]template {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(r.assembly, "*.template.json"))
@@ -127,7 +126,7 @@ func (r *rehearsal) templates(t *testing.T) map[string]template {
 	}
 	all := map[string]template{}
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // cdk has just written it
+		text, err := os.ReadFile(file) //nolint:gosec // cdk wrote it
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,13 +139,13 @@ func (r *rehearsal) templates(t *testing.T) map[string]template {
 	return all
 }
 
-// A log is what moto says.
+// A log is the output of moto.
 type log struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-// read copies what moto says into the log, and tells its address once.
+// read copies the output of moto into the log, and sends its address to ready.
 func (l *log) read(from io.Reader, ready chan<- string) {
 	address := regexp.MustCompile(`Running on (http://\S+)`)
 	for lines := bufio.NewScanner(from); lines.Scan(); {

@@ -1,6 +1,6 @@
-"""moto's server, with two holes in its CloudFormation filled, without which a
-stack with aliases ends half-way: it has no AWS::Lambda::Alias, so that a
-Permission for one has no function; and no attributes of AWS::Lambda::Version. It ends when its standard input does.
+"""Runs moto's server and adds what its CloudFormation lacks for a stack with
+aliases: AWS::Lambda::Alias, which permissions refer to, and the attributes of
+AWS::Lambda::Version. It ends when its standard input is closed.
 """
 
 import os
@@ -13,7 +13,7 @@ from moto.core.common_models import CloudFormationModel
 
 
 class Alias(CloudFormationModel):
-    __module__ = "moto.awslambda.alias"  # moto takes a model's service from it
+    __module__ = "moto.awslambda.alias"  # moto derives the service of a model from it
 
     def __init__(self, backend, properties):
         self.backend, self.function, self.name = backend, properties["FunctionName"], properties["Name"]
@@ -44,7 +44,6 @@ class Alias(CloudFormationModel):
 
 
 LambdaVersion.get_cfn_attribute = lambda version, name: {"Version": version.version}[name]
-
 
 
 def end_with_input():

@@ -1,9 +1,11 @@
-// Package dynamotest gives a test the real thing: a DynamoDB engine of its
-// own, in memory, with a fresh table. Without the engine a test fails; it
-// never skips.
+// Package dynamotest runs tests against a real DynamoDB engine. Each test has its
+// own engine, in memory, with a new table. Without the engine a test fails; it is
+// never skipped. The package also has clients that fail in chosen ways.
 package dynamotest
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,51 +17,75 @@ import (
 	"github.com/latchkey-api/latchkey/shared/engine"
 )
 
-// Table is the name of every test's table.
+// Table is the name of the table in every test.
 const Table = "latchkey-test"
 
 // A Kit is a running engine with a table in it.
 type Kit struct {
 	Endpoint string
 	Engine   *engine.Engine
-	Client   *dynamodb.Client // as the product makes it, with the tweaks
+	Client   *dynamodb.Client // as the product makes it, with the test's options
 	Store    *dynamo.Store
 }
 
-// New starts an engine that ends with the test.
-func New(t testing.TB, tweaks ...func(*dynamodb.Options)) *Kit {
+// New starts an engine, which stops when the test ends, and makes a table. The
+// options apply to the kit's client.
+func New(t testing.TB, options ...func(*dynamodb.Options)) *Kit {
 	t.Helper()
-	e, err := engine.Start(t.Context(), engine.Path(Root(t)), "")
+	kit, err := Start(t.Context(), options...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(e.Stop)
-	if err := dynamo.CreateTable(t.Context(), Client(e.Endpoint), Table); err != nil {
-		t.Fatal(err)
+	t.Cleanup(kit.Engine.Stop)
+	return kit
+}
+
+// Start starts an engine for an example, which has no testing.TB. The caller
+// stops it.
+func Start(ctx context.Context, options ...func(*dynamodb.Options)) (*Kit, error) {
+	root, err := findRoot()
+	if err != nil {
+		return nil, err
 	}
-	client := Client(e.Endpoint, tweaks...)
-	return &Kit{e.Endpoint, e, client, dynamo.New(client, Table)}
+	e, err := engine.Start(ctx, engine.Path(root), "")
+	if err != nil {
+		return nil, err
+	}
+	if err := dynamo.CreateTable(ctx, Client(e.Endpoint), Table); err != nil {
+		e.Stop()
+		return nil, err
+	}
+	client := Client(e.Endpoint, options...)
+	return &Kit{e.Endpoint, e, client, dynamo.New(client, Table)}, nil
 }
 
-// Client makes a client as the product does, for an engine's endpoint.
-func Client(endpoint string, tweaks ...func(*dynamodb.Options)) *dynamodb.Client {
-	return dynamo.NewClient("us-east-1", endpoint, credentials.NewStaticCredentialsProvider("local", "local", ""), tweaks...)
+// Client makes a client of an engine, as the product makes it.
+func Client(endpoint string, options ...func(*dynamodb.Options)) *dynamodb.Client {
+	return dynamo.NewClient("us-east-1", endpoint, credentials.NewStaticCredentialsProvider("local", "local", ""), options...)
 }
 
-// Root is the project's root folder, found upwards of the test's.
+// Root returns the project's root folder, found upwards from the test's.
 func Root(t testing.TB) string {
 	t.Helper()
-	dir, err := os.Getwd()
+	root, err := findRoot()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return root
+}
+
+func findRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
 	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
+			return dir, nil
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
-			t.Fatal("no go.mod above the test's folder")
+			return "", errors.New("no go.mod above the test's directory")
 		}
 		dir = up
 	}

@@ -19,7 +19,7 @@ import (
 
 const apiID = "a1b2c3d4e5"
 
-// Event makes the event that API Gateway sends to a function for a request,
+// Event returns the event that API Gateway sends to a function for a request,
 // in payload format 2.0.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func Event(r *http.Request, routeKey string, variables map[string]string) ([]byte, error) {
@@ -29,7 +29,7 @@ func Event(r *http.Request, routeKey string, variables map[string]string) ([]byt
 	}
 	caller, port, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		return nil, fmt.Errorf("read the caller's address: %w", err)
+		return nil, fmt.Errorf("parse the caller's address: %w", err)
 	}
 	now := time.Now().UTC()
 	event := events.APIGatewayV2HTTPRequest{
@@ -63,8 +63,8 @@ func Event(r *http.Request, routeKey string, variables map[string]string) ([]byt
 	return json.Marshal(event)
 }
 
-// headers are a request's, each name in lower case and once. Cookies stand
-// elsewhere in the event.
+// headers returns the headers of a request, each once, with its name in lower
+// case. Cookies are in another field of the event.
 func headers(r *http.Request) map[string]string {
 	all := map[string]string{"host": r.Host}
 	for name, values := range r.Header {
@@ -82,8 +82,9 @@ func cookies(r *http.Request) (all []string) {
 	return all
 }
 
-// isBinary reports whether a body travels in Base64. API Gateway goes by the
-// type; bytes that are no text could not travel in JSON otherwise.
+// isBinary reports whether the event contains the body in Base64. API Gateway
+// decides by the content type. Bytes that are not valid UTF-8 need Base64 too,
+// because the event is JSON.
 func isBinary(contentType string, body []byte) bool {
 	kind, _, err := mime.ParseMediaType(contentType)
 	isText := err == nil && (strings.HasPrefix(kind, "text/") ||
@@ -91,12 +92,12 @@ func isBinary(contentType string, body []byte) bool {
 	return !isText || !utf8.Valid(body)
 }
 
-// errNoStatus: API Gateway would take the whole answer for the body of a
-// 200. A function of this project always gives a status.
-var errNoStatus = errors.New("the function's answer has no statusCode")
+// errNoStatus means that API Gateway would treat the whole response as the body
+// of a 200. A function of this project always sets a status.
+var errNoStatus = errors.New("the function's response has no statusCode")
 
-// Answer sends a function's answer, format 2.0, to the caller. What that
-// format does not know, as multiValueHeaders, does not arrive.
+// Answer sends a function's response, in format 2.0, to the caller. Fields that
+// the format does not have, such as multiValueHeaders, are ignored.
 func Answer(w http.ResponseWriter, answer []byte) error {
 	var a struct {
 		StatusCode      int
@@ -106,7 +107,7 @@ func Answer(w http.ResponseWriter, answer []byte) error {
 		Cookies         []string
 	}
 	if err := json.Unmarshal(answer, &a); err != nil {
-		return fmt.Errorf("read the function's answer: %w", err)
+		return fmt.Errorf("parse the function's response: %w", err)
 	}
 	if a.StatusCode == 0 {
 		return errNoStatus
@@ -115,7 +116,7 @@ func Answer(w http.ResponseWriter, answer []byte) error {
 	if a.IsBase64Encoded {
 		var err error
 		if body, err = base64.StdEncoding.DecodeString(a.Body); err != nil {
-			return fmt.Errorf("read the function's answer: %w", err)
+			return fmt.Errorf("parse the function's response: %w", err)
 		}
 	}
 	for name, value := range a.Headers {
@@ -125,6 +126,6 @@ func Answer(w http.ResponseWriter, answer []byte) error {
 		w.Header().Add("Set-Cookie", cookie)
 	}
 	w.WriteHeader(a.StatusCode)
-	_, _ = w.Write(body) // a caller who has gone
+	_, _ = w.Write(body) // the caller may have gone
 	return nil
 }

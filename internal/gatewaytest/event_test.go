@@ -13,7 +13,8 @@ import (
 	"github.com/latchkey-api/latchkey/internal/gatewaytest"
 )
 
-func TestEventIsOfPayloadFormat2(t *testing.T) {
+// TestEvent checks each field of the event for a request.
+func TestEvent(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/a%2Fb/%25%20?q=%20x&p=1&p=2&q", strings.NewReader("body"))
 	r.Header = http.Header{"X-Two": {"1", "2"}, "Content-Type": {"text/plain"}, "Cookie": {"a=1; b=2", "c=3"}}
 	got := event(t, r)
@@ -44,18 +45,19 @@ func TestEventIsOfPayloadFormat2(t *testing.T) {
 		}
 	}
 	if again := event(t, r); got.RequestContext.RequestID == "" || got.RequestContext.RequestID == again.RequestContext.RequestID {
-		t.Errorf("two events have the request ids %q and %q, want two", got.RequestContext.RequestID, again.RequestContext.RequestID)
+		t.Errorf("two events have the request IDs %q and %q, want different ones", got.RequestContext.RequestID, again.RequestContext.RequestID)
 	}
 }
 
-func TestEventHasBinaryBodiesInBase64(t *testing.T) {
+// TestEventBody checks which bodies the event contains in Base64.
+func TestEventBody(t *testing.T) {
 	for name, row := range map[string]struct{ contentType, body, want string }{
-		"JSON":                 {"application/json; charset=utf-8", `{}`, `{}`},
-		"text":                 {"text/html", "é", "é"},
-		"nothing":              {"", "", ""},
-		"form":                 {"application/x-www-form-urlencoded", "a=b", "YT1i"},
-		"no type":              {"", "a", "YQ=="},
-		"JSON that is no text": {"application/json", "\xff", "/w=="},
+		"JSON":                   {"application/json; charset=utf-8", `{}`, `{}`},
+		"text":                   {"text/html", "é", "é"},
+		"nothing":                {"", "", ""},
+		"form":                   {"application/x-www-form-urlencoded", "a=b", "YT1i"},
+		"no type":                {"", "a", "YQ=="},
+		"JSON that is not UTF-8": {"application/json", "\xff", "/w=="},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(row.body))
 		r.Header.Set("Content-Type", row.contentType)
@@ -78,7 +80,9 @@ func event(t *testing.T, r *http.Request) (got events.APIGatewayV2HTTPRequest) {
 	return got
 }
 
-func TestAnswerReachesTheCaller(t *testing.T) {
+// TestAnswer checks that status, headers, cookies and body reach the caller, and
+// that an invalid response is an error.
+func TestAnswer(t *testing.T) {
 	w := httptest.NewRecorder()
 	err := gatewaytest.Answer(w, []byte(`{"statusCode":418,"headers":{"x-a":"1"},"multiValueHeaders":{"X-B":["2"]},"cookies":["a=1","b=2"],"body":"/w==","isBase64Encoded":true}`))
 	if err != nil {

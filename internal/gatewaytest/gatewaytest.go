@@ -1,7 +1,7 @@
 // Package gatewaytest serves the HTTP API of a synthesized stack on this
-// machine: it does what API Gateway does with a request, and has the real
-// binaries answer it, under a Runtime API, with the environment that the
-// stack gives them. It knows nothing of tokens.
+// machine. It routes a request as API Gateway does and passes it to the built
+// function, which runs under a Runtime API with the environment that the stack
+// configures. It knows nothing about tokens.
 package gatewaytest
 
 import (
@@ -14,9 +14,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/boot"
 )
 
-// Start starts a process of every function, each of the binary in a folder
-// that has the name of its asset's. They end with the test. The table that
-// they are told of is the kit's.
+// Start starts a process for every function of the API, from the binary in the
+// folder binaries that has the name of the function's asset. The processes end
+// with the test. They use the table of the kit.
 func Start(t testing.TB, api *API, slash Slash, binaries string, kit *dynamotest.Kit) http.Handler {
 	t.Helper()
 	g := &gateway{t, api, slash, map[string]*lambdatest.Function{}}
@@ -25,7 +25,7 @@ func Start(t testing.TB, api *API, slash Slash, binaries string, kit *dynamotest
 		if g.functions[f.ID] != nil {
 			continue
 		}
-		environment := []string{"AWS_REGION=us-east-1"} // by Lambda itself
+		environment := []string{"AWS_REGION=us-east-1"} // which Lambda sets
 		for name, value := range f.Environment {
 			environment = append(environment, name+"="+value)
 		}
@@ -39,11 +39,11 @@ type gateway struct {
 	t         testing.TB
 	api       *API
 	slash     Slash
-	functions map[string]*lambdatest.Function // by logical id
+	functions map[string]*lambdatest.Function // by logical ID
 }
 
-// ServeHTTP implements http.Handler. What goes wrong between gateway and
-// function gets API Gateway's own answer, which no caller should ever see.
+// ServeHTTP implements http.Handler. If the function does not return a valid
+// response, it fails the test and responds as API Gateway does.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	route, variables, ok := g.api.Match(g.slash, r.Method, r.URL.Path)
 	if !ok {
@@ -67,5 +67,5 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func refuse(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(`{"message":"` + message + `"}`)) // a caller who has gone
+	_, _ = w.Write([]byte(`{"message":"` + message + `"}`)) // the caller may have gone
 }

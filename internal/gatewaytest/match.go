@@ -5,23 +5,24 @@ import (
 	"strings"
 )
 
-// A Slash is what an HTTP API may do with a path that ends in a slash. AWS
-// documents none, and reports differ; a stack that works in all ways works.
-// In none is the slash a part of {id}: a variable is one segment.
+// A Slash is a way in which an HTTP API may match a path that ends in a slash.
+// AWS does not document it and reports differ, so a stack must work with all of
+// them. The slash is never part of {id}, because a variable is one segment.
 type Slash int
 
 const (
-	// GreedyTakesEmpty means: /x/ matches /x/{proxy+} with an empty rest. So
-	// does AWS's own emulator, aws/aws-lambda-dotnet, Tools/LambdaTestTool-v2.
+	// GreedyTakesEmpty means that /x/ matches /x/{proxy+} with an empty rest.
+	// AWS's own emulator does this: aws/aws-lambda-dotnet,
+	// Tools/LambdaTestTool-v2.
 	GreedyTakesEmpty Slash = iota
-	// GreedyNeedsRest means: /x/ matches neither /x nor /x/{proxy+}.
+	// GreedyNeedsRest means that /x/ matches neither /x nor /x/{proxy+}.
 	GreedyNeedsRest
-	// Stripped means: /x/ matches /x, though the function sees /x/. So found in
-	// aws-powertools/powertools-lambda-python, issue 1552.
+	// Stripped means that /x/ matches /x, but the function receives /x/. This is
+	// reported in aws-powertools/powertools-lambda-python, issue 1552.
 	Stripped
 )
 
-// Slashes are all of them.
+// Slashes returns every Slash.
 func Slashes() []Slash { return []Slash{GreedyTakesEmpty, GreedyNeedsRest, Stripped} }
 
 func (s Slash) String() string {
@@ -33,16 +34,16 @@ const (
 	anyMethod  = "ANY"
 )
 
-// Match selects the route of a request and the values of its path variables.
-// There may be none. The order is documented: a full match for path and
-// method, where text is more specific than a variable; then a greedy
-// variable, the longest path before it first; then $default.
+// Match returns the route of a request and the values of its path variables. ok
+// is false if no route matches. The order is documented: first a full match of
+// path and method, where text is more specific than a variable; then a greedy
+// variable, the one after the longest path first; then $default.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
 func (a *API) Match(slash Slash, method, path string) (route Route, variables map[string]string, ok bool) {
 	if slash == Stripped && path != "/" {
 		path = strings.TrimSuffix(path, "/")
 	}
-	rank := "~" // after all others
+	rank := "~" // sorts after all others
 	for _, candidate := range a.Routes {
 		found, matches := matches(candidate.Key, slash, method, path)
 		if r := rankOf(candidate.Key); matches && r < rank {
@@ -52,8 +53,9 @@ func (a *API) Match(slash Slash, method, path string) (route Route, variables ma
 	return route, variables, ok
 }
 
-// matches holds a request against a route key. Segments are those of the
-// decoded path; whether an escaped slash divides any is not documented.
+// matches reports whether a request matches a route key, and with which
+// variables. It splits the decoded path into segments. Whether an escaped slash
+// separates segments is not documented.
 func matches(key string, slash Slash, method, path string) (variables map[string]string, ok bool) {
 	if key == defaultKey {
 		return nil, true
@@ -84,8 +86,8 @@ func matches(key string, slash Slash, method, path string) (variables map[string
 	return variables, len(want) == len(got)
 }
 
-// rankOf sorts route keys, the more specific ones first: one letter for each
-// segment, behind one for the kind of match.
+// rankOf returns a string by which route keys sort, the most specific first: one
+// character for the kind of match, then one for each segment.
 func rankOf(key string) string {
 	if key == defaultKey {
 		return "3"

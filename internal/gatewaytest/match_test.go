@@ -15,9 +15,9 @@ func withRoutes(keys ...string) *gatewaytest.API {
 	return &a
 }
 
-// TestMatchFollowsTheDocumentedOrder has the example of AWS's documentation,
-// and the routes in the order of that and in the reverse.
-func TestMatchFollowsTheDocumentedOrder(t *testing.T) {
+// TestMatchOrder checks the example of AWS's documentation, with the routes in
+// its order and in the reverse order.
+func TestMatchOrder(t *testing.T) {
 	inOrder := withRoutes("GET /pets/dog/1", "GET /pets/dog/{id}", "GET /pets/{proxy+}", "ANY /{proxy+}", "$default")
 	reversed := withRoutes("$default", "ANY /{proxy+}", "GET /pets/{proxy+}", "GET /pets/dog/{id}", "GET /pets/dog/1")
 	for _, slash := range gatewaytest.Slashes() {
@@ -31,14 +31,16 @@ func TestMatchFollowsTheDocumentedOrder(t *testing.T) {
 	}
 }
 
-func TestMatchPrefersTheMethodToANY(t *testing.T) {
+// TestMatchMethodBeforeANY checks that a route for the method comes before ANY.
+func TestMatchMethodBeforeANY(t *testing.T) {
 	routes := withRoutes("ANY /x", "GET /x", "ANY /{proxy+}", "GET /{proxy+}")
 	expect(t, routes, gatewaytest.GreedyTakesEmpty, "GET", "/x", "GET /x", nil)
 	expect(t, routes, gatewaytest.GreedyTakesEmpty, "PUT", "/x", "ANY /x", nil)
 	expect(t, routes, gatewaytest.GreedyTakesEmpty, "GET", "/y", "GET /{proxy+}", variables("proxy", "y"))
 }
 
-func TestMatchOfASlashAtTheEnd(t *testing.T) {
+// TestMatchSlashAtTheEnd checks each Slash.
+func TestMatchSlashAtTheEnd(t *testing.T) {
 	routes := withRoutes("GET /x", "GET /x/{id}", "GET /x/{proxy+}", "$default")
 	for _, tt := range []struct {
 		slash     gatewaytest.Slash
@@ -61,7 +63,8 @@ func TestMatchOfASlashAtTheEnd(t *testing.T) {
 	}
 }
 
-func TestMatchOfNothingWithoutDefault(t *testing.T) {
+// TestMatchWithoutDefault checks that a request may match no route.
+func TestMatchWithoutDefault(t *testing.T) {
 	for _, path := range []string{"/", "/y", "/x/1"} {
 		expect(t, withRoutes("GET /x"), gatewaytest.GreedyTakesEmpty, "GET", path, "", nil)
 	}

@@ -18,8 +18,8 @@ type API struct {
 	Routes []Route
 }
 
-// A Route is a route key and the function that its integration leads to,
-// directly or through an alias.
+// A Route is a route key and the function that its integration calls, directly
+// or through an alias.
 type Route struct {
 	Key      string
 	Function Function
@@ -27,16 +27,16 @@ type Route struct {
 
 // A Function is a Lambda function.
 type Function struct {
-	ID          string // its logical id
-	Folder      string // the last part of its asset's path
+	ID          string // its logical ID
+	Folder      string // the last part of the path of its asset
 	Environment map[string]string
 }
 
-// Read finds the HTTP API in a stack's template, JSON as CDK synthesizes it.
-// What API Gateway or Lambda would refuse or could not call is an error: a
-// stage that is not $default, an integration that is no Lambda proxy with
-// payload format 2.0, a function that API Gateway has no permission to
-// invoke, a variable that is no text and not the table's name.
+// Read reads the HTTP API from a stack's template, in JSON as CDK synthesizes it.
+// It returns an error for anything that would not work on AWS: a stage other
+// than $default, an integration that is not a Lambda proxy with payload format
+// 2.0, a function that API Gateway may not invoke, an environment variable that
+// is neither a string nor the name of the table.
 func Read(text []byte) (*API, error) {
 	var t template
 	if err := json.Unmarshal(text, &t); err != nil {
@@ -44,7 +44,7 @@ func Read(text []byte) (*API, error) {
 	}
 	stages := t.ofType("AWS::ApiGatewayV2::Stage")
 	if len(stages) != 1 || t.Resources[stages[0]].Properties["StageName"] != defaultKey {
-		return nil, fmt.Errorf("the template has the stages %v, want one that is %s", stages, defaultKey)
+		return nil, fmt.Errorf("the template has the stages %v, want only %s", stages, defaultKey)
 	}
 	var api API
 	for _, id := range t.ofType("AWS::ApiGatewayV2::Route") {
@@ -53,7 +53,7 @@ func Read(text []byte) (*API, error) {
 			return nil, fmt.Errorf("route %s: %w", id, err)
 		}
 		if slices.ContainsFunc(api.Routes, func(r Route) bool { return r.Key == route.Key }) {
-			return nil, fmt.Errorf("route %s: a second one with the key %s", id, route.Key)
+			return nil, fmt.Errorf("route %s: another route has the same key, %s", id, route.Key)
 		}
 		api.Routes = append(api.Routes, route)
 	}
@@ -73,7 +73,7 @@ type resource struct {
 	Metadata   map[string]any
 }
 
-// ofType returns the logical ids of a type's resources in order.
+// ofType returns the logical IDs of the resources of a type, sorted.
 func (t template) ofType(kind string) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(t.Resources)), func(id string) bool { return t.Resources[id].Type != kind })
 }
@@ -82,7 +82,7 @@ func (t template) route(id string) (Route, error) {
 	properties := t.Resources[id].Properties
 	key, _ := properties["RouteKey"].(string)
 	if _, path, ok := strings.Cut(key, " "); key != defaultKey && (!ok || !strings.HasPrefix(path, "/") || path != "/" && strings.HasSuffix(path, "/")) {
-		return Route{}, fmt.Errorf("%q is no route key of an HTTP API", key)
+		return Route{}, fmt.Errorf("%q is not a valid route key of an HTTP API", key)
 	}
 	integration, err := t.follow(properties["Target"], "AWS::ApiGatewayV2::Integration")
 	if err != nil {
@@ -108,8 +108,9 @@ func (t template) route(id string) (Route, error) {
 	return Route{key, f}, err
 }
 
-// mayInvoke reports whether a permission lets API Gateway invoke exactly
-// this for a route: one for a function does not hold for its alias.
+// mayInvoke reports whether a permission allows API Gateway to invoke this
+// function or alias for a route. A permission for a function does not apply to
+// its alias.
 func (t template) mayInvoke(id, key string) bool {
 	_, path, _ := strings.Cut(key, " ")
 	return slices.ContainsFunc(t.ofType("AWS::Lambda::Permission"), func(permission string) bool {
@@ -117,11 +118,11 @@ func (t template) mayInvoke(id, key string) bool {
 		source := ending(properties["SourceArn"])
 		return properties["Principal"] == "apigateway.amazonaws.com" &&
 			properties["Action"] == "lambda:InvokeFunction" && slices.Contains(references(properties["FunctionName"]), id) &&
-			(source == "/*/*" || source == "/*/*"+path) // of all stages and methods; a star also covers slashes
+			(source == "/*/*" || source == "/*/*"+path) // of all stages and methods; a star also matches slashes
 	})
 }
 
-// ending is the last text in an Fn::Join: what comes after an API's id.
+// ending returns the last text of an Fn::Join, which follows the ID of the API.
 func ending(value any) string {
 	join, _ := value.(map[string]any)
 	arguments, _ := join["Fn::Join"].([]any)
@@ -153,13 +154,13 @@ func (t template) function(id string) (Function, error) {
 			}
 			f.Environment[name] = dynamotest.Table
 		default:
-			return Function{}, fmt.Errorf("function %s: variable %s is %v, want a text", id, name, value)
+			return Function{}, fmt.Errorf("function %s: variable %s is %v, want a string", id, name, value)
 		}
 	}
 	return f, nil
 }
 
-// follow returns the one resource of some types that a value refers to.
+// follow returns the resource of one of the types that a value refers to.
 func (t template) follow(value any, kinds ...string) (string, error) {
 	found := slices.DeleteFunc(references(value), func(id string) bool { return !slices.Contains(kinds, t.Resources[id].Type) })
 	if len(found) != 1 {
@@ -168,7 +169,7 @@ func (t template) follow(value any, kinds ...string) (string, error) {
 	return found[0], nil
 }
 
-// references lists the logical ids in the Ref and Fn::GetAtt of a value.
+// references returns the logical IDs in the Ref and Fn::GetAtt of a value.
 func references(value any) (ids []string) {
 	switch v := value.(type) {
 	case []any:

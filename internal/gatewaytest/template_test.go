@@ -20,7 +20,8 @@ const small = `{"Resources":{
   "Function":{"Type":"AWS::Lambda::Function","Metadata":{"aws:asset:path":"build/x"},"Properties":{"Environment":{"Variables":{"TABLE_NAME":{"Ref":"Table"},"A":"b"}}}}
 }}`
 
-func TestReadFollowsARouteToItsFunction(t *testing.T) {
+// TestRead checks that a route is followed to its function through an alias.
+func TestRead(t *testing.T) {
 	got, err := gatewaytest.Read([]byte(small))
 	if err != nil {
 		t.Fatal(err)
@@ -33,22 +34,23 @@ func TestReadFollowsARouteToItsFunction(t *testing.T) {
 	}
 }
 
-func TestReadRefusesWhatWouldNotWorkOnAWS(t *testing.T) {
+// TestReadErrors checks the error for each template that would not work on AWS.
+func TestReadErrors(t *testing.T) {
 	for name, row := range map[string]struct{ old, changed, want string }{
-		"no template":                 {small, `[]`, "read template"},
-		"another stage":               {`"StageName":"$default"`, `"StageName":"v1"`, "want one that is $default"},
-		"no route":                    {`ApiGatewayV2::Route`, `Other`, "no AWS::ApiGatewayV2::Route"},
-		"slash at the end":            {`GET /x`, `GET /x/`, "no route key"},
-		"no integration":              {`{"Ref":"Integration"}`, `{"Ref":"Table"}`, "want one AWS::ApiGatewayV2::Integration"},
-		"payload format":              {`"2.0"`, `"1.0"`, "want AWS_PROXY with 2.0"},
-		"no permission":               {`apigateway.amazonaws.com`, `sns.amazonaws.com`, "no permission to invoke Live"},
-		"permission not for it":       {`"FunctionName":{"Ref":"Live"}`, `"FunctionName":{"Ref":"Function"}`, "no permission to invoke Live"},
-		"permission for another path": {`"/*/*/x"`, `"/*/*/y"`, "no permission to invoke Live for GET /x"},
-		"permission of authorizers":   {`{"Ref":"Api"},"/*/*/x"`, `"*/authorizers/*"`, "no permission to invoke Live for GET /x"},
-		"alias of nothing":            {`{"FunctionName":{"Ref":"Function"}}`, `{}`, "want one AWS::Lambda::Function"},
-		"another thing's name":        {`{"Ref":"Table"}`, `{"Ref":"Live"}`, "want one AWS::DynamoDB::Table"},
-		"variable not of a text":      {`"A":"b"`, `"A":{"Ref":"Table"}`, "variable A"},
-		"integration of no Lambda":    {`"IntegrationUri":{"Ref":"Live"}`, `"IntegrationUri":{"Ref":"Table"}`, "want one AWS::Lambda::Alias or"},
+		"not a template":               {small, `[]`, "read template"},
+		"another stage":                {`"StageName":"$default"`, `"StageName":"v1"`, "want only $default"},
+		"no route":                     {`ApiGatewayV2::Route`, `Other`, "no AWS::ApiGatewayV2::Route"},
+		"slash at the end":             {`GET /x`, `GET /x/`, "not a valid route key"},
+		"no integration":               {`{"Ref":"Integration"}`, `{"Ref":"Table"}`, "want one AWS::ApiGatewayV2::Integration"},
+		"payload format":               {`"2.0"`, `"1.0"`, "want AWS_PROXY with 2.0"},
+		"no permission":                {`apigateway.amazonaws.com`, `sns.amazonaws.com`, "no permission to invoke Live"},
+		"permission not for the alias": {`"FunctionName":{"Ref":"Live"}`, `"FunctionName":{"Ref":"Function"}`, "no permission to invoke Live"},
+		"permission for another path":  {`"/*/*/x"`, `"/*/*/y"`, "no permission to invoke Live for GET /x"},
+		"permission of authorizers":    {`{"Ref":"Api"},"/*/*/x"`, `"*/authorizers/*"`, "no permission to invoke Live for GET /x"},
+		"alias of nothing":             {`{"FunctionName":{"Ref":"Function"}}`, `{}`, "want one AWS::Lambda::Function"},
+		"another resource's name":      {`{"Ref":"Table"}`, `{"Ref":"Live"}`, "want one AWS::DynamoDB::Table"},
+		"variable not a string":        {`"A":"b"`, `"A":{"Ref":"Table"}`, "variable A"},
+		"integration not of a Lambda":  {`"IntegrationUri":{"Ref":"Live"}`, `"IntegrationUri":{"Ref":"Table"}`, "want one AWS::Lambda::Alias or"},
 	} {
 		text := strings.ReplaceAll(small, row.old, row.changed)
 		if _, err := gatewaytest.Read([]byte(text)); text == small || err == nil || !strings.Contains(err.Error(), row.want) {
@@ -57,8 +59,9 @@ func TestReadRefusesWhatWouldNotWorkOnAWS(t *testing.T) {
 	}
 }
 
-// An authorizer is a function of the stack that no route leads to.
-func TestReadLeavesOutWhatHasNoRoute(t *testing.T) {
+// TestReadWithoutRoute checks that a function without a route, such as the
+// authorizer, is left out.
+func TestReadWithoutRoute(t *testing.T) {
 	const authorizer = `"Authorizer":{"Type":"AWS::Lambda::Function","Metadata":{"aws:asset:path":"build/authorize"},"Properties":{}},
   "Authorizers":{"Type":"AWS::Lambda::Permission","Properties":{"Action":"lambda:InvokeFunction","Principal":"apigateway.amazonaws.com","FunctionName":{"Fn::GetAtt":["Authorizer","Arn"]},"SourceArn":{"Fn::Join":["",["arn:aws:execute-api:us-east-1:123456789012",":*/authorizers/*"]]}}},`
 	got, err := gatewaytest.Read([]byte(strings.Replace(small, `"Table":`, authorizer+`"Table":`, 1)))
@@ -67,9 +70,9 @@ func TestReadLeavesOutWhatHasNoRoute(t *testing.T) {
 	}
 }
 
-// TestStacksHaveTheFunctionsRoutes says of what the suite can't tell apart,
-// for a fallback can stand in for any function.
-func TestStacksHaveTheFunctionsRoutes(t *testing.T) {
+// TestRoutesOfStacks checks that each route calls its own function. The suite of
+// the API would not notice if it called the fallback, which serves every route.
+func TestRoutesOfStacks(t *testing.T) {
 	var want []string
 	for _, f := range api.Functions() {
 		for _, key := range f.RouteKeys {

@@ -15,15 +15,14 @@ import (
 	"github.com/latchkey-api/latchkey/internal/capture"
 )
 
-// deviations are the sub-tests that fail because sam local start-api does
-// otherwise than an HTTP API, and why. Nothing else may fail, and what is
-// here must.
+// deviations returns the sub-tests that fail because sam local start-api differs
+// from an HTTP API, with the reason. All of them must fail, and no others may.
 func deviations() map[string]string {
 	const (
-		oneID   = "SAM makes one request id when it starts and gives it to every request"
-		slashes = "SAM's web server makes one slash of those that a path begins with"
-		methods = "SAM knows seven methods and answers 403 to others before any function"
-		utf8    = "SAM reads every body as UTF-8 and answers 502 to others; AWS encodes them in base64"
+		oneID   = "SAM uses the same request ID for every request"
+		slashes = "SAM's web server merges slashes at the start of a path"
+		methods = "SAM supports seven methods and answers 403 to others without calling a function"
+		utf8    = "SAM answers 502 to a body that is not UTF-8; AWS encodes it in Base64"
 	)
 	return map[string]string{
 		"TestContract/Envelope":                          oneID,
@@ -38,22 +37,24 @@ func deviations() map[string]string {
 	}
 }
 
-func TestStartAPIPassesTheSuiteButForItsDeviations(t *testing.T) {
+// TestStartAPI checks that sam local start-api passes the suite of the API, apart
+// from the deviations.
+func TestStartAPI(t *testing.T) {
 	p := newProject(t)
 	url, log := p.startAPI(t)
 	results := p.suite(t, url)
-	for _, complaint := range judge(results, deviations()) {
+	for _, complaint := range unexpected(results, deviations()) {
 		t.Error(complaint)
 	}
 	t.Logf("%d tests of the suite ran, %d deviations", len(results), len(deviations()))
 	if t.Failed() {
-		t.Logf("sam said:\n%s", log.Tail())
+		t.Logf("output of sam:\n%s", log.Tail())
 	}
 }
 
-// suite plays the suite in four processes at a time, for SAM often holds an
-// answer back for a second: until it has seen a line of the container's log
-// that it sometimes misses.
+// suite runs the suite in four processes at the same time. SAM often delays a
+// response for a second, because it waits for a line of the container's log that
+// it sometimes misses.
 func (p *project) suite(t *testing.T, url string) map[string]result {
 	t.Helper()
 	const authentication, bodies, rules = "TestContract/Authentication", "TestContract/HostileBodies", "TestContract/(Rules|Create)"
@@ -69,7 +70,7 @@ func (p *project) suite(t *testing.T, url string) map[string]result {
 	} {
 		cmd := exec.CommandContext(p.ctx, "go", "tool", "test2json", binary, "-test.v=test2json", choice) //nolint:gosec // as above
 		cmd.Env = append(os.Environ(), "SUITE_URL="+url, "SUITE_ENGINE="+p.Endpoint)
-		group.Go(func() { outputs[i], _ = cmd.CombinedOutput() }) // results tell more than the error
+		group.Go(func() { outputs[i], _ = cmd.CombinedOutput() }) // the results are checked instead of the error
 	}
 	group.Wait()
 	all := map[string]result{}
@@ -79,14 +80,14 @@ func (p *project) suite(t *testing.T, url string) map[string]result {
 			t.Fatal(err)
 		}
 		for name, r := range results {
-			all[name] = result{r.failed || all[name].failed, all[name].said + r.said}
+			all[name] = result{r.failed || all[name].failed, all[name].output + r.output}
 		}
 	}
 	return all
 }
 
-// startAPI runs sam local start-api until the test's end. It returns its URL
-// when it takes connections, and what it says.
+// startAPI runs sam local start-api until the test ends. It returns its URL, once
+// it accepts connections, and its output.
 func (p *project) startAPI(t *testing.T) (string, *capture.Output) {
 	t.Helper()
 	const readyWithin, pause = time.Minute, 50 * time.Millisecond
@@ -95,33 +96,33 @@ func (p *project) startAPI(t *testing.T) (string, *capture.Output) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := new(capture.Output)
+	output := new(capture.Output)
 	cmd := p.sam("start-api", "--host", host, "--port", port)
-	cmd.Stdout, cmd.Stderr = said, said
+	cmd.Stdout, cmd.Stderr = output, output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	exited := make(chan struct{})
 	go func() {
-		_ = cmd.Wait() // that it was asked to end is no error
+		_ = cmd.Wait() // it is ended on purpose
 		close(exited)
 	}()
-	// The test's context has told it to end. A second signal would have it
-	// leave its containers.
+	// The context of the test has ended it. After a second signal it would
+	// leave its containers behind.
 	t.Cleanup(func() { <-exited })
 	for deadline := time.Now().Add(readyWithin); ; {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 		if err == nil {
 			_ = conn.Close()
-			return "http://" + address, said
+			return "http://" + address, output
 		}
 		select {
 		case <-exited:
-			t.Fatalf("sam ended at once:\n%s", said.Tail())
+			t.Fatalf("sam ended before it was ready:\n%s", output.Tail())
 		case <-time.After(pause):
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("sam is not ready after %v:\n%s", readyWithin, said.Tail())
+			t.Fatalf("sam is not ready after %v:\n%s", readyWithin, output.Tail())
 		}
 	}
 }
@@ -132,6 +133,6 @@ func freeAddress(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // it has served
+	defer l.Close() //nolint:errcheck // only its address is needed
 	return l.Addr().String()
 }

@@ -20,9 +20,10 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// TestInvokeAnswersEachFunctionsEvent compares with how the binary itself
-// answers the same event, in the golden files of shared/boot.
-func TestInvokeAnswersEachFunctionsEvent(t *testing.T) {
+// TestInvoke checks that sam local invoke returns the same answer to each
+// function's event as the binary without sam, whose answers are the golden files
+// of shared/boot.
+func TestInvoke(t *testing.T) {
 	p, root := newProject(t), dynamotest.Root(t)
 	for _, f := range api.Functions() {
 		t.Run(f.Name, func(t *testing.T) {
@@ -42,16 +43,16 @@ func TestInvokeAnswersEachFunctionsEvent(t *testing.T) {
 			}
 			for i := 1; i < len(credentials); i += 2 {
 				if strings.Contains(string(out)+said.String(), credentials[i]) {
-					t.Errorf("what stands for %s is in the output", credentials[i-1])
+					t.Errorf("the output contains the credential for %s", credentials[i-1])
 				}
 			}
 		})
 	}
 }
 
-// user makes a user with the tokens 1 to 4, of which 1 holds units for
-// chat-1. It returns what stands for credentials in the events, and those of
-// this user, in turn.
+// user creates a user with the tokens 1 to 4 and a hold on token 1 with the
+// request ID chat-1. It returns pairs of a placeholder in the events and the
+// credential that replaces it.
 func (p *project) user(t *testing.T, name string) []string {
 	t.Helper()
 	accounts := token.UserService{Store: p.Store, Now: time.Now}
@@ -61,7 +62,7 @@ func (p *project) user(t *testing.T, name string) []string {
 	}
 	service := token.Service{Store: p.Store, Now: time.Now}
 	credentials := []string{"at-ACCESS-TOKEN", at.Reveal()}
-	for id := 1; id <= 4; id++ { // the last is the one that purge's event says was removed
+	for id := 1; id <= 4; id++ { // the event of purge says that the last was removed
 		made, err := service.Create(t.Context(), at, []token.Settings{{Name: new("a"), RemainQuota: new(int64(1000))}}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -76,15 +77,15 @@ func (p *project) user(t *testing.T, name string) []string {
 	return credentials
 }
 
-// An answer has a status; an authorizer's, whether it lets in; purge's, which
-// records of its batch failed.
+// An answer is the answer of any function: status of the API, decision of the
+// authorizer, or failed records of purge.
 type answer struct {
 	StatusCode        int  `json:"statusCode"`
 	IsAuthorized      bool `json:"isAuthorized"`
 	BatchItemFailures text `json:"batchItemFailures"`
 }
 
-// A text is JSON as it is written, and so can be compared.
+// A text is unparsed JSON, which can be compared.
 type text string
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -103,7 +104,7 @@ func parse(t *testing.T, written []byte) (a answer) {
 
 func read(t *testing.T, file string) []byte {
 	t.Helper()
-	content, err := os.ReadFile(file) //nolint:gosec // the project's own
+	content, err := os.ReadFile(file) //nolint:gosec // a file of the project
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,11 +20,11 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// A project is a folder like the project's root, with functions that are
-// built for this machine, and an engine that containers reach.
+// A project is a copy of what sam needs of this project, with functions built for
+// this machine, and an engine that containers can reach.
 type project struct {
 	*dynamotest.Kit
-	ctx        context.Context // ends before go test does
+	ctx        context.Context // ends before go test times out
 	dir        string
 	parameters string // of the template
 }
@@ -39,9 +39,9 @@ func newProject(t *testing.T) *project {
 	for _, f := range api.Functions() {
 		copyFile(t, filepath.Join(built, f.Name), filepath.Join(dir, "build", f.Name, "bootstrap"))
 	}
-	removesContainers(t, dir)
+	removeContainers(t, dir)
 	kit := dynamotest.New(t)
-	ctx := earlyEnough(t)
+	ctx := beforeTimeout(t)
 	endpoint, err := samtest.Expose(ctx, kit.Endpoint)
 	if err != nil {
 		t.Fatal(err)
@@ -50,9 +50,10 @@ func newProject(t *testing.T) *project {
 	return &project{kit, ctx, dir, "Arch=" + arch + " Endpoint=" + endpoint + " TableName=" + dynamotest.Table}
 }
 
-// earlyEnough is the test's context, but ends before go test ends the process
-// at -timeout, which would leave sam and its containers.
-func earlyEnough(t *testing.T) context.Context {
+// beforeTimeout returns the context of the test, but with a deadline before
+// -timeout, at which go test would end the process and leave sam and its
+// containers behind.
+func beforeTimeout(t *testing.T) context.Context {
 	t.Helper()
 	const grace = 45 * time.Second
 	deadline, ok := t.Deadline()
@@ -64,22 +65,22 @@ func earlyEnough(t *testing.T) context.Context {
 	return ctx
 }
 
-// copyFile copies a file, and makes the folder that it goes to.
+// copyFile copies a file and creates its folder.
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
-	content, err := os.ReadFile(from) //nolint:gosec // the project's own
+	content, err := os.ReadFile(from) //nolint:gosec // a file of the project
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(to), 0o750)
 	}
 	if err == nil {
-		err = os.WriteFile(to, content, 0o755) //nolint:gosec // a container's user runs it
+		err = os.WriteFile(to, content, 0o755) //nolint:gosec // the user in the container runs it
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// sam is a command of sam local that ends with the test, and first removes
+// sam returns a command of sam local. It ends with the test, after it has removed
 // its containers.
 func (p *project) sam(args ...string) *exec.Cmd {
 	const patience = 30 * time.Second
@@ -92,9 +93,9 @@ func (p *project) sam(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// removesContainers fails the test if a container outlives sam, and removes
-// it. Docker takes a moment for those that sam removes.
-func removesContainers(t *testing.T, dir string) {
+// removeContainers fails the test if a container still exists after sam has ended,
+// and removes it. It waits, because Docker removes containers with a delay.
+func removeContainers(t *testing.T, dir string) {
 	t.Helper()
 	const patience, pause = 10 * time.Second, 200 * time.Millisecond
 	t.Cleanup(func() {
@@ -109,7 +110,7 @@ func removesContainers(t *testing.T, dir string) {
 	})
 }
 
-// containers are those that run a function of the folder.
+// containers returns the IDs of containers that run a function of the folder.
 func containers(t *testing.T, dir string) []string {
 	t.Helper()
 	var all []string

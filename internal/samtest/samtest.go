@@ -1,6 +1,6 @@
-// Package samtest lets functions in containers reach what listens on this
-// machine's 127.0.0.1, as the local DynamoDB engine does. Its tests, under
-// the tag sam, prove template.yaml with the real sam; `make test-sam` has
+// Package samtest makes a server on this machine's 127.0.0.1, such as the local
+// DynamoDB engine, reachable for functions in containers. With the build tag
+// sam, its tests run template.yaml with the real sam; `make test-sam` installs
 // what they need.
 package samtest
 
@@ -16,26 +16,26 @@ import (
 	"sync"
 )
 
-// fromContainer is this machine for a container that Docker Desktop runs.
+// fromContainer is the name of this machine in a container of Docker Desktop.
 const fromContainer = "host.docker.internal"
 
-// Expose returns a URL under which containers reach a local one. A URL of
-// another machine comes back as it is.
+// Expose returns a URL by which containers reach a local URL. It returns a URL of
+// another machine unchanged.
 //
-// On Linux a container reaches this machine at the address of Docker's bridge
-// alone: Expose listens there, on no other address, and forwards until the
-// context ends. Docker Desktop has its bridge elsewhere, and forwards by
-// itself under a name.
+// On Linux a container reaches this machine only at the address of Docker's
+// bridge. Expose listens on that address, and forwards connections until the
+// context ends. Docker Desktop has its bridge in a virtual machine, and itself
+// forwards from a host name.
 func Expose(ctx context.Context, endpoint string) (string, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return "", fmt.Errorf("read endpoint: %w", err)
+		return "", fmt.Errorf("parse endpoint: %w", err)
 	}
 	if host := u.Hostname(); host != "localhost" && !net.ParseIP(host).IsLoopback() {
 		return endpoint, nil
 	}
 	if u.Port() == "" {
-		return "", fmt.Errorf("endpoint %s has no port: add it", endpoint)
+		return "", fmt.Errorf("endpoint %s has no port: add one", endpoint)
 	}
 	address, err := bridge(ctx)
 	if errors.Is(err, errElsewhere) {
@@ -56,11 +56,11 @@ func Expose(ctx context.Context, endpoint string) (string, error) {
 	return u.String(), nil
 }
 
-// errElsewhere says that Docker's bridge is not on this machine: Docker
-// Desktop has a virtual one for it.
-var errElsewhere = errors.New("docker runs elsewhere")
+// errElsewhere means that Docker's bridge is not on this machine but in the
+// virtual machine of Docker Desktop.
+var errElsewhere = errors.New("docker runs in a virtual machine")
 
-// bridge is the address of Docker's default network on this machine, or
+// bridge returns the address of Docker's default network on this machine, or
 // errElsewhere.
 func bridge(ctx context.Context) (net.IP, error) {
 	const format = `{{index .Options "com.docker.network.bridge.name"}}`
@@ -69,7 +69,7 @@ func bridge(ctx context.Context) (net.IP, error) {
 	cmd.Stderr = &said
 	name, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("ask Docker for its network: %w: %s", err, bytes.TrimSpace(said.Bytes()))
+		return nil, fmt.Errorf("docker network inspect: %w: %s", err, bytes.TrimSpace(said.Bytes()))
 	}
 	device, err := net.InterfaceByName(string(bytes.TrimSpace(name)))
 	if err != nil {
@@ -87,7 +87,7 @@ func bridge(ctx context.Context) (net.IP, error) {
 	return nil, fmt.Errorf("%s, Docker's bridge, has no IPv4 address", device.Name)
 }
 
-// forward passes each connection on to target, until the listener closes.
+// forward connects each connection to target until the listener closes.
 func forward(ctx context.Context, listener net.Listener, target string) {
 	for {
 		from, err := listener.Accept()
@@ -110,9 +110,10 @@ func forward(ctx context.Context, listener net.Listener, target string) {
 	}
 }
 
-// pass copies until the sender has ended, and tells the receiver so.
+// pass copies until the sender closes its side, and then closes the side of the
+// receiver.
 func pass(to, from net.Conn) {
-	_, _ = io.Copy(to, from) // how it ended is for the two ends to say
+	_, _ = io.Copy(to, from) // the two ends handle errors
 	if half, ok := to.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}

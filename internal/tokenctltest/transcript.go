@@ -67,7 +67,7 @@ func setup(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	if _, err := target.Users.SetLimits(t.Context(), "alice", dynamotest.Unlimit); err != nil {
+	if _, err := target.Users.SetLimits(t.Context(), "alice", dynamotest.RemoveLimits); err != nil {
 		return err
 	}
 	for name, value := range map[string]string{

@@ -27,7 +27,7 @@ var listOperation = Operation{
 
 const (
 	defaultPageSize = 10
-	maxPageSize     = 100
+	maxPageSize     = wire.MaxPageSize
 )
 
 type pageInput struct{ page, size, after int64 }

@@ -65,6 +65,10 @@ func readOnce(r *http.Request, now int64) (*once, error) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	route := r.Method + " " + r.Pattern + " " + r.PathValue("id") + "\n"
 	request, err := token.NewIdempotentRequest(at, keys[0], append([]byte(route), body...), now)
+	var invalid *token.InvalidError
+	if errors.As(err, &invalid) { // it is about the key, the only input that can be invalid
+		err = &token.InvalidError{Field: "Idempotency-Key", Reason: invalid.Reason}
+	}
 	if err != nil {
 		return nil, err
 	}

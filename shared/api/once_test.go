@@ -28,8 +28,8 @@ func lossy(one int) *dynamotest.Faults {
 // once, each until it has an answer, while answers of the database get lost.
 func TestAHundredAtOnceWithOneKeyAreOne(t *testing.T) {
 	t.Parallel()
-	target, kit := apitest.Serve(t, lossy(8).Tweak)
-	plain := apitest.NewTarget(t, target.URL, &token.UserService{Store: kit.Through(), Now: target.Users.Now})
+	target, kit := apitest.Serve(t, lossy(8).Configure)
+	plain := apitest.NewTarget(t, target.URL, &token.UserService{Store: kit.StoreWith(), Now: target.Users.Now})
 	for name, row := range map[string]struct {
 		path, body string
 		total      int64 // tokens afterwards
@@ -63,7 +63,7 @@ func TestAHundredAtOnceWithOneKeyAreOne(t *testing.T) {
 				t.Errorf("got %d tokens, want %d", len(a.IDs), row.total)
 			}
 			for what, secret := range map[string]string{"access token": u.AccessToken, "idempotency key": idempotencyKey, "key": `"key":"sk-`} {
-				if kit.Holds(t, secret) {
+				if kit.Contains(t, secret) {
 					t.Errorf("the table holds the %s", what)
 				}
 			}
@@ -84,15 +84,15 @@ func TestABatchThatIsCutShortIsFinishedByItsRepetition(t *testing.T) {
 		}
 		return random.Choose(op, nth)
 	}}
-	target, kit := apitest.Serve(t, faults.Tweak)
-	plain := apitest.NewTarget(t, target.URL, &token.UserService{Store: kit.Through(), Now: target.Users.Now})
+	target, kit := apitest.Serve(t, faults.Configure)
+	plain := apitest.NewTarget(t, target.URL, &token.UserService{Store: kit.StoreWith(), Now: target.Users.Now})
 	for round := range 10 {
 		u := plain.User(t, token.RoleUser)
 		at, err := credential.ParseAccessToken(u.AccessToken)
 		if err != nil {
 			t.Fatal(err)
 		}
-		service := &token.Service{Store: kit.Through(), Now: target.Users.Now}
+		service := &token.Service{Store: kit.StoreWith(), Now: target.Users.Now}
 		drafts := make([]token.Settings, 8)
 		for i := range drafts {
 			drafts[i] = token.Settings{Name: new(fmt.Sprint(i))}

@@ -17,7 +17,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// serve is the whole API behind the handler, with tokens in its table.
+// serve returns a handler with all routes of the API, on a new table with the
+// tokens of prepare.
 func serve(t testing.TB) (lambda.Handler, state) {
 	t.Helper()
 	kit := dynamotest.New(t)
@@ -25,9 +26,11 @@ func serve(t testing.TB) (lambda.Handler, state) {
 	return boot.Handler(api.New(services, quiet(), api.Routes()...), quiet()), prepare(t, kit)
 }
 
-func TestAPIAnswersWhatTheGatewayMayPassOn(t *testing.T) {
+// Every request that API Gateway may pass on gets the right status and code, and
+// the request id of API Gateway.
+func TestAPIBehindHandler(t *testing.T) {
 	h, s := serve(t)
-	admitted := func(e *event) { e.Headers["authorization"] = s.at.Reveal() }
+	authorized := func(e *event) { e.Headers["authorization"] = s.at.Reveal() }
 	base64Body := func(s string) func(*event) {
 		return func(e *event) { e.Body, e.IsBase64Encoded = s, true }
 	}
@@ -38,26 +41,26 @@ func TestAPIAnswersWhatTheGatewayMayPassOn(t *testing.T) {
 		status int
 		code   string
 	}{
-		"200/context_path":         {request("GET", "", admitted, func(e *event) { e.RequestContext.HTTP.Path = "/api/token" }), 200, ""},
-		"200/no_leading_slash":     {request("GET", "api/token/2", admitted), 200, ""},
-		"200/encoded_body_unread":  {request("GET", "/api/token/2", admitted, base64Body("%")), 200, ""},
-		"201/encoded_body":         {request("POST", "/api/token", admitted, encoded(`{"name":"a"}`)), 201, ""},
-		"400/percent":              {request("GET", "/api/token/%", admitted), 400, "invalid_parameter"},
-		"400/question_mark":        {request("GET", "/api/token/?p=2", admitted), 400, "invalid_parameter"},
-		"400/space":                {request("GET", "/api/token/ ", admitted), 400, "invalid_parameter"},
-		"400/replaced_bytes":       {request("GET", "/api/token/\xff", admitted), 400, "invalid_parameter"},
-		"400/broken_base64":        {request("POST", "/api/token", admitted, base64Body("eyJ%")), 400, "invalid_json"},
-		"400/cut_base64":           {request("POST", "/api/token", admitted, base64Body("eyJuYW1lIjoiYSJ9e")), 400, "invalid_json"},
+		"200/context_path":         {request("GET", "", authorized, func(e *event) { e.RequestContext.HTTP.Path = "/api/token" }), 200, ""},
+		"200/no_leading_slash":     {request("GET", "api/token/2", authorized), 200, ""},
+		"200/encoded_body_unread":  {request("GET", "/api/token/2", authorized, base64Body("%")), 200, ""},
+		"201/encoded_body":         {request("POST", "/api/token", authorized, encoded(`{"name":"a"}`)), 201, ""},
+		"400/percent":              {request("GET", "/api/token/%", authorized), 400, "invalid_parameter"},
+		"400/question_mark":        {request("GET", "/api/token/?p=2", authorized), 400, "invalid_parameter"},
+		"400/space":                {request("GET", "/api/token/ ", authorized), 400, "invalid_parameter"},
+		"400/replaced_bytes":       {request("GET", "/api/token/\xff", authorized), 400, "invalid_parameter"},
+		"400/broken_base64":        {request("POST", "/api/token", authorized, base64Body("eyJ%")), 400, "invalid_json"},
+		"400/cut_base64":           {request("POST", "/api/token", authorized, base64Body("eyJuYW1lIjoiYSJ9e")), 400, "invalid_json"},
 		"401/no_access_token":      {request("GET", "/api/token"), 401, "unauthorized"},
 		"401/before_broken_base64": {request("POST", "/api/token", base64Body("%")), 401, "unauthorized"},
-		"404/two_slashes":          {request("GET", "//api/token", admitted), 404, "route_not_found"},
-		"404/absolute_URL":         {request("GET", "https://api.test/api/token", admitted), 404, "route_not_found"},
-		"404/no_path":              {request("GET", "", admitted), 404, "route_not_found"},
-		"405/no_method":            {request("", "/api/token", admitted), 405, "method_not_allowed"},
-		"405/no_token":             {request("GE T\n", "/api/token", admitted), 405, "method_not_allowed"},
-		"405/lower_case":           {request("get", "/api/token", admitted), 405, "method_not_allowed"},
-		"413/plain":                {request("POST", "/api/token", admitted, func(e *event) { e.Body = large }), 413, "body_too_large"},
-		"413/encoded":              {request("POST", "/api/token", admitted, encoded(large)), 413, "body_too_large"},
+		"404/two_slashes":          {request("GET", "//api/token", authorized), 404, "route_not_found"},
+		"404/absolute_url":         {request("GET", "https://api.test/api/token", authorized), 404, "route_not_found"},
+		"404/no_path":              {request("GET", "", authorized), 404, "route_not_found"},
+		"405/no_method":            {request("", "/api/token", authorized), 405, "method_not_allowed"},
+		"405/malformed_method":     {request("GE T\n", "/api/token", authorized), 405, "method_not_allowed"},
+		"405/lower_case":           {request("get", "/api/token", authorized), 405, "method_not_allowed"},
+		"413/plain":                {request("POST", "/api/token", authorized, func(e *event) { e.Body = large }), 413, "body_too_large"},
+		"413/encoded":              {request("POST", "/api/token", authorized, encoded(large)), 413, "body_too_large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := invoke(t, h, payload(t, tt.event))
@@ -71,15 +74,15 @@ func TestAPIAnswersWhatTheGatewayMayPassOn(t *testing.T) {
 	}
 }
 
-type notEvent struct {
+type foreignPayload struct {
 	payload string
 	want    int
 }
 
-// notEvents are payloads that API Gateway does not send, and the status of
-// the answer: 404 for what can be read as a request for nothing.
-func notEvents() []notEvent {
-	return []notEvent{
+// foreignPayloads are payloads that API Gateway does not send, and the status of
+// the answer. It is 404 if the payload can be read as a request without a path.
+func foreignPayloads() []foreignPayload {
+	return []foreignPayload{
 		{"", 500},
 		{"{", 500},
 		{"null", 404},
@@ -95,16 +98,19 @@ func notEvents() []notEvent {
 	}
 }
 
-func TestHandlerAnswersWhatIsNoEvent(t *testing.T) {
+// A payload that is not an event of API Gateway gets an answer, too.
+func TestHandlerWithForeignPayload(t *testing.T) {
 	h, _ := serve(t)
-	for _, tt := range notEvents() {
+	for _, tt := range foreignPayloads() {
 		if got := invoke(t, h, []byte(tt.payload)).StatusCode; got != tt.want {
 			t.Errorf("got %d, want %d for %.80q", got, tt.want, tt.payload)
 		}
 	}
 }
 
-func TestRequestIDIsTheGatewaysOrElseLambdas(t *testing.T) {
+// The request id is API Gateway's, or Lambda's if API Gateway's is missing or
+// malformed.
+func TestRequestID(t *testing.T) {
 	h, _ := serve(t)
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "8f5e-lambda"})
 	for gateway, want := range map[string]string{

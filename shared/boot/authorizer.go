@@ -17,16 +17,15 @@ import (
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
-// Authorizer answers the events of an HTTP API's Lambda authorizer, payload
-// format 2.0, with simple answers: it lets in who sends a valid key from an
-// address that the key allows. It spends nothing and knows no model. To a
-// gateway that lets the request in, it tells the token and its user in the
-// context.
+// Authorizer answers the events of a Lambda authorizer of an HTTP API, payload
+// format 2.0, with simple responses. It admits a request with a valid key from
+// an address that the key allows. It spends nothing and checks no model. For a
+// request that it admits, the context describes the token and its user.
 //
-// What can't be judged, because DynamoDB does not answer, is an invocation
-// error: API Gateway then answers 500 and lets nobody in. The authorizer must
-// be attached with a cache of 0 s, for API Gateway would go on letting a
-// deleted key in for as long as it caches; docs/deploy.md shows how.
+// If a key can't be checked because DynamoDB does not answer, the result is an
+// invocation error: API Gateway then answers 500 and does not pass the request
+// on. Attach the authorizer with a cache of 0 s: with a longer one, API Gateway
+// would keep admitting a deleted key; docs/deploy.md shows how.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 func Authorizer(keys api.Gate, log *slog.Logger) lambda.Handler { return &authorizer{keys, log} }
 
@@ -35,45 +34,50 @@ type authorizer struct {
 	log  *slog.Logger
 }
 
-// An authorization is the simple answer.
-type authorization struct {
-	IsAuthorized bool           `json:"isAuthorized"`
-	Context      map[string]any `json:"context,omitempty"`
-}
+type (
+	authorizerEvent = events.APIGatewayV2CustomAuthorizerV2Request
+
+	// A simpleResponse is the answer of an authorizer in API Gateway's simple form.
+	simpleResponse struct {
+		IsAuthorized bool           `json:"isAuthorized"`
+		Context      map[string]any `json:"context,omitempty"`
+	}
+)
 
 // Invoke implements lambda.Handler.
 func (a *authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	started := time.Now()
 	ctx, meter := reqlog.WithMeter(ctx)
-	var event events.APIGatewayV2CustomAuthorizerV2Request
+	var event authorizerEvent
 	err := json.Unmarshal(payload, &event)
 	var verdict quota.Verdict
 	if err == nil {
-		verdict, err = a.judge(ctx, &event)
+		verdict, err = a.verify(ctx, &event)
 	}
 	a.record(ctx, &event, verdict, err, meter.Cost(), time.Since(started))
 	if err != nil {
-		return nil, errNotJudged
+		return nil, errKeyNotChecked
 	}
-	return json.Marshal(answerTo(verdict))
+	return json.Marshal(responseTo(verdict))
 }
 
-// errNotJudged is all that Lambda hears of an error. It logs that in a line of
-// its own, which nobody redacts.
-var errNotJudged = errors.New("the key could not be judged: the request's own line says why")
+// errKeyNotChecked stands for every error: Lambda logs what Invoke returns, and
+// does not mask credentials in it. The request's log line has the cause.
+var errKeyNotChecked = errors.New("the key could not be checked: the log line of the request has the cause")
 
-// judge turns a panic into an error.
-func (a *authorizer) judge(ctx context.Context, event *events.APIGatewayV2CustomAuthorizerV2Request) (v quota.Verdict, err error) {
+// verify checks the key of an event. A panic becomes an error.
+func (a *authorizer) verify(ctx context.Context, event *authorizerEvent) (v quota.Verdict, err error) {
 	defer reqlog.Recover(&err)
 	ip, err := quota.ParseIP(event.RequestContext.HTTP.SourceIP)
 	if err != nil || !ip.IsValid() {
-		return quota.Verdict{Refusal: quota.RefusedIP}, nil // no key allows an address that can't be read
+		return quota.Verdict{Refusal: quota.RefusedIP}, nil // an address that can't be parsed is on no token's list
 	}
-	return a.keys.Verify(ctx, credential.Bearer(authorizationOf(event)), quota.Question{IP: ip})
+	return a.keys.Verify(ctx, credential.Bearer(authorizationHeader(event)), quota.Question{IP: ip})
 }
 
-// authorizationOf finds the header whatever the case of its name.
-func authorizationOf(event *events.APIGatewayV2CustomAuthorizerV2Request) string {
+// authorizationHeader returns the Authorization header; its name is not
+// case-sensitive.
+func authorizationHeader(event *authorizerEvent) string {
 	for name, value := range event.Headers {
 		if strings.EqualFold(name, "Authorization") {
 			return value
@@ -82,12 +86,12 @@ func authorizationOf(event *events.APIGatewayV2CustomAuthorizerV2Request) string
 	return ""
 }
 
-func answerTo(v quota.Verdict) authorization {
+func responseTo(v quota.Verdict) simpleResponse {
 	if !v.Valid() {
-		return authorization{}
+		return simpleResponse{}
 	}
 	t := v.Token
-	return authorization{IsAuthorized: true, Context: map[string]any{
+	return simpleResponse{IsAuthorized: true, Context: map[string]any{
 		"token_id": t.ID, "user_id": t.UserID, "name": t.Name, "group": t.Group,
 		"remain_quota": v.Remain, "unlimited_quota": t.UnlimitedQuota,
 		"model_limits_enabled": t.ModelLimitsEnabled, "models": strings.Join(t.Models, ","),
@@ -95,7 +99,7 @@ func answerTo(v quota.Verdict) authorization {
 }
 
 // record logs the request.
-func (a *authorizer) record(ctx context.Context, event *events.APIGatewayV2CustomAuthorizerV2Request, v quota.Verdict, err error, cost reqlog.Cost, took time.Duration) {
+func (a *authorizer) record(ctx context.Context, event *authorizerEvent, v quota.Verdict, err error, cost reqlog.Cost, took time.Duration) {
 	line := reqlog.Line{
 		Route: api.Authorizer, RequestID: event.RequestContext.RequestID, Duration: took,
 		Attrs: []slog.Attr{

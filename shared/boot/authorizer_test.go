@@ -21,8 +21,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
-// asked is an authorizer's event: a header with a value, from an address.
-func asked(t *testing.T, header, value, ip string) []byte {
+// authorizerEvent returns an event of the authorizer for a request from an address
+// with one header.
+func authorizerEvent(t *testing.T, header, value, ip string) []byte {
 	t.Helper()
 	e := events.APIGatewayV2CustomAuthorizerV2Request{Version: "2.0", Type: "REQUEST", Headers: map[string]string{"host": "api.test", header: value}}
 	e.RequestContext.RequestID = "JKJaXmPLvHcESHA="
@@ -35,11 +36,13 @@ func asked(t *testing.T, header, value, ip string) []byte {
 }
 
 const (
-	inside  = "10.9.8.7" // of what token 2 allows
+	inside  = "10.9.8.7" // an address that token 2 allows
 	outside = "203.0.113.7"
 )
 
-func TestAuthorizerLetsValidKeysIn(t *testing.T) {
+// The authorizer admits requests with a valid key from an allowed address, and no
+// others.
+func TestAuthorizer(t *testing.T) {
 	kit := dynamotest.New(t)
 	s := prepare(t, kit)
 	var log bytes.Buffer
@@ -47,34 +50,34 @@ func TestAuthorizerLetsValidKeysIn(t *testing.T) {
 	key := func(id int64) string { return s.keys[id].Reveal() }
 	for name, tt := range map[string]struct {
 		header, value, ip string
-		refusal           quota.Refusal // "" lets in
+		refusal           quota.Refusal // "": admitted
 	}{
-		"in/scheme":                   {"authorization", "Bearer " + key(limitedID), inside, ""},
-		"in/scheme_in_lower_case":     {"authorization", "bearer " + key(limitedID), inside, ""},
-		"in/key_alone":                {"authorization", key(limitedID), inside, ""},
-		"in/header_name_in_any_case":  {"AUTHORIZATION", "Bearer " + key(limitedID), inside, ""},
-		"in/IPv6":                     {"authorization", "Bearer " + key(limitedID), "2001:db8::7", ""},
-		"in/from_anywhere":            {"authorization", "Bearer " + key(holderID), outside, ""},
-		"in/unlimited":                {"authorization", "Bearer " + key(lastID), outside, ""},
-		"out/other_address":           {"authorization", "Bearer " + key(limitedID), outside, quota.RefusedIP},
-		"out/no_address":              {"authorization", "Bearer " + key(holderID), "", quota.RefusedIP},
-		"out/what_is_no_address":      {"authorization", "Bearer " + key(holderID), "10.9.8.7, 10.9.8.8", quota.RefusedIP},
-		"out/disabled":                {"authorization", "Bearer " + key(disabledID), inside, quota.RefusedDisabled},
-		"out/expired":                 {"authorization", "Bearer " + key(expiredID), inside, quota.RefusedExpired},
-		"out/exhausted":               {"authorization", "Bearer " + key(exhaustedID), inside, quota.RefusedExhausted},
-		"out/deleted":                 {"authorization", "Bearer " + key(deletedID), inside, quota.RefusedUnknown},
-		"out/another_key_of_a_token":  {"authorization", "Bearer " + credential.NewKey(1, limitedID).Reveal(), inside, quota.RefusedUnknown},
-		"out/malformed":               {"authorization", "Bearer sk-", inside, quota.RefusedUnknown},
-		"out/access_token":            {"authorization", "Bearer " + s.at.Reveal(), inside, quota.RefusedUnknown},
-		"out/scheme_alone":            {"authorization", "Bearer", inside, quota.RefusedUnknown},
-		"out/header_of_another_name":  {"x-api-key", key(limitedID), inside, quota.RefusedUnknown},
-		"out/another_scheme":          {"authorization", "Basic " + key(limitedID), inside, quota.RefusedUnknown},
-		"out/two_keys_in_one_header":  {"authorization", "Bearer " + key(limitedID) + "," + key(holderID), inside, quota.RefusedUnknown},
-		"out/key_with_text_behind_it": {"authorization", "Bearer " + key(limitedID) + " x", inside, quota.RefusedUnknown},
+		"admitted/scheme":                {"authorization", "Bearer " + key(limitedID), inside, ""},
+		"admitted/scheme_in_lower_case":  {"authorization", "bearer " + key(limitedID), inside, ""},
+		"admitted/key_alone":             {"authorization", key(limitedID), inside, ""},
+		"admitted/header_in_upper_case":  {"AUTHORIZATION", "Bearer " + key(limitedID), inside, ""},
+		"admitted/ipv6":                  {"authorization", "Bearer " + key(limitedID), "2001:db8::7", ""},
+		"admitted/from_anywhere":         {"authorization", "Bearer " + key(holderID), outside, ""},
+		"admitted/unlimited":             {"authorization", "Bearer " + key(lastID), outside, ""},
+		"refused/other_address":          {"authorization", "Bearer " + key(limitedID), outside, quota.RefusedIP},
+		"refused/no_address":             {"authorization", "Bearer " + key(holderID), "", quota.RefusedIP},
+		"refused/two_addresses":          {"authorization", "Bearer " + key(holderID), "10.9.8.7, 10.9.8.8", quota.RefusedIP},
+		"refused/disabled":               {"authorization", "Bearer " + key(disabledID), inside, quota.RefusedDisabled},
+		"refused/expired":                {"authorization", "Bearer " + key(expiredID), inside, quota.RefusedExpired},
+		"refused/exhausted":              {"authorization", "Bearer " + key(exhaustedID), inside, quota.RefusedExhausted},
+		"refused/deleted":                {"authorization", "Bearer " + key(deletedID), inside, quota.RefusedUnknown},
+		"refused/another_key":            {"authorization", "Bearer " + credential.NewKey(1, limitedID).Reveal(), inside, quota.RefusedUnknown},
+		"refused/malformed":              {"authorization", "Bearer sk-", inside, quota.RefusedUnknown},
+		"refused/access_token":           {"authorization", "Bearer " + s.at.Reveal(), inside, quota.RefusedUnknown},
+		"refused/scheme_alone":           {"authorization", "Bearer", inside, quota.RefusedUnknown},
+		"refused/another_header":         {"x-api-key", key(limitedID), inside, quota.RefusedUnknown},
+		"refused/another_scheme":         {"authorization", "Basic " + key(limitedID), inside, quota.RefusedUnknown},
+		"refused/two_keys_in_one_header": {"authorization", "Bearer " + key(limitedID) + "," + key(holderID), inside, quota.RefusedUnknown},
+		"refused/text_after_the_key":     {"authorization", "Bearer " + key(limitedID) + " x", inside, quota.RefusedUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log.Reset()
-			answer, err := h.Invoke(t.Context(), asked(t, tt.header, tt.value, tt.ip))
+			answer, err := h.Invoke(t.Context(), authorizerEvent(t, tt.header, tt.value, tt.ip))
 			var got struct {
 				IsAuthorized *bool
 				Context      map[string]any
@@ -82,18 +85,18 @@ func TestAuthorizerLetsValidKeysIn(t *testing.T) {
 			if err != nil || json.Unmarshal(answer, &got) != nil || got.IsAuthorized == nil {
 				t.Fatalf("got %s, %v, want an answer", answer, err)
 			}
-			in := tt.refusal == ""
-			if *got.IsAuthorized != in || (got.Context != nil) != in {
-				t.Errorf("got %s, want isAuthorized %t, and a context only then", answer, in)
+			admitted := tt.refusal == ""
+			if *got.IsAuthorized != admitted || (got.Context != nil) != admitted {
+				t.Errorf("got %s, want isAuthorized %t, and a context only if it is true", answer, admitted)
 			}
-			expectLine(t, log.String(), in, tt.refusal)
+			checkLine(t, log.String(), admitted, tt.refusal)
 		})
 	}
 }
 
-// expectLine holds what was logged to one line that says how it went, and of
-// the key nothing.
-func expectLine(t *testing.T, log string, in bool, refusal quota.Refusal) {
+// checkLine fails the test unless the log is one line with the result and without
+// the key.
+func checkLine(t *testing.T, log string, admitted bool, refusal quota.Refusal) {
 	t.Helper()
 	var line struct {
 		Msg, Level, Route, Code string
@@ -104,15 +107,16 @@ func expectLine(t *testing.T, log string, in bool, refusal quota.Refusal) {
 		t.Fatalf("got log %q, want one line of JSON", log)
 	}
 	if line.Msg != "request" || line.Level != "INFO" || line.Route != "authorize" ||
-		line.Authorized != in || line.Code != string(refusal) || line.RequestID != "JKJaXmPLvHcESHA=" {
-		t.Errorf("got line %s, want authorized %t and code %q", log, in, refusal)
+		line.Authorized != admitted || line.Code != string(refusal) || line.RequestID != "JKJaXmPLvHcESHA=" {
+		t.Errorf("got line %s, want authorized %t and code %q", log, admitted, refusal)
 	}
 	if found := capture.Credential(log); found != "" {
-		t.Errorf("a credential is in the log, %.7s…", found)
+		t.Errorf("the log has a credential, %.7s…", found)
 	}
 }
 
-func TestAuthorizerTellsTheTokenAndItsUser(t *testing.T) {
+// The context of an admitted request describes the token and its user.
+func TestAuthorizerContext(t *testing.T) {
 	kit := dynamotest.New(t)
 	s := prepare(t, kit)
 	h := boot.Authorizer(gate.New(dynamo.New(kit.Client, dynamotest.Table)), quiet())
@@ -126,7 +130,7 @@ func TestAuthorizerTellsTheTokenAndItsUser(t *testing.T) {
 			"unlimited_quota": false, "model_limits_enabled": false, "models": "",
 		},
 	} {
-		answer, err := h.Invoke(t.Context(), asked(t, "authorization", s.keys[id].Reveal(), inside))
+		answer, err := h.Invoke(t.Context(), authorizerEvent(t, "authorization", s.keys[id].Reveal(), inside))
 		var got struct{ Context map[string]any }
 		if err != nil || json.Unmarshal(answer, &got) != nil {
 			t.Fatalf("got %s, %v, want an answer", answer, err)
@@ -137,33 +141,33 @@ func TestAuthorizerTellsTheTokenAndItsUser(t *testing.T) {
 	}
 }
 
-// failsWhereItCannotJudge: API Gateway answers 500 to an invocation error, and
-// lets nobody in. The process lives on.
-func failsWhereItCannotJudge(t *testing.T, binary string) {
+// authorizerFails checks that a key that can't be checked is an invocation error, for
+// which API Gateway answers 500, and that the process goes on to the next event.
+func authorizerFails(t *testing.T, binary string) {
 	kit := dynamotest.New(t)
 	s := prepare(t, kit)
-	valid := asked(t, "authorization", "Bearer "+s.keys[limitedID].Reveal(), inside)
+	valid := authorizerEvent(t, "authorization", "Bearer "+s.keys[limitedID].Reveal(), inside)
 	for name, tt := range map[string]struct {
 		environment []string
 		payloads    [][]byte
 	}{
-		"no_database": {[]string{"TABLE_NAME=none", "DYNAMODB_ENDPOINT=http://127.0.0.1:9"}, [][]byte{valid, valid}},
-		"no_table":    {append(environment(kit), "TABLE_NAME=none"), [][]byte{valid, valid}},
-		"no_event":    {environment(kit), [][]byte{[]byte("["), []byte(`"hello"`), []byte(`{"headers":{"authorization":["a"]}}`), []byte("")}},
+		"no_database":   {[]string{"TABLE_NAME=none", "DYNAMODB_ENDPOINT=http://127.0.0.1:9"}, [][]byte{valid, valid}},
+		"no_table":      {append(environment(kit), "TABLE_NAME=none"), [][]byte{valid, valid}},
+		"other_payload": {environment(kit), [][]byte{[]byte("["), []byte(`"hello"`), []byte(`{"headers":{"authorization":["a"]}}`), []byte("")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := lambdatest.Start(t, binary, tt.environment...)
 			for _, payload := range tt.payloads {
 				answer, err := f.Invoke(t.Context(), payload)
 				var failed *lambdatest.InvocationError
-				if !errors.As(err, &failed) || !strings.Contains(failed.Report, "the key could not be judged") {
+				if !errors.As(err, &failed) || !strings.Contains(failed.Report, "the key could not be checked") {
 					t.Errorf("got %s, %v, want an invocation error", answer, err)
 				}
 			}
 			f.Stop()
 			failures := 0
 			for _, line := range logLines(t, f) {
-				if line.Msg == "request" && line.Level == "ERROR" { // Lambda's own line is the other
+				if line.Msg == "request" && line.Level == "ERROR" { // aws-lambda-go logs another line
 					failures++
 				}
 			}
@@ -174,9 +178,10 @@ func failsWhereItCannotJudge(t *testing.T, binary string) {
 	}
 }
 
-func TestAuthorizerTurnsAPanicIntoAnError(t *testing.T) {
-	h := boot.Authorizer(nil, quiet()) // to ask it panics
-	if answer, err := h.Invoke(t.Context(), asked(t, "authorization", "sk-x", inside)); err == nil {
+// A panic is an invocation error.
+func TestAuthorizerPanics(t *testing.T) {
+	h := boot.Authorizer(nil, quiet()) // a nil Gate panics
+	if answer, err := h.Invoke(t.Context(), authorizerEvent(t, "authorization", "sk-x", inside)); err == nil {
 		t.Errorf("got %s, want an error", answer)
 	}
 }

@@ -1,6 +1,6 @@
-// Package boot turns routes into a Lambda function: environment, client,
-// service, handler, loop. It knows how API Gateway, streams and Lambda speak, and
-// nothing of tokens.
+// Package boot turns routes into a Lambda function. It reads the environment,
+// makes the store and the services on it, and answers the events of API Gateway
+// and of the table's stream.
 package boot
 
 import (
@@ -18,31 +18,31 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// Run is the whole main of a function that serves routes. It does not
-// return. In a wrong environment it says on stderr what is wrong and what to
-// do, and ends the process with 1.
+// Run is the main of a function that serves routes of the API. It does not
+// return. If the environment is wrong, it prints to stderr which variables are
+// wrong and what to do, and exits with status 1.
 func Run(routes ...api.Route) {
 	run(func(e Environment, log *slog.Logger) lambda.Handler { return Handler(e.serve(log, routes), log) })
 }
 
-// RunPages is the whole main of a function that serves pages, which needs no
-// table. It ends as Run does.
+// RunPages is the main of a function that serves pages and uses no table. It
+// checks the environment as Run does.
 func RunPages(pages ...api.Route) {
 	run(func(_ Environment, log *slog.Logger) lambda.Handler {
 		return Handler(api.New(api.Services{}, log, pages...), log)
 	})
 }
 
-// RunAuthorizer is the whole main of the function that judges keys for the
-// HTTP APIs of others; see Authorizer. It ends as Run does.
+// RunAuthorizer is the main of the function that checks keys for other HTTP
+// APIs; see Authorizer. It checks the environment as Run does.
 func RunAuthorizer() {
 	run(func(e Environment, log *slog.Logger) lambda.Handler {
 		return Authorizer(gate.New(e.store()), log)
 	})
 }
 
-// RunPurge is the whole main of the function that counts the tokens which
-// DynamoDB removes; see Purge. It ends as Run does.
+// RunPurge is the main of the function that counts the expired tokens that
+// DynamoDB removes; see Purge. It checks the environment as Run does.
 func RunPurge() {
 	run(func(e Environment, log *slog.Logger) lambda.Handler {
 		return Purge(e.store(), time.Now, log)
@@ -56,7 +56,7 @@ func run(handler func(Environment, *slog.Logger) lambda.Handler) {
 		os.Exit(1)
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: env.LogLevel}))
-	slog.SetDefault(log) // makes JSON of what libraries say through package log
+	slog.SetDefault(log) // libraries that use package log then write JSON, too
 	lambda.Start(handler(env, log))
 }
 
@@ -66,7 +66,7 @@ func (e Environment) serve(log *slog.Logger, routes []api.Route) http.Handler {
 	return api.New(api.Services{Tokens: service, Keys: gate.New(store)}, log, routes...)
 }
 
-// store makes the one store of a function.
+// store makes the function's store, for its services to share.
 func (e Environment) store() *dynamo.Store {
 	client := dynamo.NewClient(e.Region, e.Endpoint, e.Credentials)
 	return dynamo.New(client, e.Table, dynamo.WithRetention(e.Retention))

@@ -15,9 +15,9 @@ import (
 	"github.com/latchkey-api/latchkey/internal/lambdatest"
 )
 
-// BenchmarkColdStart starts a function's process and has it answer one event
-// from the database. It reports the median time from start to that answer,
-// and the most memory that was resident until then.
+// BenchmarkColdStart starts the process of a function and sends it one event that
+// reads the table. It reports the median time from the start to the answer, and
+// the largest resident memory at that time.
 //
 //	go test -run '^$' -bench ColdStart -benchtime 50x ./shared/boot
 func BenchmarkColdStart(b *testing.B) {
@@ -29,12 +29,12 @@ func BenchmarkColdStart(b *testing.B) {
 			var took []time.Duration
 			var resident float64
 			for b.Loop() {
-				began := time.Now()
+				started := time.Now()
 				f := lambdatest.Start(b, filepath.Join(built, function), environment(kit)...)
 				if _, err := f.Invoke(b.Context(), event); err != nil {
 					b.Fatal(err)
 				}
-				took = append(took, time.Since(began))
+				took = append(took, time.Since(started))
 				resident = max(resident, residentMB(b, f.PID()))
 				f.Stop()
 			}
@@ -45,8 +45,8 @@ func BenchmarkColdStart(b *testing.B) {
 	}
 }
 
-// residentMB is the most memory that a process has had, in 10^6 bytes, as
-// Linux counts it.
+// residentMB returns the largest resident memory that a process has had, in
+// 10^6 bytes, as Linux counts it.
 func residentMB(b *testing.B, pid int) float64 {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

@@ -14,13 +14,13 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 )
 
-// The environment variables that a function reads. The AWS_ ones are set by
-// Lambda itself.
+// The environment variables that a function reads. Lambda itself sets those
+// that begin with AWS_.
 const (
 	EnvTable     = "TABLE_NAME"        // required
-	EnvEndpoint  = "DYNAMODB_ENDPOINT" // a local engine's URL; empty = AWS
-	EnvRetention = "RETENTION_DAYS"    // how long expired tokens stay; empty = dynamo.DefaultRetention
-	EnvLogLevel  = "LOG_LEVEL"         // debug, info, warn or error; empty = info
+	EnvEndpoint  = "DYNAMODB_ENDPOINT" // the URL of a local engine; empty: AWS
+	EnvRetention = "RETENTION_DAYS"    // how many days expired tokens are kept; empty: dynamo.DefaultRetention
+	EnvLogLevel  = "LOG_LEVEL"         // debug, info, warn or error; empty: info
 
 	envRuntime = "AWS_LAMBDA_RUNTIME_API"
 	envRegion  = "AWS_REGION"
@@ -29,24 +29,26 @@ const (
 	envSession = "AWS_SESSION_TOKEN"
 )
 
-// maxRetentionDays is a century, more than anyone means and far from what a
-// time.Duration can't hold.
+// maxRetentionDays is a century. A time.Duration holds at most 292 years.
 const maxRetentionDays = 36_500
 
-// An Environment is what a function was told by its surroundings.
+// An Environment is the configuration of a function.
 type Environment struct {
 	Table       string
 	Region      string
-	Endpoint    string // empty = AWS
+	Endpoint    string // empty: AWS
 	Credentials aws.CredentialsProvider
 	Retention   time.Duration
 	LogLevel    slog.Level
 }
 
-// ReadEnvironment reads variables; an empty one is as good as none. The error
-// has one sentence for each that is wrong: its name and what to do. Lambda
-// has the credentials in the environment and renews them with the process,
-// so the SDK's search for others, slow at every cold start, is left out.
+// ReadEnvironment reads the environment variables. An empty variable counts as
+// not set. The error has one line for each wrong variable: its name, and what
+// to do.
+//
+// Lambda puts the credentials into the environment and starts a new process to
+// renew them. So ReadEnvironment reads them there and leaves out the SDK's
+// credential chain, which makes a cold start slower.
 func ReadEnvironment(getenv func(string) string) (Environment, error) {
 	env := Environment{
 		Table:    getenv(EnvTable),
@@ -55,10 +57,10 @@ func ReadEnvironment(getenv func(string) string) (Environment, error) {
 	}
 	var errs [6]error
 	if getenv(envRuntime) == "" {
-		errs[0] = wrong(envRuntime, "is not set: this program runs in AWS Lambda; start it there or with sam local")
+		errs[0] = variableError(envRuntime, "is not set: this program runs in AWS Lambda; start it there or with sam local")
 	}
 	if env.Table == "" {
-		errs[1] = wrong(EnvTable, "is not set: set it to the name of the DynamoDB table")
+		errs[1] = variableError(EnvTable, "is not set: set it to the name of the DynamoDB table")
 	}
 	errs[2] = checkEndpoint(env.Endpoint)
 	errs[3] = env.readAccount(getenv)
@@ -67,8 +69,8 @@ func ReadEnvironment(getenv func(string) string) (Environment, error) {
 	return env, errors.Join(errs[:]...)
 }
 
-// readAccount reads region and credentials. A local engine takes any, so they
-// may be missing there.
+// readAccount reads the region and the credentials. A local engine accepts any,
+// so with one they may be missing.
 func (e *Environment) readAccount(getenv func(string) string) error {
 	id, secret := getenv(envKeyID), getenv(envSecret)
 	local := e.Endpoint != ""
@@ -80,11 +82,11 @@ func (e *Environment) readAccount(getenv func(string) string) error {
 	}
 	e.Credentials = credentials.NewStaticCredentialsProvider(id, secret, getenv(envSession))
 
-	const hint = "is not set: Lambda sets it; elsewhere set it, or " + EnvEndpoint + " for a local engine"
+	const hint = "is not set: Lambda sets it; outside of Lambda set it, or set " + EnvEndpoint + " to use a local engine"
 	var errs [3]error
 	for i, v := range []struct{ name, value string }{{envRegion, e.Region}, {envKeyID, id}, {envSecret, secret}} {
 		if v.value == "" {
-			errs[i] = wrong(v.name, hint)
+			errs[i] = variableError(v.name, hint)
 		}
 	}
 	return errors.Join(errs[:]...)
@@ -96,7 +98,7 @@ func checkEndpoint(endpoint string) error {
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return wrong(EnvEndpoint, "is not a URL: set it to one such as http://127.0.0.1:8000, or remove it to use AWS")
+		return variableError(EnvEndpoint, "is not a URL: set it to a URL such as http://127.0.0.1:8000, or remove it to use AWS")
 	}
 	return nil
 }
@@ -107,7 +109,7 @@ func readRetention(days string) (time.Duration, error) {
 	}
 	n, err := strconv.Atoi(days)
 	if err != nil || n < 0 || n > maxRetentionDays {
-		return 0, wrong(EnvRetention, fmt.Sprintf("is not a number of days: set it to an integer from 0 to %d, or remove it for %d",
+		return 0, variableError(EnvRetention, fmt.Sprintf("is not a number of days: set it to an integer from 0 to %d, or remove it for the default, %d",
 			maxRetentionDays, dynamo.DefaultRetention/(24*time.Hour)))
 	}
 	return time.Duration(n) * 24 * time.Hour, nil
@@ -115,11 +117,11 @@ func readRetention(days string) (time.Duration, error) {
 
 func readLogLevel(name string) (level slog.Level, err error) {
 	if name != "" && level.UnmarshalText([]byte(name)) != nil {
-		return 0, wrong(EnvLogLevel, "is not a level: set it to debug, info, warn or error, or remove it for info")
+		return 0, variableError(EnvLogLevel, "is not a log level: set it to debug, info, warn or error, or remove it for the default, info")
 	}
 	return level, nil
 }
 
-func wrong(variable, what string) error {
-	return fmt.Errorf("environment variable %s %s", variable, what)
+func variableError(name, problem string) error {
+	return fmt.Errorf("environment variable %s %s", name, problem)
 }

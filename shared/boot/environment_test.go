@@ -11,7 +11,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/boot"
 )
 
-// onLambda is what Lambda and the stack set.
+// onLambda returns the variables that Lambda and the stack set.
 func onLambda() map[string]string {
 	return map[string]string{
 		"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
@@ -23,7 +23,8 @@ func onLambda() map[string]string {
 	}
 }
 
-// with is onLambda with some variables set otherwise; an empty one is not set.
+// with returns onLambda with changes of the form NAME=value. A change of the form
+// NAME unsets the variable.
 func with(changes ...string) map[string]string {
 	env := onLambda()
 	for _, change := range changes {
@@ -37,7 +38,9 @@ func getenv(env map[string]string) func(string) string {
 	return func(name string) string { return env[name] }
 }
 
-func TestEnvironmentIsWhatLambdaAndTheStackSet(t *testing.T) {
+// The environment has the values of the variables, and defaults for those that may be
+// left out.
+func TestReadEnvironment(t *testing.T) {
 	t.Parallel()
 	local := []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "DYNAMODB_ENDPOINT=http://127.0.0.1:8000"}
 	const thirty = 30 * 24 * time.Hour
@@ -48,13 +51,13 @@ func TestEnvironmentIsWhatLambdaAndTheStackSet(t *testing.T) {
 		want    boot.Environment
 		account account
 	}{
-		"AWS":                        {onLambda(), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty}, lambda},
-		"local_engine":               {with(local...), boot.Environment{Table: "latchkey-prod", Region: "us-east-1", Endpoint: "http://127.0.0.1:8000", Retention: thirty}, account{"local", "local", ""}},
-		"local_engine_with_account":  {with("DYNAMODB_ENDPOINT=https://db.test"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Endpoint: "https://db.test", Retention: thirty}, lambda},
-		"retention_of_7_days":        {with("RETENTION_DAYS=7"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: 7 * 24 * time.Hour}, lambda},
-		"retention_of_none":          {with("RETENTION_DAYS=0"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1"}, lambda},
-		"level_in_any_case":          {with("LOG_LEVEL=Warn"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty, LogLevel: slog.LevelWarn}, lambda},
-		"empty_optionals_are_absent": {with("RETENTION_DAYS=", "LOG_LEVEL=", "DYNAMODB_ENDPOINT="), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty}, lambda},
+		"AWS":                       {onLambda(), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty}, lambda},
+		"local_engine":              {with(local...), boot.Environment{Table: "latchkey-prod", Region: "us-east-1", Endpoint: "http://127.0.0.1:8000", Retention: thirty}, account{"local", "local", ""}},
+		"local_engine_with_account": {with("DYNAMODB_ENDPOINT=https://db.test"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Endpoint: "https://db.test", Retention: thirty}, lambda},
+		"retention_7_days":          {with("RETENTION_DAYS=7"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: 7 * 24 * time.Hour}, lambda},
+		"retention_0_days":          {with("RETENTION_DAYS=0"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1"}, lambda},
+		"level_in_any_case":         {with("LOG_LEVEL=Warn"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty, LogLevel: slog.LevelWarn}, lambda},
+		"empty_is_unset":            {with("RETENTION_DAYS=", "LOG_LEVEL=", "DYNAMODB_ENDPOINT="), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty}, lambda},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -77,25 +80,26 @@ func TestEnvironmentIsWhatLambdaAndTheStackSet(t *testing.T) {
 	}
 }
 
-func TestWrongEnvironmentNamesEachVariableAndWhatToDo(t *testing.T) {
+// The error names each wrong variable and what to do, and shows no credential.
+func TestWrongEnvironment(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		env  map[string]string
-		want []string // one sentence's parts each
+		want []string // a part of each line
 	}{
-		"outside_of_Lambda":   {with("AWS_LAMBDA_RUNTIME_API"), []string{"AWS_LAMBDA_RUNTIME_API is not set: this program runs in AWS Lambda"}},
+		"outside_of_lambda":   {with("AWS_LAMBDA_RUNTIME_API"), []string{"AWS_LAMBDA_RUNTIME_API is not set: this program runs in AWS Lambda"}},
 		"no_table":            {with("TABLE_NAME"), []string{"TABLE_NAME is not set: set it to the name"}},
 		"no_region":           {with("AWS_REGION"), []string{"AWS_REGION is not set: Lambda sets it"}},
 		"no_key_id":           {with("AWS_ACCESS_KEY_ID"), []string{"AWS_ACCESS_KEY_ID is not set"}},
 		"no_secret":           {with("AWS_SECRET_ACCESS_KEY"), []string{"AWS_SECRET_ACCESS_KEY is not set"}},
 		"half_credentials":    {with("AWS_SECRET_ACCESS_KEY", "DYNAMODB_ENDPOINT=http://127.0.0.1:8000"), []string{"AWS_SECRET_ACCESS_KEY is not set"}},
-		"endpoint_no_scheme":  {with("DYNAMODB_ENDPOINT=127.0.0.1:8000"), []string{"DYNAMODB_ENDPOINT is not a URL: set it to one such as"}},
+		"endpoint_no_scheme":  {with("DYNAMODB_ENDPOINT=127.0.0.1:8000"), []string{"DYNAMODB_ENDPOINT is not a URL: set it to a URL such as"}},
 		"endpoint_odd_scheme": {with("DYNAMODB_ENDPOINT=file:///tmp"), []string{"DYNAMODB_ENDPOINT is not a URL"}},
 		"endpoint_no_host":    {with("DYNAMODB_ENDPOINT=http://"), []string{"DYNAMODB_ENDPOINT is not a URL"}},
-		"retention_text":      {with("RETENTION_DAYS=30d"), []string{"RETENTION_DAYS is not a number of days: set it to an integer from 0 to 36500, or remove it for 30"}},
+		"retention_text":      {with("RETENTION_DAYS=30d"), []string{"RETENTION_DAYS is not a number of days: set it to an integer from 0 to 36500, or remove it for the default, 30"}},
 		"retention_negative":  {with("RETENTION_DAYS=-1"), []string{"RETENTION_DAYS"}},
 		"retention_too_long":  {with("RETENTION_DAYS=36501"), []string{"RETENTION_DAYS"}},
-		"log_level":           {with("LOG_LEVEL=loud"), []string{"LOG_LEVEL is not a level: set it to debug, info, warn or error"}},
+		"log_level":           {with("LOG_LEVEL=loud"), []string{"LOG_LEVEL is not a log level: set it to debug, info, warn or error"}},
 		"all_at_once": {map[string]string{"LOG_LEVEL": "loud"}, []string{
 			"AWS_LAMBDA_RUNTIME_API", "TABLE_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "LOG_LEVEL",
 		}},
@@ -108,11 +112,11 @@ func TestWrongEnvironmentNamesEachVariableAndWhatToDo(t *testing.T) {
 			}
 			got := strings.Split(err.Error(), "\n")
 			if len(got) != len(tt.want) {
-				t.Fatalf("got %d sentences, want %d:\n%v", len(got), len(tt.want), err)
+				t.Fatalf("got %d lines, want %d:\n%v", len(got), len(tt.want), err)
 			}
 			for i, want := range tt.want {
 				if !strings.Contains(got[i], want) {
-					t.Errorf("got %q, want a sentence with %q", got[i], want)
+					t.Errorf("got %q, want a line with %q", got[i], want)
 				}
 			}
 			for _, secret := range []string{"ASIA-ID", "the-secret", "the-session"} {

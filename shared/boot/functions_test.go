@@ -2,6 +2,7 @@ package boot_test
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
@@ -23,13 +24,13 @@ import (
 
 const functionPackages = "./functions/..."
 
-// eventNames are the files of events/ without .json. What stands before the
-// first hyphen is the function.
+// eventNames returns the names of the files in events/ that begin with function,
+// without .json. The part before the first hyphen is the name of the function.
 func eventNames(t testing.TB, function string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dynamotest.Root(t), "events", function+"*.json"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("got no events of %s (%v), want some", function, err)
+		t.Fatalf("got no events of %s (%v), want at least one", function, err)
 	}
 	for i, file := range files {
 		files[i] = strings.TrimSuffix(filepath.Base(file), ".json")
@@ -37,7 +38,7 @@ func eventNames(t testing.TB, function string) []string {
 	return files
 }
 
-// eventText is an event as it is in its file.
+// eventText returns the text of an event's file.
 func eventText(t testing.TB, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dynamotest.Root(t), "events", name+".json")) //nolint:gosec // a test's own file
@@ -47,47 +48,50 @@ func eventText(t testing.TB, name string) []byte {
 	return text
 }
 
-// readEvent is an event with credentials in their places.
+// readEvent returns an event with its placeholders replaced by credentials.
 func readEvent(t testing.TB, name string, s state) []byte {
 	t.Helper()
-	return s.admit(eventText(t, name))
+	return s.withCredentials(eventText(t, name))
 }
 
-// environment is what a function has on Lambda, but with a local engine.
+// environment returns the variables of a function that uses a local engine.
 func environment(kit *dynamotest.Kit) []string {
 	return []string{"TABLE_NAME=" + dynamotest.Table, "AWS_REGION=us-east-1", "DYNAMODB_ENDPOINT=" + kit.Endpoint}
 }
 
-// TestFunctions builds the functions once, as the Makefile does, and runs
-// them under a Runtime API.
+// The functions, built as the Makefile builds them and run under a Runtime API,
+// answer, log and fail as documented.
 func TestFunctions(t *testing.T) {
 	built := lambdatest.Build(t, dynamotest.Root(t), runtime.GOARCH, functionPackages)
 	binaries, err := filepath.Glob(filepath.Join(built, "*"))
 	if err != nil || len(binaries) == 0 {
-		t.Fatalf("got no binaries (%v), want some", err)
+		t.Fatalf("got no binaries (%v), want at least one", err)
 	}
 	for _, binary := range binaries {
-		function := filepath.Base(binary)
-		t.Run("answers/"+function, func(t *testing.T) { answersAsInGoldenFiles(t, binary) })
-		t.Run("logs/"+function, func(t *testing.T) { logsOneJSONLineAnEvent(t, binary) })
-		t.Run("wrong_environment/"+function, func(t *testing.T) { endsInWrongEnvironment(t, binary) })
+		t.Run(filepath.Base(binary), func(t *testing.T) {
+			answersAsInGoldenFiles(t, binary)
+			t.Run("log", func(t *testing.T) { logsOneLinePerEvent(t, binary) })
+			t.Run("wrong_environment", func(t *testing.T) { exitsInWrongEnvironment(t, binary) })
+		})
 	}
 	list := filepath.Join(built, "list")
-	t.Run("survives_what_is_no_event", func(t *testing.T) { survivesWhatIsNoEvent(t, list) })
-	t.Run("logs_at_LOG_LEVEL", func(t *testing.T) { logsAtLogLevel(t, list) })
-	t.Run("logs_in_JSON_that_Lambda_is_gone", func(t *testing.T) { logsInJSONThatLambdaIsGone(t, list) })
+	t.Run("foreign_payloads", func(t *testing.T) { answersForeignPayloads(t, list) })
+	t.Run("log_level", func(t *testing.T) { logsAtLogLevel(t, list) })
+	t.Run("runtime_unreachable", func(t *testing.T) { logsJSONWithoutRuntime(t, list) })
 	create := filepath.Join(built, "create")
-	t.Run("keeps_expired_tokens_for_RETENTION_DAYS", func(t *testing.T) { keepsExpiredTokensForRetentionDays(t, create) })
-	t.Run("answers_without_database", func(t *testing.T) { answersWithoutDatabase(t, list) })
+	t.Run("retention_days", func(t *testing.T) { keepsExpiredTokens(t, create) })
+	t.Run("database_unreachable", func(t *testing.T) { answersWithoutDatabase(t, list) })
 	authorizer := filepath.Join(built, api.Authorizer)
-	t.Run("fails_where_it_cannot_judge", func(t *testing.T) { failsWhereItCannotJudge(t, authorizer) })
+	t.Run("authorizer_fails", func(t *testing.T) { authorizerFails(t, authorizer) })
 }
 
-// answersAsInGoldenFiles sends each event to a fresh process with a fresh
-// table.
+// answersAsInGoldenFiles sends each event of a function to a new process with a
+// new table, and compares the answer with the golden file.
 func answersAsInGoldenFiles(t *testing.T, binary string) {
-	for _, name := range eventNames(t, filepath.Base(binary)) {
-		t.Run(name, func(t *testing.T) {
+	function := filepath.Base(binary)
+	for _, name := range eventNames(t, function) {
+		test := cmp.Or(strings.TrimPrefix(strings.TrimPrefix(name, function), "-"), "basic")
+		t.Run(test, func(t *testing.T) {
 			kit := dynamotest.New(t)
 			s := prepare(t, kit)
 			f := lambdatest.Start(t, binary, environment(kit)...)
@@ -95,16 +99,16 @@ func answersAsInGoldenFiles(t *testing.T, binary string) {
 			if err != nil {
 				t.Fatalf("got error %v, want an answer", err)
 			}
-			checkAnswer(t, filepath.Base(binary), answer)
+			checkAnswer(t, function, answer)
 			compareGolden(t, name, answer)
 		})
 	}
 }
 
-// logsOneJSONLineAnEvent sends all events to one process and reads its whole
-// output: no line but those of the protocol. That no credential is in it,
-// Start sees to.
-func logsOneJSONLineAnEvent(t *testing.T, binary string) {
+// logsOneLinePerEvent sends all events of a function to one process and checks
+// that its output is one line of JSON per event and nothing else. Start checks
+// that the output has no credential.
+func logsOneLinePerEvent(t *testing.T, binary string) {
 	kit := dynamotest.New(t)
 	s := prepare(t, kit)
 	f := lambdatest.Start(t, binary, append(environment(kit), "GO_API_HOST=::not a URL")...)
@@ -128,10 +132,10 @@ func logsOneJSONLineAnEvent(t *testing.T, binary string) {
 	}
 	for i, line := range lines {
 		if filepath.Base(binary) == api.Console && line.cost != (cost{}) {
-			t.Errorf("got line %+v, want neither a user nor anything of a table in it", line)
+			t.Errorf("got line %+v, want no user and no cost", line)
 		}
-		if line.Msg != "request" || line.RequestID != ids[i] && (ids[i] != "" || line.RequestID == "") { // a stream's event has none
-			t.Errorf("got line %d %+v, want that of request %s", i, line, ids[i])
+		if line.Msg != "request" || line.RequestID != ids[i] && (ids[i] != "" || line.RequestID == "") { // the event of a stream has no request id, so the line has Lambda's
+			t.Errorf("got line %d %+v, want the line of request %s", i, line, ids[i])
 		}
 	}
 	if err := f.Stderr(); len(err) > 0 {
@@ -139,7 +143,8 @@ func logsOneJSONLineAnEvent(t *testing.T, binary string) {
 	}
 }
 
-// checkAnswer fails the test unless an answer has its function's form.
+// checkAnswer fails the test unless an answer has the form that its function
+// returns.
 func checkAnswer(t *testing.T, function string, answer []byte) {
 	t.Helper()
 	var a struct {
@@ -149,11 +154,11 @@ func checkAnswer(t *testing.T, function string, answer []byte) {
 	switch function {
 	case api.Authorizer:
 		if err := json.Unmarshal(answer, &a); err != nil || a.IsAuthorized == nil {
-			t.Errorf("got %s, want isAuthorized in it", answer)
+			t.Errorf("got %s, want the field isAuthorized", answer)
 		}
 	case api.Purge:
 		if err := json.Unmarshal(answer, &a); err != nil || a.BatchItemFailures == nil {
-			t.Errorf("got %s, want batchItemFailures in it", answer)
+			t.Errorf("got %s, want the field batchItemFailures", answer)
 		}
 	case api.Console:
 		checkPage(t, answer)
@@ -162,8 +167,8 @@ func checkAnswer(t *testing.T, function string, answer []byte) {
 	}
 }
 
-// checkPage fails the test unless an answer is a page, whole and in the form
-// that it names, or a failure in the envelope.
+// checkPage fails the test unless an answer is a complete page in the encoding
+// that its headers name, or a failure in the API's envelope.
 func checkPage(t *testing.T, answer []byte) {
 	t.Helper()
 	var a events.APIGatewayV2HTTPResponse
@@ -190,7 +195,7 @@ type logLine struct {
 	cost
 }
 
-// A cost is whom a request was for, and what it asked of the table.
+// A cost is the user of a request and what the request used of the table.
 type cost struct {
 	UserID     int64   `json:"user_id"`
 	ReadUnits  float64 `json:"read_units"`
@@ -198,7 +203,8 @@ type cost struct {
 	RoundTrips int     `json:"round_trips"`
 }
 
-// logLines reads a stopped function's stdout; each line must be JSON.
+// logLines returns the lines that a stopped function wrote to stdout. It fails
+// the test if one is not JSON.
 func logLines(t *testing.T, f *lambdatest.Function) (lines []logLine) {
 	t.Helper()
 	for text := range bytes.Lines(f.Stdout()) {
@@ -211,7 +217,9 @@ func logLines(t *testing.T, f *lambdatest.Function) (lines []logLine) {
 	return lines
 }
 
-func endsInWrongEnvironment(t *testing.T, binary string) {
+// exitsInWrongEnvironment checks that a function names each wrong variable on
+// stderr and exits.
+func exitsInWrongEnvironment(t *testing.T, binary string) {
 	f := lambdatest.Start(t, binary, "AWS_REGION=us-east-1", "DYNAMODB_ENDPOINT=http://127.0.0.1:9", "RETENTION_DAYS=soon")
 	got, err := f.ExitCode(t.Context())
 	if err != nil || got != 1 {
@@ -228,11 +236,13 @@ func endsInWrongEnvironment(t *testing.T, binary string) {
 	}
 }
 
-func survivesWhatIsNoEvent(t *testing.T, binary string) {
+// answersForeignPayloads checks that a function answers payloads that are not
+// events of API Gateway, logs each, and then answers the next event.
+func answersForeignPayloads(t *testing.T, binary string) {
 	kit := dynamotest.New(t)
 	s := prepare(t, kit)
 	f := lambdatest.Start(t, binary, environment(kit)...)
-	for _, tt := range notEvents() {
+	for _, tt := range foreignPayloads() {
 		answer, err := f.Invoke(t.Context(), []byte(tt.payload))
 		if err != nil {
 			t.Fatalf("%q: got error %v, want an answer", tt.payload, err)
@@ -243,17 +253,19 @@ func survivesWhatIsNoEvent(t *testing.T, binary string) {
 	}
 	answer, err := f.Invoke(t.Context(), readEvent(t, "list", s))
 	if err != nil {
-		t.Fatalf("got error %v, want the process to live on", err)
+		t.Fatalf("got error %v, want an answer after the foreign payloads", err)
 	}
 	if got := checkEnvelope(t, answer).StatusCode; got != http.StatusOK {
 		t.Errorf("got %d, want 200 from the next event", got)
 	}
 	f.Stop()
-	if got, want := len(logLines(t, f)), len(notEvents())+1; got != want {
+	if got, want := len(logLines(t, f)), len(foreignPayloads())+1; got != want {
 		t.Errorf("got %d log lines, want %d:\n%s", got, want, f.Stdout())
 	}
 }
 
+// answersWithoutDatabase checks that a function answers 503 if DynamoDB does not
+// answer.
 func answersWithoutDatabase(t *testing.T, binary string) {
 	f := lambdatest.Start(t, binary, "TABLE_NAME=none", "DYNAMODB_ENDPOINT=http://127.0.0.1:9")
 	answer, err := f.Invoke(t.Context(), readEvent(t, "list", state{at: credential.NewAccessToken(1, 0)}))

@@ -9,19 +9,20 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// calmly fails the test unless a payload is answered in the envelope without
-// a word from a library.
-func calmly(t *testing.T, h lambda.Handler, payload []byte) {
+// invokeSilently fails the test unless a payload is answered in the envelope and
+// no library logs anything.
+func invokeSilently(t *testing.T, h lambda.Handler, payload []byte) {
 	t.Helper()
-	var said bytes.Buffer
-	log.SetOutput(&said)
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
 	defer log.SetOutput(os.Stderr)
 	invoke(t, h, payload)
-	if said.Len() > 0 {
-		t.Errorf("got %q from package log, want nothing", said.String())
+	if logged.Len() > 0 {
+		t.Errorf("got %q from package log, want nothing", logged.String())
 	}
 }
 
+// Every request that an event can describe gets an answer in the envelope.
 func FuzzHandler(f *testing.F) {
 	h, s := serve(f)
 	const name, value, domain = "content-type", "application/json", "api.test"
@@ -38,25 +39,26 @@ func FuzzHandler(f *testing.F) {
 	f.Add("api/token", "", "", "content-length", "-1", "\xff\xfe", "", true, true)
 	f.Add("https://a/%2e%2e/\xff", "", "PRI", "transfer-encoding", "chunked", "..", "%%%", true, false)
 	f.Add("", "", "\x00", "authorization", "sk-", "", "", false, false)
-	f.Fuzz(func(t *testing.T, path, query, method, name, value, domain, body string, encoded, admitted bool) {
+	f.Fuzz(func(t *testing.T, path, query, method, name, value, domain, body string, encoded, authorized bool) {
 		e := request(method, path)
 		e.RawQueryString, e.Body, e.IsBase64Encoded = query, body, encoded
 		e.RequestContext.DomainName = domain
 		e.Headers[name] = value
-		if admitted {
+		if authorized {
 			e.Headers["authorization"] = "Bearer " + s.at.Reveal()
 		}
-		calmly(t, h, payload(t, e))
+		invokeSilently(t, h, payload(t, e))
 	})
 }
 
+// Every payload gets an answer in the envelope.
 func FuzzPayload(f *testing.F) {
 	h, s := serve(f)
 	for _, name := range eventNames(f, "") {
-		// Without credentials: another run has others.
+		// The placeholders stay in the corpus: every run has its own credentials.
 		f.Add(eventText(f, name))
 	}
-	for _, tt := range notEvents() {
+	for _, tt := range foreignPayloads() {
 		if len(tt.payload) < 1<<10 {
 			f.Add([]byte(tt.payload))
 		}
@@ -64,6 +66,6 @@ func FuzzPayload(f *testing.F) {
 	f.Add([]byte("{\"rawPath\":\"/\xff\",\"requestContext\":{\"http\":{\"method\":\"G\xffT\"}}}"))
 	f.Add([]byte(`{"rawPath":"/api/token","requestContext":{"requestId":"` + "\\u0000" + `","http":{"method":"GET"}}}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		calmly(t, h, s.admit(payload))
+		invokeSilently(t, h, s.withCredentials(payload))
 	})
 }

@@ -17,14 +17,16 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/latchkey-api/latchkey/internal/capture"
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-var update = flag.Bool("update", false, "renew the golden files") //nolint:gochecknoglobals // flags are registered before any test runs
+var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // flags are registered before any test runs
 
 func goldenFile(event string) string { return filepath.Join("testdata", event+".golden.json") }
 
-// compareGolden holds an answer against the golden file of its event.
+// compareGolden fails the test unless an answer is as in the golden file of its
+// event.
 func compareGolden(t *testing.T, event string, answer []byte) {
 	t.Helper()
 	got := readable(t, answer)
@@ -35,16 +37,16 @@ func compareGolden(t *testing.T, event string, answer []byte) {
 	}
 	want, err := os.ReadFile(goldenFile(event))
 	if err != nil {
-		t.Fatalf("%v; make it with -update and read it", err)
+		t.Fatalf("%v; create it with -update and review it", err)
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("answer to %s (-want +got):\n%s", event, diff)
 	}
 }
 
-// readable writes an answer with its body, if it has one, as JSON instead of
-// text, and with names in the place of keys, of times that are now, and of
-// pages, so that these can change.
+// readable formats an answer for a golden file. The body is JSON instead of a
+// string. Placeholders stand for keys, for times near the present, and for pages,
+// because these change from run to run.
 func readable(t *testing.T, answer []byte) []byte {
 	t.Helper()
 	var a struct {
@@ -55,10 +57,10 @@ func readable(t *testing.T, answer []byte) []byte {
 	if err := json.Unmarshal(answer, &a); err != nil {
 		t.Fatal(err)
 	}
-	if a.Body == nil { // an authorizer's, or the purge's
+	if a.Body == nil { // the answer of the authorizer or the purge
 		return indented(t, json.RawMessage(answer))
 	}
-	if strings.HasPrefix(a.Headers["Etag"], "W/") { // pages alone have those
+	if strings.HasPrefix(a.Headers["Etag"], "W/") { // only pages have a weak ETag
 		a.Headers["Etag"], a.Headers["Content-Length"], a.Body = `W/"(version)"`, "(length)", json.RawMessage(`"(page)"`)
 		return indented(t, a)
 	}
@@ -66,15 +68,14 @@ func readable(t *testing.T, answer []byte) []byte {
 	if err := json.Unmarshal(a.Body, &body); err != nil {
 		t.Fatal(err)
 	}
-	body = regexp.MustCompile(`sk-[0-9A-Za-z]{54}"`).ReplaceAllString(body, `sk-(key)"`)
-	body = regexp.MustCompile(`sk-[0-9A-Za-z]{4}\*{10}[0-9A-Za-z]{4}"`).ReplaceAllString(body, `sk-(mask)"`)
+	body = capture.Normalize(body)
 	body = regexp.MustCompile(`(_time|expires_at|_until)":\d+`).ReplaceAllStringFunc(body, nameTime)
 	a.Body = json.RawMessage(body)
 	return indented(t, a)
 }
 
-// nameTime names the time of a field that is less than an hour from now, in
-// minutes.
+// nameTime replaces the time in a field by its distance from now in minutes, if
+// that is at most an hour.
 func nameTime(field string) string {
 	name, second, _ := strings.Cut(field, ":")
 	n, _ := strconv.ParseInt(second, 10, 64)
@@ -100,7 +101,8 @@ func indented(t *testing.T, answer any) []byte {
 	return out.Bytes()
 }
 
-func TestEveryGoldenFileHasAnEvent(t *testing.T) {
+// Every event has a golden file and every golden file has an event.
+func TestGoldenFiles(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(goldenFile("*"))
 	if err != nil {
@@ -112,22 +114,22 @@ func TestEveryGoldenFileHasAnEvent(t *testing.T) {
 	}
 	for _, file := range files {
 		if name := strings.TrimSuffix(filepath.Base(file), ".golden.json"); !slices.Contains(names, name) {
-			t.Errorf("got golden file %s, want an event of its name, or no file", file)
+			t.Errorf("got golden file %s, want an event with that name, or delete the file", file)
 		}
 	}
 }
 
-// TestEventsAreAsTheGatewaySendsThem reads the events strictly: a field that
-// is misspelt there would be absent without a word.
-func TestEventsAreAsTheGatewaySendsThem(t *testing.T) {
+// The events in events/ have the fields that API Gateway and streams send, and no
+// others: encoding/json would silently ignore a misspelt field.
+func TestEventFiles(t *testing.T) {
 	t.Parallel()
 	ids := map[string]string{}
 	for _, name := range eventNames(t, "") {
 		if function, _, _ := strings.Cut(name, "-"); function == api.Purge {
-			strictlyOfAStream(t, name)
+			readStreamEventStrictly(t, name)
 			continue
 		}
-		e := strictly(t, name)
+		e := readEventStrictly(t, name)
 		about := e.RequestContext
 		if e.Version != "2.0" || e.RouteKey != about.RouteKey || e.RawPath != about.HTTP.Path || about.Stage != "$default" {
 			t.Errorf("%s: got version %s, route key %s, path %s, stage %s, want them to agree", name, e.Version, e.RouteKey, e.RawPath, about.Stage)
@@ -144,8 +146,9 @@ func TestEventsAreAsTheGatewaySendsThem(t *testing.T) {
 	}
 }
 
-// strictly reads an event, or of an authorizer's the part that all have.
-func strictly(t *testing.T, name string) (e event) {
+// readEventStrictly reads an event without unknown fields. For an event of the
+// authorizer it returns the fields that all events have.
+func readEventStrictly(t *testing.T, name string) (e event) {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(eventText(t, name)))
 	decoder.DisallowUnknownFields()
@@ -165,8 +168,9 @@ func strictly(t *testing.T, name string) (e event) {
 	return event{Version: asked.Version, RouteKey: asked.RouteKey, RawPath: asked.RawPath, Headers: asked.Headers, RequestContext: asked.RequestContext}
 }
 
-// strictlyOfAStream reads an event of the table's stream.
-func strictlyOfAStream(t *testing.T, name string) {
+// readStreamEventStrictly reads an event of the table's stream without unknown
+// fields.
+func readStreamEventStrictly(t *testing.T, name string) {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(eventText(t, name)))
 	decoder.DisallowUnknownFields()
@@ -176,7 +180,7 @@ func strictlyOfAStream(t *testing.T, name string) {
 	}
 	for _, r := range e.Records {
 		if c := r.Change; c.StreamViewType != "KEYS_ONLY" || len(c.Keys) != 2 || c.SequenceNumber == "" || r.EventSource != "aws:dynamodb" {
-			t.Errorf("%s: got record %+v, want one of a stream of keys only", name, r)
+			t.Errorf("%s: got record %+v, want a record of a stream with keys only", name, r)
 		}
 	}
 }

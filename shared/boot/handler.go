@@ -23,13 +23,15 @@ import (
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
-// Handler lets next answer the events of an API Gateway HTTP API, payload
-// format 2.0. Whatever the payload is and whatever next does, the invocation
-// succeeds with an answer in the API's envelope: an invocation error would
-// reach the caller as the gateway's own 500, without any of it.
+// Handler answers the events of an API Gateway HTTP API, payload format 2.0,
+// with what next writes. The invocation succeeds with an answer in the API's
+// envelope even if the payload is not such an event, or if next panics or
+// writes nothing. For an invocation error, API Gateway would answer 500 with a
+// body of its own.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func Handler(next http.Handler, log *slog.Logger) lambda.Handler {
-	// The adapter would take every request's host from it, a bad one as an
-	// error. There is no other way to tell it not to.
+	// If this variable is set, the adapter takes the host of every request from
+	// it, and fails if it is malformed. It has no option to ignore it.
 	_ = os.Unsetenv(core.CustomHostVariable)
 	return &handler{next, log}
 }
@@ -51,7 +53,7 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 			h.next.ServeHTTP(w, r)
 		})
 	} else {
-		err = fmt.Errorf("payload is no event of an API Gateway HTTP API, format 2.0: %w", err)
+		err = fmt.Errorf("the payload is not an event of an API Gateway HTTP API in payload format 2.0: %w", err)
 	}
 	if err != nil {
 		answer, err = proxy(ctx, func(w http.ResponseWriter, r *http.Request) { api.Fail(w, r, h.log, err) })
@@ -62,7 +64,8 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return json.Marshal(answer)
 }
 
-// withRequestID gives a request the gateway's id, or else Lambda's.
+// withRequestID sets the request id to API Gateway's, or to Lambda's if API
+// Gateway's is missing or malformed.
 func withRequestID(ctx context.Context, gateway string) context.Context {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		ctx = api.WithRequestID(ctx, lc.AwsRequestID)
@@ -70,12 +73,12 @@ func withRequestID(ctx context.Context, gateway string) context.Context {
 	return api.WithRequestID(ctx, gateway)
 }
 
-// errNoAnswer: the handler returned and had written nothing. The adapter
-// would make 504 and an invocation error of it.
+// errNoAnswer means that the handler returned without writing anything. The
+// adapter would return 504 and an invocation error.
 var errNoAnswer = errors.New("the handler wrote no answer")
 
-// proxy has the adapter call serve and collect what it writes. A panic of
-// serve is an error; half an answer written before it is dropped.
+// proxy calls serve through the adapter and returns what it writes. If serve
+// panics, proxy returns an error and drops what was already written.
 func proxy(ctx context.Context, serve http.HandlerFunc) (answer events.APIGatewayV2HTTPResponse, err error) {
 	defer reqlog.Recover(&err)
 	silent := false
@@ -93,9 +96,10 @@ func proxy(ctx context.Context, serve http.HandlerFunc) (answer events.APIGatewa
 	return answer, err
 }
 
-// blank is the event that the adapter sees, one that it can't fail on. It
-// would join a real one's decoded path, domain and query into a URL and
-// parse that again, and split headers at commas; fill does it right.
+// blank returns an event on which the adapter can't fail. The adapter would join
+// the decoded path, the domain and the query of the real event into a URL and
+// parse that again, and split headers at commas. fill copies the real event
+// into the request instead.
 func blank() events.APIGatewayV2HTTPRequest {
 	var event events.APIGatewayV2HTTPRequest
 	event.RawPath = "/"
@@ -104,12 +108,11 @@ func blank() events.APIGatewayV2HTTPRequest {
 	return event
 }
 
-// fill makes the adapter's blank request the one of an event. Nothing is
-// parsed, so that nothing can fail: a method, path or query that makes no
-// sense is the routes' to refuse.
+// fill copies an event into a request. It parses nothing, so it can't fail: the
+// routes refuse an invalid method, path or query.
 func fill(r *http.Request, event *events.APIGatewayV2HTTPRequest) {
 	about := event.RequestContext.HTTP
-	path := event.RawPath // decoded by the gateway
+	path := event.RawPath // decoded by API Gateway
 	if path == "" {
 		path = about.Path
 	}
@@ -131,8 +134,8 @@ func fill(r *http.Request, event *events.APIGatewayV2HTTPRequest) {
 	r.Body, r.ContentLength = body(event)
 }
 
-// rawQuery is an event's query as the caller sent it. Events written by hand
-// may have only the parameters.
+// rawQuery returns the query as the client sent it. An event written by hand
+// may have the parsed parameters only.
 func rawQuery(event *events.APIGatewayV2HTTPRequest) string {
 	if event.RawQueryString != "" {
 		return event.RawQueryString
@@ -144,8 +147,9 @@ func rawQuery(event *events.APIGatewayV2HTTPRequest) string {
 	return query.Encode()
 }
 
-// body is an event's body, decoded as it is read, and its length, -1 if that
-// is unknown. Base64 that is wrong is an error to whoever reads it.
+// body returns the body of an event and its length in bytes, -1 if unknown.
+// Base64 is decoded while the body is read, and an error in it is an error of
+// that read.
 func body(event *events.APIGatewayV2HTTPRequest) (io.ReadCloser, int64) {
 	plain := strings.NewReader(event.Body)
 	if event.IsBase64Encoded {
@@ -154,7 +158,7 @@ func body(event *events.APIGatewayV2HTTPRequest) (io.ReadCloser, int64) {
 	return io.NopCloser(plain), plain.Size()
 }
 
-// A watchedWriter knows whether anything was written.
+// A watchedWriter records whether anything was written.
 type watchedWriter struct {
 	http.ResponseWriter
 	wrote bool

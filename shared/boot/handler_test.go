@@ -19,7 +19,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/boot"
 )
 
-// An event is the payload of a request with what a test has to say about it.
+// An event is the payload of a request.
 type event = events.APIGatewayV2HTTPRequest
 
 func request(method, path string, edits ...func(*event)) event {
@@ -56,8 +56,9 @@ func invoke(t testing.TB, h lambda.Handler, payload []byte) events.APIGatewayV2H
 	return checkEnvelope(t, got)
 }
 
-// checkEnvelope fails the test unless an answer agrees with itself. That of a
-// key's usage has the API family's own envelope, where code true is success.
+// checkEnvelope fails the test unless status, headers and body of an answer agree.
+// The usage of a key has the envelope of the New API family, in which code is
+// true on success.
 func checkEnvelope(t testing.TB, got []byte) (answer events.APIGatewayV2HTTPResponse) {
 	t.Helper()
 	var body struct {
@@ -67,10 +68,10 @@ func checkEnvelope(t testing.TB, got []byte) (answer events.APIGatewayV2HTTPResp
 		RequestID string  `json:"request_id"`
 	}
 	if err := json.Unmarshal(got, &answer); err != nil {
-		t.Fatalf("the answer is no JSON: %v: %q", err, got)
+		t.Fatalf("the answer is not JSON: %v: %q", err, got)
 	}
 	if err := json.Unmarshal([]byte(answer.Body), &body); err != nil {
-		t.Fatalf("the body is no JSON: %v: %q", err, got)
+		t.Fatalf("the body is not JSON: %v: %q", err, got)
 	}
 	failed := answer.StatusCode >= http.StatusBadRequest
 	hasCode := body.Code != nil && body.Code != ""
@@ -79,7 +80,7 @@ func checkEnvelope(t testing.TB, got []byte) (answer events.APIGatewayV2HTTPResp
 		t.Errorf("got status %d, want 200 to 599", answer.StatusCode)
 	case body.Code == true && body.Message != nil && !failed:
 	case body.Success == nil || body.Message == nil:
-		t.Errorf("got body %s, want success and message in it", answer.Body)
+		t.Errorf("got body %s, want the fields success and message", answer.Body)
 	case *body.Success == failed || failed != hasCode || failed == (*body.Message == ""):
 		t.Errorf("got status %d with body %s, want them to agree", answer.StatusCode, answer.Body)
 	case failed && body.RequestID != answer.Headers["X-Request-Id"]:
@@ -105,22 +106,22 @@ func code(t testing.TB, answer events.APIGatewayV2HTTPResponse) string {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// A seen is what a handler was given.
-type seen struct {
+// A received is the request that a handler got.
+type received struct {
 	Method, Path, Query, URI, Host, Remote string
 	Header                                 http.Header
 	Body                                   string
 }
 
-// look sends an event to a handler that tells what it sees.
-func look(t *testing.T, e event) (got seen) {
+// receive sends an event through a handler and returns the request that next got.
+func receive(t *testing.T, e event) (got received) {
 	t.Helper()
 	h := boot.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Errorf("read the body: %v", err)
 		}
-		got = seen{r.Method, r.URL.Path, r.URL.RawQuery, r.RequestURI, r.Host, r.RemoteAddr, r.Header, string(body)}
+		got = received{r.Method, r.URL.Path, r.URL.RawQuery, r.RequestURI, r.Host, r.RemoteAddr, r.Header, string(body)}
 		w.WriteHeader(http.StatusNoContent)
 	}), quiet())
 	if _, err := h.Invoke(t.Context(), payload(t, e)); err != nil {
@@ -129,65 +130,69 @@ func look(t *testing.T, e event) (got seen) {
 	return got
 }
 
-func TestHandlerGivesTheRequestAsTheCallerSentIt(t *testing.T) {
+// The request that a handler gets has every field as the client sent it, even if it
+// is malformed.
+func TestHandlerRequest(t *testing.T) {
 	t.Setenv("GO_API_HOST", "::not a URL")
 	none := http.Header{}
 	for name, tt := range map[string]struct {
 		event event
-		want  seen
+		want  received
 	}{
-		"plain":               {request("GET", "/api/token"), seen{"GET", "/api/token", "", "/api/token", "api.test", "", none, ""}},
-		"percent":             {request("GET", "/api/token/%"), seen{"GET", "/api/token/%", "", "/api/token/%25", "api.test", "", none, ""}},
-		"percent_escape":      {request("GET", "/api/token/%zz%2"), seen{"GET", "/api/token/%zz%2", "", "/api/token/%25zz%252", "api.test", "", none, ""}},
-		"question_mark":       {request("GET", "/a?p=2", func(e *event) { e.RawQueryString = "p=1" }), seen{"GET", "/a?p=2", "p=1", "/a%3Fp=2?p=1", "api.test", "", none, ""}},
-		"hash":                {request("GET", "/a#b"), seen{"GET", "/a#b", "", "/a%23b", "api.test", "", none, ""}},
-		"space_and_tab":       {request("GET", "/a b\t\n"), seen{"GET", "/a b\t\n", "", "/a%20b%09%0A", "api.test", "", none, ""}},
-		"replaced_bytes":      {request("GET", "/\xff"), seen{"GET", "/\uFFFD", "", "/%EF%BF%BD", "api.test", "", none, ""}},
-		"two_slashes":         {request("GET", "//host/a"), seen{"GET", "//host/a", "", "//host/a", "api.test", "", none, ""}},
-		"dots_stay":           {request("GET", "/a/../b"), seen{"GET", "/a/../b", "", "/a/../b", "api.test", "", none, ""}},
-		"no_leading_slash":    {request("GET", "api/token"), seen{"GET", "/api/token", "", "/api/token", "api.test", "", none, ""}},
-		"absolute_URL":        {request("GET", "http://other/"), seen{"GET", "/http://other/", "", "/http://other/", "api.test", "", none, ""}},
-		"context_path":        {request("GET", "", func(e *event) { e.RequestContext.HTTP.Path = "/api/token" }), seen{"GET", "/api/token", "", "/api/token", "api.test", "", none, ""}},
-		"no_path":             {request("GET", ""), seen{"GET", "/", "", "/", "api.test", "", none, ""}},
-		"query_as_it_is":      {request("GET", "/a", func(e *event) { e.RawQueryString = "b=%zz;&a=+&a=%20#?" }), seen{"GET", "/a", "b=%zz;&a=+&a=%20#?", "/a?b=%zz;&a=+&a=%20#?", "api.test", "", none, ""}},
-		"query_as_parameters": {request("GET", "/a", func(e *event) { e.QueryStringParameters = map[string]string{"p": "1", "b": "x y"} }), seen{"GET", "/a", "b=x+y&p=1", "/a?b=x+y&p=1", "api.test", "", none, ""}},
-		"method_as_it_is":     {request("ge t\n", "/"), seen{"ge t\n", "/", "", "/", "api.test", "", none, ""}},
-		"no_method":           {request("", "/"), seen{"", "/", "", "/", "api.test", "", none, ""}},
-		"odd_domain":          {request("GET", "/", func(e *event) { e.RequestContext.DomainName = "[::1%?#@/ " }), seen{"GET", "/", "", "/", "[::1%?#@/ ", "", none, ""}},
-		"headers_whole": {request("GET", "/", func(e *event) {
+		"plain":               {request("GET", "/api/token"), received{"GET", "/api/token", "", "/api/token", "api.test", "", none, ""}},
+		"percent":             {request("GET", "/api/token/%"), received{"GET", "/api/token/%", "", "/api/token/%25", "api.test", "", none, ""}},
+		"percent_escape":      {request("GET", "/api/token/%zz%2"), received{"GET", "/api/token/%zz%2", "", "/api/token/%25zz%252", "api.test", "", none, ""}},
+		"question_mark":       {request("GET", "/a?p=2", func(e *event) { e.RawQueryString = "p=1" }), received{"GET", "/a?p=2", "p=1", "/a%3Fp=2?p=1", "api.test", "", none, ""}},
+		"hash":                {request("GET", "/a#b"), received{"GET", "/a#b", "", "/a%23b", "api.test", "", none, ""}},
+		"space_and_tab":       {request("GET", "/a b\t\n"), received{"GET", "/a b\t\n", "", "/a%20b%09%0A", "api.test", "", none, ""}},
+		"replaced_bytes":      {request("GET", "/\xff"), received{"GET", "/\uFFFD", "", "/%EF%BF%BD", "api.test", "", none, ""}},
+		"two_slashes":         {request("GET", "//host/a"), received{"GET", "//host/a", "", "//host/a", "api.test", "", none, ""}},
+		"dots_unchanged":      {request("GET", "/a/../b"), received{"GET", "/a/../b", "", "/a/../b", "api.test", "", none, ""}},
+		"no_leading_slash":    {request("GET", "api/token"), received{"GET", "/api/token", "", "/api/token", "api.test", "", none, ""}},
+		"absolute_url":        {request("GET", "http://other/"), received{"GET", "/http://other/", "", "/http://other/", "api.test", "", none, ""}},
+		"context_path":        {request("GET", "", func(e *event) { e.RequestContext.HTTP.Path = "/api/token" }), received{"GET", "/api/token", "", "/api/token", "api.test", "", none, ""}},
+		"no_path":             {request("GET", ""), received{"GET", "/", "", "/", "api.test", "", none, ""}},
+		"query_unchanged":     {request("GET", "/a", func(e *event) { e.RawQueryString = "b=%zz;&a=+&a=%20#?" }), received{"GET", "/a", "b=%zz;&a=+&a=%20#?", "/a?b=%zz;&a=+&a=%20#?", "api.test", "", none, ""}},
+		"query_as_parameters": {request("GET", "/a", func(e *event) { e.QueryStringParameters = map[string]string{"p": "1", "b": "x y"} }), received{"GET", "/a", "b=x+y&p=1", "/a?b=x+y&p=1", "api.test", "", none, ""}},
+		"method_unchanged":    {request("ge t\n", "/"), received{"ge t\n", "/", "", "/", "api.test", "", none, ""}},
+		"no_method":           {request("", "/"), received{"", "/", "", "/", "api.test", "", none, ""}},
+		"odd_domain":          {request("GET", "/", func(e *event) { e.RequestContext.DomainName = "[::1%?#@/ " }), received{"GET", "/", "", "/", "[::1%?#@/ ", "", none, ""}},
+		"headers": {request("GET", "/", func(e *event) {
 			e.Headers = map[string]string{"if-match": `"1","2"`, "idempotency-key": " a, b", "sp ace": "x\r\ny"}
 			e.Cookies = []string{"a=1", "b=2,3"}
-		}), seen{"GET", "/", "", "/", "api.test", "", http.Header{"If-Match": {`"1","2"`}, "Idempotency-Key": {" a, b"}, "sp ace": {"x\r\ny"}, "Cookie": {"a=1; b=2,3"}}, ""}},
-		"address": {request("GET", "/", func(e *event) { e.RequestContext.HTTP.SourceIP = "2001:db8::7" }), seen{"GET", "/", "", "/", "api.test", "2001:db8::7", none, ""}},
-		"body":    {request("POST", "/", func(e *event) { e.Body = "a=b" }), seen{"POST", "/", "", "/", "api.test", "", none, "a=b"}},
+		}), received{"GET", "/", "", "/", "api.test", "", http.Header{"If-Match": {`"1","2"`}, "Idempotency-Key": {" a, b"}, "sp ace": {"x\r\ny"}, "Cookie": {"a=1; b=2,3"}}, ""}},
+		"address": {request("GET", "/", func(e *event) { e.RequestContext.HTTP.SourceIP = "2001:db8::7" }), received{"GET", "/", "", "/", "api.test", "2001:db8::7", none, ""}},
+		"body":    {request("POST", "/", func(e *event) { e.Body = "a=b" }), received{"POST", "/", "", "/", "api.test", "", none, "a=b"}},
 		"body_in_base64": {request("POST", "/", func(e *event) {
 			e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte("\x00\xff")), true
-		}), seen{"POST", "/", "", "/", "api.test", "", none, "\x00\xff"}},
+		}), received{"POST", "/", "", "/", "api.test", "", none, "\x00\xff"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, look(t, tt.event)); diff != "" {
+			if diff := cmp.Diff(tt.want, receive(t, tt.event)); diff != "" {
 				t.Errorf("request (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// faulty are handlers that end otherwise than with an answer.
+// faulty returns handlers that do not write a complete answer.
 func faulty() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"panic":     func(http.ResponseWriter, *http.Request) { panic("at-once") },
+		"panic":     func(http.ResponseWriter, *http.Request) { panic("on purpose") },
 		"nil_panic": func(http.ResponseWriter, *http.Request) { panic(nil) }, //nolint:govet // on purpose
 		"abort":     func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"half_answer": func(w http.ResponseWriter, _ *http.Request) {
+		"incomplete_answer": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, `{"success":tr`)
-			panic("half-way")
+			panic("incomplete")
 		},
-		"nothing":     func(http.ResponseWriter, *http.Request) {},
-		"only_header": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("ETag", `"1"`) },
+		"no_answer":   func(http.ResponseWriter, *http.Request) {},
+		"header_only": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("ETag", `"1"`) },
 	}
 }
 
-func TestHandlerTurnsPanicAndSilenceInto500(t *testing.T) {
+// A handler that panics or writes nothing results in a 500 in the envelope and in one
+// error line with the request id.
+func TestHandlerFaults(t *testing.T) {
 	for name, next := range faulty() {
 		t.Run(name, func(t *testing.T) {
 			var logged bytes.Buffer
@@ -197,7 +202,7 @@ func TestHandlerTurnsPanicAndSilenceInto500(t *testing.T) {
 				t.Errorf("got %d %s, want 500 internal", answer.StatusCode, answer.Body)
 			}
 			if got := answer.Headers["X-Request-Id"]; got != "JKJaXmPLvHcESHA=" {
-				t.Errorf("got request id %q, want the gateway's", got)
+				t.Errorf("got request id %q, want API Gateway's", got)
 			}
 			if answer.Headers["Etag"] != "" {
 				t.Error("got a header of the dropped answer")
@@ -210,15 +215,16 @@ func TestHandlerTurnsPanicAndSilenceInto500(t *testing.T) {
 	}
 }
 
-func TestHandlerNeverLetsTheAdapterLog(t *testing.T) {
-	var said bytes.Buffer
-	log.SetOutput(&said)
+// The adapter logs nothing, even for malformed events and faulty handlers.
+func TestAdapterLogsNothing(t *testing.T) {
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
 	t.Cleanup(func() { log.SetOutput(os.Stderr) })
 	for _, next := range faulty() {
 		h := boot.Handler(next, quiet())
 		invoke(t, h, payload(t, request("b ad", "%", func(e *event) { e.Body, e.IsBase64Encoded = "%", true })))
 	}
-	if said.Len() > 0 {
-		t.Errorf("got %q from package log, want nothing", said.String())
+	if logged.Len() > 0 {
+		t.Errorf("got %q from package log, want nothing", logged.String())
 	}
 }

@@ -17,16 +17,19 @@ import (
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
-// A PurgeCounter is dynamo.Store.
+// A PurgeCounter counts the tokens that DynamoDB's time to live has removed;
+// dynamo.Store implements it. done is how many of the changes are finished: after
+// an error, the change with that index is the first to retry. now is in Unix
+// seconds.
 type PurgeCounter interface {
 	CountPurges(ctx context.Context, changes []dynamo.StreamRecord, now int64) (done, counted int, err error)
 }
 
-// Purge answers the events of the table's stream. Of a batch that can't be
-// counted whole it names the first record that failed: Lambda comes again with
-// that and all after it, if the event source mapping has
-// ReportBatchItemFailures. A payload that is no such event is an invocation
-// error.
+// Purge answers the events of the table's stream: it counts the tokens that
+// DynamoDB's time to live has removed. If a record fails, the answer names it,
+// and Lambda sends that record and all after it again. For that, the event
+// source mapping needs ReportBatchItemFailures. A payload that is not an event
+// of a DynamoDB stream is an invocation error.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 func Purge(store PurgeCounter, now func() time.Time, log *slog.Logger) lambda.Handler {
 	return &purge{store, now, log}
@@ -54,15 +57,16 @@ func (p *purge) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 	p.record(ctx, len(batch.changes), counted, err, meter.Cost(), time.Since(started))
 	if malformed != nil {
-		return nil, errNoBatch
+		return nil, errNotStreamEvent
 	}
 	return json.Marshal(answer)
 }
 
-// errNoBatch is all that Lambda hears of a payload that can't be read.
-var errNoBatch = errors.New("the payload is no event of a DynamoDB stream: the log's own line says why")
+// errNotStreamEvent stands for every payload that can't be read: Lambda logs
+// what Invoke returns, and does not mask credentials in it.
+var errNotStreamEvent = errors.New("the payload is not an event of a DynamoDB stream: the log line of the invocation has the cause")
 
-// A batch is an event's changes, and the sequence number of each.
+// A batch is the changes of an event, and the sequence number of each.
 type batch struct {
 	changes []dynamo.StreamRecord
 	numbers []string
@@ -78,7 +82,7 @@ func readBatch(payload []byte) (b batch, err error) {
 	}
 	for i, r := range event.Records {
 		if r.EventSource != "aws:dynamodb" || r.Change.SequenceNumber == "" {
-			return batch{}, fmt.Errorf("record %d is none of a DynamoDB stream", i)
+			return batch{}, fmt.Errorf("record %d is not a record of a DynamoDB stream", i)
 		}
 		c := dynamo.StreamRecord{
 			Event:     r.EventName,
@@ -93,7 +97,8 @@ func readBatch(payload []byte) (b batch, err error) {
 	return b, nil
 }
 
-// keyOf reads a key of a type; one of another type, or none, is empty.
+// keyOf returns the text of a key attribute, or "" if the attribute is missing
+// or has another type than want.
 func keyOf(v events.DynamoDBAttributeValue, want events.DynamoDBDataType) string {
 	switch {
 	case v.IsNull() || v.DataType() != want:

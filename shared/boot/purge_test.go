@@ -15,14 +15,15 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 )
 
-// failing is a store that can't count.
+// failing is a store that fails at the second record.
 type failing struct{ err error }
 
 func (f failing) CountPurges(context.Context, []dynamo.StreamRecord, int64) (done, counted int, err error) {
 	return 1, 1, f.err
 }
 
-func TestPurgeNamesTheFirstRecordThatFailedAndLogsWhy(t *testing.T) {
+// If a record fails, the answer names it and the log line has the error.
+func TestPurgeFails(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	h := boot.Purge(failing{errors.New("no answer for token 1/4")}, time.Now, slog.New(slog.NewJSONHandler(&log, nil)))
@@ -42,7 +43,8 @@ func TestPurgeNamesTheFirstRecordThatFailedAndLogsWhy(t *testing.T) {
 	}
 }
 
-func TestPurgeRefusesWhatIsNoEventOfAStream(t *testing.T) {
+// A payload that is not an event of a DynamoDB stream is an invocation error.
+func TestPurgeWithForeignPayload(t *testing.T) {
 	t.Parallel()
 	h := boot.Purge(dynamotest.New(t).Store, time.Now, quiet())
 	for _, payload := range []string{
@@ -56,8 +58,8 @@ func TestPurgeRefusesWhatIsNoEventOfAStream(t *testing.T) {
 	}
 }
 
-// Keys of types that are not the table's are no token's.
-func TestPurgePassesOverOtherKeys(t *testing.T) {
+// A record whose keys are not those of a token is skipped.
+func TestPurgeSkipsOtherKeys(t *testing.T) {
 	t.Parallel()
 	h := boot.Purge(dynamotest.New(t).Store, time.Now, quiet())
 	for _, keys := range []string{
@@ -66,7 +68,7 @@ func TestPurgePassesOverOtherKeys(t *testing.T) {
 		payload := `{"Records":[{"eventName":"REMOVE","eventSource":"aws:dynamodb","userIdentity":{"type":"Service","principalId":"dynamodb.amazonaws.com"},` +
 			`"dynamodb":{"Keys":` + keys + `,"SequenceNumber":"1"}}]}`
 		if answer, err := h.Invoke(t.Context(), []byte(payload)); err != nil || string(answer) != `{"batchItemFailures":[]}` {
-			t.Errorf("%s: got %s, %v, want it passed over", keys, answer, err)
+			t.Errorf("%s: got %s, %v, want it skipped", keys, answer, err)
 		}
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 )
 
-// keepsExpiredTokensForRetentionDays looks at when DynamoDB may remove a
-// token: as many days after its expiry.
-func keepsExpiredTokensForRetentionDays(t *testing.T, binary string) {
+// keepsExpiredTokens checks that DynamoDB may remove a token RETENTION_DAYS after
+// its expiry, and not before.
+func keepsExpiredTokens(t *testing.T, binary string) {
 	const day, expires = 24 * 60 * 60, 4_000_000_000
 	kit := dynamotest.New(t)
 	s := prepare(t, kit)
@@ -42,6 +42,7 @@ func keepsExpiredTokensForRetentionDays(t *testing.T, binary string) {
 	}
 }
 
+// logsAtLogLevel checks that LOG_LEVEL=error leaves out lines of a lower level.
 func logsAtLogLevel(t *testing.T, binary string) {
 	kit := dynamotest.New(t)
 	s := prepare(t, kit)
@@ -49,18 +50,18 @@ func logsAtLogLevel(t *testing.T, binary string) {
 	if _, err := f.Invoke(t.Context(), readEvent(t, "list", s)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Invoke(t.Context(), []byte("no event")); err != nil {
+	if _, err := f.Invoke(t.Context(), []byte("not an event")); err != nil {
 		t.Fatal(err)
 	}
 	f.Stop()
 	if got := logLines(t, f); len(got) != 1 || got[0].Level != "ERROR" {
-		t.Errorf("got lines %+v, want the error alone", got)
+		t.Errorf("got lines %+v, want only the error", got)
 	}
 }
 
-// logsInJSONThatLambdaIsGone has a library log: aws-lambda-go does when the
-// Runtime API does not answer.
-func logsInJSONThatLambdaIsGone(t *testing.T, binary string) {
+// logsJSONWithoutRuntime checks that what a library logs is JSON, too:
+// aws-lambda-go logs if the Runtime API does not answer.
+func logsJSONWithoutRuntime(t *testing.T, binary string) {
 	const nowhere = "AWS_LAMBDA_RUNTIME_API=127.0.0.1:9"
 	f := lambdatest.Start(t, binary, "TABLE_NAME=none", "DYNAMODB_ENDPOINT=http://127.0.0.1:9", nowhere)
 	if got, err := f.ExitCode(t.Context()); err != nil || got != 1 {

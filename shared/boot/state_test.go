@@ -16,11 +16,11 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// born is when everything in a test's table was made. It is past, so what
-// expires soon after it is expired whenever the test runs.
-const born = 1_700_000_000
+// createdAt is when everything in the table of a test was created, in Unix seconds.
+// It is past, so a token that expires soon after it has expired.
+const createdAt = 1_700_000_000
 
-// The tokens that are not like the others.
+// The tokens that differ from the others.
 const (
 	holderID    = 1 // holds heldUnits for the request heldRequest
 	limitedID   = 2
@@ -28,27 +28,27 @@ const (
 	expiredID   = 4
 	exhaustedID = 5
 	deletedID   = 6
-	lapsedID    = 7 // of its hold, for the request lapsedRequest, the time is over
+	oldHolderID = 7 // its hold, for the request expiredRequest, has expired
 	lastID      = 12
 )
 
 const (
-	heldRequest   = "chat-1"
-	lapsedRequest = "chat-0"
-	heldUnits     = 300
+	heldRequest    = "chat-1"
+	expiredRequest = "chat-0"
+	heldUnits      = 300
 )
 
-// A state is who can do what with a test's table.
+// A state has the credentials for the table of a test.
 type state struct {
 	at   credential.AccessToken
 	keys map[int64]credential.Key // by token
 }
 
-// prepare fills an empty table with user 1 and tokens 1 to 12. Holds are as
-// long as the functions' clock says, so they are made now.
+// prepare fills an empty table with user 1 and tokens 1 to 12. The functions
+// use the real clock, so the expiry of the holds is relative to it.
 func prepare(t testing.TB, kit *dynamotest.Kit) state {
 	t.Helper()
-	then := func() time.Time { return time.Unix(born, 0) }
+	then := func() time.Time { return time.Unix(createdAt, 0) }
 	accounts := token.UserService{Store: kit.Store, Now: then}
 	_, at, err := accounts.Create(t.Context(), "alice", token.RoleUser, 0)
 	if err != nil {
@@ -70,40 +70,40 @@ func prepare(t testing.TB, kit *dynamotest.Kit) state {
 		t.Fatal(err)
 	}
 	s.hold(t, kit, holderID, heldRequest, time.Now)
-	s.hold(t, kit, lapsedID, lapsedRequest, func() time.Time { return time.Now().Add(-gate.DefaultTTL - time.Minute) })
+	s.hold(t, kit, oldHolderID, expiredRequest, func() time.Time { return time.Now().Add(-gate.DefaultTTL - time.Minute) })
 	return s
 }
 
-// hold keeps units of a token for a request, as of a clock.
+// hold reserves heldUnits of a token for a request, at the time of a clock.
 func (s state) hold(t testing.TB, kit *dynamotest.Kit, id int64, request string, now func() time.Time) {
 	t.Helper()
 	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(now))
 	question := quota.Question{Quota: heldUnits, RequestID: request}
 	made, err := g.Reserve(t.Context(), s.keys[id].Reveal(), question, gate.DefaultTTL)
 	if err != nil || !made.Valid() {
-		t.Fatalf("hold for token %d: got %q, %v, want a hold", id, made.Refusal, err)
+		t.Fatalf("reserve of token %d: got refusal %q, %v, want a hold", id, made.Refusal, err)
 	}
 }
 
-// What stands for credentials in the events.
-const accessTokenInEvents = "at-ACCESS-TOKEN"
+// The placeholders for credentials in the events.
+const accessTokenPlaceholder = "at-ACCESS-TOKEN"
 
-var keyInEvents = regexp.MustCompile(`sk-KEY-OF-TOKEN-([0-9]+)`)
+var keyPlaceholder = regexp.MustCompile(`sk-KEY-OF-TOKEN-([0-9]+)`)
 
-// admit puts credentials in the places that an event has for them.
-func (s state) admit(event []byte) []byte {
-	event = bytes.ReplaceAll(event, []byte(accessTokenInEvents), []byte(s.at.Reveal()))
-	return keyInEvents.ReplaceAllFunc(event, func(place []byte) []byte {
-		id, _ := strconv.ParseInt(string(keyInEvents.FindSubmatch(place)[1]), 10, 64) // of no token if it is too large
+// withCredentials returns an event with its placeholders replaced by credentials.
+func (s state) withCredentials(event []byte) []byte {
+	event = bytes.ReplaceAll(event, []byte(accessTokenPlaceholder), []byte(s.at.Reveal()))
+	return keyPlaceholder.ReplaceAllFunc(event, func(placeholder []byte) []byte {
+		id, _ := strconv.ParseInt(string(keyPlaceholder.FindSubmatch(placeholder)[1]), 10, 64) // 0, which no token has, if the number is too large
 		key, ok := s.keys[id]
 		if !ok {
-			return place
+			return placeholder
 		}
 		return []byte(key.Reveal())
 	})
 }
 
-// fields are what a token of prepare is made with.
+// fields returns the settings with which prepare creates a token.
 func fields(id int64) token.Settings {
 	u := token.Settings{Name: new(fmt.Sprintf("token-%02d", id)), RemainQuota: new(1000 * id)}
 	switch id {
@@ -112,7 +112,7 @@ func fields(id int64) token.Settings {
 		u.ModelLimitsEnabled, u.Models = new(true), []string{"gpt-4o", "gpt-4o-mini"}
 		u.AllowIPs, u.Group = []string{"10.0.0.0/8", "2001:db8::/32"}, new("vip")
 	case expiredID:
-		u.ExpiredTime = new(int64(born + 60))
+		u.ExpiredTime = new(int64(createdAt + 60))
 	case exhaustedID:
 		u.RemainQuota = new(int64(0))
 	case lastID:

@@ -8,11 +8,11 @@ import (
 )
 
 // All iterates over all tokens of the user, newest first. It reads pages of
-// 100 as it goes. Tokens that are created meanwhile are left out. After an
+// wire.MaxPageSize as it goes. Tokens that are created meanwhile are left out. After an
 // error it ends.
 func (c *Client) All(ctx context.Context) iter.Seq2[wire.Token, error] {
 	return iterate(func(after int64) (wire.TokenPage, error) {
-		return c.List(ctx, ListOptions{PageSize: allPageSize, After: after})
+		return c.List(ctx, ListOptions{PageSize: wire.MaxPageSize, After: after})
 	})
 }
 
@@ -20,12 +20,10 @@ func (c *Client) All(ctx context.Context) iter.Seq2[wire.Token, error] {
 // ignores the ListOptions of o.
 func (c *Client) SearchAll(ctx context.Context, o SearchOptions) iter.Seq2[wire.Token, error] {
 	return iterate(func(after int64) (wire.TokenPage, error) {
-		o.ListOptions = ListOptions{PageSize: allPageSize, After: after}
+		o.ListOptions = ListOptions{PageSize: wire.MaxPageSize, After: after}
 		return c.Search(ctx, o)
 	})
 }
-
-const allPageSize = 100
 
 func iterate(page func(after int64) (wire.TokenPage, error)) iter.Seq2[wire.Token, error] {
 	return func(yield func(wire.Token, error) bool) {

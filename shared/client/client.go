@@ -10,7 +10,8 @@
 // method names, every call can fail with wire.ErrUnauthorized,
 // wire.ErrInvalidParameter, wire.ErrRateLimited, wire.ErrUnavailable and
 // wire.ErrInternal, and every call with an access token also with
-// wire.ErrUserDisabled. ErrForeign reports a server that is not the token API.
+// wire.ErrUserDisabled and wire.ErrForbidden. ErrForeign reports a server that
+// is not the token API.
 // Other errors are of the network or of the context.
 package client
 
@@ -92,8 +93,8 @@ func (e *Error) Is(target error) bool { return target == error(e.Code) }
 
 // ErrForeign reports an answer that the token API does not give. The base URL
 // is probably wrong; trying again does not help.
-var ErrForeign = errors.New("not as the token API does: check the base URL")
+var ErrForeign = errors.New("is not an answer of the token API: check the base URL")
 
 func (c *Client) foreign(answered string) error {
-	return fmt.Errorf("%s answered %s, but %w", c.base, answered, ErrForeign)
+	return fmt.Errorf("%s answered %s, which %w", c.base, answered, ErrForeign)
 }

@@ -22,8 +22,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// The life of a token, as a program lives it.
-func TestLife(t *testing.T) {
+// A token is created, updated, disabled, read, listed and deleted.
+func TestTokenLifecycle(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	c, ctx := target.User(t, token.RoleUser).Client, t.Context()
 
@@ -62,7 +62,8 @@ func TestLife(t *testing.T) {
 	}
 }
 
-func TestErrorSaysWhatTheAnswerSaid(t *testing.T) {
+// An *Error has the answer's status, code and message, and the request ID.
+func TestErrorText(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	_, err := target.User(t, token.RoleUser).Create(t.Context(), wire.TokenInput{})
 	var answer *client.Error
@@ -75,7 +76,8 @@ func TestErrorSaysWhatTheAnswerSaid(t *testing.T) {
 	}
 }
 
-// 64 at once lose races for ids and are told to come back; the client does.
+// 64 concurrent creates compete for IDs. The API refuses some of them with 429,
+// and the client retries until each has made one token.
 func TestConcurrentCreatesAllSucceed(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	c := target.User(t, token.RoleUser).Client
@@ -108,8 +110,9 @@ func TestConcurrentCreatesAllSucceed(t *testing.T) {
 	}
 }
 
-// script answers each request with the next status, the last one for ever.
-func script(t *testing.T, statuses ...int) (*client.Client, *atomic.Int64) {
+// answersInTurn returns a client whose requests get one status after the other,
+// then the last one again and again, and the count of requests.
+func answersInTurn(t *testing.T, statuses ...int) (*client.Client, *atomic.Int64) {
 	t.Helper()
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -122,7 +125,8 @@ func script(t *testing.T, statuses ...int) (*client.Client, *atomic.Int64) {
 	return client.New(server.URL, "at-x"), &asked
 }
 
-func TestOnlyWhatIsSafeIsTriedAgain(t *testing.T) {
+// A call is retried only if a second attempt can do no harm.
+func TestRetries(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		statuses []int
@@ -130,16 +134,16 @@ func TestOnlyWhatIsSafeIsTriedAgain(t *testing.T) {
 		asked    int64
 		fails    bool
 	}{
-		{"a create that was refused", []int{429, 429, 200}, func(c *client.Client) error { _, err := c.Create(t.Context(), wire.TokenInput{}); return err }, 3, false},
-		{"a create that may have happened", []int{503, 200}, func(c *client.Client) error { _, err := c.Create(t.Context(), wire.TokenInput{}); return err }, 2, false},
-		{"a delete that may have happened", []int{503, 200}, func(c *client.Client) error { return c.Delete(t.Context(), 1) }, 1, true},
-		{"a read without an answer", []int{503, 503, 200}, func(c *client.Client) error { _, err := c.Get(t.Context(), 1); return err }, 3, false},
-		{"a read that failed on their side", []int{500, 200}, func(c *client.Client) error { _, err := c.Get(t.Context(), 1); return err }, 1, true},
-		{"a read for ever without an answer", []int{503}, func(c *client.Client) error { _, err := c.Get(t.Context(), 1); return err }, 10, true},
+		{"a create that was refused is retried", []int{429, 429, 200}, func(c *client.Client) error { _, err := c.Create(t.Context(), wire.TokenInput{}); return err }, 3, false},
+		{"a create in doubt is retried", []int{503, 200}, func(c *client.Client) error { _, err := c.Create(t.Context(), wire.TokenInput{}); return err }, 2, false},
+		{"a delete in doubt is not retried", []int{503, 200}, func(c *client.Client) error { return c.Delete(t.Context(), 1) }, 1, true},
+		{"a read is retried", []int{503, 503, 200}, func(c *client.Client) error { _, err := c.Get(t.Context(), 1); return err }, 3, false},
+		{"an internal error is not retried", []int{500, 200}, func(c *client.Client) error { _, err := c.Get(t.Context(), 1); return err }, 1, true},
+		{"a read gives up after 10 attempts", []int{503}, func(c *client.Client) error { _, err := c.Get(t.Context(), 1); return err }, 10, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			c, asked := script(t, row.statuses...)
+			c, asked := answersInTurn(t, row.statuses...)
 			err := row.call(c)
 			if (err != nil) != row.fails || asked.Load() != row.asked {
 				t.Errorf("asked %d times and got %v; want %d times, failure %t", asked.Load(), err, row.asked, row.fails)
@@ -148,16 +152,18 @@ func TestOnlyWhatIsSafeIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestForeignServerIsNamed(t *testing.T) {
+// An answer that is not the API's is ErrForeign, with the base URL.
+func TestForeignServer(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(server.Close)
 	_, err := client.New(server.URL, "at-x").Get(t.Context(), 1)
-	if want := server.URL + " answered 404 Not Found, but not as the token API does: check the base URL"; !errors.Is(err, client.ErrForeign) || err.Error() != want {
+	if want := server.URL + " answered 404 Not Found, which is not an answer of the token API: check the base URL"; !errors.Is(err, client.ErrForeign) || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 }
 
-func TestARedirectIsNotFollowed(t *testing.T) {
+// A redirect is not followed, so the access token stays with its server.
+func TestRedirect(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	u := target.User(t, token.RoleUser)
 	moved := httptest.NewServer(http.RedirectHandler(target.URL+"/api/token/", http.StatusTemporaryRedirect))
@@ -167,7 +173,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
-// busy answers that it is, and when to come again.
+// busy answers 429 with a Retry-After of 7 s.
 func busy(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
 	return &http.Response{
 		StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"7"}}, Request: r,
@@ -175,10 +181,11 @@ func busy(r *http.Request, _ func() (*http.Response, error)) (*http.Response, er
 	}, nil
 }
 
-func TestRetryAfterIsWaitedForAndNotMuchLonger(t *testing.T) {
+// A retry waits for Retry-After and up to as much again, at random.
+func TestRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // its clock goes on when all wait
 		var asked []time.Time
-		c := over(tap(func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+		c := withTransport(roundTripper(func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
 			asked = append(asked, time.Now())
 			return busy(r, send)
 		}))
@@ -189,28 +196,31 @@ func TestRetryAfterIsWaitedForAndNotMuchLonger(t *testing.T) {
 		for i, at := range asked[1:] {
 			wait := at.Sub(asked[i])
 			if waits[wait] = true; wait < 7*time.Second || wait > 14*time.Second {
-				t.Errorf("it waited %v, want 7 s to 14 s", wait)
+				t.Errorf("a pause took %v, want 7 s to 14 s", wait)
 			}
 		}
 		if len(waits) == 1 {
-			t.Error("all waits were the same: those who were refused together come back together")
+			t.Error("all pauses were the same: clients that were refused together would come back together")
 		}
 	})
 }
 
-func TestAContextEndsAWait(t *testing.T) {
+// The end of the context ends a pause between attempts; the error has both
+// reasons.
+func TestContextEndsPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		start := time.Now()
-		_, err := over(tap(busy)).Get(ctx, 1)
+		_, err := withTransport(roundTripper(busy)).Get(ctx, 1)
 		if took := time.Since(start); took != 3*time.Second || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, wire.ErrRateLimited) {
 			t.Errorf("got %v after %v, want both reasons after 3 s", err, took)
 		}
 	})
 }
 
-func TestClientDoesNotPrintItsAccessToken(t *testing.T) {
+// Printing a client does not show its access token.
+func TestPrintedClient(t *testing.T) {
 	at := credential.NewAccessToken(1, 0).Reveal()
 	if printed := fmt.Sprintf("%v %+v %#v", client.New("http://x", at), client.New("http://x", at), client.New("http://x", at)); strings.Contains(printed, at) {
 		t.Error("a printed client shows its access token")

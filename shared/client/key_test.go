@@ -14,7 +14,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-func TestLifeOfAKey(t *testing.T) {
+// A key is checked, charged, reserved, settled and released until its token is
+// deleted. The client needs no access token for it.
+func TestKeyLifecycle(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	u, ctx := target.User(t, token.RoleUser), t.Context()
 	made, err := u.Create(ctx, wire.TokenInput{Name: new("app"), RemainQuota: new(int64(100))})
@@ -54,9 +56,9 @@ func TestLifeOfAKey(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotSafeToRepeatIsSentOnce counts what reaches a server that
-// never answers properly.
-func TestWhatIsNotSafeToRepeatIsSentOnce(t *testing.T) {
+// A spend without a request ID is sent once, because a retry could charge
+// twice; one with a request ID is retried.
+func TestSpendWithoutRequestID(t *testing.T) {
 	sent := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		sent++
@@ -74,7 +76,8 @@ func TestWhatIsNotSafeToRepeatIsSentOnce(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNotTheAPIsSaySo(t *testing.T) {
+// A success that is not in the API's form is ErrForeign.
+func TestForeignSuccess(t *testing.T) {
 	for _, body := range []string{`{}`, `<html>`, `[]`, `{"code":false}`} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
 		c := client.New(server.URL, "")

@@ -19,23 +19,23 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// A tap is a transport that a test listens at, or cuts.
-type tap func(*http.Request, func() (*http.Response, error)) (*http.Response, error)
+// A roundTripper is a transport that gets each request and a function that
+// sends it.
+type roundTripper func(*http.Request, func() (*http.Response, error)) (*http.Response, error)
 
-func (f tap) RoundTrip(r *http.Request) (*http.Response, error) {
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	return f(r, func() (*http.Response, error) { return http.DefaultTransport.RoundTrip(r) })
 }
 
-func through(target *apitest.Target, u *apitest.User, f tap) *client.Client {
+func intercepted(target *apitest.Target, u *apitest.User, f roundTripper) *client.Client {
 	return client.New(target.URL, u.AccessToken, client.WithHTTPClient(&http.Client{Transport: f}))
 }
 
-// TestEveryRouteHasAMethod calls every method, and holds what reached the
-// server against the API's routes.
+// Every route of the API has a method: all methods together reach all routes.
 func TestEveryRouteHasAMethod(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	reached := map[string]bool{}
-	c, ctx := through(target, target.User(t, token.RoleUser), func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+	c, ctx := intercepted(target, target.User(t, token.RoleUser), func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
 		path := regexp.MustCompile(`/\d+`).ReplaceAllString(strings.TrimSuffix(r.URL.Path, "/"), "/{id}")
 		reached[r.Method+" "+path] = true
 		return send()
@@ -50,20 +50,20 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 		return err
 	}
 	for name, err := range map[string]error{
-		"CreateAll":    second(c.CreateAll(ctx, []wire.TokenInput{{Name: new("more")}})),
-		"Get":          second(c.Get(ctx, id)),
-		"List":         second(c.List(ctx, client.ListOptions{})),
-		"Search":       second(c.Search(ctx, client.SearchOptions{Keyword: "app"})),
-		"Update":       second(c.Update(ctx, id, wire.UpdateInput{TokenInput: wire.TokenInput{Group: new("g")}})),
-		"SetStatus":    second(c.SetStatus(ctx, id, token.Enabled)),
-		"SetStatusAll": second(c.SetStatusAll(ctx, []int64{id}, token.Enabled)),
-		"Verify":       second(c.Verify(ctx, key, wire.VerifyInput{})),
-		"Usage":        second(c.Usage(ctx, key)),
+		"CreateAll":    errorOf(c.CreateAll(ctx, []wire.TokenInput{{Name: new("more")}})),
+		"Get":          errorOf(c.Get(ctx, id)),
+		"List":         errorOf(c.List(ctx, client.ListOptions{})),
+		"Search":       errorOf(c.Search(ctx, client.SearchOptions{Keyword: "app"})),
+		"Update":       errorOf(c.Update(ctx, id, wire.UpdateInput{TokenInput: wire.TokenInput{Group: new("g")}})),
+		"SetStatus":    errorOf(c.SetStatus(ctx, id, token.Enabled)),
+		"SetStatusAll": errorOf(c.SetStatusAll(ctx, []int64{id}, token.Enabled)),
+		"Verify":       errorOf(c.Verify(ctx, key, wire.VerifyInput{})),
+		"Usage":        errorOf(c.Usage(ctx, key)),
 		"Reserve":      reserve(),
-		"Settle":       second(c.Settle(ctx, key, *hold, 1)),
-		"Rotate":       second(c.Rotate(ctx, id, 60)),
+		"Settle":       errorOf(c.Settle(ctx, key, *hold, 1)),
+		"Rotate":       errorOf(c.Rotate(ctx, id, 60)),
 		"Delete":       c.Delete(ctx, id),
-		"DeleteAll":    second(c.DeleteAll(ctx, []int64{2})),
+		"DeleteAll":    errorOf(c.DeleteAll(ctx, []int64{2})),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -81,15 +81,14 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 	}
 }
 
-func second[T any](_ T, err error) error { return err }
+func errorOf[T any](_ T, err error) error { return err }
 
-// TestACreateWithoutAnAnswerMakesOneToken loses the first answer on its way
-// back.
-func TestACreateWithoutAnAnswerMakesOneToken(t *testing.T) {
+// A create whose first answer is lost makes one token, and returns its key.
+func TestCreateAfterLostAnswer(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	u := target.User(t, token.RoleUser)
 	var once sync.Once
-	c := through(target, u, func(_ *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+	c := intercepted(target, u, func(_ *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
 		answer, err := send()
 		once.Do(func() {
 			_ = answer.Body.Close()
@@ -109,12 +108,14 @@ func TestACreateWithoutAnAnswerMakesOneToken(t *testing.T) {
 	}
 }
 
-func TestAnIdempotencyKeyOfTheCallersOwnSurvivesItsProcess(t *testing.T) {
+// The same call with the same idempotency key returns the first answer, also to
+// another process.
+func TestIdempotencyKey(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	u := target.User(t, token.RoleUser)
 	in := []wire.TokenInput{{Name: new("a")}, {Name: new("b")}}
 	var keys [2]string
-	for i := range keys { // two clients, as of two processes
+	for i := range keys { // a new client each time, as another process would have
 		made, err := client.New(target.URL, u.AccessToken).CreateAll(t.Context(), in, client.IdempotencyKey("import-1"))
 		if err != nil || len(made) != 2 {
 			t.Fatalf("got %d tokens, %v", len(made), err)
@@ -129,7 +130,35 @@ func TestAnIdempotencyKeyOfTheCallersOwnSurvivesItsProcess(t *testing.T) {
 	}
 }
 
-func TestARivalsChangeIsNotOverwritten(t *testing.T) {
+// Every call that returns one token returns the ETag of that version.
+func TestETag(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	c, ctx := target.User(t, token.RoleUser).Client, t.Context()
+	created, err := c.Create(ctx, wire.TokenInput{Name: new("app"), UnlimitedQuota: new(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := created.ETag
+	for name, call := range map[string]func() (client.Token, error){
+		"update": func() (client.Token, error) {
+			return c.Update(ctx, created.ID, wire.UpdateInput{TokenInput: wire.TokenInput{Group: new("g")}})
+		},
+		"status": func() (client.Token, error) { return c.SetStatus(ctx, created.ID, wire.Disabled) },
+		"rotate": func() (client.Token, error) { return c.Rotate(ctx, created.ID, 0) },
+	} {
+		changed, err := call()
+		if err != nil || changed.ETag == "" || changed.ETag == last {
+			t.Errorf("%s: got ETag %s, %v, want another one than %s", name, changed.ETag, err, last)
+		}
+		if got, err := c.Get(ctx, created.ID); err != nil || got.ETag != changed.ETag {
+			t.Errorf("%s: got ETag %s, a get afterwards %s, %v, want the same", name, changed.ETag, got.ETag, err)
+		}
+		last = changed.ETag
+	}
+}
+
+// A call with the ETag of an older version changes nothing.
+func TestIfMatch(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	c, ctx := target.User(t, token.RoleUser).Client, t.Context()
 	made, err := c.Create(ctx, wire.TokenInput{Name: new("app")})
@@ -141,9 +170,9 @@ func TestARivalsChangeIsNotOverwritten(t *testing.T) {
 		t.Fatalf("an update of the version that was read: %v", err)
 	}
 	for name, err := range map[string]error{
-		"update":    second(c.Update(ctx, made.ID, wire.UpdateInput{TokenInput: wire.TokenInput{Name: new("late")}}, client.IfMatch(old))),
-		"add quota": second(c.Update(ctx, made.ID, wire.UpdateInput{QuotaDelta: new(int64(1))}, client.IfMatch(old))),
-		"status":    second(c.SetStatus(ctx, made.ID, token.Disabled, client.IfMatch(old))),
+		"update":    errorOf(c.Update(ctx, made.ID, wire.UpdateInput{TokenInput: wire.TokenInput{Name: new("late")}}, client.IfMatch(old))),
+		"add quota": errorOf(c.Update(ctx, made.ID, wire.UpdateInput{QuotaDelta: new(int64(1))}, client.IfMatch(old))),
+		"status":    errorOf(c.SetStatus(ctx, made.ID, token.Disabled, client.IfMatch(old))),
 		"delete":    c.Delete(ctx, made.ID, client.IfMatch(old)),
 	} {
 		if !errors.Is(err, wire.ErrVersionMismatch) {
@@ -159,7 +188,9 @@ func TestARivalsChangeIsNotOverwritten(t *testing.T) {
 	}
 }
 
-func TestAllReadsEveryPage(t *testing.T) {
+// All and SearchAll read every page, stop when the caller stops, and report
+// errors.
+func TestAll(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	c, ctx := target.User(t, token.RoleUser).Client, t.Context()
 	const tokens = 150

@@ -39,7 +39,7 @@ func (c *Client) Get(ctx context.Context, id int64) (Token, error) {
 // tokens.
 type ListOptions struct {
 	Page     int64 // from 1; 0 means 1
-	PageSize int64 // 1 to 100 tokens; 0 means 10
+	PageSize int64 // 1 to wire.MaxPageSize tokens; 0 means 10
 	After    int64 // if not 0: instead of Page, the tokens with IDs below this one
 }
 

@@ -1,4 +1,4 @@
-// Package credential makes and reads keys (sk-…) and access tokens (at-…), and
+// Package credential creates and parses keys (sk-…) and access tokens (at-…), and
 // keeps them out of logs and messages.
 package credential
 
@@ -12,56 +12,57 @@ import (
 	"strings"
 )
 
-// Credentials are base62 of one fixed-width record:
+// A credential is a prefix and the base62 form of a record of fixed width:
 //
-//	format version (1 byte) | random (24) | numbers | CRC-32 of all before (4)
+//	format version (1 byte) | random (24) | ids | CRC-32 of all before (4)
 //
-// The numbers are the credential's own address, so whoever holds it can be
-// looked up with one read; the checksum refuses a typo or a guess with none.
+// The ids say where the credential's hash is stored, so that checking it takes
+// one read. The checksum refuses mistyped and guessed credentials without one.
 const (
-	KeyPrefix    = "sk-" // of every key
-	accessPrefix = "at-"
+	KeyPrefix    = "sk-" // begins every key
+	accessPrefix = "at-" // begins every access token
 
-	formatVersion = 200 // a low one would make every key begin with zeros
+	formatVersion = 200 // a small number would make every credential begin with zeros
 	randomBytes   = 24
-	userBytes     = 5 // ids up to 2^40-1
-	tokenBytes    = 6 // ids up to 2^48-1
+	userBytes     = 5 // user ids up to 2^40-1
+	tokenBytes    = 6 // token ids up to 2^48-1
 	slotBytes     = 1
 	base          = 62
 
-	// KeyLength and AccessTokenLength count the characters, prefix included.
+	// KeyLength and AccessTokenLength are in characters and include the prefix.
 	KeyLength         = len(KeyPrefix) + 54
 	AccessTokenLength = len(accessPrefix) + 48
 )
 
-// ErrMalformed says that a text is no credential of the wanted kind; its checksum
-// or its form is wrong.
+// ErrMalformed means that a text is not a credential of the expected kind: its
+// prefix, its length, a character or its checksum is wrong.
 var ErrMalformed = errors.New("malformed credential")
 
-// A Key is the sk- credential of one token.
+// A Key is the credential of one token, which begins with sk-.
 type Key struct {
 	Secret
 	UserID, TokenID int64
 }
 
-// NewKey makes a new random key for a token.
+// NewKey returns a new random key for a token.
 func NewKey(userID, tokenID int64) Key {
 	return Key{keyLayout().encode(userID, tokenID), userID, tokenID}
 }
 
-// ParseKey reads a key; the only error is ErrMalformed.
+// ParseKey parses a key. The only error is ErrMalformed.
 func ParseKey(s string) (Key, error) {
-	numbers, err := keyLayout().decode(s)
+	ids, err := keyLayout().decode(s)
 	if err != nil {
 		return Key{}, err
 	}
-	return Key{NewSecret(s), numbers[0], numbers[1]}, nil
+	return Key{NewSecret(s), ids[0], ids[1]}, nil
 }
 
-// Bearer reads an Authorization header: the credential after the scheme
-// Bearer in any case, or the credential alone; "" if there is none.
-func Bearer(header string) string {
-	value := strings.TrimSpace(header)
+// Bearer returns the credential in an authorization value: what follows the
+// scheme Bearer, in upper or lower case, or the whole value if it has no scheme.
+// It returns "" if there is no credential.
+func Bearer(authorization string) string {
+	value := strings.TrimSpace(authorization)
 	if i := strings.IndexAny(value, " \t"); i > 0 && strings.EqualFold(value[:i], "Bearer") {
 		value = strings.TrimSpace(value[i:])
 	}
@@ -71,41 +72,42 @@ func Bearer(header string) string {
 	return value
 }
 
-// Hash is what is stored of a key: SHA-256 of its text.
+// Hash returns the SHA-256 of the key's text. Only the hash is stored.
 func (k Key) Hash() [32]byte { return sha256.Sum256([]byte(k.Reveal())) }
 
-// LooksLikeKey reports whether a text was meant as an sk- key.
+// HasKeyPrefix reports whether s begins like a key. It may still be malformed.
 func HasKeyPrefix(s string) bool { return strings.HasPrefix(s, KeyPrefix) }
 
-// An AccessToken is the at- credential with which a user manages tokens.
+// An AccessToken is the credential with which a user manages tokens. It begins
+// with at-.
 type AccessToken struct {
 	Secret
 	UserID int64
-	Slot   int // which of the user's MaxSlots places holds its hash
+	Slot   int // which of the user's slots stores its hash, 0 to 255
 }
 
-// NewAccessToken makes a new random access token.
+// NewAccessToken returns a new random access token for a slot of a user.
 func NewAccessToken(userID int64, slot int) AccessToken {
 	return AccessToken{accessLayout().encode(userID, int64(slot)), userID, slot}
 }
 
-// ParseAccessToken reads an access token; the only error is ErrMalformed.
+// ParseAccessToken parses an access token. The only error is ErrMalformed.
 func ParseAccessToken(s string) (AccessToken, error) {
-	numbers, err := accessLayout().decode(s)
+	ids, err := accessLayout().decode(s)
 	if err != nil {
 		return AccessToken{}, err
 	}
-	return AccessToken{NewSecret(s), numbers[0], int(numbers[1])}, nil
+	return AccessToken{NewSecret(s), ids[0], int(ids[1])}, nil
 }
 
-// Hash is what is stored of an access token: SHA-256 of its text.
+// Hash returns the SHA-256 of the access token's text. Only the hash is stored.
 func (t AccessToken) Hash() [32]byte { return sha256.Sum256([]byte(t.Reveal())) }
 
-// A layout is the form of one kind of credential.
+// A layout describes one kind of credential.
 type layout struct {
 	prefix string
-	length int   // of the text
-	widths []int // of the numbers, in bytes
+	length int   // characters, with the prefix
+	widths []int // bytes of each id
 }
 
 func keyLayout() layout {
@@ -116,6 +118,7 @@ func accessLayout() layout {
 	return layout{accessPrefix, AccessTokenLength, []int{userBytes, slotBytes}}
 }
 
+// size returns the length of the record in bytes.
 func (l layout) size() int {
 	n := 1 + randomBytes + crc32.Size
 	for _, w := range l.widths {
@@ -124,12 +127,12 @@ func (l layout) size() int {
 	return n
 }
 
-func (l layout) encode(numbers ...int64) Secret {
+func (l layout) encode(ids ...int64) Secret {
 	record := make([]byte, 1+randomBytes, l.size())
 	record[0] = formatVersion
-	_, _ = rand.Read(record[1:]) // never fails: crypto/rand documents that it ends the process instead
+	_, _ = rand.Read(record[1:]) // never fails: it would end the process, see crypto/rand
 	for i, w := range l.widths {
-		wide := binary.BigEndian.AppendUint64(nil, uint64(numbers[i])) //nolint:gosec // ids are positive
+		wide := binary.BigEndian.AppendUint64(nil, uint64(ids[i])) //nolint:gosec // ids are positive
 		record = append(record, wide[8-w:]...)
 	}
 	record = binary.BigEndian.AppendUint32(record, crc32.ChecksumIEEE(record))
@@ -152,14 +155,14 @@ func (l layout) decode(s string) ([]int64, error) {
 	if record[0] != formatVersion || sum != crc32.ChecksumIEEE(record[:len(record)-crc32.Size]) {
 		return nil, ErrMalformed
 	}
-	numbers := make([]int64, len(l.widths))
+	ids := make([]int64, len(l.widths))
 	for i, w := range l.widths {
 		for _, b := range rest[:w] {
-			numbers[i] = numbers[i]<<8 | int64(b)
+			ids[i] = ids[i]<<8 | int64(b)
 		}
 		rest = rest[w:]
 	}
-	return numbers, nil
+	return ids, nil
 }
 
 func notBase62(r rune) bool {

@@ -15,9 +15,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// eventually repeats a create that lost the race too often, as a client does
-// on 429.
-func eventually(ctx context.Context, tenant *dynamotest.Tenant) (token.Token, credential.Key, error) {
+// createWithRetry repeats a create while it fails with ErrContention, as a client
+// does on 429.
+func createWithRetry(ctx context.Context, tenant *dynamotest.Tenant) (token.Token, credential.Key, error) {
 	for {
 		made, key, err := tenant.Create(ctx, tenant.Access, example())
 		if !errors.Is(err, token.ErrContention) {
@@ -26,7 +26,8 @@ func eventually(ctx context.Context, tenant *dynamotest.Tenant) (token.Token, cr
 	}
 }
 
-func TestConcurrentCreatesGetDenseUniqueIDsAndKeys(t *testing.T) {
+// Concurrent creates get ids without gaps and a key each.
+func TestConcurrentCreates(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "busy")
@@ -36,7 +37,7 @@ func TestConcurrentCreatesGetDenseUniqueIDsAndKeys(t *testing.T) {
 	for range creators {
 		all.Go(func() {
 			for range each {
-				tok, key, err := eventually(t.Context(), tenant)
+				tok, key, err := createWithRetry(t.Context(), tenant)
 				if err != nil || tok.ID != key.TokenID || tok.KeyHash != key.Hash() {
 					t.Errorf("create: got id %d, key of %d (%v), want them to match", tok.ID, key.TokenID, err)
 				}
@@ -63,7 +64,8 @@ func TestConcurrentCreatesGetDenseUniqueIDsAndKeys(t *testing.T) {
 	}
 }
 
-func TestOfConcurrentDeletesOfOneTokenExactlyOneSucceeds(t *testing.T) {
+// Of concurrent deletes of one token exactly one succeeds.
+func TestConcurrentDeletes(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "busy")
@@ -91,7 +93,9 @@ func TestOfConcurrentDeletesOfOneTokenExactlyOneSucceeds(t *testing.T) {
 	}
 }
 
-func TestConcurrentWorkLeavesCountsThatAgreeWithTheTokens(t *testing.T) {
+// Counters, lists and stored tokens agree after concurrent creates, deletes and
+// lists.
+func TestConcurrentWorkKeepsCounts(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -101,7 +105,7 @@ func TestConcurrentWorkLeavesCountsThatAgreeWithTheTokens(t *testing.T) {
 			t.Parallel()
 			kit := newKit(t)
 			tenant := kit.Tenant(t, "busy")
-			load(t, kit, tenant, 230, nil) // so that they cross into another bucket
+			load(t, kit, tenant, 230, nil) // the next creates fill this bucket and begin another
 			random := seeded(5, c.faulty)
 			faults := &dynamotest.Faults{Choose: func(op string, _ int) dynamotest.Fault {
 				if random.IntN(100) >= c.faulty {
@@ -111,7 +115,7 @@ func TestConcurrentWorkLeavesCountsThatAgreeWithTheTokens(t *testing.T) {
 			}}
 			var all sync.WaitGroup
 			for n := range 12 {
-				worker := tenant.Through(kit.Through(faults.Tweak))
+				worker := tenant.WithStore(kit.StoreWith(faults.Configure))
 				all.Go(func() { work(t, worker, seeded(6, n), c.faulty > 0) })
 			}
 			all.Wait()
@@ -122,14 +126,14 @@ func TestConcurrentWorkLeavesCountsThatAgreeWithTheTokens(t *testing.T) {
 
 func oneOf[T any](random *rand.Rand, all []T) T { return all[random.IntN(len(all))] }
 
-// work creates, deletes and lists at random.
+// work creates, deletes and lists tokens at random.
 func work(t *testing.T, tenant *dynamotest.Tenant, random *rand.Rand, faulty bool) {
 	ctx := t.Context()
 	for range 30 {
 		var err error
 		switch random.IntN(5) {
 		case 0, 1:
-			_, _, err = eventually(ctx, tenant)
+			_, _, err = createWithRetry(ctx, tenant)
 		case 2, 3:
 			err = tenant.Delete(ctx, tenant.Access, 1+random.Int64N(300))
 			if errors.Is(err, token.ErrNotFound) {
@@ -144,8 +148,8 @@ func work(t *testing.T, tenant *dynamotest.Tenant, random *rand.Rand, faulty boo
 	}
 }
 
-// checkSettled lists everything, which repairs what was left half done, and
-// then holds lists, counters and stored tokens to agree.
+// checkSettled lists all tokens, which finishes interrupted deletions. Then it
+// checks that lists, counters and stored tokens agree, and returns the ids.
 func checkSettled(t testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant) []int64 {
 	t.Helper()
 	walk(t, tenant, 100)
@@ -166,15 +170,18 @@ func checkSettled(t testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant) 
 	return ids
 }
 
-// A fate is what is known of a token after answers that may be missing.
-type fate struct {
-	id            int64 // 0 while no answer told
+// An expectation is what is known of a token after calls that may have failed
+// with an uncertain result.
+type expectation struct {
+	id            int64 // 0 if no answer named it
 	made, gone    bool  // acknowledged
 	maybeGone     bool
-	version, most int64 // the lowest and highest that its version can be
+	version, most int64 // the lowest and the highest version that it can have
 }
 
-func TestThroughRandomFaultsEveryAcknowledgedChangeHoldsAndNoneHappensTwice(t *testing.T) {
+// Every acknowledged change is stored, and none is applied twice, whatever
+// faults happen.
+func TestRandomFaults(t *testing.T) {
 	t.Parallel()
 	for seed := range 2 {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -188,21 +195,21 @@ func TestThroughRandomFaultsEveryAcknowledgedChangeHoldsAndNoneHappensTwice(t *t
 				}
 				return oneOf(random, dynamotest.FaultsOf(op))
 			}}
-			victim := tenant.Through(kit.Through(faults.Tweak))
-			fates := map[string]*fate{} // by name, which never changes
+			victim := tenant.WithStore(kit.StoreWith(faults.Configure))
+			expected := map[string]*expectation{} // by name, which never changes
 			for n := range 400 {
-				suffer(t, victim, random, fates, n)
+				step(t, victim, random, expected, n)
 			}
-			checkFates(t, tenant, fates, checkSettled(t, kit, tenant))
+			checkExpectations(t, tenant, expected, checkSettled(t, kit, tenant))
 		})
 	}
 }
 
-// suffer does one thing at random and notes what is known of it afterwards.
-func suffer(t *testing.T, victim *dynamotest.Tenant, random *rand.Rand, fates map[string]*fate, n int) {
+// step makes one random call and records what is known afterwards.
+func step(t *testing.T, victim *dynamotest.Tenant, random *rand.Rand, expected map[string]*expectation, n int) {
 	t.Helper()
 	var known []string
-	for name, f := range fates {
+	for name, f := range expected {
 		if f.id > 0 {
 			known = append(known, name)
 		}
@@ -216,16 +223,16 @@ func suffer(t *testing.T, victim *dynamotest.Tenant, random *rand.Rand, fates ma
 	switch action {
 	case 0:
 		name := fmt.Sprint("token ", n)
-		f := &fate{version: 1, most: 1}
-		fates[name] = f
+		f := &expectation{version: 1, most: 1}
+		expected[name] = f
 		var made token.Token
 		if made, _, err = victim.Create(t.Context(), victim.Access, token.Settings{Name: &name}); err == nil {
 			f.id, f.made = made.ID, true
 		}
 	case 1:
-		err = fates[oneOf(random, known)].delete(t, victim)
+		err = expected[oneOf(random, known)].delete(t, victim)
 	case 2:
-		err = fates[oneOf(random, known)].update(t, victim, int64(n))
+		err = expected[oneOf(random, known)].update(t, victim, int64(n))
 	default:
 		_, err = victim.List(t.Context(), victim.Access, 1+random.Int64N(5), 10)
 	}
@@ -234,7 +241,7 @@ func suffer(t *testing.T, victim *dynamotest.Tenant, random *rand.Rand, fates ma
 	}
 }
 
-func (f *fate) delete(t *testing.T, victim *dynamotest.Tenant) error {
+func (f *expectation) delete(t *testing.T, victim *dynamotest.Tenant) error {
 	err := victim.Delete(t.Context(), victim.Access, f.id)
 	switch {
 	case err == nil && f.gone:
@@ -243,7 +250,7 @@ func (f *fate) delete(t *testing.T, victim *dynamotest.Tenant) error {
 		f.gone = true
 	case errors.Is(err, token.ErrNotFound):
 		if !f.gone && !f.maybeGone {
-			t.Errorf("token %d is gone, and nobody deleted it", f.id)
+			t.Errorf("token %d is gone but was not deleted", f.id)
 		}
 		f.gone = true
 		return nil
@@ -253,12 +260,12 @@ func (f *fate) delete(t *testing.T, victim *dynamotest.Tenant) error {
 	return err
 }
 
-func (f *fate) update(t *testing.T, victim *dynamotest.Tenant, quota int64) error {
+func (f *expectation) update(t *testing.T, victim *dynamotest.Tenant, quota int64) error {
 	got, err := victim.Update(t.Context(), victim.Access, f.id, token.Settings{RemainQuota: &quota})
 	switch {
 	case errors.Is(err, token.ErrNotFound):
 		if !f.gone && !f.maybeGone {
-			t.Errorf("token %d is gone, and nobody deleted it", f.id)
+			t.Errorf("token %d is gone but was not deleted", f.id)
 		}
 		f.gone = true
 		return nil
@@ -268,12 +275,12 @@ func (f *fate) update(t *testing.T, victim *dynamotest.Tenant, quota int64) erro
 	case f.gone || got.RemainQuota != quota || got.Version <= f.version || got.Version > f.most+1:
 		t.Errorf("update of token %d: got quota %d, version %d, want %d, %d to %d", f.id, got.RemainQuota, got.Version, quota, f.version+1, f.most+1)
 	}
-	f.maybeGone = false // it is there
+	f.maybeGone = false // the update has found it
 	f.version, f.most = got.Version, got.Version
 	return nil
 }
 
-func checkFates(t *testing.T, tenant *dynamotest.Tenant, fates map[string]*fate, ids []int64) {
+func checkExpectations(t *testing.T, tenant *dynamotest.Tenant, expected map[string]*expectation, ids []int64) {
 	t.Helper()
 	seen := map[string]int{}
 	for _, id := range ids {
@@ -281,18 +288,18 @@ func checkFates(t *testing.T, tenant *dynamotest.Tenant, fates map[string]*fate,
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := fates[got.Name]
+		f := expected[got.Name]
 		seen[got.Name]++
 		switch {
 		case f == nil || seen[got.Name] > 1:
-			t.Errorf("token %d, %q, was made without being asked for", id, got.Name)
+			t.Errorf("token %d, %q, is stored more often than it was created", id, got.Name)
 		case f.gone || f.made && f.id != id || got.Version < f.version || got.Version > f.most:
 			t.Errorf("token %d: got %+v, want what was acknowledged: %+v", id, got, f)
 		}
 	}
-	for name, f := range fates {
+	for name, f := range expected {
 		if f.made && !f.gone && !f.maybeGone && seen[name] != 1 {
-			t.Errorf("%q was acknowledged and is stored %d times", name, seen[name])
+			t.Errorf("%q was acknowledged and is stored %d times, want once", name, seen[name])
 		}
 	}
 }

@@ -4,71 +4,92 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"sync"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// Delete implements token.Store. It kills first: one write takes the hash
-// away, and access has ended. Then a transaction removes the item and counts
-// it. Should the second step not come to pass, the next delete or list that
-// meets the killed token makes up for it.
+// Delete implements token.Store in two steps. First one write revokes the
+// token: it removes the hash, so the keys are refused from then on. Then a
+// transaction removes the item and counts the deletion. If the second step
+// does not happen, the next delete or list that finds the revoked token makes
+// up for it.
 func (s *Store) Delete(ctx context.Context, c token.Caller, id int64, versions token.Versions) error {
-	if _, _, err := s.admit(ctx, c); err != nil {
+	if err := s.Authorize(ctx, c); err != nil {
 		return err
 	}
-	mine, err := s.kill(ctx, c.UserID, id, versions)
+	mine, err := s.revoke(ctx, c.UserID, id, versions)
 	if err != nil {
 		return err
 	}
-	return s.end(ctx, c.UserID, id, mine)
+	return s.finishDelete(ctx, c.UserID, id, mine)
 }
 
-// end buries a token that was killed, by the caller if it is mine.
-func (s *Store) end(ctx context.Context, userID, id int64, mine bool) error {
-	if err := s.bury(ctx, userID, id); err != nil {
+// DeleteAll implements token.Store. It revokes tokens in parallel. It removes
+// them one after the other, because each removal writes META.
+func (s *Store) DeleteAll(ctx context.Context, c token.Caller, ids []int64) ([]error, error) {
+	if err := s.Authorize(ctx, c); err != nil {
+		return nil, err
+	}
+	var revokedHere sync.Map
+	errs := forEach(ids, func(id int64) error {
+		mine, err := s.revoke(ctx, c.UserID, id, nil)
+		revokedHere.Store(id, mine)
+		return err
+	})
+	for i, id := range ids {
+		if errs[i] == nil {
+			mine, _ := revokedHere.Load(id)
+			errs[i] = s.finishDelete(ctx, c.UserID, id, mine == true)
+		}
+	}
+	return errs, nil
+}
+
+// finishDelete removes a revoked token. mine says that this call revoked it;
+// otherwise another call has deleted it before, and the answer is ErrNotFound.
+func (s *Store) finishDelete(ctx context.Context, userID, id int64, mine bool) error {
+	if err := s.removeRevoked(ctx, userID, id); err != nil {
 		return err
 	}
 	if !mine {
-		return token.ErrNotFound // it was deleted before; what was left to do is done
+		return token.ErrNotFound
 	}
 	return nil
 }
 
-// kill ends a token's access. It is true for the one call that did, also if
-// that call had to repeat the write because the answer got lost: the mark
-// that it leaves is its own.
-func (s *Store) kill(ctx context.Context, userID, id int64, versions token.Versions) (bool, error) {
+// revoke makes a token's keys invalid. It is true for the one call that did
+// it. The mark that the call writes is random, so a call that repeats its
+// write after a lost answer recognises its own mark.
+func (s *Store) revoke(ctx context.Context, userID, id int64, versions token.Versions) (bool, error) {
 	mark := rand.Text()
 	e := newExpression()
 	e.require(e.name(attrHash).exists())
 	requireVersion(e, versions)
 	e.set(attrHash, nil)
 	e.set(attrPrevious, nil)
-	e.set(attrKilled, text(mark))
-	_, err := s.client.UpdateItem(ctx, s.updateInput(tokenKey(userID, id), e), repeatable)
-	old, refused := conditionRefused(err)
+	e.set(attrRevoked, text(mark))
+	found, applied, err := s.update(ctx, tokenKey(userID, id), e, retryIdempotent())
 	switch {
-	case refused && old == nil:
-		return false, token.ErrNotFound
-	case refused && !killed(old):
-		return false, token.ErrVersionMismatch
-	case refused:
-		r := reader{item: old}
-		return r.text(attrKilled) == mark, r.err
 	case err != nil:
-		return false, fmt.Errorf("delete token %d/%d: %w", userID, id, repeatedFailure(err))
-	default:
+		return false, fmt.Errorf("delete token %d/%d: %w", userID, id, err)
+	case applied:
 		return true, nil
+	case found == nil:
+		return false, token.ErrNotFound
+	case !revoked(found):
+		return false, token.ErrVersionMismatch
+	default:
+		r := reader{item: found}
+		return r.text(attrRevoked) == mark, r.err
 	}
 }
 
-// bury removes a killed token and counts it, in one transaction and so once.
-// That somebody else did is no error.
-func (s *Store) bury(ctx context.Context, userID, id int64) error {
-	reasons, err := s.transact(ctx, s.burial(userID, id)...)
+// removeRevoked removes a revoked token and counts its deletion, in one
+// transaction. It is not an error if another call has done it already.
+func (s *Store) removeRevoked(ctx context.Context, userID, id int64) error {
+	reasons, err := s.transact(ctx, s.removeWrites(userID, id)...)
 	if reasons != nil && reasons[0].failed {
 		return nil
 	}
@@ -78,36 +99,26 @@ func (s *Store) bury(ctx context.Context, userID, id int64) error {
 	return nil
 }
 
-func (s *Store) burial(userID, id int64) []types.TransactWriteItem {
+func (s *Store) removeWrites(userID, id int64) []write {
 	e := newExpression()
-	e.require(e.name(attrKilled).exists())
-	writes := []types.TransactWriteItem{{Delete: &types.Delete{
-		TableName: &s.table, Key: tokenKey(userID, id),
-		ConditionExpression: e.condition(), ExpressionAttributeNames: e.names,
-	}}}
-	return append(writes, s.count(userID, id)...)
+	e.require(e.name(attrRevoked).exists())
+	writes := []write{s.deleteWrite(tokenKey(userID, id), e)}
+	return append(writes, s.countWrites(userID, id)...)
 }
 
-// count counts the removal of a token that was given: for the user, and in its
-// bucket.
-func (s *Store) count(userID, id int64) []types.TransactWriteItem {
+// countWrites count the removal of a token for its user and in its bucket.
+// They require that the id was given.
+func (s *Store) countWrites(userID, id int64) []write {
+	counter := bucketAttribute(pages.BucketOf(id))
 	meta := newExpression()
-	meta.require(meta.name(attrGiven).atLeast(id))
-	meta.add(attrDeleted, 1)
+	meta.require(meta.name(attrLastTokenID).atLeast(id))
+	meta.add(attrDeletedTokens, 1)
 	seg := pages.SegmentOf(id)
 	if seg == 0 {
-		meta.add(bucketAttribute(id), 1)
-		return s.updates(userKey(userID), meta)
+		meta.add(counter, 1)
+		return []write{s.updateWrite(userKey(userID), meta)}
 	}
-	bucket := newExpression()
-	bucket.add(bucketAttribute(id), 1)
-	return append(s.updates(userKey(userID), meta), s.updates(segmentKey(userID, seg), bucket)...)
-}
-
-// updates is one item's update, as a part of a transaction.
-func (s *Store) updates(key item, e *expression) []types.TransactWriteItem {
-	return []types.TransactWriteItem{{Update: &types.Update{
-		TableName: &s.table, Key: key, UpdateExpression: e.update(), ConditionExpression: e.condition(),
-		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-	}}}
+	segment := newExpression()
+	segment.add(counter, 1)
+	return []write{s.updateWrite(userKey(userID), meta), s.updateWrite(segmentKey(userID, seg), segment)}
 }

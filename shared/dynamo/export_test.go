@@ -1,7 +1,6 @@
 package dynamo
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -10,35 +9,35 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// The store's own item code, for tests that load or simulate a table.
+// Access to the store's own items, for tests that fill or simulate a table.
 
-// TokenItem is a token as the store writes it.
+// TokenItem returns the item of a token.
 func TokenItem(t token.Token) map[string]types.AttributeValue {
 	return tokenItem(t, int64(DefaultRetention/time.Second))
 }
 
-// TokenKey is where a token is stored.
+// TokenKey returns the key of a token's item.
 func TokenKey(userID, id int64) map[string]types.AttributeValue { return tokenKey(userID, id) }
 
-// MetaItem is a user as the store writes it, and the deletions in segment 0.
+// MetaItem returns the META item of a user, with the deletions in segment 0.
 func MetaItem(u token.User, deleted pages.Segment) map[string]types.AttributeValue {
 	it := userItem(u)
 	if u.RateTAT != 0 {
-		it[attrPaced] = number(u.RateTAT)
+		it[attrRateTAT] = number(u.RateTAT)
 	}
 	return addCounts(it, deleted)
 }
 
-// SegItem holds the deletions in another segment.
+// SegItem returns the SEG item of another segment.
 func SegItem(userID, seg int64, deleted pages.Segment) map[string]types.AttributeValue {
 	return addCounts(segmentKey(userID, seg), deleted)
 }
 
-// addCounts leaves out what was never counted, as the store does.
+// addCounts leaves out counters that are 0, as the store does.
 func addCounts(it item, deleted pages.Segment) item {
 	for i, n := range deleted {
 		if n > 0 {
-			it[attrBucketPrefix+strconv.Itoa(i)] = number(n)
+			it[bucketAttribute(int64(i))] = number(n)
 		}
 	}
 	return it

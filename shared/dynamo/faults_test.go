@@ -11,25 +11,26 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// A call is an operation of the service on the token with id 5 of 6, and how
-// often it may attempt each kind of DynamoDB call.
+// A call is an operation of the service on token 5 of 6. attempts is how often
+// it may send each kind of DynamoDB call.
 type call struct {
 	name     string
 	attempts map[string]int
 	do       func(ctx context.Context, tenant *dynamotest.Tenant) error
 }
 
+// Attempts of a call.
 const (
-	readTwice = 3 // attempts: a read, or a write that was refused
-	unsafely  = 1 // a write whose fate is unknown and that must not be repeated
-	safely    = 6 // a write that tells its own repetition
+	retriedIfNotApplied = 3 // a read, or a write that was not applied
+	onceOnly            = 1 // a write without an answer that must not be repeated
+	retriedAlways       = 6 // a write whose repetition is harmless
 )
 
 func calls() []call {
 	return []call{
 		{
 			"list",
-			map[string]int{dynamotest.GetItem: readTwice, dynamotest.Query: readTwice},
+			map[string]int{dynamotest.GetItem: retriedIfNotApplied, dynamotest.Query: retriedIfNotApplied},
 			func(ctx context.Context, tenant *dynamotest.Tenant) error {
 				page, err := tenant.List(ctx, tenant.Access, 1, 10)
 				if err == nil && page.Total != 6 {
@@ -40,7 +41,7 @@ func calls() []call {
 		},
 		{
 			"get",
-			map[string]int{dynamotest.BatchGetItem: readTwice},
+			map[string]int{dynamotest.BatchGetItem: retriedIfNotApplied},
 			func(ctx context.Context, tenant *dynamotest.Tenant) error {
 				_, err := tenant.Get(ctx, tenant.Access, 5)
 				return err
@@ -48,7 +49,7 @@ func calls() []call {
 		},
 		{
 			"create",
-			map[string]int{dynamotest.GetItem: readTwice, dynamotest.TransactWriteItems: safely},
+			map[string]int{dynamotest.GetItem: retriedIfNotApplied, dynamotest.TransactWriteItems: retriedAlways},
 			func(ctx context.Context, tenant *dynamotest.Tenant) error {
 				_, _, err := tenant.Create(ctx, tenant.Access, example())
 				return err
@@ -56,7 +57,7 @@ func calls() []call {
 		},
 		{
 			"update",
-			map[string]int{dynamotest.GetItem: readTwice, dynamotest.UpdateItem: readTwice},
+			map[string]int{dynamotest.GetItem: retriedIfNotApplied, dynamotest.UpdateItem: retriedIfNotApplied},
 			func(ctx context.Context, tenant *dynamotest.Tenant) error {
 				_, err := tenant.Update(ctx, tenant.Access, 5, token.Settings{Name: new("changed")})
 				return err
@@ -64,7 +65,7 @@ func calls() []call {
 		},
 		{
 			"delete",
-			map[string]int{dynamotest.GetItem: readTwice, dynamotest.UpdateItem: safely, dynamotest.TransactWriteItems: safely},
+			map[string]int{dynamotest.GetItem: retriedIfNotApplied, dynamotest.UpdateItem: retriedAlways, dynamotest.TransactWriteItems: retriedAlways},
 			func(ctx context.Context, tenant *dynamotest.Tenant) error {
 				return tenant.Delete(ctx, tenant.Access, 5)
 			},
@@ -72,7 +73,8 @@ func calls() []call {
 	}
 }
 
-// unknown reports whether a call may have been applied after a fault.
+// unknown reports whether the store can't know if a call with this fault was
+// applied.
 func unknown(fault dynamotest.Fault) bool {
 	return slices.Contains([]dynamotest.Fault{
 		dynamotest.LostBefore, dynamotest.LostAfter, dynamotest.TimeoutBefore, dynamotest.TimeoutAfter,
@@ -80,13 +82,13 @@ func unknown(fault dynamotest.Fault) bool {
 	}, fault)
 }
 
-// applied reports whether it was.
+// applied reports whether a call with this fault was applied.
 func applied(fault dynamotest.Fault) bool {
 	return fault == dynamotest.LostAfter || fault == dynamotest.TimeoutAfter || fault == dynamotest.ErrorAfter
 }
 
-// eachFault runs a test for every fault of every DynamoDB call of every
-// operation, on a fresh table with six tokens.
+// eachFault runs a sub-test for every fault of every DynamoDB call of every
+// operation, on a new table with six tokens.
 func eachFault(t *testing.T, test func(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, c call, op string, fault dynamotest.Fault)) {
 	t.Helper()
 	for _, c := range calls() {
@@ -104,7 +106,9 @@ func eachFault(t *testing.T, test func(t *testing.T, kit *dynamotest.Kit, tenant
 	}
 }
 
-func TestAFaultThatLastsIsUnavailableAfterBoundedAttempts(t *testing.T) {
+// A fault that lasts is reported as unavailable after a bounded number of
+// attempts.
+func TestLastingFault(t *testing.T) {
 	t.Parallel()
 	eachFault(t, func(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, c call, op string, fault dynamotest.Fault) {
 		faults := &dynamotest.Faults{Choose: func(called string, _ int) dynamotest.Fault {
@@ -113,13 +117,13 @@ func TestAFaultThatLastsIsUnavailableAfterBoundedAttempts(t *testing.T) {
 			}
 			return dynamotest.NoFault
 		}}
-		err := c.do(t.Context(), tenant.Through(kit.Through(faults.Tweak)))
+		err := c.do(t.Context(), tenant.WithStore(kit.StoreWith(faults.Configure)))
 		if !errors.Is(err, token.ErrUnavailable) {
 			t.Errorf("got error %v, want ErrUnavailable", err)
 		}
 		want := c.attempts[op]
 		if c.name == "update" && op == dynamotest.UpdateItem && unknown(fault) {
-			want = unsafely
+			want = onceOnly
 		}
 		if got := faults.Attempts(op); got != want {
 			t.Errorf("got %d attempts of %s, want %d", got, op, want)
@@ -128,8 +132,8 @@ func TestAFaultThatLastsIsUnavailableAfterBoundedAttempts(t *testing.T) {
 	})
 }
 
-// checkAfterwards holds that a failed operation was applied once or not at
-// all, and that a list repairs what it left half done.
+// checkAfterwards checks that a failed operation was applied once or not at
+// all, and that a list finishes an interrupted deletion.
 func checkAfterwards(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, c call, op string, applied bool) {
 	t.Helper()
 	write := op == dynamotest.TransactWriteItems || op == dynamotest.UpdateItem
@@ -140,7 +144,7 @@ func checkAfterwards(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenan
 	case c.name == "update" && write && applied:
 		version = 2
 	case c.name == "delete" && (op == dynamotest.TransactWriteItems || write && applied):
-		total = 5 // killed at the latest, and that can't be taken back
+		total = 5 // it is at least revoked, which is final
 	}
 	page := mustList(t, tenant, 1, 10)
 	if page.Total != total || int64(len(page.Tokens)) != total {
@@ -154,7 +158,9 @@ func checkAfterwards(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenan
 	kit.Audit(t, tenant.Access.UserID)
 }
 
-func TestASingleFaultIsSurvivedAndNothingIsAppliedTwice(t *testing.T) {
+// An operation survives a single fault, except an update without an answer, and
+// nothing is applied twice.
+func TestSingleFault(t *testing.T) {
 	t.Parallel()
 	eachFault(t, func(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, c call, op string, fault dynamotest.Fault) {
 		faults := &dynamotest.Faults{Choose: func(called string, nth int) dynamotest.Fault {
@@ -163,15 +169,15 @@ func TestASingleFaultIsSurvivedAndNothingIsAppliedTwice(t *testing.T) {
 			}
 			return dynamotest.NoFault
 		}}
-		err := c.do(t.Context(), tenant.Through(kit.Through(faults.Tweak)))
+		err := c.do(t.Context(), tenant.WithStore(kit.StoreWith(faults.Configure)))
 		var want error
 		if c.name == "update" && op == dynamotest.UpdateItem && unknown(fault) {
-			want = token.ErrUncertain // not repeated: that could undo a rival's change
+			want = token.ErrUncertain // not repeated: that could undo another caller's change
 		}
 		if !errors.Is(err, want) {
 			t.Fatalf("got error %v, want %v", err, want)
 		}
-		a := kit.Audit(t, tenant.Access.UserID) // before any list could repair
+		a := kit.Audit(t, tenant.Access.UserID) // before a list could finish an interrupted deletion
 		switch c.name {
 		case "create":
 			if !slices.Equal(a.IDs, []int64{1, 2, 3, 4, 5, 6, 7}) {
@@ -190,7 +196,9 @@ func TestASingleFaultIsSurvivedAndNothingIsAppliedTwice(t *testing.T) {
 	})
 }
 
-func TestADeleteThatWasLeftHalfDoneIsRepairedByTheNextDelete(t *testing.T) {
+// A token whose deletion was interrupted is gone for every caller, and the next
+// delete finishes the deletion.
+func TestInterruptedDeleteIsFinished(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "victim")
@@ -202,14 +210,14 @@ func TestADeleteThatWasLeftHalfDoneIsRepairedByTheNextDelete(t *testing.T) {
 		return dynamotest.NoFault
 	}}
 	ctx := t.Context()
-	if err := tenant.Through(kit.Through(faults.Tweak)).Delete(ctx, tenant.Access, 2); !errors.Is(err, token.ErrUnavailable) {
+	if err := tenant.WithStore(kit.StoreWith(faults.Configure)).Delete(ctx, tenant.Access, 2); !errors.Is(err, token.ErrUnavailable) {
 		t.Fatalf("got error %v, want ErrUnavailable", err)
 	}
 	if _, err := tenant.Get(ctx, tenant.Access, 2); !errors.Is(err, token.ErrNotFound) {
-		t.Errorf("get of a killed token: got error %v, want ErrNotFound", err)
+		t.Errorf("get of a revoked token: got error %v, want ErrNotFound", err)
 	}
-	if _, err := tenant.Update(ctx, tenant.Access, 2, token.Settings{Name: new("risen")}); !errors.Is(err, token.ErrNotFound) {
-		t.Errorf("update of a killed token: got error %v, want ErrNotFound", err)
+	if _, err := tenant.Update(ctx, tenant.Access, 2, token.Settings{Name: new("changed")}); !errors.Is(err, token.ErrNotFound) {
+		t.Errorf("update of a revoked token: got error %v, want ErrNotFound", err)
 	}
 	for range 2 {
 		if err := tenant.Delete(ctx, tenant.Access, 2); !errors.Is(err, token.ErrNotFound) {
@@ -221,7 +229,8 @@ func TestADeleteThatWasLeftHalfDoneIsRepairedByTheNextDelete(t *testing.T) {
 	}
 }
 
-func TestKeysLeftUnprocessedAreAskedForAgain(t *testing.T) {
+// A batch read asks again for keys that DynamoDB left unprocessed.
+func TestUnprocessedKeys(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "victim")
@@ -233,7 +242,7 @@ func TestKeysLeftUnprocessedAreAskedForAgain(t *testing.T) {
 			}
 			return dynamotest.NoFault
 		}}
-		got, err := tenant.Through(kit.Through(faults.Tweak)).Get(t.Context(), tenant.Access, 1)
+		got, err := tenant.WithStore(kit.StoreWith(faults.Configure)).Get(t.Context(), tenant.Access, 1)
 		if err != nil || got.ID != 1 || faults.Attempts(dynamotest.BatchGetItem) != 2 {
 			t.Errorf("%s: got token %d after %d calls (%v), want 1 after 2", fault, got.ID, faults.Attempts(dynamotest.BatchGetItem), err)
 		}

@@ -17,8 +17,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// held is a tenant with a token of 100 units, of which 100 are held for ten
-// seconds.
+// held makes a tenant with a token of 100 units, all of which a hold keeps for
+// ten seconds.
 func held(t *testing.T) (*dynamotest.Tenant, *gate.Gate, token.Token, string) {
 	t.Helper()
 	kit := newKit(t)
@@ -29,7 +29,7 @@ func held(t *testing.T) (*dynamotest.Tenant, *gate.Gate, token.Token, string) {
 	}
 	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 	r, err := g.Reserve(t.Context(), key.Reveal(), quota.Question{Quota: 100, RequestID: "r"}, 10*time.Second)
-	if err := let(r.Verdict, err); err != nil {
+	if err := verdictError(r.Verdict, err); err != nil {
 		t.Fatal(err)
 	}
 	return tenant, g, made, key.Reveal()
@@ -48,31 +48,33 @@ func wantQuota(t *testing.T, tenant *dynamotest.Tenant, g *gate.Gate, id int64, 
 	}
 }
 
-func TestAHoldThatNobodyEndsComesHomeAtItsTime(t *testing.T) {
+// The units of a hold that nobody ends are free at its expiry, without a write.
+func TestHoldExpires(t *testing.T) {
 	t.Parallel()
 	tenant, g, made, key := held(t)
 	wantQuota(t, tenant, g, made.ID, key, 0, 100, 0)
-	tenant.Clock.Step(9)
+	tenant.Clock.Advance(9)
 	wantQuota(t, tenant, g, made.ID, key, 0, 100, 0)
-	tenant.Clock.Step(1)
-	wantQuota(t, tenant, g, made.ID, key, 100, 0, 0) // nobody has written anything
+	tenant.Clock.Advance(1)
+	wantQuota(t, tenant, g, made.ID, key, 100, 0, 0) // without any write
 	if _, err := g.Settle(t.Context(), key, "r", 1); !errors.Is(err, quota.ErrHoldExpired) {
-		t.Errorf("settle: got error %v, want ErrHoldLapsed", err)
+		t.Errorf("settle: got error %v, want ErrHoldExpired", err)
 	}
-	if err := let(g.Verify(t.Context(), key, quota.Question{Quota: 70})); err != nil {
-		t.Errorf("spend what came home: %v", err)
+	if err := verdictError(g.Verify(t.Context(), key, quota.Question{Quota: 70})); err != nil {
+		t.Errorf("spend the returned units: %v", err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 30, 0, 70)
 	if _, err := g.Release(t.Context(), key, "r"); !errors.Is(err, quota.ErrHoldExpired) {
-		t.Errorf("release: got error %v, want ErrHoldLapsed", err)
+		t.Errorf("release: got error %v, want ErrHoldExpired", err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 30, 0, 70)
 }
 
-func TestQuotaThatIsSetIsWhatIsFreeWhateverHasLapsed(t *testing.T) {
+// A quota that is set is free as a whole, even if a hold has expired before.
+func TestSetQuotaAfterExpiredHold(t *testing.T) {
 	t.Parallel()
 	tenant, g, made, key := held(t)
-	tenant.Clock.Step(10)
+	tenant.Clock.Advance(10)
 	got, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Settings{RemainQuota: new(int64(7))})
 	if err != nil || got.Version != 2 {
 		t.Fatalf("got version %d, %v, want the change made", got.Version, err)
@@ -80,7 +82,8 @@ func TestQuotaThatIsSetIsWhatIsFreeWhateverHasLapsed(t *testing.T) {
 	wantQuota(t, tenant, g, made.ID, key, 7, 0, 0)
 }
 
-func TestQuotaThatIsSetLeavesOpenHoldsAlone(t *testing.T) {
+// Setting the quota leaves open holds as they are.
+func TestSetQuotaKeepsOpenHolds(t *testing.T) {
 	t.Parallel()
 	tenant, g, made, key := held(t)
 	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Settings{RemainQuota: new(int64(7))}); err != nil {
@@ -91,17 +94,19 @@ func TestQuotaThatIsSetLeavesOpenHoldsAlone(t *testing.T) {
 		t.Errorf("got %+v, %v, want 60 charged and 47 left", s, err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 47, 0, 60)
-	// What a settled hold gave back is not in the balance yet, and forgotten when it is set.
+	// The units that the settled hold returned are not in Left yet; setting the quota drops them.
 	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Settings{RemainQuota: new(int64(1))}); err != nil {
 		t.Fatal(err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 1, 0, 60)
 }
 
-func TestATokenCanBeEnabledOnceItsHoldsHaveComeHome(t *testing.T) {
+// An exhausted token can be enabled once its holds have expired or returned
+// units.
+func TestEnableAfterHoldsEnd(t *testing.T) {
 	t.Parallel()
 	for name, free := range map[string]func(*testing.T, *dynamotest.Tenant, *gate.Gate, string){
-		"lapsed": func(_ *testing.T, tenant *dynamotest.Tenant, _ *gate.Gate, _ string) { tenant.Clock.Step(10) },
+		"expired": func(_ *testing.T, tenant *dynamotest.Tenant, _ *gate.Gate, _ string) { tenant.Clock.Advance(10) },
 		"settled": func(t *testing.T, _ *dynamotest.Tenant, g *gate.Gate, key string) {
 			t.Helper()
 			if _, err := g.Settle(t.Context(), key, "r", 99); err != nil {
@@ -113,7 +118,7 @@ func TestATokenCanBeEnabledOnceItsHoldsHaveComeHome(t *testing.T) {
 			t.Parallel()
 			tenant, g, made, key := held(t)
 			if _, err := tenant.SetStatus(t.Context(), tenant.Access, made.ID, false); !errors.Is(err, token.ErrExhausted) {
-				t.Errorf("while all is held: got error %v, want ErrExhausted", err)
+				t.Errorf("while all units are held: got error %v, want ErrExhausted", err)
 			}
 			free(t, tenant, g, key)
 			if _, err := tenant.SetStatus(t.Context(), tenant.Access, made.ID, false); err != nil {
@@ -123,7 +128,9 @@ func TestATokenCanBeEnabledOnceItsHoldsHaveComeHome(t *testing.T) {
 	}
 }
 
-func TestAHoldKeepsItsMeaningWhenTheTokenBecomesUnlimitedOrLimited(t *testing.T) {
+// A hold takes and returns units as the token was when it was made, and is
+// charged as the token is when it ends.
+func TestHoldWhenUnlimitedChanges(t *testing.T) {
 	t.Parallel()
 	tenant, g, made, key := held(t)
 	set := func(u token.Settings) {
@@ -134,21 +141,23 @@ func TestAHoldKeepsItsMeaningWhenTheTokenBecomesUnlimitedOrLimited(t *testing.T)
 	}
 	set(token.Settings{UnlimitedQuota: new(true)})
 	if s, err := g.Settle(t.Context(), key, "r", 150); err != nil || s.Charged != 150 || s.Shortfall != 0 {
-		t.Errorf("settled while unlimited: got %+v, %v, want 150 charged", s, err)
+		t.Errorf("settle while unlimited: got %+v, %v, want 150 charged", s, err)
 	}
 	r, err := g.Reserve(t.Context(), key, quota.Question{Quota: 500, RequestID: "unlimited"}, 0)
-	if err := let(r.Verdict, err); err != nil {
+	if err := verdictError(r.Verdict, err); err != nil {
 		t.Fatal(err)
 	}
 	set(token.Settings{UnlimitedQuota: new(false)})
-	wantQuota(t, tenant, g, made.ID, key, 100, 0, 150) // the hold of before came home, this one took nothing
+	wantQuota(t, tenant, g, made.ID, key, 100, 0, 150) // the first hold has returned its units, this one took none
 	if s, err := g.Settle(t.Context(), key, "unlimited", 130); err != nil || s.Charged != 100 || s.Shortfall != 30 || s.Remain != 0 {
-		t.Errorf("settled once limited: got %+v, %v, want what there is charged, 100, and 30 short", s, err)
+		t.Errorf("settle after the change: got %+v, %v, want 100 charged and 30 short", s, err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 0, 0, 250)
 }
 
-func TestAShorterHoldAfterALongerOneLapsesFirst(t *testing.T) {
+// Of two holds, the one with the shorter time expires first, in whatever order
+// they were made.
+func TestShorterHoldExpiresFirst(t *testing.T) {
 	t.Parallel()
 	tenant, g, made, key := held(t)
 	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Settings{RemainQuota: new(int64(50))}); err != nil {
@@ -156,31 +165,31 @@ func TestAShorterHoldAfterALongerOneLapsesFirst(t *testing.T) {
 	}
 	for id, ttl := range map[string]time.Duration{"short": 2 * time.Second, "long": time.Hour} {
 		r, err := g.Reserve(t.Context(), key, quota.Question{Quota: 25, RequestID: id}, ttl)
-		if err := let(r.Verdict, err); err != nil {
+		if err := verdictError(r.Verdict, err); err != nil {
 			t.Fatal(err)
 		}
 	}
 	wantQuota(t, tenant, g, made.ID, key, 0, 150, 0)
-	tenant.Clock.Step(2)
-	if err := let(g.Verify(t.Context(), key, quota.Question{Quota: 25})); err != nil {
-		t.Errorf("spend what the short one held: %v", err)
+	tenant.Clock.Advance(2)
+	if err := verdictError(g.Verify(t.Context(), key, quota.Question{Quota: 25})); err != nil {
+		t.Errorf("spend the units of the short hold: %v", err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 0, 125, 25)
-	tenant.Clock.Step(8)
+	tenant.Clock.Advance(8)
 	wantQuota(t, tenant, g, made.ID, key, 100, 25, 25)
 }
 
-// TestAnOperationThatFindsNoAnswerIsBounded counts attempts under each fault
-// that lasts, and looks at what was applied.
-func TestAnOperationThatFindsNoAnswerIsBounded(t *testing.T) {
+// An operation without an answer is sent a bounded number of times under each
+// lasting fault, and applied at most once.
+func TestOperationAttempts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		requestID string
-		lost      int  // attempts where nobody knows whether one was applied
-		repeat    bool // the caller is told that to ask again is safe
+		lost      int  // attempts if it is unknown whether one was applied
+		repeat    bool // the error says that repeating is safe
 	}{
-		"spend without a request id": {"", unsafely, false},
-		"spend with a request id":    {"r", readTwice, true},
+		"spend without a request id": {"", onceOnly, false},
+		"spend with a request id":    {"r", retriedIfNotApplied, true},
 	} {
 		for _, fault := range dynamotest.FaultsOf(dynamotest.UpdateItem) {
 			t.Run(fmt.Sprint(name, "/", fault), func(t *testing.T) {
@@ -192,9 +201,9 @@ func TestAnOperationThatFindsNoAnswerIsBounded(t *testing.T) {
 					t.Fatal(err)
 				}
 				faults := &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault { return fault }}
-				g := gate.New(dynamo.New(dynamotest.Client(kit.Endpoint, faults.Tweak), dynamotest.Table), gate.WithClock(tenant.Clock.Now))
+				g := gate.New(dynamo.New(dynamotest.Client(kit.Endpoint, faults.Configure), dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 				_, err = g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: 1, RequestID: c.requestID})
-				attempts, want := readTwice, token.ErrUnavailable
+				attempts, want := retriedIfNotApplied, token.ErrUnavailable
 				if unknown(fault) {
 					attempts, want = c.lost, token.ErrUncertain
 				}
@@ -213,9 +222,9 @@ func TestAnOperationThatFindsNoAnswerIsBounded(t *testing.T) {
 	}
 }
 
-// TestAGateRepeatsNothingWhateverItsClientWould has a client as the SDK makes
-// it, which sends again what got lost.
-func TestAGateRepeatsNothingWhateverItsClientWould(t *testing.T) {
+// A spend without a request id is sent once, even if the client is one that
+// the SDK makes by default, which sends it again after a lost answer.
+func TestStoreIgnoresClientRetries(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "victim")
@@ -232,7 +241,7 @@ func TestAGateRepeatsNothingWhateverItsClientWould(t *testing.T) {
 	client := dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", BaseEndpoint: &kit.Endpoint, HTTPClient: http.DefaultClient,
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-	}, faults.Tweak)
+	}, faults.Configure)
 	g := gate.New(dynamo.New(client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 	if _, err := g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: 1}); !errors.Is(err, token.ErrUncertain) {
 		t.Errorf("got error %v, want ErrUncertain", err)
@@ -242,7 +251,9 @@ func TestAGateRepeatsNothingWhateverItsClientWould(t *testing.T) {
 	}
 }
 
-func TestNoAnswerSaysMoreThanEveryClientCanHold(t *testing.T) {
+// No answer has an amount above token.MaxInteger, which every client can
+// represent.
+func TestAmountsAreCapped(t *testing.T) {
 	t.Parallel()
 	tenant, g, made, key := held(t)
 	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Settings{RemainQuota: new(int64(token.MaxInteger))}); err != nil {
@@ -258,6 +269,6 @@ func TestNoAnswerSaysMoreThanEveryClientCanHold(t *testing.T) {
 		t.Errorf("usage: got %d of %d, %v, want %d", u.Available, u.Granted, err, int64(token.MaxInteger))
 	}
 	if v, err := g.Verify(t.Context(), key, quota.Question{Quota: token.MaxInteger}); err != nil || v.Remain != 99 {
-		t.Errorf("spend all that is said: got %d, %v, want the 99 that were above it", v.Remain, err)
+		t.Errorf("spend all that was reported: got %d, %v, want the 99 above the cap", v.Remain, err)
 	}
 }

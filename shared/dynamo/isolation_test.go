@@ -11,8 +11,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// verbs are all that a tenant can do with the id of a token.
-func verbs(t *testing.T, tenant *dynamotest.Tenant, id int64) map[string]error {
+// tryAll makes every call that takes the id of a token and returns the errors.
+func tryAll(t *testing.T, tenant *dynamotest.Tenant, id int64) map[string]error {
 	t.Helper()
 	ctx := t.Context()
 	_, get := tenant.Get(ctx, tenant.Access, id)
@@ -27,16 +27,18 @@ func verbs(t *testing.T, tenant *dynamotest.Tenant, id int64) map[string]error {
 	}
 }
 
-func TestAnotherUsersIDsAreNotFoundAndUntouched(t *testing.T) {
+// Another user's token id is not found, exactly as one that never existed, and
+// the token is unchanged.
+func TestOtherUsersTokens(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	owner, other := kit.Tenant(t, "owner"), kit.Tenant(t, "other")
 	mustCreate(t, owner, 5)
 	mustCreate(t, other, 2)
 	before := mustList(t, owner, 1, 10)
-	for _, id := range []int64{3, 5, 6, 300, token.MaxInteger} { // the owner's first, then nobody's
-		for verb, err := range verbs(t, other, id) {
-			if err != token.ErrNotFound { //nolint:errorlint // exactly this one: a wrapping could tell ids apart
+	for _, id := range []int64{3, 5, 6, 300, token.MaxInteger} { // the owner's, then ids of no token
+		for verb, err := range tryAll(t, other, id) {
+			if err != token.ErrNotFound { //nolint:errorlint // a wrapped error could distinguish the ids
 				t.Errorf("%s of %d: got error %v, want exactly ErrNotFound", verb, id, err)
 			}
 		}
@@ -51,17 +53,18 @@ func TestAnotherUsersIDsAreNotFoundAndUntouched(t *testing.T) {
 	}
 }
 
-func TestWhoIsNotAdmittedLearnsNothingAndChangesNothing(t *testing.T) {
+// A caller who is not authorized learns nothing and changes nothing.
+func TestUnauthorizedCallers(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "owner")
 	mustCreate(t, tenant, 2)
-	accounts := &token.UserService{Store: kit.Store, Now: tenant.Clock.Now}
+	users := &token.UserService{Store: kit.Store, Now: tenant.Clock.Now}
 	stranger := *tenant
 	stranger.Access = credential.NewAccessToken(tenant.Access.UserID, 0)
 	refused := func(name string, tenant *dynamotest.Tenant, want error) {
 		t.Helper()
-		errs := verbs(t, tenant, 2)
+		errs := tryAll(t, tenant, 2)
 		_, _, errs["create"] = tenant.Create(t.Context(), tenant.Access, example())
 		_, errs["list"] = tenant.List(t.Context(), tenant.Access, 1, 10)
 		_, errs["list after"] = tenant.ListAfter(t.Context(), tenant.Access, 9, 10)
@@ -72,17 +75,17 @@ func TestWhoIsNotAdmittedLearnsNothingAndChangesNothing(t *testing.T) {
 		}
 	}
 	refused("wrong secret", &stranger, token.ErrUnauthorized)
-	if _, err := accounts.SetDisabled(t.Context(), "owner", true); err != nil {
+	if _, err := users.SetDisabled(t.Context(), "owner", true); err != nil {
 		t.Fatal(err)
 	}
 	refused("disabled user", tenant, token.ErrUserDisabled)
-	if _, err := accounts.SetDisabled(t.Context(), "owner", false); err != nil {
+	if _, err := users.SetDisabled(t.Context(), "owner", false); err != nil {
 		t.Fatal(err)
 	}
 	if a := kit.Audit(t, tenant.Access.UserID); a.Given != 2 || a.Deleted != 0 {
 		t.Errorf("got %+v, want nothing changed", a)
 	}
-	if _, err := accounts.RotateAccessToken(t.Context(), "owner", true, 0); err != nil {
+	if _, err := users.RotateAccessToken(t.Context(), "owner", true, 0); err != nil {
 		t.Fatal(err)
 	}
 	refused("revoked access token", tenant, token.ErrUnauthorized)

@@ -19,13 +19,13 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-var update = flag.Bool("update", false, "renew the golden files") //nolint:gochecknoglobals // a test flag
+var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a test flag
 
 func text(length int) types.AttributeValue {
 	return &types.AttributeValueMemberS{Value: strings.Repeat("x", length)}
 }
 
-// fixed is a token whose items are the same in every run.
+// fixed returns a token whose item is the same in every run.
 func fixed(u token.Settings) token.Token {
 	t, err := token.New(u, 1, dynamotest.Epoch)
 	if err != nil {
@@ -35,7 +35,7 @@ func fixed(u token.Settings) token.Token {
 	return t
 }
 
-// largestUser has all that META can hold.
+// largestUser returns a user with every attribute at its largest.
 func largestUser() (token.User, pages.Segment) {
 	u := token.User{
 		ID: 1<<40 - 1, Name: strings.Repeat("n", 50), Role: token.RoleGuest, Disabled: true, Version: 999_999, Created: dynamotest.Epoch + 1,
@@ -52,7 +52,7 @@ func largestUser() (token.User, pages.Segment) {
 	return u, counts
 }
 
-// shapes are the items by name.
+// shapes returns items by the name of their golden file.
 func shapes() map[string]item {
 	full := example()
 	full.AllowIPs, full.Group = []string{"10.0.0.0/8", "2001:db8::/32"}, new("team")
@@ -69,7 +69,8 @@ func shapes() map[string]item {
 	}
 }
 
-func TestItemsHaveTheShapesOfTheGoldenFiles(t *testing.T) {
+// Items are stored in the documented form.
+func TestItemsMatchGoldenFiles(t *testing.T) {
 	t.Parallel()
 	for name, it := range shapes() {
 		var got bytes.Buffer
@@ -95,16 +96,18 @@ func TestItemsHaveTheShapesOfTheGoldenFiles(t *testing.T) {
 	}
 }
 
-func TestAUsersMetaStaysWithinOneWriteUnit(t *testing.T) {
+// META stays within 1 KiB, one write unit, with every attribute at its largest.
+func TestLargestMetaSize(t *testing.T) {
 	t.Parallel()
 	if got := itemSize(shapes()["meta-full"]); got > 1024 {
 		t.Errorf("the largest META has %d bytes, want at most 1024", got)
 	}
 }
 
-func TestAUsualTokenHasAtMost400Bytes(t *testing.T) {
+// The spec's example token takes at most 400 bytes.
+func TestTypicalTokenSize(t *testing.T) {
 	t.Parallel()
-	if got := itemSize(dynamo.TokenItem(drafted(t, 1, 123_456))); got > 400 {
+	if got := itemSize(dynamo.TokenItem(exampleToken(t, 1, 123_456))); got > 400 {
 		t.Errorf("the spec's example has %d bytes, want at most 400", got)
 	}
 }

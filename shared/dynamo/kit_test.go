@@ -17,21 +17,22 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// newKit is an engine whose client is watched for what it must never do.
+// newKit starts an engine and fails the test if its client makes a call that the
+// store must never make.
 func newKit(t *testing.T) *dynamotest.Kit {
 	t.Helper()
-	witness := new(dynamotest.Witness)
+	recorder := new(dynamotest.CallRecorder)
 	t.Cleanup(func() {
-		wrong := witness.Wrong()
-		slices.Sort(wrong)
-		for _, w := range slices.Compact(wrong) {
-			t.Error("the store made ", w)
+		violations := recorder.Violations()
+		slices.Sort(violations)
+		for _, v := range slices.Compact(violations) {
+			t.Error("wrong call: ", v)
 		}
 	})
-	return dynamotest.New(t, witness.Watch)
+	return dynamotest.New(t, recorder.Configure)
 }
 
-// example is the token of the spec's "Create a token" example.
+// example has the settings of the spec's "Create a token" example.
 func example() token.Settings {
 	return token.Settings{
 		Name: new("production-app"), RemainQuota: new(int64(500_000)), ExpiredTime: new(int64(token.Never)),
@@ -39,8 +40,8 @@ func example() token.Settings {
 	}
 }
 
-// drafted is the example as a token of a user, with a key of its own.
-func drafted(t testing.TB, userID, id int64) token.Token {
+// exampleToken returns the example as a token of a user, with a new key.
+func exampleToken(t testing.TB, userID, id int64) token.Token {
 	t.Helper()
 	draft, err := token.New(example(), userID, dynamotest.Epoch)
 	if err != nil {
@@ -51,15 +52,15 @@ func drafted(t testing.TB, userID, id int64) token.Token {
 	return draft
 }
 
-// load gives a tenant ids 1 to given, as if those that deleted names had been
-// deleted since. It writes what the store would have written, in batches.
+// load gives a tenant the ids 1 to given, of which those that deleted selects
+// are deleted. It writes the items in batches, as the store would write them.
 func load(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given int64, deleted func(id int64) bool) {
 	t.Helper()
-	loadOf(t, kit, tenant, given, deleted, func(id int64) token.Token { return drafted(t, tenant.Access.UserID, id) })
+	loadTokens(t, kit, tenant, given, deleted, func(id int64) token.Token { return exampleToken(t, tenant.Access.UserID, id) })
 }
 
-// loadOf is load with tokens of the test's own making.
-func loadOf(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given int64, deleted func(id int64) bool, mint func(id int64) token.Token) {
+// loadTokens is load with tokens that the test makes.
+func loadTokens(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given int64, deleted func(id int64) bool, newToken func(id int64) token.Token) {
 	t.Helper()
 	uid := tenant.Access.UserID
 	users, err := kit.Store.Users(t.Context())
@@ -76,7 +77,7 @@ func loadOf(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given 
 	}
 	for id := int64(1); id <= given; id++ {
 		if deleted == nil || !deleted(id) {
-			items <- dynamo.TokenItem(mint(id))
+			items <- dynamo.TokenItem(newToken(id))
 			continue
 		}
 		user.DeletedTokens++
@@ -94,9 +95,9 @@ func loadOf(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given 
 	writers.Wait()
 }
 
-// writeBatches drains the items also after an error, so that none is stuck.
+// writeBatches goes on after an error, so that the sender is not blocked.
 func writeBatches(t *testing.T, kit *dynamotest.Kit, items <-chan map[string]types.AttributeValue) {
-	client := dynamotest.Client(kit.Endpoint, dynamotest.Patient)
+	client := dynamotest.Client(kit.Endpoint, dynamotest.LongTimeout)
 	var batch []types.WriteRequest
 	write := func() {
 		out, err := client.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{
@@ -118,7 +119,7 @@ func writeBatches(t *testing.T, kit *dynamotest.Kit, items <-chan map[string]typ
 	}
 }
 
-// mustCreate makes n tokens.
+// mustCreate creates n tokens.
 func mustCreate(t testing.TB, tenant *dynamotest.Tenant, n int) {
 	t.Helper()
 	for i := range n {
@@ -137,9 +138,9 @@ func mustList(t testing.TB, tenant *dynamotest.Tenant, page, size int64) token.P
 	return p
 }
 
-// seeded is random, and the same in every run.
+// seeded returns a generator with the same numbers in every run.
 func seeded(test, variant int) *rand.Rand {
-	return rand.New(rand.NewPCG(uint64(test), uint64(variant))) //nolint:gosec // nothing here is secret, nor negative
+	return rand.New(rand.NewPCG(uint64(test), uint64(variant))) //nolint:gosec // not secret; not negative
 }
 
 func idsOf(p token.Page) []int64 {
@@ -150,7 +151,7 @@ func idsOf(p token.Page) []int64 {
 	return ids
 }
 
-// walk visits all tokens with After, from the top.
+// walk returns the ids of all tokens, newest first, as ListAfter finds them.
 func walk(t testing.TB, tenant *dynamotest.Tenant, size int64) []int64 {
 	t.Helper()
 	var ids []int64
@@ -168,7 +169,7 @@ func walk(t testing.TB, tenant *dynamotest.Tenant, size int64) []int64 {
 	return ids
 }
 
-// naivePage is the page that a list of live ids, ascending, has.
+// naivePage returns a page of a plain list of ids in ascending order.
 func naivePage(live []int64, page, size int64) []int64 {
 	ids := []int64{}
 	for i := int64(len(live)) - 1 - (page-1)*size; i >= 0 && int64(len(ids)) < size; i-- {

@@ -9,25 +9,26 @@ import (
 	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
-// The store's own code for what units do, for tests that make up a ledger or
-// read what an operation asks of DynamoDB.
+// Access to the store's own ledgers and expressions, for tests that make up a
+// ledger or check what an operation sends to DynamoDB.
 
-// LedgerItem is a ledger as the store writes it.
+// LedgerItem returns the item of a token with its ledger.
 func LedgerItem(l quota.Ledger) map[string]types.AttributeValue {
 	it := TokenItem(l.Token)
 	maps.Copy(it, ledgerItem(l))
-	it[attrRevision] = positive(l.Revision)
+	it[attrRevision] = optionalNumber(l.Revision)
 	maps.DeleteFunc(it, func(_ string, v types.AttributeValue) bool { return v == nil })
 	return it
 }
 
-// ReadLedger reads the ledger of an item.
+// ReadLedger reads the ledger from a token's item.
 func ReadLedger(it map[string]types.AttributeValue, userID int64) (quota.Ledger, error) {
 	return readLedger(it, userID)
 }
 
-// BlindWrite is the update and the condition of an operation's first write.
-func BlindWrite(key credential.Key, o quota.Operation) (update, condition string) {
-	e := blind(key, o)
+// DirectWrite returns the update and the condition of an operation's first
+// write.
+func DirectWrite(key credential.Key, o quota.Operation) (update, condition string) {
+	e := directWrite(key, o)
 	return *e.update(), *e.condition()
 }

@@ -22,16 +22,15 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// What operations do, is said once in Go, by Operation.Apply, and once more in
-// DynamoDB's expressions, which spare a read. This holds the two to be one:
-// above all the write without a look must never go through where Apply
-// refuses.
-func TestAnOperationDoesToTheItemWhatApplyDoesToTheLedger(t *testing.T) {
+// An operation changes the stored item as Operation.Apply changes the ledger.
+// The rules stand once in Go, in Apply, and once in DynamoDB's expressions,
+// which save a read. Above all, a direct write must fail if Apply refuses.
+func TestOperationsMatchApply(t *testing.T) {
 	t.Parallel()
-	kit := dynamotest.New(t, dynamotest.Patient)
-	client := dynamotest.Client(kit.Endpoint, dynamotest.Patient)
+	kit := dynamotest.New(t, dynamotest.LongTimeout)
+	client := dynamotest.Client(kit.Endpoint, dynamotest.LongTimeout)
 	key := credential.NewKey(1, 1)
-	operations, unread := 0, 0
+	operations, direct := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		now := int64(dynamotest.Epoch)
 		ledger := drawLedger(rt, key, now)
@@ -46,11 +45,11 @@ func TestAnOperationDoesToTheItemWhatApplyDoesToTheLedger(t *testing.T) {
 			ctx, meter := reqlog.WithMeter(rt.Context())
 			got, err := kit.Store.Do(ctx, key, o)
 			if !errors.Is(err, refusal) || (err == nil) != (refusal == nil) {
-				rt.Fatalf("%s: got error %v, want %v", tell(o), err, refusal)
+				rt.Fatalf("%s: got error %v, want %v", describe(o), err, refusal)
 			}
 			operations++
 			if meter.Cost().WriteUnits > 0 && meter.Cost().RoundTrips == 1 {
-				unread++
+				direct++
 			}
 			after, lookErr := kit.Store.Lookup(rt.Context(), key)
 			if lookErr != nil {
@@ -69,24 +68,25 @@ func TestAnOperationDoesToTheItemWhatApplyDoesToTheLedger(t *testing.T) {
 			now += rapid.SampledFrom([]int64{0, 0, 0, 0, 1, 29, 30, 60, 900}).Draw(rt, "seconds")
 		}
 	})
-	t.Logf("%d operations, of which %d wrote without a look", operations, unread)
+	t.Logf("%d operations, %d of them by a direct write", operations, direct)
 }
 
-// tell is an operation without what it can't print well.
-func tell(o quota.Operation) string {
+// describe returns an operation in a short form.
+func describe(o quota.Operation) string {
 	return fmt.Sprintf("%s %q of %d at %+d", map[quota.Kind]string{
 		quota.KindSpend: "spend", quota.KindReserve: "reserve", quota.KindSettle: "settle", quota.KindRelease: "release",
 	}[o.Kind], o.RequestID, o.Quota, o.Now-dynamotest.Epoch)
 }
 
-// tidied makes ledgers comparable that differ only in what is tidied up yet.
+// tidied makes ledgers comparable that differ only in how far they are
+// compacted.
 func tidied(l quota.Ledger, now int64) quota.Ledger {
 	plainly := func(b quota.Balance) quota.Balance { return quota.Balance{Left: b.Free(), Unlimited: b.Unlimited} }
 	l = l.Compact(now)
 	for key, r := range l.Records {
 		r.BeforeReserve, r.BeforeEnd = plainly(r.BeforeReserve), plainly(r.BeforeEnd)
 		if r.State == quota.StateSpent {
-			r.BeforeReserve = quota.Balance{} // of a hold that had the request id before
+			r.BeforeReserve = quota.Balance{} // it may be of an older hold with this request id
 		}
 		l.Records[key] = r
 	}
@@ -95,11 +95,11 @@ func tidied(l quota.Ledger, now int64) quota.Ledger {
 
 func same(rt *rapid.T, o quota.Operation, what string, want, got quota.Ledger) {
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(quota.Ledger{}, "Revision")); diff != "" {
-		rt.Fatalf("%s: %s -want +got:\n%s", tell(o), what, diff)
+		rt.Fatalf("%s: %s -want +got:\n%s", describe(o), what, diff)
 	}
 }
 
-// sameAnswers compares what the caller is told, the token aside.
+// sameAnswers compares the answers to the caller, except the token.
 func sameAnswers(rt *rapid.T, o quota.Operation, want, got quota.Ledger) {
 	answers := func(l quota.Ledger) any {
 		l.Token = token.Token{}
@@ -115,37 +115,38 @@ func sameAnswers(rt *rapid.T, o quota.Operation, want, got quota.Ledger) {
 		return nil
 	}
 	if diff := cmp.Diff(answers(want), answers(got), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
-		rt.Fatalf("%s: answer -want +got:\n%s", tell(o), diff)
+		rt.Fatalf("%s: answer -want +got:\n%s", describe(o), diff)
 	}
 }
 
-// checkReading holds a ledger to read alike before and after it is tidied.
+// checkReading checks that compacting a ledger changes none of its amounts.
 func checkReading(rt *rapid.T, l quota.Ledger, now int64) {
 	plain := l.Compact(now)
 	got := []int64{l.FreeAt(now), l.UsedAt(now), l.HeldAt(now)}
 	want := []int64{plain.FreeAt(now), plain.UsedAt(now), plain.HeldAt(now)}
 	if !slices.Equal(got, want) {
-		rt.Fatalf("free, used and held: got %v, and %v once tidied", got, want)
+		rt.Fatalf("free, used and held: got %v, but %v when compacted", got, want)
 	}
 	if plain.Balance.Left != want[0] || plain.HasExpiredHold(now) {
-		rt.Fatalf("tidied, got %+v with %d free, due %d, want it all in Left", plain.Balance, want[0], plain.EarliestExpiry)
+		rt.Fatalf("compacted, got %+v with %d free, earliest expiry %d, want all units in Left", plain.Balance, want[0], plain.EarliestExpiry)
 	}
 }
 
-// checkUnits holds the promise on units: none is made, none gets lost, and
-// none is spent that is not there.
+// checkUnits checks that an operation neither creates nor loses units, and
+// spends none that are not free.
 func checkUnits(rt *rapid.T, o quota.Operation, before, after quota.Ledger, now int64) {
 	checkReading(rt, after, now)
 	was, is := before.UsageAt(now), after.UsageAt(now)
 	if is.Available < 0 || is.Used < was.Used {
-		rt.Fatalf("%s: got %d free, %d used, of %d and %d", tell(o), is.Available, is.Used, was.Available, was.Used)
+		rt.Fatalf("%s: got %d free, %d used, of %d and %d", describe(o), is.Available, is.Used, was.Available, was.Used)
 	}
 	if !before.UnlimitedQuota && is.Used < token.MaxInteger && is.Granted != was.Granted {
-		rt.Fatalf("%s: got free %d + held %d + used %d = %d, want %d", tell(o), is.Available, after.HeldAt(now), is.Used, is.Granted, was.Granted)
+		rt.Fatalf("%s: got free %d + held %d + used %d = %d, want %d", describe(o), is.Available, after.HeldAt(now), is.Used, is.Granted, was.Granted)
 	}
 }
 
-func TestALedgerComesBackAsItWasWritten(t *testing.T) {
+// A ledger is read as it was written.
+func TestLedgerRoundTrip(t *testing.T) {
 	t.Parallel()
 	key := credential.NewKey(7, 3)
 	rapid.Check(t, func(rt *rapid.T) {

@@ -13,25 +13,25 @@ import (
 
 type stack = middleware.Stack
 
-// addMeter counts, on the context's token.Meter, every round trip and the
-// capacity that DynamoDB reports. A failed request reports none, though a
-// failed condition costs as much as a write that succeeds.
+// addMeter makes a client add its round trips and the capacity units that
+// DynamoDB reports to the context's reqlog.Meter. DynamoDB reports no units
+// for a failed call, although a failed condition costs as much as a write.
 func addMeter(s *stack) error {
-	trips := middleware.DeserializeMiddlewareFunc("latchkeyRoundTrips",
+	countTrips := middleware.DeserializeMiddlewareFunc("latchkeyRoundTrips",
 		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 			reqlog.MeterFrom(ctx).Add(reqlog.Cost{RoundTrips: 1})
 			return next.HandleDeserialize(ctx, in)
 		})
-	units := middleware.InitializeMiddlewareFunc("latchkeyUnits",
+	countUnits := middleware.InitializeMiddlewareFunc("latchkeyUnits",
 		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 			out, metadata, err := next.HandleInitialize(ctx, in)
 			reqlog.MeterFrom(ctx).Add(cost(out.Result))
 			return out, metadata, err
 		})
-	if err := s.Initialize.Add(units, middleware.After); err != nil {
+	if err := s.Initialize.Add(countUnits, middleware.After); err != nil {
 		return err
 	}
-	return s.Deserialize.Add(trips, middleware.Before)
+	return s.Deserialize.Add(countTrips, middleware.Before)
 }
 
 func cost(result any) reqlog.Cost {
@@ -41,17 +41,17 @@ func cost(result any) reqlog.Cost {
 	case *dynamodb.QueryOutput:
 		return reqlog.Cost{ReadUnits: units(out.ConsumedCapacity)}
 	case *dynamodb.BatchGetItemOutput:
-		return reqlog.Cost{ReadUnits: sum(out.ConsumedCapacity)}
+		return reqlog.Cost{ReadUnits: sumUnits(out.ConsumedCapacity)}
 	case *dynamodb.UpdateItemOutput:
 		return reqlog.Cost{WriteUnits: units(out.ConsumedCapacity)}
 	case *dynamodb.TransactWriteItemsOutput:
-		return reqlog.Cost{WriteUnits: sum(out.ConsumedCapacity)}
+		return reqlog.Cost{WriteUnits: sumUnits(out.ConsumedCapacity)}
 	default:
 		return reqlog.Cost{}
 	}
 }
 
-func sum(all []types.ConsumedCapacity) float64 {
+func sumUnits(all []types.ConsumedCapacity) float64 {
 	var total float64
 	for _, c := range all {
 		total += units(&c)

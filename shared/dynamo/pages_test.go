@@ -18,7 +18,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-func TestEveryPageIsTheNaiveModelsUnderRandomDeletions(t *testing.T) {
+// Every page, and every walk, matches a plain list of ids under random
+// deletions.
+func TestPagesMatchModel(t *testing.T) {
 	t.Parallel()
 	for _, size := range []struct {
 		name            string
@@ -55,7 +57,7 @@ func TestEveryPageIsTheNaiveModelsUnderRandomDeletions(t *testing.T) {
 					live = slices.Delete(live, victim, victim+1)
 				}
 				for range 100 {
-					limit := 1 + random.Int64N(1+random.Int64N(100))    // small ones more often
+					limit := 1 + random.Int64N(1+random.Int64N(100))    // small pages more often
 					page := 1 + random.Int64N(int64(len(live))/limit+2) // sometimes past the end
 					got := mustList(t, tenant, page, limit)
 					if diff := cmp.Diff(naivePage(live, page, limit), idsOf(got)); diff != "" || got.Total != int64(len(live)) {
@@ -66,7 +68,7 @@ func TestEveryPageIsTheNaiveModelsUnderRandomDeletions(t *testing.T) {
 			slices.Reverse(live)
 			for _, limit := range []int64{7, 10, 100} {
 				if diff := cmp.Diff(live, walk(t, tenant, limit)); diff != "" {
-					t.Errorf("a walk by %d visits -want +got:\n%s", limit, diff)
+					t.Errorf("a walk by pages of %d -want +got:\n%s", limit, diff)
 				}
 			}
 			kit.Audit(t, tenant.Access.UserID)
@@ -74,7 +76,8 @@ func TestEveryPageIsTheNaiveModelsUnderRandomDeletions(t *testing.T) {
 	}
 }
 
-func TestAWalkEndsWithThePageThatHoldsTheLastToken(t *testing.T) {
+// Next is 0 on the page that has the last token.
+func TestListAfterEnds(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "reader")
@@ -97,43 +100,46 @@ func TestAWalkEndsWithThePageThatHoldsTheLastToken(t *testing.T) {
 	}
 }
 
-// An interloper acts once, just before a bucket is read.
-type interloper struct {
+// An interrupter acts once, just before the first query.
+type interrupter struct {
 	next dynamodb.HTTPClient
 	once sync.Once
 	act  func()
 }
 
-func (i *interloper) Do(r *http.Request) (*http.Response, error) {
+func (i *interrupter) Do(r *http.Request) (*http.Response, error) {
 	if r.Header.Get("X-Amz-Target") == "DynamoDB_20120810.Query" {
 		i.once.Do(i.act)
 	}
 	return i.next.Do(r)
 }
 
-func TestAWalkDoesNotEndEarlyWhenRivalsDeleteWhatItIsAboutToRead(t *testing.T) {
+// A walk visits every remaining token even if tokens that it is about to read
+// are deleted.
+func TestListAfterDuringDeletes(t *testing.T) {
 	t.Parallel()
 	for _, gone := range [][]int64{{259, 260}, {255, 257, 258, 259, 260}, {251, 252, 253, 254, 255, 256, 257, 258, 259, 260}} {
 		kit := newKit(t)
 		tenant := kit.Tenant(t, "reader")
 		load(t, kit, tenant, pages.BucketSize+4, nil)
-		rival := &interloper{act: func() {
+		deleter := &interrupter{act: func() {
 			for _, id := range gone {
 				if err := tenant.Delete(t.Context(), tenant.Access, id); err != nil {
 					t.Errorf("delete %d: %v", id, err)
 				}
 			}
 		}}
-		walker := tenant.Through(kit.Through(func(o *dynamodb.Options) { rival.next, o.HTTPClient = o.HTTPClient, rival }))
+		walker := tenant.WithStore(kit.StoreWith(func(o *dynamodb.Options) { deleter.next, o.HTTPClient = o.HTTPClient, deleter }))
 		ids := walk(t, walker, 5)
 		slices.Sort(ids)
 		if want := kit.Audit(t, tenant.Access.UserID).IDs; !slices.Equal(ids, want) {
-			t.Errorf("%v deleted meanwhile: the walk visits %d tokens, want the %d that are left", gone, len(ids), len(want))
+			t.Errorf("%v deleted during the walk: it visits %d tokens, want the %d that are left", gone, len(ids), len(want))
 		}
 	}
 }
 
-func TestANewUserHasOneEmptyPage(t *testing.T) {
+// A user without tokens has empty pages.
+func TestEmptyList(t *testing.T) {
 	t.Parallel()
 	tenant := newKit(t).Tenant(t, "reader")
 	for _, page := range []int64{1, 2, 1_000_000} {
@@ -146,52 +152,55 @@ func TestANewUserHasOneEmptyPage(t *testing.T) {
 	}
 }
 
-// A meeting lets queries of token partitions pass only once all have come.
-type meeting struct {
+// A barrier lets queries of token partitions pass only when all of them have
+// arrived.
+type barrier struct {
 	next     dynamodb.HTTPClient
 	expected int
 
-	mu  sync.Mutex
-	met chan struct{}
-	n   int
+	mu      sync.Mutex
+	reached chan struct{}
+	n       int
 }
 
-func (m *meeting) Do(r *http.Request) (*http.Response, error) {
+func (b *barrier) Do(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if !bytes.Contains(body, []byte("T#1#")) {
-		return m.next.Do(r)
+		return b.next.Do(r)
 	}
-	m.mu.Lock()
-	if m.n++; m.n == m.expected {
-		close(m.met)
+	b.mu.Lock()
+	if b.n++; b.n == b.expected {
+		close(b.reached)
 	}
-	m.mu.Unlock()
+	b.mu.Unlock()
 	select {
-	case <-m.met:
-		return m.next.Do(r)
+	case <-b.reached:
+		return b.next.Do(r)
 	case <-time.After(10 * time.Second):
-		return nil, errors.New("the others do not come")
+		return nil, errors.New("not all queries arrived")
 	}
 }
 
-func TestTheBucketsOfAPageAreReadAtOnce(t *testing.T) {
+// The buckets of a page are read at the same time.
+func TestBucketsAreReadInParallel(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "reader")
 	const buckets = 8
 	load(t, kit, tenant, buckets*pages.BucketSize, func(id int64) bool { return id%pages.BucketSize != 0 })
-	m := &meeting{expected: buckets, met: make(chan struct{})}
-	slow := tenant.Through(kit.Through(func(o *dynamodb.Options) { m.next, o.HTTPClient = o.HTTPClient, m }))
+	m := &barrier{expected: buckets, reached: make(chan struct{})}
+	slow := tenant.WithStore(kit.StoreWith(func(o *dynamodb.Options) { m.next, o.HTTPClient = o.HTTPClient, m }))
 	if got := len(mustList(t, slow, 1, 10).Tokens); got != buckets {
-		t.Errorf("the page has %d tokens, want one of each of %d buckets", got, buckets)
+		t.Errorf("got %d tokens, want one from each of %d buckets", got, buckets)
 	}
 }
 
-func TestAListShowsNoTokenOfAnotherUser(t *testing.T) {
+// A list shows no token of another user.
+func TestListShowsOwnTokensOnly(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	var tenants [12]int // user 1's partitions begin like those of 10 and 11

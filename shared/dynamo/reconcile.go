@@ -2,12 +2,7 @@ package dynamo
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -15,28 +10,29 @@ import (
 
 // Reconcile implements token.UserStore.
 //
-// It looks at a bucket at a time. An id that was given and has no item was
-// removed, so it must be counted. Why a repair makes nothing worse, whatever
-// goes on meanwhile:
+// It checks one bucket at a time. An id that was given and has no item was
+// removed, so the bucket's counter must include it. Other callers and the
+// purge may work at the same time; these rules keep the counts right:
 //
-//   - The bucket's counter is read first, then how many ids were given, then
-//     the items. What is repaired, is so under the condition that the counter
-//     is still the one that was read: nothing was counted in between. An id
-//     that was given since the look lies above those looked at.
-//   - An id that is missing may be that of a token which DynamoDB has removed
-//     and the purge has not counted yet. The repair counts it, so it leaves
-//     the purge's mark for it: the purge, when it comes, finds it done. Which
-//     of the missing ids were counted is not known, so each gets a mark.
-//   - A transaction takes 100 items. The marks that are too many for the one
-//     that repairs are put before it. Should it not come to pass, a purge that
-//     comes now counts nothing: the drift stays, and is not larger than it was
-//     found. Reconciling again repairs it.
-//   - A repair may lower a counter, and a deletion raise it to what it was. So
-//     each repair asks for META's version and raises it: of two at once, one
-//     looks again.
+//   - Reconcile reads the bucket's counter, then the number of ids given, then
+//     the items. It repairs the counter only if its value is still the one that
+//     was read, so nothing was counted in between. An id given since then is
+//     above the ids that were checked.
+//   - A missing id may belong to a token that DynamoDB has removed and the
+//     purge has not counted yet. The repair counts that id. It also stores the
+//     purge's MARK item, so that the purge does not count the id again.
+//     Reconcile can't tell which missing ids were counted before, so it stores
+//     a mark for each.
+//   - A transaction has at most 100 items. Marks beyond that are stored before
+//     the repair. If the repair then does not happen, a purge in the meantime
+//     counts nothing: the counter stays as wrong as it was, and the next
+//     Reconcile repairs it.
+//   - A repair may lower a counter and a deletion raise it to the same value
+//     again. So each repair requires META's version and increments it: of two
+//     repairs at the same time, one has to read again.
 func (s *Store) Reconcile(ctx context.Context, userID, now int64, dryRun bool) (token.Reconciliation, error) {
 	var out token.Reconciliation
-	meta, _, err := s.counters(ctx, userID, 0)
+	meta, _, err := s.readCounters(ctx, userID, 0)
 	if err != nil {
 		return out, err
 	}
@@ -58,12 +54,12 @@ func (s *Store) Reconcile(ctx context.Context, userID, now int64, dryRun bool) (
 	return out, nil
 }
 
-// counters reads a segment's counts, and then META: what was given and counted
-// up to the time of the counts is in it.
-func (s *Store) counters(ctx context.Context, userID, seg int64) (token.User, pages.Segment, error) {
+// readCounters reads a segment's counts and then META, which is therefore at
+// least as new as the counts.
+func (s *Store) readCounters(ctx context.Context, userID, seg int64) (token.User, pages.Segment, error) {
 	counts := pages.Segment{}
 	if seg > 0 {
-		it, err := s.getItem(ctx, segmentKey(userID, seg))
+		it, err := s.get(ctx, segmentKey(userID, seg))
 		if err != nil {
 			return token.User{}, counts, err
 		}
@@ -71,7 +67,7 @@ func (s *Store) counters(ctx context.Context, userID, seg int64) (token.User, pa
 			return token.User{}, counts, err
 		}
 	}
-	it, err := s.getItem(ctx, userKey(userID))
+	it, err := s.get(ctx, userKey(userID))
 	if err != nil {
 		return token.User{}, counts, err
 	}
@@ -82,27 +78,17 @@ func (s *Store) counters(ctx context.Context, userID, seg int64) (token.User, pa
 	return meta, counts, err
 }
 
-func (s *Store) getItem(ctx context.Context, key item) (item, error) {
-	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.table, Key: key, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,
-	}, reading)
-	if err != nil {
-		return nil, failure(err)
-	}
-	return out.Item, nil
-}
-
-// reconcileBucket finishes the deletions of a bucket that were begun, and then
-// repairs its counter. The drift is nil if there was none.
+// reconcileBucket finishes the interrupted deletions of a bucket and repairs
+// its counter. The drift is nil if the counter was right.
 func (s *Store) reconcileBucket(ctx context.Context, userID, bucket, now int64, dryRun bool) (drift *token.Drift, unfinished int64, err error) {
-	for attempt := range races {
-		found, err := s.look(ctx, userID, bucket)
+	for attempt := range maxReconcileAttempts {
+		found, err := s.readBucket(ctx, userID, bucket)
 		if err != nil {
 			return nil, unfinished, err
 		}
-		if len(found.killed) > 0 && !dryRun {
-			for _, id := range found.killed {
-				if err := s.bury(ctx, userID, id); err != nil {
+		if len(found.revoked) > 0 && !dryRun {
+			for _, id := range found.revoked {
+				if err := s.removeRevoked(ctx, userID, id); err != nil {
 					return nil, unfinished, err
 				}
 				unfinished++
@@ -110,16 +96,16 @@ func (s *Store) reconcileBucket(ctx context.Context, userID, bucket, now int64, 
 			continue
 		}
 		if dryRun {
-			unfinished = int64(len(found.killed))
+			unfinished = int64(len(found.revoked))
 		}
 		if found.counted == int64(len(found.missing)) {
 			return nil, unfinished, nil
 		}
-		still, err := s.repair(ctx, userID, found, now, dryRun)
+		unchanged, err := s.repairBucket(ctx, userID, found, now, dryRun)
 		if err != nil {
 			return nil, unfinished, err
 		}
-		if still {
+		if unchanged {
 			return &token.Drift{FirstID: found.first, LastID: found.last, Recorded: found.counted, Actual: int64(len(found.missing))}, unfinished, nil
 		}
 		if err := pause(ctx, attempt); err != nil {
@@ -129,35 +115,39 @@ func (s *Store) reconcileBucket(ctx context.Context, userID, bucket, now int64, 
 	return nil, unfinished, token.ErrContention
 }
 
-// A looked is what was found of a bucket.
-type looked struct {
-	bucket, first, last int64
-	counted, version    int64
-	missing, killed     []int64
+// A bucketState is what was found in a bucket.
+type bucketState struct {
+	bucket, first, last int64   // first and last id
+	counted             int64   // deletions that the bucket's counter has
+	version             int64   // of META
+	missing, revoked    []int64 // ids without an item, and with a revoked one
 }
 
-func (s *Store) look(ctx context.Context, userID, bucket int64) (looked, error) {
-	meta, counts, err := s.counters(ctx, userID, bucket/pages.SegmentBuckets)
+// segment is the bucket's segment; index, its place in that.
+func (b bucketState) segment() int64 { return b.bucket / pages.SegmentBuckets }
+func (b bucketState) index() int64   { return b.bucket % pages.SegmentBuckets }
+
+func (s *Store) readBucket(ctx context.Context, userID, bucket int64) (bucketState, error) {
+	found := bucketState{bucket: bucket, first: bucket*pages.BucketSize + 1}
+	meta, counts, err := s.readCounters(ctx, userID, found.segment())
 	if err != nil {
-		return looked{}, err
+		return bucketState{}, err
 	}
-	found := looked{
-		bucket: bucket, first: bucket*pages.BucketSize + 1, last: min((bucket+1)*pages.BucketSize, meta.LastTokenID),
-		counted: counts[bucket%pages.SegmentBuckets], version: meta.Version,
-	}
+	found.last = min((bucket+1)*pages.BucketSize, meta.LastTokenID)
+	found.counted, found.version = counts[found.index()], meta.Version
 	items, err := s.query(ctx, tokenPartition(userID, bucket), pages.Span{Lo: found.first, Hi: max(found.first, found.last), Ascending: true})
 	if err != nil {
-		return looked{}, err
+		return bucketState{}, err
 	}
 	stored := map[int64]bool{}
 	for _, it := range items {
 		r := reader{item: it}
 		id := r.number(SortKey)
 		if r.err != nil {
-			return looked{}, r.err
+			return bucketState{}, r.err
 		}
-		if stored[id] = true; killed(it) && id <= found.last {
-			found.killed = append(found.killed, id)
+		if stored[id] = true; revoked(it) && id <= found.last {
+			found.revoked = append(found.revoked, id)
 		}
 	}
 	for id := found.first; id <= found.last; id++ {
@@ -168,78 +158,78 @@ func (s *Store) look(ctx context.Context, userID, bucket int64) (looked, error) 
 	return found, nil
 }
 
-// repair sets a bucket's counter to what was found. It is false if the
-// counters are no longer those that were read. A dry run only finds that out.
-func (s *Store) repair(ctx context.Context, userID int64, found looked, now int64, dryRun bool) (bool, error) {
+// repairBucket sets a bucket's counter to what was found. It returns false if
+// the counters have changed since they were read. A dry run only checks that.
+func (s *Store) repairBucket(ctx context.Context, userID int64, found bucketState, now int64, dryRun bool) (bool, error) {
 	if dryRun {
-		meta, counts, err := s.counters(ctx, userID, found.bucket/pages.SegmentBuckets)
-		return counts[found.bucket%pages.SegmentBuckets] == found.counted && meta.Version == found.version, err
+		meta, counts, err := s.readCounters(ctx, userID, found.segment())
+		return counts[found.index()] == found.counted && meta.Version == found.version, err
 	}
-	var marks []types.TransactWriteItem
+	var marks []write
 	for _, id := range found.missing {
-		marks = append(marks, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: markItem(userID, id, now)}})
+		marks = append(marks, s.putWrite(purgeMarkItem(userID, id, now), newExpression()))
 	}
-	const most = 100 - 2 // beside the counters
-	for len(marks) > most {
-		if _, err := s.transact(ctx, marks[:most]...); err != nil {
+	repair := s.repairWrites(userID, found)
+	const maxMarks = maxTransactWrites - 2 // the repair needs up to two writes
+	for len(marks) > maxMarks {
+		if _, err := s.transact(ctx, marks[:maxMarks]...); err != nil {
 			return false, err
 		}
-		marks = marks[most:]
+		marks = marks[maxMarks:]
 	}
-	reasons, err := s.transact(ctx, append(s.correction(userID, found), marks...)...)
+	reasons, err := s.transact(ctx, append(repair, marks...)...)
 	if reasons != nil {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// correction corrects a bucket's counter, and the user's by as much.
-func (s *Store) correction(userID int64, found looked) []types.TransactWriteItem {
-	attr := attrBucketPrefix + fmt.Sprint(found.bucket%pages.SegmentBuckets)
+// repairWrites correct a bucket's counter, and the user's by the same number.
+func (s *Store) repairWrites(userID int64, found bucketState) []write {
+	counter := bucketAttribute(found.bucket)
 	change := int64(len(found.missing)) - found.counted
-	meta, bucket := newExpression(), newExpression()
-	inMeta := found.bucket < pages.SegmentBuckets
+	meta, segment := newExpression(), newExpression()
+	inMeta := found.segment() == 0
 	if inMeta {
-		bucket = meta
+		segment = meta
 	}
 	if found.counted == 0 {
-		bucket.require(bucket.name(attr).absent() + " OR " + bucket.name(attr).is(0))
+		segment.require(segment.name(counter).absent() + " OR " + segment.name(counter).equals(0))
 	} else {
-		bucket.require(bucket.name(attr).is(found.counted))
+		segment.require(segment.name(counter).equals(found.counted))
 	}
-	bucket.add(attr, change)
-	meta.require(meta.name(attrVersion).is(found.version))
+	segment.add(counter, change)
+	meta.require(meta.name(attrVersion).equals(found.version))
 	meta.add(attrVersion, 1)
-	meta.add(attrDeleted, change)
-	writes := s.updates(userKey(userID), meta)
+	meta.add(attrDeletedTokens, change)
 	if inMeta {
-		return writes
+		return []write{s.updateWrite(userKey(userID), meta)}
 	}
-	return append(writes, s.updates(segmentKey(userID, found.bucket/pages.SegmentBuckets), bucket)...)
+	return []write{s.updateWrite(userKey(userID), meta), s.updateWrite(segmentKey(userID, found.segment()), segment)}
 }
 
-// reconcileTotal sets the user's counter to the sum of the buckets'. Whatever
-// is counted is counted in both, so the sum is right if the user's counter is
-// after the reading what it was before.
+// reconcileTotal sets the user's counter to the sum of the buckets' counters.
+// A deletion raises both in one transaction, so the sum is right if the user's
+// counter has not changed while the buckets' were read.
 func (s *Store) reconcileTotal(ctx context.Context, userID int64, dryRun bool) (*token.Drift, error) {
-	for attempt := range races {
-		meta, counts, err := s.counters(ctx, userID, 0)
+	for attempt := range maxReconcileAttempts {
+		meta, first, err := s.readCounters(ctx, userID, 0)
 		if err != nil {
 			return nil, err
 		}
-		l := pages.New(meta.LastTokenID, meta.DeletedTokens, counts)
-		if err := s.readSegments(ctx, userID, l, pages.Range{Lo: 1, Hi: l.LastSegment()}); err != nil {
+		counts := pages.New(meta.LastTokenID, meta.DeletedTokens, first)
+		if err := s.readSegments(ctx, userID, counts, pages.Range{Lo: 1, Hi: counts.LastSegment()}); err != nil {
 			return nil, err
 		}
-		sum := l.SumOfSegments()
+		sum := counts.SumOfSegments()
 		if sum == meta.DeletedTokens {
-			return nil, nil //nolint:nilnil // no drift is no error
+			return nil, nil //nolint:nilnil // no drift is not an error
 		}
-		same, err := s.setTotal(ctx, meta, sum, dryRun)
+		unchanged, err := s.setTotal(ctx, meta, sum, dryRun)
 		if err != nil {
 			return nil, err
 		}
-		if same {
+		if unchanged {
 			return &token.Drift{FirstID: 1, LastID: meta.LastTokenID, Recorded: meta.DeletedTokens, Actual: sum}, nil
 		}
 		if err := pause(ctx, attempt); err != nil {
@@ -249,20 +239,18 @@ func (s *Store) reconcileTotal(ctx context.Context, userID int64, dryRun bool) (
 	return nil, token.ErrContention
 }
 
+// setTotal sets the user's counter. It returns false if META has changed since
+// it was read. A dry run only checks that.
 func (s *Store) setTotal(ctx context.Context, meta token.User, sum int64, dryRun bool) (bool, error) {
 	if dryRun {
-		now, _, err := s.counters(ctx, meta.ID, 0)
+		now, _, err := s.readCounters(ctx, meta.ID, 0)
 		return now.DeletedTokens == meta.DeletedTokens && now.Version == meta.Version, err
 	}
 	e := newExpression()
-	e.require(e.name(attrDeleted).is(meta.DeletedTokens))
-	e.require(e.name(attrVersion).is(meta.Version))
-	e.set(attrDeleted, number(sum))
+	e.require(e.name(attrDeletedTokens).equals(meta.DeletedTokens))
+	e.require(e.name(attrVersion).equals(meta.Version))
+	e.set(attrDeletedTokens, number(sum))
 	e.add(attrVersion, 1)
-	_, err := s.client.UpdateItem(ctx, s.updateInput(userKey(meta.ID), e))
-	var failed *types.ConditionalCheckFailedException
-	if errors.As(err, &failed) {
-		return false, nil
-	}
-	return err == nil, writeFailure(err)
+	_, applied, err := s.update(ctx, userKey(meta.ID), e, retryNotApplied())
+	return applied, err
 }

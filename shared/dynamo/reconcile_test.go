@@ -16,7 +16,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// distort adds to a counter of a user's item, as nothing should.
+// distort adds to a counter of a user's item without reason.
 func distort(t *testing.T, kit *dynamotest.Kit, userID, seg int64, counter string, by int64) {
 	t.Helper()
 	_, err := dynamotest.Client(kit.Endpoint).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
@@ -40,27 +40,28 @@ func reconcile(t *testing.T, kit *dynamotest.Kit, userID int64, dryRun bool) tok
 	return out
 }
 
-// A user's counts have drifted in every way. A dry run tells it and changes
-// nothing; a repair mends it, and what the purge tells afterwards is no news.
-func TestReconcileRepairsWhatHasDrifted(t *testing.T) {
+// Reconcile repairs counters that are wrong in every way, and a purge that is
+// reported afterwards is not counted again. A dry run reports the same and
+// changes nothing.
+func TestReconcile(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "alice")
 	uid := tenant.Access.UserID
 	const given = pages.SegmentSize + 300
-	// Two full buckets live, and the last two of another segment.
+	// Tokens are left in the first two buckets, and in two of another segment.
 	load(t, kit, tenant, given, func(id int64) bool { return id > 512 && id <= pages.SegmentSize })
-	for id := int64(1); id <= 230; id++ { // more than a transaction takes
-		remove(t, kit, uid, id)
+	for id := int64(1); id <= 230; id++ { // more than one transaction accepts
+		removeItem(t, kit, uid, id)
 	}
-	remove(t, kit, uid, pages.SegmentSize+1)
+	removeItem(t, kit, uid, pages.SegmentSize+1)
 	distort(t, kit, uid, 0, "d1", 7)
 	distort(t, kit, uid, 0, "d5", -2)
 	distort(t, kit, uid, 0, "del", 100)
 	distort(t, kit, uid, 1, "d1", 3)
 	var process dynamotest.Process
-	mortal := tenant.Through(kit.Through(process.Tweak))
-	_ = mortal.Delete(process.Start(t.Context(), 3, false), tenant.Access, 300) // killed, and not buried
+	mortal := tenant.WithStore(kit.StoreWith(process.Configure))
+	_ = mortal.Delete(process.Start(t.Context(), 3, false), tenant.Access, 300) // revoked and not removed
 	process.Stop()
 
 	const seg = pages.SegmentSize
@@ -80,7 +81,7 @@ func TestReconcileRepairsWhatHasDrifted(t *testing.T) {
 	}
 
 	got := reconcile(t, kit, uid, false)
-	// The deletion of token 300 was finished, and counted by that.
+	// The repair has finished, and so counted, the deletion of token 300.
 	want.Drifts[1] = token.Drift{FirstID: 257, LastID: 512, Recorded: 8, Actual: 1}
 	change := int64(1 + 230 - 7 + 2 + 1 - 3)
 	want.Total.Recorded += change
@@ -100,9 +101,9 @@ func TestReconcileRepairsWhatHasDrifted(t *testing.T) {
 	}
 }
 
-// A repair that dies at any of its calls leaves no more drift than it found,
-// and the next one mends that.
-func TestARepairThatDiesIsRepeated(t *testing.T) {
+// A repair that is interrupted at any of its calls makes no counter more wrong,
+// and the next repair finishes it.
+func TestInterruptedReconcile(t *testing.T) {
 	t.Parallel()
 	for last := 1; last <= 8; last++ {
 		for _, arrives := range []bool{false, true} {
@@ -113,15 +114,15 @@ func TestARepairThatDiesIsRepeated(t *testing.T) {
 				uid := tenant.Access.UserID
 				load(t, kit, tenant, 256, nil)
 				for id := int64(1); id <= 220; id++ {
-					remove(t, kit, uid, id)
+					removeItem(t, kit, uid, id)
 				}
 				var process dynamotest.Process
 				ctx := process.Start(t.Context(), last, arrives)
-				_, err := kit.Through(process.Tweak).Reconcile(ctx, uid, dynamotest.Epoch, false)
+				_, err := kit.StoreWith(process.Configure).Reconcile(ctx, uid, dynamotest.Epoch, false)
 				if died := process.Stop(); died && err == nil {
-					t.Errorf("got error %v, want one where the process died", err)
+					t.Errorf("got error %v, want one, because the process died", err)
 				}
-				for id := int64(1); id <= 220; id += 20 { // some purges come late
+				for id := int64(1); id <= 220; id += 20 { // some purges are reported late
 					if err := kit.Store.CountPurge(context.WithoutCancel(t.Context()), uid, id, dynamotest.Epoch); err != nil {
 						t.Fatal(err)
 					}

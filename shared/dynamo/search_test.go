@@ -10,14 +10,13 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// TestASearchFindsEachMatchOnceAtABoundedCost walks by Next through tables in
-// which few or many tokens were deleted, and holds what is found to a naive
-// search, and each request to what it may read: META, two segments, 128
-// buckets and 2,000 tokens, which are below 400 bytes.
-func TestASearchFindsEachMatchOnceAtABoundedCost(t *testing.T) {
+// A search that follows Next finds each matching token once, however many tokens
+// are deleted. No request reads more than META, two segments, 128 buckets and
+// 2,000 tokens of less than 400 bytes.
+func TestSearchWindows(t *testing.T) {
 	t.Parallel()
-	const given, bytes, bucketsAtMost = 20_000, 400, 128
-	const most = 1 + 2 + bucketsAtMost + token.MaxSearchWindow*bytes/4096
+	const given, bytes, maxBuckets = 20_000, 400, 128
+	const most = 1 + 2 + maxBuckets + token.MaxSearchWindow*bytes/4096
 	names := []string{"Red apple", "green APPLE", "pear", "Quince"}
 	for _, percent := range []int{0, 30, 99} {
 		t.Run(fmt.Sprint(percent, "% deleted"), func(t *testing.T) {
@@ -27,12 +26,12 @@ func TestASearchFindsEachMatchOnceAtABoundedCost(t *testing.T) {
 			random := seeded(21, percent)
 			gone := map[int64]bool{}
 			for id := int64(1); id <= given; id++ {
-				// Also whole buckets, and whole segments.
+				// Whole buckets and whole segments are deleted too.
 				gone[id] = random.IntN(100) < percent || percent > 0 && (id/pages.BucketSize)%7 == 3 || percent == 99 && id/pages.SegmentSize == 1
 			}
 			nameOf := func(id int64) string { return names[id%4] }
-			loadOf(t, kit, tenant, given, func(id int64) bool { return gone[id] }, func(id int64) token.Token {
-				tok := drafted(t, tenant.Access.UserID, id)
+			loadTokens(t, kit, tenant, given, func(id int64) bool { return gone[id] }, func(id int64) token.Token {
+				tok := exampleToken(t, tenant.Access.UserID, id)
 				tok.Name = nameOf(id)
 				return tok
 			})
@@ -52,11 +51,11 @@ func TestASearchFindsEachMatchOnceAtABoundedCost(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if cost := meter.Cost(); cost.ReadUnits > most || cost.RoundTrips > bucketsAtMost+2 || cost.WriteUnits > 0 {
-						t.Errorf("below %d: got %+v, want at most %d read units and %d round trips", after, cost, most, bucketsAtMost+2)
+					if cost := meter.Cost(); cost.ReadUnits > most || cost.RoundTrips > maxBuckets+2 || cost.WriteUnits > 0 {
+						t.Errorf("below %d: got %+v, want at most %d read units and %d round trips", after, cost, most, maxBuckets+2)
 					}
 					if page.Next >= after {
-						t.Fatalf("below %d: got next %d, want one further down", after, page.Next)
+						t.Fatalf("below %d: got next %d, want a lower one", after, page.Next)
 					}
 					got, after = append(got, idsOf(page)...), page.Next
 				}

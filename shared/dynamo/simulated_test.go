@@ -20,13 +20,12 @@ import (
 
 type item = map[string]types.AttributeValue
 
-// A simulated table has one user with many tokens. Its items are computed by
-// the store's own item code when they are read; what is stored is only which
-// ids are deleted.
+// A simulated table has one user with many tokens. It stores only which ids are
+// deleted, and makes an item when it is read.
 type simulated struct {
-	sample token.Token // every token is this one, but for its id
+	sample token.Token // every token is a copy with another id
 	meta   token.User
-	live   []int64 // ids, ascending: the naive model
+	live   []int64 // ids in ascending order
 	alive  []bool  // by id
 	counts []pages.Segment
 }
@@ -46,7 +45,7 @@ func newSimulated(user token.User, sample token.Token, given int64, deleted func
 	return s
 }
 
-// get computes an item, nil if there is none.
+// get makes an item; it is nil if there is none.
 func (s *simulated) get(partition string, sk int64) item {
 	switch {
 	case strings.HasPrefix(partition, "T#"):
@@ -65,8 +64,8 @@ func (s *simulated) get(partition string, sk int64) item {
 	}
 }
 
-// Tweak lets a client speak with the simulated table.
-func (s *simulated) Tweak(o *dynamodb.Options) { o.HTTPClient = s }
+// Configure makes a client use the simulated table.
+func (s *simulated) Configure(o *dynamodb.Options) { o.HTTPClient = s }
 
 // Do answers GetItem and Query as DynamoDB does.
 func (s *simulated) Do(r *http.Request) (*http.Response, error) {
@@ -85,7 +84,7 @@ func (s *simulated) Do(r *http.Request) (*http.Response, error) {
 	_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	switch {
 	case !in.ConsistentRead || in.ExclusiveStartKey != nil || in.FilterExpression != nil:
-		return nil, fmt.Errorf("%s in a form that is not simulated", op)
+		return nil, fmt.Errorf("this form of %s is not simulated", op)
 	case op == "GetItem":
 		it := s.get(in.Key["pk"].S, in.Key["sk"].int())
 		return reply(map[string]any{"Item": wire(it)}, itemSize(it))
@@ -122,7 +121,7 @@ func (s *simulated) query(partition string, lo, hi int64, limit int, ascending b
 	return reply(out, size)
 }
 
-// reply answers with the price: 1 unit for every 4 KiB begun, at least one.
+// reply adds the read units: one for every 4 KiB or part of it, at least one.
 func reply(out map[string]any, size int) (*http.Response, error) {
 	out["ConsumedCapacity"] = map[string]any{"CapacityUnits": readUnits(size)}
 	body, err := json.Marshal(out)
@@ -135,8 +134,8 @@ func reply(out map[string]any, size int) (*http.Response, error) {
 
 func readUnits(size int) int { return max(1, (size+4095)/4096) }
 
-// itemSize is an item's size by the rules of the AWS document "DynamoDB item
-// sizes and formats": names and texts in bytes of UTF-8.
+// itemSize is the size of an item in bytes by the rules of the AWS page
+// "DynamoDB item sizes and formats".
 func itemSize(it item) int {
 	n := 0
 	for name, value := range it {
@@ -146,14 +145,14 @@ func itemSize(it item) int {
 }
 
 func valueSize(value types.AttributeValue) int {
-	const container = 3 // and one more for each element
+	const container = 3 // plus one for each element
 	switch v := value.(type) {
 	case *types.AttributeValueMemberS:
 		return len(v.Value)
 	case *types.AttributeValueMemberB:
 		return len(v.Value)
 	case *types.AttributeValueMemberN:
-		digits := strings.Trim(strings.TrimLeft(v.Value, "-"), "0") // zeros at the ends cost nothing
+		digits := strings.Trim(strings.TrimLeft(v.Value, "-"), "0") // zeros at both ends are not stored
 		return (len(digits)+1)/2 + 1
 	case *types.AttributeValueMemberBOOL:
 		return 1
@@ -181,7 +180,7 @@ func (v wireValue) int() int64 {
 	return n
 }
 
-// wire writes an item as DynamoDB's JSON.
+// wire returns an item in DynamoDB's JSON form.
 func wire(it item) map[string]any {
 	if it == nil {
 		return nil

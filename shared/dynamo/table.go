@@ -1,7 +1,3 @@
-// Package dynamo keeps users and tokens in one DynamoDB table. It is the only
-// package but boot that knows the AWS SDK; what a token may be, it asks token.
-//
-// The table's items and the reasons for them stand in ARCHITECTURE.md.
 package dynamo
 
 import (
@@ -13,47 +9,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
-	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// The attributes of every item: partition key, sort key, and the Unix second
-// after which DynamoDB may remove the item.
-const (
-	PartitionKey = "pk"
-	SortKey      = "sk"
-	TTL          = "ttl"
-)
-
-type item = map[string]types.AttributeValue
-
-// The keys of the items. No two kinds share a partition, except META and the
-// segments of its user.
-func userKey(userID int64) item         { return key(userPartition(userID), 0) }
-func segmentKey(userID, seg int64) item { return key(userPartition(userID), seg) }
-func tokenKey(userID, id int64) item    { return key(tokenPartition(userID, pages.BucketOf(id)), id) }
-func nameKey(name string) item          { return key("N#"+name, 0) }
-func keptKey(userID int64, requestID string, part token.ResponsePart) item {
-	return key(fmt.Sprintf("I#%d#%s", userID, requestID), int64(part))
-}
-func directoryKey(userID int64) item    { return key(directoryPartition, userID) }
-func markKey(userID, id int64) item     { return key(fmt.Sprintf("X#%d#%d", userID, id), 0) }
-func userPartition(userID int64) string { return fmt.Sprintf("U#%d", userID) }
-func tokenPartition(userID, bucket int64) string {
-	return fmt.Sprintf("T#%d#%d", userID, bucket)
-}
-
-const directoryPartition = "D"
-
-func key(pk string, sk int64) item {
-	return item{PartitionKey: text(pk), SortKey: number(sk)}
-}
-
-// CreateTable makes the table, for local engines and tests; deployed tables
-// come from the stack. Of a table that exists, it only makes sure of TTL. It
-// makes no stream: with one, the local engine takes longer for each write the
-// more it has seen.
+// CreateTable makes the table for local engines and tests; in AWS, the stack
+// makes it. If the table exists, CreateTable only makes sure that its time to
+// live is enabled. It makes no stream, because the local engine gets slower
+// with the number of records in a stream.
 func CreateTable(ctx context.Context, client *dynamodb.Client, name string) error {
 	_, err := client.CreateTable(ctx, &dynamodb.CreateTableInput{
 		TableName:   &name,
@@ -69,12 +30,12 @@ func CreateTable(ctx context.Context, client *dynamodb.Client, name string) erro
 	})
 	var exists *types.ResourceInUseException
 	if err != nil && !errors.As(err, &exists) {
-		return fmt.Errorf("create table %s: %w", name, failure(err))
+		return fmt.Errorf("create table %s: %w", name, explainNotApplied(err))
 	}
-	const patience = 5 * time.Minute
+	const maxWait = 5 * time.Minute
 	active := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = time.Second })
-	if err := active.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, patience); err != nil {
-		return fmt.Errorf("create table %s: %w", name, failure(err))
+	if err := active.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, maxWait); err != nil {
+		return fmt.Errorf("create table %s: %w", name, explainNotApplied(err))
 	}
 	ttl, err := client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &name})
 	if err == nil && ttl.TimeToLiveDescription != nil && ttl.TimeToLiveDescription.TimeToLiveStatus == types.TimeToLiveStatusEnabled {
@@ -85,21 +46,21 @@ func CreateTable(ctx context.Context, client *dynamodb.Client, name string) erro
 		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String(TTL), Enabled: aws.Bool(true)},
 	})
 	if err != nil {
-		return fmt.Errorf("set time to live of table %s: %w", name, failure(err))
+		return fmt.Errorf("set the time to live of table %s: %w", name, explainNotApplied(err))
 	}
 	return nil
 }
 
-// SetStream switches the table's stream on, which tells the keys of what was
-// changed and nothing of the rest, or off. As it is already is no error. It is
-// for local engines and tests.
+// SetStream enables or disables the table's stream, for local engines and
+// tests. The stream's records have the keys of changed items and nothing else.
+// Setting it to its current state is not an error.
 func SetStream(ctx context.Context, client *dynamodb.Client, name string, on bool) error {
-	made, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
+	table, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
 	if err != nil {
-		return fmt.Errorf("look for the stream of table %s: %w", name, failure(err))
+		return fmt.Errorf("describe the stream of table %s: %w", name, explainNotApplied(err))
 	}
-	is := made.Table.StreamSpecification
-	if on == (is != nil && aws.ToBool(is.StreamEnabled)) {
+	current := table.Table.StreamSpecification
+	if on == (current != nil && aws.ToBool(current.StreamEnabled)) {
 		return nil
 	}
 	stream := &types.StreamSpecification{StreamEnabled: &on}
@@ -107,7 +68,7 @@ func SetStream(ctx context.Context, client *dynamodb.Client, name string, on boo
 		stream.StreamViewType = types.StreamViewTypeKeysOnly
 	}
 	if _, err := client.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &name, StreamSpecification: stream}); err != nil {
-		return fmt.Errorf("switch the stream of table %s: %w", name, failure(err))
+		return fmt.Errorf("set the stream of table %s: %w", name, explainNotApplied(err))
 	}
 	return nil
 }

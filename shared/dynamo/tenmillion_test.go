@@ -21,14 +21,13 @@ import (
 
 const tenMillion = 10_000_000
 
-// A pattern says which of ten million ids are deleted, and what a page may
-// cost then. Besides META, at most three reads follow one another: segments,
-// buckets, and, where deletions are so uneven that the first guess at the
-// segments misses, the other segments between them.
+// A pattern says which of ten million ids are deleted and what a page may cost
+// then. After META, a list reads segments and then buckets. If deletions are so
+// uneven that it guessed the wrong segments, it reads the other ones in between.
 type pattern struct {
 	name     string
 	deleted  func(random *rand.Rand) func(id int64) bool
-	atMost   func(pageSize int64) float64
+	maxUnits func(pageSize int64) float64
 	segments int // queries of segments
 }
 
@@ -63,17 +62,18 @@ func patterns() []pattern {
 	}
 }
 
-func TestPagesOfTenMillionTokensAreRightAndCheap(t *testing.T) {
+// Pages of ten million tokens are right and cheap, however deletions are spread.
+func TestTenMillionTokens(t *testing.T) {
 	t.Parallel()
-	sample := drafted(t, 1, tenMillion)
+	sample := exampleToken(t, 1, tenMillion)
 	for n, p := range patterns() {
-		t.Run(p.name, func(t *testing.T) { // one after another: each holds 90 MB
+		t.Run(p.name, func(t *testing.T) { // not parallel: each uses 90 MB
 			random := seeded(3, n)
 			tenant, user := simulatedTenant()
 			table := newSimulated(user, sample, tenMillion, p.deleted(random))
-			witness := new(dynamotest.Witness)
-			tenant = tenant.Through(dynamo.New(dynamotest.Client("http://simulated", table.Tweak, witness.Watch), dynamotest.Table))
-			var dearest float64
+			recorder := new(dynamotest.CallRecorder)
+			tenant = tenant.WithStore(dynamo.New(dynamotest.Client("http://simulated", table.Configure, recorder.Configure), dynamotest.Table))
+			var highest float64
 			for _, size := range []int64{1, 10, 100} {
 				last := (int64(len(table.live))-1)/size + 1
 				pages := []int64{1, (last + 1) / 2, last, 1 + random.Int64N(last)}
@@ -84,24 +84,24 @@ func TestPagesOfTenMillionTokensAreRightAndCheap(t *testing.T) {
 					}
 				}
 				for _, page := range pages {
-					dearest = max(dearest, p.check(t, tenant, table, witness, page, size))
+					highest = max(highest, p.check(t, tenant, table, recorder, page, size))
 				}
 			}
-			t.Logf("dearest page: %v read units", dearest)
-			for _, wrong := range witness.Wrong() {
-				t.Error("the store made ", wrong)
+			t.Logf("highest cost of a page: %v read units", highest)
+			for _, v := range recorder.Violations() {
+				t.Error("wrong call: ", v)
 			}
 		})
 	}
 }
 
-// check reads a page and returns what it cost.
-func (p pattern) check(t *testing.T, tenant *dynamotest.Tenant, table *simulated, witness *dynamotest.Witness, page, size int64) float64 {
+// check reads a page and returns its read units.
+func (p pattern) check(t *testing.T, tenant *dynamotest.Tenant, table *simulated, recorder *dynamotest.CallRecorder, page, size int64) float64 {
 	t.Helper()
 	if page < 1 {
 		return 0
 	}
-	before := witness.Calls()
+	before := recorder.Calls()
 	ctx, meter := reqlog.WithMeter(t.Context())
 	got, err := tenant.List(ctx, tenant.Access, page, size)
 	if err != nil {
@@ -115,7 +115,7 @@ func (p pattern) check(t *testing.T, tenant *dynamotest.Tenant, table *simulated
 	if len(want) == 0 {
 		least = 1
 	}
-	if most := p.atMost(size); size <= 10 && (units < least || units > most) || units > worst(size) {
+	if most := p.maxUnits(size); size <= 10 && (units < least || units > most) || units > worst(size) {
 		t.Errorf("page %d of %d: got %v read units, want %v to %v", page, size, units, least, most)
 	}
 	buckets := map[int64]bool{}
@@ -124,9 +124,9 @@ func (p pattern) check(t *testing.T, tenant *dynamotest.Tenant, table *simulated
 	}
 	segments := p.segments
 	if len(buckets) > 64 {
-		segments = 2 // the page alone reaches beyond the segments that the guess adds
+		segments = 2 // the page alone needs more segments than the first guess has
 	}
-	if got := witness.Calls()["Query"] - before["Query"] - len(buckets); got > segments {
+	if got := recorder.Calls()["Query"] - before["Query"] - len(buckets); got > segments {
 		t.Errorf("page %d of %d: got %d queries of segments, want at most %d", page, size, got, segments)
 	}
 	return units
@@ -139,7 +139,8 @@ func simulatedTenant() (*dynamotest.Tenant, token.User) {
 	return &dynamotest.Tenant{Access: access, Clock: new(dynamotest.Clock)}, user
 }
 
-func TestTheSimulatedTableChargesWhatTheEngineCharges(t *testing.T) {
+// The simulated table answers, and charges read units, as the engine does.
+func TestSimulatedTableMatchesEngine(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant := kit.Tenant(t, "simulated")
@@ -152,8 +153,8 @@ func TestTheSimulatedTableChargesWhatTheEngineCharges(t *testing.T) {
 	}
 	load(t, kit, tenant, given, deleted)
 	copied, user := simulatedTenant()
-	table := newSimulated(user, drafted(t, 1, 1), given, deleted)
-	copied = copied.Through(dynamo.New(dynamotest.Client("http://simulated", table.Tweak), dynamotest.Table))
+	table := newSimulated(user, exampleToken(t, 1, 1), given, deleted)
+	copied = copied.WithStore(dynamo.New(dynamotest.Client("http://simulated", table.Configure), dynamotest.Table))
 	cost := func(tenant *dynamotest.Tenant, page, size int64) string {
 		ctx, meter := reqlog.WithMeter(t.Context())
 		got, err := tenant.List(ctx, tenant.Access, page, size)

@@ -18,13 +18,13 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// A row says what an operation costs: exactly, or between lo and hi read
-// units.
+// A row says what an operation costs. Read units may be a range; write units and
+// round trips are exact.
 type row struct {
 	name   string
 	lo, hi float64 // read units
 	writes float64
-	trips  int // calls; those that are made at once count each
+	trips  int // calls, including those that run at the same time
 	do     func(ctx context.Context) error
 }
 
@@ -40,7 +40,9 @@ func (r row) check(t *testing.T) {
 	}
 }
 
-func TestEachOperationCostsWhatTheDesignSays(t *testing.T) {
+// Each operation costs exactly the units and round trips that the documents
+// name.
+func TestOperationCosts(t *testing.T) {
 	t.Parallel()
 	sizes := []int64{10, 1_000, 100_000}
 	if testing.Short() {
@@ -65,7 +67,7 @@ func TestEachOperationCostsWhatTheDesignSays(t *testing.T) {
 	}
 }
 
-// listRows are the first, middle and last page, and one that spans buckets.
+// listRows returns the first, middle and last page, and one in two buckets.
 func listRows(tenant *dynamotest.Tenant, given int64) []row {
 	base, trips := 2.0, 2
 	if given > pages.SegmentSize {
@@ -75,7 +77,7 @@ func listRows(tenant *dynamotest.Tenant, given int64) []row {
 		r := row{name: fmt.Sprintf("list, %s page (%d)", name, page), lo: base, hi: base, trips: trips}
 		newest := given - (page-1)*10
 		if oldest := max(1, newest-9); (newest-1)/pages.BucketSize != (oldest-1)/pages.BucketSize {
-			r.lo, r.hi, r.trips = base+1, base+1, trips+1 // two buckets, read at once
+			r.lo, r.hi, r.trips = base+1, base+1, trips+1 // two buckets, read in parallel
 		}
 		r.do = func(ctx context.Context) error {
 			p, err := tenant.List(ctx, tenant.Access, page, 10)
@@ -94,8 +96,8 @@ func listRows(tenant *dynamotest.Tenant, given int64) []row {
 	return all
 }
 
-// searchRow is a search through the newest window, where nothing was deleted:
-// META, the segments around it, and a unit for each 4 KiB of a bucket.
+// searchRow returns a search in the newest window, without deletions. It reads
+// META, up to two segments, and one unit for each 4 KiB of a bucket.
 func searchRow(tenant *dynamotest.Tenant, given int64) row {
 	r := map[int64]row{
 		10:      {lo: 2, hi: 2, trips: 2},
@@ -115,11 +117,11 @@ func searchRow(tenant *dynamotest.Tenant, given int64) row {
 }
 
 func rows(tenant *dynamotest.Tenant, given int64) []row {
-	burial := 4.0 // two items in a transaction
+	removal := 4.0 // two items in a transaction
 	if given > pages.SegmentSize {
-		burial = 6
+		removal = 6
 	}
-	last := given + 1 // what create makes
+	last := given + 1 // the id that create gives
 	return []row{
 		{"get", 2, 2, 0, 1, func(ctx context.Context) error {
 			_, err := tenant.Get(ctx, tenant.Access, given/2)
@@ -141,22 +143,22 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			return err
 		}},
 		{"create with an idempotency key", 1, 1, 6, 2, func(ctx context.Context) error {
-			_, err := tenant.Service.Create(ctx, tenant.Access, []token.Settings{example()}, kept(tenant, "units"))
+			_, err := tenant.Service.Create(ctx, tenant.Access, []token.Settings{example()}, saved(tenant, "units"))
 			return err
 		}},
 		{"rotate", 1, 1, 1, 2, func(ctx context.Context) error {
-			turn, err := tenant.NewKeyRotation(ctx, tenant.Access, last, 600)
+			rotation, err := tenant.NewKeyRotation(ctx, tenant.Access, last, 600)
 			if err != nil {
 				return err
 			}
-			_, err = tenant.Rotate(ctx, tenant.Access, last, turn)
+			_, err = tenant.Rotate(ctx, tenant.Access, last, rotation)
 			return err
 		}},
 		{"add quota, if it has this version", 1, 1, 1, 2, func(ctx context.Context) error {
 			_, err := tenant.Service.Update(ctx, tenant.Access, last, token.Settings{QuotaDelta: new(int64(-5))}, token.Versions{2})
 			return err
 		}},
-		{"delete three", 1, 1, 3 * (1 + burial), 1 + 3*2, func(ctx context.Context) error {
+		{"delete three", 1, 1, 3 * (1 + removal), 1 + 3*2, func(ctx context.Context) error {
 			errs, err := tenant.DeleteAll(ctx, tenant.Access, []int64{last + 1, last + 2, last + 3})
 			return errors.Join(append(errs, err)...)
 		}},
@@ -164,12 +166,12 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			_, err := tenant.Update(ctx, tenant.Access, last, token.Settings{Name: new("production-app-v2"), UnlimitedQuota: new(true)})
 			return err
 		}},
-		// The engine reports no units for the write that finds the token
-		// unlimited; DynamoDB takes one for it.
+		// The engine reports no units for the write whose condition fails
+		// because the token is unlimited; DynamoDB charges one.
 		{"update the quota of an unlimited token", 1, 1, 1, 3, func(ctx context.Context) error {
 			t, err := tenant.Update(ctx, tenant.Access, last, token.Settings{RemainQuota: new(int64(7))})
 			if err == nil && t.RemainQuota == 7 {
-				err = errors.New("the quota was set, want it ignored")
+				err = errors.New("the quota was set, want it to be ignored")
 			}
 			return err
 		}},
@@ -177,10 +179,10 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			_, err := tenant.SetStatus(ctx, tenant.Access, last, true)
 			return err
 		}},
-		{"delete", 1, 1, 1 + burial, 3, func(ctx context.Context) error {
+		{"delete", 1, 1, 1 + removal, 3, func(ctx context.Context) error {
 			return tenant.Delete(ctx, tenant.Access, last)
 		}},
-		{"admit", 1, 1, 0, 1, func(ctx context.Context) error {
+		{"authorize", 1, 1, 0, 1, func(ctx context.Context) error {
 			return tenant.Authorize(ctx, tenant.Access)
 		}},
 		{"access token that was never issued", 1, 1, 0, 1, func(ctx context.Context) error {
@@ -195,14 +197,14 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 		{"access token with a bad checksum", 0, 0, 0, 0, func(context.Context) error {
 			text := []byte(tenant.Access.Reveal())
 			text[20] ^= 1
-			_, err := credential.ParseAccessToken(string(text)) // what no caller gets past
+			_, err := credential.ParseAccessToken(string(text)) // before any call
 			return expect(err, credential.ErrMalformed)
 		}},
 	}
 }
 
-// keyRows are what a gateway does with a key: of a limited token with limits
-// of each kind, and of an unlimited one.
+// keyRows returns what a gateway does with the key of a token that has limits of
+// each kind, and of an unlimited token.
 func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all []row) {
 	t.Helper()
 	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
@@ -215,12 +217,12 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 		}
 		key := made.Reveal()
 		verify := func(q quota.Question) func(context.Context) error {
-			return func(ctx context.Context) error { return let(g.Verify(ctx, key, q)) }
+			return func(ctx context.Context) error { return verdictError(g.Verify(ctx, key, q)) }
 		}
 		reserve := func(id string) func(context.Context) error {
 			return func(ctx context.Context) error {
 				r, err := g.Reserve(ctx, key, quota.Question{Quota: 9, RequestID: id, Model: "gpt-4o"}, 0)
-				return let(r.Verdict, err)
+				return verdictError(r.Verdict, err)
 			}
 		}
 		settle := func(units int64) func(context.Context) error {
@@ -242,8 +244,8 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 				_, err := g.Release(ctx, key, "released")
 				return err
 			}},
-			// What an answer that repeats or refuses cost, the engine does not
-			// report: a write whose condition fails takes a unit of DynamoDB.
+			// The engine reports no units for a write whose condition fails;
+			// DynamoDB charges one.
 			{name + ": settle once more", 0, 0, 0, 1, settle(4)},
 			{name + ": usage", 1, 1, 0, 1, func(ctx context.Context) error {
 				_, err := g.Usage(ctx, key)
@@ -252,14 +254,14 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 			{name + ": key with a bad checksum", 0, 0, 0, 0, func(ctx context.Context) error {
 				typo := []byte(key)
 				typo[20] ^= 1
-				return expect(let(g.Verify(ctx, string(typo), quota.Question{Quota: 1})), quota.RefusedUnknown.Err())
+				return expect(verdictError(g.Verify(ctx, string(typo), quota.Question{Quota: 1})), quota.RefusedUnknown.Err())
 			}},
 		}...)
 	}
 	return all
 }
 
-// purgeRow counts a token that DynamoDB has removed.
+// purgeRow returns the count of a token that DynamoDB has removed.
 func purgeRow(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, given int64) row {
 	t.Helper()
 	writes := 4.0 // the mark and META, in a transaction
@@ -267,20 +269,20 @@ func purgeRow(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, give
 		writes = 6
 	}
 	uid := tenant.Access.UserID
-	remove(t, kit, uid, given)
+	removeItem(t, kit, uid, given)
 	return row{"count a purge", 0, 0, writes, 1, func(ctx context.Context) error {
 		return kit.Store.CountPurge(ctx, uid, given, dynamotest.Epoch)
 	}}
 }
 
-func let(v quota.Verdict, err error) error {
+func verdictError(v quota.Verdict, err error) error {
 	if err == nil {
 		err = v.Refusal.Err()
 	}
 	return err
 }
 
-// expect is nil if an error is the wanted one.
+// expect returns nil if got is the error want.
 func expect(got, want error) error {
 	if errors.Is(got, want) {
 		return nil
@@ -288,7 +290,8 @@ func expect(got, want error) error {
 	return fmt.Errorf("error %w, want %w", got, want)
 }
 
-func TestNoPageAmongHeavyDeletionsCostsMoreThan14Units(t *testing.T) {
+// No page of 10 costs more than 14 read units after heavy deletions.
+func TestListCostsAfterDeletions(t *testing.T) {
 	t.Parallel()
 	for _, percent := range []int{2, 50, 95} {
 		t.Run(fmt.Sprint(percent, "% deleted"), func(t *testing.T) {
@@ -297,10 +300,10 @@ func TestNoPageAmongHeavyDeletionsCostsMoreThan14Units(t *testing.T) {
 			tenant := kit.Tenant(t, "unit")
 			random := seeded(1, percent)
 			deleted := func(int64) bool { return random.IntN(100) < percent }
-			loadOf(t, kit, tenant, 2_000, deleted, func(id int64) token.Token {
-				tok := drafted(t, tenant.Access.UserID, id)
-				const usual = 400 // bytes that a usual token has at most
-				tok.Group = strings.Repeat("g", usual-len("group")-itemSize(dynamo.TokenItem(tok)))
+			loadTokens(t, kit, tenant, 2_000, deleted, func(id int64) token.Token {
+				tok := exampleToken(t, tenant.Access.UserID, id)
+				const maxTypical = 400 // bytes of a typical token at most
+				tok.Group = strings.Repeat("g", maxTypical-len("group")-itemSize(dynamo.TokenItem(tok)))
 				return tok
 			})
 			total := mustList(t, tenant, 1, 10).Total

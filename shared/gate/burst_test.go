@@ -12,20 +12,19 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// BenchmarkBurst tells how many round trips a reservation and its settlement
-// take, together, when so many of one fresh token come at once: as many as
-// can be open at a time.
+// BenchmarkBurst reports how many round trips a reservation and its settlement
+// take together, when many requests for one new token arrive at the same time.
 func BenchmarkBurst(b *testing.B) {
 	for _, n := range []int{1, 8, quota.MaxOpenHolds, 4 * quota.MaxOpenHolds} {
 		b.Run(fmt.Sprint(n, "_requests"), func(b *testing.B) {
 			for b.Loop() {
-				l := newLeasing(b, token.Settings{UnlimitedQuota: new(true)})
+				l := newLeaseKit(b, token.Settings{UnlimitedQuota: new(true)})
 				g := l.gate()
 				ctx, meter := reqlog.WithMeter(b.Context())
 				var all sync.WaitGroup
-				for caller := range min(n, quota.MaxOpenHolds) {
+				for client := range min(n, quota.MaxOpenHolds) {
 					all.Go(func() {
-						for id := caller; id < n; id += quota.MaxOpenHolds {
+						for id := client; id < n; id += quota.MaxOpenHolds {
 							reserveAndSettle(ctx, b, g, l.key, fmt.Sprint("request ", id))
 						}
 					})

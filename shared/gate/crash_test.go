@@ -21,36 +21,37 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// How many histories there are: rapid makes 100 checks, a fifth with -short.
+// The number of histories. rapid runs 100 checks of them, a fifth with -short.
 const (
-	crashWorkers      = 4
-	lifesOfWorker     = 25
-	crashUnits        = 40 // of each token
-	longerThanAnyHold = 3600
+	crashWorkers       = 4
+	historiesPerWorker = 25
+	crashUnits         = 40   // of each token
+	longerThanAnyHold  = 3600 // seconds
 )
 
-// In random histories of one token, processes stop after any of their calls to
-// DynamoDB, whether it arrived or not, and go on as new ones, while the clock
-// moves. In the end every unit is where the invariant says, every hold is home,
-// nothing that was acknowledged is lost or happened twice, and the user's
-// counters agree with its tokens.
-func TestCrashesLoseNothingAndDoNothingTwice(t *testing.T) {
+// In random histories of one token, processes die at any of their calls to
+// DynamoDB, whether or not the call is applied, and new ones take their place
+// while the clock moves. At the end the balance is right, no hold is left, no
+// acknowledged operation is lost or applied twice, and the user's counters match
+// its tokens.
+func TestCrashes(t *testing.T) {
 	t.Parallel()
-	kit := dynamotest.New(t, dynamotest.Patient) // a slow engine must not look like a crash
-	workers := make([]*crasher, crashWorkers)
+	kit := dynamotest.New(t, dynamotest.LongTimeout) // a slow engine must not look like a crash
+	workers := make([]*crashWorker, crashWorkers)
 	for i := range workers {
-		workers[i] = newCrasher(kit)
+		workers[i] = newCrashWorker(kit)
 	}
 	checks, crashes := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		checks++
-		plans := rapid.SliceOfN(rapid.Custom(drawLife), crashWorkers*lifesOfWorker, crashWorkers*lifesOfWorker).Draw(rt, "lifes")
-		freshTable(rt, kit)
+		const n = crashWorkers * historiesPerWorker
+		plans := rapid.SliceOfN(rapid.Custom(drawPlan), n, n).Draw(rt, "plans")
+		recreateTable(rt, kit)
 		var all sync.WaitGroup
 		for i, w := range workers {
-			w.begin(t, fmt.Sprint("tenant-", i))
-			lifes := plans[i*lifesOfWorker : (i+1)*lifesOfWorker]
-			all.Go(func() { w.err = w.run(t, lifes) })
+			w.reset(t, fmt.Sprint("tenant-", i))
+			workerPlans := plans[i*historiesPerWorker : (i+1)*historiesPerWorker]
+			all.Go(func() { w.err = w.runAll(t, workerPlans) })
 		}
 		all.Wait()
 		for _, w := range workers {
@@ -60,250 +61,254 @@ func TestCrashesLoseNothingAndDoNothingTwice(t *testing.T) {
 			}
 		}
 	})
-	t.Logf("%d histories, %d crashes", checks*crashWorkers*lifesOfWorker, crashes)
+	t.Logf("%d histories, %d crashes", checks*crashWorkers*historiesPerWorker, crashes)
 }
 
-// freshTable takes the place of the table, so that an audit reads little.
-func freshTable(rt *rapid.T, kit *dynamotest.Kit) {
-	client := dynamotest.Client(kit.Endpoint, dynamotest.Patient)
-	if _, err := client.DeleteTable(rt.Context(), &dynamodb.DeleteTableInput{TableName: aws.String(dynamotest.Table)}); err != nil {
+// recreateTable empties the table, so that an audit has little to read.
+func recreateTable(rt *rapid.T, kit *dynamotest.Kit) {
+	db := dynamotest.Client(kit.Endpoint, dynamotest.LongTimeout)
+	if _, err := db.DeleteTable(rt.Context(), &dynamodb.DeleteTableInput{TableName: aws.String(dynamotest.Table)}); err != nil {
 		rt.Fatal(err)
 	}
-	if err := dynamo.CreateTable(rt.Context(), client, dynamotest.Table); err != nil {
+	if err := dynamo.CreateTable(rt.Context(), db, dynamotest.Table); err != nil {
 		rt.Fatal(err)
 	}
 }
 
-// A life is what is done with one token by two processes, of which the second
-// has a clock that is ahead by some seconds.
-type life struct {
-	ahead int64
-	acts  []act
+// A plan is what two processes do with one token.
+type plan struct {
+	aheadSeconds int64 // of the second process's clock
+	steps        []step
 }
 
-func (l life) String() string {
+func (p plan) String() string {
 	var lines strings.Builder
-	fmt.Fprintf(&lines, " one clock is %d s ahead", l.ahead)
-	for _, a := range l.acts {
-		fmt.Fprintf(&lines, "\n\t%s", a)
+	fmt.Fprintf(&lines, " one clock is %d s ahead", p.aheadSeconds)
+	for _, s := range p.steps {
+		fmt.Fprintf(&lines, "\n\t%s", s)
 	}
 	return lines.String()
 }
 
-// An act is what one process does, unless it dies on the way.
-type act struct {
-	ask
-	creates bool // another token, instead
-	process int
-	last    int  // the call with which the process dies, from 1; 0: it lives
-	arrives bool // that call
-	after   int64
+// A step is one operation of one process, which may die during it.
+type step struct {
+	operation
+	create       bool // create another token instead
+	process      int
+	lastCall     int  // the number of the call to DynamoDB at which the process dies, from 1; 0 if it survives
+	applied      bool // that call is applied
+	afterSeconds int64
 }
 
-func (a act) String() string {
-	a.now = dynamotest.Epoch // nobody knows yet
-	what := a.ask.String()
-	if a.creates {
-		what = "create another"
+func (s step) String() string {
+	s.now = dynamotest.Epoch // not known yet
+	what := s.operation.String()
+	if s.create {
+		what = "create another token"
 	}
-	return fmt.Sprintf("process %d, dies with call %d (which arrives: %v), then %d s: %s", a.process, a.last, a.arrives, a.after, what)
+	return fmt.Sprintf("process %d, dies at call %d (applied: %v), then %d s: %s", s.process, s.lastCall, s.applied, s.afterSeconds, what)
 }
 
-func drawLife(rt *rapid.T) life {
+func drawPlan(rt *rapid.T) plan {
 	ahead := rapid.SampledFrom([]int64{0, 0, 1, 30}).Draw(rt, "ahead")
 	seconds := []int64{0, 0, 0, 1, 29, 30}
-	if ahead == 0 { // with two clocks, it depends on who writes when a request is forgotten
+	if ahead == 0 { // with two clocks, the time at which a request is forgotten depends on the process
 		seconds = append(seconds, quota.RecordSeconds)
 	}
-	return life{ahead, rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) act { return drawAct(rt, seconds) }), 2, 6).Draw(rt, "acts")}
+	steps := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) step { return drawStep(rt, seconds) }), 2, 6)
+	return plan{ahead, steps.Draw(rt, "steps")}
 }
 
-func drawAct(rt *rapid.T, seconds []int64) act {
+func drawStep(rt *rapid.T, seconds []int64) step {
 	n := rapid.IntRange(0, 1).Draw(rt, "id")
-	a := act{
-		ask: ask{
-			does: rapid.SampledFrom([]verb{reserve, reserve, reserve, settle, settle, settle, release, release, charge, charge, remove}).Draw(rt, "does"),
-			id:   requestIDs()[n], quota: int64(9 + 7*n),
+	s := step{
+		operation: operation{
+			kind: rapid.SampledFrom([]opKind{
+				opReserve, opReserve, opReserve, opSettle, opSettle, opSettle, opRelease, opRelease, opSpend, opSpend, opDelete,
+			}).Draw(rt, "kind"),
+			requestID: requestIDs()[n], quota: int64(9 + 7*n),
 		},
-		process: rapid.IntRange(0, 1).Draw(rt, "process"),
-		last:    rapid.SampledFrom([]int{0, 0, 0, 0, 1, 1, 1, 2, 2, 3}).Draw(rt, "last call"),
-		arrives: rapid.Bool().Draw(rt, "arrives"),
-		after:   rapid.SampledFrom(seconds).Draw(rt, "seconds"),
+		process:      rapid.IntRange(0, 1).Draw(rt, "process"),
+		lastCall:     rapid.SampledFrom([]int{0, 0, 0, 0, 1, 1, 1, 2, 2, 3}).Draw(rt, "last call"),
+		applied:      rapid.Bool().Draw(rt, "applied"),
+		afterSeconds: rapid.SampledFrom(seconds).Draw(rt, "seconds"),
 	}
-	switch a.does { //nolint:exhaustive // the others need no more
-	case reserve:
-		a.ttl = rapid.SampledFrom([]int64{30, 900}).Draw(rt, "ttl")
-	case settle:
-		a.quota = rapid.SampledFrom([]int64{5, a.quota, 30}).Draw(rt, "cost")
-	case release:
-		a.quota = 0
-	case charge:
+	switch s.kind { //nolint:exhaustive // the others have no more arguments
+	case opReserve:
+		s.ttlSeconds = rapid.SampledFrom([]int64{30, 900}).Draw(rt, "ttl")
+	case opSettle:
+		s.quota = rapid.SampledFrom([]int64{5, s.quota, 30}).Draw(rt, "units")
+	case opRelease:
+		s.quota = 0
+	case opSpend:
 		if rapid.Bool().Draw(rt, "without id") {
-			a.id = ""
+			s.requestID = ""
 		}
-	case remove:
-		a.creates = rapid.Bool().Draw(rt, "creates")
+	case opDelete:
+		s.create = rapid.Bool().Draw(rt, "create")
 	}
-	return a
+	return s
 }
 
-// A crasher runs lifes of one tenant's tokens, one after the other.
-type crasher struct {
+// A crashWorker runs plans on the tokens of one tenant, one after the other.
+type crashWorker struct {
 	kit     *dynamotest.Kit
 	process [2]*dynamotest.Process
-	client  [2]*dynamodb.Client
+	db      [2]*dynamodb.Client // by process
 
 	tenant  *dynamotest.Tenant
-	made    map[string]outcome // tokens that were created, by name
+	created map[string]outcome // of the tokens that steps created, by name
 	crashes int
 	err     error
 }
 
-func newCrasher(kit *dynamotest.Kit) *crasher {
-	w := &crasher{kit: kit}
+func newCrashWorker(kit *dynamotest.Kit) *crashWorker {
+	w := &crashWorker{kit: kit}
 	for i := range w.process {
 		w.process[i] = new(dynamotest.Process)
-		w.client[i] = dynamotest.Client(kit.Endpoint, unhurried, w.process[i].Tweak)
+		w.db[i] = dynamotest.Client(kit.Endpoint, longTimeout, w.process[i].Configure)
 	}
 	return w
 }
 
-func (w *crasher) begin(t *testing.T, name string) {
-	w.tenant, w.made, w.crashes, w.err = w.kit.Tenant(t, name), map[string]outcome{}, 0, nil
+func (w *crashWorker) reset(t *testing.T, name string) {
+	w.tenant, w.created, w.crashes, w.err = w.kit.Tenant(t, name), map[string]outcome{}, 0, nil
 	newToken(t, w.tenant, token.Settings{RemainQuota: new(int64(crashUnits))})
 }
 
-func (w *crasher) run(t *testing.T, lifes []life) error {
+// runAll runs each plan on a token of its own, and then audits the tenant.
+func (w *crashWorker) runAll(t *testing.T, plans []plan) error {
 	t.Helper()
-	want := []int64{1} // ids
-	for i, key := range w.kit.Copies(t, w.tenant, int64(len(lifes))) {
-		alive, err := w.live(t, key, lifes[i])
+	wantIDs := []int64{1}
+	for i, key := range w.kit.CopyFirstToken(t, w.tenant, int64(len(plans))) {
+		exists, err := w.run(t, key, plans[i])
 		if err != nil {
-			return fmt.Errorf("%w, where%s", err, lifes[i])
+			return fmt.Errorf("%w, where%s", err, plans[i])
 		}
-		if alive {
-			want = append(want, key.TokenID)
+		if exists {
+			wantIDs = append(wantIDs, key.TokenID)
 		}
 	}
-	return w.audit(t, want)
+	return w.audit(t, wantIDs)
 }
 
-// live does what is planned with a token, and at each step knows all that the
-// token can be by then. It tells whether the token is there in the end.
-func (w *crasher) live(t *testing.T, key credential.Key, plan life) (bool, error) {
-	can := []model{{free: crashUnits}}
-	for i, a := range plan.acts {
-		ahead := time.Duration(int64(a.process)*plan.ahead) * time.Second
+// run carries out a plan. After each step it computes every state that the token
+// can have. It reports whether the token exists at the end.
+func (w *crashWorker) run(t *testing.T, key credential.Key, p plan) (bool, error) {
+	possible := []tokenModel{{free: crashUnits}}
+	for i, s := range p.steps {
+		ahead := time.Duration(int64(s.process)*p.aheadSeconds) * time.Second
 		clock := func() time.Time { return w.tenant.Clock.Now().Add(ahead) }
-		a.now = clock().Unix()
-		ctx := w.process[a.process].Start(t.Context(), a.last, a.arrives)
-		if a.creates {
-			w.create(ctx, a.process, fmt.Sprint("made ", key.TokenID, "-", i))
+		s.now = clock().Unix()
+		ctx := w.process[s.process].Start(t.Context(), s.lastCall, s.applied)
+		if s.create {
+			w.create(ctx, s.process, fmt.Sprint("created ", key.TokenID, "-", i))
 		} else {
-			got, outcome, err := gateOf(w.client[a.process], w.tenant, clock)(key).ask(ctx, a.ask)
-			died := w.process[a.process].Stop()
+			got, outcome, err := gateClients(w.db[s.process], w.tenant, clock)(key).do(ctx, s.operation)
+			died := w.process[s.process].Stop()
 			if died {
 				w.crashes++
-				outcome, err = unsure, nil
+				outcome, err = uncertain, nil
 			}
-			if err != nil || outcome != told && !died {
-				return false, fmt.Errorf("%s: got no answer, and nothing was in its way: %w", a, err)
+			if err != nil || outcome != known && !died {
+				return false, fmt.Errorf("%s: got no result without a crash: %w", s, err)
 			}
-			next := learn(can, a.ask, hearing{got, outcome})
+			next := nextStates(possible, s.operation, observation{got, outcome})
 			if len(next) == 0 {
-				return false, fmt.Errorf("%s: got %q %v of what can be %+v", a, got.code, got.numbers, can)
+				return false, fmt.Errorf("%s: got %q %v, which is impossible in each of %+v", s, got.code, got.numbers, possible)
 			}
-			can = next
+			possible = next
 		}
-		w.tenant.Clock.Step(a.after)
+		w.tenant.Clock.Advance(s.afterSeconds)
 	}
-	w.tenant.Clock.Step(longerThanAnyHold)
-	return w.atTheEnd(t, key, can)
+	w.tenant.Clock.Advance(longerThanAnyHold)
+	return w.checkUsage(t, key, possible)
 }
 
-// learn is what a token can be after an answer.
-func learn(can []model, a ask, h hearing) []model {
-	var next []model
-	add := func(m model) {
+// nextStates returns the states that a token can have after an observation.
+func nextStates(possible []tokenModel, op operation, o observation) []tokenModel {
+	var next []tokenModel
+	add := func(m tokenModel) {
 		if !slices.Contains(next, m) {
 			next = append(next, m)
 		}
 	}
-	for _, m := range can {
-		then, says := m.step(a)
-		if h.agrees(says) {
-			add(then)
+	for _, m := range possible {
+		after, want := m.step(op)
+		if o.matches(want) {
+			add(after)
 		}
-		if h.outcome == unsure {
+		if o.outcome == uncertain {
 			add(m)
 		}
 	}
 	return next
 }
 
-func (w *crasher) create(ctx context.Context, process int, name string) {
-	store := dynamo.New(w.client[process], dynamotest.Table)
-	_, _, err := w.tenant.Through(store).Create(ctx, w.tenant.Access, token.Settings{Name: &name})
-	w.made[name] = told
+// create creates another token of the tenant.
+func (w *crashWorker) create(ctx context.Context, process int, name string) {
+	store := dynamo.New(w.db[process], dynamotest.Table)
+	_, _, err := w.tenant.WithStore(store).Create(ctx, w.tenant.Access, token.Settings{Name: &name})
+	w.created[name] = known
 	if w.process[process].Stop() {
 		w.crashes++
-		w.made[name] = unsure
+		w.created[name] = uncertain
 	} else if err != nil {
 		w.err = errors.Join(w.err, err)
 	}
 }
 
-// atTheEnd asks a process that nothing happens to.
-func (w *crasher) atTheEnd(t *testing.T, key credential.Key, can []model) (alive bool, _ error) {
-	a := ask{does: usage, now: w.tenant.UnixNow()}
-	got, _, err := gateOf(w.kit.Client, w.tenant, w.tenant.Clock.Now)(key).ask(t.Context(), a)
-	if err != nil || len(learn(can, a, hearing{answer: got})) == 0 {
-		return false, fmt.Errorf("in the end got %q %v (%w) of what can be %+v", got.code, got.numbers, err, can)
+// checkUsage reads the token's usage with a process that does not die. It
+// reports whether the token exists.
+func (w *crashWorker) checkUsage(t *testing.T, key credential.Key, possible []tokenModel) (exists bool, _ error) {
+	op := operation{kind: opUsage, now: w.tenant.UnixNow()}
+	got, _, err := gateClients(w.kit.Client, w.tenant, w.tenant.Clock.Now)(key).do(t.Context(), op)
+	if err != nil || len(nextStates(possible, op, observation{result: got})) == 0 {
+		return false, fmt.Errorf("at the end: got %q %v (%w), which is impossible in each of %+v", got.code, got.numbers, err, possible)
 	}
 	if got.code != "" {
 		return false, nil
 	}
 	granted, used, available := got.numbers[0], got.numbers[1], got.numbers[2]
 	if granted != crashUnits || used+available != granted || available < 0 {
-		return true, fmt.Errorf("in the end got %d granted, %d used, %d available, want the %d granted, and none held", granted, used, available, crashUnits)
+		return true, fmt.Errorf("at the end: got %d granted, %d used, %d available, want %d granted and none held", granted, used, available, crashUnits)
 	}
 	return true, nil
 }
 
-// audit lists all tokens, which makes up for deletions that were left half
-// done, and then holds tokens and counters to each other, and to what is known.
-func (w *crasher) audit(t *testing.T, want []int64) error {
-	_, err := w.list(t)
-	listed, again := w.list(t)
-	if err := errors.Join(w.err, err, again); err != nil {
+// audit lists all tokens, which completes unfinished deletions. Then it compares
+// the tokens with the counters and with the ids that must exist.
+func (w *crashWorker) audit(t *testing.T, wantIDs []int64) error {
+	_, err := w.idsByName(t)
+	ids, secondErr := w.idsByName(t)
+	if err := errors.Join(w.err, err, secondErr); err != nil {
 		return err
 	}
-	for name, outcome := range w.made {
-		ids := listed[name]
-		if n := len(ids); n > 1 || n == 0 && outcome == told {
-			return fmt.Errorf("%q is there %d times, want once, or not at all only if it was not acknowledged", name, n)
+	for name, outcome := range w.created {
+		if n := len(ids[name]); n > 1 || n == 0 && outcome == known {
+			return fmt.Errorf("token %q exists %d times, want once; or never, if its creation was not acknowledged", name, n)
 		}
-		want = append(want, ids...)
+		wantIDs = append(wantIDs, ids[name]...)
 	}
-	slices.Sort(want)
-	if got := w.kit.Audit(t, w.tenant.Access.UserID).IDs; !slices.Equal(got, want) {
-		return fmt.Errorf("got tokens %v, want %v", got, want)
+	slices.Sort(wantIDs)
+	if got := w.kit.Audit(t, w.tenant.Access.UserID).IDs; !slices.Equal(got, wantIDs) {
+		return fmt.Errorf("got tokens %v, want %v", got, wantIDs)
 	}
 	return nil
 }
 
-// list is the ids by name.
-func (w *crasher) list(t *testing.T) (map[string][]int64, error) {
-	all := map[string][]int64{}
+// idsByName lists the tenant's tokens.
+func (w *crashWorker) idsByName(t *testing.T) (map[string][]int64, error) {
+	ids := map[string][]int64{}
 	for next := int64(token.MaxInteger); next > 0; {
 		page, err := w.tenant.ListAfter(t.Context(), w.tenant.Access, next, 100)
 		if err != nil {
 			return nil, err
 		}
 		for _, tok := range page.Tokens {
-			all[tok.Name] = append(all[tok.Name], tok.ID)
+			ids[tok.Name] = append(ids[tok.Name], tok.ID)
 		}
 		next = page.Next
 	}
-	return all, nil
+	return ids, nil
 }

@@ -1,8 +1,10 @@
-// Package gate answers whether a key may be used, and moves its quota, at the
-// table itself: no API Gateway and no Lambda are in between. It is for
-// gateways that are written in Go, and the HTTP API's own endpoints ask it.
+// Package gate checks keys and moves their quota directly at the table,
+// without the HTTP API. It is for gateways that are written in Go; the HTTP
+// API's own endpoints use it too. A caller needs this package, package quota
+// for questions, answers and errors, and a store from package dynamo.
 //
-// What holds of its answers, and for how long, is in docs/data-plane.md.
+// Package gateway builds on it and charges requests to OpenAI-compatible APIs.
+// docs/data-plane.md describes the guarantees and the costs.
 package gate
 
 import (
@@ -16,26 +18,26 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// How long a hold lasts that nobody ends.
+// How long a hold lasts that is neither settled nor released.
 const (
 	DefaultTTL = 15 * time.Minute
 	MaxTTL     = 60 * time.Minute
 )
 
-// A Gate judges keys of one table. It is safe for concurrent use.
+// A Gate checks the keys of one store. It is safe for concurrent use.
 type Gate struct {
 	store  quota.Store
 	now    func() time.Time
-	leases *leases // nil: none are taken
+	leases *leaseTable // nil without WithLeases
 }
 
-// An Option changes how a gate works.
+// An Option configures a Gate.
 type Option func(*Gate)
 
-// WithClock gives a gate another clock than the system's.
+// WithClock replaces the system's clock.
 func WithClock(now func() time.Time) Option { return func(g *Gate) { g.now = now } }
 
-// New makes a gate that checks the keys of a store, such as a dynamo.Store.
+// New returns a Gate that checks the keys of a store, such as a dynamo.Store.
 func New(store quota.Store, options ...Option) *Gate {
 	g := &Gate{store: store, now: time.Now}
 	for _, option := range options {
@@ -44,19 +46,22 @@ func New(store quota.Store, options ...Option) *Gate {
 	return g
 }
 
-// Now returns the time by the gate's clock.
+// Now returns the time of the gate's clock.
 func (g *Gate) Now() time.Time { return g.now() }
 
-// Verify answers whether a key may do what is asked, and spends q.Quota if
-// that is not 0. A refusal is no error. To check takes one strongly
-// consistent read; to spend, one conditional write. With a request id a spend
-// is charged once, however often it is sent while it is remembered: for
-// token.Remembered seconds on a quiet key, for 30 on a busy one.
+// Verify reports whether a key allows what q asks, and spends q.Quota units if
+// that is not 0. A refusal is not an error: the verdict has its reason.
 //
-// The error is a *token.InvalidError; token.ErrRequestReused if the request
-// id was used for another amount; token.ErrContention; with leases,
-// token.ErrTooManyOpen; or token.ErrUnavailable. After token.ErrUncertain nobody knows whether it was
-// charged: it is token.ErrRepeatable as well if to ask again is safe.
+// A check is one strongly consistent read, a spend is one conditional write. A
+// spend with a request id is charged once, however often it is sent, as long as
+// the id is remembered: 15 minutes on a quiet key, 30 seconds on a busy one.
+//
+// The error is a *quota.InvalidError for an invalid question,
+// quota.ErrRequestReused if the request id was used for another amount,
+// quota.ErrContention or quota.ErrUnavailable. After quota.ErrUncertain the
+// units may or may not have been spent; if the error is quota.ErrRepeatable
+// too, it is safe to send the same spend again. With leases the error can also
+// be quota.ErrTooManyOpen.
 func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error) {
 	q, err := q.Normalize()
 	if err != nil {
@@ -64,11 +69,11 @@ func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.
 	}
 	k, err := credential.ParseKey(key)
 	if err != nil {
-		return quota.Verdict{Refusal: quota.RefusedUnknown}, nil //nolint:nilerr // it is nobody's key
+		return quota.Verdict{Refusal: quota.RefusedUnknown}, nil //nolint:nilerr // no token has a malformed key
 	}
 	now := g.now().Unix()
 	if q.Quota == 0 {
-		l, err := g.look(ctx, k, now)
+		l, err := g.lookup(ctx, k, now)
 		if err == nil {
 			err = q.Check(l.Token, now)
 		}
@@ -81,7 +86,8 @@ func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.
 	return verdict(l, now, err)
 }
 
-// verdict makes an answer of a refusal; other errors stay errors.
+// verdict returns the verdict for the result of a lookup or an operation. If
+// err is a refusal, it becomes the verdict's reason; other errors are returned.
 func verdict(l quota.Ledger, now int64, err error) (quota.Verdict, error) {
 	v := quota.Verdict{Token: l.Token, Remain: l.RemainAt(now)}
 	var refused quota.RefusedError
@@ -98,14 +104,17 @@ func verdict(l quota.Ledger, now int64, err error) (quota.Verdict, error) {
 	}
 }
 
-// Reserve keeps units for a request, so that nobody else spends them, until
-// Settle or Release names the same request id, or the hold's time is over:
-// then they are free again without anybody doing anything. It is one
-// conditional write, refuses as Verify does, and happens once for a request
-// id, which is required. ttl is in whole seconds up to MaxTTL; 0 is
-// DefaultTTL. The errors are those of Verify, and token.ErrTooManyOpen.
+// Reserve holds q.Quota units for a request until Settle or Release is called
+// with the same request id, which is required. Nobody else can spend the units
+// in the meantime. If neither is called within ttl, the hold expires and the
+// units are free again; no job is needed for that. ttl is in whole seconds up
+// to MaxTTL; 0 means DefaultTTL.
+//
+// Reserve is one conditional write. It refuses as Verify does, and a repetition
+// with the same request id gets the same answer. The error is one of Verify's,
+// or quota.ErrTooManyOpen.
 func (g *Gate) Reserve(ctx context.Context, key string, q quota.Question, ttl time.Duration) (quota.Reservation, error) {
-	o, err := g.reserve(q, ttl)
+	o, err := g.newReserveOperation(q, ttl)
 	if err != nil {
 		return quota.Reservation{}, err
 	}
@@ -114,7 +123,7 @@ func (g *Gate) Reserve(ctx context.Context, key string, q quota.Question, ttl ti
 	}
 	k, err := credential.ParseKey(key)
 	if err != nil {
-		return refused(quota.Verdict{Refusal: quota.RefusedUnknown}), nil //nolint:nilerr // it is nobody's key
+		return refused(quota.Verdict{Refusal: quota.RefusedUnknown}), nil //nolint:nilerr // no token has a malformed key
 	}
 	l, err := g.store.Do(ctx, k, o)
 	if err != nil {
@@ -124,8 +133,7 @@ func (g *Gate) Reserve(ctx context.Context, key string, q quota.Question, ttl ti
 	return o.Reservation(l), nil
 }
 
-// reserve is the operation that makes a hold.
-func (g *Gate) reserve(q quota.Question, ttl time.Duration) (quota.Operation, error) {
+func (g *Gate) newReserveOperation(q quota.Question, ttl time.Duration) (quota.Operation, error) {
 	q, err := q.Normalize()
 	if err == nil {
 		err = quota.CheckRequestID(q.RequestID)
@@ -134,41 +142,45 @@ func (g *Gate) reserve(q quota.Question, ttl time.Duration) (quota.Operation, er
 		ttl = DefaultTTL
 	}
 	if err == nil && (ttl < time.Second || ttl > MaxTTL || ttl%time.Second != 0) {
-		err = &token.InvalidError{Field: "ttl_seconds", Reason: fmt.Sprintf("must be between 1 and %d", MaxTTL/time.Second)}
+		err = &quota.InvalidError{Field: "ttl_seconds", Reason: fmt.Sprintf("must be between 1 and %d", MaxTTL/time.Second)}
 	}
 	now := g.now().Unix()
 	return quota.Operation{Kind: quota.KindReserve, Now: now, ExpiresAt: now + int64(ttl/time.Second), Question: q}, err
 }
 
-// Settle charges a hold what its request has cost, also if the key is
-// disabled, expired or exhausted by then. What it held beyond that is free
-// again; what it did not hold is charged as far as the balance goes, and the
-// shortfall named. It is one conditional write, two for what the hold does
-// not cover, and happens once for a request id.
+// Settle charges a hold with the units that its request has used, also if the
+// token has been disabled, has expired or is exhausted. Held units that were
+// not used are free again. If more was used than held, the difference is
+// charged as far as the balance allows, and the settlement reports the
+// shortfall.
 //
-// The error is token.ErrKeyUnknown; token.ErrHoldNotFound, ErrHoldLapsed or
-// ErrHoldReleased; token.ErrRequestReused if it was settled for another
-// amount; or as for Verify.
+// Settle is one conditional write, or two if it charges more than was held. A
+// repetition gets the same answer. The error is quota.ErrKeyUnknown,
+// quota.ErrHoldNotFound, quota.ErrHoldExpired, quota.ErrHoldReleased,
+// quota.ErrRequestReused if the hold was settled with another amount, or one of
+// Verify's.
 func (g *Gate) Settle(ctx context.Context, key, requestID string, units int64) (quota.Settlement, error) {
-	o, l, err := g.end(ctx, key, quota.Operation{Kind: quota.KindSettle, Question: quota.Question{Quota: units, RequestID: requestID}})
+	o, l, err := g.endHold(ctx, key, quota.Operation{Kind: quota.KindSettle, Question: quota.Question{Quota: units, RequestID: requestID}})
 	if err != nil {
 		return quota.Settlement{}, err
 	}
 	return o.Settlement(l), nil
 }
 
-// Release gives all that a hold has back. It is one conditional write, and
-// happens once for a request id. The errors are those of Settle, with
-// token.ErrHoldSettled in the place of ErrHoldReleased.
+// Release ends a hold without a charge: all of its units are free again. It is
+// one conditional write. A repetition gets the same answer. The errors are
+// those of Settle, with quota.ErrHoldSettled instead of quota.ErrHoldReleased.
 func (g *Gate) Release(ctx context.Context, key, requestID string) (quota.Release, error) {
-	o, l, err := g.end(ctx, key, quota.Operation{Kind: quota.KindRelease, Question: quota.Question{RequestID: requestID}})
+	o, l, err := g.endHold(ctx, key, quota.Operation{Kind: quota.KindRelease, Question: quota.Question{RequestID: requestID}})
 	if err != nil {
 		return quota.Release{}, err
 	}
 	return o.Release(l), nil
 }
 
-func (g *Gate) end(ctx context.Context, key string, o quota.Operation) (quota.Operation, quota.Ledger, error) {
+// endHold carries out a settlement or a release. It returns the operation with
+// its time, and the ledger after it.
+func (g *Gate) endHold(ctx context.Context, key string, o quota.Operation) (quota.Operation, quota.Ledger, error) {
 	err := token.CheckQuota("quota", o.Quota)
 	if err == nil {
 		err = quota.CheckRequestID(o.RequestID)
@@ -185,23 +197,25 @@ func (g *Gate) end(ctx context.Context, key string, o quota.Operation) (quota.Op
 	return o, l, err
 }
 
-// Usage tells what a key has used, whatever state it is in, in one strongly
-// consistent read. An unknown key is token.ErrKeyUnknown.
+// Usage returns what a key has used and what is available, whatever the state
+// of its token. It is one strongly consistent read. The error is
+// quota.ErrKeyUnknown or quota.ErrUnavailable.
 func (g *Gate) Usage(ctx context.Context, key string) (quota.Usage, error) {
 	k, err := credential.ParseKey(key)
 	if err != nil {
 		return quota.Usage{}, quota.ErrKeyUnknown
 	}
 	now := g.now().Unix()
-	l, err := g.look(ctx, k, now)
+	l, err := g.lookup(ctx, k, now)
 	if err != nil {
 		return quota.Usage{}, err
 	}
 	return l.UsageAt(now), nil
 }
 
-// look reads the token of a key that is not over.
-func (g *Gate) look(ctx context.Context, key credential.Key, now int64) (quota.Ledger, error) {
+// lookup reads the ledger of a key. A key whose grace period after a rotation
+// has ended is quota.ErrKeyUnknown.
+func (g *Gate) lookup(ctx context.Context, key credential.Key, now int64) (quota.Ledger, error) {
 	l, err := g.store.Lookup(ctx, key)
 	if err == nil && !l.AcceptsKey(key.Hash(), now) {
 		return quota.Ledger{}, quota.ErrKeyUnknown

@@ -16,11 +16,11 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// BenchmarkHotToken offers 5,000 spends a second of one token for some
-// seconds, to a table that takes 1,000 writes of an item a second. It reports
-// which share is let in, which share is told 503 with nothing charged, which
-// may have been charged (its answer took too long), how many spends a second
-// were really offered, and the writes a second.
+// BenchmarkHotToken sends 5,000 spends a second of one token for some seconds,
+// to a table that accepts 1,000 writes of an item a second. It reports the
+// percentage that is accepted, that is unavailable with nothing charged, and
+// that is uncertain because the response took too long. It also reports how many
+// spends were sent, and how many writes were made, in a second.
 func BenchmarkHotToken(b *testing.B) {
 	for name, options := range map[string][]gate.Option{
 		"plain":  nil,
@@ -28,23 +28,23 @@ func BenchmarkHotToken(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				offerHotToken(b, options)
+				sendToHotToken(b, options)
 			}
 		})
 	}
 }
 
-func offerHotToken(b *testing.B, options []gate.Option) {
+func sendToHotToken(b *testing.B, options []gate.Option) {
 	b.Helper()
-	const perSecond, seconds, callers = 5_000, 4, 1_000
+	const perSecond, seconds, clients = 5_000, 4, 1_000
 	throttle := &dynamotest.Throttle{PerSecond: 1_000, Now: time.Now}
-	l := newLeasing(b, token.Settings{RemainQuota: new(int64(1_000_000))}, func(o *dynamodb.Options) { throttle.Tweak(o) })
+	l := newLeaseKit(b, token.Settings{RemainQuota: new(int64(1_000_000))}, func(o *dynamodb.Options) { throttle.Configure(o) })
 	g := gate.New(dynamo.New(l.kit.Client, dynamotest.Table), options...)
 
-	var admitted, unavailable, uncertain atomic.Int64
+	var accepted, unavailable, uncertain atomic.Int64
 	due := make(chan struct{}, perSecond*seconds)
 	var all sync.WaitGroup
-	for range callers {
+	for range clients {
 		all.Go(func() {
 			for range due {
 				v, err := g.Verify(b.Context(), l.key, quota.Question{Quota: 1})
@@ -54,9 +54,9 @@ func offerHotToken(b *testing.B, options []gate.Option) {
 				case errors.Is(err, token.ErrUnavailable):
 					unavailable.Add(1)
 				case err != nil || !v.Valid():
-					b.Errorf("got %q, %v, want it let in or unavailable", v.Refusal, err)
+					b.Errorf("got %q, %v, want it accepted or unavailable", v.Refusal, err)
 				default:
-					admitted.Add(1)
+					accepted.Add(1)
 				}
 			}
 		})
@@ -74,14 +74,14 @@ func offerHotToken(b *testing.B, options []gate.Option) {
 		b.Error(err)
 	}
 	took := time.Since(started).Seconds()
-	if used, least := l.usage(b).Used, admitted.Load(); used < least || used > least+uncertain.Load() {
-		b.Errorf("got %d units charged, want the %d let in, and at most %d more", used, least, uncertain.Load())
+	if used, least := l.usage(b).Used, accepted.Load(); used < least || used > least+uncertain.Load() {
+		b.Errorf("got %d units charged, want the %d accepted, and at most %d more", used, least, uncertain.Load())
 	}
 	const all100 = perSecond * seconds / 100.0
-	b.ReportMetric(float64(admitted.Load())/all100, "%admitted")
+	b.ReportMetric(float64(accepted.Load())/all100, "%accepted")
 	b.ReportMetric(float64(unavailable.Load())/all100, "%unavailable")
 	b.ReportMetric(float64(uncertain.Load())/all100, "%uncertain")
-	b.ReportMetric(perSecond*seconds/took, "offered/s")
+	b.ReportMetric(perSecond*seconds/took, "sent/s")
 	b.ReportMetric(float64(throttle.Writes()-writes)/took, "writes/s")
 	b.ReportMetric(0, "ns/op")
 }

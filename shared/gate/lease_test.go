@@ -19,16 +19,15 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// A leasing kit is a tenant with one token, and gates that take leases on it,
-// all with the tenant's clock.
-type leasing struct {
+// A leaseKit is a tenant with one token, and makes gates with the tenant's clock.
+type leaseKit struct {
 	*dynamotest.Tenant
 	kit *dynamotest.Kit
 	id  int64
 	key string
 }
 
-func newLeasing(t testing.TB, u token.Settings, tweaks ...func(*dynamodb.Options)) *leasing {
+func newLeaseKit(t testing.TB, u token.Settings, tweaks ...func(*dynamodb.Options)) *leaseKit {
 	t.Helper()
 	kit := dynamotest.New(t, tweaks...)
 	tenant := kit.Tenant(t, "hot")
@@ -37,14 +36,14 @@ func newLeasing(t testing.TB, u token.Settings, tweaks ...func(*dynamodb.Options
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &leasing{tenant, kit, made.ID, key.Reveal()}
+	return &leaseKit{tenant, kit, made.ID, key.Reveal()}
 }
 
-func (l *leasing) gate(options ...gate.Option) *gate.Gate {
+func (l *leaseKit) gate(options ...gate.Option) *gate.Gate {
 	return gate.New(dynamo.New(l.kit.Client, dynamotest.Table), append(options, gate.WithClock(l.Clock.Now))...)
 }
 
-func (l *leasing) usage(t testing.TB) quota.Usage {
+func (l *leaseKit) usage(t testing.TB) quota.Usage {
 	t.Helper()
 	u, err := l.gate().Usage(t.Context(), l.key)
 	if err != nil {
@@ -53,7 +52,7 @@ func (l *leasing) usage(t testing.TB) quota.Usage {
 	return u
 }
 
-// spend is true if one spend was let through.
+// spend reports whether a spend is valid.
 func spend(t testing.TB, g *gate.Gate, key string, q quota.Question) bool {
 	t.Helper()
 	v, err := g.Verify(t.Context(), key, q)
@@ -63,7 +62,8 @@ func spend(t testing.TB, g *gate.Gate, key string, q quota.Question) bool {
 	return err == nil && v.Valid()
 }
 
-func TestLeasesWriteLessThan100TimesASecond(t *testing.T) {
+// With leases, a busy key needs fewer than 100 writes a second.
+func TestLeasesNeedFewWrites(t *testing.T) {
 	t.Parallel()
 	for name, u := range map[string]token.Settings{
 		"limited": {RemainQuota: new(int64(1_000_000))}, "unlimited": {UnlimitedQuota: new(true)},
@@ -71,8 +71,8 @@ func TestLeasesWriteLessThan100TimesASecond(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			throttle := &dynamotest.Throttle{PerSecond: 100}
-			l := newLeasing(t, u, func(o *dynamodb.Options) { throttle.Now = time.Now; throttle.Tweak(o) })
-			throttle.Now = l.Clock.Now // the test's seconds are what counts
+			l := newLeaseKit(t, u, func(o *dynamodb.Options) { throttle.Now = time.Now; throttle.Configure(o) })
+			throttle.Now = l.Clock.Now // count per second of the test's clock
 			g := l.gate(gate.WithLeases(100))
 			const seconds, spends, units = 3, 5_000, 3
 			for range seconds {
@@ -85,7 +85,7 @@ func TestLeasesWriteLessThan100TimesASecond(t *testing.T) {
 				if got := throttle.Writes() - before; got >= 100 {
 					t.Errorf("got %d writes for %d spends in a second, want below 100", got, spends)
 				}
-				l.Clock.Step(1)
+				l.Clock.Advance(1)
 			}
 			if err := g.Close(t.Context()); err != nil {
 				t.Fatal(err)
@@ -97,21 +97,22 @@ func TestLeasesWriteLessThan100TimesASecond(t *testing.T) {
 	}
 }
 
-func TestLeasesOfManyProcessesNeverOverspend(t *testing.T) {
+// Processes with leases on one key spend exactly its quota.
+func TestLeasesNeverExceedQuota(t *testing.T) {
 	t.Parallel()
-	const units, processes, callers = 1_000, 4, 8
-	l := newLeasing(t, token.Settings{RemainQuota: new(int64(units))})
-	var granted atomic.Int64
+	const units, processes, clients = 1_000, 4, 8
+	l := newLeaseKit(t, token.Settings{RemainQuota: new(int64(units))})
+	var spent atomic.Int64
 	var all sync.WaitGroup
 	gates := make([]*gate.Gate, processes)
 	for i := range gates {
 		gates[i] = l.gate(gate.WithLeases(50))
-		for n := range callers {
+		for n := range clients {
 			all.Go(func() {
 				units := int64(1 + n%3)
 				for range 100 {
 					if spend(t, gates[i], l.key, quota.Question{Quota: units}) {
-						granted.Add(units)
+						spent.Add(units)
 					}
 				}
 			})
@@ -123,53 +124,56 @@ func TestLeasesOfManyProcessesNeverOverspend(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// What one had leased while the others were refused is free again.
+	// Units that one process had leased while others were refused are free again.
 	g := l.gate()
 	for spend(t, g, l.key, quota.Question{Quota: 1}) {
-		granted.Add(1)
+		spent.Add(1)
 	}
-	if u := l.usage(t); granted.Load() != units || u.Used != units || u.Available != 0 || u.Granted != units {
-		t.Errorf("got %d units granted, %d used, %d left of %d, want all of %d and no more", granted.Load(), u.Used, u.Available, u.Granted, units)
+	if u := l.usage(t); spent.Load() != units || u.Used != units || u.Available != 0 || u.Granted != units {
+		t.Errorf("got %d units spent, %d used, %d available of %d, want all of %d used", spent.Load(), u.Used, u.Available, u.Granted, units)
 	}
 }
 
-func TestALeaseOfADeadProcessIsChargedNotGivenBack(t *testing.T) {
+// The whole block of a process that died is charged, not returned.
+func TestLeaseOfDeadProcessIsCharged(t *testing.T) {
 	t.Parallel()
-	l := newLeasing(t, token.Settings{RemainQuota: new(int64(100))})
-	if !spend(t, l.gate(gate.WithLeases(60)), l.key, quota.Question{Quota: 1}) { // and is never closed
+	l := newLeaseKit(t, token.Settings{RemainQuota: new(int64(100))})
+	if !spend(t, l.gate(gate.WithLeases(60)), l.key, quota.Question{Quota: 1}) { // the gate is never closed
 		t.Fatal("a spend within the quota was refused")
 	}
 	if u := l.usage(t); u.Available != 40 || u.Used != 0 || u.Granted != 100 {
-		t.Errorf("while leased: got %d left, %d used of %d, want 40 and 0 of 100", u.Available, u.Used, u.Granted)
+		t.Errorf("while leased: got %d available, %d used of %d, want 40 and 0 of 100", u.Available, u.Used, u.Granted)
 	}
-	l.Clock.Step(60)
+	l.Clock.Advance(60)
 	if u := l.usage(t); u.Available != 40 || u.Used != 60 || u.Granted != 100 {
-		t.Errorf("read later: got %d left, %d used of %d, want 40 and 60 of 100", u.Available, u.Used, u.Granted)
+		t.Errorf("after it expired: got %d available, %d used of %d, want 40 and 60 of 100", u.Available, u.Used, u.Granted)
 	}
 	if g := l.gate(); spend(t, g, l.key, quota.Question{Quota: 41}) || !spend(t, g, l.key, quota.Question{Quota: 40}) {
-		t.Error("what is left is not 40")
+		t.Error("want 40 units available")
 	}
 	if u := l.usage(t); u.Available != 0 || u.Used != 100 || u.Granted != 100 {
-		t.Errorf("written later: got %d left, %d used of %d, want 0 and 100 of 100", u.Available, u.Used, u.Granted)
+		t.Errorf("after the next write: got %d available, %d used of %d, want 0 and 100 of 100", u.Available, u.Used, u.Granted)
 	}
 }
 
-func TestALeaseIsStaleForItsTimeAndNoLonger(t *testing.T) {
+// After LeaseDuration, a gate with leases notices that a token was changed. A
+// gate without leases, and a check, notice it at once.
+func TestLeaseIsStaleForLeaseDuration(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*leasing) error{
-		"deleted": func(l *leasing) error { return l.Delete(context.Background(), l.Access, l.id) },
-		"disabled": func(l *leasing) error {
+	for name, change := range map[string]func(*leaseKit) error{
+		"deleted": func(l *leaseKit) error { return l.Delete(context.Background(), l.Access, l.id) },
+		"disabled": func(l *leaseKit) error {
 			_, err := l.SetStatus(context.Background(), l.Access, l.id, true)
 			return err
 		},
-		"cut": func(l *leasing) error {
+		"quota_removed": func(l *leaseKit) error {
 			_, err := l.Update(context.Background(), l.Access, l.id, token.Settings{RemainQuota: new(int64(0))})
 			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLeasing(t, token.Settings{RemainQuota: new(int64(10))})
+			l := newLeaseKit(t, token.Settings{RemainQuota: new(int64(10))})
 			g, plain := l.gate(gate.WithLeases(10)), l.gate()
 			if !spend(t, g, l.key, quota.Question{Quota: 1}) {
 				t.Fatal("a spend within the quota was refused")
@@ -178,22 +182,23 @@ func TestALeaseIsStaleForItsTimeAndNoLonger(t *testing.T) {
 				t.Fatal(err)
 			}
 			if spend(t, plain, l.key, quota.Question{Quota: 1}) {
-				t.Error("a gate without leases still lets it in")
+				t.Error("a gate without leases accepts the spend")
 			}
-			if name != "cut" && spend(t, g, l.key, quota.Question{}) {
-				t.Error("a check, which no lease answers, still lets it in")
+			if name != "quota_removed" && spend(t, g, l.key, quota.Question{}) {
+				t.Error("a check, which does not use the lease, accepts the key")
 			}
-			l.Clock.Step(int64(gate.LeaseDuration / time.Second))
-			if name != "cut" && spend(t, g, l.key, quota.Question{Quota: 1}) {
-				t.Error("a lease that is over still lets it in")
+			l.Clock.Advance(int64(gate.LeaseDuration / time.Second))
+			if name != "quota_removed" && spend(t, g, l.key, quota.Question{Quota: 1}) {
+				t.Error("a lease that has ended accepts the spend")
 			}
 		})
 	}
 }
 
-func TestALeaseAsksForModelAndAddressEachTime(t *testing.T) {
+// A spend from a lease is checked for its model and its address.
+func TestLeaseChecksModelAndIP(t *testing.T) {
 	t.Parallel()
-	l := newLeasing(t, token.Settings{
+	l := newLeaseKit(t, token.Settings{
 		RemainQuota: new(int64(100)), ModelLimitsEnabled: new(true), Models: []string{"m"}, AllowIPs: []string{"10.0.0.0/8"},
 	})
 	g := l.gate(gate.WithLeases(50))
@@ -211,34 +216,36 @@ func TestALeaseAsksForModelAndAddressEachTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	if u := l.usage(t); u.Used != 2 || u.Available != 98 {
-		t.Errorf("got %d used, %d left, want 2 and 98", u.Used, u.Available)
+		t.Errorf("got %d used, %d available, want 2 and 98", u.Used, u.Available)
 	}
 }
 
-func TestACallerThatGoesTakesNoBlockAlong(t *testing.T) {
+// A call that is cancelled while it reserves a block does not lose the block.
+func TestLeaseSurvivesCancelledCall(t *testing.T) {
 	t.Parallel()
-	l := newLeasing(t, token.Settings{RemainQuota: new(int64(1_000))})
+	l := newLeaseKit(t, token.Settings{RemainQuota: new(int64(1_000))})
 	g := l.gate(gate.WithLeases(500))
 	if !spend(t, g, l.key, quota.Question{Quota: 1}) {
 		t.Fatal("a spend within the quota was refused")
 	}
-	l.Clock.Step(1)
-	gone, cancel := context.WithCancel(t.Context())
+	l.Clock.Advance(1)
+	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if v, err := g.Verify(gone, l.key, quota.Question{Quota: 1}); err != nil || !v.Valid() {
-		t.Errorf("got %q, %v, want the renewal carried out all the same", v.Refusal, err)
+	if v, err := g.Verify(cancelled, l.key, quota.Question{Quota: 1}); err != nil || !v.Valid() {
+		t.Errorf("got %q, %v, want the new block reserved", v.Refusal, err)
 	}
 	if err := g.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if u := l.usage(t); u.Used != 2 || u.Available != 998 {
-		t.Errorf("got %d used, %d left, want 2 and 998", u.Used, u.Available)
+		t.Errorf("got %d used, %d available, want 2 and 998", u.Used, u.Available)
 	}
 }
 
-func TestAWrongKeyHasNoPartInALease(t *testing.T) {
+// A key with the ids of a leased token, but another secret, is refused.
+func TestLeaseRefusesForgedKey(t *testing.T) {
 	t.Parallel()
-	l := newLeasing(t, token.Settings{RemainQuota: new(int64(100))})
+	l := newLeaseKit(t, token.Settings{RemainQuota: new(int64(100))})
 	g := l.gate(gate.WithLeases(50))
 	key, err := credential.ParseKey(l.key)
 	if err != nil {
@@ -247,18 +254,19 @@ func TestAWrongKeyHasNoPartInALease(t *testing.T) {
 	forged := credential.NewKey(key.UserID, key.TokenID).Reveal()
 	for range 3 {
 		if !spend(t, g, l.key, quota.Question{Quota: 1}) || spend(t, g, forged, quota.Question{Quota: 1}) {
-			t.Fatal("want the key let in and the forged one refused")
+			t.Fatal("want the key accepted and the forged one refused")
 		}
 	}
 	if u := l.usage(t); u.Available != 50 {
-		t.Errorf("got %d left, want 50: one block", u.Available)
+		t.Errorf("got %d available, want 50: one block is leased", u.Available)
 	}
 }
 
-func TestALeaseThatCanNotBeTakenFailsClosed(t *testing.T) {
+// If a block can't be reserved, nothing is spent.
+func TestLeaseFailsClosed(t *testing.T) {
 	t.Parallel()
 	faults := &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault { return dynamotest.NoFault }}
-	l := newLeasing(t, token.Settings{RemainQuota: new(int64(100))}, faults.Tweak)
+	l := newLeaseKit(t, token.Settings{RemainQuota: new(int64(100))}, faults.Configure)
 	g := l.gate(gate.WithLeases(10))
 	faults.Choose = func(string, int) dynamotest.Fault { return dynamotest.Throttled }
 	if _, err := g.Verify(t.Context(), l.key, quota.Question{Quota: 1}); !errors.Is(err, token.ErrUnavailable) {

@@ -16,204 +16,208 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// What a history is made of.
+// The size of a history.
 const (
-	clients      = 8
-	rounds       = 2 // the clock may move in between
-	asksInRound  = 4
-	units        = 40 // that the token begins with
-	checkTimeout = time.Minute
+	clientsPerHistory  = 8
+	roundsPerHistory   = 2 // the clock may move between them
+	operationsPerRound = 4 // of each client
+	initialUnits       = 40
+	checkTimeout       = time.Minute
 )
 
-// Whatever 8 clients do to one token at the same time, through processes that
-// lose answers and are throttled, each hears what it would if they had come one
-// after the other, in an order that keeps who had finished before whom.
-func TestEveryHistoryIsLinearizable(t *testing.T) {
+// Concurrent operations of 8 clients on one token, through processes that lose
+// responses and are throttled, are linearizable: every result is the one that
+// some sequence of these operations would give.
+func TestHistoriesAreLinearizable(t *testing.T) {
 	t.Parallel()
 	const workers = 4
-	eachEntrance(t, func(t *testing.T, enter entrance) {
+	eachTransport(t, func(t *testing.T, newClients newClientsFunc) {
 		histories := 110
 		if testing.Short() {
 			histories = 20
 		}
 		kit := dynamotest.New(t)
-		var next, unsureOnes, asked atomic.Int64
+		var lastSeed, operations, uncertainOperations atomic.Int64
 		var all sync.WaitGroup
 		for n := range workers {
-			w := newWorld(t, kit, enter, n)
+			w := newHistoryWorker(t, kit, newClients, n)
 			all.Go(func() {
-				for seed := next.Add(1); seed <= int64(histories) && !t.Failed(); seed = next.Add(1) {
-					history := w.live(t, int(seed))
-					for _, o := range history.operations {
-						asked.Add(1)
-						if o.Output.(hearing).outcome == unsure {
-							unsureOnes.Add(1)
+				for seed := lastSeed.Add(1); seed <= int64(histories) && !t.Failed(); seed = lastSeed.Add(1) {
+					h := w.run(t, int(seed))
+					for _, o := range h.operations {
+						operations.Add(1)
+						if o.Output.(observation).outcome == uncertain {
+							uncertainOperations.Add(1)
 						}
 					}
-					history.check(t, seed)
+					h.check(t, seed)
 				}
 			})
 		}
 		all.Wait()
-		t.Logf("%d histories of %d clients, %d asks, of which %d got no answer", histories, clients, asked.Load(), unsureOnes.Load())
+		t.Logf("%d histories of %d clients, %d operations, %d of them uncertain", histories, clientsPerHistory, operations.Load(), uncertainOperations.Load())
 	})
 }
 
-// A world is a tenant and two processes that serve it.
-type world struct {
-	tenant *dynamotest.Tenant
-	doors  [2]func(credential.Key) door
+// A historyWorker runs one history at a time, on tokens of one tenant that two
+// processes serve.
+type historyWorker struct {
+	tenant     *dynamotest.Tenant
+	newClients [2]func(credential.Key) client // by process
 
-	mu     sync.Mutex
-	random *rand.Rand
-	faulty int // percent of the attempts
+	mu           sync.Mutex
+	random       *rand.Rand
+	faultPercent int // of the calls to DynamoDB
 }
 
-func newWorld(t *testing.T, kit *dynamotest.Kit, enter entrance, n int) *world {
-	w := &world{tenant: kit.Tenant(t, fmt.Sprint("tenant-", n))}
-	for i := range w.doors {
-		faults := &dynamotest.Faults{Choose: func(op string, _ int) dynamotest.Fault { return w.fault(op) }}
-		w.doors[i] = enter(t, kit, w.tenant, faults.Tweak)
+func newHistoryWorker(t *testing.T, kit *dynamotest.Kit, newClients newClientsFunc, n int) *historyWorker {
+	w := &historyWorker{tenant: kit.Tenant(t, fmt.Sprint("tenant-", n))}
+	for i := range w.newClients {
+		faults := &dynamotest.Faults{Choose: func(call string, _ int) dynamotest.Fault { return w.fault(call) }}
+		w.newClients[i] = newClients(t, kit, w.tenant, faults.Configure)
 	}
 	return w
 }
 
-func (w *world) begin(seed int) *rand.Rand {
+// reseed starts the random faults of a seed, and returns the generator of its
+// operations.
+func (w *historyWorker) reseed(seed int) *rand.Rand {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.random = seeded(11, seed)
-	w.faulty = []int{0, 6, 15}[seed%3]
+	w.faultPercent = []int{0, 6, 15}[seed%3]
 	return seeded(12, seed)
 }
 
-func (w *world) fault(op string) dynamotest.Fault {
+func (w *historyWorker) fault(call string) dynamotest.Fault {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.random == nil || w.random.IntN(100) >= w.faulty {
+	if w.random == nil || w.random.IntN(100) >= w.faultPercent {
 		return dynamotest.NoFault
 	}
-	return oneOf(w.random, dynamotest.FaultsOf(op)...)
+	return oneOf(w.random, dynamotest.FaultsOf(call)...)
 }
 
-// A history is what clients asked of one token, and heard.
+// A history is what clients did with one token and observed.
 type history struct {
-	first      model
+	first      tokenModel
 	operations []porcupine.Operation
 
-	mu    sync.Mutex
-	begun time.Time
+	mu      sync.Mutex
+	started time.Time
 }
 
-// live plays one history.
-func (w *world) live(t *testing.T, seed int) *history {
+// run creates a token and runs one history on it.
+func (w *historyWorker) run(t *testing.T, seed int) *history {
 	w.mu.Lock()
-	w.faulty = 0
+	w.faultPercent = 0
 	w.mu.Unlock()
-	h := &history{first: model{free: units}, begun: time.Now()}
-	key := newToken(t, w.tenant, token.Settings{RemainQuota: new(int64(units))})
-	random := w.begin(seed)
-	for range rounds {
+	h := &history{first: tokenModel{free: initialUnits}, started: time.Now()}
+	key := newToken(t, w.tenant, token.Settings{RemainQuota: new(int64(initialUnits))})
+	random := w.reseed(seed)
+	for range roundsPerHistory {
 		var all sync.WaitGroup
-		for client := range clients {
-			asks := make([]ask, asksInRound)
-			for i := range asks {
-				asks[i] = drawAsk(random, w.tenant.UnixNow())
+		for n := range clientsPerHistory {
+			operations := make([]operation, operationsPerRound)
+			for i := range operations {
+				operations[i] = drawOperation(random, w.tenant.UnixNow())
 			}
-			door := w.doors[client%len(w.doors)](key)
+			c := w.newClients[n%len(w.newClients)](key)
 			all.Go(func() {
-				for _, a := range asks {
-					h.play(t, door, client, a, w.faulty > 0)
+				for _, op := range operations {
+					h.record(t, c, n, op, w.faultPercent > 0)
 				}
 			})
 		}
 		all.Wait()
-		w.tenant.Clock.Step(oneOf(random, int64(0), 29, 30, 31, 900))
+		w.tenant.Clock.Advance(oneOf(random, int64(0), 29, 30, 31, 900))
 	}
-	w.begin(0) // without faults, the last word
-	h.play(t, w.doors[0](key), clients, ask{does: usage, now: w.tenant.UnixNow()}, false)
+	w.reseed(0) // no faults during the last operation
+	h.record(t, w.newClients[0](key), clientsPerHistory, operation{kind: opUsage, now: w.tenant.UnixNow()}, false)
 	return h
 }
 
-// play asks, and notes what was heard and when.
-func (h *history) play(t *testing.T, d door, client int, a ask, faulty bool) {
-	called := time.Since(h.begun)
-	got, outcome, err := d.ask(t.Context(), a)
-	returned := time.Since(h.begun)
+// record carries out an operation and adds it to the history.
+func (h *history) record(t *testing.T, c client, clientID int, op operation, faulty bool) {
+	called := time.Since(h.started)
+	got, outcome, err := c.do(t.Context(), op)
+	returned := time.Since(h.started)
 	if err != nil {
-		t.Errorf("%s: %v", a, err)
+		t.Errorf("%s: %v", op, err)
 	}
-	if outcome == nothing || outcome == unsure && (a.does == check || a.does == usage) {
+	if outcome == notDone || outcome == uncertain && (op.kind == opCheck || op.kind == opUsage) {
 		return
 	}
-	if faulty && a.does == charge && a.id != "" && got.code == "" {
-		got.numbers[0] = untold // an attempt before may have charged it, this one tells what is left now
+	if faulty && op.kind == opSpend && op.requestID != "" && got.code == "" {
+		got.numbers[0] = anyNumber // an earlier attempt may have spent; the result of a repetition has the current balance
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.operations = append(h.operations, porcupine.Operation{
-		ClientId: client, Input: a, Output: hearing{got, outcome}, Call: called.Nanoseconds(), Return: returned.Nanoseconds(),
+		ClientId: clientID, Input: op, Output: observation{got, outcome}, Call: called.Nanoseconds(), Return: returned.Nanoseconds(),
 	})
 }
 
-// check asks porcupine for the order.
+// check searches for a sequence of the operations that explains every result.
 func (h *history) check(t *testing.T, seed int64) {
 	t.Helper()
-	last := time.Since(h.begun).Nanoseconds()
+	end := time.Since(h.started).Nanoseconds()
 	for i, o := range h.operations {
-		if o.Output.(hearing).outcome == unsure {
-			h.operations[i].Return = last // until when it may have been done
+		if o.Output.(observation).outcome == uncertain {
+			h.operations[i].Return = end // it may be done until then
 		}
 	}
-	m := linearizable(h.first)
-	result := porcupine.CheckOperationsTimeout(m, h.operations, checkTimeout)
-	if result == porcupine.Ok {
+	m := porcupineModel(h.first)
+	res := porcupine.CheckOperationsTimeout(m, h.operations, checkTimeout)
+	if res == porcupine.Ok {
 		return
 	}
-	var all strings.Builder
+	var lines strings.Builder
 	for _, o := range h.operations {
-		fmt.Fprintf(&all, "\n%12d %12d  client %d: %s", o.Call, o.Return, o.ClientId, m.DescribeOperation(o.Input, o.Output))
+		fmt.Fprintf(&lines, "\n%12d %12d  client %d: %s", o.Call, o.Return, o.ClientId, m.DescribeOperation(o.Input, o.Output))
 	}
-	t.Errorf("seed %d: got %s, want an order that explains every answer:%s", seed, result, all.String())
+	t.Errorf("seed %d: got %s, want a sequence that explains every result:%s", seed, res, lines.String())
 }
 
-// drawAsk draws what a client wants next. A request id mostly comes with the
-// same amount, as a repetition does, and sometimes with another.
-func drawAsk(random *rand.Rand, now int64) ask {
+// drawOperation draws a client's next operation. A request id mostly has the
+// same amount, as in a repetition, and sometimes another one.
+func drawOperation(random *rand.Rand, now int64) operation {
 	n := random.IntN(len(requestIDs()))
-	a := ask{
-		does: oneOf(random,
-			check, check, charge, charge, charge, charge, reserve, reserve, reserve, reserve, reserve, settle, settle, settle, settle,
-			release, release, usage, usage, grant, grant, disable, enable, enable, unlimit, limit, limit, allowOne, allowEach),
+	op := operation{
+		kind: oneOf(random,
+			opCheck, opCheck, opSpend, opSpend, opSpend, opSpend, opReserve, opReserve, opReserve, opReserve, opReserve,
+			opSettle, opSettle, opSettle, opSettle, opRelease, opRelease, opUsage, opUsage,
+			opSetQuota, opSetQuota, opDisable, opEnable, opEnable, opUnlimit, opLimit, opLimit, opAllowOne, opAllowAll),
 		now: now,
 	}
 	switch random.IntN(80) {
 	case 0:
-		a.does = remove
+		op.kind = opDelete
 	case 1:
-		a.does, a.ttl = rotate, oneOf(random, int64(0), 0, 30, 900)
+		op.kind, op.ttlSeconds = opRotateKey, oneOf(random, int64(0), 0, 30, 900)
 	}
-	switch a.does { //nolint:exhaustive // the others have nothing more to say
-	case check:
-		a.model = oneOf(random, "", "m1", "m2")
-	case charge, reserve:
-		a.id, a.quota, a.model = requestIDs()[n], int64(3+4*n), oneOf(random, "", "", "m1", "m2")
+	switch op.kind { //nolint:exhaustive // the others have no arguments
+	case opCheck:
+		op.model = oneOf(random, "", "m1", "m2")
+	case opSpend, opReserve:
+		op.requestID, op.quota, op.model = requestIDs()[n], int64(3+4*n), oneOf(random, "", "", "m1", "m2")
 		if random.IntN(4) == 0 {
-			a.quota = 1 + random.Int64N(20)
+			op.quota = 1 + random.Int64N(20)
 		}
-		if a.does == charge && random.IntN(3) > 0 {
-			a.id = ""
+		if op.kind == opSpend && random.IntN(3) > 0 {
+			op.requestID = ""
 		}
-		if a.does == reserve {
-			a.ttl = oneOf(random, int64(30), 900)
+		if op.kind == opReserve {
+			op.ttlSeconds = oneOf(random, int64(30), 900)
 		}
-	case settle:
-		a.id, a.quota = requestIDs()[n], oneOf(random, int64(0), int64(2+2*n), int64(2+2*n), int64(3+4*n), 30)
-	case release:
-		a.id = requestIDs()[n]
-	case grant:
-		a.quota = random.Int64N(60)
-	case allowOne:
-		a.model = oneOf(random, "m1", "m2")
+	case opSettle:
+		op.requestID, op.quota = requestIDs()[n], oneOf(random, int64(0), int64(2+2*n), int64(2+2*n), int64(3+4*n), 30)
+	case opRelease:
+		op.requestID = requestIDs()[n]
+	case opSetQuota:
+		op.quota = random.Int64N(60)
+	case opAllowOne:
+		op.model = oneOf(random, "m1", "m2")
 	}
-	return a
+	return op
 }

@@ -94,7 +94,7 @@ func TestExpiredHold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var s *server
 			s = newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				s.Clock.Step(c.seconds)
+				s.Clock.Advance(c.seconds)
 				if c.spend > 0 {
 					key, _ := s.key.Load().(string)
 					if v, err := s.gate.Verify(r.Context(), key, quota.Question{Quota: c.spend, RequestID: "another"}); err != nil || !v.Valid() {
@@ -146,7 +146,7 @@ func TestSettleAndReleaseAreRetried(t *testing.T) {
 					}
 					return dynamotest.NoFault
 				}}
-				s := newServer(t, next, gateway.Options{}, faults.Tweak)
+				s := newServer(t, next, gateway.Options{}, faults.Configure)
 				key, _ := s.newKey(t, 1000)
 				s.chat(t, key, hello)
 				used := int64(0)
@@ -200,6 +200,6 @@ func TestConcurrentRequestsAreChargedExactly(t *testing.T) {
 		})
 	}
 	all.Wait()
-	s.Clock.Step(int64(gate.DefaultTTL / time.Second)) // holds with a lost answer expire
+	s.Clock.Advance(int64(gate.DefaultTTL / time.Second)) // holds with a lost answer expire
 	s.checkUsage(t, key, granted, used.Load())
 }

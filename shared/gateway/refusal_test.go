@@ -26,7 +26,7 @@ func TestRefusal(t *testing.T) {
 		return key
 	}
 	expiring := newKey(1000, func(u *token.Settings) { u.ExpiredTime = new(int64(dynamotest.Epoch + 10)) })
-	s.Clock.Step(10)
+	s.Clock.Advance(10)
 	deleted, id := s.newKey(t, 1000)
 	if err := s.Delete(t.Context(), s.Access, id); err != nil {
 		t.Fatal(err)
@@ -122,11 +122,11 @@ func TestUnavailableStoreRefusesAll(t *testing.T) {
 			unavailable := false
 			faults := &dynamotest.Faults{Choose: func(called string, _ int) dynamotest.Fault {
 				if unavailable && called == op {
-					return dynamotest.Refused
+					return dynamotest.ConnectionRefused
 				}
 				return dynamotest.NoFault
 			}}
-			s := newServer(t, notCalled(t), gateway.Options{}, faults.Tweak)
+			s := newServer(t, notCalled(t), gateway.Options{}, faults.Configure)
 			key, _ := s.newKey(t, 1000)
 			unavailable = true
 			r := s.chatRequest(t, key, hello)

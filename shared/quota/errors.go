@@ -1,9 +1,36 @@
 package quota
 
-import "github.com/latchkey-api/latchkey/shared/token"
+import (
+	"errors"
 
-// Errors that a Store and a gate share with the rest of the service. They are
-// the values of package token, so that a caller of a gate need not import it.
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// Errors of operations, besides RefusedError.
+var (
+	// ErrKeyUnknown means that no token has this key.
+	ErrKeyUnknown = errors.New("key is not known")
+	// ErrRequestReused means that the request id was used for another amount
+	// or for another kind of operation.
+	ErrRequestReused = errors.New("request id was used for something else")
+	// ErrTooManyOpen means that the token has MaxOpenHolds open holds.
+	ErrTooManyOpen = errors.New("too many open holds")
+	// ErrHoldNotFound means that no hold has this request id, or that the
+	// token no longer remembers it.
+	ErrHoldNotFound = errors.New("hold not found")
+	// ErrHoldExpired means that the hold expired before it was settled or
+	// released.
+	ErrHoldExpired = errors.New("hold has expired")
+	// ErrHoldSettled means that a hold can't be released because it was
+	// settled.
+	ErrHoldSettled = errors.New("hold is settled")
+	// ErrHoldReleased means that a hold can't be settled because it was
+	// released.
+	ErrHoldReleased = errors.New("hold is released")
+)
+
+// Errors of the store. They are the values of package token, so that callers of
+// this package need not import it.
 var (
 	ErrContention  = token.ErrContention
 	ErrUnavailable = token.ErrUnavailable

@@ -1,6 +1,6 @@
-// Package quota holds the rules of a token's quota: what may be spent, held,
-// settled and released, and what an answer to each says. It moves no data: a
-// Store does.
+// Package quota defines how a token's quota is spent, reserved, settled and
+// released. An Operation computes the next Ledger of a token; a Store reads and
+// writes ledgers.
 package quota
 
 import (
@@ -14,44 +14,46 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// How much a token remembers. Each record makes its item, and so every write
-// of it, larger: a spend by some 25 bytes, a hold by some 90.
+// How many records a ledger keeps. Each record makes every write of the token
+// larger: a spend by about 25 bytes, a hold by about 90.
 const (
-	// MaxOpenHolds is how many holds of one token can be open at a time.
+	// MaxOpenHolds is the largest number of open holds of one token.
 	MaxOpenHolds = 50
-	// Remembered is the seconds for which a request id is known after its
-	// request has ended, if it is among the newest.
+	// RecordSeconds is how long the newest records are kept after their
+	// request ended.
 	RecordSeconds = 15 * 60
 
-	newestRecords = 16 // of all that have ended
+	newestRecords = 16 // how many records of spends and of ended holds count as the newest
 
-	// For how many seconds the others are known, and how many at the most. A
-	// spend that is sent again once it is forgotten is charged again, a
-	// settlement is not.
+	// How long the other records are kept, and how many of them. If a spend is
+	// repeated after its record was dropped, it is charged again. A repeated
+	// settlement is not, because its hold is no longer found.
 	spendRecordSeconds, maxSpendRecords = 30, 256
 	holdRecordSeconds, maxHoldRecords   = 10, 64
 
-	// FirstRoom and roomMost bound how many records may come together before
-	// the next write tidies them up.
+	// FirstRecordLimit is the RecordLimit of a ledger that was never compacted.
+	// maxRecordLimit is the largest RecordLimit.
 	FirstRecordLimit = 2 * newestRecords
 	maxRecordLimit   = 512
 )
 
-// A Balance is where a token's units are. A hold that is settled for less
-// than it held leaves the difference in Back - Cost, until somebody tidies
-// up: the store can't add both to Left in one write without reading first.
+// A Balance says where a token's units are. A hold that ends adds its units to
+// Returned and its cost to Charged; Compact moves the difference to Left. These
+// are three fields so that a store can end a hold in one write without reading
+// first.
 type Balance struct {
-	Left      int64 // free for sure
-	Returned  int64 // what holds that are settled had held
-	Charged   int64 // what they cost
-	Unlimited bool  // the units are counted, and never run out
+	Left      int64 // free units, without the two below
+	Returned  int64 // units of holds that ended
+	Charged   int64 // units charged for those holds
+	Unlimited bool  // units are counted, but never run out
 }
 
-// Free is what can be spent or held. Where quota was set high while holds were
-// open, it may be more than MaxInteger; no answer says so.
+// Free returns the units that can be spent or reserved. It can exceed
+// token.MaxInteger if quota was raised while holds were open; results then say
+// token.MaxInteger.
 func (b Balance) Free() int64 { return b.Left + b.Returned - b.Charged }
 
-// take gives out units, or none of an unlimited token's.
+// debit takes units from the balance, unless the token is unlimited.
 func (b Balance) debit(n int64) Balance {
 	if !b.Unlimited {
 		b.Left -= n
@@ -59,7 +61,7 @@ func (b Balance) debit(n int64) Balance {
 	return b
 }
 
-// backing is how much of a hold's units left the balance when it was made.
+// debited returns how many units debit(n) takes.
 func (b Balance) debited(n int64) int64 {
 	if b.Unlimited {
 		return 0
@@ -67,52 +69,55 @@ func (b Balance) debited(n int64) int64 {
 	return n
 }
 
-// A Fate is what became of a request id's units.
+// A State is what became of the units of a request.
 type State int
 
-// The fates.
+// The states.
 const (
-	StateSpent    State = iota + 1 // at once, without a hold
-	StateOpen                      // a hold that waits for its end
-	StateSettled                   // a hold that was charged
-	StateReleased                  // a hold that was given back
-	StateExpired                   // a hold that nobody ended in time
+	StateSpent    State = iota + 1 // spent at once, without a hold
+	StateOpen                      // held
+	StateSettled                   // held, then charged
+	StateReleased                  // held, then returned without a charge
+	StateExpired                   // held until the hold expired
 )
 
-// A Record is what a token remembers of one request id.
+// A Record is what a ledger remembers of one request id. Times are Unix
+// seconds.
 type Record struct {
 	State          State
-	Quota          int64 // units that were asked for
-	ExpiresAt      int64 // of a hold: the second from which it counts as free again
-	ChargeOnExpiry bool  // of a hold: it is charged, not given back, if nobody ends it
-	EndedAt        int64 // the second at which it was spent, settled or released, or lapsed
-	Requested      int64 // units that a settlement was asked to charge
-	Charged        int64 // units that it did
+	Quota          int64 // units asked for
+	ExpiresAt      int64 // of a hold: when it stops counting
+	ChargeOnExpiry bool  // of a hold: if it expires, its units are charged instead of returned
+	EndedAt        int64 // when the units were spent, settled or released, or when the hold expired
+	Requested      int64 // units that a settlement asked to charge
+	Charged        int64 // units that it charged
 	BeforeReserve  Balance
-	BeforeEnd      Balance // before a settlement or release
+	BeforeEnd      Balance // before the settlement or the release
 }
 
-// Backing is how many units the record's hold keeps, or kept, from others.
+// Debited returns how many units the record's hold took from the balance.
 func (r Record) Debited() int64 { return r.BeforeReserve.debited(r.Quota) }
 
-// A Ledger is a token with all that its units do.
+// A Ledger is a token with everything about its units. The token's RemainQuota,
+// UnlimitedQuota and Holds always agree with the other fields.
 type Ledger struct {
 	token.Token
 	Balance        Balance
 	Records        map[string]Record // by RecordKey
-	EarliestExpiry int64             // no open hold lapses before this second; 0 if none is open
-	RecordLimit    int64             // how many records there may be before they are tidied up; 0 is FirstRoom
-	Revision       int64             // one more with each write of the above
+	EarliestExpiry int64             // Unix seconds: no open hold expires earlier; 0 if no hold is open
+	RecordLimit    int64             // with this many records, the next write must compact; 0 is FirstRecordLimit
+	Revision       int64             // plus 1 with every write of the ledger
 }
 
-// RecordKey is the name under which a request id is remembered: 64 bits of
-// its SHA-256, as 13 letters and digits.
+// RecordKey returns the key of a request id's record: 64 bits of its SHA-256, as
+// 13 letters and digits.
 func RecordKey(requestID string) string {
 	sum := sha256.Sum256([]byte(requestID))
 	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:8]))
 }
 
-// OpenHolds counts the holds that are open in the records, lapsed or not.
+// OpenHolds returns the number of records in StateOpen. Those of holds that have
+// expired count until Compact.
 func (l Ledger) OpenHolds() int64 {
 	var n int64
 	for _, r := range l.Records {
@@ -123,14 +128,15 @@ func (l Ledger) OpenHolds() int64 {
 	return n
 }
 
-// Lapsed reports whether a hold may have lapsed by a second that has not come
-// home.
+// HasExpiredHold reports whether an open hold may have expired by a Unix second,
+// so that its units are still to be returned.
 func (l Ledger) HasExpiredHold(now int64) bool {
 	return l.EarliestExpiry != 0 && l.EarliestExpiry <= now
 }
 
-// Tidy returns the ledger as it is at a second, written plainly: lapsed holds
-// have gone home, the balance is in Left alone, and what may be forgotten is.
+// Compact returns the ledger at a Unix second in its simplest form: the units of
+// expired holds are returned or charged, all free units are in Balance.Left, and
+// old records are dropped. It does not change l.
 func (l Ledger) Compact(now int64) Ledger {
 	l.Records = maps.Clone(l.Records)
 	if l.Records == nil {
@@ -155,15 +161,15 @@ func (l Ledger) Compact(now int64) Ledger {
 			l.Records[key] = r
 		}
 	}
-	l.forget(now)
+	l.dropRecords(now)
 	n := int64(len(l.Records))
 	l.RecordLimit = min(n+max(newestRecords, n/4), maxRecordLimit)
 	return l.syncToken()
 }
 
-// forget drops records that have ended, the oldest first.
-func (l Ledger) forget(now int64) {
-	var ended []string
+// dropRecords drops old records of spends and of ended holds from l.Records.
+func (l Ledger) dropRecords(now int64) {
+	var ended []string // newest first
 	for key, r := range l.Records {
 		if r.State != StateOpen {
 			ended = append(ended, key)
@@ -174,19 +180,19 @@ func (l Ledger) forget(now int64) {
 	})
 	spends, holds := 0, 0
 	for i, key := range ended {
-		number, most, seconds := &holds, maxHoldRecords, int64(holdRecordSeconds)
+		count, limit, seconds := &holds, maxHoldRecords, int64(holdRecordSeconds)
 		if l.Records[key].State == StateSpent {
-			number, most, seconds = &spends, maxSpendRecords, spendRecordSeconds
+			count, limit, seconds = &spends, maxSpendRecords, spendRecordSeconds
 		}
-		*number++
+		*count++
 		age := now - l.Records[key].EndedAt
-		if age >= RecordSeconds || i >= newestRecords && (*number > most || age >= seconds) {
+		if age >= RecordSeconds || i >= newestRecords && (*count > limit || age >= seconds) {
 			delete(l.Records, key)
 		}
 	}
 }
 
-// sync makes the token's own fields say what the ledger does.
+// syncToken sets the token's fields from the balance and the records.
 func (l Ledger) syncToken() Ledger {
 	l.RemainQuota, l.UnlimitedQuota = l.Balance.Free(), l.Balance.Unlimited
 	l.Holds = nil
@@ -198,13 +204,13 @@ func (l Ledger) syncToken() Ledger {
 	return l
 }
 
-// NewLedger joins a token with what its units do.
+// NewLedger returns the ledger of a token with a balance and records.
 func NewLedger(t token.Token, b Balance, records map[string]Record) Ledger {
 	return Ledger{Token: t, Balance: b, Records: records}.syncToken()
 }
 
-// MustTidyFor reports whether the ledger must be tidied before a change can be
-// judged by Balance.Left alone.
+// MustCompactFor reports whether the ledger must be compacted before
+// Balance.Left alone can decide if a change is allowed.
 func (l Ledger) MustCompactFor(c token.Change) bool {
 	if !c.Versions.Allow(l.Version) {
 		return false // the change is refused whatever is free

@@ -1,29 +1,6 @@
 package quota
 
-import (
-	"errors"
-
-	"github.com/latchkey-api/latchkey/shared/token"
-)
-
-// What an operation on a hold can answer besides success.
-var (
-	// ErrKeyUnknown: no token has this key, or no more.
-	ErrKeyUnknown = errors.New("key is not known")
-	// ErrRequestReused: the request id was used for another amount, or for
-	// something else.
-	ErrRequestReused = errors.New("request id was used for something else")
-	// ErrTooManyOpen: the token has MaxOpenHolds open holds.
-	ErrTooManyOpen = errors.New("too many open holds")
-	// ErrHoldNotFound: no hold has this request id, or it is forgotten.
-	ErrHoldNotFound = errors.New("hold not found")
-	// ErrHoldLapsed: nobody ended the hold in time; its units went back.
-	ErrHoldExpired = errors.New("hold has lapsed")
-	// ErrHoldSettled: releasing a hold that was settled.
-	ErrHoldSettled = errors.New("hold is settled")
-	// ErrHoldReleased: settling a hold that was released.
-	ErrHoldReleased = errors.New("hold is released")
-)
+import "github.com/latchkey-api/latchkey/shared/token"
 
 // A Kind is what an operation does.
 type Kind int
@@ -36,41 +13,45 @@ const (
 	KindRelease
 )
 
-// An Operation moves units of one token at one second. With a request id it
-// happens once, however often it is asked for; Settle and Release name the
-// hold by it and have no other question.
+// An Operation moves units of one token. With a request id, it takes effect
+// once, however often it is repeated. KindSettle and KindRelease find their
+// hold by the request id and use no other field of the Question than Quota, the
+// units to charge.
 type Operation struct {
 	Kind           Kind
-	Now            int64
-	ExpiresAt      int64 // of a hold
-	ChargeOnExpiry bool  // the hold is charged if nobody ends it
+	Now            int64 // Unix seconds
+	ExpiresAt      int64 // Unix seconds; for KindReserve
+	ChargeOnExpiry bool  // for KindReserve: a hold that expires is charged instead of returned
 	Question
 }
 
-// Repeatable reports whether the operation tells its own repetition.
+// Repeatable reports whether the operation can be repeated without taking effect
+// twice.
 func (o Operation) Repeatable() bool { return o.RequestID != "" }
 
-// Ends reports whether the operation ends a hold: that takes no permission.
+// EndsHold reports whether the operation settles or releases a hold. Such an
+// operation needs a key of the token, but no permission of the token.
 func (o Operation) EndsHold() bool { return o.Kind == KindSettle || o.Kind == KindRelease }
 
-// Record is what the ledger remembers of the operation's request id.
+// Record returns what the ledger remembers of the operation's request id, if
+// anything.
 func (o Operation) Record(l Ledger) (Record, bool) {
 	r, ok := l.Records[RecordKey(o.RequestID)]
 	return r, ok && o.RequestID != ""
 }
 
-// Apply returns the ledger as the operation leaves it, tidied, and whether
-// that differs: an operation that was done before changes nothing. The error
-// is a RefusedError, or one of ErrRequestReused, ErrTooManyOpen and those of
-// holds; the ledger is then as it was.
+// Apply returns the compacted ledger after the operation, and whether it differs
+// from l: an operation that was applied before changes nothing. If the error is
+// not nil, it returns l. The error is a RefusedError, ErrRequestReused,
+// ErrTooManyOpen or one of the errors about holds.
 func (o Operation) Apply(l Ledger) (Ledger, bool, error) {
 	next := l.Compact(o.Now)
 	var changed bool
 	var err error
-	if o.Kind == KindSpend || o.Kind == KindReserve {
-		changed, err = o.spendOrReserve(&next)
-	} else {
+	if o.EndsHold() {
 		changed, err = o.endHold(&next)
+	} else {
+		changed, err = o.spendOrReserve(&next)
 	}
 	if err != nil || !changed {
 		return l, false, err
@@ -79,12 +60,13 @@ func (o Operation) Apply(l Ledger) (Ledger, bool, error) {
 	return next.syncToken(), true, nil
 }
 
-// take spends or holds. What was charged already is not refused for want of
-// quota, but a key that may not be used any more gets no second yes.
+// spendOrReserve takes units from the balance. A repetition is not refused for
+// lack of quota, because its units are already taken; but it is refused if the
+// key may no longer be used.
 func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 	old, known := o.Record(*l)
 	exhausted := !known && !l.Balance.Unlimited && l.Balance.Free() < max(1, o.Quota)
-	err := o.Question.check(l.Token, exhausted, o.Now)
+	err := o.check(l.Token, exhausted, o.Now)
 	switch {
 	case err != nil:
 		return false, err
@@ -111,8 +93,8 @@ func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 	return true, nil
 }
 
-// end settles or releases a hold. The token may be disabled, expired or
-// exhausted by then: what was used is charged all the same.
+// endHold settles or releases a hold. It does so even if the token has been
+// disabled, has expired or is exhausted: what was used must be charged.
 func (o Operation) endHold(l *Ledger) (bool, error) {
 	r, known := o.Record(*l)
 	switch {

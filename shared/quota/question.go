@@ -8,23 +8,24 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// How many characters there may be. A model that is asked about may have a
-// longer name than one that a token can be limited to.
+// The largest lengths, in characters. A model in a question can have a longer
+// name than one in a token's model limits.
 const (
 	MaxRequestIDLength     = 128
 	MaxQuestionModelLength = 256
 )
 
-// A Question is what a gateway asks of a key: may it do this, now.
+// A Question asks whether a key may do something now. A zero field is not asked
+// about.
 type Question struct {
-	Model     string     // "" is not asked about
-	IP        netip.Addr // the caller's; the zero Addr is not asked about
-	Quota     int64      // units to spend or to hold, 0 to MaxInteger; to Verify, 0 only checks
-	RequestID string     // names the request, so that it is counted once; "" if it has no name
+	Model     string
+	IP        netip.Addr // of the caller
+	Quota     int64      // units to spend or to reserve, 0 to token.MaxInteger
+	RequestID string     // makes the request take effect once, see Operation
 }
 
-// Normalize checks every field and returns the question in canonical form.
-// Its error is an *InvalidError.
+// Normalize checks every field and returns the question in canonical form. The
+// error is an *InvalidError.
 func (q Question) Normalize() (Question, error) {
 	if err := token.CheckQuota("quota", q.Quota); err != nil {
 		return q, err
@@ -43,24 +44,23 @@ func (q Question) Normalize() (Question, error) {
 	return q, nil
 }
 
-// CheckRequestID holds the name of a request to its rule. The error is an
-// *InvalidError.
+// CheckRequestID returns an *InvalidError if id is not a valid request id.
 func CheckRequestID(id string) error {
 	clean, err := token.CheckText("request_id", id, 1, MaxRequestIDLength)
 	if err == nil && clean != id {
-		err = &token.InvalidError{Field: "request_id", Reason: "must not begin or end with blanks"}
+		err = &token.InvalidError{Field: "request_id", Reason: "must not begin or end with white space"}
 	}
 	return err
 }
 
-// CheckModel holds the name of a model that is asked about to its rule; it is
-// compared as it is, blanks and all. The error is an *InvalidError.
+// CheckModel returns an *InvalidError if name is not a valid name of a model to
+// ask about. Names are compared exactly, white space included.
 func CheckModel(name string) error {
 	_, err := token.CheckText("model", name, 1, MaxQuestionModelLength)
 	return err
 }
 
-// ParseIP reads a caller's address. The error is an *InvalidError.
+// ParseIP parses a caller's address. The error is an *InvalidError.
 func ParseIP(s string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(strings.TrimSpace(s))
 	if err != nil || addr.Zone() != "" {
@@ -69,8 +69,8 @@ func ParseIP(s string) (netip.Addr, error) {
 	return addr.Unmap(), nil
 }
 
-// Networks lists every entry of AllowIPs that lets an address in: itself, and
-// each prefix that it lies in, the longest first.
+// Networks returns every entry of Token.AllowIPs that would allow an address: the
+// address itself, then each prefix that contains it, longest first.
 func Networks(addr netip.Addr) []string {
 	addr = addr.Unmap()
 	all := []string{addr.String()}
@@ -80,13 +80,13 @@ func Networks(addr netip.Addr) []string {
 	return all
 }
 
-// A Refusal is the reason why a key may not do what was asked. "" means that it
-// may.
+// A Refusal is the reason why a key may not do what a Question asks. "" means
+// that it may.
 type Refusal string
 
-// The refusals. If several apply, the first one in this order is given.
+// The refusals. If several apply, the result is the first in this order.
 const (
-	RefusedUnknown   Refusal = "not_found" // unknown, malformed and deleted keys
+	RefusedUnknown   Refusal = "not_found" // the key is unknown, malformed or deleted
 	RefusedDisabled  Refusal = "disabled"
 	RefusedExpired   Refusal = "expired"
 	RefusedExhausted Refusal = "quota_exhausted"
@@ -94,8 +94,8 @@ const (
 	RefusedIP        Refusal = "ip_not_allowed"
 )
 
-// A RefusedError is a refusal as an error. Find it with errors.As, or compare
-// it with errors.Is.
+// A RefusedError is a refusal as an error. Test for it with errors.As, or for one
+// refusal with errors.Is.
 type RefusedError struct{ Refusal Refusal }
 
 func (e RefusedError) Error() string { return "key refused: " + string(e.Refusal) }
@@ -109,13 +109,13 @@ func (r Refusal) Err() error {
 }
 
 // Check returns nil if a token allows what the question asks at a Unix second,
-// and a RefusedError otherwise. A limited token must have q.Quota, and at least
-// one unit, free.
+// and a RefusedError otherwise. A limited token must have q.Quota units free, and
+// at least one.
 func (q Question) Check(t token.Token, now int64) error {
 	return q.check(t, !t.UnlimitedQuota && t.FreeAt(now) < max(1, q.Quota), now)
 }
 
-// CheckUse is Check without the quota.
+// CheckIgnoringQuota is Check without the condition on free units.
 func (q Question) CheckIgnoringQuota(t token.Token, now int64) error { return q.check(t, false, now) }
 
 func (q Question) check(t token.Token, exhausted bool, now int64) error {

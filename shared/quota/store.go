@@ -6,22 +6,23 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
-// A Store is what gateways ask about keys. The same table as a Store's is
-// behind it, so each method sees every change that was acknowledged before
-// it began. A key of which no token has the hash, as it is unknown or was
-// deleted, is ErrKeyUnknown. The store never reads the clock.
+// A Store keeps the ledgers of tokens. It shares its data with a token.Store:
+// each method sees every change that was acknowledged before it began. If no
+// token has the key's hash, because the key is unknown or the token was
+// deleted, the error is ErrKeyUnknown. A store never reads the clock.
 type Store interface {
-	// Look reads the token of a key, in one strongly consistent read. The key
-	// may be the one before the token's: Token.Opens says whether it is over.
+	// Lookup returns the ledger of a key's token. The key may be the token's
+	// previous one: Token.AcceptsKey says whether it still works.
 	Lookup(ctx context.Context, key credential.Key) (Ledger, error)
 
-	// Do carries out an operation on the token of a key, in one write of one
-	// item; where that finds the item to be untidy, in a second one. It
-	// returns the ledger as it is then. The error is one of Apply's, with the
-	// ledger as it was; ErrContention if rivals rewrote the item again and
-	// again, with nothing done; or ErrUnavailable. ErrUncertain is for an
-	// operation that may have been carried out; it is ErrRepeatable too if to
-	// ask again is safe. An operation that is not repeatable is sent at most
-	// once, unless DynamoDB said that it refused it.
+	// Do applies an operation to the ledger of a key's token and returns the
+	// ledger as stored. Its errors are:
+	//   - those of Operation.Apply, together with the unchanged ledger;
+	//   - ErrContention if concurrent operations got in the way too often, and
+	//     nothing was changed;
+	//   - ErrUnavailable, and if the operation may have been applied, also
+	//     ErrUncertain. If repeating it is safe, the error is ErrRepeatable too.
+	// An operation without a request id is never sent again when it could have
+	// been applied.
 	Do(ctx context.Context, key credential.Key, o Operation) (Ledger, error)
 }

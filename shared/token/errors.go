@@ -5,56 +5,65 @@ import (
 	"fmt"
 )
 
-// What an operation can answer besides success. Compare with errors.Is; an
-// *InvalidError with errors.As. Everything else is internal.
+// Errors of this package's operations. Test for them with errors.Is, and for
+// *InvalidError, *IndexError, *CreateRateError and *AlreadyAnsweredError with
+// errors.As. Any other error is internal.
 var (
-	// ErrUnauthorized: the access token is none of the user's valid ones.
+	// ErrUnauthorized means that the access token is not a valid one of its
+	// user.
 	ErrUnauthorized = errors.New("access token is not valid")
-	// ErrUserDisabled: the access token is right, its user is switched off.
+	// ErrUserDisabled means that the access token is valid, but its user is
+	// disabled.
 	ErrUserDisabled = errors.New("user is disabled")
-	// ErrForbidden: the access token is right, its user's role is too low.
+	// ErrForbidden means that the access token is valid, but its user's role
+	// may not manage tokens.
 	ErrForbidden = errors.New("user may not manage tokens")
-	// ErrNotFound: the caller has no such token; somebody else may.
+	// ErrNotFound means that the caller has no token with this id.
 	ErrNotFound = errors.New("token not found")
-	// ErrVersionMismatch: the token is not, or no more, as the caller takes it
-	// to be.
+	// ErrVersionMismatch means that the token does not have a version that
+	// the caller requires.
 	ErrVersionMismatch = errors.New("token has another version")
-	// ErrQuotaBelowZero: taking away more quota than is free.
+	// ErrQuotaBelowZero means that a change would take away more quota than is
+	// free.
 	ErrQuotaBelowZero = errors.New("quota would be below zero")
-	// ErrExpired: enabling a token by status alone that is past its expiry.
+	// ErrExpired means that a token can't be enabled because it is expired.
 	ErrExpired = errors.New("token is expired")
-	// ErrExhausted: enabling a token by status alone that has no quota left.
+	// ErrExhausted means that a token can't be enabled because it has no quota
+	// left.
 	ErrExhausted = errors.New("token is exhausted")
-	// ErrTokenLimit: the user has, or would have, more tokens than its limit.
+	// ErrTokenLimit means that the user would have more tokens than
+	// Limits.MaxTokens.
 	ErrTokenLimit = errors.New("user has too many tokens")
-	// ErrOtherRequest: the idempotency key was used for another request, or
-	// with another access token.
+	// ErrIdempotencyMismatch means that the idempotency key was used for
+	// another request or with another access token.
 	ErrIdempotencyMismatch = errors.New("idempotency key was used for another request")
-	// ErrNotKept: no answer is kept for the request.
-	ErrNoSavedResponse = errors.New("no answer is kept")
-	// ErrContention: the same user's rows changed too often meanwhile.
-	// Nothing was done.
+	// ErrNoSavedResponse means that no response is saved for the request.
+	ErrNoSavedResponse = errors.New("no response is saved")
+	// ErrContention means that concurrent changes got in the way too often.
+	// Nothing was changed.
 	ErrContention = errors.New("too many concurrent changes")
-	// ErrUnavailable: the store is throttled or out of reach. Nothing was
-	// changed, unless it is ErrUncertain.
+	// ErrUnavailable means that the store is overloaded or can't be reached.
+	// Nothing was changed, unless the error is ErrUncertain too.
 	ErrUnavailable = errors.New("store is unavailable")
-	// ErrUncertain: the store became unavailable, so that nobody knows
-	// whether the write was applied. It is an ErrUnavailable, too.
+	// ErrUncertain means that the store became unavailable during a write,
+	// which may or may not have been applied. It wraps ErrUnavailable.
 	ErrUncertain = fmt.Errorf("%w: the outcome is unknown", ErrUnavailable)
-	// ErrRepeatable: an ErrUncertain of an operation that has a request id.
-	// Sent again, it happens once.
+	// ErrRepeatable means that the outcome is unknown, but that the request
+	// can be repeated: it then takes effect once. It wraps ErrUncertain.
 	ErrRepeatable = fmt.Errorf("%w, and repeating it is safe", ErrUncertain)
 
-	// ErrUserNotFound: no user has that name.
+	// ErrUserNotFound means that no user has this name.
 	ErrUserNotFound = errors.New("user not found")
-	// ErrUserExists: the name is taken.
+	// ErrUserExists means that the user name is taken.
 	ErrUserExists = errors.New("user exists")
-	// ErrSlotsFull: all access-token slots of a user hold a valid token.
+	// ErrSlotsFull means that all access-token slots of a user hold a valid
+	// access token.
 	ErrSlotsFull = errors.New("all access-token slots are in use")
 )
 
-// An InvalidError is input that breaks a rule. Reason completes the sentence
-// that Field begins: "name" "must have 1 to 50 characters".
+// An InvalidError is input that breaks a rule. Field and Reason together make
+// a sentence, without its period: "name" and "must have 1 to 50 characters".
+// Field is the input's name as the client spells it.
 type InvalidError struct {
 	Field  string
 	Reason string

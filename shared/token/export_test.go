@@ -1,7 +1,7 @@
 package token
 
-// Take is what the service asks of a user before it makes tokens.
+// AfterCreating makes afterCreating available to the tests.
 func (u User) AfterCreating(n, now int64) (User, error) { return u.afterCreating(n, now) }
 
-// ID is the name under which a request's parts are kept.
+// ID returns the id under which the parts of the request's response are saved.
 func (r *IdempotentRequest) ID() string { return r.id }

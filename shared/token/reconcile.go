@@ -2,33 +2,33 @@ package token
 
 import "context"
 
-// A Reconciliation is what a recount of a user's tokens found.
+// A Reconciliation is the result of recounting a user's tokens.
 type Reconciliation struct {
 	User       User
-	Buckets    int64   // that were looked at
-	Unfinished int64   // deletions that were begun, and finished by this unless it was a dry run
-	Drifts     []Drift // of buckets, by id
-	Total      *Drift  // of the user's total, if it is not the sum of the buckets'
+	Buckets    int64   // how many ranges of ids were recounted
+	Unfinished int64   // deletions that had not been completed; they are now, except in a dry run
+	Drifts     []Drift // buckets whose recorded count was wrong, by id
+	Total      *Drift  // the user's total, if it is not the sum of the buckets
 }
 
-// A Drift is a count that is not what it should be: of the ids First to Last,
-// Missing have no token, and Counted say the counters.
+// A Drift is a recorded number of deleted tokens that differs from the actual
+// number, for the ids from FirstID to LastID.
 type Drift struct {
 	FirstID, LastID  int64
 	Recorded, Actual int64
 }
 
-// Reconcile recounts the tokens of the user of that name, finishes deletions
-// that were begun, and repairs counts that have drifted. A dry run only looks.
-// It may be called while tokens are made, deleted and purged. In a dry run,
-// what DynamoDB removed lately and the purge has still to count shows as drift;
-// a repair counts it in the purge's place.
-func (a *UserService) Reconcile(ctx context.Context, name string, dryRun bool) (Reconciliation, error) {
-	u, err := a.Store.FindUser(ctx, name)
+// Reconcile recounts the tokens of the user with that name, completes
+// unfinished deletions and repairs counts that have drifted. A dry run only
+// reports. Tokens may be created, deleted and purged meanwhile. In a dry run,
+// expired tokens that were removed recently and that the purge has not counted
+// yet show as drift; without it, Reconcile counts them instead of the purge.
+func (s *UserService) Reconcile(ctx context.Context, name string, dryRun bool) (Reconciliation, error) {
+	u, err := s.Store.FindUser(ctx, name)
 	if err != nil {
 		return Reconciliation{}, err
 	}
-	out, err := a.Store.Reconcile(ctx, u.ID, a.Now().Unix(), dryRun)
+	out, err := s.Store.Reconcile(ctx, u.ID, s.Now().Unix(), dryRun)
 	out.User = u
 	return out, err
 }

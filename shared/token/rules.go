@@ -9,11 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-func errNoModels() error {
-	return invalid("model_limits_enabled", "is true but no model is left: send models with at least one name, or model_limits_enabled false")
-}
-
-// cleanText trims a text and holds it to a length in characters.
+// CheckText returns a text without surrounding white space. If it is not valid
+// UTF-8, has unprintable characters, or has fewer than shortest or more than
+// longest characters, the error is an *InvalidError for field.
 func CheckText(field, s string, shortest, longest int) (string, error) {
 	s = strings.TrimSpace(s)
 	switch n := utf8.RuneCountInString(s); {
@@ -28,16 +26,16 @@ func CheckText(field, s string, shortest, longest int) (string, error) {
 	}
 }
 
-// unprintable characters could forge a log line or turn what stands around a
-// name: controls, line and paragraph separators, and the bidirectional
-// embeddings, overrides and isolates of Unicode annex 9.
+// unprintable reports whether a character could forge a log line or reverse the
+// text around it: control characters, line and paragraph separators, and the
+// bidirectional embeddings, overrides and isolates of Unicode annex 9.
 func unprintable(r rune) bool {
 	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' ||
 		r >= '\u202A' && r <= '\u202E' || r >= '\u2066' && r <= '\u2069'
 }
 
-// CheckQuota holds an amount of units to its range. The error is an
-// *InvalidError.
+// CheckQuota returns an *InvalidError for field if n is not a valid number of
+// units.
 func CheckQuota(field string, n int64) error {
 	if n < 0 || n > MaxInteger {
 		return invalid(field, fmt.Sprintf("must be between 0 and %d", int64(MaxInteger)))
@@ -45,16 +43,16 @@ func CheckQuota(field string, n int64) error {
 	return nil
 }
 
-func checkRemain(n int64) (int64, error) { return n, CheckQuota("remain_quota", n) }
+func checkRemainQuota(n int64) (int64, error) { return n, CheckQuota("remain_quota", n) }
 
-func checkDelta(n int64) (int64, error) {
+func checkQuotaDelta(n int64) (int64, error) {
 	if n < -MaxInteger || n > MaxInteger {
 		return 0, invalid("quota_delta", fmt.Sprintf("must be between -%[1]d and %[1]d", int64(MaxInteger)))
 	}
 	return n, nil
 }
 
-func checkExpiry(n int64) (int64, error) {
+func checkExpiredTime(n int64) (int64, error) {
 	const field = "expired_time"
 	switch {
 	case n == 0:
@@ -62,54 +60,54 @@ func checkExpiry(n int64) (int64, error) {
 	case n < Never:
 		return 0, invalid(field, "must not be negative, except -1 for a token that never expires")
 	case n > MaxExpiredTime:
-		return 0, invalid(field, fmt.Sprintf("must be at most %d: it counts seconds, not milliseconds", MaxExpiredTime))
+		return 0, invalid(field, fmt.Sprintf("must be at most %d: it is in seconds, not milliseconds", MaxExpiredTime))
 	default:
 		return n, nil
 	}
 }
 
-func cleanModels(names []string) ([]string, error) {
+func normalizeModels(names []string) ([]string, error) {
 	const field = "models"
-	clean := make([]string, 0, len(names))
+	checked := make([]string, 0, len(names))
 	for _, name := range names {
 		name, err := CheckText(field, name, 1, MaxModelNameLength)
 		if err != nil {
 			return nil, invalid(field, "must be names of 1 to 64 characters without control characters")
 		}
 		if strings.Contains(name, ",") {
-			return nil, invalid(field, "must be names without a comma: send each name as its own element")
+			return nil, invalid(field, "must be names without commas: send each name as a separate element")
 		}
-		if !slices.Contains(clean, name) {
-			clean = append(clean, name)
+		if !slices.Contains(checked, name) {
+			checked = append(checked, name)
 		}
 	}
-	if len(clean) > MaxModels {
-		return nil, invalid(field, fmt.Sprintf("must be at most %d names, not %d", MaxModels, len(clean)))
+	if len(checked) > MaxModels {
+		return nil, invalid(field, fmt.Sprintf("must have at most %d names, not %d", MaxModels, len(checked)))
 	}
-	return clean, nil
+	return checked, nil
 }
 
-func cleanAllowIPs(entries []string) ([]string, error) {
+func normalizeAllowIPs(entries []string) ([]string, error) {
 	const field = "allow_ips"
-	clean := make([]string, 0, len(entries))
+	checked := make([]string, 0, len(entries))
 	for _, entry := range entries {
 		canonical, ok := canonicalIP(strings.TrimSpace(entry))
 		if !ok {
 			return nil, invalid(field, "must be IP addresses or CIDR ranges such as 10.0.0.0/8 or 2001:db8::1, separated by newlines or commas")
 		}
-		if !slices.Contains(clean, canonical) {
-			clean = append(clean, canonical)
+		if !slices.Contains(checked, canonical) {
+			checked = append(checked, canonical)
 		}
 	}
-	if len(clean) > MaxAllowIPs {
-		return nil, invalid(field, fmt.Sprintf("must be at most %d entries, not %d", MaxAllowIPs, len(clean)))
+	if len(checked) > MaxAllowIPs {
+		return nil, invalid(field, fmt.Sprintf("must have at most %d entries, not %d", MaxAllowIPs, len(checked)))
 	}
-	return clean, nil
+	return checked, nil
 }
 
-// canonicalIP writes an address or a prefix in the one form of each, with
-// host bits cleared and IPv4-mapped IPv6 as IPv4. Zones are refused: they
-// mean something on one machine only.
+// canonicalIP returns the canonical form of an address or a prefix: host bits
+// are cleared, and IPv4-mapped IPv6 becomes IPv4. It refuses zones, which mean
+// something on one machine only.
 func canonicalIP(s string) (string, bool) {
 	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
 		return addr.Unmap().String(), true
@@ -118,9 +116,13 @@ func canonicalIP(s string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	const mapped = 96 // bits of ::ffff:0:0/96
+	const mapped = 96 // the length of the prefix ::ffff:0:0/96
 	if prefix.Addr().Is4In6() && prefix.Bits() >= mapped {
 		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mapped)
 	}
 	return prefix.Masked().String(), true
+}
+
+func errNoModels() error {
+	return invalid("model_limits_enabled", "is true but the token has no models: send models with at least one name, or set model_limits_enabled to false")
 }

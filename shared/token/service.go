@@ -9,23 +9,24 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
-// A Service is what a tenant can do with its tokens. Each method admits the
-// access token first; then it checks the input.
+// A Service is what a user can do with its tokens. Every method checks the
+// access token before it reports anything else, invalid input included. If the
+// check fails, the error is ErrUnauthorized, ErrUserDisabled or ErrForbidden.
 type Service struct {
 	Store Store
 	Now   func() time.Time
 }
 
-// Second is the service's clock in Unix seconds.
+// UnixNow returns the service's time in Unix seconds.
 func (s *Service) UnixNow() int64 { return s.Now().Unix() }
 
-// Admit answers only whether the access token may manage tokens:
-// ErrUnauthorized, ErrUserDisabled, ErrForbidden or nil.
+// Authorize checks whether the access token may manage tokens, and nothing
+// else.
 func (s *Service) Authorize(ctx context.Context, at credential.AccessToken) error {
 	return s.Store.Authorize(ctx, s.caller(at))
 }
 
-// List returns one page of size tokens, newest first; pages count from 1.
+// List returns a page of size tokens, newest first. Pages count from 1.
 func (s *Service) List(ctx context.Context, at credential.AccessToken, page, size int64) (Page, error) {
 	return s.Store.List(ctx, s.caller(at), (page-1)*size, size)
 }
@@ -35,9 +36,10 @@ func (s *Service) ListAfter(ctx context.Context, at credential.AccessToken, id, 
 	return s.Store.ListAfter(ctx, s.caller(at), id, size)
 }
 
-// Search returns one page of size tokens that a query finds in the newest
-// window; pages count from 1. Total counts what it finds there. Next, if it is
-// not 0, is where SearchAfter goes on with what the window did not reach.
+// Search returns a page of size of the tokens that match a query among the
+// newest tokens, see Reader.SearchWindow. Pages count from 1. Total is the
+// number of matches. If Next is not 0, older tokens were not searched:
+// SearchAfter continues there.
 func (s *Service) Search(ctx context.Context, at credential.AccessToken, q Query, page, size int64) (Page, error) {
 	found, err := s.search(ctx, at, q, 0)
 	n := int64(len(found.Tokens))
@@ -46,9 +48,10 @@ func (s *Service) Search(ctx context.Context, at credential.AccessToken, q Query
 	return found, err
 }
 
-// SearchAfter returns up to size tokens with ids below id that a query finds
-// in the window below it. Total counts what it finds there. Next, if it is not
-// 0, is where to go on; there may be a Next where nothing was found.
+// SearchAfter returns up to size of the tokens that match a query among the
+// newest tokens with ids below id. Total is the number of matches. If Next is
+// not 0, pass it to the next SearchAfter; there can be a Next even if nothing
+// was found.
 func (s *Service) SearchAfter(ctx context.Context, at credential.AccessToken, q Query, id, size int64) (Page, error) {
 	found, err := s.search(ctx, at, q, id)
 	if int64(len(found.Tokens)) > size {
@@ -58,7 +61,6 @@ func (s *Service) SearchAfter(ctx context.Context, at credential.AccessToken, q 
 	return found, err
 }
 
-// search finds all that match in the window below an id, 0 for the newest.
 func (s *Service) search(ctx context.Context, at credential.AccessToken, q Query, below int64) (Page, error) {
 	q, err := q.Normalize()
 	if err != nil {
@@ -76,65 +78,77 @@ func (s *Service) Get(ctx context.Context, at credential.AccessToken, id int64) 
 	return s.Store.Get(ctx, s.caller(at), id)
 }
 
-// MaxBatch is how many tokens one request can make.
+// MaxBatch is the largest number of tokens that one create can make.
 const MaxBatch = 50
 
-// An Issued is a new key with its token. The key is nowhere else and can't
-// be had again.
+// An IssuedToken is a token with its new key. The key is not stored and can't
+// be read again.
 type IssuedToken struct {
 	Token
 	Key credential.Key
 }
 
-// An ItemError is what is wrong with one of several inputs.
+// An IndexError is an error about one of several inputs.
 type IndexError struct {
-	Index int
+	Index int // of the input, from 0
 	Err   error
 }
 
-func (e *IndexError) Error() string { return fmt.Sprintf("item %d: %v", e.Index, e.Err) }
+func (e *IndexError) Error() string { return fmt.Sprintf("input %d: %v", e.Index, e.Err) }
 
 func (e *IndexError) Unwrap() error { return e.Err }
 
-// Create makes a token for each update, all or none. keep, if it is not
-// nil, makes of them the answer that is kept for the request in the same
-// write; it may be called more than once, and the last time counts. The error
-// is an *ItemError around an *InvalidError, ErrTokenLimit, a *RateError, or
-// one of Store.Create's.
-func (s *Service) Create(ctx context.Context, at credential.AccessToken, updates []Settings, keep func([]IssuedToken) (SavedResponse, error)) ([]IssuedToken, error) {
+// Create makes a token for each of the settings: all or none of them. If
+// respond is not nil, its result is saved with the tokens, as the response for
+// repetitions of the request. respond may be called more than once; the last
+// result counts.
+//
+// Invalid settings are an *IndexError that wraps an *InvalidError. Other errors
+// are ErrTokenLimit, a *CreateRateError and those of Writer.Create.
+func (s *Service) Create(ctx context.Context, at credential.AccessToken, settings []Settings, respond func([]IssuedToken) (SavedResponse, error)) ([]IssuedToken, error) {
 	now := s.Now()
-	drafts := make([]Token, len(updates))
-	for i, u := range updates {
+	tokens := make([]Token, len(settings))
+	for i, one := range settings {
 		var err error
-		if drafts[i], err = New(u, at.UserID, now.Unix()); err != nil {
+		if tokens[i], err = New(one, at.UserID, now.Unix()); err != nil {
 			return nil, s.refuse(ctx, at, &IndexError{i, err})
 		}
 	}
-	made := make([]IssuedToken, len(drafts))
-	_, err := s.Store.Create(ctx, caller(at, now.Unix()), func(u User) (NewTokens, error) {
-		after, err := u.afterCreating(int64(len(drafts)), now.UnixMicro())
+	var issued []IssuedToken
+	_, err := s.Store.Create(ctx, callerOf(at, now.Unix()), func(u User) (NewTokens, error) {
+		after, err := u.afterCreating(int64(len(tokens)), now.UnixMicro())
 		if err != nil {
 			return NewTokens{}, err
 		}
-		birth := NewTokens{RateTAT: after.RateTAT}
-		for i, draft := range drafts {
-			key := credential.NewKey(at.UserID, u.LastTokenID+int64(i)+1)
-			draft.ID, draft.KeyHash, draft.Mask = key.TokenID, key.Hash(), key.Mask()
-			made[i] = IssuedToken{draft, key}
-			birth.Tokens = append(birth.Tokens, draft)
+		created := NewTokens{RateTAT: after.RateTAT}
+		issued = issue(tokens, at.UserID, u.LastTokenID+1)
+		for _, one := range issued {
+			created.Tokens = append(created.Tokens, one.Token)
 		}
-		if keep != nil {
-			kept, err := keep(made)
-			birth.Response = &kept
-			return birth, err
+		if respond != nil {
+			response, err := respond(issued)
+			created.Response = &response
+			return created, err
 		}
-		return birth, nil
+		return created, nil
 	})
-	return made, err
+	return issued, err
 }
 
-// Keep keeps a part of a request, unless one is kept already, and returns
-// the one that is.
+// issue gives each of a user's new tokens an id, counting up from firstID, and a
+// key.
+func issue(tokens []Token, userID, firstID int64) []IssuedToken {
+	issued := make([]IssuedToken, len(tokens))
+	for i, t := range tokens {
+		key := credential.NewKey(userID, firstID+int64(i))
+		t.ID, t.KeyHash, t.Mask = key.TokenID, key.Hash(), key.Mask()
+		issued[i] = IssuedToken{t, key}
+	}
+	return issued
+}
+
+// SaveResponse saves a part of a request's response, unless that part is saved
+// already, and returns the part that is now saved.
 func (s *Service) SaveResponse(ctx context.Context, at credential.AccessToken, r *IdempotentRequest, part ResponsePart, content []byte) ([]byte, error) {
 	sealed, err := s.Store.SaveResponse(ctx, s.caller(at), r.Seal(part, content))
 	if err != nil {
@@ -143,8 +157,9 @@ func (s *Service) SaveResponse(ctx context.Context, at credential.AccessToken, r
 	return r.Open(part, sealed)
 }
 
-// Recall returns the answer that is kept for a request: ErrNotKept if there is
-// none, ErrOtherRequest if it is another's.
+// LoadResponse returns the response that is saved for a request. The error is
+// ErrNoSavedResponse if there is none, and ErrIdempotencyMismatch if it is that
+// of another request with the same idempotency key.
 func (s *Service) LoadResponse(ctx context.Context, at credential.AccessToken, r *IdempotentRequest) ([]byte, error) {
 	sealed, err := s.Store.LoadResponse(ctx, s.caller(at), r.id, s.UnixNow())
 	if err != nil {
@@ -153,23 +168,23 @@ func (s *Service) LoadResponse(ctx context.Context, at credential.AccessToken, r
 	return r.Open(PartResponse, sealed)
 }
 
-// Update changes the fields of a token that are present in u. The token must
-// have one of the versions, else the error is ErrVersionMismatch; nil versions
-// allow any. For the other errors besides ErrNotFound see Change.Reconsider.
-func (s *Service) Update(ctx context.Context, at credential.AccessToken, id int64, u Settings, versions Versions) (Token, error) {
-	u, err := u.Normalize()
+// Update changes the settings of a token that are not nil. If the token has
+// none of the versions, the error is ErrVersionMismatch; nil versions allow
+// any. The other errors are ErrNotFound and those of Change.ResolveMismatch.
+func (s *Service) Update(ctx context.Context, at credential.AccessToken, id int64, settings Settings, versions Versions) (Token, error) {
+	settings, err := settings.Normalize()
 	if err != nil {
 		return Token{}, s.refuse(ctx, at, err)
 	}
-	change := u.change(s.UnixNow())
+	change := settings.change(s.UnixNow())
 	change.Versions = versions
 	return s.Store.Update(ctx, s.caller(at), id, change)
 }
 
-// SetStatus enables or disables a token and changes nothing else. Enabling a
-// token that would stay unusable is ErrExpired or ErrExhausted. The token must
-// have one of the versions, else the error is ErrVersionMismatch; nil versions
-// allow any.
+// SetStatus enables or disables a token and changes nothing else. If an enabled
+// token would still be unusable, the error is ErrExpired or ErrExhausted. If
+// the token has none of the versions, the error is ErrVersionMismatch; nil
+// versions allow any.
 func (s *Service) SetStatus(ctx context.Context, at credential.AccessToken, id int64, disabled bool, versions Versions) (Token, error) {
 	change := s.statusChange(disabled)
 	change.Versions = versions
@@ -180,30 +195,32 @@ func (s *Service) statusChange(disabled bool) Change {
 	return Change{Settings: Settings{Disabled: &disabled}, NeedsUsable: !disabled, Now: s.UnixNow()}
 }
 
-// Delete removes a token. Once it returns nil, the token's keys are refused.
-// The token must have one of the versions, else the error is
-// ErrVersionMismatch; nil versions allow any.
+// Delete removes a token. Once it returns nil, the token's keys are refused. If
+// the token has none of the versions, the error is ErrVersionMismatch; nil
+// versions allow any.
 func (s *Service) Delete(ctx context.Context, at credential.AccessToken, id int64, versions Versions) error {
 	return s.Store.Delete(ctx, s.caller(at), id, versions)
 }
 
-// SetStatusAll is SetStatus of several tokens, each for itself.
+// SetStatusAll enables or disables several tokens, each independently of the
+// others. It returns one error or nil for each id, in order.
 func (s *Service) SetStatusAll(ctx context.Context, at credential.AccessToken, ids []int64, disabled bool) ([]error, error) {
 	return s.Store.UpdateAll(ctx, s.caller(at), ids, s.statusChange(disabled))
 }
 
-// DeleteAll removes several tokens, each for itself.
+// DeleteAll removes several tokens, each independently of the others. It
+// returns one error or nil for each id, in order.
 func (s *Service) DeleteAll(ctx context.Context, at credential.AccessToken, ids []int64) ([]error, error) {
 	return s.Store.DeleteAll(ctx, s.caller(at), ids)
 }
 
-// Present reports which of the tokens there are.
+// Exist reports for each id, in order, whether the token exists.
 func (s *Service) Exist(ctx context.Context, at credential.AccessToken, ids []int64) ([]bool, error) {
 	return s.Store.Exist(ctx, s.caller(at), ids)
 }
 
-// refuse answers bad input, but only to a caller who may know: who is not
-// admitted hears that first.
+// refuse returns the error of invalid input. Authentication errors take
+// precedence over it.
 func (s *Service) refuse(ctx context.Context, at credential.AccessToken, bad error) error {
 	if err := s.Authorize(ctx, at); err != nil {
 		return err
@@ -211,4 +228,4 @@ func (s *Service) refuse(ctx context.Context, at credential.AccessToken, bad err
 	return bad
 }
 
-func (s *Service) caller(at credential.AccessToken) Caller { return caller(at, s.UnixNow()) }
+func (s *Service) caller(at credential.AccessToken) Caller { return callerOf(at, s.UnixNow()) }

@@ -2,98 +2,129 @@ package token
 
 import "context"
 
-// A Store keeps users and their tokens, durably and for many processes at
-// once.
+// A Store keeps users' tokens durably, for many processes at once. It is the
+// union of the interfaces below, and its rules hold for each of them:
 //
-// Every method reads the caller's user first and passes it to Caller.Admit;
-// an error from there is the answer, and nothing has changed. Reads are
-// strongly consistent: they see every write that was acknowledged before
-// they began. Writes are atomic. A write that answers ErrUncertain may or may
-// not have been applied; one that answers any other error was not. No write
-// is ever applied twice. The store never reads the clock.
+//   - A method first reads the caller's user and passes it to
+//     Caller.Authorize. If that fails, the method returns the error and
+//     changes nothing.
+//   - Reads are strongly consistent: they see every write that was
+//     acknowledged before they began.
+//   - A write of one token is atomic and happens at most once. After
+//     ErrUncertain it may or may not have been applied; after any other error
+//     it was not.
+//   - ErrNotFound is returned for a token that was deleted, belongs to another
+//     user or never existed.
+//   - A store never reads the clock.
 //
-// A token that is deleted, another user's, or never existed is ErrNotFound.
+// Besides the errors named at a method, any method may return ErrUnavailable,
+// and any write ErrUncertain.
 type Store interface {
-	// Admit only lets the caller in or not.
+	Authorizer
+	Reader
+	Writer
+	BatchWriter
+	ResponseStore
+}
+
+// An Authorizer checks callers.
+type Authorizer interface {
+	// Authorize runs Caller.Authorize on the caller's user and does nothing
+	// else.
 	Authorize(ctx context.Context, c Caller) error
+}
 
-	// Page returns up to limit tokens, newest first, after skipping skip of
-	// them, and the total. Skipping all of them is no error.
-	List(ctx context.Context, c Caller, skip, limit int64) (Page, error)
-
-	// After returns up to limit tokens with ids below id, newest first, the
-	// total, and in Next the last id if more lie below it.
-	ListAfter(ctx context.Context, c Caller, id, limit int64) (Page, error)
-
-	// Window returns the newest tokens with ids below the given one, all that
-	// the store reads at a bounded cost: at most MaxWindow, and fewer where
-	// deletions lie thick. Next says where it ended, if tokens may be left:
-	// whatever has a lower id was not read, and everything from there up to
-	// below was. below 0 is from the top. Going on from Next reaches every
-	// token.
-	SearchWindow(ctx context.Context, c Caller, below int64) (Page, error)
-
+// A Reader reads tokens.
+type Reader interface {
 	// Get returns one token.
 	Get(ctx context.Context, c Caller, id int64) (Token, error)
 
-	// Create stores the tokens that mint makes for the caller's user, with
-	// the user's next ids, all or none of them. mint may be called more than
-	// once, each time with the user as it is then; what it made last is what
-	// was stored and is returned, and its error is the answer. Losing the race
-	// for an id too often is ErrContention; a request for which an answer is
-	// kept, an *AnsweredError.
-	Create(ctx context.Context, c Caller, mint func(User) (NewTokens, error)) ([]Token, error)
-
-	// UpdateAll is Update of several tokens, each for itself. It returns what
-	// each came to, in the order of the ids.
-	UpdateAll(ctx context.Context, c Caller, ids []int64, change Change) ([]error, error)
-
-	// DeleteAll is Delete of several tokens, each for itself. It returns what
-	// each came to, in the order of the ids.
-	DeleteAll(ctx context.Context, c Caller, ids []int64) ([]error, error)
-
-	// Present reports which of the tokens there are, in the order of the ids.
+	// Exist reports for each id, in order, whether the token exists.
 	Exist(ctx context.Context, c Caller, ids []int64) ([]bool, error)
 
-	// Keep keeps a part of a request, unless one is kept already, and returns
-	// the one that is.
-	SaveResponse(ctx context.Context, c Caller, k SavedResponse) ([]byte, error)
+	// List skips the newest skip tokens and returns up to limit of the
+	// following ones, newest first, with the total. Skipping all tokens is
+	// not an error.
+	List(ctx context.Context, c Caller, skip, limit int64) (Page, error)
 
-	// Recall returns the answer that is kept for a request at a second, or
-	// ErrNotKept.
-	LoadResponse(ctx context.Context, c Caller, requestID string, now int64) ([]byte, error)
+	// ListAfter returns up to limit tokens with ids below id, newest first,
+	// with the total. If there are more below, Next is the last id returned.
+	ListAfter(ctx context.Context, c Caller, id, limit int64) (Page, error)
 
-	// Update applies a change to a token, adds one to its version, and
-	// returns it as it is then. Where the stored token does not meet the
-	// change's needs, Change.Reconsider says what becomes of it; being told
-	// to try another too often is ErrContention.
+	// SearchWindow returns the newest tokens with ids below the given id, or
+	// the newest of all if below is 0. It reads as many as a bounded cost
+	// allows: at most MaxSearchWindow, and fewer where many ids are deleted.
+	// The page has every token with an id from Next up to below; if Next is
+	// not 0, tokens below it were not read. A search that continues from Next
+	// until it is 0 finds every token.
+	SearchWindow(ctx context.Context, c Caller, below int64) (Page, error)
+}
+
+// A Writer creates, changes and deletes tokens.
+type Writer interface {
+	// Create stores the tokens that mint makes for the caller's user: all or
+	// none of them. Their ids must follow User.LastTokenID. If another create
+	// takes the ids first, mint is called again with the user's new state; its
+	// last result is what was stored and returned, and an error of mint is the
+	// error of Create. After too many attempts the error is ErrContention. If a
+	// response is already saved for the request, the error is an
+	// *AlreadyAnsweredError.
+	Create(ctx context.Context, c Caller, mint func(User) (NewTokens, error)) ([]Token, error)
+
+	// Update applies a change, adds 1 to the token's version and returns the
+	// token as stored. If the token does not meet the change's requirements,
+	// Change.ResolveMismatch decides the error or another attempt; after too
+	// many attempts the error is ErrContention.
 	Update(ctx context.Context, c Caller, id int64, change Change) (Token, error)
 
-	// Rotate gives a token another key, in one write, and returns it as it is
-	// then. If the key has been given, and is still the token's or the one
-	// before, nothing happens. A token of another version than the turn is for
-	// is ErrVersionMismatch.
-	Rotate(ctx context.Context, c Caller, id int64, turn KeyRotation) (Token, error)
+	// Rotate replaces a token's key and returns the token as stored. If the
+	// new key is already the token's current or previous key, it changes
+	// nothing. If the token does not have the rotation's version, the error is
+	// ErrVersionMismatch.
+	Rotate(ctx context.Context, c Caller, id int64, rotation KeyRotation) (Token, error)
 
-	// Delete removes a token for good. Its keys stop working at the latest
-	// when Delete returns nil, and with ErrUncertain perhaps already. A token
-	// of none of the versions is ErrVersionMismatch.
+	// Delete removes a token for good. Once it returns nil, the token's keys
+	// are refused. After ErrUncertain they may or may not be. If the token has
+	// none of the versions, the error is ErrVersionMismatch.
 	Delete(ctx context.Context, c Caller, id int64, versions Versions) error
 }
 
-// MaxWindow is how many tokens a search reads at most.
+// A BatchWriter changes several tokens, each independently of the others. Its
+// methods return one error or nil for each id, in order, and a separate error
+// that concerns the whole call.
+type BatchWriter interface {
+	// UpdateAll does what Update does, for each id.
+	UpdateAll(ctx context.Context, c Caller, ids []int64, change Change) ([]error, error)
+
+	// DeleteAll does what Delete does, for each id and any version.
+	DeleteAll(ctx context.Context, c Caller, ids []int64) ([]error, error)
+}
+
+// A ResponseStore saves responses so that a repeated request gets the first
+// one's. See IdempotentRequest.
+type ResponseStore interface {
+	// SaveResponse saves a part of a request's response, unless that part is
+	// saved already, and returns the part that is now saved.
+	SaveResponse(ctx context.Context, c Caller, response SavedResponse) ([]byte, error)
+
+	// LoadResponse returns the PartResponse that is saved for a request at a
+	// Unix second, or ErrNoSavedResponse.
+	LoadResponse(ctx context.Context, c Caller, requestID string, now int64) ([]byte, error)
+}
+
+// MaxSearchWindow is the largest number of tokens that one search reads.
 const MaxSearchWindow = 2000
 
 // A Page is a part of a user's tokens, newest first.
 type Page struct {
 	Tokens []Token
-	Total  int64 // of all pages
-	Next   int64 // where After or Window goes on; 0 if nothing is left
+	Total  int64 // tokens on all pages together
+	Next   int64 // the id to pass to ListAfter or SearchWindow next; 0 if no tokens are left
 }
 
-// A Birth is what one create stores.
+// NewTokens are what one create stores.
 type NewTokens struct {
-	Tokens   []Token        // with the ids from User.Given+1 on
-	RateTAT  int64          // the user's, from then on
-	Response *SavedResponse // the answer, to be kept with them; nil if it is not to be
+	Tokens   []Token        // with consecutive ids from User.LastTokenID+1
+	RateTAT  int64          // the user's new User.RateTAT
+	Response *SavedResponse // saved in the same write; nil saves none
 }

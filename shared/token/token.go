@@ -1,10 +1,10 @@
-// Package token says what an API token is, which rules it keeps and what the
-// service does with it. It knows neither HTTP nor DynamoDB: requests come in
-// as values, and storage is the Store contract.
+// Package token defines API tokens and their owners, the rules that both keep,
+// and the operations on them. Requests come in as plain values; storage is
+// behind the Store and UserStore interfaces.
 package token
 
-// Limits of a token's fields. Integers stay within 2^53-1, which every JSON
-// client can hold exactly.
+// Limits of a token's fields. Lengths are in characters. Integers stay within
+// 2^53-1, the largest range that every JSON client represents exactly.
 const (
 	MaxInteger         = 1<<53 - 1
 	MaxNameLength      = 50
@@ -12,52 +12,53 @@ const (
 	MaxModelNameLength = 64
 	MaxAllowIPs        = 32
 	MaxGroupLength     = 64
-	MaxExpiredTime     = 99_999_999_999 // later than that it is milliseconds
+	MaxExpiredTime     = 99_999_999_999 // Unix seconds; a larger number is probably in milliseconds
 
-	// Never is the expiry of a token that does not expire.
+	// Never is the ExpiredTime of a token that does not expire.
 	Never = -1
 )
 
-// A Token is one sk- credential of a user: who may use it, for how long and
-// for how much. The key itself is not in it, only what remains of a key once
-// it has been handed out: hash and mask.
+// A Token is one API token of a user: who may use it, until when and for how
+// much. It holds the hash and the mask of its key, never the key itself. All
+// times are Unix seconds.
 type Token struct {
-	ID      int64 // unique within its user, dense from 1, never reused
+	ID      int64 // unique for its user; counts up from 1 and is never reused
 	UserID  int64
-	Version int64 // 1 at creation, one more with every update
+	Version int64 // 1 at creation, plus 1 with every update
 	KeyHash [32]byte
 	Mask    string
 
-	// The key before, if there was one, and the second from which it may not
-	// be used any more.
+	// The key before the last rotation, if there was one, and the second from
+	// which it is refused.
 	PreviousHash  [32]byte
 	PreviousMask  string
 	PreviousUntil int64
 
 	Name               string
 	Disabled           bool
-	CreatedTime        int64 // Unix seconds, like all times here
+	CreatedTime        int64
 	AccessedTime       int64
-	ExpiredTime        int64 // Never, or the second from which the token is expired
-	RemainQuota        int64 // units that are free, but for Holds that have lapsed; means nothing while UnlimitedQuota
-	UsedQuota          int64 // units
+	ExpiredTime        int64 // the second from which the token is expired, or Never
+	RemainQuota        int64 // free units, without those of Holds that have expired; ignored while UnlimitedQuota is set
+	UsedQuota          int64 // units charged so far
 	UnlimitedQuota     bool
 	ModelLimitsEnabled bool
 	Models             []string
-	AllowIPs           []string // canonical addresses and prefixes
+	AllowIPs           []string // addresses and CIDR prefixes in canonical form
 	Group              string
-	Holds              []Hold // that nobody has ended or tidied up
+	Holds              []Hold // neither settled nor released; some may have expired
 }
 
-// A Hold keeps units for a request that is under way.
+// A Hold sets units aside for a request in progress.
 type Hold struct {
 	Quota          int64
-	Debited        int64 // of Quota, what is kept from others: nothing, for a token that was unlimited
-	ExpiresAt      int64 // the second from which its units are free again, or used, if it is a Lease
-	ChargeOnExpiry bool
+	Debited        int64 // units taken from RemainQuota: Quota, or 0 if the token was unlimited
+	ExpiresAt      int64 // the Unix second from which the hold no longer counts
+	ChargeOnExpiry bool  // at ExpiresAt the units count as used instead of free
 }
 
-// FreeAt is what is free to spend at a second.
+// FreeAt returns the units that are free to spend at a Unix second. It can
+// exceed MaxInteger if quota was raised while units were held.
 func (t Token) FreeAt(now int64) int64 {
 	free := t.RemainQuota
 	for _, h := range t.Holds {
@@ -68,10 +69,10 @@ func (t Token) FreeAt(now int64) int64 {
 	return free
 }
 
-// RemainAt is what answers say is free to spend at a second.
+// RemainAt is FreeAt, but at most MaxInteger. Answers to clients show it.
 func (t Token) RemainAt(now int64) int64 { return min(t.FreeAt(now), MaxInteger) }
 
-// UsedAt is what has been charged at a second.
+// UsedAt returns the units that have been charged by a Unix second.
 func (t Token) UsedAt(now int64) int64 {
 	used := t.UsedQuota
 	for _, h := range t.Holds {
@@ -82,10 +83,10 @@ func (t Token) UsedAt(now int64) int64 {
 	return used
 }
 
-// AddSaturated adds to a counter that stays at MaxInteger once it reaches it.
+// AddSaturated returns n+more, but at most MaxInteger.
 func AddSaturated(n, more int64) int64 { return min(n+more, MaxInteger) }
 
-// HeldAt is what open holds keep from others at a second.
+// HeldAt returns the units that open holds set aside at a Unix second.
 func (t Token) HeldAt(now int64) int64 {
 	var held int64
 	for _, h := range t.Holds {
@@ -96,10 +97,12 @@ func (t Token) HeldAt(now int64) int64 {
 	return held
 }
 
-// Status says whether a token may be used, in the API family's numbers.
+// Status says whether a token can be used. The numbers are those of the New
+// API family of gateways.
 type Status int
 
-// The statuses, strongest reason first after Enabled.
+// The statuses. If several apply, a token has the first of Disabled, Expired
+// and Exhausted.
 const (
 	Enabled   Status = 1
 	Disabled  Status = 2
@@ -107,8 +110,8 @@ const (
 	Exhausted Status = 4
 )
 
-// StatusAt derives the status at a Unix second. It is stored nowhere, so a
-// top-up or an extension revives a token by itself.
+// StatusAt returns the token's status at a Unix second. It is computed, never
+// stored: more quota or a later expiry makes a token usable again.
 func (t Token) StatusAt(now int64) Status {
 	switch {
 	case t.Disabled:

@@ -7,80 +7,86 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
-// A UserService is what the operator does with users. It asks nobody for
-// permission: whoever can reach the store may call it.
+// A UserService is what the operator does with users. It checks no
+// permissions: access to the store is the permission.
 type UserService struct {
 	Store UserStore
 	Now   func() time.Time
 }
 
-// A UserStore keeps users; see Store for what holds of its methods.
+// A UserStore keeps users. Its reads are as consistent and its writes as
+// atomic as those of a Store, and they return ErrUnavailable and ErrUncertain
+// in the same cases.
 type UserStore interface {
-	// AddUser gives the next user id to the user that mint makes for it.
-	// mint may be called more than once; the last user counts. A name that
-	// is taken is ErrUserExists.
+	// AddUser stores the user that mint makes for the next user id and returns
+	// it. It may call mint more than once; the last result is stored. If the
+	// name is taken, the error is ErrUserExists.
 	AddUser(ctx context.Context, mint func(id int64) User) (User, error)
 
-	// FindUser returns the user of that name or ErrUserNotFound.
+	// FindUser returns the user with that name, or ErrUserNotFound.
 	FindUser(ctx context.Context, name string) (User, error)
 
-	// Users returns all users by id.
+	// Users returns all users, by id.
 	Users(ctx context.Context) ([]User, error)
 
-	// ChangeUser stores role, disabled, limits and slots of u, if its version is
-	// still the stored one, and adds one to it; else it is ErrContention.
+	// ChangeUser stores the role, the disabled flag, the limits and the slots
+	// of u, adds 1 to its version and returns it as stored. If u.Version is
+	// not the stored version, the error is ErrContention.
 	ChangeUser(ctx context.Context, u User) (User, error)
 
-	// Reconcile recounts a user's tokens as UserService.Reconcile says. now is
-	// the Unix second. Rivals that are too many are ErrContention; what was
-	// repaired before any error stays.
+	// Reconcile recounts a user's tokens as UserService.Reconcile describes.
+	// now is in Unix seconds. Too many concurrent changes are ErrContention;
+	// repairs made before an error stay.
 	Reconcile(ctx context.Context, userID, now int64, dryRun bool) (Reconciliation, error)
 }
 
-// Create makes a user with its first access token, valid for the given time
-// or, with 0, until it is revoked.
-func (a *UserService) Create(ctx context.Context, name string, role Role, valid time.Duration) (User, credential.AccessToken, error) {
+// Create makes a user and its first access token. The access token is valid
+// for the given duration or, if that is 0, until it is revoked.
+func (s *UserService) Create(ctx context.Context, name string, role Role, valid time.Duration) (User, credential.AccessToken, error) {
 	name, err := CheckUserName(name)
 	if err != nil {
 		return User{}, credential.AccessToken{}, err
 	}
 	var at credential.AccessToken
-	u, err := a.Store.AddUser(ctx, func(id int64) User {
+	u, err := s.Store.AddUser(ctx, func(id int64) User {
 		at = credential.NewAccessToken(id, 0)
-		u := User{ID: id, Name: name, Role: role, Version: 1, Created: a.Now().Unix(), Limits: DefaultLimits()}
-		u.Slots[0] = a.slot(at, u.Version, valid)
+		u := User{ID: id, Name: name, Role: role, Version: 1, Created: s.Now().Unix(), Limits: DefaultLimits()}
+		u.Slots[0] = s.slot(at, u.Version, valid)
 		return u
 	})
 	return u, at, err
 }
 
-// A Rotation is the outcome of Rotate.
+// An AccessTokenRotation is the result of RotateAccessToken.
 type AccessTokenRotation struct {
 	User    User
-	Issued  *credential.AccessToken // nil if a rotation under way was only completed
-	Revoked int                     // access tokens that ended
+	Issued  *credential.AccessToken // nil if a rotation in progress was only completed
+	Revoked int                     // how many valid access tokens were revoked
 }
 
-// Rotate issues another access token; the older ones stay valid. With
-// revoke it completes the rotation: afterwards one token is valid, the
-// newest. If no rotation was under way, that starts and completes one.
-// Without a free slot it is ErrSlotsFull; a validity where no token is issued
-// is an *InvalidError.
-func (a *UserService) RotateAccessToken(ctx context.Context, name string, revoke bool, valid time.Duration) (AccessTokenRotation, error) {
+// RotateAccessToken issues another access token, valid for the given duration
+// or, if that is 0, until it is revoked. Older access tokens stay valid.
+//
+// With revoke, it completes the rotation: only the newest access token stays
+// valid. If the user has one access token or none, it issues one first. If it
+// issues none, a duration is an *InvalidError.
+//
+// If all slots hold valid access tokens, the error is ErrSlotsFull.
+func (s *UserService) RotateAccessToken(ctx context.Context, name string, revoke bool, valid time.Duration) (AccessTokenRotation, error) {
 	var out AccessTokenRotation
-	u, err := a.change(ctx, name, func(u *User) error {
-		now := a.Now().Unix()
+	u, err := s.change(ctx, name, func(u *User) error {
+		now := s.Now().Unix()
 		out = AccessTokenRotation{}
-		newest, free, live := inspectSlots(u.Slots, now)
-		if revoke && live > 1 && valid > 0 {
-			return invalid("the expiry", "is for a new access token, and completing a rotation issues none: leave it out")
+		newest, free, count := inspectSlots(u.Slots, now)
+		if revoke && count > 1 && valid > 0 {
+			return invalid("the expiry", "must be left out when a rotation is completed, because no access token is issued")
 		}
-		if !revoke || live < 2 {
+		if !revoke || count < 2 {
 			if free < 0 {
 				return ErrSlotsFull
 			}
 			at := credential.NewAccessToken(u.ID, free)
-			u.Slots[free] = a.slot(at, u.Version+1, valid)
+			u.Slots[free] = s.slot(at, u.Version+1, valid)
 			out.Issued, newest = &at, free
 		}
 		if revoke {
@@ -100,48 +106,49 @@ func (a *UserService) RotateAccessToken(ctx context.Context, name string, revoke
 	return out, err
 }
 
-// SetDisabled switches a user off or on; its access tokens stay.
-func (a *UserService) SetDisabled(ctx context.Context, name string, disabled bool) (User, error) {
-	return a.change(ctx, name, func(u *User) error {
+// SetDisabled disables or enables a user. Its access tokens are kept.
+func (s *UserService) SetDisabled(ctx context.Context, name string, disabled bool) (User, error) {
+	return s.change(ctx, name, func(u *User) error {
 		u.Disabled = disabled
 		return nil
 	})
 }
 
-// SetLimits lets edit change a user's limits; an *InvalidError says what can't
-// be.
-func (a *UserService) SetLimits(ctx context.Context, name string, edit func(*Limits)) (User, error) {
-	return a.change(ctx, name, func(u *User) error {
+// SetLimits changes a user's limits with edit. Limits that Limits.Check
+// refuses are an *InvalidError.
+func (s *UserService) SetLimits(ctx context.Context, name string, edit func(*Limits)) (User, error) {
+	return s.change(ctx, name, func(u *User) error {
 		edit(&u.Limits)
 		return u.Limits.Check()
 	})
 }
 
-// List returns all users by id.
-func (a *UserService) List(ctx context.Context) ([]User, error) { return a.Store.Users(ctx) }
+// List returns all users, by id.
+func (s *UserService) List(ctx context.Context) ([]User, error) { return s.Store.Users(ctx) }
 
-func (a *UserService) change(ctx context.Context, name string, edit func(*User) error) (User, error) {
-	u, err := a.Store.FindUser(ctx, name)
+func (s *UserService) change(ctx context.Context, name string, edit func(*User) error) (User, error) {
+	u, err := s.Store.FindUser(ctx, name)
 	if err != nil {
 		return User{}, err
 	}
 	if err := edit(&u); err != nil {
 		return User{}, err
 	}
-	return a.Store.ChangeUser(ctx, u)
+	return s.Store.ChangeUser(ctx, u)
 }
 
-func (a *UserService) slot(at credential.AccessToken, version int64, valid time.Duration) Slot {
-	s := Slot{Hash: at.Hash(), UserVersion: version, Created: a.Now().Unix()}
+func (s *UserService) slot(at credential.AccessToken, version int64, valid time.Duration) Slot {
+	slot := Slot{Hash: at.Hash(), UserVersion: version, Created: s.Now().Unix()}
 	if valid > 0 {
-		s.Expires = a.Now().Add(valid).Unix()
+		slot.Expires = s.Now().Add(valid).Unix()
 	}
-	return s
+	return slot
 }
 
-// survey finds the newest valid slot, a free one (-1: none), and how many
-// are valid.
-func inspectSlots(slots [MaxSlots]Slot, now int64) (newest, free, live int) {
+// inspectSlots returns the indexes of the newest valid slot and of the first
+// free one, each -1 if there is none, and the number of valid slots. A slot
+// whose access token has expired is free.
+func inspectSlots(slots [MaxSlots]Slot, now int64) (newest, free, valid int) {
 	newest, free = -1, -1
 	highest := int64(-1)
 	for i, s := range slots {
@@ -151,11 +158,11 @@ func inspectSlots(slots [MaxSlots]Slot, now int64) (newest, free, live int) {
 				free = i
 			}
 		default:
-			live++
+			valid++
 			if s.UserVersion > highest {
 				newest, highest = i, s.UserVersion
 			}
 		}
 	}
-	return newest, free, live
+	return newest, free, valid
 }

@@ -1,22 +1,19 @@
 package wire
 
-// MaxIDs is how many tokens one request can delete, or switch.
-const MaxIDs = 100
+// IDsInput is the body of a batch delete or of a batch that sets a status. A
+// nil field is absent.
+type IDsInput struct {
+	IDs    []int64 `json:"ids,omitzero"`     // 1 to MaxIDs
+	Status *int64  `json:"status,omitempty"` // only for the batch that sets it: 1 enables, 2 disables
+}
 
-// A Result is what became of one of several ids. Where it is no success,
-// Field, Code and Message say why, as of a request for that id alone.
+// A Result reports what a batch did to one token. If it failed, Field, Code
+// and Message are those that a request for this token alone would have got.
 type Result struct {
-	Index   int    `json:"index"` // in the ids, from 0
+	Index   int    `json:"index"` // position in the request's ids, from 0
 	ID      int64  `json:"id"`
 	Success bool   `json:"success"`
 	Field   string `json:"field,omitempty"`
 	Code    Code   `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
-}
-
-// IDsInput is the body of a batch on tokens that exist. Status is for the
-// batch that switches them.
-type IDsInput struct {
-	IDs    []int64 `json:"ids,omitzero"`
-	Status *int64  `json:"status,omitempty"` // 1 enables, 2 disables
 }

@@ -1,19 +1,20 @@
 package wire
 
-// Envelope is the form of every answer's body. A successful one has Data, a
-// failed one has Code and RequestID.
+// Envelope is the body of every JSON answer but that of the usage route. A
+// success has Data, and a batch also Results. A failure has Message, Code and
+// RequestID.
 type Envelope[T any] struct {
 	Success   bool     `json:"success"`
-	Message   string   `json:"message"`
+	Message   string   `json:"message"` // a sentence for people
 	Data      T        `json:"data"`
 	Results   []Result `json:"results,omitempty"`
 	Code      Code     `json:"code,omitempty"`
-	RequestID string   `json:"request_id,omitempty"`
+	RequestID string   `json:"request_id,omitempty"` // for the operator's logs
 }
 
-// Failure is the body of an answer to a request that failed.
+// Failure is the envelope of a failure as the API writes it, without data.
 type Failure struct {
-	Success   bool   `json:"success"`
+	Success   bool   `json:"success"` // false
 	Message   string `json:"message"`
 	Code      Code   `json:"code"`
 	RequestID string `json:"request_id"`

@@ -1,91 +1,90 @@
 package wire
 
-// A Verdict says whether a key may be used. Code is why not. What follows is
-// there for keys that are known.
+// VerifyInput is the body of a verification: what the key is to be used for. A
+// nil field is absent.
+type VerifyInput struct {
+	Model     *string `json:"model,omitempty"`
+	Quota     *int64  `json:"quota,omitempty"`      // units to charge; 0 or absent only checks
+	IP        *string `json:"ip,omitempty"`         // address of the key's user
+	RequestID *string `json:"request_id,omitempty"` // 1 to 128 characters; the same one is charged once
+}
+
+// A Verdict says whether a key may be used. If a token has the key, KeyHolder
+// describes the token; otherwise it is nil.
 type Verdict struct {
 	Valid bool    `json:"valid"`
-	Code  Refusal `json:"code"`
+	Code  Refusal `json:"code"` // why not; "" if valid
 	*KeyHolder
 }
 
-// A KeyHolder is the token of a key, as a gateway needs it.
+// A KeyHolder describes the token that a key belongs to.
 type KeyHolder struct {
 	TokenID            int64    `json:"token_id"`
 	UserID             int64    `json:"user_id"`
 	Name               string   `json:"name"`
 	Group              string   `json:"group"`
-	RemainQuota        int64    `json:"remain_quota"` // units that are free to spend
+	RemainQuota        int64    `json:"remain_quota"` // units free to spend; without meaning if the quota is unlimited
 	UnlimitedQuota     bool     `json:"unlimited_quota"`
-	ExpiredTime        int64    `json:"expired_time"` // -1 = never
+	ExpiredTime        int64    `json:"expired_time"` // Unix seconds; -1 for never
 	ModelLimitsEnabled bool     `json:"model_limits_enabled"`
 	Models             []string `json:"models"`
 }
 
-// QuestionInput is the body of a verification: what the key is to be used
-// for. A nil field is absent.
-type VerifyInput struct {
-	Model     *string `json:"model,omitempty"`
-	Quota     *int64  `json:"quota,omitempty"` // units
-	IP        *string `json:"ip,omitempty"`    // of who sent the key
-	RequestID *string `json:"request_id,omitempty"`
-}
-
-// HoldInput is the body of a settlement or a release: which hold, and what to
-// charge of it.
-type HoldInput struct {
-	RequestID *string `json:"request_id,omitempty"`
-	Quota     *int64  `json:"quota,omitempty"` // units; to settle
-}
-
-// ReservationInput is the body of a reservation. Quota and RequestID are
-// required.
+// ReserveInput is the body of a reservation. Quota and RequestID are required.
 type ReserveInput struct {
 	VerifyInput
-	TTLSeconds *int64 `json:"ttl_seconds,omitempty"`
+	TTLSeconds *int64 `json:"ttl_seconds,omitempty"` // how long the hold lasts if nothing ends it, 1 to 3600; absent means 900
 }
 
-// A Reservation is a hold, or why there is none.
+// A Reservation describes a hold, or says why nothing is held.
 type Reservation struct {
 	Valid       bool    `json:"valid"`
-	Code        Refusal `json:"code"` // as of a Verdict
+	Code        Refusal `json:"code"` // why nothing is held; "" if valid
 	RequestID   string  `json:"request_id"`
 	Held        int64   `json:"held"`         // units
-	RemainQuota int64   `json:"remain_quota"` // units that are free to spend
-	ExpiresAt   int64   `json:"expires_at"`   // when the hold ends by itself; 0 if there is none
+	RemainQuota int64   `json:"remain_quota"` // units free to spend
+	ExpiresAt   int64   `json:"expires_at"`   // Unix seconds at which the hold expires; 0 if there is none
 }
 
-// A Settlement is how a hold was charged, in units.
+// HoldInput is the body of a settlement or a release. A nil field is absent.
+type HoldInput struct {
+	RequestID *string `json:"request_id,omitempty"` // of the reservation; required
+	Quota     *int64  `json:"quota,omitempty"`      // units to charge; required to settle, absent to release
+}
+
+// A Settlement says what a hold's request was charged. Amounts are units.
 type Settlement struct {
 	RequestID   string `json:"request_id"`
 	Charged     int64  `json:"charged"`
-	Shortfall   int64  `json:"shortfall"`    // what the balance did not have
-	RemainQuota int64  `json:"remain_quota"` // what is free to spend
+	Shortfall   int64  `json:"shortfall"`    // the part of the cost that the balance could not cover
+	RemainQuota int64  `json:"remain_quota"` // free to spend
 }
 
-// A Return is how a hold was given back, in units.
+// A Release says what a released hold gave back. Amounts are units.
 type Release struct {
 	RequestID   string `json:"request_id"`
-	Released    int64  `json:"released"`     // what the hold had
-	RemainQuota int64  `json:"remain_quota"` // what is free to spend
+	Released    int64  `json:"released"`
+	RemainQuota int64  `json:"remain_quota"` // free to spend
 }
 
-// A UsageAnswer is the whole body of the answer.
+// A UsageAnswer is the body of the usage route's answer. Other clients of this
+// API family expect this form, which is not an Envelope.
 type UsageAnswer struct {
 	Code    bool   `json:"code"` // true
 	Message string `json:"message"`
 	Data    Usage  `json:"data"`
 }
 
-// A Usage is what a key has used and has left, in units. TotalGranted is the
-// sum of both, and of what is held for requests under way.
+// Usage is what a key has used and has left, in units. TotalGranted is the sum
+// of TotalUsed, TotalAvailable and what open holds keep.
 type Usage struct {
-	Object             string          `json:"object"` // token_usage
+	Object             string          `json:"object"` // "token_usage"
 	Name               string          `json:"name"`
 	TotalGranted       int64           `json:"total_granted"`
 	TotalUsed          int64           `json:"total_used"`
 	TotalAvailable     int64           `json:"total_available"`
 	UnlimitedQuota     bool            `json:"unlimited_quota"`
-	ModelLimits        map[string]bool `json:"model_limits"`
+	ModelLimits        map[string]bool `json:"model_limits"` // the models that the key may call, each true
 	ModelLimitsEnabled bool            `json:"model_limits_enabled"`
-	ExpiresAt          int64           `json:"expires_at"` // Unix seconds; 0 = never
+	ExpiresAt          int64           `json:"expires_at"` // Unix seconds; 0 for never
 }

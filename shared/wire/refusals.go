@@ -1,38 +1,17 @@
 package wire
 
-import (
-	"github.com/latchkey-api/latchkey/shared/quota"
-	"github.com/latchkey-api/latchkey/shared/token"
-)
+import "github.com/latchkey-api/latchkey/shared/quota"
 
-// A Refusal is the reason why a key may not do what was asked. "" means that it
-// may.
+// A Refusal is the reason why a key must not be used. "" means that it may be
+// used.
 type Refusal = quota.Refusal
 
-// The refusals.
+// The refusals. If several apply, an answer has the first one in this order.
 const (
-	RefusedUnknown   = quota.RefusedUnknown // unknown, malformed and deleted keys
-	RefusedDisabled  = quota.RefusedDisabled
-	RefusedExpired   = quota.RefusedExpired
-	RefusedExhausted = quota.RefusedExhausted
-	RefusedModel     = quota.RefusedModel
-	RefusedIP        = quota.RefusedIP
-)
-
-// A Status says whether a token may be used.
-type Status = token.Status
-
-// The statuses. Enabled and Disabled can be set; the others are derived.
-const (
-	Enabled   = token.Enabled
-	Disabled  = token.Disabled
-	Expired   = token.Expired
-	Exhausted = token.Exhausted
-)
-
-// Limits of the API.
-const (
-	MaxInteger      = token.MaxInteger      // the largest id and the largest quota
-	MaxBatch        = token.MaxBatch        // tokens that one request can create
-	MaxGraceSeconds = token.MaxGraceSeconds // for which an old key can stay valid
+	RefusedUnknown   = quota.RefusedUnknown   // no token has this key
+	RefusedDisabled  = quota.RefusedDisabled  // the token is disabled
+	RefusedExpired   = quota.RefusedExpired   // the token has expired
+	RefusedExhausted = quota.RefusedExhausted // the token has too little quota left
+	RefusedModel     = quota.RefusedModel     // the token is not for this model
+	RefusedIP        = quota.RefusedIP        // the token is not for this address
 )

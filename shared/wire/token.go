@@ -2,10 +2,24 @@ package wire
 
 import (
 	"encoding/json"
+
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// A Token is a token as the API shows it. Times are Unix seconds, quotas
-// units. Key is the mask, except in the answer that created the token.
+// A Status says whether a token can be used.
+type Status = token.Status
+
+// The statuses. Enabled and Disabled can be set; Expired and Exhausted follow
+// from the token's time and quota.
+const (
+	Enabled   = token.Enabled
+	Disabled  = token.Disabled
+	Expired   = token.Expired
+	Exhausted = token.Exhausted
+)
+
+// A Token is a token as the API shows it. Times are Unix seconds, quotas are
+// units. Key is a mask, except in the answer to a create or a rotation.
 type Token struct {
 	ID                 int64    `json:"id"`
 	UserID             int64    `json:"user_id"`
@@ -13,66 +27,65 @@ type Token struct {
 	Name               string   `json:"name"`
 	Status             Status   `json:"status"` // 1 enabled, 2 disabled, 3 expired, 4 exhausted
 	CreatedTime        int64    `json:"created_time"`
-	AccessedTime       int64    `json:"accessed_time"`
-	ExpiredTime        int64    `json:"expired_time"` // -1 = never
-	RemainQuota        int64    `json:"remain_quota"`
+	AccessedTime       int64    `json:"accessed_time"` // when the key last charged, held or released quota; at first CreatedTime
+	ExpiredTime        int64    `json:"expired_time"`  // -1 for never
+	RemainQuota        int64    `json:"remain_quota"`  // free to spend; without meaning if the quota is unlimited
 	UsedQuota          int64    `json:"used_quota"`
 	UnlimitedQuota     bool     `json:"unlimited_quota"`
-	ModelLimitsEnabled bool     `json:"model_limits_enabled"`
+	ModelLimitsEnabled bool     `json:"model_limits_enabled"` // only the models in Models may be used
 	Models             []string `json:"models"`
-	ModelLimits        string   `json:"model_limits"` // the models again, for clients of the API family
-	AllowIPs           string   `json:"allow_ips"`    // one address or prefix a line
+	ModelLimits        string   `json:"model_limits"` // Models joined by commas, for other clients of this API family
+	AllowIPs           string   `json:"allow_ips"`    // addresses and CIDR ranges, one per line; "" allows all
 	Group              string   `json:"group"`
-	PreviousKey        string   `json:"previous_key,omitempty"` // the mask of the key before, while it works
-	PreviousUntil      int64    `json:"previous_until,omitempty"`
+	PreviousKey        string   `json:"previous_key,omitempty"`   // mask of the key before the last rotation, while it works
+	PreviousUntil      int64    `json:"previous_until,omitempty"` // when the previous key stops working
 }
 
-// TokenInput is the body of a create or an update: what a caller may choose.
-// A nil field is absent: the default on create, unchanged on update. The
-// lists may come as arrays, or as strings with separators.
+// TokenInput is the body of a create: the settings that a caller chooses. A
+// nil field is absent, which means the default on create and unchanged on
+// update. An empty list that is not nil clears the list. In JSON a list can
+// also be a string with separators.
 type TokenInput struct {
-	ID                 *int64   `json:"id,omitempty"` // which token; for updates
-	Name               *string  `json:"name,omitempty"`
-	Status             *int64   `json:"status,omitempty"` // 1 enables, 2 disables
-	ExpiredTime        *int64   `json:"expired_time,omitempty"`
-	RemainQuota        *int64   `json:"remain_quota,omitempty"`
-	UnlimitedQuota     *bool    `json:"unlimited_quota,omitempty"`
-	ModelLimitsEnabled *bool    `json:"model_limits_enabled,omitempty"`
-	Models             []string `json:"models,omitzero" separators:","`
-	ModelLimits        []string `json:"model_limits,omitzero" separators:","` // alias of models, which wins
-	AllowIPs           []string `json:"allow_ips,omitzero" separators:",\n"`
-	Group              *string  `json:"group,omitempty"`
+	ID                 *int64   `json:"id,omitempty"`                         // the token to update; ignored on create
+	Name               *string  `json:"name,omitempty"`                       // 1 to 50 characters; required on create
+	Status             *int64   `json:"status,omitempty"`                     // 1 enables, 2 disables
+	ExpiredTime        *int64   `json:"expired_time,omitempty"`               // Unix seconds; -1 for never, the default
+	RemainQuota        *int64   `json:"remain_quota,omitempty"`               // units, 0 to MaxInteger; default 0
+	UnlimitedQuota     *bool    `json:"unlimited_quota,omitempty"`            // default false
+	ModelLimitsEnabled *bool    `json:"model_limits_enabled,omitempty"`       // default false
+	Models             []string `json:"models,omitzero" separators:","`       // up to 64 names of 1 to 64 characters
+	ModelLimits        []string `json:"model_limits,omitzero" separators:","` // another name of models; ignored if that is present
+	AllowIPs           []string `json:"allow_ips,omitzero" separators:",\n"`  // up to 32 addresses and CIDR ranges; empty allows all
+	Group              *string  `json:"group,omitempty"`                      // up to 64 characters
 }
 
-// UpdateInput is the body of an update.
+// UpdateInput is the body of an update. ID is required.
 type UpdateInput struct {
 	TokenInput
-	QuotaDelta *int64 `json:"quota_delta,omitempty"` // to add to what is left, in the place of remain_quota
+	QuotaDelta *int64 `json:"quota_delta,omitempty"` // units to add, or below 0 to take away; can't go with RemainQuota
 }
 
-// TokensInput is the body of a batch create: 1 to token.MaxBatch objects, each
-// as of a create.
+// TokensInput is the body of a batch create: 1 to MaxBatch objects, each in
+// the form of a TokenInput.
 type TokensInput struct {
 	Tokens []json.RawMessage `json:"tokens,omitzero"`
 }
 
-// Tokens are the tokens that a batch has created.
+// Tokens are the tokens that a batch has created, in the order of the request.
 type Tokens struct {
 	Items []Token `json:"items"`
 }
 
-// A TokenPage is a page of tokens. Page is there where pages were asked for,
-// Next where ids were, and not on the last page; of a search also where it
-// ended before the tokens do.
+// A TokenPage is a page of tokens, newest first.
 type TokenPage struct {
-	Page     int64   `json:"page,omitempty"`
+	Page     int64   `json:"page,omitempty"` // the page's number, if the request asked for one
 	PageSize int64   `json:"page_size"`
-	Total    int64   `json:"total"`
+	Total    int64   `json:"total"` // all tokens of the user; of a search, those found so far
 	Items    []Token `json:"items"`
-	Next     int64   `json:"next,omitempty"`
+	Next     int64   `json:"next,omitempty"` // if not 0, there are older tokens: ask for those after this ID
 }
 
-// RotationInput is the body of a rotation, which may be left out.
+// RotateInput is the body of a rotation. The body can be left out.
 type RotateInput struct {
-	GraceSeconds *int64 `json:"grace_seconds,omitempty"` // for how long the old key works; absent = 0
+	GraceSeconds *int64 `json:"grace_seconds,omitempty"` // how long the old key keeps working, 0 to MaxGraceSeconds; absent means 0
 }

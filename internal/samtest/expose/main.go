@@ -1,5 +1,5 @@
-// Command expose runs a command with DYNAMODB_ENDPOINT set to a URL that
-// containers can use, for as long as the command runs:
+// Command expose runs a command and sets DYNAMODB_ENDPOINT to a URL that
+// containers can use until the command ends:
 //
 //	expose http://127.0.0.1:8000 sam local start-api …
 package main
@@ -31,8 +31,8 @@ func main() {
 	}
 }
 
-// run leaves Ctrl-C to the command, which the terminal tells too, and passes
-// on a request to end.
+// run ignores Ctrl-C, because the terminal sends it to the command too, and
+// forwards SIGTERM to the command.
 func run(ctx context.Context, endpoint, name string, args ...string) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -42,7 +42,7 @@ func run(ctx context.Context, endpoint, name string, args ...string) error {
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // what it is for
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the purpose of this program
 	cmd.Env = append(os.Environ(), "DYNAMODB_ENDPOINT="+reachable)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {

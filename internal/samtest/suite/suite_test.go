@@ -1,8 +1,8 @@
 //go:build sam
 
-// Package suite_test plays the API suite against the server that its
-// environment names. The test of sam local start-api runs it as a process of
-// its own, to judge each of its sub-tests.
+// Package suite_test runs the API suite against the server at SUITE_URL. The test
+// of sam local start-api runs it as a separate process, to check the result of
+// each sub-test.
 package suite_test
 
 import (

@@ -12,9 +12,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// What the engine tells of a sweep is what the purge counts; what it tells of a
-// caller's deletion is not.
-func TestASweepIsTold(t *testing.T) {
+// The stream reports each token that the engine has removed by time to live as a
+// purge, and a caller's deletion as none.
+func TestSweepIsStreamed(t *testing.T) {
 	t.Parallel()
 	kit := dynamotest.New(t)
 	client := dynamotest.Client(kit.Endpoint)
@@ -22,7 +22,7 @@ func TestASweepIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	tenant := kit.Tenant(t, "alice")
-	soon := tenant.UnixNow() + 10 // long past, by the engine's clock, and its retention too
+	soon := tenant.UnixNow() + 10 // far in the past by the engine's clock, the retention included
 	for _, expires := range []int64{soon, token.Never, soon} {
 		if _, _, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a"), ExpiredTime: &expires}); err != nil {
 			t.Fatal(err)

@@ -351,7 +351,8 @@ function asProblem(error) {
 
 /**
  * Refuses to search for a whole key: it would be sent in a URL, and URLs are
- * written to logs.
+ * written to logs. The server decides by its own pattern, which is the
+ * reference: shared/credential/redact.go.
  * @param {string} text
  */
 function searchError(text) {

@@ -1,5 +1,5 @@
-// Command panicker is a function whose handler panics, or writes nothing, when
-// the path says so.
+// Command panicker is a function whose handler panics for the path /panic and
+// writes nothing for the path /no_answer.
 package main
 
 import (
@@ -19,13 +19,13 @@ func main() {
 }
 
 func answer(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/silence" {
+	if r.URL.Path == "/no_answer" {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("X-Request-Id", "calm")
+	w.Header().Set("X-Request-Id", "request-1")
 	_, _ = io.WriteString(w, `{"success":true,"message":"","data":null}`)
 	if r.URL.Path == "/panic" {
-		panic("as asked")
+		panic("on purpose")
 	}
 }

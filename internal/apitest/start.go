@@ -1,0 +1,44 @@
+package apitest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// Start runs the API in this process for an example, which has no testing.TB.
+// It returns the base URL, a user's access token, and the function that stops
+// the server. It panics if the server can't start.
+func Start() (url, accessToken string, stop func()) {
+	ctx := context.Background()
+	kit, err := dynamotest.Start(ctx)
+	if err != nil {
+		panic(err)
+	}
+	users := &token.UserService{Store: kit.Store, Now: time.Now}
+	_, at, err := users.Create(ctx, "example", token.RoleUser, 0)
+	if err != nil {
+		kit.Engine.Stop()
+		panic(err)
+	}
+	server := httptest.NewServer(Handler(kit, io.Discard))
+	return server.URL, at.Reveal(), func() {
+		server.Close()
+		kit.Engine.Stop()
+	}
+}
+
+// Handler serves the whole API, and the pages given, from a kit's table. It
+// writes its log lines to log.
+func Handler(kit *dynamotest.Kit, log io.Writer, pages ...api.Route) http.Handler {
+	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(kit.Store)}
+	return api.New(services, slog.New(slog.NewJSONHandler(log, nil)), append(api.Routes(), pages...)...)
+}

@@ -1,0 +1,46 @@
+package credential
+
+import "regexp"
+
+// pattern is the one definition of what looks like a credential. It errs on
+// the side of matching. It matches, in upper or lower case:
+//
+//   - sk- or at- at the start of a word, followed by at least 8 letters,
+//     digits, underscores or hyphens, as in sk-proj-… keys. A word also starts
+//     after an underscore and after an escape sequence of a URL or of JSON,
+//     such as %20 and \n;
+//   - sk- or at- anywhere, followed by at least 24 letters or digits and then
+//     as many underscores and hyphens as there are.
+//
+// It matches neither a mask nor words such as task-management. The groups are:
+// what precedes, the prefix and the rest in the first case; the prefix and the
+// rest in the second case.
+var pattern = regexp.MustCompile(`(?i)` +
+	`(^|[^0-9a-z]|%[0-9a-f]{2}|\\[bfnrt]|\\u[0-9a-f]{4})(sk-|at-)([0-9a-z_-]{8,})` +
+	`|(sk-|at-)([0-9a-z]{24}[0-9a-z_-]*)`)
+
+// Redact replaces everything in s that looks like a credential with its prefix
+// and ten stars. Use it for any text that may quote what a caller sent.
+func Redact(s string) string { return pattern.ReplaceAllString(s, "${1}${2}${4}**********") }
+
+// Find returns the first text in s that looks like a credential and has at
+// least minLength characters after its prefix, or "" if there is none. The
+// smallest effective minLength is 8.
+func Find(s string, minLength int) string {
+	if all := FindAll(s, minLength); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+// FindAll returns every text in s that Find could return, in order.
+func FindAll(s string, minLength int) []string {
+	var all []string
+	for _, m := range pattern.FindAllStringSubmatch(s, -1) {
+		prefix, rest := m[2]+m[4], m[3]+m[5]
+		if len(rest) >= minLength {
+			all = append(all, prefix+rest)
+		}
+	}
+	return all
+}

@@ -1,0 +1,232 @@
+package dynamo
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// This file has every call that a Store makes. Reads are strongly consistent,
+// and each call reports its capacity units to the context's meter.
+
+const consumed = types.ReturnConsumedCapacityTotal
+
+// maxBatchKeys is how many keys one BatchGetItem accepts.
+const maxBatchKeys = 100
+
+// maxTransactWrites is how many items one transaction accepts.
+const maxTransactWrites = 100
+
+// get reads one item; it is empty if there is none.
+func (s *Store) get(ctx context.Context, key item) (item, error) {
+	reads := retryReads()
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.table, Key: key, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,
+	}, reads.configure)
+	if err != nil {
+		return nil, reads.explain(err)
+	}
+	return out.Item, nil
+}
+
+// batchGet reads items in the order of their keys, nil for those that don't
+// exist. It makes one round trip for each 100 keys.
+func (s *Store) batchGet(ctx context.Context, keys ...item) ([]item, error) {
+	all := make([]item, 0, len(keys))
+	for batch := range slices.Chunk(keys, maxBatchKeys) {
+		found, err := s.getBatch(ctx, batch)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// getBatch reads up to maxBatchKeys items. If DynamoDB leaves some unprocessed
+// because of throttling, it asks for them again.
+func (s *Store) getBatch(ctx context.Context, keys []item) ([]item, error) {
+	reads := retryReads()
+	found := make([]item, len(keys))
+	pending := keys
+	for attempt := range maxAttempts {
+		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+			RequestItems:           map[string]types.KeysAndAttributes{s.table: {Keys: pending, ConsistentRead: aws.Bool(true)}},
+			ReturnConsumedCapacity: consumed,
+		}, reads.configure)
+		if err != nil {
+			return nil, reads.explain(err)
+		}
+		for _, it := range out.Responses[s.table] {
+			for i, k := range keys {
+				if sameKey(it, k) {
+					found[i] = it
+				}
+			}
+		}
+		pending = out.UnprocessedKeys[s.table].Keys
+		if len(pending) == 0 {
+			return found, nil
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%w: %d keys left unprocessed", token.ErrUnavailable, len(pending))
+}
+
+// query reads a span of a partition, newest first. It reads all of a span
+// that has no limit.
+func (s *Store) query(ctx context.Context, partition string, sp pages.Span) ([]item, error) {
+	reads := retryReads()
+	e := newExpression()
+	condition := e.name(PartitionKey).placeholder + " = " + e.value(text(partition)) +
+		" AND " + e.name(SortKey).placeholder + " BETWEEN " + e.value(number(sp.Lo)) + " AND " + e.value(number(sp.Hi))
+	var items []item
+	var next item
+	for {
+		in := &dynamodb.QueryInput{
+			TableName: &s.table, KeyConditionExpression: &condition,
+			ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
+			ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(sp.Ascending),
+			ExclusiveStartKey: next, ReturnConsumedCapacity: consumed,
+		}
+		if sp.Limit > 0 {
+			in.Limit = aws.Int32(int32(sp.Limit) - int32(len(items))) //nolint:gosec // at most a bucket
+		}
+		out, err := s.client.Query(ctx, in, reads.configure)
+		if err != nil {
+			return nil, reads.explain(err)
+		}
+		items = append(items, out.Items...)
+		next = out.LastEvaluatedKey
+		if len(next) == 0 || sp.Limit > 0 && int64(len(items)) >= sp.Limit {
+			return trimSpan(sp, items), nil
+		}
+	}
+}
+
+// trimSpan drops the items that a span reads only to skip them, and returns
+// the rest newest first.
+func trimSpan(sp pages.Span, items []item) []item {
+	items = items[min(int(sp.Drop), len(items)):]
+	if sp.Ascending {
+		slices.Reverse(items)
+	}
+	return items
+}
+
+// update changes one item if the expression's condition holds. It returns the
+// item as it is afterwards: changed if applied, else as it was stored, nil if
+// there is none. A condition that does not hold is not an error.
+func (s *Store) update(ctx context.Context, key item, e *expression, policy retryPolicy) (found item, applied bool, err error) {
+	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: key,
+		UpdateExpression: e.update(), ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.usedNames(), ExpressionAttributeValues: e.usedValues(),
+		ReturnValues:                        types.ReturnValueAllNew,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnConsumedCapacity:              consumed,
+	}, policy.configure)
+	if err != nil {
+		return stored(err, policy)
+	}
+	return out.Attributes, true, nil
+}
+
+// put stores one item if the expression's condition holds. It returns the item
+// that is stored afterwards, as update does.
+func (s *Store) put(ctx context.Context, it item, e *expression, policy retryPolicy) (found item, applied bool, err error) {
+	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.table, Item: it, ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.usedNames(), ExpressionAttributeValues: e.usedValues(),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnConsumedCapacity:              consumed,
+	}, policy.configure)
+	if err != nil {
+		return stored(err, policy)
+	}
+	return it, true, nil
+}
+
+// stored returns the item that a failed condition reports. Any other error it
+// returns as the policy explains it.
+func stored(err error, policy retryPolicy) (found item, applied bool, _ error) {
+	var failed *types.ConditionalCheckFailedException
+	if !errors.As(err, &failed) {
+		return nil, false, policy.explain(err)
+	}
+	if len(failed.Item) == 0 {
+		return nil, false, nil
+	}
+	return maps.Clone(failed.Item), false, nil
+}
+
+// A write is one item's part of a transaction.
+type write = types.TransactWriteItem
+
+// putWrite stores an item if the expression's condition holds.
+func (s *Store) putWrite(it item, e *expression) write {
+	return write{Put: &types.Put{
+		TableName: &s.table, Item: it, ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.usedNames(), ExpressionAttributeValues: e.usedValues(),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}}
+}
+
+// updateWrite changes an item if the expression's condition holds.
+func (s *Store) updateWrite(key item, e *expression) write {
+	return write{Update: &types.Update{
+		TableName: &s.table, Key: key, UpdateExpression: e.update(), ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.usedNames(), ExpressionAttributeValues: e.usedValues(),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}}
+}
+
+// deleteWrite removes an item if the expression's condition holds.
+func (s *Store) deleteWrite(key item, e *expression) write {
+	return write{Delete: &types.Delete{
+		TableName: &s.table, Key: key, ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.usedNames(), ExpressionAttributeValues: e.usedValues(),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}}
+}
+
+// A reason says why one write of a transaction was cancelled.
+type reason struct {
+	failed bool // its condition did not hold
+	item   item // the item as it is stored; set only if failed
+}
+
+// transact makes all writes or none. It may send them several times, but
+// DynamoDB applies them once: it recognises the request token. The reasons
+// are nil unless the transaction was cancelled only because of conditions.
+func (s *Store) transact(ctx context.Context, writes ...write) ([]reason, error) {
+	policy := retryIdempotent()
+	_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		TransactItems: writes, ClientRequestToken: aws.String(rand.Text()), ReturnConsumedCapacity: consumed,
+	}, policy.configure)
+	if err == nil {
+		return nil, nil
+	}
+	var cancelled *types.TransactionCanceledException
+	if !errors.As(err, &cancelled) || anyOf(err, notApplied, conflicted) ||
+		!hasReason(cancelled, conditionFailed) || len(cancelled.CancellationReasons) != len(writes) {
+		return nil, policy.explain(err)
+	}
+	reasons := make([]reason, len(writes))
+	for i, r := range cancelled.CancellationReasons {
+		reasons[i] = reason{aws.ToString(r.Code) == conditionFailed, r.Item}
+	}
+	return reasons, err
+}

@@ -1,0 +1,226 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// How often one call to DynamoDB is sent at most, and how long the store waits
+// in between.
+const (
+	maxAttempts = 3
+	// maxTransactAttempts is higher because concurrent transactions on one
+	// user's META item conflict.
+	maxTransactAttempts = 6
+
+	firstBackoff   = 20 * time.Millisecond
+	longestBackoff = 200 * time.Millisecond
+)
+
+// How often the store starts an operation again at most because another
+// caller has changed the item in the meantime.
+const (
+	// maxCreateAttempts limits attempts to claim the next id. Each costs at
+	// least four write units, so after a few it is cheaper to let the client
+	// come back later.
+	maxCreateAttempts = 8
+	// maxChangeAttempts limits attempts to change a token.
+	maxChangeAttempts = 8
+	// maxRewriteAttempts limits attempts of one quota operation. Only
+	// operations on the same token compete, and one of them succeeds each time.
+	maxRewriteAttempts = 24
+	// maxListAttempts limits how often a list is read because it contained
+	// tokens whose deletion had to be finished first.
+	maxListAttempts = 4
+	// maxReconcileAttempts limits attempts to repair one counter.
+	maxReconcileAttempts = 8
+)
+
+// How many calls of one request run at the same time. Each needs a connection.
+const (
+	maxParallelReads  = 16
+	maxParallelWrites = 16
+)
+
+// A retryPolicy says after which errors a call is sent again, and what the
+// error of its last attempt means to the caller.
+type retryPolicy struct {
+	maxAttempts int
+	retryable   []func(error) bool
+	explain     func(error) error
+}
+
+// retryReads is for calls that change nothing.
+func retryReads() retryPolicy {
+	return retryPolicy{maxAttempts, []func(error) bool{notApplied, noAnswer}, explainNotApplied}
+}
+
+// retryNotApplied is for writes that must not be applied twice. It sends again
+// only what was certainly not applied: if the first attempt was applied and its
+// answer lost, a second one could undo what another caller wrote since.
+func retryNotApplied() retryPolicy {
+	return retryPolicy{maxAttempts, []func(error) bool{notApplied, conflicted}, explainOnce}
+}
+
+// retryIdempotent is for writes whose condition or request token makes a
+// repetition harmless.
+func retryIdempotent() retryPolicy {
+	return retryPolicy{maxTransactAttempts, []func(error) bool{notApplied, noAnswer, conflicted}, explainRepeated}
+}
+
+// retryRecorded is for quota operations with a request id: the item records
+// the id, so the store recognises a repetition. It sets uncertain once an
+// attempt gets no answer.
+func retryRecorded(uncertain *bool) retryPolicy {
+	lost := func(err error) bool {
+		*uncertain = *uncertain || noAnswer(err)
+		return noAnswer(err)
+	}
+	return retryPolicy{maxAttempts, []func(error) bool{notApplied, conflicted, lost}, explainRecorded}
+}
+
+// configure applies the policy to one call.
+func (p retryPolicy) configure(o *dynamodb.Options) { o.Retryer = p.retryer() }
+
+func (p retryPolicy) retryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = p.maxAttempts
+		o.RateLimiter = ratelimit.None
+		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+			return backoff(attempt), nil
+		})
+		o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+			return aws.BoolTernary(anyOf(err, p.retryable...))
+		})}
+	})
+}
+
+// backoff is exponential with full jitter; attempts count from 0.
+func backoff(attempt int) time.Duration {
+	longest := min(firstBackoff<<min(attempt, 10), longestBackoff)
+	return rand.N(longest) //nolint:gosec // jitter needs no secrecy
+}
+
+// pause waits for a backoff or until the context ends.
+func pause(ctx context.Context, attempt int) error {
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", token.ErrUnavailable, ctx.Err())
+	case <-time.After(backoff(attempt)):
+		return nil
+	}
+}
+
+// notApplied reports whether a call certainly changed nothing because DynamoDB
+// throttled it or because no connection was made.
+func notApplied(err error) bool {
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return true
+	}
+	var cancelled *types.TransactionCanceledException
+	if errors.As(err, &cancelled) {
+		return hasReason(cancelled, "ThrottlingError") || hasReason(cancelled, "ProvisionedThroughputExceeded")
+	}
+	return hasCode(err, retry.DefaultThrottleErrorCodes)
+}
+
+// noAnswer reports whether a call may or may not have been applied: there was
+// no answer, or one with a status of 500 or above.
+func noAnswer(err error) bool {
+	var (
+		response *smithyhttp.ResponseError
+		send     *smithyhttp.RequestSendError
+		garbled  *smithy.DeserializationError
+		canceled *smithy.CanceledError
+	)
+	if errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError {
+		return true
+	}
+	return errors.As(err, &send) || errors.As(err, &garbled) || errors.As(err, &canceled) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// conflicted reports whether a write was not applied because a transaction was
+// writing one of its items at the same time. In a transaction, a conflict on
+// one item makes a failed condition on another meaningless.
+func conflicted(err error) bool {
+	var conflict *types.TransactionConflictException
+	var inProgress *types.TransactionInProgressException
+	var cancelled *types.TransactionCanceledException
+	if errors.As(err, &cancelled) {
+		return hasReason(cancelled, "TransactionConflict")
+	}
+	return errors.As(err, &conflict) || errors.As(err, &inProgress)
+}
+
+const conditionFailed = "ConditionalCheckFailed"
+
+func hasReason(cancelled *types.TransactionCanceledException, code string) bool {
+	for _, reason := range cancelled.CancellationReasons {
+		if aws.ToString(reason.Code) == code {
+			return true
+		}
+	}
+	return false
+}
+
+func hasCode(err error, codes map[string]struct{}) bool {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	_, ok := codes[api.ErrorCode()]
+	return ok
+}
+
+func anyOf(err error, causes ...func(error) bool) bool {
+	for _, cause := range causes {
+		if cause(err) {
+			return true
+		}
+	}
+	return false
+}
+
+// explainNotApplied is for a call that changed nothing: a failure on
+// DynamoDB's side is token.ErrUnavailable. Any other error is returned as is,
+// and is internal.
+func explainNotApplied(err error) error { return wrapFailure(err, token.ErrUnavailable) }
+
+// explainOnce is for a write that is not sent again without an answer.
+func explainOnce(err error) error {
+	if noAnswer(err) {
+		return fmt.Errorf("%w: %w", token.ErrUncertain, err)
+	}
+	return explainNotApplied(err)
+}
+
+// explainRecorded is for a write that the caller may safely repeat.
+func explainRecorded(err error) error { return wrapFailure(err, token.ErrRepeatable) }
+
+// explainRepeated is for a write that the store repeats: an attempt before the
+// last one may have been applied.
+func explainRepeated(err error) error { return wrapFailure(err, token.ErrUncertain) }
+
+func wrapFailure(err, meaning error) error {
+	if anyOf(err, notApplied, noAnswer, conflicted) {
+		return fmt.Errorf("%w: %w", meaning, err)
+	}
+	return err
+}

@@ -1,0 +1,107 @@
+package dynamo
+
+import (
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// The attributes of a TOKEN item, but for those that spending changes; these
+// are in ledgeritem.go.
+const (
+	attrHash     = "hash"   // SHA-256 of the key; removed when the token is revoked
+	attrRevoked  = "killed" // a random mark of the call that revoked the token
+	attrMask     = "mask"
+	attrName     = "name"
+	attrDisabled = "off"
+	attrCreated  = "created"
+	attrAccessed = "accessed"
+	attrExpires  = "expires"
+	attrLimits   = "limits"
+	attrModels   = "models"
+	attrIPs      = "ips"
+	attrGroup    = "group"
+	attrVersion  = "version"
+
+	// The previous key.
+	attrPrevious      = "prev" // SHA-256
+	attrPreviousMask  = "prevmask"
+	attrPreviousUntil = "prevuntil"
+)
+
+// tokenItem returns the item of a new token. DynamoDB may remove it
+// retentionSeconds after the token has expired.
+func tokenItem(t token.Token, retentionSeconds int64) item {
+	it := tokenKey(t.UserID, t.ID)
+	it[attrHash] = binary(t.KeyHash[:])
+	it[attrMask] = text(t.Mask)
+	it[attrName] = text(t.Name)
+	it[attrCreated] = number(t.CreatedTime)
+	it[attrAccessed] = number(t.AccessedTime)
+	it[attrBalance] = balanceValue(quota.Balance{Left: t.RemainQuota, Unlimited: t.UnlimitedQuota})
+	it[attrUsed] = number(t.UsedQuota)
+	it[attrRecords] = mapOf(item{}) // an update can write into a map only if the map exists
+	it[attrBeforeReserve] = mapOf(item{})
+	it[attrVersion] = number(t.Version)
+	setPresent(it, item{
+		attrDisabled: optionalFlag(t.Disabled),
+		attrLimits:   optionalFlag(t.ModelLimitsEnabled),
+		attrModels:   optionalList(t.Models),
+		attrIPs:      optionalList(t.AllowIPs),
+		attrGroup:    optionalText(t.Group),
+		attrExpires:  optionalExpiry(t.ExpiredTime, 0),
+		TTL:          optionalExpiry(t.ExpiredTime, retentionSeconds),
+	})
+	return it
+}
+
+// optionalExpiry is a Unix second, delayed by some seconds; it is nil for
+// token.Never.
+func optionalExpiry(second, delaySeconds int64) types.AttributeValue {
+	if second == token.Never {
+		return nil
+	}
+	return number(second + delaySeconds)
+}
+
+// readToken reads a token of a user; the item itself does not name the user.
+func readToken(it item, userID int64) (token.Token, error) {
+	l, err := readLedger(it, userID)
+	return l.Token, err
+}
+
+// readSettings reads all of a token but its balance and holds.
+func readSettings(r *reader, userID int64) token.Token {
+	t := token.Token{
+		UserID:             userID,
+		ID:                 r.number(SortKey),
+		Version:            r.number(attrVersion),
+		KeyHash:            r.hash(attrHash),
+		Mask:               r.text(attrMask),
+		Name:               r.text(attrName),
+		Disabled:           r.flag(attrDisabled),
+		CreatedTime:        r.number(attrCreated),
+		AccessedTime:       r.number(attrAccessed),
+		ExpiredTime:        token.Never,
+		UsedQuota:          r.number(attrUsed),
+		ModelLimitsEnabled: r.flag(attrLimits),
+		Models:             r.list(attrModels),
+		AllowIPs:           r.list(attrIPs),
+		Group:              r.text(attrGroup),
+		PreviousHash:       r.hash(attrPrevious),
+		PreviousMask:       r.text(attrPreviousMask),
+		PreviousUntil:      r.number(attrPreviousUntil),
+	}
+	if r.has(attrExpires) {
+		t.ExpiredTime = r.number(attrExpires)
+	}
+	return t
+}
+
+// revoked reports whether a token's deletion has begun: its keys are refused,
+// and its item still has to be removed and counted.
+func revoked(it item) bool {
+	_, ok := it[attrRevoked]
+	return ok
+}

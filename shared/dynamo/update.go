@@ -1,0 +1,146 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// Update implements token.Store. It tests and changes the token in one
+// conditional write, so that no other write can come in between.
+func (s *Store) Update(ctx context.Context, c token.Caller, id int64, change token.Change) (token.Token, error) {
+	if err := s.Authorize(ctx, c); err != nil {
+		return token.Token{}, err
+	}
+	return s.changeToken(ctx, c.UserID, id, change)
+}
+
+// UpdateAll implements token.Store.
+func (s *Store) UpdateAll(ctx context.Context, c token.Caller, ids []int64, change token.Change) ([]error, error) {
+	if err := s.Authorize(ctx, c); err != nil {
+		return nil, err
+	}
+	return forEach(ids, func(id int64) error {
+		_, err := s.changeToken(ctx, c.UserID, id, change)
+		return err
+	}), nil
+}
+
+// changeToken is Update for a caller who is authorized. If the stored token
+// does not meet the change's conditions, it asks the change what to try
+// instead.
+func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.Change) (token.Token, error) {
+	for range maxChangeAttempts {
+		found, applied, err := s.update(ctx, tokenKey(userID, id), s.changeExpression(change), retryNotApplied())
+		switch {
+		case err != nil:
+			return token.Token{}, fmt.Errorf("update token %d/%d: %w", userID, id, err)
+		case applied:
+			return readToken(found, userID)
+		case found == nil || revoked(found):
+			return token.Token{}, token.ErrNotFound
+		}
+		stored, err := readLedger(found, userID)
+		if err != nil {
+			return token.Token{}, err
+		}
+		if stored.MustCompactFor(change) {
+			err = s.compact(ctx, stored, change.Now)
+		} else {
+			change, err = change.ResolveMismatch(stored.Token)
+		}
+		if err != nil {
+			return token.Token{}, err
+		}
+	}
+	return token.Token{}, token.ErrContention
+}
+
+// changeExpression translates a change and its conditions.
+func (s *Store) changeExpression(c token.Change) *expression {
+	e := newExpression()
+	requireChangeable(e, c)
+	e.add(attrVersion, 1)
+	setField(e, attrName, c.Name, text)
+	setField(e, attrDisabled, c.Disabled, optionalFlag)
+	if c.RemainQuota != nil {
+		e.assign(e.name(attrBalance, balanceLeft), e.value(number(*c.RemainQuota)))
+		e.assign(e.name(attrBalance, balanceReturned), e.value(number(0)))
+		e.assign(e.name(attrBalance, balanceCharged), e.value(number(0)))
+	}
+	if c.QuotaDelta != nil {
+		addQuota(e, *c.QuotaDelta)
+	}
+	switch unlimited := c.UnlimitedQuota; {
+	case unlimited == nil:
+	case *unlimited:
+		e.assign(e.name(attrBalance, balanceUnlimited), e.value(number(0)))
+	default:
+		e.remove(e.name(attrBalance, balanceUnlimited))
+	}
+	setField(e, attrLimits, c.ModelLimitsEnabled, optionalFlag)
+	setList(e, attrModels, c.Models)
+	setList(e, attrIPs, c.AllowIPs)
+	setField(e, attrGroup, c.Group, optionalText)
+	setField(e, attrExpires, c.ExpiredTime, func(t int64) types.AttributeValue { return optionalExpiry(t, 0) })
+	setField(e, TTL, c.ExpiredTime, func(t int64) types.AttributeValue { return optionalExpiry(t, s.retentionSeconds) })
+	return e
+}
+
+// requireChangeable translates the conditions of a change.
+func requireChangeable(e *expression, c token.Change) {
+	e.require(e.name(attrHash).exists())
+	requireVersion(e, c.Versions)
+	if c.DependsOnQuota() {
+		requireNoExpiredHold(e, c.Now)
+	}
+	if c.NeedsModels {
+		e.require(e.name(attrModels).exists())
+	}
+	if c.NeedsNoModelLimits {
+		e.require(e.name(attrLimits).absent())
+	}
+	if c.NeedsUsable {
+		e.require(e.name(attrExpires).absent() + " OR " + e.name(attrExpires).above(c.Now))
+		e.require(e.name(attrBalance, balanceUnlimited).exists() + " OR " + e.name(attrBalance, balanceLeft).above(0))
+	}
+	if c.NeedsUnlimited != nil {
+		e.require(e.name(attrBalance, balanceUnlimited).existsIf(*c.NeedsUnlimited))
+	}
+}
+
+// requireVersion requires the token to have one of the versions; nil allows
+// any.
+func requireVersion(e *expression, versions token.Versions) {
+	if versions == nil {
+		return
+	}
+	version := e.name(attrVersion)
+	each := []string{version.absent()} // never true, so that an empty list allows none
+	for _, v := range versions {
+		each = append(each, version.equals(v))
+	}
+	e.require(strings.Join(each, " OR "))
+}
+
+// addQuota adds n units, which may be negative, to what is left, if the free
+// quota then is between 0 and token.MaxInteger. A condition can't compute the
+// free quota, left + returned - charged. So it requires more than necessary if
+// settled holds have returned units: each of left and returned must be below
+// half of the bound. If that fails, the token has to be compacted first.
+func addQuota(e *expression, n int64) {
+	left := e.name(attrBalance, balanceLeft)
+	if n < 0 {
+		e.require(left.atLeast(-n))
+	} else {
+		returned := e.name(attrBalance, balanceReturned)
+		half := (token.MaxInteger - n) / 2
+		allCharged := returned.placeholder + " = " + e.name(attrBalance, balanceCharged).placeholder
+		e.require(left.atMost(half) + " AND " + returned.atMost(half) + " OR " + allCharged + " AND " + left.atMost(token.MaxInteger-n))
+	}
+	e.assign(left, left.placeholder+" + "+e.value(number(n)))
+}

@@ -1,0 +1,124 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
+)
+
+// A gateClient calls the package's own functions.
+type gateClient struct {
+	gate   *gate.Gate
+	tenant *dynamotest.Tenant // uses the gate's DynamoDB client
+	key    credential.Key
+}
+
+func newGateClients(_ testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, tweaks ...func(*dynamodb.Options)) func(credential.Key) client {
+	return gateClients(dynamotest.Client(kit.Endpoint, tweaks...), tenant, tenant.Clock.Now)
+}
+
+// gateClients returns a constructor of clients with a given DynamoDB client and
+// clock.
+func gateClients(db *dynamodb.Client, tenant *dynamotest.Tenant, clock func() time.Time) func(credential.Key) client {
+	store := dynamo.New(db, dynamotest.Table)
+	g, owner := gate.New(store, gate.WithClock(clock)), tenant.WithStore(store)
+	return func(key credential.Key) client { return &gateClient{g, owner, key} }
+}
+
+func (c *gateClient) do(ctx context.Context, op operation) (result, outcome, error) {
+	got, err := c.call(ctx, op)
+	var code wire.Code
+	switch {
+	case err == nil:
+		return got, known, nil
+	case errors.Is(err, quota.ErrUncertain):
+		return result{}, uncertain, nil
+	case errors.Is(err, quota.ErrUnavailable), errors.Is(err, quota.ErrContention):
+		return result{}, notDone, nil
+	case errors.As(wireCode(err), &code):
+		return result{code: string(code)}, known, nil
+	default:
+		return result{}, known, err
+	}
+}
+
+// wireCode returns the code that the HTTP endpoints give for an error, or err
+// if there is none.
+func wireCode(err error) error {
+	for sentinel, code := range map[error]wire.Code{
+		quota.ErrKeyUnknown: wire.ErrUnauthorized, token.ErrNotFound: wire.ErrTokenNotFound, token.ErrExhausted: wire.ErrTokenExhausted,
+		quota.ErrRequestReused: wire.ErrRequestReused, quota.ErrTooManyOpen: wire.ErrTooManyOpen, quota.ErrHoldNotFound: wire.ErrHoldNotFound,
+		quota.ErrHoldExpired: wire.ErrHoldExpired, quota.ErrHoldSettled: wire.ErrHoldSettled, quota.ErrHoldReleased: wire.ErrHoldReleased,
+	} {
+		if errors.Is(err, sentinel) {
+			return code
+		}
+	}
+	return err
+}
+
+func (c *gateClient) call(ctx context.Context, op operation) (result, error) {
+	key := c.key.Reveal()
+	question := quota.Question{Model: op.model, Quota: op.quota, RequestID: op.requestID}
+	switch op.kind { //nolint:exhaustive // the owner's operations follow
+	case opCheck, opSpend:
+		v, err := c.gate.Verify(ctx, key, question)
+		return result{string(v.Refusal), [3]int64{v.Remain}}, err
+	case opReserve:
+		r, err := c.gate.Reserve(ctx, key, question, time.Duration(op.ttlSeconds)*time.Second)
+		return result{string(r.Refusal), [3]int64{r.Held, r.Remain, r.ExpiresAt}}, err
+	case opSettle:
+		s, err := c.gate.Settle(ctx, key, op.requestID, op.quota)
+		return result{numbers: [3]int64{s.Charged, s.Shortfall, s.Remain}}, err
+	case opRelease:
+		r, err := c.gate.Release(ctx, key, op.requestID)
+		return result{numbers: [3]int64{r.Released, r.Remain}}, err
+	case opUsage:
+		u, err := c.gate.Usage(ctx, key)
+		if err == nil && u.Token.Disabled { // as the HTTP endpoint does
+			err = quota.ErrKeyUnknown
+		}
+		return result{numbers: [3]int64{u.Granted, u.Used, u.Available}}, err
+	default:
+		return c.callAsOwner(ctx, op)
+	}
+}
+
+func (c *gateClient) callAsOwner(ctx context.Context, op operation) (result, error) {
+	at, id := c.tenant.Access, c.key.TokenID
+	var t token.Token
+	var err error
+	switch op.kind { //nolint:exhaustive // the others are operations with the key
+	case opDelete:
+		return result{}, c.tenant.Delete(ctx, at, id)
+	case opRotateKey:
+		rotation, err := c.tenant.NewKeyRotation(ctx, at, id, op.ttlSeconds)
+		if err != nil {
+			return result{}, err
+		}
+		rotated, err := c.tenant.Rotate(ctx, at, id, rotation)
+		return result{numbers: [3]int64{rotated.FreeAt(op.now), rotated.UsedAt(op.now)}}, err
+	case opDisable, opEnable:
+		t, err = c.tenant.SetStatus(ctx, at, id, op.kind == opDisable)
+	case opSetQuota:
+		t, err = c.tenant.Update(ctx, at, id, token.Settings{RemainQuota: &op.quota})
+	case opUnlimit, opLimit:
+		t, err = c.tenant.Update(ctx, at, id, token.Settings{UnlimitedQuota: new(op.kind == opUnlimit)})
+	case opAllowOne:
+		t, err = c.tenant.Update(ctx, at, id, token.Settings{ModelLimitsEnabled: new(true), Models: []string{op.model}})
+	case opAllowAll:
+		t, err = c.tenant.Update(ctx, at, id, token.Settings{ModelLimitsEnabled: new(false)})
+	}
+	return result{numbers: [3]int64{t.FreeAt(op.now), t.UsedAt(op.now)}}, err
+}

@@ -1,0 +1,77 @@
+package quota
+
+import "github.com/latchkey-api/latchkey/shared/token"
+
+// A Verdict says whether a key may do what a Question asks.
+type Verdict struct {
+	Refusal Refusal     // "" if it may
+	Token   token.Token // the key's token; the zero Token for RefusedUnknown
+	Remain  int64       // free units; meaningless for an unlimited token
+}
+
+// Valid reports whether the key may do it.
+func (v Verdict) Valid() bool { return v.Refusal == "" }
+
+// A Reservation is the result of reserving units. If it is not valid, nothing
+// is held.
+type Reservation struct {
+	Verdict
+	RequestID string
+	Held      int64 // units
+	ExpiresAt int64 // the Unix second at which the hold expires unless it is settled or released
+}
+
+// A Settlement is the result of settling a hold.
+type Settlement struct {
+	Token     token.Token
+	RequestID string
+	Charged   int64 // units
+	Shortfall int64 // units that could not be charged because the balance did not have them
+	Remain    int64 // free units
+}
+
+// A Release is the result of releasing a hold.
+type Release struct {
+	Token     token.Token
+	RequestID string
+	Released  int64 // units of the hold
+	Remain    int64 // free units
+}
+
+// A Usage is what the holder of a key can see of its quota, in units. For a
+// limited token, Granted is the sum of Available, Used and the units of open
+// holds.
+type Usage struct {
+	Token                    token.Token
+	Granted, Used, Available int64
+}
+
+// UsageAt returns the token's usage at a Unix second.
+func (l Ledger) UsageAt(now int64) Usage {
+	u := Usage{Token: l.Token, Used: l.UsedAt(now), Available: l.RemainAt(now)}
+	u.Granted = min(u.Available+l.HeldAt(now)+u.Used, token.MaxInteger)
+	return u
+}
+
+// The methods below return the result of an operation from the ledger that it
+// left. They use only the record of the request id, so repeating a request
+// gives the same numbers.
+
+// Reservation returns the result of a KindReserve operation.
+func (o Operation) Reservation(l Ledger) Reservation {
+	r, _ := o.Record(l)
+	verdict := Verdict{Token: l.Token, Remain: min(r.BeforeReserve.debit(r.Quota).Free(), token.MaxInteger)}
+	return Reservation{Verdict: verdict, RequestID: o.RequestID, Held: r.Quota, ExpiresAt: r.ExpiresAt}
+}
+
+// Settlement returns the result of a KindSettle operation.
+func (o Operation) Settlement(l Ledger) Settlement {
+	r, _ := o.Record(l)
+	return Settlement{l.Token, o.RequestID, r.Charged, r.Requested - r.Charged, min(r.BeforeEnd.debit(r.Charged).Free()+r.Debited(), token.MaxInteger)}
+}
+
+// Release returns the result of a KindRelease operation.
+func (o Operation) Release(l Ledger) Release {
+	r, _ := o.Record(l)
+	return Release{l.Token, o.RequestID, r.Quota, min(r.BeforeEnd.Free()+r.Debited(), token.MaxInteger)}
+}

@@ -1,0 +1,63 @@
+package token
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
+)
+
+// MaxGraceSeconds is the longest grace period of a rotation: a week.
+const MaxGraceSeconds = 7 * 24 * 60 * 60
+
+// A KeyRotation gives a token a new key.
+type KeyRotation struct {
+	Key           credential.Key
+	PreviousUntil int64 // the Unix second from which the old key is refused; 0 is at once, independent of any clock
+	Version       int64 // the version that the token must have; 0 is any
+}
+
+// NewKeyRotation makes a new key for a token. The token's present key stays
+// valid for a grace period of 0 to MaxGraceSeconds.
+func (s *Service) NewKeyRotation(ctx context.Context, at credential.AccessToken, id, graceSeconds int64) (KeyRotation, error) {
+	if graceSeconds < 0 || graceSeconds > MaxGraceSeconds {
+		return KeyRotation{}, s.refuse(ctx, at, invalid("grace_seconds", fmt.Sprintf("must be between 0 (the old key stops working at once) and %d", MaxGraceSeconds)))
+	}
+	rotation := KeyRotation{Key: credential.NewKey(at.UserID, id)}
+	if graceSeconds > 0 { // otherwise a checker whose clock is behind would still accept the old key
+		rotation.PreviousUntil = s.UnixNow() + graceSeconds
+	}
+	return rotation, nil
+}
+
+// Rotate replaces a token's key. The token keeps its id, its quota and its
+// settings. An old key that is still in its grace period from an earlier
+// rotation stops working. Repeating the same rotation changes nothing.
+func (s *Service) Rotate(ctx context.Context, at credential.AccessToken, id int64, rotation KeyRotation) (IssuedToken, error) {
+	t, err := s.Store.Rotate(ctx, s.caller(at), id, rotation)
+	return IssuedToken{t, rotation.Key}, err
+}
+
+// AcceptsKey reports whether the key with this hash is the token's key at a
+// Unix second, or its previous key within the grace period. It does not check
+// the token's status. It takes the same time for any hash.
+func (t Token) AcceptsKey(hash [32]byte, now int64) bool {
+	current, previous := t.matchKey(hash)
+	return current || previous && now < t.PreviousUntil
+}
+
+// HasKey reports whether the key with this hash is the token's key or its
+// previous key, even after the grace period. Such a key may still settle and
+// release holds, because whoever made a hold must be able to report what was
+// used.
+func (t Token) HasKey(hash [32]byte) bool {
+	current, previous := t.matchKey(hash)
+	return current || previous
+}
+
+func (t Token) matchKey(hash [32]byte) (current, previous bool) {
+	current = subtle.ConstantTimeCompare(t.KeyHash[:], hash[:]) == 1
+	previous = subtle.ConstantTimeCompare(t.PreviousHash[:], hash[:]) == 1
+	return current, previous
+}
