@@ -234,9 +234,9 @@ func mutants() []mutant {
 			"./shared/gateway", "TestLastUsageIsFound",
 		},
 		{
-			"an import that starts again makes the idempotency key of the batch in doubt anew: its tokens are made twice",
-			"cmd/tokenctl/journal/journal.go", "		return im.send(ctx, b)\n", "		b.doubt.Key = crand.Text()\n		return im.send(ctx, b)\n",
-			"./cmd/tokenctl/journal", "TestNothingIsLostOrMadeTwiceWhateverTheNetworkLoses",
+			"a restarted import sends its pending batch with a new idempotency key: the tokens are created twice",
+			"cmd/tokenctl/journal/journal.go", "		return im.send(ctx, b)\n", "		b.pending.Key = crand.Text()\n		return im.send(ctx, b)\n",
+			"./cmd/tokenctl/journal", "TestLostRequestOrAnswer",
 		},
 		{
 			"the client treats its own timeout as the caller's deadline: a lost answer is not requested again, and its key is lost",
