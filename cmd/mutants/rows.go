@@ -24,9 +24,9 @@ func mutants() []mutant {
 			"./shared/api", "TestABatchThatIsCutShortIsFinishedByItsRepetition",
 		},
 		{
-			"a kept answer can be read with the idempotency key alone",
-			"shared/token/request.go", "hkdf.Key(sha256.New, []byte(at.Reveal()),", "hkdf.Key(sha256.New, []byte(\"at\"),",
-			"./shared/token", "TestWhatIsKeptOpensForTheSameRequestOnly",
+			"a saved response can be decrypted with the idempotency key alone",
+			"shared/token/idempotency.go", "hkdf.Key(sha256.New, []byte(at.Reveal()),", "hkdf.Key(sha256.New, []byte(\"at\"),",
+			"./shared/token", "TestIdempotentRequest",
 		},
 		{
 			"the state of a user's create rate limit is not stored",
@@ -59,8 +59,8 @@ func mutants() []mutant {
 			"./shared/api", "TestTheDocumentsSchemasAreTheWireTypes",
 		},
 		{
-			"a grace may be longer than the document says",
-			"shared/token/turn.go", "const MaxGrace = 7 * ", "const MaxGrace = 8 * ",
+			"a grace period may be longer than the API document says",
+			"shared/token/keyrotation.go", "const MaxGraceSeconds = 7 * ", "const MaxGraceSeconds = 8 * ",
 			"./shared/api", "TestTheDocumentsLimitsAreTheCodes",
 		},
 		{
@@ -94,7 +94,7 @@ func mutants() []mutant {
 			"./shared/dynamo", "TestReconcile",
 		},
 		{
-			"status not derived: an expired token looks enabled",
+			"an expired token has the status enabled",
 			"shared/token/token.go", "case t.ExpiredTime != Never && t.ExpiredTime <= now:\n\t\treturn Expired", "case t.ExpiredTime != Never && t.ExpiredTime <= now:\n\t\treturn Enabled",
 			"./shared/api", "TestContract/Status",
 		},
@@ -130,8 +130,18 @@ func mutants() []mutant {
 		},
 		{
 			"a key with a wrong checksum is accepted",
-			"shared/token/credential.go", "|| sum != crc32.ChecksumIEEE(record[:len(record)-crc32.Size])", "|| sum == 0",
-			"./shared/token", "TestTypoIsRefusedWithoutARead",
+			"shared/credential/credential.go", "|| sum != crc32.ChecksumIEEE(record[:len(record)-crc32.Size])", "|| sum == 0",
+			"./shared/credential", "TestParseKeyRefusesTypos",
+		},
+		{
+			"a credential after an underscore is not redacted",
+			"shared/credential/redact.go", "(^|[^0-9a-z]|", "(^|[^0-9A-Za-z_]|",
+			"./shared/credential", "TestRedact$/after_an_underscore",
+		},
+		{
+			"a key directly after a letter is not redacted",
+			"shared/credential/redact.go", "[0-9a-z]{24}", "[0-9a-z]{240}",
+			"./shared/credential", "TestRedact$/after_a_letter",
 		},
 		{
 			"checks are cached for 5 ms: a deleted key is accepted",
@@ -174,8 +184,8 @@ func mutants() []mutant {
 			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
-			"a hold that has lapsed stays open: it comes home again",
-			"shared/token/ledger.go", "r.Fate, r.Ended = Lapsed, r.Until\n", "r.Ended = r.Until\n",
+			"an expired hold stays open: its units are returned again and again",
+			"shared/quota/ledger.go", "r.State, r.EndedAt = StateExpired, r.ExpiresAt\n", "r.EndedAt = r.ExpiresAt\n",
 			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
@@ -184,8 +194,8 @@ func mutants() []mutant {
 			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
-			"a lease of a process that died is given back: what it let through is free",
-			"shared/token/ledger.go", "if r.Lease {", "if r.Lease && r.Quota < 0 {",
+			"the lease of a process that died is returned instead of charged",
+			"shared/quota/ledger.go", "if r.ChargeOnExpiry {", "if r.ChargeOnExpiry && r.Quota < 0 {",
 			"./shared/gate", "TestLeaseOfDeadProcessIsCharged",
 		},
 		{
@@ -224,9 +234,9 @@ func mutants() []mutant {
 			"./shared/gateway", "TestLastUsageIsFound",
 		},
 		{
-			"an import that starts again makes the idempotency key of the batch in doubt anew: its tokens are made twice",
-			"cmd/tokenctl/journal/journal.go", "		return im.send(ctx, b)\n", "		b.doubt.Key = crand.Text()\n		return im.send(ctx, b)\n",
-			"./cmd/tokenctl/journal", "TestNothingIsLostOrMadeTwiceWhateverTheNetworkLoses",
+			"a restarted import sends its pending batch with a new idempotency key: the tokens are created twice",
+			"cmd/tokenctl/journal/journal.go", "		return im.send(ctx, b)\n", "		b.pending.Key = crand.Text()\n		return im.send(ctx, b)\n",
+			"./cmd/tokenctl/journal", "TestLostRequestOrAnswer",
 		},
 		{
 			"the client treats its own timeout as the caller's deadline: a lost answer is not requested again, and its key is lost",

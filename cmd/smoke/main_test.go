@@ -64,7 +64,7 @@ func TestRunPasses(t *testing.T) {
 			t.Errorf("the output has no line for the page %s:\n%s", path, out)
 		}
 	}
-	if found := capture.Credential(out); found != "" {
+	if found := capture.FindCredential(out); found != "" {
 		t.Errorf("the output shows a credential, %.7s…", found)
 	}
 	if page, err := u.List(t.Context(), client.ListOptions{}); err != nil || page.Total != 0 {

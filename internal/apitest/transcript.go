@@ -80,7 +80,7 @@ func (tr *transcript) roundTrip(r *http.Request, report func(mismatch string)) (
 		report(credential.Redact(mismatch.Error()))
 	}
 	if r.Method == http.MethodPost && (answer.StatusCode == http.StatusCreated || strings.Contains(r.URL.Path, "/rotate")) {
-		for _, key := range capture.Credentials(string(content)) {
+		for _, key := range capture.FindCredentials(string(content)) {
 			tr.secrets = append(tr.secrets, key)
 			content = bytes.ReplaceAll(content, []byte(key), nil)
 		}
@@ -125,7 +125,7 @@ func (tr *transcript) check(t testing.TB) {
 			t.Errorf("an answer shows the secret %s", credential.NewSecret(secret))
 		}
 	}
-	if found := capture.Credential(answers + tr.log.String()); found != "" {
+	if found := capture.FindCredential(answers + tr.log.String()); found != "" {
 		t.Errorf("an answer or the log shows a credential, %s", credential.NewSecret(found))
 	}
 }

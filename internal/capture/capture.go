@@ -1,4 +1,4 @@
-// Package capture keeps what a process prints, for the test that runs it, and
+// Package capture records the output of a process for the test that runs it, and
 // finds credentials in it.
 package capture
 
@@ -15,12 +15,12 @@ import (
 // counts as a leaked credential. Shorter ones are example values.
 const minLength = 20
 
-// Credential returns the first text that looks like a key or an access token
+// FindCredential returns the first text that looks like a key or an access token
 // and is not masked, or "" if there is none.
-func Credential(text string) string { return credential.Find(text, minLength) }
+func FindCredential(text string) string { return credential.Find(text, minLength) }
 
-// Credentials returns all texts that Credential could return, in order.
-func Credentials(text string) []string { return credential.FindAll(text, minLength) }
+// FindCredentials returns all texts that FindCredential could return, in order.
+func FindCredentials(text string) []string { return credential.FindAll(text, minLength) }
 
 var (
 	key         = regexp.MustCompile(fmt.Sprintf(`sk-[0-9A-Za-z]{%d}`, credential.KeyLength-len("sk-")))

@@ -12,11 +12,11 @@ import (
 func TestCredential(t *testing.T) {
 	key, access := credential.NewKey(1, 2), credential.NewAccessToken(1, 0)
 	for _, plain := range []string{key.Reveal(), access.Reveal()} {
-		if got := capture.Credential(`{"key":"` + plain + `"}`); got != plain {
+		if got := capture.FindCredential(`{"key":"` + plain + `"}`); got != plain {
 			t.Errorf("got %s, want %s", credential.NewSecret(got), credential.NewSecret(plain))
 		}
 	}
-	if got := capture.Credential(key.Mask() + " " + access.Mask() + " sk-example-key"); got != "" {
+	if got := capture.FindCredential(key.Mask() + " " + access.Mask() + " sk-example-key"); got != "" {
 		t.Errorf("got %s, want nothing", credential.NewSecret(got))
 	}
 }

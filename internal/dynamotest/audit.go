@@ -14,22 +14,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Ids fall into buckets of 256, and 64 buckets into a segment. The audit has
-// its own copy of the layout, so that a slip in the store's shows.
+// A bucket has 256 ids, and a segment 64 buckets. The audit has its own copy of
+// the layout, so that it finds a mistake in the store's.
 const (
 	bucketSize     = 256
 	segmentBuckets = 64
 )
 
-// An Audit is what a user's items say, read one by one.
+// An Audit has the counters and tokens of a user, read item by item.
 type Audit struct {
 	Given, Deleted int64
 	IDs            []int64 // of the stored tokens, ascending
 }
 
-// Audit reads every item of a user and fails the test unless counters and
-// tokens agree: no id above seq, no token half deleted, no key twice, and in
-// every bucket ids given - deletions counted = tokens stored.
+// Audit reads every item of a user. It fails the test unless counters and tokens
+// agree: no id is above seq, no deletion is unfinished, no key is used twice, and
+// in every bucket the tokens stored are the ids given minus the deletions counted.
 func (k *Kit) Audit(t testing.TB, userID int64) Audit {
 	t.Helper()
 	var a Audit
@@ -50,11 +50,11 @@ func (k *Kit) Audit(t testing.TB, userID int64) Audit {
 		case strings.HasPrefix(partition, tokens):
 			bucket := (id - 1) / bucketSize
 			if partition != tokens+strconv.FormatInt(bucket, 10) {
-				t.Errorf("token %d lies in partition %s", id, partition)
+				t.Errorf("token %d is in partition %s", id, partition)
 			}
 			hash, ok := it["hash"].(*types.AttributeValueMemberB)
 			if !ok || it["killed"] != nil {
-				t.Errorf("token %d is killed, yet not removed", id)
+				t.Errorf("token %d is revoked but not removed", id)
 				continue
 			}
 			if hashes[string(hash.Value)] {
@@ -76,33 +76,33 @@ func (a Audit) check(t testing.TB, counted, stored map[int64]int64) {
 	for bucket := range max(a.Given/bucketSize+1, int64(len(counted))) {
 		given := max(0, min(a.Given-bucket*bucketSize, bucketSize))
 		if got, want := stored[bucket], given-counted[bucket]; got != want {
-			t.Errorf("bucket %d stores %d tokens, its counters say %d given - %d deleted", bucket, got, given, counted[bucket])
+			t.Errorf("bucket %d has %d tokens, want %d given - %d deleted", bucket, got, given, counted[bucket])
 		}
 		deleted += counted[bucket]
 	}
 	if a.Deleted != deleted {
-		t.Errorf("META counts %d deletions, the buckets %d", a.Deleted, deleted)
+		t.Errorf("META has %d deletions, the buckets %d", a.Deleted, deleted)
 	}
 	if n := len(a.IDs); n > 0 && (a.IDs[0] < 1 || a.IDs[n-1] > a.Given) {
-		t.Errorf("ids %d to %d are stored, but 1 to %d were given", a.IDs[0], a.IDs[n-1], a.Given)
+		t.Errorf("got ids %d to %d, but 1 to %d were given", a.IDs[0], a.IDs[n-1], a.Given)
 	}
 }
 
-// Patient lets an engine take its time: for what is not about time-outs, and
-// must not fail on a machine that is busy.
+// LongTimeout is a client option with a timeout of a minute, for tests that are
+// not about timeouts and must not fail on a busy machine.
 func LongTimeout(o *dynamodb.Options) { o.HTTPClient = &http.Client{Timeout: time.Minute} }
 
-// items reads the whole table, as only a test may.
+// items reads the whole table.
 func (k *Kit) items(t testing.TB) []map[string]types.AttributeValue {
 	t.Helper()
 	var all []map[string]types.AttributeValue
 	pages := dynamodb.NewScanPaginator(Client(k.Endpoint, LongTimeout), // a page is a megabyte
 		&dynamodb.ScanInput{TableName: aws.String(Table)})
-	const most = 3
-	for tries := 1; pages.HasMorePages(); {
+	const maxAttempts = 3
+	for attempt := 1; pages.HasMorePages(); {
 		page, err := pages.NextPage(t.Context())
-		if err != nil && tries < most { // once in some hundreds of scans, a connection is closed while it is read
-			tries++
+		if err != nil && attempt < maxAttempts { // rarely, the engine closes the connection during a scan
+			attempt++
 			continue
 		}
 		if err != nil {
@@ -113,26 +113,26 @@ func (k *Kit) items(t testing.TB) []map[string]types.AttributeValue {
 	return all
 }
 
-// Holds reports whether any value in the table has a text in it: as a
-// string, in a string, or in bytes.
+// Contains reports whether any value in the table contains the secret: a string,
+// bytes, or a name or value in a list or map.
 func (k *Kit) Contains(t testing.TB, secret string) bool {
 	t.Helper()
 	return slices.ContainsFunc(k.items(t), func(it map[string]types.AttributeValue) bool {
-		return holds(&types.AttributeValueMemberM{Value: it}, secret)
+		return contains(&types.AttributeValueMemberM{Value: it}, secret)
 	})
 }
 
-func holds(value types.AttributeValue, secret string) bool {
+func contains(value types.AttributeValue, secret string) bool {
 	switch v := value.(type) {
 	case *types.AttributeValueMemberS:
 		return strings.Contains(v.Value, secret)
 	case *types.AttributeValueMemberB:
 		return strings.Contains(string(v.Value), secret)
 	case *types.AttributeValueMemberL:
-		return slices.ContainsFunc(v.Value, func(e types.AttributeValue) bool { return holds(e, secret) })
+		return slices.ContainsFunc(v.Value, func(e types.AttributeValue) bool { return contains(e, secret) })
 	case *types.AttributeValueMemberM:
 		for name, e := range v.Value {
-			if strings.Contains(name, secret) || holds(e, secret) {
+			if strings.Contains(name, secret) || contains(e, secret) {
 				return true
 			}
 		}
@@ -140,7 +140,7 @@ func holds(value types.AttributeValue, secret string) bool {
 	return false
 }
 
-// integer reads a number, 0 if there is none.
+// integer reads a number; it is 0 if there is none.
 func integer(it map[string]types.AttributeValue, name string) int64 {
 	v, ok := it[name].(*types.AttributeValueMemberN)
 	if !ok {

@@ -1,6 +1,6 @@
-// Package dynamotest gives a test the real thing: a DynamoDB engine of its
-// own, in memory, with a fresh table. Without the engine a test fails; it
-// never skips.
+// Package dynamotest runs tests against a real DynamoDB engine. Each test has its
+// own engine, in memory, with a new table. Without the engine a test fails; it is
+// never skipped. The package also has clients that fail in chosen ways.
 package dynamotest
 
 import (
@@ -17,21 +17,22 @@ import (
 	"github.com/latchkey-api/latchkey/shared/engine"
 )
 
-// Table is the name of every test's table.
+// Table is the name of the table in every test.
 const Table = "latchkey-test"
 
 // A Kit is a running engine with a table in it.
 type Kit struct {
 	Endpoint string
 	Engine   *engine.Engine
-	Client   *dynamodb.Client // as the product makes it, with the tweaks
+	Client   *dynamodb.Client // as the product makes it, with the test's options
 	Store    *dynamo.Store
 }
 
-// New starts an engine that ends with the test.
-func New(t testing.TB, tweaks ...func(*dynamodb.Options)) *Kit {
+// New starts an engine, which stops when the test ends, and makes a table. The
+// options apply to the kit's client.
+func New(t testing.TB, options ...func(*dynamodb.Options)) *Kit {
 	t.Helper()
-	kit, err := Start(t.Context(), tweaks...)
+	kit, err := Start(t.Context(), options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func New(t testing.TB, tweaks ...func(*dynamodb.Options)) *Kit {
 
 // Start starts an engine for an example, which has no testing.TB. The caller
 // stops it.
-func Start(ctx context.Context, tweaks ...func(*dynamodb.Options)) (*Kit, error) {
+func Start(ctx context.Context, options ...func(*dynamodb.Options)) (*Kit, error) {
 	root, err := findRoot()
 	if err != nil {
 		return nil, err
@@ -54,13 +55,13 @@ func Start(ctx context.Context, tweaks ...func(*dynamodb.Options)) (*Kit, error)
 		e.Stop()
 		return nil, err
 	}
-	client := Client(e.Endpoint, tweaks...)
+	client := Client(e.Endpoint, options...)
 	return &Kit{e.Endpoint, e, client, dynamo.New(client, Table)}, nil
 }
 
-// Client makes a client as the product does, for an engine's endpoint.
-func Client(endpoint string, tweaks ...func(*dynamodb.Options)) *dynamodb.Client {
-	return dynamo.NewClient("us-east-1", endpoint, credentials.NewStaticCredentialsProvider("local", "local", ""), tweaks...)
+// Client makes a client of an engine, as the product makes it.
+func Client(endpoint string, options ...func(*dynamodb.Options)) *dynamodb.Client {
+	return dynamo.NewClient("us-east-1", endpoint, credentials.NewStaticCredentialsProvider("local", "local", ""), options...)
 }
 
 // Root returns the project's root folder, found upwards from the test's.
@@ -84,7 +85,7 @@ func findRoot() (string, error) {
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
-			return "", errors.New("no go.mod above the test's folder")
+			return "", errors.New("no go.mod above the test's directory")
 		}
 		dir = up
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// The operations that the store uses.
+// The DynamoDB operations that can fail.
 const (
 	GetItem            = "GetItem"
 	BatchGetItem       = "BatchGetItem"
@@ -25,10 +25,10 @@ const (
 	TransactWriteItems = "TransactWriteItems"
 )
 
-// A Fault is a way in which one attempt of a call goes wrong.
+// A Fault is a way in which one attempt of a call fails.
 type Fault string
 
-// The faults. Those after which the call was applied all the same say so.
+// The faults. The call was applied only if the fault's text says so.
 const (
 	NoFault           Fault = ""
 	Throttled         Fault = "throughput exceeded"
@@ -48,7 +48,7 @@ const (
 	HalfProcessed     Fault = "one key left unprocessed"
 )
 
-// FaultsOf lists what can happen to an operation.
+// FaultsOf returns the faults that an operation can have.
 func FaultsOf(op string) []Fault {
 	faults := []Fault{
 		Throttled, AccountThrottle, ConnectionRefused, LostBefore, LostAfter,
@@ -65,21 +65,21 @@ func FaultsOf(op string) []Fault {
 	return faults
 }
 
-// Faults lets attempts go wrong on the wire, so that the SDK's own decoding
-// and retries are part of what is tested.
+// Faults makes attempts fail below the SDK, so that the SDK's decoding and retries
+// are tested too.
 type Faults struct {
-	// Choose says what happens to the nth attempt of an operation, counted
-	// from 1. Calls of it do not overlap.
+	// Choose returns the fault of the nth attempt of an operation, counted
+	// from 1. It is called by one goroutine at a time.
 	Choose func(op string, nth int) Fault
 
 	mu       sync.Mutex
 	attempts map[string]int
 }
 
-// Tweak plugs the faults into a client; several may share them.
-func (f *Faults) Configure(o *dynamodb.Options) { o.HTTPClient = &wire{f, o.HTTPClient} }
+// Configure is a client option; several clients may share the faults.
+func (f *Faults) Configure(o *dynamodb.Options) { o.HTTPClient = &faultyClient{f, o.HTTPClient} }
 
-// Attempts counts what was tried of an operation.
+// Attempts returns how many attempts of an operation were made.
 func (f *Faults) Attempts(op string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -96,38 +96,38 @@ func (f *Faults) choose(op string) Fault {
 	return f.Choose(op, f.attempts[op])
 }
 
-// A wire is one client's, between the SDK and the engine.
-type wire struct {
+// A faultyClient is between one client's SDK and the engine.
+type faultyClient struct {
 	faults *Faults
 	next   dynamodb.HTTPClient
 }
 
-// Do sends a request, or lets it go wrong.
-func (w *wire) Do(r *http.Request) (*http.Response, error) {
+// Do sends a request or fails as chosen.
+func (c *faultyClient) Do(r *http.Request) (*http.Response, error) {
 	_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	fault := w.faults.choose(op)
+	fault := c.faults.choose(op)
 	switch {
 	case fault == LostAfter || fault == TimeoutAfter || fault == ErrorAfter:
-		answer, err := w.next.Do(r)
+		resp, err := c.next.Do(r)
 		if err != nil {
 			return nil, err
 		}
-		_ = answer.Body.Close() // it is lost
+		_ = resp.Body.Close() // the caller gets an error instead
 	case fault == NoFault:
-		return w.next.Do(r)
+		return c.next.Do(r)
 	case fault == HalfProcessed:
-		answer, err := w.next.Do(r)
+		resp, err := c.next.Do(r)
 		if err != nil {
 			return nil, err
 		}
-		return leaveOne(answer)
+		return leaveOne(resp)
 	case fault == Conflict && op == UpdateItem:
 		return refuse(http.StatusBadRequest, "TransactionConflictException", nil), nil
 	}
 	return fail(r, fault)
 }
 
-// fail gives the answer, or the error, of a fault.
+// fail returns the response or the error of a fault.
 func fail(r *http.Request, fault Fault) (*http.Response, error) {
 	switch fault { //nolint:exhaustive // the others are lost connections
 	case Throttled:
@@ -159,8 +159,8 @@ func fail(r *http.Request, fault Fault) (*http.Response, error) {
 	}
 }
 
-// cancelled answers a transaction: first and other are the reasons for its
-// first item and for the others.
+// cancelled returns a cancelled transaction: first is the reason of its first
+// item, other that of the others.
 func cancelled(r *http.Request, first, other string) (*http.Response, error) {
 	var in struct{ TransactItems []json.RawMessage }
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
@@ -182,16 +182,16 @@ func refuse(status int, code string, reasons []map[string]string) *http.Response
 	return response(status, body)
 }
 
-// leaveOne moves the last item of a BatchGetItem's answer to the keys that
-// were not processed.
-func leaveOne(answer *http.Response) (*http.Response, error) {
-	defer answer.Body.Close() //nolint:errcheck // a read end; nothing is lost
+// leaveOne moves the last item of a BatchGetItem's response to the unprocessed
+// keys.
+func leaveOne(resp *http.Response) (*http.Response, error) {
+	defer resp.Body.Close() //nolint:errcheck // it was only read
 	var out struct {
 		Responses        map[string][]map[string]json.RawMessage
 		ConsumedCapacity json.RawMessage
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&out); err != nil {
-		return nil, fmt.Errorf("read the engine's answer: %w", err)
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+		return nil, fmt.Errorf("read the engine's response: %w", err)
 	}
 	left := map[string]any{}
 	for table, items := range out.Responses {

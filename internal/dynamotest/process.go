@@ -9,38 +9,40 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// A Process is what runs a client, and may die: then no call of it arrives any
-// more, and its context ends, so that nothing waits for it.
+// A Process runs clients and can die. From then on none of their calls reaches
+// DynamoDB, and the process's context is cancelled.
 type Process struct {
 	mu      sync.Mutex
-	left    int // calls until it dies; negative if it lives
-	applied bool
+	left    int // calls before the last one; negative if it does not die
+	arrives bool
 	dead    bool
-	kill    context.CancelFunc
+	cancel  context.CancelFunc
 }
 
-// Start makes the process live, for as long as its context. It dies with its
-// call number last, counted from 1, which arrives or not; with 0 it lives on.
+// Start starts the process and returns its context. The process dies with call
+// number last, counted from 1; arrives says whether that call reaches DynamoDB. If
+// last is 0 the process does not die.
 func (p *Process) Start(ctx context.Context, last int, arrives bool) context.Context {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.left, p.applied, p.dead = last-1, arrives, false
-	ctx, p.kill = context.WithCancel(ctx)
+	p.left, p.arrives, p.dead = last-1, arrives, false
+	ctx, p.cancel = context.WithCancel(ctx)
 	return ctx
 }
 
-// Stop ends the process, if it did not die, and reports whether it did.
+// Stop stops the process and reports whether it had died.
 func (p *Process) Stop() (died bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.kill()
+	p.cancel()
 	return p.dead
 }
 
-// Tweak lets a client run in the process.
-func (p *Process) Configure(o *dynamodb.Options) { o.HTTPClient = &mortal{p, o.HTTPClient} }
+// Configure is a client option.
+func (p *Process) Configure(o *dynamodb.Options) { o.HTTPClient = &processClient{p, o.HTTPClient} }
 
-// call counts one, and says whether it arrives and whether it is the last.
+// call counts a call and reports whether it reaches DynamoDB and whether it is the
+// last one.
 func (p *Process) call() (arrives, last bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -49,27 +51,27 @@ func (p *Process) call() (arrives, last bool) {
 	}
 	p.dead = p.left == 0
 	p.left--
-	return !p.dead || p.applied, p.dead
+	return !p.dead || p.arrives, p.dead
 }
 
 var errDead = errors.New("the process is dead")
 
-type mortal struct {
+type processClient struct {
 	process *Process
 	next    dynamodb.HTTPClient
 }
 
-// Do sends a request, unless the process dies before.
-func (m *mortal) Do(r *http.Request) (*http.Response, error) {
-	arrives, last := m.process.call()
+// Do sends a request unless the process is dead.
+func (c *processClient) Do(r *http.Request) (*http.Response, error) {
+	arrives, last := c.process.call()
 	switch {
 	case arrives && !last:
-		return m.next.Do(r)
+		return c.next.Do(r)
 	case arrives:
-		if answer, err := m.next.Do(r); err == nil {
-			_ = answer.Body.Close() // nobody is left to read it
+		if resp, err := c.next.Do(r); err == nil {
+			_ = resp.Body.Close() // the process is dead and can't read it
 		}
 	}
-	m.process.kill()
+	c.process.cancel()
 	return nil, errDead
 }

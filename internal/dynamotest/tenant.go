@@ -13,26 +13,26 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// Epoch is the second at which every test's clock starts.
+// Epoch is the Unix second at which a Clock starts.
 const Epoch = 1_700_000_000
 
-// A Clock stands still until the test moves it.
-type Clock struct{ past atomic.Int64 }
+// A Clock stands still until the test advances it.
+type Clock struct{ seconds atomic.Int64 } // since Epoch
 
-// Now is the clock's time.
-func (c *Clock) Now() time.Time { return time.Unix(Epoch+c.past.Load(), 0) }
+// Now returns the clock's time.
+func (c *Clock) Now() time.Time { return time.Unix(Epoch+c.seconds.Load(), 0) }
 
-// Step moves the clock on by some seconds.
-func (c *Clock) Advance(seconds int64) { c.past.Add(seconds) }
+// Advance moves the clock forward.
+func (c *Clock) Advance(seconds int64) { c.seconds.Add(seconds) }
 
-// A Tenant is a user with all that it needs to act.
+// A Tenant is a user with an access token, a service and a clock.
 type Tenant struct {
 	*token.Service
 	Access credential.AccessToken
 	Clock  *Clock
 }
 
-// Create makes one token.
+// Create creates one token.
 func (tenant *Tenant) Create(ctx context.Context, at credential.AccessToken, u token.Settings) (token.Token, credential.Key, error) {
 	made, err := tenant.Service.Create(ctx, at, []token.Settings{u}, nil)
 	if err != nil {
@@ -41,26 +41,26 @@ func (tenant *Tenant) Create(ctx context.Context, at credential.AccessToken, u t
 	return made[0].Token, made[0].Key, nil
 }
 
-// Update changes a token of any version.
+// Update changes a token, whatever its version is.
 func (tenant *Tenant) Update(ctx context.Context, at credential.AccessToken, id int64, u token.Settings) (token.Token, error) {
 	return tenant.Service.Update(ctx, at, id, u, nil)
 }
 
-// SetStatus enables or disables a token of any version.
+// SetStatus enables or disables a token, whatever its version is.
 func (tenant *Tenant) SetStatus(ctx context.Context, at credential.AccessToken, id int64, disabled bool) (token.Token, error) {
 	return tenant.Service.SetStatus(ctx, at, id, disabled, nil)
 }
 
-// Delete removes a token of any version.
+// Delete deletes a token, whatever its version is.
 func (tenant *Tenant) Delete(ctx context.Context, at credential.AccessToken, id int64) error {
 	return tenant.Service.Delete(ctx, at, id, nil)
 }
 
-// Unlimit switches a user's limits off: tests make more tokens, and faster,
-// than a user may.
+// RemoveLimits removes a user's limits, because tests create more tokens, and
+// faster, than a user may by default.
 func RemoveLimits(l *token.Limits) { *l = token.Limits{} }
 
-// unlimited makes users without limits, in one call.
+// unlimited is a user store that creates users without limits.
 type unlimited struct{ token.UserStore }
 
 func (s unlimited) AddUser(ctx context.Context, mint func(id int64) token.User) (token.User, error) {
@@ -71,7 +71,7 @@ func (s unlimited) AddUser(ctx context.Context, mint func(id int64) token.User) 
 	})
 }
 
-// Tenant adds a user without limits to the kit's table.
+// Tenant creates a user without limits in the kit's table.
 func (k *Kit) Tenant(t testing.TB, name string) *Tenant {
 	t.Helper()
 	clock := new(Clock)
@@ -83,12 +83,12 @@ func (k *Kit) Tenant(t testing.TB, name string) *Tenant {
 	return &Tenant{&token.Service{Store: k.Store, Now: clock.Now}, access, clock}
 }
 
-// Through is the same tenant, served by another store of the same table.
+// WithStore returns the same tenant, served by another store.
 func (tenant *Tenant) WithStore(store *dynamo.Store) *Tenant {
 	return &Tenant{&token.Service{Store: store, Now: tenant.Clock.Now}, tenant.Access, tenant.Clock}
 }
 
-// Through is a store of the kit's table whose client has tweaks of its own.
-func (k *Kit) StoreWith(tweaks ...func(*dynamodb.Options)) *dynamo.Store {
-	return dynamo.New(Client(k.Endpoint, tweaks...), Table)
+// StoreWith returns a store on the kit's table whose client has these options.
+func (k *Kit) StoreWith(options ...func(*dynamodb.Options)) *dynamo.Store {
+	return dynamo.New(Client(k.Endpoint, options...), Table)
 }

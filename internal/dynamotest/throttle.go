@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// A Throttle refuses writes to an item beyond a rate, as DynamoDB does: no
-// partition takes more than 1,000 write units a second, which is as many writes
-// of an item up to 1 KiB. The local engine takes as many as it can.
+// A Throttle rejects updates of an item above a rate. DynamoDB does so at 1,000
+// write units per second and partition, which are 1,000 writes of an item of up to
+// 1 KiB. The local engine has no such limit.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 type Throttle struct {
 	PerSecond int
@@ -23,22 +23,22 @@ type Throttle struct {
 
 	mu     sync.Mutex
 	second int64
-	taken  map[string]int // by item, in that second
+	taken  map[string]int // updates in that second, by item
 	writes int
 }
 
-// Tweak plugs the throttle into a client; several may share it.
+// Configure is a client option; several clients may share the throttle.
 func (th *Throttle) Configure(o *dynamodb.Options) { o.HTTPClient = &throttled{th, o.HTTPClient} }
 
-// Writes counts the updates that were let through.
+// Writes returns how many updates were accepted.
 func (th *Throttle) Writes() int {
 	th.mu.Lock()
 	defer th.mu.Unlock()
 	return th.writes
 }
 
-// take reports whether a write to an item may go on.
-func (th *Throttle) take(item string) bool {
+// allow counts an update of an item and reports whether it is accepted.
+func (th *Throttle) allow(item string) bool {
 	th.mu.Lock()
 	defer th.mu.Unlock()
 	if second := th.Now().Unix(); th.taken == nil || second != th.second {
@@ -57,7 +57,7 @@ type throttled struct {
 	next     dynamodb.HTTPClient
 }
 
-// Do sends a request, or refuses it.
+// Do sends a request or rejects it.
 func (t *throttled) Do(r *http.Request) (*http.Response, error) {
 	if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+UpdateItem) {
 		return t.next.Do(r)
@@ -70,7 +70,7 @@ func (t *throttled) Do(r *http.Request) (*http.Response, error) {
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, err
 	}
-	if !t.throttle.take(fmt.Sprint(in.Key)) { // a map is printed in the order of its keys
+	if !t.throttle.allow(fmt.Sprint(in.Key)) { // Sprint sorts the keys of a map
 		return fail(r, Throttled)
 	}
 	return t.next.Do(r)

@@ -88,7 +88,7 @@ func removeOthers(t testing.TB, dir string, names []string) {
 
 func lambdaFlags(t testing.TB, root string) string {
 	t.Helper()
-	makefile, err := os.ReadFile(filepath.Join(root, "Makefile")) //nolint:gosec // the project's own
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile")) //nolint:gosec // a file of the project
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,6 @@
-// Package lambdatest runs a function's binary as Lambda does: it is the
-// Runtime API that the binary asks for events and gives answers to. It knows
-// nothing of what is in them.
-//
-// The protocol: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+// Package lambdatest runs the binary of a function as Lambda does. It serves the
+// Runtime API, from which the binary fetches events and to which it sends its
+// answers: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 package lambdatest
 
 import (
@@ -18,35 +16,37 @@ import (
 	"github.com/latchkey-api/latchkey/internal/capture"
 )
 
-// ErrExited means that the function's process ended instead of answering.
-var ErrExited = errors.New("the function's process ended")
+// ErrExited means that the process of the function exited before it answered.
+var ErrExited = errors.New("the process of the function exited")
 
-// An InvocationError is what a function reported instead of an answer, as
-// JSON. API Gateway would answer 500 in its place.
+// An InvocationError is the JSON report of a function that failed. To its client,
+// API Gateway would answer 500.
 type InvocationError struct{ Report string }
 
 func (e *InvocationError) Error() string { return "invocation error: " + e.Report }
 
-// A Function is a running process. Its methods may be called from several
-// goroutines; like Lambda, it hands the process one event at a time.
+// A Function is a running process of a function. It is safe for concurrent use;
+// like Lambda, it passes one event at a time to the process.
 type Function struct {
 	runtime *runtimeAPI
 	server  *httptest.Server
-	turn    chan struct{} // holds one value while an event is being worked on
+	busy    chan struct{} // has one value while the process handles an event
 	cmd     *exec.Cmd
-	exited  chan struct{} // closed when the process has ended and its output is complete
+	exited  chan struct{} // closed when the process has exited and its output is complete
 	stdout  capture.Output
 	stderr  capture.Output
 }
 
-// Start runs a binary with an environment of NAME=value and nothing else but
-// the address of the Runtime API. The process ends with the test, and the test
-// fails if it printed a key or an access token.
+// Start runs a binary. Its environment has the given variables, NAME=value each,
+// and the address of the Runtime API, and nothing else. The process is killed when
+// the test ends, and the test fails if the process printed a key or an access
+// token.
 func Start(t testing.TB, binary string, environment ...string) *Function {
 	t.Helper()
-	f := &Function{runtime: newRuntimeAPI(), turn: make(chan struct{}, 1), exited: make(chan struct{})}
+	f := &Function{runtime: newRuntimeAPI(), busy: make(chan struct{}, 1), exited: make(chan struct{})}
 	f.server = httptest.NewServer(f.runtime)
-	// The test's end stops it, in order; a context would race with that.
+	// The cleanup below stops the process. t.Context would kill it before any cleanup
+	// of the test runs.
 	f.cmd = exec.Command(binary) //nolint:noctx // see above
 	f.cmd.Env = append([]string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(f.server.URL, "http://")}, environment...)
 	f.cmd.Stdout, f.cmd.Stderr = &f.stdout, &f.stderr
@@ -55,29 +55,29 @@ func Start(t testing.TB, binary string, environment ...string) *Function {
 		t.Fatalf("start the function: %v", err)
 	}
 	go func() {
-		_ = f.cmd.Wait() // ExitCode tells how it ended
+		_ = f.cmd.Wait() // ExitCode returns the status
 		close(f.exited)
 	}()
 	t.Cleanup(func() {
 		f.Stop()
-		if found := capture.Credential(f.stdout.String() + f.stderr.String()); found != "" {
+		if found := capture.FindCredential(f.stdout.String() + f.stderr.String()); found != "" {
 			t.Errorf("the function printed a credential, %.7s…", found)
 		}
 	})
 	return f
 }
 
-// Invoke sends an event and returns the answer. The error is an
-// *InvocationError, ErrExited, or the context's. The function has until the
-// context's deadline, ten seconds at most, and is told so.
+// Invoke sends an event and returns the answer. The error is an *InvocationError,
+// ErrExited, or that of the context. The function gets the deadline of the context,
+// at most ten seconds from now.
 func (f *Function) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, functionTimeout)
 	defer cancel()
 	select {
-	case f.turn <- struct{}{}:
-		defer func() { <-f.turn }()
+	case f.busy <- struct{}{}:
+		defer func() { <-f.busy }()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for the function to be free: %w", ctx.Err())
+		return nil, fmt.Errorf("wait until the function is free: %w", ctx.Err())
 	}
 	deadline, _ := ctx.Deadline()
 	sent := f.runtime.send(event, deadline)
@@ -87,39 +87,40 @@ func (f *Function) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 		return got.answer, got.err
 	case <-f.exited:
 		select {
-		case got := <-sent.result: // its last word
+		case got := <-sent.result: // it answered and then exited
 			return got.answer, got.err
 		default:
 		}
 		return nil, fmt.Errorf("%w with %d: %s", ErrExited, f.cmd.ProcessState.ExitCode(), bytes.TrimSpace(f.Stderr()))
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for the function's answer: %w", ctx.Err())
+		return nil, fmt.Errorf("wait for the answer of the function: %w", ctx.Err())
 	}
 }
 
-// Stop ends the process and waits until its output is complete.
+// Stop kills the process and waits until its output is complete. It may be called
+// more than once.
 func (f *Function) Stop() {
-	_ = f.cmd.Process.Kill() // it may have ended by itself
+	_ = f.cmd.Process.Kill() // it may have exited already
 	<-f.exited
 	f.server.Close()
 }
 
-// ExitCode waits until the process ends by itself and returns its code.
+// ExitCode waits until the process exits by itself, and returns its status.
 func (f *Function) ExitCode(ctx context.Context) (int, error) {
 	select {
 	case <-f.exited:
 		return f.cmd.ProcessState.ExitCode(), nil
 	case <-ctx.Done():
-		return 0, fmt.Errorf("wait for the function to end: %w", ctx.Err())
+		return 0, fmt.Errorf("wait for the function to exit: %w", ctx.Err())
 	}
 }
 
-// PID is the number of the process.
+// PID returns the process id.
 func (f *Function) PID() int { return f.cmd.Process.Pid }
 
-// Stdout is what the process has printed so far; all of it after Stop or
-// ExitCode.
+// Stdout returns what the process has written to stdout so far. After Stop or
+// ExitCode it is complete.
 func (f *Function) Stdout() []byte { return f.stdout.Bytes() }
 
-// Stderr is like Stdout.
+// Stderr is like Stdout, for stderr.
 func (f *Function) Stderr() []byte { return f.stderr.Bytes() }

@@ -15,17 +15,17 @@ const (
 	functionARN     = "arn:aws:lambda:us-east-1:123456789012:function:lambdatest"
 )
 
-// A runtimeAPI is the server that a function's process talks to.
+// A runtimeAPI serves the Runtime API to the process of a function.
 type runtimeAPI struct {
 	mux   *http.ServeMux
 	queue chan *invocation
 
 	mu      sync.Mutex
 	waiting map[string]*invocation // by id
-	given   int                    // ids
+	sent    int                    // how many events; numbers their ids
 }
 
-// An invocation is one event on its way.
+// An invocation is an event that waits for its answer.
 type invocation struct {
 	id       string
 	event    []byte
@@ -51,23 +51,22 @@ func failed(body []byte) result { return result{err: &InvocationError{string(bod
 
 func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
 
-// send puts an event where the process fetches it.
+// send queues an event for the process to fetch.
 func (a *runtimeAPI) send(event []byte, deadline time.Time) *invocation {
 	a.mu.Lock()
-	a.given++
-	sent := &invocation{fmt.Sprintf("00000000-0000-4000-8000-%012d", a.given), event, deadline, make(chan result, 1)}
+	a.sent++
+	sent := &invocation{fmt.Sprintf("00000000-0000-4000-8000-%012d", a.sent), event, deadline, make(chan result, 1)}
 	a.waiting[sent.id] = sent
 	a.mu.Unlock()
 	select {
-	case <-a.queue: // one that nobody fetched and nobody waits for any more
+	case <-a.queue: // an abandoned event that was not fetched
 	default:
 	}
 	a.queue <- sent
 	return sent
 }
 
-// forget drops an event that nobody waits for any more. An answer that still
-// comes is taken and thrown away.
+// forget abandons an event. If an answer still comes, it is accepted and dropped.
 func (a *runtimeAPI) forget(sent *invocation) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -83,18 +82,19 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(sent.deadline.UnixMilli(), 10))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", functionARN)
 		h.Set("Lambda-Runtime-Trace-Id", "Root=1-6553f100-000000000000000000000000;Sampled=0")
-		_, _ = w.Write(sent.event) // a process that has gone shows by its end
+		_, _ = w.Write(sent.event) // if the process has exited, Invoke reports that
 	case <-r.Context().Done():
 	}
 }
 
-// finish ends the event of a request's id, or, where the path has none, the
-// one that is under way: the process failed before it fetched any.
+// finish delivers the result of the invocation whose id is in the path. A path
+// without an id reports that the process failed before it fetched an event; then
+// finish delivers that to the invocation that waits.
 func (a *runtimeAPI) finish(read func(body []byte) result) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return // the process has gone
+			return // the process has exited
 		}
 		id := r.PathValue("id")
 		a.mu.Lock()

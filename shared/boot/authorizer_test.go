@@ -110,7 +110,7 @@ func checkLine(t *testing.T, log string, admitted bool, refusal quota.Refusal) {
 		line.Authorized != admitted || line.Code != string(refusal) || line.RequestID != "JKJaXmPLvHcESHA=" {
 		t.Errorf("got line %s, want authorized %t and code %q", log, admitted, refusal)
 	}
-	if found := capture.Credential(log); found != "" {
+	if found := capture.FindCredential(log); found != "" {
 		t.Errorf("the log has a credential, %.7s…", found)
 	}
 }

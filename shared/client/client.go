@@ -10,7 +10,8 @@
 // method names, every call can fail with wire.ErrUnauthorized,
 // wire.ErrInvalidParameter, wire.ErrRateLimited, wire.ErrUnavailable and
 // wire.ErrInternal, and every call with an access token also with
-// wire.ErrUserDisabled. ErrForeign reports a server that is not the token API.
+// wire.ErrUserDisabled and wire.ErrForbidden. ErrForeign reports a server that
+// is not the token API.
 // Other errors are of the network or of the context.
 package client
 

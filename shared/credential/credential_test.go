@@ -16,7 +16,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
-func TestKeyCarriesItsAddress(t *testing.T) {
+// TestKeyRoundTrip checks that a key parses to its user and token ids.
+func TestKeyRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		userID := rapid.Int64Range(1, 1<<40-1).Draw(t, "user")
 		id := rapid.Int64Range(1, 1<<48-1).Draw(t, "token")
@@ -31,7 +32,9 @@ func TestKeyCarriesItsAddress(t *testing.T) {
 	})
 }
 
-func TestAccessTokenCarriesItsAddress(t *testing.T) {
+// TestAccessTokenRoundTrip checks that an access token parses to its user id
+// and slot.
+func TestAccessTokenRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		userID := rapid.Int64Range(1, 1<<40-1).Draw(t, "user")
 		slot := rapid.IntRange(0, math.MaxUint8).Draw(t, "slot")
@@ -46,8 +49,9 @@ func TestAccessTokenCarriesItsAddress(t *testing.T) {
 	})
 }
 
-// Every wrong character at every place is noticed.
-func TestTypoIsRefusedWithoutARead(t *testing.T) {
+// TestParseKeyRefusesTypos checks that one wrong character at any place is found
+// without reading the store.
+func TestParseKeyRefusesTypos(t *testing.T) {
 	const alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_+ é"
 	key := credential.NewKey(7, 42).Reveal()
 	for at := range key {
@@ -60,7 +64,9 @@ func TestTypoIsRefusedWithoutARead(t *testing.T) {
 	}
 }
 
-func TestKindsOfCredentialsAreNotMixedUp(t *testing.T) {
+// TestParseRefusesOtherKinds checks that a key is not accepted as an access
+// token, nor the other way round, nor anything that resembles either.
+func TestParseRefusesOtherKinds(t *testing.T) {
 	key, at := credential.NewKey(1, 1).Reveal(), credential.NewAccessToken(1, 1).Reveal()
 	for _, s := range []string{"", "sk-", "at-", at, "sk-" + at[3:], strings.ToUpper(key), " " + key, key + " ", key[3:], "sk-" + strings.Repeat("Z", 54), "sk-" + strings.Repeat("0", 54)} {
 		if _, err := credential.ParseKey(s); !errors.Is(err, credential.ErrMalformed) {
@@ -74,7 +80,8 @@ func TestKindsOfCredentialsAreNotMixedUp(t *testing.T) {
 	}
 }
 
-func TestKeysAndMasksLookUnlikeEachOther(t *testing.T) {
+// TestMasksAreDistinct checks that 1,000 keys have 1,000 masks.
+func TestMasksAreDistinct(t *testing.T) {
 	const keys = 1000
 	seen := map[string]bool{}
 	for i := range int64(keys) {
@@ -85,7 +92,9 @@ func TestKeysAndMasksLookUnlikeEachOther(t *testing.T) {
 	}
 }
 
-func TestSecretIsMaskedWhereverItIsPrinted(t *testing.T) {
+// TestSecretPrintsItsMask checks that fmt, slog, JSON and XML print the mask
+// of a secret and never its text.
+func TestSecretPrintsItsMask(t *testing.T) {
 	key := credential.NewKey(3, 4)
 	type holder struct {
 		Key    credential.Key

@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-// detach gives the engine a process group of its own: a Ctrl-C at the
-// terminal is for the server, which ends the engine when it is done with it.
+// detach starts the engine in its own process group, so that Ctrl-C at the
+// terminal does not reach it. The server stops the engine after its last request.
 func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

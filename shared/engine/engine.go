@@ -1,5 +1,5 @@
-// Package engine runs the local DynamoDB engine, dynoxide, as a child
-// process: for the local server and for tests. It knows nothing of tables.
+// Package engine runs dynoxide, a local DynamoDB engine, as a child process, for
+// the local server and for tests.
 package engine
 
 import (
@@ -18,11 +18,11 @@ import (
 	"time"
 )
 
-// ErrMissing says that the engine's binary is not where it should be.
+// ErrMissing means that the binary of the engine does not exist.
 var ErrMissing = errors.New("the local DynamoDB engine is not installed; run `make tools`")
 
-// Path returns the path of the engine's binary below a project's root, where
-// `make tools` installs it.
+// Path returns where `make tools` installs the engine's binary, below the root of
+// the project.
 func Path(root string) string {
 	arch := map[string]string{"amd64": "x64"}[runtime.GOARCH]
 	if arch == "" {
@@ -33,10 +33,10 @@ func Path(root string) string {
 
 // An Engine is a running engine.
 type Engine struct {
-	Endpoint string
+	Endpoint string // URL of its DynamoDB API
 
-	control  string // URL of its own tools, by MCP
-	secret   string // that lets in there
+	mcpURL   string // URL of its MCP server, which has the tool that removes expired items
+	mcpToken string // bearer token of the MCP server
 	lifeline *os.File
 	exited   chan struct{}
 	output   *bytes.Buffer
@@ -44,20 +44,20 @@ type Engine struct {
 }
 
 const (
-	startTries  = 3 // another process may take the free port first
-	readyWithin = 5 * time.Second
-	stopWithin  = 3 * time.Second
+	maxStarts    = 3 // another process may take the free port first
+	readyTimeout = 5 * time.Second
+	stopTimeout  = 3 * time.Second
 )
 
-// Start runs the binary on a free port of 127.0.0.1 and waits until it
-// answers. file is where it keeps its data; with "" they are in memory and
-// gone when it stops. The engine ends with this process, however that ends.
+// Start runs the binary on a free port of 127.0.0.1 and waits until it accepts
+// connections. It stores its data in file, or in memory if file is "". The engine
+// also stops when this process ends, even if this process is killed.
 func Start(ctx context.Context, binary, file string) (*Engine, error) {
 	if _, err := os.Stat(binary); err != nil {
 		return nil, fmt.Errorf("%w (no file %s)", ErrMissing, binary)
 	}
 	var err error
-	for range startTries {
+	for range maxStarts {
 		var e *Engine
 		if e, err = start(ctx, binary, file); err == nil {
 			return e, nil
@@ -66,10 +66,10 @@ func Start(ctx context.Context, binary, file string) (*Engine, error) {
 	return nil, err
 }
 
-// guard runs the engine and kills it when file 3, the lifeline, closes. The
-// other end is held by the parent alone, so it closes with the parent, also
-// when that is killed.
-const guard = `"$@" 3<&- & engine=$!
+// guardScript runs the engine and kills it when file descriptor 3 closes. That is
+// the read end of a pipe, the lifeline. Only the parent process has the write
+// end, so the pipe closes when the parent ends, even if the parent is killed.
+const guardScript = `"$@" 3<&- & engine=$!
 (read -r _ <&3; kill "$engine") >/dev/null 2>&1 & reader=$!
 wait "$engine"
 kill "$reader"`
@@ -80,46 +80,46 @@ func start(ctx context.Context, binary, file string) (*Engine, error) {
 		return nil, err
 	}
 	args := []string{
-		"-c", guard, "engine", binary, "serve", "--host", "127.0.0.1", "--port", strconv.Itoa(ports[0]),
+		"-c", guardScript, "engine", binary, "serve", "--host", "127.0.0.1", "--port", strconv.Itoa(ports[0]),
 		"--mcp", "--mcp-port", strconv.Itoa(ports[1]),
 	}
 	if file != "" {
 		args = append(args, "--db-path", file)
 	}
-	theirs, ours, err := os.Pipe()
+	readEnd, writeEnd, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	defer theirs.Close() //nolint:errcheck // a read end; nothing is lost
+	defer readEnd.Close() //nolint:errcheck // nothing was written to it
 	e := &Engine{
 		Endpoint: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0])),
-		control:  "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[1])) + "/mcp", secret: rand.Text(),
-		lifeline: ours, exited: make(chan struct{}), output: new(bytes.Buffer),
+		mcpURL:   "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[1])) + "/mcp", mcpToken: rand.Text(),
+		lifeline: writeEnd, exited: make(chan struct{}), output: new(bytes.Buffer),
 	}
-	// The context ends the start, not the engine: Stop and the lifeline do.
-	cmd := exec.Command("/bin/sh", args...) //nolint:noctx,gosec // see above; the binary is the operator's
-	cmd.ExtraFiles = []*os.File{theirs}
+	// The context limits the start only. Stop or the lifeline ends the engine.
+	cmd := exec.Command("/bin/sh", args...) //nolint:noctx,gosec // see above; the caller chooses the binary
+	cmd.ExtraFiles = []*os.File{readEnd}
 	cmd.Stdout, cmd.Stderr = e.output, e.output
-	cmd.Env = append(os.Environ(), "DYNOXIDE_MCP_AUTH_TOKEN="+e.secret)
+	cmd.Env = append(os.Environ(), "DYNOXIDE_MCP_AUTH_TOKEN="+e.mcpToken)
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
-		_ = ours.Close()
+		_ = writeEnd.Close()
 		return nil, fmt.Errorf("start %s: %w", binary, err)
 	}
 	go func() {
-		_ = cmd.Wait() // how it ended shows in its output
+		_ = cmd.Wait() // its output has the cause
 		close(e.exited)
 	}()
-	if err := e.ready(ctx); err != nil {
+	if err := e.waitUntilReady(ctx); err != nil {
 		e.Stop()
 		return nil, err
 	}
 	return e, nil
 }
 
-// ready waits until the engine takes connections.
-func (e *Engine) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+// waitUntilReady waits until the engine accepts connections.
+func (e *Engine) waitUntilReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	for {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", e.Endpoint[len("http://"):])
@@ -128,7 +128,7 @@ func (e *Engine) ready(ctx context.Context) error {
 		}
 		select {
 		case <-e.exited:
-			return fmt.Errorf("the local DynamoDB engine ended at once: %s", bytes.TrimSpace(e.output.Bytes()))
+			return fmt.Errorf("the local DynamoDB engine exited at start: %s", bytes.TrimSpace(e.output.Bytes()))
 		case <-ctx.Done():
 			return fmt.Errorf("the local DynamoDB engine is not ready: %w", ctx.Err())
 		case <-time.After(2 * time.Millisecond):
@@ -136,26 +136,27 @@ func (e *Engine) ready(ctx context.Context) error {
 	}
 }
 
-// Exited is closed when the engine has ended.
+// Exited returns a channel that is closed when the engine has exited.
 func (e *Engine) Exited() <-chan struct{} { return e.exited }
 
-// Stop ends the engine and waits for it.
+// Stop stops the engine and waits until it has exited, up to three seconds. It may
+// be called more than once.
 func (e *Engine) Stop() {
 	e.stop.Do(func() { _ = e.lifeline.Close() })
 	select {
 	case <-e.exited:
-	case <-time.After(stopWithin):
+	case <-time.After(stopTimeout):
 	}
 }
 
-// freePorts finds two.
+// freePorts returns two free ports of 127.0.0.1.
 func freePorts(ctx context.Context) (ports [2]int, err error) {
 	for i := range ports {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return ports, fmt.Errorf("find a free port: %w", err)
 		}
-		defer l.Close()                         //nolint:errcheck // nothing was sent
+		defer l.Close()                         //nolint:errcheck // no connection was made
 		ports[i] = l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is a TCP listener
 	}
 	return ports, nil

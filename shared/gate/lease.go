@@ -35,8 +35,9 @@ const (
 // process and without a write.
 //
 // A block starts with the given number of units and lasts for LeaseDuration. If
-// it is used up earlier, the next block is twice as large; if less than half of
-// it is used, the next one is smaller.
+// it is used up earlier, the next block is twice as large, up to 64 times the
+// given number. If less than half of it is used, the next one is half as large,
+// down to the given number.
 //
 // The price is staleness. A deleted, disabled or changed token is noticed with
 // the next block, so after LeaseDuration at the latest. Units that are leased

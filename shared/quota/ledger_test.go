@@ -10,17 +10,17 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// ledgerOf is a limited token with so many units left.
+// ledgerOf returns the ledger of a limited token with left free units.
 func ledgerOf(left int64, records map[string]quota.Record) quota.Ledger {
 	return quota.NewLedger(token.Token{ExpiredTime: token.Never}, quota.Balance{Left: left}, records)
 }
 
-// ended is a spend of one unit so many seconds ago.
+// ended returns the record of a spend of one unit, ago seconds before now.
 func ended(ago int64) quota.Record {
 	return quota.Record{State: quota.StateSpent, Quota: 1, EndedAt: now - ago}
 }
 
-// many are so many records, the nth by its number.
+// many returns n records; record makes each from its number.
 func many(n int, record func(n int) quota.Record) map[string]quota.Record {
 	all := map[string]quota.Record{}
 	for i := range n {
@@ -29,14 +29,16 @@ func many(n int, record func(n int) quota.Record) map[string]quota.Record {
 	return all
 }
 
-func TestARequestIDHasOneNameForGood(t *testing.T) {
-	// Items are read by the next version of this code: the names must not change.
+// TestRecordKey checks that record keys never change, are distinct, and are
+// 13 letters and digits.
+func TestRecordKey(t *testing.T) {
+	// Stored records are read by later versions of this code.
 	for id, want := range map[string]string{"a": "pabo24ma3eusk", "b": "7ohug5g075ckk"} {
 		if got := quota.RecordKey(id); got != want {
 			t.Errorf("%q: got %s, want %s", id, got, want)
 		}
 	}
-	form := regexp.MustCompile(`^[0-9a-v]{13}$`) // no sign that an expression's path would split at
+	form := regexp.MustCompile(`^[0-9a-v]{13}$`) // no character that is special in a store's paths
 	seen := map[string]bool{}
 	for i := range 10_000 {
 		key := quota.RecordKey(fmt.Sprint("request ", i))
@@ -47,7 +49,9 @@ func TestARequestIDHasOneNameForGood(t *testing.T) {
 	}
 }
 
-func TestARequestIsRememberedFor15MinutesWithinBounds(t *testing.T) {
+// TestCompactDropsOldRecords checks how long records are kept, how many of
+// each kind, and that older ones are dropped first.
+func TestCompactDropsOldRecords(t *testing.T) {
 	const newest, spends, holds = 16, 256, 64
 	endedHold := func(ago int64) quota.Record {
 		return quota.Record{State: quota.StateReleased, Quota: 1, EndedAt: now - ago}
@@ -103,7 +107,9 @@ func withOpen(records map[string]quota.Record, n int) map[string]quota.Record {
 	return records
 }
 
-func TestAHoldComesHomeOnceAtItsSecond(t *testing.T) {
+// TestCompactExpiresHoldOnce checks that a hold expires at its second and
+// returns its units once.
+func TestCompactExpiresHoldOnce(t *testing.T) {
 	key := quota.RecordKey("a")
 	hold := quota.Record{State: quota.StateOpen, Quota: 7, ExpiresAt: now + 60, BeforeReserve: quota.Balance{Left: 10}}
 	l := ledgerOf(3, map[string]quota.Record{key: hold})
@@ -113,12 +119,14 @@ func TestAHoldComesHomeOnceAtItsSecond(t *testing.T) {
 	for seconds := range int64(3) {
 		l = l.Compact(now + 60 + seconds)
 		if r := l.Records[key]; l.Balance.Left != 10 || l.EarliestExpiry != 0 || len(l.Holds) != 0 || r.State != quota.StateExpired || r.EndedAt != now+60 {
-			t.Errorf("%d seconds after: got %+v, want it lapsed at its second and 10 free", seconds, l)
+			t.Errorf("%d seconds after: got %+v, want it expired at its second and 10 free", seconds, l)
 		}
 	}
 }
 
-func TestWhatALapsedHoldReturnsIsWhatItTook(t *testing.T) {
+// TestExpiredHold checks that an expired hold returns the units that it took,
+// or charges them if it says so.
+func TestExpiredHold(t *testing.T) {
 	for name, row := range map[string]struct {
 		hold       quota.Record
 		free, used int64
@@ -130,15 +138,17 @@ func TestWhatALapsedHoldReturnsIsWhatItTook(t *testing.T) {
 	} {
 		row.hold.State, row.hold.ExpiresAt = quota.StateOpen, now
 		l := ledgerOf(3, map[string]quota.Record{"a": row.hold})
-		tidy := l.Compact(now)
-		if l.FreeAt(now) != row.free || l.UsedAt(now) != row.used || tidy.RemainQuota != row.free || tidy.UsedQuota != row.used {
-			t.Errorf("%s: got %d free, %d used, and tidied %d and %d, want %d and %d",
-				name, l.FreeAt(now), l.UsedAt(now), tidy.RemainQuota, tidy.UsedQuota, row.free, row.used)
+		compact := l.Compact(now)
+		if l.FreeAt(now) != row.free || l.UsedAt(now) != row.used || compact.RemainQuota != row.free || compact.UsedQuota != row.used {
+			t.Errorf("%s: got %d free, %d used, and after Compact %d and %d, want %d and %d",
+				name, l.FreeAt(now), l.UsedAt(now), compact.RemainQuota, compact.UsedQuota, row.free, row.used)
 		}
 	}
 }
 
-func TestTidyingLeavesTheLedgerThatItWasGivenAlone(t *testing.T) {
+// TestCompactChangesACopy checks that Compact does not change the ledger that
+// it is called on.
+func TestCompactChangesACopy(t *testing.T) {
 	records := many(20, func(int) quota.Record { return quota.Record{State: quota.StateOpen, Quota: 1, ExpiresAt: now} })
 	l := ledgerOf(3, records)
 	l.Compact(now)
@@ -147,7 +157,9 @@ func TestTidyingLeavesTheLedgerThatItWasGivenAlone(t *testing.T) {
 	}
 }
 
-func TestUseStaysAtTheLargestInteger(t *testing.T) {
+// TestUsedQuotaIsSaturated checks that used quota does not grow above
+// MaxInteger.
+func TestUsedQuotaIsSaturated(t *testing.T) {
 	const most = token.MaxInteger
 	l := ledgerOf(0, nil)
 	l.Balance.Unlimited = true

@@ -8,7 +8,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
-// The operations of a story on one token.
+// The operations of the tests, all at second now.
 func spend(id string, units int64) quota.Operation {
 	return quota.Operation{Kind: quota.KindSpend, Now: now, Question: quota.Question{RequestID: id, Quota: units}}
 }
@@ -33,15 +33,17 @@ func after(seconds int64, o quota.Operation) quota.Operation {
 	return o
 }
 
-// A line is an operation and what is then true.
+// A line is an operation with its error and the units after it.
 type line struct {
-	does             quota.Operation
+	operation        quota.Operation
 	err              error
 	free, held, used int64
 }
 
-func TestUnitsMoveAsTheStoriesTell(t *testing.T) {
-	for name, story := range map[string][]line{
+// TestApply checks free, held and used units after each operation of a
+// sequence on one token.
+func TestApply(t *testing.T) {
+	for name, sequence := range map[string][]line{
 		"a spend is charged once": {
 			{spend("a", 4), nil, 6, 0, 4},
 			{spend("a", 4), nil, 6, 0, 4},
@@ -83,7 +85,7 @@ func TestUnitsMoveAsTheStoriesTell(t *testing.T) {
 			{release("a"), nil, 10, 0, 0},
 			{settle("a", 8), quota.ErrHoldReleased, 10, 0, 0},
 		},
-		"a hold lapses": {
+		"a hold expires": {
 			{reserve("a", 8), nil, 2, 8, 0},
 			{after(59, spend("", 3)), quota.RefusedExhausted.Err(), 2, 8, 0},
 			{after(60, spend("", 3)), nil, 7, 0, 3},
@@ -113,13 +115,13 @@ func TestUnitsMoveAsTheStoriesTell(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := ledgerOf(10, nil)
-			for i, line := range story {
-				next, _, err := line.does.Apply(l)
+			for i, line := range sequence {
+				next, _, err := line.operation.Apply(l)
 				if !errors.Is(err, line.err) || (err == nil) != (line.err == nil) {
 					t.Fatalf("line %d: got error %v, want %v", i, err, line.err)
 				}
 				l = next
-				at := line.does.Now
+				at := line.operation.Now
 				if free, held, used := l.FreeAt(at), l.HeldAt(at), l.UsedAt(at); free != line.free || held != line.held || used != line.used {
 					t.Fatalf("line %d: got %d free, %d held, %d used, want %d, %d, %d", i, free, held, used, line.free, line.held, line.used)
 				}
@@ -128,7 +130,9 @@ func TestUnitsMoveAsTheStoriesTell(t *testing.T) {
 	}
 }
 
-func TestAnAnswerIsTheSameWheneverItIsAskedForAgain(t *testing.T) {
+// TestRepeatedOperationGivesSameResult checks that a repeated operation has
+// the first result, whatever happened in between.
+func TestRepeatedOperationGivesSameResult(t *testing.T) {
 	l := ledgerOf(10, nil)
 	do := func(o quota.Operation) quota.Ledger {
 		t.Helper()
@@ -161,7 +165,9 @@ func TestAnAnswerIsTheSameWheneverItIsAskedForAgain(t *testing.T) {
 	}
 }
 
-func TestAKnownRequestOfAKeyThatMayNoMoreIsRefused(t *testing.T) {
+// TestRepetitionNeedsPermission checks that repeating a spend is refused if
+// the key may no longer be used.
+func TestRepetitionNeedsPermission(t *testing.T) {
 	l, _, err := spend("a", 10).Apply(ledgerOf(10, nil))
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +187,9 @@ func TestAKnownRequestOfAKeyThatMayNoMoreIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheFiftyFirstHoldIsOneTooMany(t *testing.T) {
+// TestMaxOpenHolds checks that a token has at most MaxOpenHolds open holds,
+// and which operations still work at that limit.
+func TestMaxOpenHolds(t *testing.T) {
 	l := ledgerOf(1000, nil)
 	var err error
 	for n := range quota.MaxOpenHolds {
@@ -206,7 +214,9 @@ func TestTheFiftyFirstHoldIsOneTooMany(t *testing.T) {
 	}
 }
 
-func TestAnUnlimitedTokenCountsAndNeverRefuses(t *testing.T) {
+// TestUnlimitedToken checks that operations on an unlimited token count its
+// use and leave its balance unchanged.
+func TestUnlimitedToken(t *testing.T) {
 	l := ledgerOf(3, nil)
 	l.Balance.Unlimited = true
 	var err error
@@ -220,9 +230,9 @@ func TestAnUnlimitedTokenCountsAndNeverRefuses(t *testing.T) {
 	}
 }
 
-// A hold gives back what it took when it was made, whatever the token has
-// become since.
-func TestAHoldOutlivesAChangeOfTheLimit(t *testing.T) {
+// TestHoldReturnsWhatItTook checks that a hold returns the units that it took,
+// even if the token's UnlimitedQuota has changed since.
+func TestHoldReturnsWhatItTook(t *testing.T) {
 	for name, row := range map[string]struct {
 		unlimited  bool // when it is made; the opposite when it ends
 		end        quota.Operation

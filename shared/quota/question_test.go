@@ -15,7 +15,7 @@ import (
 
 const now = 1_800_000_000
 
-// refusalOf is "" where there is none.
+// refusalOf returns the refusal of a RefusedError, and "" for nil.
 func refusalOf(t *testing.T, err error) quota.Refusal {
 	t.Helper()
 	var refused quota.RefusedError
@@ -25,18 +25,18 @@ func refusalOf(t *testing.T, err error) quota.Refusal {
 	return refused.Refusal
 }
 
-func TestTheFirstReasonToRefuseIsTold(t *testing.T) {
+// TestCheckOrder checks which refusal is given if several apply.
+func TestCheckOrder(t *testing.T) {
 	type fix func(*token.Token, *quota.Question)
-	// A token of which everything is wrong, and what mends it, in the order in
-	// which the reasons are told.
+	// The token breaks every rule. Each step fixes the rule that was reported.
 	everything := token.Token{
 		Disabled: true, ExpiredTime: now, RemainQuota: 0,
 		ModelLimitsEnabled: true, Models: []string{"m1"}, AllowIPs: []string{"10.0.0.0/8"},
 	}
 	question := quota.Question{Model: "m2", IP: netip.MustParseAddr("192.0.2.1"), Quota: 5}
 	for _, step := range []struct {
-		told quota.Refusal
-		mend fix
+		want quota.Refusal
+		fix  fix
 	}{
 		{quota.RefusedDisabled, func(t *token.Token, _ *quota.Question) { t.Disabled = false }},
 		{quota.RefusedExpired, func(t *token.Token, _ *quota.Question) { t.ExpiredTime = now + 1 }},
@@ -45,14 +45,15 @@ func TestTheFirstReasonToRefuseIsTold(t *testing.T) {
 		{quota.RefusedIP, func(_ *token.Token, q *quota.Question) { q.IP = netip.MustParseAddr("10.1.2.3") }},
 		{"", func(*token.Token, *quota.Question) {}},
 	} {
-		if got := refusalOf(t, question.Check(everything, now)); got != step.told {
-			t.Errorf("got %q, want %q", got, step.told)
+		if got := refusalOf(t, question.Check(everything, now)); got != step.want {
+			t.Errorf("got %q, want %q", got, step.want)
 		}
-		step.mend(&everything, &question)
+		step.fix(&everything, &question)
 	}
 }
 
-func TestAllowsAtItsBoundaries(t *testing.T) {
+// TestCheck checks each rule of a token at its boundaries.
+func TestCheck(t *testing.T) {
 	usable := token.Token{ExpiredTime: token.Never, RemainQuota: 10}
 	with := func(change func(*token.Token)) token.Token {
 		t := usable
@@ -101,7 +102,7 @@ func TestAllowsAtItsBoundaries(t *testing.T) {
 		"the last of a network":                  {from("192.0.2.0/24", "10.0.0.0/9"), ip("10.127.255.255"), ""},
 		"the first after a network":              {from("10.0.0.0/9"), ip("10.128.0.0"), quota.RefusedIP},
 		"any IPv4":                               {from("0.0.0.0/0"), ip("203.0.113.7"), ""},
-		"an IPv6 where any IPv4 is let in":       {from("0.0.0.0/0"), ip("2001:db8::1"), quota.RefusedIP},
+		"an IPv6 where any IPv4 is allowed":      {from("0.0.0.0/0"), ip("2001:db8::1"), quota.RefusedIP},
 		"IPv4 in IPv6 is IPv4":                   {from("10.0.0.0/8"), ip("::ffff:10.1.2.3"), ""},
 		"IPv4 in IPv6 is no IPv6":                {from("::/0"), ip("::ffff:10.1.2.3"), quota.RefusedIP},
 		"an IPv6 of a network":                   {from("2001:db8::/33"), ip("2001:db8:7fff::1"), ""},
@@ -115,7 +116,7 @@ func TestAllowsAtItsBoundaries(t *testing.T) {
 	}
 }
 
-// drawAddr draws an address of a small range, so that prefixes are met.
+// drawAddr draws an address from a small range, so that prefixes often match.
 func drawAddr(rt *rapid.T) netip.Addr {
 	switch last := rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(rt, "address"); rapid.IntRange(0, 2).Draw(rt, "family") {
 	case 0:
@@ -128,7 +129,9 @@ func drawAddr(rt *rapid.T) netip.Addr {
 	}
 }
 
-func TestNetworksAreThePrefixesThatContainTheAddress(t *testing.T) {
+// TestNetworks checks that Networks returns the address and every prefix that
+// contains it, and nothing else.
+func TestNetworks(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		addr, other := drawAddr(rt), drawAddr(rt)
 		if rapid.Bool().Draw(rt, "itself") {
@@ -149,15 +152,15 @@ func TestNetworksAreThePrefixesThatContainTheAddress(t *testing.T) {
 	})
 }
 
-// What a tenant writes into allow_ips, in whatever form, lets in what it
-// means.
-func TestAnAllowedNetworkLetsItsAddressesIn(t *testing.T) {
+// TestAllowIPs checks that an entry of allow_ips, in any notation, allows
+// exactly the addresses of its network.
+func TestAllowIPs(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		addr, entry := drawAddr(rt), drawAddr(rt)
 		prefix := netip.PrefixFrom(entry, rapid.IntRange(0, entry.BitLen()).Draw(rt, "bits"))
 		u, err := token.Settings{AllowIPs: []string{prefix.String()}}.Normalize()
 		if err != nil {
-			rt.Fatalf("%s: got error %v, want an entry, whatever its host bits", prefix, err)
+			rt.Fatalf("%s: got error %v, want it accepted, whatever its host bits", prefix, err)
 		}
 		tok := token.Token{ExpiredTime: token.Never, UnlimitedQuota: true, AllowIPs: u.AllowIPs}
 		const mapped = 96
@@ -174,7 +177,9 @@ func TestAnAllowedNetworkLetsItsAddressesIn(t *testing.T) {
 	})
 }
 
-func TestAQuestionIsCheckedAndMadeCanonical(t *testing.T) {
+// TestQuestionNormalize checks which questions are accepted and that
+// addresses become canonical.
+func TestQuestionNormalize(t *testing.T) {
 	good := quota.Question{Model: " m1 ", IP: netip.MustParseAddr("::ffff:10.0.0.1"), Quota: token.MaxInteger, RequestID: strings.Repeat("é", quota.MaxRequestIDLength)}
 	got, err := good.Normalize()
 	if want := (quota.Question{Model: " m1 ", IP: netip.MustParseAddr("10.0.0.1"), Quota: token.MaxInteger, RequestID: good.RequestID}); err != nil || got != want {
@@ -194,7 +199,9 @@ func TestAQuestionIsCheckedAndMadeCanonical(t *testing.T) {
 	}
 }
 
-func TestACallersAddressIsOneAddress(t *testing.T) {
+// TestParseIP checks that a single address is accepted in any notation, and
+// nothing else.
+func TestParseIP(t *testing.T) {
 	for s, want := range map[string]string{"10.0.0.1": "10.0.0.1", " 10.0.0.1 ": "10.0.0.1", "::ffff:10.0.0.1": "10.0.0.1", "2001:DB8::1": "2001:db8::1"} {
 		if got, err := quota.ParseIP(s); err != nil || got.String() != want {
 			t.Errorf("%q: got %v (%v), want %s", s, got, err, want)

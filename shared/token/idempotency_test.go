@@ -9,7 +9,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-func TestWhatIsKeptOpensForTheSameRequestOnly(t *testing.T) {
+// TestIdempotentRequest checks that a saved response opens only for the same
+// request, idempotency key and access token.
+func TestIdempotentRequest(t *testing.T) {
 	t.Parallel()
 	at := credential.NewAccessToken(7, 0)
 	request := func(at credential.AccessToken, key, asked string) *token.IdempotentRequest {
@@ -22,8 +24,8 @@ func TestWhatIsKeptOpensForTheSameRequestOnly(t *testing.T) {
 	}
 	const secret = "sk-plain"
 	mine := request(at, "key", "asked")
-	kept := mine.Seal(token.PartResponse, []byte(secret))
-	if got, err := request(at, "key", "asked").Open(token.PartResponse, kept.Sealed); err != nil || string(got) != secret {
+	saved := mine.Seal(token.PartResponse, []byte(secret))
+	if got, err := request(at, "key", "asked").Open(token.PartResponse, saved.Sealed); err != nil || string(got) != secret {
 		t.Errorf("the same request opens %q, %v", got, err)
 	}
 	for name, other := range map[string]*token.IdempotentRequest{
@@ -31,17 +33,17 @@ func TestWhatIsKeptOpensForTheSameRequestOnly(t *testing.T) {
 		"another key":          request(at, "other", "asked"),
 		"another access token": request(credential.NewAccessToken(7, 0), "key", "asked"),
 	} {
-		if got, err := other.Open(token.PartResponse, kept.Sealed); !errors.Is(err, token.ErrIdempotencyMismatch) {
-			t.Errorf("%s opens %q, %v, want token.ErrOtherRequest", name, got, err)
+		if got, err := other.Open(token.PartResponse, saved.Sealed); !errors.Is(err, token.ErrIdempotencyMismatch) {
+			t.Errorf("%s opens %q, %v, want token.ErrIdempotencyMismatch", name, got, err)
 		}
 	}
-	if got, err := mine.Open(token.PartPlan, kept.Sealed); !errors.Is(err, token.ErrIdempotencyMismatch) {
-		t.Errorf("an answer opens as a plan: %q, %v", got, err)
+	if got, err := mine.Open(token.PartPlan, saved.Sealed); !errors.Is(err, token.ErrIdempotencyMismatch) {
+		t.Errorf("a response opens as a plan: %q, %v", got, err)
 	}
-	if again := mine.Seal(token.PartResponse, []byte(secret)); bytes.Equal(again.Sealed, kept.Sealed) {
-		t.Error("the same answer is sealed twice in the same way")
+	if again := mine.Seal(token.PartResponse, []byte(secret)); bytes.Equal(again.Sealed, saved.Sealed) {
+		t.Error("sealing the same response twice gives the same bytes")
 	}
 	if request(credential.NewAccessToken(7, 1), "key", "asked").ID() != mine.ID() {
-		t.Error("the id depends on the access token: who rotates it would do the work twice")
+		t.Error("the id depends on the access token: after a rotation, a repeated request would do the work twice")
 	}
 }

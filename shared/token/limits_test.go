@@ -11,11 +11,11 @@ import (
 
 const second = 1_000_000 // microseconds
 
-// TestNoWindowHasMoreCreatesThanBurstAndRateAllow draws arrivals and holds
-// what was let in to the definition: between any two moments that are s
-// seconds apart, at most burst + rate·s tokens, and one request's more, for
-// that may be larger than a burst. Who waits as told is let in.
-func TestNoWindowHasMoreCreatesThanBurstAndRateAllow(t *testing.T) {
+// TestCreateRate checks random sequences of creates against the definition of
+// the limit: in any s seconds, at most burst + rate·s tokens, plus those of one
+// request, which may be larger than a burst. A create after the time in
+// RetryAfter succeeds.
+func TestCreateRate(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		u := token.User{Limits: token.Limits{
@@ -38,7 +38,7 @@ func TestNoWindowHasMoreCreatesThanBurstAndRateAllow(t *testing.T) {
 				rt.Fatalf("got error %v, want a token.RateError with seconds to wait", err)
 			default:
 				if _, err := u.AfterCreating(n, now+early.RetryAfter*second); err != nil {
-					rt.Fatalf("after the %d s that it was told to wait: %v", early.RetryAfter, err)
+					rt.Fatalf("after waiting the %d s of RetryAfter: %v", early.RetryAfter, err)
 				}
 			}
 		}
@@ -55,11 +55,13 @@ func TestNoWindowHasMoreCreatesThanBurstAndRateAllow(t *testing.T) {
 	})
 }
 
-func TestABurstIsLetInExactly(t *testing.T) {
+// TestCreateBurst checks exactly how many tokens can be created at once, and
+// again after each pause.
+func TestCreateBurst(t *testing.T) {
 	t.Parallel()
 	u := token.User{Limits: token.DefaultLimits()}
 	now := int64(1_700_000_000) * second
-	let := func() (n int) {
+	createAll := func() (n int) {
 		for {
 			after, err := u.AfterCreating(1, now)
 			if err != nil {
@@ -70,13 +72,15 @@ func TestABurstIsLetInExactly(t *testing.T) {
 	}
 	for i, want := range []int{20, 0, 10, 20, 20} {
 		now += []int64{0, 0, second, 2 * second, 1000 * second}[i]
-		if got := let(); got != want {
-			t.Errorf("step %d: %d tokens were let in, want %d", i, got, want)
+		if got := createAll(); got != want {
+			t.Errorf("step %d: %d tokens were created, want %d", i, got, want)
 		}
 	}
 }
 
-func TestAClockThatWasAheadLocksNobodyOut(t *testing.T) {
+// TestCreateRateClockAhead checks that a create by a process whose clock was
+// far ahead does not block the user for longer than 7 s.
+func TestCreateRateClockAhead(t *testing.T) {
 	t.Parallel()
 	now := int64(1_700_000_000) * second
 	u, err := token.User{Limits: token.DefaultLimits()}.AfterCreating(1, now+1_000_000*second)
@@ -90,7 +94,8 @@ func TestAClockThatWasAheadLocksNobodyOut(t *testing.T) {
 	}
 }
 
-func TestAUserHasNoMoreTokensThanItMay(t *testing.T) {
+// TestTokenLimit checks that a create that would exceed MaxTokens is refused.
+func TestTokenLimit(t *testing.T) {
 	t.Parallel()
 	u := token.User{Limits: token.Limits{MaxTokens: 10}, LastTokenID: 100, DeletedTokens: 93}
 	for n, want := range map[int64]error{1: nil, 3: nil, 4: token.ErrTokenLimit, 50: token.ErrTokenLimit} {

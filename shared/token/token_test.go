@@ -7,7 +7,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-func TestStatusIsDerived(t *testing.T) {
+// TestStatusAt checks each status at its boundaries, and which one wins if
+// several apply.
+func TestStatusAt(t *testing.T) {
 	const now = 1_800_000_000
 	limited := func(remain int64) token.Token { return token.Token{ExpiredTime: token.Never, RemainQuota: remain} }
 	unlimited := token.Token{ExpiredTime: token.Never, UnlimitedQuota: true}
@@ -34,7 +36,8 @@ func TestStatusIsDerived(t *testing.T) {
 	}
 }
 
-func TestUserNamesAndRoles(t *testing.T) {
+// TestCheckUserNameAndRole checks which user names and roles are accepted.
+func TestCheckUserNameAndRole(t *testing.T) {
 	for _, name := range []string{"demo", "a", "team.one_two-3@example", "0"} {
 		if got, err := token.CheckUserName(" " + name + " "); err != nil || got != name {
 			t.Errorf("name %q: got %q, %v", name, got, err)

@@ -1,6 +1,5 @@
-// Package stream reads what a table's stream tells, for the local server and
-// for tests; in AWS, Lambda does that. It knows nothing of what is in the
-// table.
+// Package stream reads the records of a table's stream, for the local server and
+// for tests. In AWS, Lambda does that.
 package stream
 
 import (
@@ -19,38 +18,42 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 )
 
-// A Reader reads a table's stream from its beginning on.
+// A Reader reads a table's stream from its oldest record on. It is not safe for
+// concurrent use.
 type Reader struct {
-	table    *dynamodb.Client
-	stream   *dynamodbstreams.Client
-	name     string
-	youngest map[string]string // sequence number that was read last, by shard
+	table  *dynamodb.Client
+	stream *dynamodbstreams.Client
+	name   string
+	last   map[string]string // the sequence number read last, by shard
 }
 
-// New makes a reader of a table, which goes where the table's client goes.
+// New makes a reader of a table's stream, with the client's region, endpoint and
+// credentials.
 func New(client *dynamodb.Client, table string) *Reader {
 	o := client.Options()
 	stream := dynamodbstreams.New(dynamodbstreams.Options{
-		Region: o.Region, Credentials: o.Credentials, BaseEndpoint: o.BaseEndpoint, HTTPClient: spelling{o.HTTPClient},
+		Region: o.Region, Credentials: o.Credentials, BaseEndpoint: o.BaseEndpoint, HTTPClient: identityFixer{o.HTTPClient},
 	})
 	return &Reader{client, stream, table, map[string]string{}}
 }
 
-// A Record is a change, with its place in the stream and its time.
+// A Record is a change of an item, with its sequence number in the stream and its
+// time.
 type Record struct {
 	dynamo.StreamRecord
 	Sequence string
 	Time     time.Time
 }
 
-// Next returns what it has not returned before. After an error it begins where
-// it began this time.
+// Next returns the records since the last call, oldest first in each shard. It
+// returns none if the table has no stream. After an error the next call returns
+// the same records again.
 func (r *Reader) Next(ctx context.Context) ([]Record, error) {
-	about, err := r.table.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &r.name})
+	table, err := r.table.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &r.name})
 	if err != nil {
 		return nil, fmt.Errorf("find the stream of table %s: %w", r.name, err)
 	}
-	arn := about.Table.LatestStreamArn
+	arn := table.Table.LatestStreamArn
 	if arn == nil {
 		return nil, nil
 	}
@@ -71,15 +74,15 @@ func (r *Reader) Next(ctx context.Context) ([]Record, error) {
 		all = append(all, records...)
 	}
 	for shard, end := range ends {
-		r.youngest[shard] = end
+		r.last[shard] = end
 	}
 	return all, nil
 }
 
-// read reads a shard from the last place on until nothing more is there.
+// read returns the records of a shard after the last one read.
 func (r *Reader) read(ctx context.Context, arn, shard *string) ([]Record, error) {
 	in := &dynamodbstreams.GetShardIteratorInput{StreamArn: arn, ShardId: shard, ShardIteratorType: streamtypes.ShardIteratorTypeTrimHorizon}
-	if last, ok := r.youngest[*shard]; ok {
+	if last, ok := r.last[*shard]; ok {
 		in.ShardIteratorType, in.SequenceNumber = streamtypes.ShardIteratorTypeAfterSequenceNumber, &last
 	}
 	start, err := r.stream.GetShardIterator(ctx, in)
@@ -121,24 +124,24 @@ func recordOf(in streamtypes.Record) Record {
 	return out
 }
 
-// spelling makes the local engine's answers readable for the SDK, which would
-// overlook who made a change: the engine writes the identity as it is in
-// Lambda's events, with small letters.
-type spelling struct{ next dynamodb.HTTPClient }
+// An identityFixer corrects the local engine's answers. The engine writes who
+// made a change with lower-case names, as in Lambda's events, and the SDK would
+// ignore them.
+type identityFixer struct{ next dynamodb.HTTPClient }
 
-// Do sends a request.
-func (s spelling) Do(r *http.Request) (*http.Response, error) {
-	answer, err := s.next.Do(r)
+// Do implements dynamodb.HTTPClient.
+func (f identityFixer) Do(r *http.Request) (*http.Response, error) {
+	response, err := f.next.Do(r)
 	if err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(answer.Body)
-	_ = answer.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
 	if err != nil {
 		return nil, err
 	}
-	body = bytes.ReplaceAll(body, []byte(`"userIdentity":{"type":`), []byte(`"userIdentity":{"Type":`)) // in a text, quotes are escaped
+	body = bytes.ReplaceAll(body, []byte(`"userIdentity":{"type":`), []byte(`"userIdentity":{"Type":`)) // not inside a string: there, quotes are escaped
 	body = bytes.ReplaceAll(body, []byte(`,"principalId":`), []byte(`,"PrincipalId":`))
-	answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	return answer, nil
+	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return response, nil
 }

@@ -1,4 +1,4 @@
-// Command function does what its event, a JSON string, says.
+// Command function is a function that does what its event, a JSON string, names.
 package main
 
 import (
@@ -15,25 +15,25 @@ import (
 )
 
 func main() {
-	if os.Getenv("BROKEN") != "" {
-		fmt.Fprintln(os.Stderr, "broken as asked")
+	if os.Getenv("FAIL_AT_START") != "" {
+		fmt.Fprintln(os.Stderr, "failed on purpose")
 		os.Exit(3)
 	}
-	lambda.Start(do)
+	lambda.Start(handle)
 }
 
-func do(ctx context.Context, event json.RawMessage) (any, error) {
+func handle(ctx context.Context, event json.RawMessage) (any, error) {
 	switch string(event) {
 	case `"fail"`:
-		return nil, errors.New("failed as asked")
+		return nil, errors.New("failed on purpose")
 	case `"panic"`:
-		panic("as asked")
+		panic("on purpose")
 	case `"exit"`:
 		os.Exit(4)
 	case `"hang"`:
 		fmt.Println("hanging")
 		<-ctx.Done()
-		time.Sleep(50 * time.Millisecond) // answers when nobody waits any more
+		time.Sleep(50 * time.Millisecond) // answers after the caller has given up
 	case `"environment"`:
 		lc, _ := lambdacontext.FromContext(ctx)
 		_, limited := ctx.Deadline()

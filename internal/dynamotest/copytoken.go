@@ -14,9 +14,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
-// Copies makes n tokens like a tenant's first one, which it has nothing after,
-// each with a key of its own, and counts them. It writes in batches what
-// creating them one by one would have written.
+// CopyFirstToken adds n copies of a tenant's only token, each with a new key, and
+// returns the keys. It writes them in batches, with the counter that creating
+// them one by one would have given.
 func (k *Kit) CopyFirstToken(t testing.TB, tenant *Tenant, n int64) []credential.Key {
 	t.Helper()
 	userID, client := tenant.Access.UserID, Client(k.Endpoint)

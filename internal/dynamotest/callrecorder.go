@@ -1,0 +1,94 @@
+package dynamotest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// A CallRecorder sees every call that a client makes and records those that the
+// store must never make. The local engine can't detect them: all of its reads are
+// strongly consistent.
+type CallRecorder struct {
+	mu         sync.Mutex
+	calls      map[string]int
+	violations []string
+}
+
+// Configure is a client option.
+func (r *CallRecorder) Configure(o *dynamodb.Options) {
+	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("callRecorder",
+			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+				r.record(in.Parameters)
+				return next.HandleInitialize(ctx, in)
+			}), middleware.Before)
+	})
+}
+
+// Calls returns the number of calls by operation, without retries.
+func (r *CallRecorder) Calls() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.calls)
+}
+
+// Violations lists the calls that the store must not make: reads that are not
+// strongly consistent, scans, transactions without a request token, and calls
+// that don't request their consumed capacity.
+func (r *CallRecorder) Violations() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.violations
+}
+
+func (r *CallRecorder) record(input any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.calls == nil {
+		r.calls = map[string]int{}
+	}
+	switch in := input.(type) {
+	case *dynamodb.GetItemInput:
+		r.call("GetItem", in.ReturnConsumedCapacity)
+		r.read("GetItem", in.ConsistentRead)
+	case *dynamodb.QueryInput:
+		r.call("Query", in.ReturnConsumedCapacity)
+		r.read("Query", in.ConsistentRead)
+	case *dynamodb.BatchGetItemInput:
+		r.call("BatchGetItem", in.ReturnConsumedCapacity)
+		for _, keys := range in.RequestItems {
+			r.read("BatchGetItem", keys.ConsistentRead)
+		}
+	case *dynamodb.UpdateItemInput:
+		r.call("UpdateItem", in.ReturnConsumedCapacity)
+	case *dynamodb.PutItemInput:
+		r.call("PutItem", in.ReturnConsumedCapacity)
+	case *dynamodb.TransactWriteItemsInput:
+		r.call("TransactWriteItems", in.ReturnConsumedCapacity)
+		if aws.ToString(in.ClientRequestToken) == "" {
+			r.violations = append(r.violations, "TransactWriteItems without a request token")
+		}
+	default:
+		r.violations = append(r.violations, fmt.Sprintf("a call that the store must not make: %T", input))
+	}
+}
+
+func (r *CallRecorder) call(op string, capacity types.ReturnConsumedCapacity) {
+	r.calls[op]++
+	if capacity != types.ReturnConsumedCapacityTotal {
+		r.violations = append(r.violations, op+" does not request its consumed capacity")
+	}
+}
+
+func (r *CallRecorder) read(op string, consistent *bool) {
+	if !aws.ToBool(consistent) {
+		r.violations = append(r.violations, op+" is not strongly consistent")
+	}
+}
