@@ -59,7 +59,7 @@ func TestBulkReportsPartialResults(t *testing.T) {
 		args = append(args, fmt.Sprint(id+1))
 	}
 	r := tokenctltest.Run(t, []string{"LATCHKEY_URL=" + front.URL, env[1]}, args...)
-	want := "token 100: there is no such token among yours: check the id, or list your tokens.\n" +
+	want := "token 100: token not found. Check the ID, or list your tokens.\n" +
 		"tokenctl: 99 of 101 tokens were deleted before this error: " + front.URL + " answered 403 Forbidden, which is not an answer of the token API: check the base URL.\n"
 	if out := tokenctltest.JSON[bulkAnswer](t, r.Stdout); r.Code != 1 || r.Stderr != want || out.Count != 99 || len(out.Results) != 100 {
 		t.Errorf("got exit %d, %d of %d, and stderr\n%s", r.Code, out.Count, len(out.Results), r.Stderr)

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	badAccessToken = "The access token is not valid: check that it is complete, or ask the operator for a new one."
-	nothingSent    = "There is no access token: send yours in the header Authorization, after the word Bearer."
-	keyNotAccess   = "This is an sk- key, which calls models: manage tokens with an access token, which begins with at-."
-	nothingHere    = "There is nothing at this path: tokens are at /api/token/ and /api/token/{id}."
+	badAccessToken = "The access token is not valid. Check that it is complete, or ask the operator for a new one."
+	nothingSent    = "No access token. Send the header Authorization: Bearer, followed by your access token."
+	keyNotAccess   = "This is an sk- key, which can't manage tokens. Send an access token, which begins with at-."
+	nothingHere    = "Path not found. Tokens are at /api/token/ and /api/token/{id}."
 	badID          = "id must be an integer between 1 and 9007199254740991."
 )
 
@@ -82,13 +82,13 @@ func authentication(t *testing.T, target *Target) {
 	}
 	t.Run("403/guest", func(t *testing.T) {
 		guest := target.User(t, token.RoleGuest)
-		wantFailure(t, guest.Do(t, http.MethodGet, "/api/token/", ""), 403, "forbidden", "This user may not manage tokens: ask the operator for the role user.")
-		wantFailure(t, guest.Do(t, http.MethodPost, "/api/token/", `{"name":"x"}`), 403, "forbidden", "This user may not manage tokens: ask the operator for the role user.")
+		wantFailure(t, guest.Do(t, http.MethodGet, "/api/token/", ""), 403, "forbidden", "This user may not manage tokens. Ask the operator for the role user.")
+		wantFailure(t, guest.Do(t, http.MethodPost, "/api/token/", `{"name":"x"}`), 403, "forbidden", "This user may not manage tokens. Ask the operator for the role user.")
 	})
 	t.Run("403/disabled", func(t *testing.T) {
 		disabled := target.User(t, token.RoleUser)
 		setDisabled(t, target, disabled, true)
-		wantFailure(t, disabled.Do(t, http.MethodGet, "/api/token/1", ""), 403, "user_disabled", "This user is disabled: ask the operator to enable it.")
+		wantFailure(t, disabled.Do(t, http.MethodGet, "/api/token/1", ""), 403, "user_disabled", "This user is disabled. Ask the operator to enable it.")
 		setDisabled(t, target, disabled, false)
 		wantFailure(t, disabled.Do(t, http.MethodGet, "/api/token/1", ""), 404, "token_not_found", noSuchToken)
 	})
@@ -145,7 +145,7 @@ func paths(t *testing.T, target *Target) {
 	} {
 		t.Run("405/"+row.method+row.path, func(t *testing.T) {
 			got := u.Do(t, row.method, row.path, "{}")
-			wantFailure(t, got, 405, "method_not_allowed", fmt.Sprintf("This path does not have this method: use one of %s.", row.allow))
+			wantFailure(t, got, 405, "method_not_allowed", fmt.Sprintf("Method not allowed for this path. Use one of %s.", row.allow))
 			if got.Header.Get("Allow") != row.allow {
 				t.Errorf("Allow is %q, want %q", got.Header.Get("Allow"), row.allow)
 			}

@@ -58,7 +58,7 @@ func batchCreate(t *testing.T, target *Target) {
 		"misspelt":      {`{"tokens":[{"nam":"a"}]}`, "unknown_field", `In tokens[0]: The field "nam" is not known: the fields are id, name, status, expired_time, remain_quota, unlimited_quota, model_limits_enabled, models, model_limits, allow_ips, group.`},
 		"misspelt list": {`{"token":[]}`, "unknown_field", `The field "token" is not known: the fields are tokens.`},
 		"twice":         {`{"tokens":[{"name":"a","name":"b"}]}`, "invalid_json", `The body has the key "name" twice: send each key once.`},
-		"too large":     {`{"tokens":[{"name":"` + strings.Repeat("a", 128<<10) + `"}]}`, "body_too_large", "The body is larger than 128 KiB: send a smaller one."},
+		"too large":     {`{"tokens":[{"name":"` + strings.Repeat("a", 128<<10) + `"}]}`, "body_too_large", "The body is larger than 128 KiB. Send a smaller one."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status := map[string]int{"body_too_large": http.StatusRequestEntityTooLarge}[row.code]
@@ -124,7 +124,7 @@ func batchStatus(t *testing.T, target *Target) {
 	wantResults(t, u.Do(t, http.MethodPost, batchStatusPath, `{"ids":[1,2,3,4],"status":2}`), 4,
 		`[{"index":0,"id":1,"success":true},{"index":1,"id":2,"success":true},{"index":2,"id":3,"success":true},{"index":3,"id":4,"success":true}]`)
 	wantResults(t, u.Do(t, http.MethodPost, batchStatusPath+"/", `{"ids":[4,2,7],"status":1}`), 1,
-		`[{"index":0,"id":4,"success":false,"field":"ids[0]","code":"token_exhausted","message":"The token has no quota left and stays unusable: raise remain_quota, or set unlimited_quota."},`+
+		`[{"index":0,"id":4,"success":false,"field":"ids[0]","code":"token_exhausted","message":"The token has no quota left; it can't be enabled. Raise remain_quota, or set unlimited_quota."},`+
 			`{"index":1,"id":2,"success":true},{"index":2,"id":7,`+fmt.Sprintf(missing, 2)+`}]`)
 	page := wantData[wire.TokenPage](t, u.Do(t, http.MethodGet, "/api/token/", ""), http.StatusOK)
 	var statuses []wire.Status
@@ -152,11 +152,11 @@ func limits(t *testing.T, target *Target) {
 	limit(token.Limits{MaxTokens: 35, CreatesPerSecond: 1, CreateBurst: 1})
 	wantData[wire.Tokens](t, u.Do(t, http.MethodPost, batchCreatePath, drafts(34)), http.StatusCreated)
 	got := u.Do(t, http.MethodPost, "/api/token/", `{"name":"a"}`) // the batch has used up half a minute
-	wantFailure(t, got, http.StatusTooManyRequests, "rate_limited", "You create tokens faster than you may, and none was made: try again after the seconds in Retry-After, or ask the operator for a higher rate.")
+	wantFailure(t, got, http.StatusTooManyRequests, "rate_limited", "Create rate limit reached; no token was created. Try again after the seconds in Retry-After, or ask the operator to raise the limit.")
 	if after := got.Header.Get("Retry-After"); len(after) != 2 {
 		t.Errorf("Retry-After is %q, want some 30 seconds", after)
 	}
-	const full = "You would have more tokens than you may, and none was made: delete some that you don't need, or ask the operator for a higher limit."
+	const full = "Token limit reached; no token was created. Delete unused tokens or ask the operator to raise the limit."
 	limit(token.Limits{MaxTokens: 35})
 	wantFailure(t, u.Do(t, http.MethodPost, batchCreatePath, drafts(2)), http.StatusConflict, "token_limit_reached", full)
 	created := u.Do(t, http.MethodPost, "/api/token/", `{"name":"last"}`, "Idempotency-Key", "the-last")

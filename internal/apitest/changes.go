@@ -12,7 +12,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-const changedSince = "The token has been changed since you read it, and this request changed nothing: read it again, and send its new ETag, or a new Idempotency-Key."
+const changedSince = "The token has changed since you read it; nothing was changed. Read it again, then send its new ETag or a new Idempotency-Key."
 
 // An update, a status change or a deletion with the ETag of an older version
 // changes nothing.
@@ -85,7 +85,7 @@ func quotaDelta(t *testing.T, target *Target) {
 			t.Errorf("%s: got %d units, want %d", row.body, tok.RemainQuota, row.want)
 		}
 	}
-	const below = "The token has less quota left than quota_delta takes away, and nothing was changed: read its remain_quota, or set it."
+	const below = "The token has less quota left than quota_delta subtracts; nothing was changed. Read remain_quota and send a smaller change, or set remain_quota."
 	wantFailure(t, u.Do(t, http.MethodPut, "/api/token/", `{"id":1,"quota_delta":-13,"name":"a"}`), http.StatusConflict, "token_exhausted", below)
 	for body, message := range map[string]string{
 		`{"id":1,"quota_delta":9007199254740991}`:     "quota_delta would raise remain_quota above 9007199254740991, so nothing was changed.",

@@ -55,7 +55,7 @@ func holds(t *testing.T, target *Target) {
 	wantSame(t, reserve(`{"request_id":"a","quota":300}`), first)
 	fail("settle", `{"request_id":"a","quota":121}`, 409, "request_id_reused", reused)
 	fail("reserve", `{"request_id":"a","quota":299}`, 409, "request_id_reused", reused)
-	fail("release", `{"request_id":"a"}`, 409, "hold_settled", "The hold was settled: there is nothing left to release.")
+	fail("release", `{"request_id":"a"}`, 409, "hold_settled", "The hold was settled; nothing is left to release. Do not send this request again.")
 	if got, want := b.usage(t), `"total_granted":1000,"total_used":1000,"total_available":0,`; !strings.Contains(got, want) {
 		t.Errorf("usage when all is settled is %s, want %s", got, want)
 	}
@@ -64,7 +64,7 @@ func holds(t *testing.T, target *Target) {
 	b = b2
 	reserve(`{"request_id":"a","quota":50,"ttl_seconds":60}`)
 	post("release", `{"request_id":"a"}`, `{"request_id":"a","released":50,"remain_quota":50}`)
-	fail("settle", `{"request_id":"a","quota":1}`, 409, "hold_released", "The hold was released: charge with verify, or reserve with a new request_id.")
+	fail("settle", `{"request_id":"a","quota":1}`, 409, "hold_released", "The hold was released. Charge with verify, or reserve with a new request_id.")
 	fail("settle", `{"request_id":"x","quota":1}`, 404, "hold_not_found", noHold)
 	fail("release", `{"request_id":"x"}`, 404, "hold_not_found", noHold)
 	lapses := reserve(`{"request_id":"short","quota":50,"ttl_seconds":1}`)
@@ -81,7 +81,7 @@ func holds(t *testing.T, target *Target) {
 	if got := b.verify(t, `{}`); !got.Valid || got.RemainQuota != 50 {
 		t.Errorf("after the hold's time: got %+v, want 50 free", got)
 	}
-	fail("settle", `{"request_id":"short","quota":1}`, 409, "hold_expired", "The hold has reached its expires_at, and its quota is free again: charge with verify, and reserve with a longer ttl_seconds next time.")
+	fail("settle", `{"request_id":"short","quota":1}`, 409, "hold_expired", "The hold has expired and its quota is free again. Charge with verify, and reserve with a longer ttl_seconds next time.")
 	reserve(`{"request_id":"again","quota":50}`)
 	// Settling works whatever has become of the key.
 	u.put(t, fmt.Sprintf(`{"id":%d,"status":2}`, made.ID))
@@ -108,7 +108,7 @@ func openHolds(t *testing.T, target *Target) {
 		}
 	}
 	got := b.do(t, http.MethodPost, "/api/token/reserve", `{"request_id":"more","quota":5}`)
-	wantFailure(t, got, 429, "too_many_open", "This key has 50 open holds, and nothing was held: settle or release some, or try again after the seconds in Retry-After.")
+	wantFailure(t, got, 429, "too_many_open", "This key has 50 open holds, the most allowed; nothing was held. Settle or release some, or try again after the seconds in Retry-After.")
 	if got.Header.Get("Retry-After") == "" {
 		t.Error("429 without Retry-After")
 	}

@@ -38,7 +38,7 @@ type hostileRow struct {
 
 const (
 	fieldNames = "id, name, status, expired_time, remain_quota, unlimited_quota, model_limits_enabled, models, model_limits, allow_ips, group"
-	mediaType  = "The body's type is not JSON: send Content-Type: application/json."
+	mediaType  = "The body is not declared as JSON. Send Content-Type: application/json."
 	tooDeep    = "The body is nested more than 8 levels deep: send a flat object."
 	surrogate  = "The body has half of a surrogate pair as a \\u escape: send both halves or the character itself."
 	goesOn     = "The body goes on after its JSON value: send one JSON object and nothing else."
@@ -77,7 +77,7 @@ func hostileRows() []hostileRow {
 		return hostileRow{"type " + contentType, `{"name":"x"}`, contentType, 415, "unsupported_media_type", mediaType}
 	}
 	large := func(name, body string) hostileRow {
-		return hostileRow{name, body, "application/json", 413, "body_too_large", "The body is larger than 16 KiB: send a smaller one."}
+		return hostileRow{name, body, "application/json", 413, "body_too_large", "The body is larger than 16 KiB. Send a smaller one."}
 	}
 	const limit = 16 << 10
 	return []hostileRow{

@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-const otherRequest = "This Idempotency-Key was used within 24 hours for another request or with another access token, and nothing was done: send the first request as it was, or a new key."
+const otherRequest = "This Idempotency-Key was used in the last 24 hours for another request or with another access token; nothing was done. Send the original request, or a new Idempotency-Key."
 
 // Every POST of the management API is sent twice with one Idempotency-Key: the
 // second answer repeats the first one.

@@ -70,15 +70,15 @@ func keyRules(t *testing.T, target *Target) {
 		}
 		for _, slash := range []string{"", "/"} {
 			got := u.Do(t, http.MethodGet, "/api/token/"+path+slash, "")
-			wantFailure(t, got, 405, "method_not_allowed", "This path does not have this method: use one of POST.")
+			wantFailure(t, got, 405, "method_not_allowed", "Method not allowed for this path. Use one of POST.")
 			got = u.Do(t, http.MethodDelete, "/api/token/"+path+slash, "")
-			wantFailure(t, got, 405, "method_not_allowed", "This path does not have this method: use one of POST.")
+			wantFailure(t, got, 405, "method_not_allowed", "Method not allowed for this path. Use one of POST.")
 			if got := b.do(t, http.MethodPost, "/api/token/"+path+slash, `{"request_id":7}`); got.Status != http.StatusBadRequest {
 				t.Errorf("POST %s%s: got %d %s, want 400", path, slash, got.Status, got.Body)
 			}
 		}
 	}
 	wantFailure(t, target.Do(t, http.MethodGet, "/api/usage/token/", "", "Authorization", ""), 401, "unauthorized", noKey)
-	wantFailure(t, u.Do(t, http.MethodPost, "/api/usage/token/", "{}"), 405, "method_not_allowed", "This path does not have this method: use one of GET.")
+	wantFailure(t, u.Do(t, http.MethodPost, "/api/usage/token/", "{}"), 405, "method_not_allowed", "Method not allowed for this path. Use one of GET.")
 	wantFailure(t, u.Do(t, http.MethodGet, "/api/usage", ""), 404, "route_not_found", nothingHere)
 }

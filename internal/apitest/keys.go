@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	noKey      = "There is no key: send the sk- key in the header Authorization, after the word Bearer."
-	unknownKey = "The key is not valid: check that it is complete; it may have been deleted."
-	reused     = "This request_id was used for another amount or another purpose: send the amount of the first time, or a new request_id."
-	noHold     = "No hold of this key has this request_id: reserve first; a hold is forgotten some time after its end."
+	noKey      = "No key. Send the header Authorization: Bearer, followed by the sk- key."
+	unknownKey = "The key is not valid. Check that it is complete; it may have been deleted."
+	reused     = "This request_id was used for another amount or another operation. Send the original request, or a new request_id."
+	noHold     = "This key has no hold with this request_id. Reserve first. A hold is removed some time after it ends."
 )
 
 // A keyCaller sends requests with a key.
@@ -177,7 +177,7 @@ func usage(t *testing.T, target *Target) {
 		t.Errorf("got %s, want no limits and no expiry", got)
 	}
 	u.put(t, fmt.Sprintf(`{"id":%d,"status":2}`, made.ID))
-	wantFailure(t, b.do(t, http.MethodGet, "/api/usage/token/", ""), 401, "unauthorized", "The key is disabled: ask whoever gave it to you to enable it.")
+	wantFailure(t, b.do(t, http.MethodGet, "/api/usage/token/", ""), 401, "unauthorized", "The key is disabled. Ask its owner to enable it.")
 	if err := u.Delete(t.Context(), made.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -156,7 +156,7 @@ func wantSame(t testing.TB, got, want any) {
 	}
 }
 
-const noSuchToken = "There is no such token among yours: check the id, or list your tokens."
+const noSuchToken = "Token not found. Check the ID, or list your tokens."
 
 func envelope(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)

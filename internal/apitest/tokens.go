@@ -227,9 +227,9 @@ func status(t *testing.T, target *Target) {
 	})
 	t.Run("409", func(t *testing.T) {
 		u.put(t, `{"id":1,"remain_quota":0,"status":2}`)
-		wantFailure(t, only(t, `{"id":1,"status":1}`), 409, "token_exhausted", "The token has no quota left and stays unusable: raise remain_quota, or set unlimited_quota.")
+		wantFailure(t, only(t, `{"id":1,"status":1}`), 409, "token_exhausted", "The token has no quota left; it can't be enabled. Raise remain_quota, or set unlimited_quota.")
 		u.put(t, `{"id":1,"expired_time":1700000000}`)
-		wantFailure(t, only(t, `{"id":1,"status":1}`), 409, "token_expired", "The token is expired and stays unusable: set expired_time to a later second, or to -1.")
+		wantFailure(t, only(t, `{"id":1,"status":1}`), 409, "token_expired", "The token is expired; it can't be enabled. Set expired_time to a later time, or to -1.")
 		wantStatus(t, 2)
 		wantData[wire.Token](t, only(t, `{"id":1,"status":2}`), http.StatusOK)
 	})

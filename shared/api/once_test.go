@@ -104,7 +104,7 @@ func TestABatchThatIsCutShortIsFinishedByItsRepetition(t *testing.T) {
 		for i := range 7 {
 			want += fmt.Sprintf(`{"index":%d,"id":%d,"success":true},`, i, i+1)
 		}
-		want += `{"index":7,"id":99,"success":false,"field":"ids[7]","code":"token_not_found","message":"There is no such token among yours: check the id, or list your tokens."}]}`
+		want += `{"index":7,"id":99,"success":false,"field":"ids[7]","code":"token_not_found","message":"Token not found. Check the ID, or list your tokens."}]}`
 		attempts := 0
 		var got apitest.Response
 		for ; attempts < 500 && got.Body != want; attempts++ {
