@@ -65,7 +65,7 @@ func mutants() []mutant {
 		},
 		{
 			"an answer has a header that the document does not have",
-			"shared/api/delete.go", "ok(nil).about(in.id)", "ok(nil).about(in.id).withETag(1)",
+			"shared/api/delete.go", "okResponse(nil).forToken(in.id)", "okResponse(nil).forToken(in.id).withETag(1)",
 			"./shared/api", "TestContract/Delete",
 		},
 		{
