@@ -11,18 +11,20 @@ import (
 	"testing"
 
 	"github.com/latchkey-api/latchkey/shared/wire"
+
+	"github.com/latchkey-api/latchkey/internal/tokenctltest"
 )
 
-// bulkAnswer is what --json prints of many.
+// bulkAnswer is what --json prints for several tokens.
 type bulkAnswer struct {
 	Count   int
 	Results []wire.Result
 }
 
-// made is a caller who has tokens 1 to n.
+// made returns the URL and the environment of a user with tokens 1 to n.
 func made(t *testing.T, n int) (url string, env []string) {
 	t.Helper()
-	target, u, env := caller(t)
+	target, u, env := serveAPI(t)
 	for first := 0; first < n; first += 50 {
 		in := make([]wire.TokenInput, min(50, n-first))
 		for i := range in {
@@ -35,17 +37,9 @@ func made(t *testing.T, n int) (url string, env []string) {
 	return target.URL, env
 }
 
-func TestAnIDThatIsGivenTwiceIsOne(t *testing.T) {
-	_, env := made(t, 2)
-	out := asJSON[bulkAnswer](t, succeed(t, env, "token", "delete", "1", "2", "1", "2", "--yes", "--json"))
-	if out.Count != 2 || len(out.Results) != 2 || out.Results[1].Index != 1 || out.Results[1].ID != 2 {
-		t.Errorf("got %+v, want two", out)
-	}
-	refuse(t, tokenctl(t, env, "token", "delete", "1", "1", "--yes"), "there is no such token among yours: check the id, or list your tokens.")
-}
-
-// TestWhatWasDoneBeforeABatchThatGoesWrongIsReported breaks the second one.
-func TestWhatWasDoneBeforeABatchThatGoesWrongIsReported(t *testing.T) {
+// TestBulkReportsPartialResults checks that a command reports what was done if its
+// second batch fails.
+func TestBulkReportsPartialResults(t *testing.T) {
 	target, env := made(t, 99)
 	upstream, err := url.Parse(target)
 	if err != nil {
@@ -64,10 +58,10 @@ func TestWhatWasDoneBeforeABatchThatGoesWrongIsReported(t *testing.T) {
 	for id := range 101 {
 		args = append(args, fmt.Sprint(id+1))
 	}
-	r := tokenctl(t, []string{"LATCHKEY_URL=" + front.URL, env[1]}, args...)
+	r := tokenctltest.Run(t, []string{"LATCHKEY_URL=" + front.URL, env[1]}, args...)
 	want := "token 100: there is no such token among yours: check the id, or list your tokens.\n" +
-		"tokenctl: 99 of 101 tokens are deleted, and then it went wrong: " + front.URL + " answered 403 Forbidden, which is not an answer of the token API: check the base URL.\n"
-	if out := asJSON[bulkAnswer](t, r.stdout); r.code != 1 || r.stderr != want || out.Count != 99 || len(out.Results) != 100 {
-		t.Errorf("got exit %d, %d of %d, and stderr\n%s", r.code, out.Count, len(out.Results), r.stderr)
+		"tokenctl: 99 of 101 tokens were deleted before this error: " + front.URL + " answered 403 Forbidden, which is not an answer of the token API: check the base URL.\n"
+	if out := tokenctltest.JSON[bulkAnswer](t, r.Stdout); r.Code != 1 || r.Stderr != want || out.Count != 99 || len(out.Results) != 100 {
+		t.Errorf("got exit %d, %d of %d, and stderr\n%s", r.Code, out.Count, len(out.Results), r.Stderr)
 	}
 }

@@ -18,14 +18,14 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// access are the flags of the commands that work on the table directly.
+// access holds the flags of the commands that work directly on the table.
 type access struct {
-	Endpoint string `env:"DYNAMODB_ENDPOINT" placeholder:"URL" help:"Work on the DynamoDB engine at this URL, such as the one that serve prints, instead of in AWS."`
-	Table    string `env:"TABLE_NAME" default:"${table}" placeholder:"NAME" help:"The table's name (default ${table})."`
-	JSON     bool   `help:"Print one line of JSON, for scripts."`
+	Endpoint string `env:"DYNAMODB_ENDPOINT" placeholder:"URL" help:"Use the DynamoDB engine at this URL instead of AWS; serve prints the URL of its engine."`
+	Table    string `env:"TABLE_NAME" default:"${table}" placeholder:"NAME" help:"Name of the table (default ${table})."`
+	JSON     bool   `help:"Print one line of JSON."`
 }
 
-// A database is one table, in AWS or in an engine.
+// A database is one table, in AWS or in another DynamoDB engine.
 type database struct {
 	client   *dynamodb.Client
 	table    string
@@ -33,19 +33,20 @@ type database struct {
 	region   string
 }
 
-// engineRegion and dummies are for engines, which want some but check none.
+// engineRegion and placeholderCredentials sign requests to a local engine,
+// which requires a region and credentials but does not check them.
 const engineRegion = "us-east-1"
 
-func dummies() aws.CredentialsProvider {
+func placeholderCredentials() aws.CredentialsProvider {
 	return credentials.NewStaticCredentialsProvider("local", "local", "")
 }
 
-// credentialsWithin bounds the search for credentials, which ends at the
+// credentialsTimeout bounds the search for AWS credentials, which may use the
 // network.
-const credentialsWithin = 5 * time.Second
+const credentialsTimeout = 5 * time.Second
 
-// connect makes a client for the endpoint or, without one, for AWS. Nothing
-// is sent to the database yet.
+// connect returns a database at the endpoint or, if that is empty, in AWS. It
+// sends nothing to DynamoDB.
 func connect(ctx context.Context, endpoint, table string) (*database, error) {
 	table = cmp.Or(table, defaultTable)
 	if err := checkTable(table); err != nil {
@@ -55,11 +56,11 @@ func connect(ctx context.Context, endpoint, table string) (*database, error) {
 		return connectAWS(ctx, table)
 	}
 	if u, err := url.Parse(endpoint); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, problemf("the endpoint %q is not a URL: set DYNAMODB_ENDPOINT or --endpoint to one such as http://127.0.0.1:8000", endpoint)
+		return nil, problemf("the endpoint %q is not a URL: set DYNAMODB_ENDPOINT or --endpoint to a URL such as http://127.0.0.1:8000", endpoint)
 	}
-	region, provider := engineRegion, dummies()
-	// What is set is used, for an endpoint may be AWS's; nothing is searched
-	// for in the network.
+	region, provider := engineRegion, placeholderCredentials()
+	// Use the operator's region and credentials if there are any: the endpoint
+	// may be one of AWS. Don't search the network for them.
 	if cfg, err := config.LoadDefaultConfig(ctx, quiet, config.WithEC2IMDSClientEnableState(imds.ClientDisabled)); err == nil {
 		region = cmp.Or(cfg.Region, region)
 		if haveCredentials(ctx, cfg) {
@@ -69,43 +70,45 @@ func connect(ctx context.Context, endpoint, table string) (*database, error) {
 	return &database{dynamo.NewClient(region, endpoint, provider), table, endpoint, region}, nil
 }
 
-// checkTable knows DynamoDB's rule for names.
+// checkTable applies DynamoDB's rule for table names.
 func checkTable(name string) error {
 	if !regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`).MatchString(name) {
-		return problemf("the table name %q is none for DynamoDB: set TABLE_NAME or --table to 3 to 255 letters, digits, dots, underscores or hyphens", name)
+		return problemf("%q is not a valid DynamoDB table name: set TABLE_NAME or --table to 3 to 255 letters, digits, dots, underscores or hyphens", name)
 	}
 	return nil
 }
 
-// connectEngine makes a client for an engine that this process started.
+// connectEngine returns a database in an engine that this process started.
 func connectEngine(endpoint, table string) *database {
-	return &database{dynamo.NewClient(engineRegion, endpoint, dummies()), cmp.Or(table, defaultTable), endpoint, engineRegion}
+	return &database{dynamo.NewClient(engineRegion, endpoint, placeholderCredentials()), cmp.Or(table, defaultTable), endpoint, engineRegion}
 }
 
+// connectAWS returns a database in AWS, with the operator's configuration.
 func connectAWS(ctx context.Context, table string) (*database, error) {
-	const local = "for a local engine set DYNAMODB_ENDPOINT to what `tokenctl serve` prints"
+	const local = "to use a local engine, set DYNAMODB_ENDPOINT to the URL that `tokenctl serve` prints"
 	cfg, err := config.LoadDefaultConfig(ctx, quiet)
 	if err != nil {
-		return nil, problemf("the AWS configuration can't be used (%s): check AWS_PROFILE and the files in ~/.aws; %s", sentence(err), local)
+		return nil, problemf("the AWS configuration is not usable (%s): check AWS_PROFILE and the files in ~/.aws; %s", sentence(err), local)
 	}
 	if cfg.Region == "" {
-		return nil, problemf("no AWS region is set: set AWS_REGION, or AWS_PROFILE to a profile that has one; %s", local)
+		return nil, problemf("no AWS region is set: set AWS_REGION, or set AWS_PROFILE to a profile with a region; %s", local)
 	}
 	if !haveCredentials(ctx, cfg) {
-		return nil, problemf("there are no usable AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and log in again if they come from a login; %s", local)
+		return nil, problemf("no usable AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or renew an expired AWS login; %s", local)
 	}
 	return &database{dynamo.NewClient(cfg.Region, "", cfg.Credentials), table, "", cfg.Region}, nil
 }
 
-// quiet keeps the SDK's own words off stderr, which is for one sentence.
+// quiet keeps the log of the AWS SDK off stderr, where a failed command prints
+// one sentence.
 func quiet(o *config.LoadOptions) error {
 	o.Logger = logging.Nop{}
 	return nil
 }
 
-// haveCredentials looks for some, and keeps them in the configuration.
+// haveCredentials reports whether cfg finds credentials. cfg caches them.
 func haveCredentials(ctx context.Context, cfg aws.Config) bool {
-	ctx, cancel := context.WithTimeout(ctx, credentialsWithin)
+	ctx, cancel := context.WithTimeout(ctx, credentialsTimeout)
 	defer cancel()
 	_, err := cfg.Credentials.Retrieve(ctx)
 	return err == nil
@@ -123,7 +126,7 @@ func (d *database) createTable(ctx context.Context) error {
 	return dynamo.CreateTable(ctx, d.client, d.table)
 }
 
-// at says where the database is, for sentences.
+// at returns where the database is, as a part of a sentence.
 func (d *database) at() string {
 	if d.endpoint == "" {
 		return "in AWS region " + d.region
@@ -131,7 +134,7 @@ func (d *database) at() string {
 	return "at " + d.endpoint
 }
 
-// origin says what decided where the database is.
+// origin returns the settings that decide where the database is.
 func (d *database) origin() string {
 	if d.endpoint == "" {
 		return "AWS_PROFILE and AWS_REGION"

@@ -9,29 +9,29 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// demoName is the user that the local server makes.
+// demoName is the user that `tokenctl serve` creates.
 const demoName = "demo"
 
 // A demo is the local server's user with a valid access token.
 type demo struct {
 	user    token.User
 	access  credential.AccessToken
-	revoked int // access tokens that had to end to make room
+	revoked int // number of older access tokens that were revoked to free a slot
 }
 
-// prepareDemo makes the user the first time, and an access token whenever
-// the kept one is not valid in this database: another engine, a deleted
-// file, a revocation.
+// prepareDemo returns the demo user and an access token that is valid in db. It
+// creates the user if there is none. It issues an access token if the one in
+// dir is missing, revoked, or belongs to another database.
 func prepareDemo(ctx context.Context, db *database, dir *dataDir) (demo, error) {
-	kept, ok, err := dir.accessToken()
+	saved, ok, err := dir.accessToken()
 	if err != nil {
 		return demo{}, err
 	}
 	accounts := db.accounts()
 	u, err := accounts.Store.FindUser(ctx, demoName)
-	if err == nil && ok && u.ID == kept.UserID {
-		if err := admit(ctx, db, kept); !errors.Is(err, token.ErrUnauthorized) {
-			return demo{user: u, access: kept}, err
+	if err == nil && ok && u.ID == saved.UserID {
+		if err := checkAccessToken(ctx, db, saved); !errors.Is(err, token.ErrUnauthorized) {
+			return demo{user: u, access: saved}, err
 		}
 	}
 	var d demo
@@ -40,19 +40,19 @@ func prepareDemo(ctx context.Context, db *database, dir *dataDir) (demo, error) 
 		d, err = rotateDemo(ctx, accounts)
 	case errors.Is(err, token.ErrUserNotFound):
 		d.user, d.access, err = accounts.Create(ctx, demoName, token.RoleUser, 0)
-		if errors.Is(err, token.ErrUserExists) { // a rival server made it just now
+		if errors.Is(err, token.ErrUserExists) { // another server has created it meanwhile
 			d, err = rotateDemo(ctx, accounts)
 		}
 	}
 	if err != nil {
 		return demo{}, err
 	}
-	return d, dir.keep(d.access)
+	return d, dir.saveAccessToken(d.access)
 }
 
-// admit asks whether an access token is valid. A user who is disabled or a
-// guest has a valid one all the same.
-func admit(ctx context.Context, db *database, at credential.AccessToken) error {
+// checkAccessToken returns token.ErrUnauthorized if an access token is not
+// valid. The access token of a disabled user or of a guest is valid.
+func checkAccessToken(ctx context.Context, db *database, at credential.AccessToken) error {
 	service := &token.Service{Store: db.store(), Now: time.Now}
 	err := service.Authorize(ctx, at)
 	if errors.Is(err, token.ErrUserDisabled) || errors.Is(err, token.ErrForbidden) {
@@ -61,8 +61,8 @@ func admit(ctx context.Context, db *database, at credential.AccessToken) error {
 	return err
 }
 
-// rotateDemo issues an access token. Where all slots are full it first
-// completes the rotation, which leaves one.
+// rotateDemo issues an access token for the demo user. If the user has the
+// maximum number of valid ones, it first revokes all but the newest.
 func rotateDemo(ctx context.Context, accounts *token.UserService) (demo, error) {
 	r, err := accounts.RotateAccessToken(ctx, demoName, false, 0)
 	revoked := 0

@@ -12,27 +12,32 @@ import (
 	"testing"
 
 	"github.com/latchkey-api/latchkey/shared/wire"
+
+	"github.com/latchkey-api/latchkey/internal/tokenctltest"
 )
 
-func TestAListThatIsLongBeforeRepetitionsAreTakenOutIsImported(t *testing.T) {
-	_, u, env := caller(t)
+// TestImportRemovesRepetitions checks that a list of models that is too long for
+// the API only because of repetitions is imported.
+func TestImportRemovesRepetitions(t *testing.T) {
+	_, u, env := serveAPI(t)
 	file := written(t, "long.json", `[{"name":"a","remain_quota":1,"models":[`+strings.Repeat(`"gpt-4o",`, 20_000)+`"m"]}]`)
-	succeed(t, env, "token", "import", file)
+	tokenctltest.Succeed(t, env, "token", "import", file)
 	if made, err := u.Get(t.Context(), 1); err != nil || made.ModelLimits != "gpt-4o,m" {
 		t.Errorf("got %q, %v", made.ModelLimits, err)
 	}
 }
 
-// TestABatchThatCanNeverBeReadIsNoDoubt: the next run sends it as a new one.
-func TestABatchThatCanNeverBeReadIsNoDoubt(t *testing.T) {
-	target, u, env := caller(t)
+// TestImportResendsRefusedBatch checks that a batch refused for its body is not
+// pending: the next run sends it with a new idempotency key.
+func TestImportResendsRefusedBatch(t *testing.T) {
+	target, u, env := serveAPI(t)
 	upstream, err := url.Parse(target.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(upstream) }}
 	codes := []wire.Code{wire.ErrBodyTooLarge, wire.ErrInvalidJSON, wire.ErrUnknownField, wire.ErrUnsupportedMedia}
-	var keys sync.Map // of idempotency
+	var keys sync.Map // idempotency keys
 	var asked atomic.Int64
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		keys.Store(r.Header.Get("Idempotency-Key"), true)
@@ -48,10 +53,10 @@ func TestABatchThatCanNeverBeReadIsNoDoubt(t *testing.T) {
 	env[0] = "LATCHKEY_URL=" + front.URL
 	file := exported(t, 1)
 	for range codes {
-		refuse(t, tokenctl(t, env, "token", "import", file), "no; nothing was imported that is known of, and the same command goes on and makes nothing twice.")
+		tokenctltest.WantRefusal(t, tokenctltest.Run(t, env, "token", "import", file), "no; no import was confirmed; run the same command again: it creates no token twice.")
 	}
-	succeed(t, env, "token", "import", file)
-	imported(t, u, file+".keys.csv", 1)
+	tokenctltest.Succeed(t, env, "token", "import", file)
+	wantImported(t, u, file+".keys.csv", 1)
 	sent := 0
 	keys.Range(func(any, any) bool { sent++; return true })
 	if sent != len(codes)+1 {

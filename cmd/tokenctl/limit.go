@@ -8,18 +8,18 @@ import (
 )
 
 type userLimitCmd struct {
-	Name             string `arg:"" help:"The user's name."`
-	MaxTokens        *int64 `placeholder:"N" help:"How many tokens it may have at a time; 0 is without limit."`
-	CreatesPerSecond *int64 `placeholder:"N" help:"How many tokens it may make a second in the long run; 0 is without limit."`
-	CreateBurst      *int64 `placeholder:"N" help:"How many tokens it may make at once after a pause."`
+	Name             string `arg:"" help:"Name of the user."`
+	MaxTokens        *int64 `placeholder:"N" help:"Maximum number of tokens; 0 means no limit."`
+	CreatesPerSecond *int64 `placeholder:"N" help:"Average number of tokens that the user may create per second; 0 means no limit."`
+	CreateBurst      *int64 `placeholder:"N" help:"Number of tokens that the user may create at once after a pause."`
 	access
 }
 
 // Help implements kong.HelpProvider.
 func (*userLimitCmd) Help() string {
 	usual := token.DefaultLimits()
-	return fmt.Sprintf(`What is not named stays as it is; without any flag the limits are shown. A user for whom none were set may have %d
-tokens and make %d a second, with a burst of %d. Tokens above a limit that is lowered stay.
+	return fmt.Sprintf(`Without flags it shows the limits. A limit without a flag stays unchanged. By default a user may have %d tokens and
+create %d per second, with a burst of %d. If you lower a limit, existing tokens above it stay.
 
 Example:
 
@@ -51,8 +51,8 @@ func (c *userLimitCmd) Run(ctx context.Context, out *console) error {
 			CreateBurst      int64  `json:"create_burst"`
 		}{u.ID, u.Name, u.TokenCount(), u.Limits.MaxTokens, u.Limits.CreatesPerSecond, u.Limits.CreateBurst})
 	}
-	return out.print(fmt.Sprintf("User %s has %d tokens and may have %s. It may create %s.\n",
-		u.Name, u.TokenCount(), orUnlimited(u.Limits.MaxTokens), pace(u.Limits)))
+	return out.print(fmt.Sprintf("User %s has %d tokens; the maximum is %s. Creation rate: %s.\n",
+		u.Name, u.TokenCount(), orUnlimited(u.Limits.MaxTokens), creationRate(u.Limits)))
 }
 
 func (c *userLimitCmd) edit(l *token.Limits) {
@@ -67,14 +67,14 @@ func (c *userLimitCmd) edit(l *token.Limits) {
 
 func orUnlimited(n int64) string {
 	if n == 0 {
-		return "any number"
+		return "unlimited"
 	}
 	return fmt.Sprint(n)
 }
 
-func pace(l token.Limits) string {
+func creationRate(l token.Limits) string {
 	if l.CreatesPerSecond == 0 {
-		return "any number a second"
+		return "unlimited"
 	}
-	return fmt.Sprintf("%d a second, with a burst of %d", l.CreatesPerSecond, l.CreateBurst)
+	return fmt.Sprintf("%d per second, with a burst of %d", l.CreatesPerSecond, l.CreateBurst)
 }

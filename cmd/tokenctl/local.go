@@ -13,15 +13,16 @@ import (
 	"github.com/latchkey-api/latchkey/shared/engine"
 )
 
-// A dataDir is where the local server keeps its data, locked for this
-// process.
+// A dataDir is the folder with the data of the local server. This process holds
+// its lock.
 type dataDir struct {
 	path string
 	lock *os.File
 }
 
-// openDataDir makes the folder if need be, for its owner only, and locks it.
-// The lock ends with the process, however that ends.
+// openDataDir creates the folder if it is missing, readable by its owner alone,
+// and locks it. The operating system releases the lock when the process ends,
+// even if it is killed.
 func openDataDir(path string) (*dataDir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, unusable(path, err)
@@ -36,13 +37,14 @@ func openDataDir(path string) (*dataDir, error) {
 	}
 	_ = lock.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, problemf("another `tokenctl serve` uses the data in %s: stop it, or set DATA_DIR to another folder", path)
+		return nil, problemf("another `tokenctl serve` is using the data in %s: stop it, or set DATA_DIR to another folder", path)
 	}
 	return nil, unusable(path, err)
 }
 
+// unusable is the error for a data folder that can't be read or written.
 func unusable(path string, err error) error {
-	return problemf("DATA_DIR %s can't be used (%s): make it a folder that you can write to, or set DATA_DIR to another", path, reason(err))
+	return problemf("DATA_DIR %s is not usable (%s): make it a folder that you can write to, or set DATA_DIR to another folder", path, reason(err))
 }
 
 // close unlocks the folder.
@@ -51,7 +53,8 @@ func (d *dataDir) close() { _ = d.lock.Close() }
 func (d *dataDir) engineFile() string      { return filepath.Join(d.path, "engine.db") }
 func (d *dataDir) accessTokenFile() string { return filepath.Join(d.path, "access-token") }
 
-// accessToken reads the stored access token; ok is whether there is one.
+// accessToken returns the saved access token. ok is false if there is none or if
+// the file holds something else.
 func (d *dataDir) accessToken() (at credential.AccessToken, ok bool, err error) {
 	content, err := os.ReadFile(d.accessTokenFile())
 	if errors.Is(err, os.ErrNotExist) {
@@ -67,8 +70,9 @@ func (d *dataDir) accessToken() (at credential.AccessToken, ok bool, err error) 
 	return at, malformed == nil, nil
 }
 
-// keep stores an access token for its owner only, whole or not at all.
-func (d *dataDir) keep(at credential.AccessToken) error {
+// saveAccessToken replaces the saved access token. The file is readable by its
+// owner alone and is never left half-written.
+func (d *dataDir) saveAccessToken(at credential.AccessToken) error {
 	draft, err := os.CreateTemp(d.path, "access-token-*") // its mode is 0600
 	if err != nil {
 		return unusable(d.path, err)
@@ -84,8 +88,8 @@ func (d *dataDir) keep(at credential.AccessToken) error {
 	return nil
 }
 
-// findEngine looks for the engine's binary where `make tools` puts it: in
-// the project that this program was built in, or that it is called from.
+// findEngine returns the path of the engine's binary that `make tools` installed
+// in the project of this program or of the working directory.
 func findEngine() (string, error) {
 	var starts []string
 	if program, err := os.Executable(); err == nil {
@@ -101,10 +105,11 @@ func findEngine() (string, error) {
 			}
 		}
 	}
-	return "", problemf("the local DynamoDB engine is not in node_modules/ of this folder or one above: run `make tools` in the project, or set DYNAMODB_ENDPOINT to an engine that you have")
+	return "", problemf("the local DynamoDB engine was not found in node_modules/ of this folder or of a folder above it: run `make tools` in the project, or set DYNAMODB_ENDPOINT to the URL of a running engine")
 }
 
-// startEngine runs the engine on the folder's file.
+// startEngine starts the engine on the folder's database file. If binary is
+// empty, it finds the engine by itself.
 func (d *dataDir) startEngine(ctx context.Context, binary string) (*engine.Engine, error) {
 	if binary == "" {
 		found, err := findEngine()
@@ -113,18 +118,18 @@ func (d *dataDir) startEngine(ctx context.Context, binary string) (*engine.Engin
 		}
 		binary = found
 	}
-	const within = 6 * time.Second
-	limited, cancel := context.WithTimeout(ctx, within)
+	const timeout = 6 * time.Second
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	e, err := engine.Start(limited, binary, d.engineFile())
 	switch {
 	case err == nil:
 		return e, nil
 	case errors.Is(err, engine.ErrMissing):
-		return nil, problemf("there is no DynamoDB engine at %s: run `make tools`, or give --engine another path, or set DYNAMODB_ENDPOINT to an engine that you have", binary)
+		return nil, problemf("there is no DynamoDB engine at %s: run `make tools`, set --engine to another path, or set DYNAMODB_ENDPOINT to the URL of a running engine", binary)
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, problemf("the DynamoDB engine %s does not answer: check that it runs, and that %s is a file of its own", binary, d.engineFile())
+		return nil, problemf("the DynamoDB engine %s does not respond: check that it can run and that no other program uses %s", binary, d.engineFile())
 	default:
-		return nil, problemf("the DynamoDB engine %s did not start (%s): check that it runs, and that %s is a file of its own", binary, sentence(err), d.engineFile())
+		return nil, problemf("the DynamoDB engine %s did not start (%s): check that it can run and that no other program uses %s", binary, sentence(err), d.engineFile())
 	}
 }

@@ -14,14 +14,15 @@ import (
 )
 
 type loginCmd struct {
-	URL string `env:"LATCHKEY_URL" required:"" placeholder:"URL" help:"The API's URL: https, or http on this machine."`
+	URL string `env:"LATCHKEY_URL" required:"" placeholder:"URL" help:"URL of the API: https, or http on this machine."`
 	profileFlags
 }
 
 // Help implements kong.HelpProvider.
 func (*loginCmd) Help() string {
-	return `It asks for your access token, or reads it from stdin if that is no terminal, tries it with one call, and saves both for
-the token commands, readable for you alone. LATCHKEY_URL and LATCHKEY_ACCESS_TOKEN, if set, go before what is saved.
+	return `It asks for your access token, or reads it from stdin if stdin is not a terminal. It checks the access token with one
+call to the API, then saves the URL and the access token in a file that only you can read. The environment variables
+LATCHKEY_URL and LATCHKEY_ACCESS_TOKEN take precedence over the saved values.
 
 Example:
 
@@ -33,7 +34,7 @@ func (c *loginCmd) Run(ctx context.Context, out *console) error {
 	if _, err := c.file(); err != nil {
 		return err
 	}
-	base, err := checkURL(c.URL) // before anything secret is asked for
+	base, err := checkURL(c.URL) // before the prompt for the access token
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (c *loginCmd) Run(ctx context.Context, out *console) error {
 		return err
 	}
 	if os.Getenv(accessTokenVar) != "" {
-		out.note(accessTokenVar + " is set, and goes before what was saved.")
+		out.note(accessTokenVar + " is set and takes precedence over the saved access token.")
 	}
 	return out.print("You are logged in to " + base + " as profile " + c.Profile + ".\n")
 }
@@ -64,7 +65,8 @@ type logoutCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*logoutCmd) Help() string {
-	return `It forgets the profile. The access token stays valid: the operator ends it with "tokenctl user rotate --revoke".
+	return `It deletes the saved profile. The access token stays valid until the operator revokes it with
+"tokenctl user rotate --revoke".
 
 Example:
 
@@ -87,28 +89,28 @@ func (c *logoutCmd) Run(out *console) error {
 	return out.print("You are logged out of profile " + c.Profile + ".\n")
 }
 
-// isTerminal reports whether a person is at the other end.
+// isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// readSecret reads a line from stdin; a terminal does not show it.
+// readSecret reads one line from stdin. A terminal does not show what is typed.
 func (c *console) readSecret(ctx context.Context, prompt string) (string, error) {
 	if !isTerminal(c.in) {
 		const most = 1 << 10
 		line, err := bufio.NewReader(io.LimitReader(c.in, most)).ReadString('\n')
 		if line == "" || err != nil && !errors.Is(err, io.EOF) {
-			return "", problemf("there is no access token on stdin: pipe one in, or run this in a terminal")
+			return "", problemf("stdin holds no access token: pipe one in, or run the command in a terminal")
 		}
 		return strings.TrimSpace(line), nil
 	}
 	fd := int(c.in.Fd())
-	before, err := term.MakeRaw(fd) // so that nothing is shown from the prompt on
+	before, err := term.MakeRaw(fd) // hides what is typed, from before the prompt on
 	if err != nil {
 		return "", err
 	}
-	defer term.Restore(fd, before) //nolint:errcheck // nothing is to be done
+	defer term.Restore(fd, before) //nolint:errcheck // there is no remedy
 	screen := term.NewTerminal(struct {
 		io.Reader
 		io.Writer
@@ -118,7 +120,7 @@ func (c *console) readSecret(ctx context.Context, prompt string) (string, error)
 		err  error
 	}
 	done := make(chan read, 1)
-	go func() { // it can't be interrupted
+	go func() { // the read itself does not end with ctx
 		line, err := screen.ReadPassword(prompt)
 		done <- read{line, err}
 	}()
@@ -132,14 +134,15 @@ func (c *console) readSecret(ctx context.Context, prompt string) (string, error)
 	return "", problemf("interrupted: nothing was saved")
 }
 
-// confirm asks a person for a yes; without one, only --yes will do.
+// confirm asks the person at the terminal and returns an error unless the reply
+// is yes. Without a terminal it returns an error.
 func (c *console) confirm(ctx context.Context, question string) error {
 	if !isTerminal(c.in) || !isTerminal(c.err) {
-		return problemf("this can't be undone, and nobody can be asked: add --yes if you are sure")
+		return problemf("this can't be undone, and there is no terminal to ask for confirmation: add --yes to confirm")
 	}
 	_, _ = io.WriteString(c.err, question+" [y/N] ")
 	done := make(chan string, 1)
-	go func() { // it can't be interrupted
+	go func() { // the read itself does not end with ctx
 		line, _ := bufio.NewReader(c.in).ReadString('\n')
 		done <- strings.ToLower(strings.TrimSpace(line))
 	}()

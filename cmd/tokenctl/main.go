@@ -1,7 +1,7 @@
-// Command tokenctl runs Latchkey on this machine, is the operator's tool for
-// users and their access tokens, and everyone's for their sk- tokens. It knows
-// the command line, files and processes; what a user is, it asks token, and
-// about tokens it calls the API.
+// Command tokenctl serves the Latchkey API on this machine, manages users and
+// their access tokens for the operator, and manages sk- tokens through the API
+// for any user. This package handles the command line, files and processes.
+// The rules for users are in shared/token.
 package main
 
 import (
@@ -20,32 +20,31 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	signal.Ignore(syscall.SIGPIPE) // else a closed stdout ends the process before it can say so
+	signal.Ignore(syscall.SIGPIPE) // a write to a closed stdout then returns an error, which print reports
 	context.AfterFunc(ctx, stop)   // a second Ctrl-C ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// grammar is the command line.
+// grammar declares the commands and global flags for kong.
 type grammar struct {
-	Serve     serveCmd         `cmd:"" help:"Serve the API on this machine, on a local DynamoDB engine."`
+	Serve     serveCmd         `cmd:"" help:"Serve the API on this machine with a local DynamoDB engine."`
 	Proxy     proxyCmd         `cmd:"" help:"Check and charge sk- keys in front of an OpenAI-compatible API."`
 	Login     loginCmd         `cmd:"" help:"Save an API's URL and your access token."`
-	Logout    logoutCmd        `cmd:"" help:"Forget them."`
+	Logout    logoutCmd        `cmd:"" help:"Delete the saved URL and access token."`
 	Token     tokenCmd         `cmd:"" help:"List, create, change, rotate, delete and import your sk- tokens."`
-	User      userCmd          `cmd:"" help:"Create, list, rotate, disable and enable users."`
-	Reconcile reconcileCmd     `cmd:"" help:"Recount a user's tokens and repair its counts."`
-	Table     tableCmd         `cmd:"" help:"Make the table on a local engine."`
+	User      userCmd          `cmd:"" help:"Create, list, disable and enable users, rotate their access tokens, and set their limits."`
+	Reconcile reconcileCmd     `cmd:"" help:"Recount a user's tokens and correct the stored counts."`
+	Table     tableCmd         `cmd:"" help:"Create the table in a local DynamoDB engine."`
 	Version   kong.VersionFlag `help:"Print the version."`
 }
 
-const description = `Latchkey's local server, operator tool, and client.
+const description = `Serve the Latchkey API locally, manage users, and manage sk- tokens.
 
-The token commands call the API that you have logged in to.
+The token commands call the API that you are logged in to.
 
-The user commands work on the table itself: in AWS, with your AWS credentials
-and region, or in the engine at DYNAMODB_ENDPOINT or --endpoint, if one is set.
-To reach the local server's engine, set the endpoint that "tokenctl serve"
-prints; without one the commands go to AWS.
+The user commands work directly on the DynamoDB table. They use AWS, with your
+AWS credentials and region, unless DYNAMODB_ENDPOINT or --endpoint names another
+engine. "tokenctl serve" prints the endpoint of its engine.
 
 Example:
 
@@ -54,7 +53,7 @@ Example:
     tokenctl login --url http://127.0.0.1:3000
     tokenctl token list`
 
-// The defaults of flags and environment variables.
+// Defaults of flags and of the environment variables behind them.
 const (
 	defaultPort      = "3000"
 	defaultProxyPort = "3001"
@@ -62,18 +61,11 @@ const (
 	defaultTable     = "latchkey"
 )
 
-// run is the program but for its exit: 0 if all went well, else 1 and one
-// sentence on stderr.
+// run runs one command and returns the exit code: 0 on success; 1 on failure,
+// after one sentence on stderr.
 func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) int {
 	exited, code := false, 0
-	parser, err := kong.New(new(grammar),
-		kong.Name("tokenctl"),
-		kong.Description(description),
-		kong.Vars{"version": version(), "port": defaultPort, "proxy_port": defaultProxyPort, "data_dir": defaultDataDir, "table": defaultTable},
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(c int) { exited, code = true, c }), // after --help and --version
-		kong.ConfigureHelp(kong.HelpOptions{NoAppDescFormat: true}),
-	)
+	parser, err := newParser(stdout, stderr, func(c int) { exited, code = true, c })
 	if err != nil {
 		return fail(stderr, err)
 	}
@@ -96,45 +88,51 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	}
 }
 
+// newParser returns the parser of the command line. It calls exit after --help and
+// --version.
+func newParser(stdout, stderr io.Writer, exit func(code int)) (*kong.Kong, error) {
+	return kong.New(new(grammar),
+		kong.Name("tokenctl"),
+		kong.Description(description),
+		kong.Vars{"version": version(debug.ReadBuildInfo()), "port": defaultPort, "proxy_port": defaultProxyPort, "data_dir": defaultDataDir, "table": defaultTable},
+		kong.Writers(stdout, stderr),
+		kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{NoAppDescFormat: true}),
+	)
+}
+
+// fail prints an error as one sentence and returns the exit code.
 func fail(stderr io.Writer, err error) int {
 	_, _ = fmt.Fprintf(stderr, "tokenctl: %s.\n", sentence(err))
 	return 1
 }
 
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
-}
-
-// A console is where a command prints.
+// A console holds the streams of a command.
 type console struct {
 	in       *os.File
 	out, err io.Writer
-	before   string // what is printed before each answer
-	reads    bool   // nothing is lost with an answer that was not printed
+	prefix   string // printed before each output, such as a sequence that clears the screen
+	readOnly bool   // the command changes nothing, so output that is lost does no harm
 }
 
-// errUnread ends a command that reads when nobody reads it any more, as head
-// does, without a word.
-var errUnread = errors.New("nobody reads the answer")
+// errUnread ends a read-only command whose reader has closed the pipe, as
+// head does. It is not reported.
+var errUnread = errors.New("stdout was closed by its reader")
 
-// print writes the whole answer of a command. It says so if it could not,
-// for a secret that was not printed is lost.
+// print writes the output of a command. It returns an error if that fails,
+// because a new key or access token in the output would be lost.
 func (c *console) print(text string) error {
-	_, err := io.WriteString(c.out, c.before+text)
+	_, err := io.WriteString(c.out, c.prefix+text)
 	switch {
-	case err != nil && c.reads && errors.Is(err, syscall.EPIPE):
+	case err != nil && c.readOnly && errors.Is(err, syscall.EPIPE):
 		return errUnread
 	case err != nil:
-		return problemf("the answer could not be written to stdout (%s), though the command was carried out: look with `tokenctl user list` or `tokenctl token list`, and rotate if an access token or a key was in it", reason(err))
+		return problemf("the command succeeded, but its output could not be written to stdout (%s): check the result with `tokenctl user list` or `tokenctl token list`, and rotate if the output held an access token or a key", reason(err))
 	}
 	return nil
 }
 
-// printJSON writes one line of JSON.
+// printJSON writes v as one line of JSON.
 func (c *console) printJSON(v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// A problem is an error told to the operator: one sentence that says what is
-// wrong and what to do, without its full stop.
+// A problem is an error to print as it is: one sentence, without its full stop,
+// that says what is wrong and what to do.
 type problem struct{ text string }
 
 func (p *problem) Error() string { return p.text }
@@ -22,12 +22,13 @@ func problemf(format string, args ...any) error {
 	return &problem{fmt.Sprintf(format, args...)}
 }
 
-// sentence is an error on one line, whatever it is, without a full stop.
+// sentence returns the text of an error on one line, without a full stop.
 func sentence(err error) string {
 	return visible(strings.TrimRight(strings.Join(strings.Fields(err.Error()), " "), "."))
 }
 
-// visible is a text that a terminal neither obeys nor turns around.
+// visible escapes the characters of s with which text from a server or a file
+// could control a terminal or reverse the direction of writing.
 func visible(s string) string {
 	var text strings.Builder
 	for _, r := range s {
@@ -40,8 +41,8 @@ func visible(s string) string {
 	return text.String()
 }
 
-// reason is the system's own word for why a file or socket could not be
-// used, without the names of calls around it.
+// reason returns the operating system's reason why a file or socket failed,
+// without the names of the calls around it.
 func reason(err error) string {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
@@ -50,11 +51,11 @@ func reason(err error) string {
 	return sentence(err)
 }
 
-// explain tells an error of the store. user is the name that the command
-// was given, if any.
+// explain turns an error of the store into a problem. user is the user name
+// that the command was given, if any.
 func (d *database) explain(err error, user string) error {
 	var (
-		told    *problem
+		known   *problem
 		invalid *token.InvalidError
 		refused interface {
 			ErrorCode() string
@@ -65,28 +66,28 @@ func (d *database) explain(err error, user string) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &told):
+	case errors.As(err, &known):
 		return err
 	case errors.As(err, &invalid):
 		return problemf("%s", invalid.Error())
 	case errors.Is(err, token.ErrUserExists):
-		return problemf("there is a user %s already: choose another name, or give that user another access token with `tokenctl user rotate %s`", user, user)
+		return problemf("user %s already exists: choose another name, or issue another access token with `tokenctl user rotate %s`", user, user)
 	case errors.Is(err, token.ErrUserNotFound):
-		return problemf("there is no user %s %s: look with `tokenctl user list`", user, d.at())
+		return problemf("user %s does not exist %s: list the users with `tokenctl user list`", user, d.at())
 	case errors.Is(err, token.ErrSlotsFull):
-		return problemf("user %s has %d valid access tokens and can't have more: when the clients have the newest, end the others with `tokenctl user rotate %s --revoke`", user, token.MaxSlots, user)
+		return problemf("user %s has %d valid access tokens, which is the maximum: when all clients use the newest one, revoke the others with `tokenctl user rotate %s --revoke`", user, token.MaxSlots, user)
 	case errors.Is(err, token.ErrContention):
-		return problemf("somebody else changed the same rows at the same time, and nothing was done: try again")
+		return problemf("another command changed the same items at the same time, and nothing was changed: try again")
 	case errors.Is(err, context.Canceled):
-		return problemf("interrupted: a change may or may not have been made, so look with `tokenctl user list`")
+		return problemf("interrupted; the change may or may not have been made: check with `tokenctl user list`")
 	case errors.As(err, &network) && network.Op == "dial":
-		return problemf("no DynamoDB can be reached %s: start it, or check %s", d.at(), d.origin())
+		return problemf("DynamoDB can't be reached %s: start the engine, or check %s", d.at(), d.origin())
 	case errors.Is(err, token.ErrUnavailable):
-		return problemf("DynamoDB %s gave no proper answer: a change may or may not have been made, so look with `tokenctl user list` before you try again, or check %s", d.at(), d.origin())
+		return problemf("DynamoDB %s did not respond as expected, and the change may or may not have been made: check with `tokenctl user list` before you try again, and check %s", d.at(), d.origin())
 	case errors.As(err, &refused) && refused.ErrorCode() == "ResourceNotFoundException":
-		return problemf("table %s does not exist %s: run `tokenctl table create` if that is a local engine, or check --table", d.table, d.at())
+		return problemf("table %s does not exist %s: check --table or, for a local engine, run `tokenctl table create`", d.table, d.at())
 	case errors.As(err, &refused):
-		return problemf("DynamoDB %s refused the request (%s: %s): check %s and what the credentials may do", d.at(), refused.ErrorCode(), sentence(errors.New(refused.ErrorMessage())), d.origin())
+		return problemf("DynamoDB %s refused the request (%s: %s): check %s and the permissions of the credentials", d.at(), refused.ErrorCode(), sentence(errors.New(refused.ErrorMessage())), d.origin())
 	default:
 		return err
 	}

@@ -15,51 +15,51 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
-// A profile is a server of the API and who calls it, kept in a file for the
-// owner alone.
+// A profile is the URL of an API and an access token for it, saved in a file
+// that only its owner can read.
 type profile struct {
 	URL         string `json:"url"`
 	AccessToken string `json:"access_token"`
 }
 
-// profileFlags are those of the commands that call the API.
+// profileFlags holds the flag that selects a profile.
 type profileFlags struct {
-	Profile string `env:"LATCHKEY_PROFILE" default:"default" placeholder:"NAME" help:"The profile that login has saved (default: the one named ${default})."`
+	Profile string `env:"LATCHKEY_PROFILE" default:"default" placeholder:"NAME" help:"Name of a profile saved by login (default: ${default})."`
 }
 
-// remote are the flags of the token commands.
+// remote holds the flags of all commands that call the API.
 type remote struct {
 	profileFlags
-	JSON bool `help:"Print one line of JSON, for scripts."`
+	JSON bool `help:"Print one line of JSON."`
 }
 
-// The variables that override a profile.
+// Environment variables that take precedence over a profile.
 const (
 	urlVar         = "LATCHKEY_URL"
 	accessTokenVar = "LATCHKEY_ACCESS_TOKEN"
 )
 
-// A session is a client of the API, and what is told of it.
+// A session is a client of the API and what messages say about it.
 type session struct {
 	*client.Client
 	url    string
 	userID int64
 }
 
-// open finds out which API is meant, and who calls it. Nothing is sent yet.
+// open returns a session from the environment or the profile. It sends nothing.
 func (f profileFlags) open() (*session, error) {
 	at, base := os.Getenv(accessTokenVar), os.Getenv(urlVar)
 	if at == "" || base == "" {
 		saved, err := f.read()
 		switch {
 		case err != nil && base != "" && errors.Is(err, os.ErrNotExist):
-			return nil, problemf("%s is set, but there is no access token for it: set %s too, or log in with `tokenctl login`", urlVar, accessTokenVar)
+			return nil, problemf("%s is set but no access token is: set %s too, or log in with `tokenctl login`", urlVar, accessTokenVar)
 		case errors.Is(err, os.ErrNotExist):
-			return nil, problemf("you are not logged in as profile %s: run `tokenctl login --url URL`, or set %s and %s", f.Profile, urlVar, accessTokenVar)
+			return nil, problemf("you are not logged in with profile %s: run `tokenctl login --url URL`, or set %s and %s", f.Profile, urlVar, accessTokenVar)
 		case err != nil:
 			return nil, err
 		case base != "" && strings.TrimSuffix(base, "/") != saved.URL:
-			return nil, problemf("%s is not where profile %s logged in, and its access token is not sent elsewhere: set %s too, or unset %s", urlVar, f.Profile, accessTokenVar, urlVar)
+			return nil, problemf("%s differs from the URL of profile %s, whose access token is sent to no other URL: set %s too, or unset %s", urlVar, f.Profile, accessTokenVar, urlVar)
 		}
 		at, base = cmp.Or(at, saved.AccessToken), saved.URL
 	}
@@ -73,20 +73,20 @@ func (p profile) session() (*session, error) {
 	}
 	at, err := credential.ParseAccessToken(strings.TrimSpace(p.AccessToken))
 	if err != nil {
-		return nil, problemf("this is no access token, which begins with at- and has 51 characters: copy it again as `tokenctl user create` has printed it, then log in with `tokenctl login`")
+		return nil, problemf("this is not an access token: an access token begins with at- and has 51 characters; copy it again from the output of `tokenctl user create` and run `tokenctl login`")
 	}
 	return &session{client.New(base, at.Reveal()), base, at.UserID}, nil
 }
 
-// checkURL is the URL without its last slash. An access token crosses the
-// net under TLS only.
+// checkURL returns the API's URL without a final slash. It refuses http except
+// to this machine, because http would send the access token unencrypted.
 func checkURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(s, "?#") {
-		return "", problemf("the URL of the API is none: give --url or %s one such as https://api.example.com", urlVar) // it may hold a password
+		return "", problemf("the URL of the API is not valid: set --url or %s to a URL such as https://api.example.com", urlVar) // without the URL, which may hold a password
 	}
 	if u.Scheme == "http" && !loopback(u.Hostname()) {
-		return "", problemf("http://%s would carry your access token in clear text: use https://%[1]s, or reach it through a tunnel on 127.0.0.1", u.Host)
+		return "", problemf("http://%s would send your access token unencrypted: use https://%[1]s, or a tunnel on 127.0.0.1", u.Host)
 	}
 	return strings.TrimSuffix(s, "/"), nil
 }
@@ -96,19 +96,19 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// file is where the profile is.
+// file returns the path of the profile's file.
 func (f profileFlags) file() (string, error) {
 	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,49}$`).MatchString(f.Profile) {
-		return "", problemf("the profile's name %q must be 1 to 50 letters, digits, dots, underscores or hyphens, beginning with a letter or digit", f.Profile)
+		return "", problemf("%q is not a valid profile name: use 1 to 50 letters, digits, dots, underscores or hyphens, beginning with a letter or digit", f.Profile)
 	}
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", problemf("there is no folder for settings (%s): set HOME or XDG_CONFIG_HOME", sentence(err))
+		return "", problemf("the folder for settings is unknown (%s): set HOME or XDG_CONFIG_HOME", sentence(err))
 	}
 	return filepath.Join(dir, "latchkey", f.Profile+".json"), nil
 }
 
-// read is the saved profile, or os.ErrNotExist.
+// read returns the saved profile. The error is os.ErrNotExist if there is none.
 func (f profileFlags) read() (p profile, err error) {
 	file, err := f.file()
 	if err != nil {
@@ -119,7 +119,7 @@ func (f profileFlags) read() (p profile, err error) {
 		return p, os.ErrNotExist
 	}
 	if err == nil && info.Mode().Perm()&0o077 != 0 {
-		return p, problemf("others can read %s, which has an access token: run `chmod 600 %[1]s`, and have the access token rotated if you share this machine", file)
+		return p, problemf("other users of this machine can read the access token in %s: run `chmod 600 %[1]s`, and have the access token rotated if others use this machine", file)
 	}
 	var content []byte
 	if err == nil {
@@ -129,18 +129,19 @@ func (f profileFlags) read() (p profile, err error) {
 		return p, unsaved(file, err)
 	}
 	if json.Unmarshal(content, &p) != nil {
-		return p, problemf("%s is not as login has written it: log in again with `tokenctl login`", file)
+		return p, problemf("%s is damaged: log in again with `tokenctl login`", file)
 	}
 	return p, nil
 }
 
-// save writes the profile for its owner only, whole or not at all.
+// save writes the profile. The file is readable by its owner alone and is never
+// left half-written.
 func (f profileFlags) save(p profile) error {
 	file, err := f.file()
 	if err != nil {
 		return err
 	}
-	content, err := json.Marshal(p) //nolint:gosec // the file is for it
+	content, err := json.Marshal(p) //nolint:gosec // the file exists to hold the access token
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(file), 0o700)
 	}
@@ -162,6 +163,7 @@ func (f profileFlags) save(p profile) error {
 	return nil
 }
 
+// unsaved is the error for a profile that can't be read or written.
 func unsaved(file string, err error) error {
-	return problemf("%s can't be used (%s): make its folder one that you can write to, or set XDG_CONFIG_HOME to another", file, reason(err))
+	return problemf("%s is not usable (%s): make its folder one that you can write to, or set XDG_CONFIG_HOME to another folder", file, reason(err))
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress is a bar on stderr, if that is a terminal, else nothing.
+// progress shows a progress bar on stderr if stderr is a terminal.
 func (c *console) progress(total int, doing string) *progressbar.ProgressBar {
 	if !isTerminal(c.err) {
 		return progressbar.DefaultSilent(int64(total))
@@ -22,5 +22,5 @@ func (c *console) progress(total int, doing string) *progressbar.ProgressBar {
 	)
 }
 
-// note says something on stderr beside the answer.
+// note prints one line on stderr, apart from the command's output on stdout.
 func (c *console) note(text string) { _, _ = io.WriteString(c.err, visible(text)+"\n") }

@@ -10,16 +10,16 @@ import (
 )
 
 type reconcileCmd struct {
-	Name   string `arg:"" name:"user" help:"The user's name."`
-	DryRun bool   `help:"Only tell what differs."`
+	Name   string `arg:"" name:"user" help:"Name of the user."`
+	DryRun bool   `help:"Report differences without correcting them."`
 	access
 }
 
 // Help implements kong.HelpProvider.
 func (*reconcileCmd) Help() string {
-	return `It reads all of the user's tokens, finishes deletions that were begun, and repairs counts that are not what the tokens
-say. It may run while the user makes and deletes tokens. In a dry run, tokens that DynamoDB removed a moment ago and that
-are still to be counted show as a difference; if they still do after a day, something is wrong.
+	return `It reads all tokens of the user, completes unfinished deletions, and corrects stored counts that differ from the tokens.
+It is safe to run while the user creates and deletes tokens. A dry run also reports expired tokens that DynamoDB has
+removed but the purge function has not counted yet. A difference that is still there after a day is an error.
 
 Example:
 
@@ -34,7 +34,7 @@ func (c *reconcileCmd) Run(ctx context.Context, out *console) error {
 	}
 	r, err := db.accounts().Reconcile(ctx, name, c.DryRun)
 	if errors.Is(err, token.ErrContention) && !c.DryRun {
-		return problemf("somebody else changed the same rows at the same time: what was repaired before stays repaired, so run it again for the rest")
+		return problemf("another command changed the same items at the same time: the counts corrected so far stay corrected; run the command again for the rest")
 	}
 	if err != nil {
 		return db.explain(err, name)
@@ -45,6 +45,7 @@ func (c *reconcileCmd) Run(ctx context.Context, out *console) error {
 	return out.print(reconciledText(r, c.DryRun))
 }
 
+// reconciled is what --json prints.
 type reconciled struct {
 	UserID     int64     `json:"user_id"`
 	Name       string    `json:"name"`
@@ -78,21 +79,21 @@ func reconciledText(r token.Reconciliation, dryRun bool) string {
 	var text strings.Builder
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(&text, format+"\n", args...) } // a Builder never fails
 	if r.Unfinished > 0 {
-		line("Deletions that were begun%s: %d.", map[bool]string{false: " and are finished now", true: ""}[dryRun], r.Unfinished)
+		line("Unfinished deletions%s: %d.", map[bool]string{false: ", now completed", true: ""}[dryRun], r.Unfinished)
 	}
 	for _, d := range r.Drifts {
-		line("Ids %d to %d: %d are counted as removed, %d are missing.", d.FirstID, d.LastID, d.Recorded, d.Actual)
+		line("IDs %d to %d: %d counted as removed, %d actually missing.", d.FirstID, d.LastID, d.Recorded, d.Actual)
 	}
 	if d := r.Total; d != nil {
-		line("In total: %d are counted as removed, %d in the buckets.", d.Recorded, d.Actual)
+		line("All IDs: %d counted as removed in total, %d in the buckets.", d.Recorded, d.Actual)
 	}
 	switch {
 	case len(r.Drifts) == 0 && r.Total == nil:
-		line("The counts of user %s are right.", r.User.Name)
+		line("The counts of user %s are correct.", r.User.Name)
 	case dryRun:
-		line("Nothing was changed: repair it with `tokenctl reconcile %s`.", r.User.Name)
+		line("Nothing was changed. To correct the counts, run `tokenctl reconcile %s`.", r.User.Name)
 	default:
-		line("The counts of user %s are repaired.", r.User.Name)
+		line("The counts of user %s have been corrected.", r.User.Name)
 	}
 	return text.String()
 }

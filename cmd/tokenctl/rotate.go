@@ -10,18 +10,22 @@ import (
 )
 
 type userRotateCmd struct {
-	Name      string   `arg:"" help:"The user's name."`
-	Revoke    bool     `help:"Complete the rotation: keep the newest access token and end all others."`
-	ExpiresIn lifetime `placeholder:"DURATION" help:"End the new access token after this time, such as 12h or 90d (default never)."`
+	Name      string   `arg:"" help:"Name of the user."`
+	Revoke    bool     `help:"Complete the rotation: keep the newest access token and revoke all others."`
+	ExpiresIn lifetime `placeholder:"DURATION" help:"Time until the new access token expires, such as 12h or 90d (default: it never expires)."`
 	access
 }
 
 // Help implements kong.HelpProvider.
 func (*userRotateCmd) Help() string {
-	return fmt.Sprintf(`A rotation has two steps, so that no client is locked out. First rotate: it prints a new access token, and the older
-ones stay valid, up to %d at a time. When every client has the new one, rotate with --revoke: the newest access token
-stays valid and all others end; no new one is issued. If only one is valid when you say --revoke, that does both steps
-at once: a new one is issued, and the old one ends.
+	return fmt.Sprintf(`A rotation has two steps, so that no client is locked out:
+
+1. Without --revoke it prints a new access token. The older ones stay valid, up to %d in all.
+
+2. When every client uses the new one, run it with --revoke. The newest access token stays valid, all others are revoked,
+and no new one is issued.
+
+If only one access token is valid, --revoke does both steps at once: it issues a new one and revokes the old one.
 
 Example:
 
@@ -45,6 +49,7 @@ func (c *userRotateCmd) Run(ctx context.Context, out *console) error {
 	return out.print(rotationText(r, time.Now().Unix()))
 }
 
+// rotated is what --json prints.
 type rotated struct {
 	UserID      int64  `json:"user_id"`
 	Name        string `json:"name"`
@@ -70,11 +75,11 @@ func rotationText(r token.AccessTokenRotation, now int64) string {
 	valid := validAccessTokens(r.User, now)
 	switch {
 	case r.Issued == nil:
-		_, _ = fmt.Fprintf(&text, "User %s keeps its newest access token; older ones revoked: %d. No new one was issued.\n", r.User.Name, r.Revoked)
+		_, _ = fmt.Fprintf(&text, "User %s keeps its newest access token. Older ones revoked: %d. No new one was issued.\n", r.User.Name, r.Revoked)
 	case r.Revoked > 0:
-		_, _ = fmt.Fprintf(&text, "User %s has this access token only; older ones revoked: %d.\n", r.User.Name, r.Revoked)
+		_, _ = fmt.Fprintf(&text, "This is now the only valid access token of user %s. Older ones revoked: %d.\n", r.User.Name, r.Revoked)
 	case valid > 1:
-		_, _ = fmt.Fprintf(&text, "User %s has %d valid access tokens of at most %d. When every client has the new one, run `tokenctl user rotate %s --revoke`.\n",
+		_, _ = fmt.Fprintf(&text, "User %s has %d valid access tokens; the maximum is %d. When every client uses the new one, run `tokenctl user rotate %s --revoke`.\n",
 			r.User.Name, valid, token.MaxSlots, r.User.Name)
 	}
 	return text.String()

@@ -17,27 +17,32 @@ import (
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/engine"
+
+	"github.com/latchkey-api/latchkey/internal/tokenctltest"
 )
 
+// anyPort returns an environment in which serve uses a free port and a data folder.
 func anyPort(dataDir string) []string { return []string{"PORT=0", "DATA_DIR=" + dataDir} }
 
-func TestServeIsReadyWithinThreeSeconds(t *testing.T) {
+// TestServeStartsWithinThreeSeconds checks how soon serve answers requests.
+func TestServeStartsWithinThreeSeconds(t *testing.T) {
 	started := time.Now()
-	s := serving(t, anyPort(filepath.Join(t.TempDir(), "new", "dir")))
+	s := tokenctltest.Serve(t, anyPort(filepath.Join(t.TempDir(), "new", "dir")))
 	if took := time.Since(started); took > 3*time.Second {
 		t.Errorf("ready after %v, want at most 3s", took)
 	}
-	if got := ask(t, s.url, s.accessToken); got != "200" {
+	if got := tokenctltest.ListStatus(t, s.URL, s.AccessToken); got != "200" {
 		t.Errorf("got %s, want 200", got)
 	}
 }
 
-func TestThePrintedCurlLineWorksWhenPasted(t *testing.T) {
+// TestServeCurlLine checks that the curl command that serve prints works.
+func TestServeCurlLine(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Fatal("curl is missing, and the line that serve prints needs it: install curl")
 	}
-	s := serving(t, anyPort(t.TempDir()))
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", s.curl).Output() //nolint:gosec // the line under test
+	s := tokenctltest.Serve(t, anyPort(t.TempDir()))
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", s.Curl).Output() //nolint:gosec // the line under test
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,47 +55,51 @@ func TestThePrintedCurlLineWorksWhenPasted(t *testing.T) {
 	}
 }
 
-func TestDataAndAccessTokenSurviveARestart(t *testing.T) {
+// TestServeKeepsDataAcrossRestarts checks that tokens and the access token survive
+// a signal, even SIGKILL.
+func TestServeKeepsDataAcrossRestarts(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"SIGINT": syscall.SIGINT, "SIGTERM": syscall.SIGTERM, "SIGKILL": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			first := serving(t, anyPort(dir))
-			if status, body := send(t, http.MethodPost, first.url+"/api/token/", first.accessToken, `{"name":"lasting"}`); status != http.StatusCreated {
+			first := tokenctltest.Serve(t, anyPort(dir))
+			if status, body := tokenctltest.Send(t, http.MethodPost, first.URL+"/api/token/", first.AccessToken, `{"name":"lasting"}`); status != http.StatusCreated {
 				t.Fatalf("create: got %d %s, want 201", status, body)
 			}
-			first.end(t, signal)
-			again := serving(t, anyPort(dir))
-			if again.accessToken != first.accessToken {
-				t.Error("got another access token after a restart, want the kept one")
+			first.End(t, signal)
+			again := tokenctltest.Serve(t, anyPort(dir))
+			if again.AccessToken != first.AccessToken {
+				t.Error("got another access token after a restart, want the saved one")
 			}
-			if _, body := send(t, http.MethodGet, again.url+"/api/token/", first.accessToken, ""); !strings.Contains(body, `"name":"lasting"`) {
+			if _, body := tokenctltest.Send(t, http.MethodGet, again.URL+"/api/token/", first.AccessToken, ""); !strings.Contains(body, `"name":"lasting"`) {
 				t.Errorf("got %s, want the token from before the restart", body)
 			}
 		})
 	}
 }
 
-func TestDataDirIsForItsOwnerOnlyAndHasNoOtherSecret(t *testing.T) {
+// TestServeDataDirIsPrivate checks the modes of the data folder and of the saved
+// access token, and that the database file does not hold the access token.
+func TestServeDataDirIsPrivate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	s := serving(t, anyPort(dir))
-	kept := filepath.Join(dir, "access-token")
+	s := tokenctltest.Serve(t, anyPort(dir))
+	saved := filepath.Join(dir, "access-token")
 	wantMode(t, dir, 0o700)
-	wantMode(t, kept, 0o600)
-	if content, err := os.ReadFile(kept); err != nil || string(content) != s.accessToken+"\n" { //nolint:gosec // the test's folder
+	wantMode(t, saved, 0o600)
+	if content, err := os.ReadFile(saved); err != nil || string(content) != s.AccessToken+"\n" { //nolint:gosec // the test's folder
 		t.Errorf("access-token has %q (%v), want the printed one", content, err)
 	}
-	s.end(t, syscall.SIGINT)
-	if err := os.Chmod(kept, 0o644); err != nil { //nolint:gosec // that is what is to be repaired
+	s.End(t, syscall.SIGINT)
+	if err := os.Chmod(saved, 0o644); err != nil { //nolint:gosec // serve must correct it
 		t.Fatal(err)
 	}
-	serving(t, anyPort(dir))
-	wantMode(t, kept, 0o600)
+	tokenctltest.Serve(t, anyPort(dir))
+	wantMode(t, saved, 0o600)
 	files, err := filepath.Glob(filepath.Join(dir, "engine.db*"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no engine file in DATA_DIR (%v)", err)
 	}
 	for _, file := range files {
-		if content, err := os.ReadFile(file); err != nil || bytes.Contains(content, []byte(s.accessToken[3:])) { //nolint:gosec // the test's folder
+		if content, err := os.ReadFile(file); err != nil || bytes.Contains(content, []byte(s.AccessToken[3:])) { //nolint:gosec // the test's folder
 			t.Errorf("%s has the access token in plain text (or %v)", filepath.Base(file), err)
 		}
 	}
@@ -107,37 +116,43 @@ func wantMode(t *testing.T, path string, want os.FileMode) {
 	}
 }
 
-func TestASignalEndsServerAndEngineWithExit0(t *testing.T) {
+// TestServeStopsOnSignal checks that a signal ends server and engine, with exit
+// code 0.
+func TestServeStopsOnSignal(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"SIGINT": syscall.SIGINT, "SIGTERM": syscall.SIGTERM} {
 		t.Run(name, func(t *testing.T) {
-			s := serving(t, anyPort(t.TempDir()))
-			if code := s.end(t, signal); code != 0 {
-				t.Errorf("got exit %d, want 0; stderr: %s", code, s.stderr)
+			s := tokenctltest.Serve(t, anyPort(t.TempDir()))
+			if code := s.End(t, signal); code != 0 {
+				t.Errorf("got exit %d, want 0; stderr: %s", code, s.Stderr)
 			}
-			if answers(t, s.endpoint) || answers(t, s.url) {
-				t.Error("engine or server takes connections after the exit")
+			if tokenctltest.Accepts(t, s.Endpoint) || tokenctltest.Accepts(t, s.URL) {
+				t.Error("engine or server accepts connections after the exit")
 			}
 		})
 	}
 }
 
-func TestAKilledServerLeavesNoEngine(t *testing.T) {
-	s := serving(t, anyPort(t.TempDir()))
-	if !answers(t, s.endpoint) {
+// TestEngineEndsWithKilledServer checks that the engine ends within 2 seconds if
+// its server is killed.
+func TestEngineEndsWithKilledServer(t *testing.T) {
+	s := tokenctltest.Serve(t, anyPort(t.TempDir()))
+	if !tokenctltest.Accepts(t, s.Endpoint) {
 		t.Fatal("the printed engine does not answer")
 	}
-	s.end(t, syscall.SIGKILL)
+	s.End(t, syscall.SIGKILL)
 	killed := time.Now()
-	eventually(t, "the engine ends", func() bool { return !answers(t, s.endpoint) })
+	tokenctltest.Eventually(t, "the engine ends", func() bool { return !tokenctltest.Accepts(t, s.Endpoint) })
 	if took := time.Since(killed); took > 2*time.Second {
 		t.Errorf("the engine outlived its server by %v, want at most 2s", took)
 	}
 }
 
-func TestServeEndsWhenItsEngineDies(t *testing.T) {
+// TestServeEndsWithItsEngine checks that serve ends with an error if its engine is
+// killed.
+func TestServeEndsWithItsEngine(t *testing.T) {
 	dir := t.TempDir()
 	pidFile := filepath.Join(dir, "pid")
-	s := serving(t, anyPort(dir), "--engine", script(t, fmt.Sprintf(`echo $$ >%q; exec %q "$@"`, pidFile, engine.Path(dynamotest.Root(t)))))
+	s := tokenctltest.Serve(t, anyPort(dir), "--engine", script(t, fmt.Sprintf(`echo $$ >%q; exec %q "$@"`, pidFile, engine.Path(dynamotest.Root(t)))))
 	content, err := os.ReadFile(pidFile) //nolint:gosec // the test's folder
 	if err != nil {
 		t.Fatal(err)
@@ -149,10 +164,10 @@ func TestServeEndsWhenItsEngineDies(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	code := s.exit(t)
-	const want = "tokenctl: the local DynamoDB engine ended while it was in use: start `tokenctl serve` again, the data are kept.\n"
-	if code != 1 || s.stderr.String() != want {
-		t.Errorf("got exit %d and %q, want 1 and %q", code, s.stderr, want)
+	code := s.Exit(t)
+	const want = "tokenctl: the local DynamoDB engine stopped unexpectedly: run `tokenctl serve` again; the data is not lost.\n"
+	if code != 1 || s.Stderr.String() != want {
+		t.Errorf("got exit %d and %q, want 1 and %q", code, s.Stderr, want)
 	}
 }
 
@@ -166,73 +181,77 @@ func script(t *testing.T, body string) string {
 	return path
 }
 
-func TestServeUsesTheGivenEndpointAndStartsNoEngine(t *testing.T) {
+// TestServeUsesGivenEndpoint checks that with an endpoint serve neither starts nor
+// stops an engine.
+func TestServeUsesGivenEndpoint(t *testing.T) {
 	kit := dynamotest.New(t)
 	dir := t.TempDir()
 	marker := filepath.Join(dir, "started")
 	env := append(anyPort(dir), "DYNAMODB_ENDPOINT="+kit.Endpoint, "TABLE_NAME=another")
-	s := serving(t, env, "--engine", script(t, fmt.Sprintf("touch %q", marker)))
-	if s.endpoint != kit.Endpoint {
-		t.Errorf("got endpoint %s, want %s", s.endpoint, kit.Endpoint)
+	s := tokenctltest.Serve(t, env, "--engine", script(t, fmt.Sprintf("touch %q", marker)))
+	if s.Endpoint != kit.Endpoint {
+		t.Errorf("got endpoint %s, want %s", s.Endpoint, kit.Endpoint)
 	}
 	for _, file := range []string{marker, filepath.Join(dir, "engine.db")} {
 		if _, err := os.Stat(file); err == nil {
 			t.Errorf("%s is there: an engine was started", filepath.Base(file))
 		}
 	}
-	if got := ask(t, s.url, s.accessToken); got != "200" {
+	if got := tokenctltest.ListStatus(t, s.URL, s.AccessToken); got != "200" {
 		t.Errorf("got %s, want 200", got)
 	}
-	if out := succeed(t, []string{"DYNAMODB_ENDPOINT=" + kit.Endpoint, "TABLE_NAME=another"}, "user", "list"); !strings.Contains(out, "demo") {
+	if out := tokenctltest.Succeed(t, []string{"DYNAMODB_ENDPOINT=" + kit.Endpoint, "TABLE_NAME=another"}, "user", "list"); !strings.Contains(out, "demo") {
 		t.Errorf("got %q, want demo in the given engine's table", out)
 	}
-	s.end(t, syscall.SIGINT)
-	if !answers(t, kit.Endpoint) {
+	s.End(t, syscall.SIGINT)
+	if !tokenctltest.Accepts(t, kit.Endpoint) {
 		t.Error("serve ended an engine that it had not started")
 	}
 }
 
-func TestAnAccessTokenThatIsNoLongerValidIsReplaced(t *testing.T) {
-	for name, spoil := range map[string]func(*testing.T, *server, string){
-		"file_deleted": func(t *testing.T, _ *server, file string) { remove(t, file) },
-		"file_garbled": func(t *testing.T, _ *server, file string) {
+// TestServeReplacesInvalidAccessToken checks that serve issues a new access token
+// if the saved one is missing, damaged or not valid.
+func TestServeReplacesInvalidAccessToken(t *testing.T) {
+	for name, spoil := range map[string]func(*testing.T, *tokenctltest.Server, string){
+		"file_deleted": func(t *testing.T, _ *tokenctltest.Server, file string) { remove(t, file) },
+		"file_garbled": func(t *testing.T, _ *tokenctltest.Server, file string) {
 			if err := os.WriteFile(file, []byte("at-nonsense"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		},
-		"revoked": func(t *testing.T, s *server, _ string) {
-			succeed(t, []string{"DYNAMODB_ENDPOINT=" + s.endpoint}, "user", "rotate", "demo", "--revoke")
+		"revoked": func(t *testing.T, s *tokenctltest.Server, _ string) {
+			tokenctltest.Succeed(t, []string{"DYNAMODB_ENDPOINT=" + s.Endpoint}, "user", "rotate", "demo", "--revoke")
 		},
-		"other_engine": func(t *testing.T, s *server, file string) {
-			s.end(t, syscall.SIGINT)
+		"other_engine": func(t *testing.T, s *tokenctltest.Server, file string) {
+			s.End(t, syscall.SIGINT)
 			remove(t, filepath.Join(filepath.Dir(file), "engine.db"))
 		},
-		"slots_full": func(t *testing.T, s *server, file string) {
+		"slots_full": func(t *testing.T, s *tokenctltest.Server, file string) {
 			for range 4 {
-				succeed(t, []string{"DYNAMODB_ENDPOINT=" + s.endpoint}, "user", "rotate", "demo")
+				tokenctltest.Succeed(t, []string{"DYNAMODB_ENDPOINT=" + s.Endpoint}, "user", "rotate", "demo")
 			}
 			remove(t, file)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			first := serving(t, anyPort(dir))
+			first := tokenctltest.Serve(t, anyPort(dir))
 			spoil(t, first, filepath.Join(dir, "access-token"))
-			_ = first.cmd.Process.Signal(syscall.SIGINT) // it may have ended
-			first.exit(t)
-			again := serving(t, anyPort(dir))
-			if again.accessToken == first.accessToken {
+			_ = first.Cmd.Process.Signal(syscall.SIGINT) // it may have ended
+			first.Exit(t)
+			again := tokenctltest.Serve(t, anyPort(dir))
+			if again.AccessToken == first.AccessToken {
 				t.Error("got the same access token, want a fresh one")
 			}
-			if got := ask(t, again.url, again.accessToken); got != "200" {
+			if got := tokenctltest.ListStatus(t, again.URL, again.AccessToken); got != "200" {
 				t.Errorf("fresh access token: got %s, want 200", got)
 			}
 			content, err := os.ReadFile(filepath.Join(dir, "access-token")) //nolint:gosec // the test's folder
-			if err != nil || strings.TrimSpace(string(content)) != again.accessToken {
+			if err != nil || strings.TrimSpace(string(content)) != again.AccessToken {
 				t.Errorf("access-token has %q (%v), want the fresh one", content, err)
 			}
-			if said := strings.Contains(again.stdout.String(), "older ones revoked: 4."); said != (name == "slots_full") {
-				t.Errorf("revocation told: %v, in\n%s", said, again.stdout)
+			if reported := strings.Contains(again.Stdout.String(), "Older ones revoked: 4."); reported != (name == "slots_full") {
+				t.Errorf("message about revoked access tokens: got %v in\n%s", reported, again.Stdout)
 			}
 		})
 	}
@@ -245,35 +264,39 @@ func remove(t *testing.T, file string) {
 	}
 }
 
-func TestADisabledDemoKeepsItsAccessTokenAndServeSaysSo(t *testing.T) {
+// TestServeReportsDisabledDemo checks that serve keeps the access token of a
+// disabled demo user and says that the user is disabled.
+func TestServeReportsDisabledDemo(t *testing.T) {
 	dir := t.TempDir()
-	first := serving(t, anyPort(dir))
-	succeed(t, []string{"DYNAMODB_ENDPOINT=" + first.endpoint}, "user", "disable", "demo")
-	first.end(t, syscall.SIGINT)
-	again := serving(t, anyPort(dir))
-	if again.accessToken != first.accessToken || !strings.Contains(again.stdout.String(), "User demo is disabled") {
-		t.Errorf("got %s, want the same access token and a word on demo", again.stdout)
+	first := tokenctltest.Serve(t, anyPort(dir))
+	tokenctltest.Succeed(t, []string{"DYNAMODB_ENDPOINT=" + first.Endpoint}, "user", "disable", "demo")
+	first.End(t, syscall.SIGINT)
+	again := tokenctltest.Serve(t, anyPort(dir))
+	if again.AccessToken != first.AccessToken || !strings.Contains(again.Stdout.String(), "User demo is disabled") {
+		t.Errorf("got %s, want the same access token and a note that demo is disabled", again.Stdout)
 	}
 }
 
-func TestEveryRequestIsAnsweredInTheEnvelopeAndLoggedAsJSON(t *testing.T) {
-	s := serving(t, anyPort(t.TempDir()))
+// TestServeAnswersAndLogsInJSON checks that every error has the envelope of the
+// API and that every request has one log line in JSON.
+func TestServeAnswersAndLogsInJSON(t *testing.T) {
+	s := tokenctltest.Serve(t, anyPort(t.TempDir()))
 	for _, request := range [][2]string{{"GET", "/nowhere"}, {"PATCH", "/api/token/"}, {"GET", "/api/token/%25"}, {"OPTIONS", "/api/token/1"}} {
-		if status, body := send(t, request[0], s.url+request[1], s.accessToken, ""); !strings.HasPrefix(body, `{"success":false,`) {
+		if status, body := tokenctltest.Send(t, request[0], s.URL+request[1], s.AccessToken, ""); !strings.HasPrefix(body, `{"success":false,`) {
 			t.Errorf("%v: got %d %q, want the envelope", request, status, body)
 		}
 	}
-	if got := raw(t, s.url, "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.Contains(got, `{"success":false,`) {
+	if got := raw(t, s.URL, "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.Contains(got, `{"success":false,`) {
 		t.Errorf("OPTIONS *: got %q, want the envelope", got)
 	}
 	for path, want := range map[string]string{"/": "<title>Latchkey</title>", "/docs": "Latchkey API reference", "/api/openapi.json": `"openapi": "3.1`} {
-		if status, body := send(t, "GET", s.url+path, "", ""); status != 200 || !strings.Contains(body, want) {
+		if status, body := tokenctltest.Send(t, "GET", s.URL+path, "", ""); status != 200 || !strings.Contains(body, want) {
 			t.Errorf("GET %s: got %d %.80q, want a page with %q", path, status, body, want)
 		}
 	}
-	s.end(t, syscall.SIGINT)
+	s.End(t, syscall.SIGINT)
 	lines := 0
-	for scan := bufio.NewScanner(strings.NewReader(s.stderr.String())); scan.Scan(); lines++ {
+	for scan := bufio.NewScanner(strings.NewReader(s.Stderr.String())); scan.Scan(); lines++ {
 		var line struct{ Route string }
 		if err := json.Unmarshal(scan.Bytes(), &line); err != nil || line.Route == "" {
 			t.Errorf("log line %q is not a request's JSON", scan.Text())

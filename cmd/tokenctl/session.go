@@ -12,8 +12,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// createPatiently makes a batch of tokens however often the API asks to wait
-// for it: a large import takes its time, and nothing was done.
+// createPatiently creates a batch of tokens and waits whenever the API answers
+// that the user creates tokens too fast. A batch that was refused for that reason
+// created nothing.
 func (s *session) createPatiently(ctx context.Context, in []wire.TokenInput, options ...client.CallOption) ([]wire.Token, error) {
 	for {
 		made, err := s.CreateAll(ctx, in, options...)
@@ -29,25 +30,25 @@ func (s *session) createPatiently(ctx context.Context, in []wire.TokenInput, opt
 	}
 }
 
-// explain tells an error of the API.
+// explain turns an error of a call to the API into a problem.
 func (s *session) explain(err error) error {
 	var (
-		told    *problem
-		answer  *client.Error
-		unasked *url.Error
-		network *net.OpError
+		known     *problem
+		answer    *client.Error
+		transport *url.Error
+		network   *net.OpError
 	)
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &told):
+	case errors.As(err, &known):
 		return err
 	case errors.Is(err, context.Canceled):
-		return problemf("interrupted: a change may or may not have been made, so look with `tokenctl token list`")
+		return problemf("interrupted; the change may or may not have been made: check with `tokenctl token list`")
 	case errors.Is(err, wire.ErrUnauthorized):
-		return problemf("the access token is not valid at %s: get a new one from the operator, and log in with `tokenctl login`", s.url)
+		return problemf("the access token is not valid at %s: ask the operator for a new one, and log in with `tokenctl login`", s.url)
 	case errors.Is(err, wire.ErrVersionMismatch):
-		return problemf("the token has been changed since that ETag was read, and nothing was done: look at it with `tokenctl token get ID`, and try again")
+		return problemf("the token has changed since you read that ETag, and nothing was changed: read it again with `tokenctl token get ID`, then try again")
 	case errors.Is(err, wire.ErrInternal) && errors.As(err, &answer):
 		return problemf("%s: %s", lowered(answer.Message), answer.RequestID)
 	case errors.As(err, &answer) && answer.RetryAfter > client.MaxPause:
@@ -55,18 +56,19 @@ func (s *session) explain(err error) error {
 	case errors.As(err, &answer):
 		return problemf("%s", lowered(answer.Message))
 	case errors.As(err, &network) && network.Op == "dial":
-		return problemf("the API at %s can't be reached (%s): check that it runs, and the URL", s.url, reason(err))
-	case errors.As(err, &unasked):
-		return problemf("the API at %s gave no answer (%s): a change may or may not have been made, so look with `tokenctl token list` before you try again", s.url, reason(unasked.Err))
+		return problemf("the API at %s can't be reached (%s): check that it is running and that the URL is correct", s.url, reason(err))
+	case errors.As(err, &transport):
+		return problemf("the API at %s did not answer (%s), and the change may or may not have been made: check with `tokenctl token list` before you try again", s.url, reason(transport.Err))
 	default:
 		return err
 	}
 }
 
-// full is told when a user has as many tokens as it may have.
-const full = "you have as many tokens as you may: let the operator raise the limit with `tokenctl user limit NAME --max-tokens N`"
+// limitReached is the message for a user who has the maximum number of tokens.
+const limitReached = "token limit reached: ask the operator to raise it with `tokenctl user limit NAME --max-tokens N`"
 
-// lowered is a sentence as the part after a colon, without its full stop.
+// lowered returns a sentence without its full stop and with a small first letter,
+// for use after a colon.
 func lowered(message string) string {
 	letters := []rune(sentence(errors.New(message)))
 	if len(letters) > 1 && !unicode.IsUpper(letters[1]) {

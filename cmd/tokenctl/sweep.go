@@ -11,25 +11,25 @@ import (
 	"github.com/latchkey-api/latchkey/shared/engine"
 )
 
-// recordsFor is for how long a record is counted. A mark of one that was
-// counted stays longer, so no record of the engine's, which keeps them for good,
-// is counted again when the server starts again.
-const recordsFor = 14 * 24 * time.Hour
+// maxRecordAge is the age up to which a stream record is counted. The engine
+// never deletes its records, so it returns them again after a restart. The mark
+// of a counted record lasts longer than this, so no record is counted twice.
+const maxRecordAge = 14 * 24 * time.Hour
 
-// A sweeper does for a local engine what DynamoDB and the purge function do in
-// AWS: it removes tokens some time after they have expired, and counts them.
+// A sweeper does for a local engine what DynamoDB's time to live and the purge
+// function do in AWS: it removes tokens 30 days after they expire, and counts them.
 type sweeper struct {
 	engine  *engine.Engine
 	db      *database
 	reader  *stream.Reader
-	pending []dynamo.StreamRecord // that could not be counted yet
+	pending []dynamo.StreamRecord // records read but not counted yet
 }
 
 func newSweeper(e *engine.Engine, db *database) *sweeper {
 	return &sweeper{engine: e, db: db, reader: stream.New(db.client, db.table)}
 }
 
-// run sweeps until the context ends.
+// run sweeps at every tick until ctx ends. It logs what was counted.
 func (s *sweeper) run(ctx context.Context, every time.Duration, log *slog.Logger) {
 	ticks := time.NewTicker(every)
 	defer ticks.Stop()
@@ -51,9 +51,10 @@ func (s *sweeper) run(ctx context.Context, every time.Duration, log *slog.Logger
 	}
 }
 
-// sweep has the table's stream on only while it sweeps: the more records a
-// stream has, the longer the engine takes for each write. What callers delete
-// meanwhile they count themselves.
+// sweep removes expired tokens and returns how many it counted. It turns the
+// table's stream on only while it runs, because each stream record makes later
+// writes to the engine slower. Deletions through the API need no record: they
+// count themselves.
 func (s *sweeper) sweep(ctx context.Context, now time.Time) (counted int, err error) {
 	if err := dynamo.SetStream(ctx, s.db.client, s.db.table, true); err != nil {
 		return 0, err
@@ -66,14 +67,14 @@ func (s *sweeper) sweep(ctx context.Context, now time.Time) (counted int, err er
 		return 0, err
 	}
 	for _, r := range records {
-		if now.Sub(r.Time) < recordsFor {
+		if now.Sub(r.Time) < maxRecordAge {
 			s.pending = append(s.pending, r.StreamRecord)
 		}
 	}
 	done, counted, err := s.db.store().CountPurges(ctx, s.pending, now.Unix())
 	s.pending = slices.Delete(s.pending, 0, done)
 	if err != nil {
-		return counted, err // the next sweep goes on; nothing is lost if there is none
+		return counted, err // the next sweep or the next start continues
 	}
 	return counted, dynamo.SetStream(ctx, s.db.client, s.db.table, false)
 }

@@ -3,7 +3,7 @@ package main
 import "context"
 
 type tableCmd struct {
-	Create tableCreateCmd `cmd:"" help:"Make the table on a local engine; one that exists is left as it is."`
+	Create tableCreateCmd `cmd:"" help:"Create the table in a local engine, unless it exists."`
 }
 
 // Help implements kong.HelpProvider.
@@ -19,7 +19,7 @@ type tableCreateCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*tableCreateCmd) Help() string {
-	return `A deployed table comes from the stack, so this refuses to work in AWS. "tokenctl serve" makes its table by itself.
+	return `It does not work in AWS, where the deployment creates the table. "tokenctl serve" creates its table by itself.
 
 Example:
 
@@ -29,7 +29,7 @@ Example:
 // Run implements the command.
 func (c *tableCreateCmd) Run(ctx context.Context, out *console) error {
 	if c.Endpoint == "" {
-		return problemf("`table create` is for local engines, deployed tables come from the stack: set DYNAMODB_ENDPOINT or --endpoint to the engine's URL")
+		return problemf("`table create` works with local engines only, because the deployment creates the table in AWS: set DYNAMODB_ENDPOINT or --endpoint to the engine's URL")
 	}
 	db, err := connect(ctx, c.Endpoint, c.Table)
 	if err != nil {
@@ -44,5 +44,5 @@ func (c *tableCreateCmd) Run(ctx context.Context, out *console) error {
 			Endpoint string `json:"endpoint"`
 		}{db.table, db.endpoint})
 	}
-	return out.print("The table " + db.table + " is ready " + db.at() + ".\n")
+	return out.print("Table " + db.table + " is ready " + db.at() + ".\n")
 }

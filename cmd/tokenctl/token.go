@@ -11,25 +11,25 @@ import (
 )
 
 type tokenCmd struct {
-	List   tokenListCmd   `cmd:"" help:"List your tokens, newest first, or those that you look for."`
-	Create tokenCreateCmd `cmd:"" help:"Create a token, or many, and print the key, once."`
+	List   tokenListCmd   `cmd:"" help:"List your tokens, newest first, with optional filters."`
+	Create tokenCreateCmd `cmd:"" help:"Create one or more tokens and print their keys, once."`
 	Get    tokenGetCmd    `cmd:"" help:"Show one token."`
 	Update tokenUpdateCmd `cmd:"" help:"Change a token, or enable or disable several."`
 	Delete tokenDeleteCmd `cmd:"" help:"Delete tokens; their keys stop working at once."`
-	Rotate tokenRotateCmd `cmd:"" help:"Give a token another key and print it, once."`
-	Import tokenImportCmd `cmd:"" help:"Create tokens from the export of another system."`
+	Rotate tokenRotateCmd `cmd:"" help:"Replace the key of a token and print the new one, once."`
+	Import tokenImportCmd `cmd:"" help:"Create tokens from an export of another system."`
 }
 
 // Help implements kong.HelpProvider.
 func (*tokenCmd) Help() string {
-	return `These commands call the API that "tokenctl login" has saved, or the one of LATCHKEY_URL with LATCHKEY_ACCESS_TOKEN.
+	return `These commands call the API at LATCHKEY_URL with LATCHKEY_ACCESS_TOKEN, or the API saved by "tokenctl login".
 
 Example:
 
     tokenctl token create production-app --quota 500000 --models gpt-4o,gpt-4o-mini`
 }
 
-// statusName is how people say a status.
+// statusName returns the word for a status.
 func statusName(status wire.Status) string {
 	switch status {
 	case token.Enabled:
@@ -66,8 +66,8 @@ func models(t wire.Token) string {
 	return strings.Join(t.Models, ",")
 }
 
-// lastUsed is empty for a token that was not used: the API begins with the
-// time of its creation.
+// lastUsed returns - for a token that was never used. The API reports the time of
+// creation as its first access.
 func lastUsed(t wire.Token) string {
 	if t.AccessedTime == t.CreatedTime && t.UsedQuota == 0 {
 		return "-"
@@ -75,7 +75,7 @@ func lastUsed(t wire.Token) string {
 	return timestamp(t.AccessedTime)
 }
 
-// shorten keeps a table narrow.
+// shorten limits the width of a table column to 32 characters.
 func shorten(s string) string {
 	const most = 32
 	if letters := []rune(s); len(letters) > most {
@@ -84,6 +84,7 @@ func shorten(s string) string {
 	return s
 }
 
+// tokenTable returns one line for each token, below a header.
 func tokenTable(tokens []wire.Token) string {
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
@@ -95,7 +96,8 @@ func tokenTable(tokens []wire.Token) string {
 	return table.String()
 }
 
-// details shows all of a token.
+// details returns every field of a token, one on a line. version is its ETag, or
+// empty.
 func details(t wire.Token, version string) string {
 	var list strings.Builder
 	w := tabwriter.NewWriter(&list, 0, 0, 2, ' ', 0)
@@ -116,7 +118,7 @@ func details(t wire.Token, version string) string {
 		_, _ = fmt.Fprintf(w, "%s\t%s\n", line[0], visible(line[1]))
 	}
 	if t.PreviousUntil != 0 {
-		_, _ = fmt.Fprintf(w, "Old key\t%s, until %s\n", visible(t.PreviousKey), timestamp(t.PreviousUntil))
+		_, _ = fmt.Fprintf(w, "Old key\t%s, valid until %s\n", visible(t.PreviousKey), timestamp(t.PreviousUntil))
 	}
 	if version != "" {
 		_, _ = fmt.Fprintf(w, "ETag\t%s\n", visible(version))

@@ -13,17 +13,17 @@ import (
 )
 
 type tokenCreateCmd struct {
-	Name  string `arg:"" help:"The token's name, 1 to 50 characters."`
-	Count int    `default:"1" placeholder:"N" help:"Make this many, NAME-1, NAME-2 and so on."`
+	Name  string `arg:"" help:"Name of the token, 1 to 50 characters."`
+	Count int    `default:"1" placeholder:"N" help:"Create this many tokens, named NAME-1, NAME-2 and so on."`
 	settings
 	remote
 }
 
 // Help implements kong.HelpProvider.
 func (*tokenCreateCmd) Help() string {
-	return `Without flags a token has no quota, never expires, and may call all models from everywhere. The key is printed once and
-can't be had again; if it is lost, rotate. With --count, each token is one line, printed as
-soon as it is made, 50 at a time.
+	return `Without flags a token has a quota of 0, never expires, and may call all models from any address. The key is printed once
+and can't be shown again; if you lose it, rotate the token. With --count it creates 50 tokens at a time and prints one
+line for each.
 
 Example:
 
@@ -48,9 +48,10 @@ func (c *tokenCreateCmd) Run(ctx context.Context, out *console) error {
 	if c.JSON {
 		return out.printJSON(t.Token)
 	}
-	return out.print(fmt.Sprintf("Token %d %s is created, and is %s.\nKey: %s\nIt won't be shown again.\n", t.ID, visible(t.Name), statusName(t.Status), visible(t.Key)))
+	return out.print(fmt.Sprintf("Token %d %s was created. Status: %s.\nKey: %s\nSave it now: it can't be shown again.\n", t.ID, visible(t.Name), statusName(t.Status), visible(t.Key)))
 }
 
+// inputs returns the tokens to create, checked before the first batch is sent.
 func (c *tokenCreateCmd) inputs(now time.Time) ([]wire.TokenInput, error) {
 	const most = 100_000
 	if c.Count < 1 || c.Count > most {
@@ -68,22 +69,23 @@ func (c *tokenCreateCmd) inputs(now time.Time) ([]wire.TokenInput, error) {
 	return all, nil
 }
 
+// many creates c.Count tokens in batches and prints each batch at once.
 func (c *tokenCreateCmd) many(ctx context.Context, s *session, out *console) error {
 	all, err := c.inputs(time.Now())
 	if err != nil {
 		return err
 	}
 	bar := out.progress(len(all), "creating")
-	defer bar.Close() //nolint:errcheck // a bar
+	defer bar.Close() //nolint:errcheck // only affects the display
 	for made := 0; made < len(all); {
 		batch := all[made:min(made+token.MaxBatch, len(all))]
 		tokens, err := s.createPatiently(ctx, batch)
 		if err != nil {
 			why := sentence(s.explain(err))
 			if errors.Is(err, wire.ErrTokenLimit) {
-				why = full
+				why = limitReached
 			}
-			return problemf("%d of %d tokens are made, and no more: %s", made, len(all), why)
+			return problemf("%d of %d tokens were created before this error: %s", made, len(all), why)
 		}
 		made += len(batch)
 		if err := c.printMade(out, tokens); err != nil {
@@ -92,7 +94,7 @@ func (c *tokenCreateCmd) many(ctx context.Context, s *session, out *console) err
 		_ = bar.Add(len(batch))
 	}
 	if !c.JSON {
-		out.note("The keys won't be shown again.")
+		out.note("Save the keys now: they can't be shown again.")
 	}
 	return nil
 }

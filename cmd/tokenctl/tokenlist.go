@@ -10,26 +10,27 @@ import (
 )
 
 type tokenListCmd struct {
-	Page     int64  `placeholder:"N" xor:"pages" help:"Which page (default 1)."`
-	PageSize int64  `placeholder:"N" help:"How many on a page, up to 100 (default 10)."`
-	All      bool   `xor:"pages" help:"All pages."`
-	Keyword  string `placeholder:"TEXT" help:"Only those with this in their name."`
-	Status   string `placeholder:"STATUS" enum:",enabled,disabled,expired,exhausted" default:"" help:"Only those that are enabled, disabled, expired or exhausted now."`
-	Group    string `placeholder:"NAME" help:"Only those of this group."`
+	Page     int64  `placeholder:"N" xor:"pages" help:"Number of the page (default 1)."`
+	PageSize int64  `placeholder:"N" help:"Tokens per page, up to 100 (default 10)."`
+	All      bool   `xor:"pages" help:"Show all pages."`
+	Keyword  string `placeholder:"TEXT" help:"Show only tokens with this text in their name."`
+	Status   string `placeholder:"STATUS" enum:",enabled,disabled,expired,exhausted" default:"" help:"Show only tokens with this status: enabled, disabled, expired or exhausted."`
+	Group    string `placeholder:"NAME" help:"Show only tokens of this group."`
 	watch
 	remote
 }
 
 // Help implements kong.HelpProvider.
 func (*tokenListCmd) Help() string {
-	return `Keys are masked. With --watch and --json, each round is one line.
+	return `Keys are masked. With --watch and --json, it prints one line each time.
 
 Example:
 
     tokenctl token list --status enabled --watch`
 }
 
-// A tokenListing is a list as --json prints it: the API's page, or all.
+// A tokenListing is what --json prints: a page as the API returns it, or all
+// tokens.
 type tokenListing struct {
 	Page     int64        `json:"page,omitempty"`
 	PageSize int64        `json:"page_size,omitempty"`
@@ -96,22 +97,22 @@ func collect(all iter.Seq2[wire.Token, error]) (tokenListing, error) {
 func (c *tokenListCmd) text(list tokenListing) string {
 	switch shown := int64(len(list.Items)); {
 	case list.Next != 0:
-		return tokenTable(list.Items) + "\nOlder tokens have not been looked at: --all does.\n"
+		return tokenTable(list.Items) + "\nThe search has not reached older tokens; --all searches all.\n"
 	case shown == 0 && list.Total > 0:
-		return fmt.Sprintf("There are %d tokens, and none on this page: choose another --page.\n", list.Total)
+		return fmt.Sprintf("This page is empty; you have %d tokens. Choose a smaller --page.\n", list.Total)
 	case shown == 0 && c.searches():
-		return "You have no such tokens.\n"
+		return "No tokens match.\n"
 	case shown == 0:
-		return "You have no tokens: make one with `tokenctl token create NAME`.\n"
+		return "You have no tokens. Create one with `tokenctl token create NAME`.\n"
 	case shown < list.Total:
-		return tokenTable(list.Items) + fmt.Sprintf("\n%d of %d tokens: --page shows others, --all shows all.\n", shown, list.Total)
+		return tokenTable(list.Items) + fmt.Sprintf("\nShowing %d of %d tokens. Use --page or --all to see more.\n", shown, list.Total)
 	default:
 		return tokenTable(list.Items)
 	}
 }
 
 type tokenGetCmd struct {
-	ID int64 `arg:"" help:"The token's id."`
+	ID int64 `arg:"" help:"ID of the token."`
 	watch
 	remote
 }

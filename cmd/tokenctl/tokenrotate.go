@@ -7,14 +7,14 @@ import (
 )
 
 type tokenRotateCmd struct {
-	ID    int64    `arg:"" help:"The token's id."`
-	Grace lifetime `placeholder:"DURATION" help:"Let the old key work for this time, up to 7d (default: it ends at once)."`
+	ID    int64    `arg:"" help:"ID of the token."`
+	Grace lifetime `placeholder:"DURATION" help:"Time for which the old key keeps working, up to 7d (default: it stops working at once)."`
 	remote
 }
 
 // Help implements kong.HelpProvider.
 func (*tokenRotateCmd) Help() string {
-	return `The token keeps its id, quota and history. The key is printed once and can't be had again.
+	return `The token keeps its ID, quota and history. The new key is printed once and can't be shown again.
 
 Example:
 
@@ -34,9 +34,9 @@ func (c *tokenRotateCmd) Run(ctx context.Context, out *console) error {
 	if c.JSON {
 		return out.printJSON(t.Token)
 	}
-	old := "The old key has ended."
+	old := "The old key no longer works."
 	if t.PreviousUntil != 0 {
 		old = "The old key works until " + timestamp(t.PreviousUntil) + "."
 	}
-	return out.print(fmt.Sprintf("Token %d %s has another key. %s\nKey: %s\nIt won't be shown again.\n", t.ID, visible(t.Name), old, visible(t.Key)))
+	return out.print(fmt.Sprintf("Token %d %s has a new key. %s\nKey: %s\nSave it now: it can't be shown again.\n", t.ID, visible(t.Name), old, visible(t.Key)))
 }

@@ -9,17 +9,18 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// settings are the flags for what a token may be used for. An empty list
-// allows everything.
+// settings holds the flags that set what a token allows. An empty list allows
+// everything.
 type settings struct {
-	Quota     *units   `placeholder:"N" help:"The units that it may spend from now on, or unlimited."`
-	ExpiresIn lifetime `placeholder:"DURATION" xor:"expiry" help:"End it after this time, such as 12h or 30d."`
-	Expires   *moment  `placeholder:"TIME" xor:"expiry" help:"End it at this time, such as 2030-01-31T12:00:00Z or 2030-01-31, or never."`
-	Models    *string  `placeholder:"A,B" help:"The models that it may call; an empty list is all."`
-	AllowIPs  *string  `name:"allow-ips" placeholder:"A,B" help:"The addresses and CIDR ranges that it may be used from; an empty list is all."`
-	Group     *string  `placeholder:"NAME" help:"A name to put tokens together."`
+	Quota     *units   `placeholder:"N" help:"Remaining quota in units, or unlimited."`
+	ExpiresIn lifetime `placeholder:"DURATION" xor:"expiry" help:"Time until the token expires, such as 12h or 30d."`
+	Expires   *moment  `placeholder:"TIME" xor:"expiry" help:"Time at which the token expires, such as 2030-01-31T12:00:00Z or 2030-01-31, or never."`
+	Models    *string  `placeholder:"A,B" help:"Models that the token may call; an empty list allows all."`
+	AllowIPs  *string  `name:"allow-ips" placeholder:"A,B" help:"Addresses and CIDR ranges from which the token may be used; an empty list allows all."`
+	Group     *string  `placeholder:"NAME" help:"Name of a group of tokens."`
 }
 
+// input returns the fields that the flags set, for a request at the time now.
 func (s settings) input(now time.Time) wire.TokenInput {
 	in := wire.TokenInput{Group: s.Group}
 	if s.Quota != nil {
@@ -45,6 +46,7 @@ func (s settings) input(now time.Time) wire.TokenInput {
 	return in
 }
 
+// commaList splits s at commas and drops empty parts.
 func commaList(s string) []string {
 	list := []string{}
 	for part := range strings.SplitSeq(s, ",") {
@@ -55,13 +57,13 @@ func commaList(s string) []string {
 	return list
 }
 
-// units is a quota.
+// units is a quota given on the command line.
 type units struct {
 	n         int64
 	unlimited bool
 }
 
-// UnmarshalText reads a number of units, or unlimited.
+// UnmarshalText parses a number of units, or the word unlimited.
 func (u *units) UnmarshalText(text []byte) error {
 	if string(text) == "unlimited" {
 		*u = units{unlimited: true}
@@ -69,17 +71,17 @@ func (u *units) UnmarshalText(text []byte) error {
 	}
 	n, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil {
-		return problemf("%q must be a number of units, such as 500000, or unlimited", text)
+		return problemf("%q is not a quota: use a number of units, such as 500000, or unlimited", text)
 	}
 	*u = units{n: n}
 	return nil
 }
 
-// moment is a Unix second, or token.Never.
+// moment is a time in Unix seconds, or token.Never.
 type moment int64
 
-// UnmarshalText reads a time of RFC 3339, a day, which begins in UTC, or
-// never.
+// UnmarshalText parses an RFC 3339 time, a day, which means its start in UTC, or
+// the word never.
 func (m *moment) UnmarshalText(text []byte) error {
 	if string(text) == "never" {
 		*m = token.Never
@@ -91,5 +93,5 @@ func (m *moment) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return problemf("%q must be a time such as 2030-01-31T12:00:00Z, a day such as 2030-01-31, or never", text)
+	return problemf("%q is not a time: use a time such as 2030-01-31T12:00:00Z, a day such as 2030-01-31, or never", text)
 }

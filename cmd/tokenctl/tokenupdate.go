@@ -11,19 +11,19 @@ import (
 )
 
 type tokenUpdateCmd struct {
-	ID       []int64 `arg:"" help:"The token's id; several to enable or disable them."`
-	Name     *string `placeholder:"NAME" help:"Another name."`
-	Enable   bool    `xor:"status" help:"Enable it."`
-	Disable  bool    `xor:"status" help:"Disable it."`
-	AddQuota *int64  `placeholder:"N" xor:"quota" help:"Add units to what is left, whatever is spent meanwhile; below 0 takes away."`
-	IfMatch  string  `placeholder:"ETAG" help:"Change it only if it still has the ETag that get has shown."`
+	ID       []int64 `arg:"" help:"ID of the token; several IDs only with --enable or --disable."`
+	Name     *string `placeholder:"NAME" help:"New name."`
+	Enable   bool    `xor:"status" help:"Enable the token."`
+	Disable  bool    `xor:"status" help:"Disable the token."`
+	AddQuota *int64  `placeholder:"N" xor:"quota" help:"Add N units to the remaining quota, without losing concurrent spending; a negative N subtracts."`
+	IfMatch  string  `placeholder:"ETAG" help:"Change the token only if it still has this ETag, which get shows."`
 	settings
 	remote
 }
 
 // Help implements kong.HelpProvider.
 func (*tokenUpdateCmd) Help() string {
-	return `What is not named stays as it is.
+	return `Fields without a flag stay unchanged.
 
 Example:
 
@@ -39,11 +39,11 @@ func (c *tokenUpdateCmd) Run(ctx context.Context, out *console) error {
 	others := c.Name != nil || c.AddQuota != nil || c.settings != settings{}
 	switch {
 	case c.Quota != nil && c.AddQuota != nil:
-		return problemf("--quota can't go with --add-quota: give one of them")
+		return problemf("--quota and --add-quota can't be used together: use one of them")
 	case !others && !c.Enable && !c.Disable:
-		return problemf("there is nothing to change: see `tokenctl token update --help`")
+		return problemf("no change was given: see `tokenctl token update --help`")
 	case len(c.ID) > 1 && (others || c.IfMatch != ""):
-		return problemf("several tokens can be enabled or disabled together, and no more: update them one by one")
+		return problemf("several tokens can only be enabled or disabled together: make other changes one token at a time")
 	}
 	s, err := c.open()
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *tokenUpdateCmd) bulk(s *session, out *console) bulk {
 	return bulk{s, out, done, c.JSON}
 }
 
-// eTag takes a version without its quotes, too, which shells eat.
+// eTag adds the quotes of an ETag if they are missing, because a shell removes them.
 func eTag(s string) client.ETag {
 	if regexp.MustCompile(`^\d+$`).MatchString(s) {
 		return client.ETag(`"` + s + `"`)
@@ -95,14 +95,14 @@ func eTag(s string) client.ETag {
 }
 
 type tokenDeleteCmd struct {
-	ID  []int64 `arg:"" help:"The ids of the tokens."`
-	Yes bool    `short:"y" help:"Don't ask."`
+	ID  []int64 `arg:"" help:"IDs of the tokens."`
+	Yes bool    `short:"y" help:"Delete without asking."`
 	remote
 }
 
 // Help implements kong.HelpProvider.
 func (*tokenDeleteCmd) Help() string {
-	return `It asks first. Without a terminal it needs --yes.
+	return `It asks for confirmation. Without a terminal it requires --yes.
 
 Example:
 
@@ -130,17 +130,18 @@ func (c *tokenDeleteCmd) Run(ctx context.Context, out *console) error {
 	if c.JSON {
 		return out.printJSON(bulkResult{1, []wire.Result{{ID: c.ID[0], Success: true}}})
 	}
-	return out.print(fmt.Sprintf("Token %d is deleted.\n", c.ID[0]))
+	return out.print(fmt.Sprintf("Token %d deleted.\n", c.ID[0]))
 }
 
+// ask asks for confirmation and names the token if there is only one.
 func (c *tokenDeleteCmd) ask(ctx context.Context, s *session, out *console) error {
-	question := fmt.Sprintf("Delete %d tokens for good?", len(c.ID))
+	question := fmt.Sprintf("Permanently delete %d tokens?", len(c.ID))
 	if len(c.ID) == 1 && isTerminal(out.in) {
 		t, err := s.Get(ctx, c.ID[0])
 		if err != nil {
 			return s.explain(err)
 		}
-		question = fmt.Sprintf("Delete token %d %s for good?", t.ID, visible(t.Name))
+		question = fmt.Sprintf("Permanently delete token %d %s?", t.ID, visible(t.Name))
 	}
 	return out.confirm(ctx, question)
 }

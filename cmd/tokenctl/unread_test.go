@@ -14,48 +14,54 @@ import (
 
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/wire"
+
+	"github.com/latchkey-api/latchkey/internal/tokenctltest"
 )
 
-// unread runs the program with a stdout that nobody reads any more.
-func unread(t *testing.T, env []string, args ...string) result {
+// unread runs tokenctl with a stdout whose reader has closed it.
+func unread(t *testing.T, env []string, args ...string) tokenctltest.Result {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err = errors.Join(err, r.Close()); err != nil {
 		t.Fatal(err)
 	}
-	cmd := command(t, env, args)
+	cmd := tokenctltest.Command(t, env, args...)
 	var stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = w, &stderr
-	_ = cmd.Run() // its state says the rest
+	_ = cmd.Run() // ProcessState holds the result
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	keep(t, verb(args), "stderr", stderr.String())
-	return result{cmd.ProcessState.ExitCode(), "", stderr.String()}
+	tokenctltest.Keep(t, args, "stderr", stderr.String())
+	return tokenctltest.Result{Code: cmd.ProcessState.ExitCode(), Stderr: stderr.String()}
 }
 
-func TestAKeyThatNobodyReadsIsNotLostWithoutAWord(t *testing.T) {
-	_, u, env := caller(t)
-	const want = "the answer could not be written to stdout (broken pipe), though the command was carried out: look with `tokenctl user list` or `tokenctl token list`, and rotate if an access token or a key was in it."
-	refuse(t, unread(t, env, "token", "create", "app"), want)
-	refuse(t, unread(t, env, "token", "rotate", "1", "--json"), want)
+// TestClosedStdoutIsReported checks that a command that prints a key reports a
+// closed stdout, and that read-only commands end without a message.
+func TestClosedStdoutIsReported(t *testing.T) {
+	_, u, env := serveAPI(t)
+	const want = "the command succeeded, but its output could not be written to stdout (broken pipe): check the result with `tokenctl user list` or `tokenctl token list`, and rotate if the output held an access token or a key."
+	tokenctltest.WantRefusal(t, unread(t, env, "token", "create", "app"), want)
+	tokenctltest.WantRefusal(t, unread(t, env, "token", "rotate", "1", "--json"), want)
 	if _, err := u.Get(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"token", "list"}, {"token", "get", "1", "--json"}, {"token", "list", "--watch"}} {
-		if r := unread(t, env, args...); r.code != 1 || r.stderr != "" {
-			t.Errorf("%v: got exit %d, stderr %q; want 1 and not a word", args, r.code, r.stderr)
+		if r := unread(t, env, args...); r.Code != 1 || r.Stderr != "" {
+			t.Errorf("%v: got exit %d, stderr %q; want 1 and no stderr", args, r.Code, r.Stderr)
 		}
 	}
 }
 
+// asText returns v as JSON.
 func asText(v any) string {
 	content, _ := json.Marshal(v) // strings and numbers
 	return string(content)
 }
 
-// TestATerminalDoesNotObeyAServer: what a server says is shown, and no more.
-func TestATerminalDoesNotObeyAServer(t *testing.T) {
+// TestServerTextIsEscaped checks that control and bidirectional characters from a
+// server are escaped before they reach the terminal.
+func TestServerTextIsEscaped(t *testing.T) {
 	const hostile, shown = "a\x1b[2J\u202eb\u009b", `a\u001b[2J\u202eb\u009b`
 	var fails atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -80,8 +86,8 @@ func TestATerminalDoesNotObeyAServer(t *testing.T) {
 		}
 	}
 	for _, args := range []string{"list", "get 1", "create app", "rotate 1", "update 1 --name b"} {
-		holds(args, succeed(t, env, append([]string{"token"}, strings.Fields(args)...)...))
+		holds(args, tokenctltest.Succeed(t, env, append([]string{"token"}, strings.Fields(args)...)...))
 	}
 	fails.Store(true)
-	holds("a failure", tokenctl(t, env, "token", "get", "1").stderr)
+	holds("a failure", tokenctltest.Run(t, env, "token", "get", "1").Stderr)
 }

@@ -16,16 +16,16 @@ import (
 type userCmd struct {
 	Create  userCreateCmd  `cmd:"" help:"Create a user and print its first access token."`
 	List    userListCmd    `cmd:"" help:"List all users."`
-	Rotate  userRotateCmd  `cmd:"" help:"Issue another access token, or with --revoke end the older ones."`
-	Disable userDisableCmd `cmd:"" help:"Refuse a user's access tokens from now on."`
-	Enable  userEnableCmd  `cmd:"" help:"Let a disabled user in again."`
-	Limit   userLimitCmd   `cmd:"" help:"Show or set how many tokens a user may have, and how fast it may make them."`
+	Rotate  userRotateCmd  `cmd:"" help:"Issue another access token, or revoke the older ones with --revoke."`
+	Disable userDisableCmd `cmd:"" help:"Disable a user: the API refuses its access tokens."`
+	Enable  userEnableCmd  `cmd:"" help:"Enable a disabled user."`
+	Limit   userLimitCmd   `cmd:"" help:"Show or set how many tokens a user may have and how fast it may create them."`
 }
 
 // Help implements kong.HelpProvider.
 func (*userCmd) Help() string {
-	return `Without DYNAMODB_ENDPOINT or --endpoint these commands go to AWS. To manage the users of the local server, set it to
-the engine's endpoint that "tokenctl serve" prints.
+	return `Without DYNAMODB_ENDPOINT or --endpoint these commands use AWS. To manage the users of the local server, set one of them
+to the engine's URL that "tokenctl serve" prints.
 
 Example:
 
@@ -33,15 +33,15 @@ Example:
 }
 
 type userCreateCmd struct {
-	Name      string   `arg:"" help:"The user's name: letters, digits and . _ - @"`
-	Role      string   `placeholder:"ROLE" help:"user, who manages its own tokens, or guest, who may not (default user)."`
-	ExpiresIn lifetime `placeholder:"DURATION" help:"End the access token after this time, such as 12h or 90d (default never)."`
+	Name      string   `arg:"" help:"Name of the user: letters, digits and . _ - @"`
+	Role      string   `placeholder:"ROLE" help:"user, which may manage its own tokens, or guest, which may not (default user)."`
+	ExpiresIn lifetime `placeholder:"DURATION" help:"Time until the access token expires, such as 12h or 90d (default: it never expires)."`
 	access
 }
 
 // Help implements kong.HelpProvider.
 func (*userCreateCmd) Help() string {
-	return `The access token is printed once and can't be had again; if it is lost, rotate.
+	return `The access token is printed once and can't be shown again. If it is lost, run "tokenctl user rotate".
 
 Example:
 
@@ -75,16 +75,16 @@ func (c *userCreateCmd) Run(ctx context.Context, out *console) error {
 			ExpiresTime int64  `json:"expires_time,omitempty"`
 		}{u.ID, u.Name, at.Reveal(), c.Role, expires})
 	}
-	return out.print(fmt.Sprintf("User %s is created, with id %d and role %s.\n", u.Name, u.ID, u.Role) + shownOnce(at, expires))
+	return out.print(fmt.Sprintf("User %s was created with ID %d and role %s.\n", u.Name, u.ID, u.Role) + shownOnce(at, expires))
 }
 
-// shownOnce shows a new access token.
+// shownOnce returns the lines that show a new access token.
 func shownOnce(at credential.AccessToken, expires int64) string {
-	end := "."
+	end := ""
 	if expires != 0 {
-		end = ", and ends at " + timestamp(expires) + "."
+		end = "It expires at " + timestamp(expires) + ".\n"
 	}
-	return "Access token: " + at.Reveal() + "\nIt won't be shown again" + end + "\n"
+	return "Access token: " + at.Reveal() + "\nSave it now: it can't be shown again.\n" + end
 }
 
 func timestamp(second int64) string { return time.Unix(second, 0).UTC().Format(time.RFC3339) }
@@ -95,7 +95,7 @@ type userListCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*userListCmd) Help() string {
-	return `TOKENS counts a user's sk- tokens, ACCESS TOKENS the access tokens that are valid now.
+	return `TOKENS is the number of sk- tokens, ACCESS TOKENS the number of valid access tokens.
 
 Example:
 
@@ -104,7 +104,7 @@ Example:
 
 // Run implements the command.
 func (c *userListCmd) Run(ctx context.Context, out *console) error {
-	out.reads = true
+	out.readOnly = true
 	db, err := connect(ctx, c.Endpoint, c.Table)
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (c *userListCmd) Run(ctx context.Context, out *console) error {
 		return out.printJSON(listed(users, now))
 	}
 	if len(users) == 0 {
-		return out.print("There are no users " + db.at() + ": make one with `tokenctl user create NAME`.\n")
+		return out.print("There are no users " + db.at() + ". Create one with `tokenctl user create NAME`.\n")
 	}
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
@@ -131,6 +131,7 @@ func (c *userListCmd) Run(ctx context.Context, out *console) error {
 	return out.print(table.String())
 }
 
+// listedUser is one user in what --json prints.
 type listedUser struct {
 	UserID       int64  `json:"user_id"`
 	Name         string `json:"name"`
@@ -160,13 +161,13 @@ func validAccessTokens(u token.User, now int64) int {
 }
 
 type userDisableCmd struct {
-	Name string `arg:"" help:"The user's name."`
+	Name string `arg:"" help:"Name of the user."`
 	access
 }
 
 // Help implements kong.HelpProvider.
 func (*userDisableCmd) Help() string {
-	return `The user's access tokens stay and work again once it is enabled. Its sk- tokens are not touched.
+	return `The access tokens work again once the user is enabled. The user's sk- tokens keep working.
 
 Example:
 
@@ -179,7 +180,7 @@ func (c *userDisableCmd) Run(ctx context.Context, out *console) error {
 }
 
 type userEnableCmd struct {
-	Name string `arg:"" help:"The user's name."`
+	Name string `arg:"" help:"Name of the user."`
 	access
 }
 
@@ -214,7 +215,7 @@ func setDisabled(ctx context.Context, out *console, name string, a access, disab
 	return out.print(fmt.Sprintf("User %s is %s.\n", u.Name, map[bool]string{false: "enabled", true: "disabled"}[u.Disabled]))
 }
 
-// named checks the name of a user that should exist, and connects.
+// named checks a user's name and connects to the database.
 func named(ctx context.Context, name string, a access) (string, *database, error) {
 	name, err := token.CheckUserName(name)
 	if err != nil {
@@ -224,10 +225,10 @@ func named(ctx context.Context, name string, a access) (string, *database, error
 	return name, db, err
 }
 
-// lifetime is how long an access token is valid; 0 is without end.
+// lifetime is a duration given on the command line.
 type lifetime time.Duration
 
-// UnmarshalText reads a Go duration, or whole days such as 90d.
+// UnmarshalText parses a Go duration of at least 1s, or whole days such as 90d.
 func (l *lifetime) UnmarshalText(text []byte) error {
 	const day = 24 * time.Hour
 	s := string(text)
@@ -241,7 +242,7 @@ func (l *lifetime) UnmarshalText(text []byte) error {
 		d = time.Duration(n) * day
 	}
 	if err != nil || d < time.Second {
-		return problemf("%q must be a time of at least 1s, such as 90s, 12h or 90d", s)
+		return problemf("%q is not a valid time: use at least 1s, such as 90s, 12h or 90d", s)
 	}
 	*l = lifetime(d)
 	return nil

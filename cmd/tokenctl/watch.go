@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// watch are the flags of commands that can show something again and again.
+// watch holds the flags of commands that can repeat their output.
 type watch struct {
-	Watch    bool          `help:"Show it again and again, until Ctrl-C."`
-	Interval time.Duration `default:"2s" placeholder:"DURATION" help:"How often --watch does (default ${default})."`
+	Watch    bool          `help:"Repeat the output until Ctrl-C."`
+	Interval time.Duration `default:"2s" placeholder:"DURATION" help:"Time between two outputs of --watch (default ${default})."`
 }
 
 const (
@@ -16,10 +16,11 @@ const (
 	clearScreen      = "\x1b[H\x1b[2J"
 )
 
-// repeat shows once, or until Ctrl-C, which is how a watch should end.
+// repeat calls show once or, with --watch, at every interval until Ctrl-C, which
+// is not an error.
 func (w watch) repeat(ctx context.Context, out *console, json bool, show func(*console) error) error {
 	screen := *out
-	screen.reads = true
+	screen.readOnly = true
 	if !w.Watch {
 		return show(&screen)
 	}
@@ -27,7 +28,7 @@ func (w watch) repeat(ctx context.Context, out *console, json bool, show func(*c
 		return problemf("--interval must be at least %v", shortestInterval)
 	}
 	if !json && isTerminal(out.out) {
-		screen.before = clearScreen
+		screen.prefix = clearScreen
 	}
 	ticker := time.NewTicker(w.Interval)
 	defer ticker.Stop()

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/latchkey-api/latchkey/infra/eventsource"
+	"github.com/latchkey-api/latchkey/infra/rights"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/boot"
 )
@@ -112,8 +113,8 @@ func newRole(scope constructs.Construct, f api.Function, table awsdynamodb.ITabl
 			Actions: jsii.Strings(actions...), Resources: &[]*string{resource},
 		}))
 	}
-	if len(f.Actions) > 0 { // the console uses no table
-		allow(table.TableArn(), f.Actions...)
+	if actions := rights.Of(f); len(actions) > 0 { // the console uses no table
+		allow(table.TableArn(), actions...)
 	}
 	allow(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")
 	// CDK itself adds the two X-Ray actions for Tracing_ACTIVE.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/latchkey-api/latchkey/infra/rights"
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
@@ -59,7 +60,7 @@ func functionMayDoItsOperationsOnly(t *testing.T, p *template) {
 		_, function := p.function(t, f.Name)
 		logs, _ := at(function, "LoggingConfig", "LogGroup", "Ref").(string)
 		want := [][]statement{{
-			{anyOf(slices.Sorted(slices.Values(f.Actions))), list{attribute(table, "Arn")}},
+			{anyOf(rights.Of(f)), list{attribute(table, "Arn")}},
 			{list{"logs:CreateLogStream", "logs:PutLogEvents"}, list{attribute(logs, "Arn")}},
 			{list{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}, list{"*"}},
 		}}

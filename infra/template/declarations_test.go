@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/latchkey-api/latchkey/infra/eventsource"
+	"github.com/latchkey-api/latchkey/infra/rights"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/boot"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
@@ -33,7 +34,7 @@ func declarationsOfCode() declarations {
 		for _, key := range f.RouteKeys {
 			ds.add(f.Name, "route", key)
 		}
-		for _, action := range f.Actions {
+		for _, action := range rights.Of(f) {
 			ds.add(f.Name, "action", action)
 		}
 		for _, variable := range []string{boot.EnvTable, boot.EnvEndpoint, boot.EnvRetention, boot.EnvLogLevel} {

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/latchkey-api/latchkey/infra/eventsource"
+	"github.com/latchkey-api/latchkey/infra/rights"
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/boot"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
@@ -205,8 +206,8 @@ func checkRoles(t *testing.T, deployed account, made stack, wanted template) {
 			allow("its own log", "logs:CreateLogStream", "logs:PutLogEvents"),
 			allow("*", "xray:PutTelemetryRecords", "xray:PutTraceSegments"), // they can only be allowed on *
 		}
-		if len(f.Actions) > 0 {
-			want = append(want, allow(tableARN, f.Actions...))
+		if actions := rights.Of(f); len(actions) > 0 {
+			want = append(want, allow(tableARN, actions...))
 		}
 		if f.Name == api.Purge {
 			want[1] = allow("*", "dynamodb:ListStreams", "xray:PutTelemetryRecords", "xray:PutTraceSegments")

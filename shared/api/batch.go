@@ -37,10 +37,11 @@ func uniqueIDs(in wire.IDsInput) (ids []int64, where []int) {
 	return ids, where
 }
 
-// report is the answer to a batch: its data is the count of successes, as
-// clients of the API family expect it, and beside it is what became of each.
-func report(ids []int64, where []int, errs []error) answer {
-	var a answer
+// batchResponse returns the response to a batch. Its data is the number of
+// successes, as clients of the API family expect; results has one entry for
+// each id.
+func batchResponse(ids []int64, where []int, errs []error) response {
+	var a response
 	count := 0
 	results := make([]wire.Result, len(ids))
 	for i, id := range ids {
@@ -50,7 +51,7 @@ func report(ids []int64, where []int, errs []error) answer {
 			a.tokenIDs = append(a.tokenIDs, id)
 			continue
 		}
-		p := explain(errs[i])
+		p := problemOf(errs[i])
 		results[i].Field, results[i].Code, results[i].Message = idsField(where[i]), p.code, p.message
 	}
 	a.status, a.data, a.results = http.StatusOK, count, results

@@ -14,19 +14,16 @@ import (
 // CreateTokens is POST /api/token/batch/create: several new tokens, all or
 // none. Its answer is the only one that shows their keys.
 var CreateTokens = Route{
-	Operation: &createAllOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return post(s, r, readCreates, createTokens) },
-}
-
-var createAllOperation = Operation{
-	Name: "batchcreate", Method: http.MethodPost, Path: wire.BatchCreatePath,
-	Actions: []string{actionGet, actionPut, actionUpdate},
+	Endpoint: Endpoint{Name: "batchcreate", Method: http.MethodPost, Path: wire.BatchCreatePath},
+	serve: func(s Services, r *http.Request) (response, error) {
+		return withIdempotencyKey(s, r, readNewTokens, createTokens)
+	},
 }
 
 // maxBatchBody is what the body of a batch create may have, in bytes.
 const maxBatchBody = 128 << 10
 
-func readCreates(r *http.Request) ([]token.Settings, error) {
+func readNewTokens(r *http.Request) ([]token.Settings, error) {
 	var in wire.TokensInput
 	if err := decodeUpTo(maxBatchBody, r, &in); err != nil {
 		return nil, err
@@ -37,15 +34,15 @@ func readCreates(r *http.Request) ([]token.Settings, error) {
 	updates := make([]token.Settings, len(in.Tokens))
 	for i, raw := range in.Tokens {
 		var err error
-		if updates[i], err = readDraft(raw); err != nil {
-			return nil, ofItem(i, err)
+		if updates[i], err = readNewToken(raw); err != nil {
+			return nil, inItem(i, err)
 		}
 	}
 	return updates, nil
 }
 
-// ofItem says of which of the tokens an error is.
-func ofItem(i int, err error) error {
+// inItem names the token of the batch in an error.
+func inItem(i int, err error) error {
 	var invalid *token.InvalidError
 	var input *inputError
 	switch {
@@ -58,22 +55,22 @@ func ofItem(i int, err error) error {
 	}
 }
 
-func createTokens(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in []token.Settings) (answer, error) {
+func createTokens(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in []token.Settings) (response, error) {
 	now := service.UnixNow()
-	say := func(made []token.IssuedToken) answer {
+	say := func(made []token.IssuedToken) response {
 		all := wire.Tokens{Items: make([]wire.Token, len(made))}
 		for i, issued := range made {
-			all.Items[i] = shown(issued.Token, issued.Key, now)
+			all.Items[i] = tokenWithKey(issued.Token, issued.Key, now)
 		}
-		return created(all, "")
+		return createdResponse(all, "")
 	}
-	made, err := service.Create(ctx, at, in, once.keep(say))
+	made, err := service.Create(ctx, at, in, once.saveWithTokens(say))
 	var item *token.IndexError
 	if errors.As(err, &item) {
-		return answer{}, ofItem(item.Index, item.Err)
+		return response{}, inItem(item.Index, item.Err)
 	}
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	return say(made), nil
 }

@@ -14,16 +14,13 @@ import (
 // DeleteTokens is POST /api/token/batch: removes several tokens, as clients of
 // the API family do.
 var DeleteTokens = Route{
-	Operation: &deleteAllOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return post(s, r, readDoomed, deleteTokens) },
+	Endpoint: Endpoint{Name: "batchdelete", Method: http.MethodPost, Path: wire.BatchPath},
+	serve: func(s Services, r *http.Request) (response, error) {
+		return withIdempotencyKey(s, r, readDeletes, deleteTokens)
+	},
 }
 
-var deleteAllOperation = Operation{
-	Name: "batchdelete", Method: http.MethodPost, Path: wire.BatchPath,
-	Actions: []string{actionGet, actionBatchGet, actionPut, actionUpdate, actionDelete},
-}
-
-func readDoomed(r *http.Request) (wire.IDsInput, error) {
+func readDeletes(r *http.Request) (wire.IDsInput, error) {
 	in, err := readIDs(r)
 	if err == nil && in.Status != nil {
 		err = &token.InvalidError{Field: "status", Reason: "is for " + wire.BatchPath + "/status: leave it out to delete the tokens"}
@@ -33,7 +30,7 @@ func readDoomed(r *http.Request) (wire.IDsInput, error) {
 
 // deleteTokens plans which tokens were there, so that a repetition can tell
 // those that it deleted from those that never were.
-func deleteTokens(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in wire.IDsInput) (answer, error) {
+func deleteTokens(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in wire.IDsInput) (response, error) {
 	ids, where := uniqueIDs(in)
 	plan, err := once.plan(ctx, service, at, func() ([]byte, error) {
 		there, err := service.Exist(ctx, at, ids)
@@ -43,22 +40,22 @@ func deleteTokens(ctx context.Context, service *token.Service, at credential.Acc
 		return json.Marshal(there)
 	})
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	there := make([]bool, len(ids))
 	if plan != nil {
 		if err := json.Unmarshal(plan, &there); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
 	errs, err := service.DeleteAll(ctx, at, ids)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for i := range errs {
 		if there[i] && errors.Is(errs[i], token.ErrNotFound) {
 			errs[i] = nil
 		}
 	}
-	return once.conclude(ctx, service, at, ids, where, errs)
+	return once.saveBatch(ctx, service, at, ids, where, errs)
 }

@@ -12,13 +12,10 @@ import (
 // SetStatuses is POST /api/token/batch/status: enables or disables several
 // tokens.
 var SetStatuses = Route{
-	Operation: &setStatusesOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return post(s, r, readStatuses, setStatuses) },
-}
-
-var setStatusesOperation = Operation{
-	Name: "batchstatus", Method: http.MethodPost, Path: wire.BatchStatusPath,
-	Actions: []string{actionGet, actionPut, actionUpdate},
+	Endpoint: Endpoint{Name: "batchstatus", Method: http.MethodPost, Path: wire.BatchStatusPath},
+	serve: func(s Services, r *http.Request) (response, error) {
+		return withIdempotencyKey(s, r, readStatuses, setStatuses)
+	},
 }
 
 func readStatuses(r *http.Request) (wire.IDsInput, error) {
@@ -29,14 +26,14 @@ func readStatuses(r *http.Request) (wire.IDsInput, error) {
 	return in, err
 }
 
-func setStatuses(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in wire.IDsInput) (answer, error) {
+func setStatuses(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in wire.IDsInput) (response, error) {
 	ids, where := uniqueIDs(in)
 	if _, err := once.plan(ctx, service, at, func() ([]byte, error) { return nil, nil }); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	errs, err := service.SetStatusAll(ctx, at, ids, token.Status(*in.Status) == token.Disabled)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return once.conclude(ctx, service, at, ids, where, errs)
+	return once.saveBatch(ctx, service, at, ids, where, errs)
 }

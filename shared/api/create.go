@@ -13,13 +13,10 @@ import (
 // CreateToken is POST /api/token: a new token (spec: "Create a token"). Its
 // answer is the only one that shows the key.
 var CreateToken = Route{
-	Operation: &createOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return post(s, r, readCreate, createToken) },
-}
-
-var createOperation = Operation{
-	Name: "create", Method: http.MethodPost, Path: wire.TokensPath,
-	Actions: []string{actionGet, actionPut, actionUpdate},
+	Endpoint: Endpoint{Name: "create", Method: http.MethodPost, Path: wire.TokensPath},
+	serve: func(s Services, r *http.Request) (response, error) {
+		return withIdempotencyKey(s, r, readCreate, createToken)
+	},
 }
 
 func readCreate(r *http.Request) (token.Settings, error) {
@@ -27,11 +24,11 @@ func readCreate(r *http.Request) (token.Settings, error) {
 	if err != nil {
 		return token.Settings{}, err
 	}
-	return readDraft(body)
+	return readNewToken(body)
 }
 
 // readDraft reads what a new token is to be.
-func readDraft(raw []byte) (token.Settings, error) {
+func readNewToken(raw []byte) (token.Settings, error) {
 	var in wire.TokenInput
 	if err := decodeObject(raw, &in, append([]string{"id"}, serverFields...)...); err != nil {
 		return token.Settings{}, err
@@ -39,15 +36,15 @@ func readDraft(raw []byte) (token.Settings, error) {
 	return tokenUpdate(in)
 }
 
-func createToken(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in token.Settings) (answer, error) {
+func createToken(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in token.Settings) (response, error) {
 	now := service.UnixNow()
-	say := func(made []token.IssuedToken) answer {
-		t := shown(made[0].Token, made[0].Key, now)
-		return created(t, wire.TokensPath+"/"+strconv.FormatInt(t.ID, 10)).withETag(made[0].Version).about(t.ID)
+	say := func(made []token.IssuedToken) response {
+		t := tokenWithKey(made[0].Token, made[0].Key, now)
+		return createdResponse(t, wire.TokensPath+"/"+strconv.FormatInt(t.ID, 10)).withETag(made[0].Version).forToken(t.ID)
 	}
-	made, err := service.Create(ctx, at, []token.Settings{in}, once.keep(say))
+	made, err := service.Create(ctx, at, []token.Settings{in}, once.saveWithTokens(say))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	return say(made), nil
 }

@@ -12,13 +12,10 @@ import (
 // DeleteToken is DELETE /api/token/{id}: removes a token for good (spec:
 // "Delete a token"). Its key is refused from the first answer on.
 var DeleteToken = Route{
-	Operation: &deleteOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, readDelete, deleteToken) },
-}
-
-var deleteOperation = Operation{
-	Name: "delete", Method: http.MethodDelete, Path: wire.TokenPath,
-	Actions: []string{actionGet, actionUpdate, actionDelete},
+	Endpoint: Endpoint{Name: "delete", Method: http.MethodDelete, Path: wire.TokenPath},
+	serve: func(s Services, r *http.Request) (response, error) {
+		return withAccessToken(s, r, readDelete, deleteToken)
+	},
 }
 
 type deleteInput struct {
@@ -28,11 +25,11 @@ type deleteInput struct {
 
 func readDelete(r *http.Request) (in deleteInput, err error) {
 	if in.id, err = pathID(r); err == nil {
-		in.versions, err = readMatch(r)
+		in.versions, err = readIfMatch(r)
 	}
 	return in, err
 }
 
-func deleteToken(ctx context.Context, service *token.Service, at credential.AccessToken, in deleteInput) (answer, error) {
-	return ok(nil).about(in.id), service.Delete(ctx, at, in.id, in.versions)
+func deleteToken(ctx context.Context, service *token.Service, at credential.AccessToken, in deleteInput) (response, error) {
+	return okResponse(nil).forToken(in.id), service.Delete(ctx, at, in.id, in.versions)
 }

@@ -35,11 +35,11 @@ func Problems() []Problem {
 	for _, err := range []error{
 		&token.InvalidError{}, &inputError{code: wire.ErrInvalidJSON}, &inputError{code: wire.ErrUnknownField}, &sizeError{}, &methodError{},
 	} {
-		p := explain(err)
+		p := problemOf(err)
 		all = append(all, Problem{p.status, p.code, ""})
 	}
 	for _, err := range []error{&token.CreateRateError{}, nil} {
-		p := explain(err)
+		p := problemOf(err)
 		all = append(all, Problem{p.status, p.code, p.message})
 	}
 	return all

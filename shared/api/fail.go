@@ -11,8 +11,8 @@ import (
 // answer to it was lost. It has the same envelope and leaves the same log
 // line.
 func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
-	out := outcome{requestID: requestID(r.Context())}
+	out := reply{requestID: requestID(r.Context())}
 	out.fail(err)
 	out.write(w)
-	record(log, r, Route{Operation: &Operation{Name: "none"}}, out, reqlog.Cost{}, 0)
+	record(log, r, Route{Endpoint: Endpoint{Name: "none"}}, out, reqlog.Cost{}, 0)
 }

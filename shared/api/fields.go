@@ -15,7 +15,7 @@ import (
 )
 
 // fill sets the fields of a struct by their json names.
-func fill(into any, names []string, values map[string]json.RawMessage, ignored []string) error {
+func setFields(into any, names []string, values map[string]json.RawMessage, ignored []string) error {
 	target := reflect.ValueOf(into).Elem()
 	fields := map[string]reflect.StructField{}
 	var known []string
@@ -49,21 +49,21 @@ func setField(field reflect.Value, info reflect.StructField, name string, raw js
 	switch field.Interface().(type) {
 	case *int64:
 		want = "an integer"
-		value, ok = integer(raw)
+		value, ok = jsonInteger(raw)
 	case *bool:
 		want = "true or false"
 		value, ok = new(string(raw) == "true"), kindOf(raw) == "a boolean"
 	case *string:
 		want = "a string"
-		value, ok = str(raw)
+		value, ok = jsonString(raw)
 	case []int64:
-		value, err := integers(name, raw)
+		value, err := jsonIntegers(name, raw)
 		if err == nil {
 			field.Set(reflect.ValueOf(value))
 		}
 		return err
 	case []json.RawMessage:
-		value, err := objects(name, raw)
+		value, err := jsonObjects(name, raw)
 		if err == nil {
 			field.Set(reflect.ValueOf(value))
 		}
@@ -75,7 +75,7 @@ func setField(field reflect.Value, info reflect.StructField, name string, raw js
 	if !ok {
 		kind := kindOf(raw)
 		if _, list := field.Interface().([]string); list {
-			kind = offence(raw)
+			kind = describeNonStrings(raw)
 		}
 		return &token.InvalidError{Field: name, Reason: "must be " + want + ", not " + kind}
 	}
@@ -85,7 +85,7 @@ func setField(field reflect.Value, info reflect.StructField, name string, raw js
 
 // integer reads a JSON integer. One too large for int64 becomes the largest,
 // so that the field's own rule refuses it.
-func integer(raw json.RawMessage) (*int64, bool) {
+func jsonInteger(raw json.RawMessage) (*int64, bool) {
 	if kindOf(raw) != "an integer" {
 		return nil, false
 	}
@@ -100,11 +100,11 @@ func integer(raw json.RawMessage) (*int64, bool) {
 }
 
 // integers reads an array of JSON integers.
-func integers(name string, raw json.RawMessage) ([]int64, error) {
-	elements, err := array(name, "integers", raw)
+func jsonIntegers(name string, raw json.RawMessage) ([]int64, error) {
+	elements, err := jsonArray(name, "integers", raw)
 	list := make([]int64, len(elements))
 	for i, element := range elements {
-		n, ok := integer(element)
+		n, ok := jsonInteger(element)
 		if !ok {
 			return nil, &token.InvalidError{Field: fmt.Sprintf("%s[%d]", name, i), Reason: "must be an integer, not " + kindOf(element)}
 		}
@@ -114,8 +114,8 @@ func integers(name string, raw json.RawMessage) ([]int64, error) {
 }
 
 // objects reads an array of JSON objects.
-func objects(name string, raw json.RawMessage) ([]json.RawMessage, error) {
-	elements, err := array(name, "objects", raw)
+func jsonObjects(name string, raw json.RawMessage) ([]json.RawMessage, error) {
+	elements, err := jsonArray(name, "objects", raw)
 	for i, element := range elements {
 		if kind := kindOf(element); kind != "an object" {
 			return nil, &token.InvalidError{Field: fmt.Sprintf("%s[%d]", name, i), Reason: "must be an object, not " + kind}
@@ -124,14 +124,14 @@ func objects(name string, raw json.RawMessage) ([]json.RawMessage, error) {
 	return elements, err
 }
 
-func array(name, of string, raw json.RawMessage) (elements []json.RawMessage, err error) {
+func jsonArray(name, of string, raw json.RawMessage) (elements []json.RawMessage, err error) {
 	if kind := kindOf(raw); kind != "an array" {
 		return nil, &token.InvalidError{Field: name, Reason: "must be an array of " + of + ", not " + kind}
 	}
 	return elements, json.Unmarshal(raw, &elements)
 }
 
-func str(raw json.RawMessage) (*string, bool) {
+func jsonString(raw json.RawMessage) (*string, bool) {
 	var s string
 	if kindOf(raw) != "a string" || json.Unmarshal(raw, &s) != nil {
 		return nil, false
@@ -142,7 +142,7 @@ func str(raw json.RawMessage) (*string, bool) {
 // stringList reads an array of strings, or a string whose parts stand
 // between separators; empty parts of it are none.
 func stringList(raw json.RawMessage, separators string) ([]string, bool) {
-	if s, ok := str(raw); ok {
+	if s, ok := jsonString(raw); ok {
 		parts := strings.FieldsFunc(*s, func(r rune) bool { return strings.ContainsRune(separators, r) })
 		list := make([]string, 0, len(parts))
 		for _, part := range parts {
@@ -158,7 +158,7 @@ func stringList(raw json.RawMessage, separators string) ([]string, bool) {
 	}
 	list := make([]string, len(elements))
 	for i, element := range elements {
-		s, ok := str(element)
+		s, ok := jsonString(element)
 		if !ok {
 			return nil, false
 		}
@@ -169,7 +169,7 @@ func stringList(raw json.RawMessage, separators string) ([]string, bool) {
 
 // offence names what is wrong with a value that is no list of strings: an
 // array is wrong for an element in it.
-func offence(raw json.RawMessage) string {
+func describeNonStrings(raw json.RawMessage) string {
 	var elements []json.RawMessage
 	if json.Unmarshal(raw, &elements) != nil {
 		return kindOf(raw)

@@ -67,7 +67,7 @@ func decodeObject(body []byte, into any, ignored ...string) error {
 	if err != nil {
 		return err
 	}
-	return fill(into, names, values, ignored)
+	return setFields(into, names, values, ignored)
 }
 
 // checkMediaType takes JSON of any kind; no type at all is read as JSON.

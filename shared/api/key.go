@@ -22,32 +22,32 @@ type Gate interface {
 
 // use serves a route that a key authenticates. What the key is worth, the
 // gate says: a text that is no key at all is one that nobody has.
-func use[In any](
+func withKey[In any](
 	services Services, r *http.Request,
 	read func(*http.Request) (In, error),
-	call func(ctx context.Context, gate Gate, key string, in In) (answer, error),
-) (answer, error) {
+	call func(ctx context.Context, gate Gate, key string, in In) (response, error),
+) (response, error) {
 	key := credential.Bearer(r.Header.Get("Authorization"))
 	if key == "" {
-		return answer{}, errNoKey
+		return response{}, errNoKey
 	}
 	in, err := read(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	return call(r.Context(), services.Keys, key, in)
 }
 
 // identify takes the Idempotency-Key for the request id, where the body has
 // none: each makes of a repetition one request.
-func identify(in *wire.VerifyInput, r *http.Request) {
+func defaultRequestID(in *wire.VerifyInput, r *http.Request) {
 	if key := r.Header.Get("Idempotency-Key"); in.RequestID == nil && key != "" {
 		in.RequestID = &key
 	}
 }
 
-func question(in wire.VerifyInput) (quota.Question, error) {
-	q := quota.Question{Model: or(in.Model), Quota: or(in.Quota), RequestID: or(in.RequestID)}
+func readQuestionInput(in wire.VerifyInput) (quota.Question, error) {
+	q := quota.Question{Model: valueOf(in.Model), Quota: valueOf(in.Quota), RequestID: valueOf(in.RequestID)}
 	if in.RequestID != nil {
 		if err := quota.CheckRequestID(q.RequestID); err != nil {
 			return q, err
@@ -80,7 +80,7 @@ func required(field, what string) error {
 	return &token.InvalidError{Field: field, Reason: "is required: " + what}
 }
 
-func or[T any](p *T) (value T) {
+func valueOf[T any](p *T) (value T) {
 	if p != nil {
 		value = *p
 	}

@@ -16,13 +16,10 @@ import (
 // the writes. Its function also serves GetToken and SearchTokens: as API
 // Gateway matches, their paths with a trailing slash may come to it.
 var ListTokens = Route{
-	Operation: &listOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, readPage, listTokens) },
-}
-
-var listOperation = Operation{
-	Name: "list", Method: http.MethodGet, Path: wire.TokensPath,
-	Actions: []string{actionGet, actionBatchGet, actionQuery, actionUpdate, actionDelete},
+	Endpoint: Endpoint{Name: "list", Method: http.MethodGet, Path: wire.TokensPath},
+	serve: func(s Services, r *http.Request) (response, error) {
+		return withAccessToken(s, r, readPage, listTokens)
+	},
 }
 
 const (
@@ -32,7 +29,7 @@ const (
 
 type pageInput struct{ page, size, after int64 }
 
-func listTokens(ctx context.Context, service *token.Service, at credential.AccessToken, in pageInput) (answer, error) {
+func listTokens(ctx context.Context, service *token.Service, at credential.AccessToken, in pageInput) (response, error) {
 	var found token.Page
 	var err error
 	if in.after > 0 {
@@ -40,14 +37,14 @@ func listTokens(ctx context.Context, service *token.Service, at credential.Acces
 	} else {
 		found, err = service.List(ctx, at, in.page, in.size)
 	}
-	return ok(in.show(found, service.UnixNow())), err
+	return okResponse(in.show(found, service.UnixNow())), err
 }
 
 // show is what was found as the answer has it, at a second.
 func (in pageInput) show(found token.Page, now int64) wire.TokenPage {
 	page := wire.TokenPage{Page: in.page, PageSize: in.size, Total: found.Total, Items: []wire.Token{}, Next: found.Next}
 	for _, t := range found.Tokens {
-		page.Items = append(page.Items, view(t, now))
+		page.Items = append(page.Items, tokenView(t, now))
 	}
 	return page
 }
@@ -59,7 +56,7 @@ func readPage(r *http.Request) (pageInput, error) {
 		return pageInput{}, &token.InvalidError{Field: "the query string", Reason: "can't be read: escape special characters"}
 	}
 	var in pageInput
-	in.size, err = count(query, defaultPageSize, "page_size", "size", "ps")
+	in.size, err = readNumber(query, defaultPageSize, "page_size", "size", "ps")
 	if err != nil {
 		return in, err
 	}
@@ -68,13 +65,13 @@ func readPage(r *http.Request) (pageInput, error) {
 		if query.Has("p") {
 			return in, &token.InvalidError{Field: "after", Reason: "can't go with p: send one of them"}
 		}
-		in.after, err = count(query, 0, "after")
+		in.after, err = readNumber(query, 0, "after")
 		if err == nil && in.after == 0 {
 			err = &token.InvalidError{Field: "after", Reason: "must be the id of a token, 1 or above"}
 		}
 		return in, err
 	}
-	in.page, err = count(query, 1, "p")
+	in.page, err = readNumber(query, 1, "p")
 	if err == nil && in.page > token.MaxInteger {
 		err = &token.InvalidError{Field: "p", Reason: fmt.Sprintf("must be at most %d", int64(token.MaxInteger))}
 	}
@@ -83,12 +80,12 @@ func readPage(r *http.Request) (pageInput, error) {
 
 // count reads the first of the parameters that is there; absent and 0 are
 // the default.
-func count(query url.Values, otherwise int64, names ...string) (int64, error) {
+func readNumber(query url.Values, otherwise int64, names ...string) (int64, error) {
 	for _, name := range names {
 		if !query.Has(name) {
 			continue
 		}
-		n, ok := digits(query.Get(name))
+		n, ok := parseDigits(query.Get(name))
 		if !ok {
 			return 0, &token.InvalidError{Field: name, Reason: "must be an integer that is not negative"}
 		}

@@ -15,14 +15,14 @@ const maxTags = 20
 
 // A tag, and a list of them, in which elements may be empty.
 var (
-	tag  = regexp.MustCompile(`(W/)?"[\x21\x23-\x7e]*"`)
-	tags = regexp.MustCompile(`^[\s,]*` + tag.String() + `(\s*,[\s,]*` + tag.String() + `)*[\s,]*$`)
+	entityTag  = regexp.MustCompile(`(W/)?"[\x21\x23-\x7e]*"`)
+	entityTags = regexp.MustCompile(`^[\s,]*` + entityTag.String() + `(\s*,[\s,]*` + entityTag.String() + `)*[\s,]*$`)
 )
 
 // readMatch reads If-Match: the versions of the token with which the request
 // may be carried out, nil for any. A weak tag, and one that is none of ours,
 // matches nothing (RFC 9110, 13.1.1).
-func readMatch(r *http.Request) (token.Versions, error) {
+func readIfMatch(r *http.Request) (token.Versions, error) {
 	values := r.Header.Values("If-Match")
 	if len(values) == 0 {
 		return nil, nil
@@ -31,10 +31,10 @@ func readMatch(r *http.Request) (token.Versions, error) {
 	if header == "*" {
 		return nil, nil
 	}
-	if !tags.MatchString(header) {
+	if !entityTags.MatchString(header) {
 		return nil, &token.InvalidError{Field: "If-Match", Reason: `must be * or tags in quotes, such as "3": send the ETag of the token as you read it`}
 	}
-	all := tag.FindAllString(header, -1)
+	all := entityTag.FindAllString(header, -1)
 	if len(all) > maxTags {
 		return nil, &token.InvalidError{Field: "If-Match", Reason: fmt.Sprintf("must have at most %d tags: send the ETag of the token as you read it", maxTags)}
 	}

@@ -19,34 +19,34 @@ import (
 // A once is a request under an Idempotency-Key: sent again with the same body
 // within 24 h, it gets the answer of the first time, and nothing is done. A nil
 // once is a request without.
-type once struct{ *token.IdempotentRequest }
+type idempotency struct{ *token.IdempotentRequest }
 
 // post serves a POST of the management API as manage does, and as once says.
 // Only a success is kept: after a failure nothing was done, and the next
 // attempt may do it.
-func post[In any](
+func withIdempotencyKey[In any](
 	services Services, r *http.Request,
 	read func(*http.Request) (In, error),
-	call func(context.Context, *token.Service, credential.AccessToken, *once, In) (answer, error),
-) (answer, error) {
-	var request *once
-	return manage(services, r, func(r *http.Request) (in In, err error) {
-		if request, err = readOnce(r, services.Tokens.UnixNow()); err == nil {
+	call func(context.Context, *token.Service, credential.AccessToken, *idempotency, In) (response, error),
+) (response, error) {
+	var request *idempotency
+	return withAccessToken(services, r, func(r *http.Request) (in In, err error) {
+		if request, err = readIdempotency(r, services.Tokens.UnixNow()); err == nil {
 			in, err = read(r)
 		}
 		return in, err
-	}, func(ctx context.Context, service *token.Service, at credential.AccessToken, in In) (answer, error) {
+	}, func(ctx context.Context, service *token.Service, at credential.AccessToken, in In) (response, error) {
 		a, err := call(ctx, service, at, request, in)
 		if request == nil || err == nil {
 			return a, err
 		}
-		return request.recall(ctx, service, at, err)
+		return request.replay(ctx, service, at, err)
 	})
 }
 
 // readOnce reads the Idempotency-Key of a request, and the body, which it
 // puts back.
-func readOnce(r *http.Request, now int64) (*once, error) {
+func readIdempotency(r *http.Request, now int64) (*idempotency, error) {
 	keys := r.Header.Values("Idempotency-Key")
 	if len(keys) == 0 {
 		return nil, nil //nolint:nilnil // a nil once is a request without
@@ -72,36 +72,36 @@ func readOnce(r *http.Request, now int64) (*once, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &once{request}, nil
+	return &idempotency{request}, nil
 }
 
 // recall answers a request that failed, for it may have been answered before.
-func (o *once) recall(ctx context.Context, service *token.Service, at credential.AccessToken, failure error) (answer, error) {
+func (o *idempotency) replay(ctx context.Context, service *token.Service, at credential.AccessToken, failure error) (response, error) {
 	var before *replayError
 	if errors.As(failure, &before) {
-		return unpack(before.content)
+		return decodeSaved(before.content)
 	}
 	var answered *token.AlreadyAnsweredError
 	if errors.As(failure, &answered) {
 		content, err := o.Open(token.PartResponse, answered.Sealed)
 		if err != nil {
-			return answer{}, err
+			return response{}, err
 		}
-		return unpack(content)
+		return decodeSaved(content)
 	}
-	if p := explain(failure); p.status == http.StatusUnauthorized || p.status == http.StatusForbidden {
-		return answer{}, failure
+	if p := problemOf(failure); p.status == http.StatusUnauthorized || p.status == http.StatusForbidden {
+		return response{}, failure
 	}
 	content, err := service.LoadResponse(ctx, at, o.IdempotentRequest)
 	switch {
 	case err == nil:
-		return unpack(content)
+		return decodeSaved(content)
 	case errors.Is(err, token.ErrIdempotencyMismatch):
-		return answer{}, err
+		return response{}, err
 	case errors.Is(failure, token.ErrUncertain):
-		return answer{}, fmt.Errorf("%w: %w", token.ErrRepeatable, failure)
+		return response{}, fmt.Errorf("%w: %w", token.ErrRepeatable, failure)
 	default:
-		return answer{}, failure
+		return response{}, failure
 	}
 }
 
@@ -111,12 +111,12 @@ type replayError struct{ content []byte }
 func (*replayError) Error() string { return "answered before" }
 
 // keep makes of an answer to a create what is kept with the tokens.
-func (o *once) keep(say func([]token.IssuedToken) answer) func([]token.IssuedToken) (token.SavedResponse, error) {
+func (o *idempotency) saveWithTokens(say func([]token.IssuedToken) response) func([]token.IssuedToken) (token.SavedResponse, error) {
 	if o == nil {
 		return nil
 	}
 	return func(made []token.IssuedToken) (token.SavedResponse, error) {
-		content, err := say(made).pack()
+		content, err := say(made).encode()
 		return o.Seal(token.PartResponse, content), err
 	}
 }
@@ -125,7 +125,7 @@ func (o *once) keep(say func([]token.IssuedToken) answer) func([]token.IssuedTok
 // decided, so that whoever does it again, or at the same time, decides the
 // same; or it ends with a *replayError, or with ErrOtherRequest. For a
 // request without a key it returns nil and decides nothing.
-func (o *once) plan(ctx context.Context, service *token.Service, at credential.AccessToken, decide func() ([]byte, error)) ([]byte, error) {
+func (o *idempotency) plan(ctx context.Context, service *token.Service, at credential.AccessToken, decide func() ([]byte, error)) ([]byte, error) {
 	if o == nil {
 		return nil, nil
 	}
@@ -145,33 +145,33 @@ func (o *once) plan(ctx context.Context, service *token.Service, at credential.A
 
 // settle comes after such work: of those who did it, the first one's answer
 // is everyone's.
-func (o *once) settle(ctx context.Context, service *token.Service, at credential.AccessToken, a answer) (answer, error) {
+func (o *idempotency) save(ctx context.Context, service *token.Service, at credential.AccessToken, a response) (response, error) {
 	if o == nil {
 		return a, nil
 	}
-	content, err := a.pack()
+	content, err := a.encode()
 	if err != nil {
 		return a, err
 	}
 	if content, err = service.SaveResponse(ctx, at, o.IdempotentRequest, token.PartResponse, content); err != nil {
 		return a, err
 	}
-	kept, err := unpack(content)
+	kept, err := decodeSaved(content)
 	kept.tokenIDs = a.tokenIDs // what was done now is in the log now
 	return kept, err
 }
 
 // conclude is settle of a report. One in which something may go better next
 // time is not kept.
-func (o *once) conclude(ctx context.Context, service *token.Service, at credential.AccessToken, ids []int64, where []int, errs []error) (answer, error) {
-	if slices.ContainsFunc(errs, func(err error) bool { return err != nil && explain(err).retryAfter != "" }) {
-		return report(ids, where, errs), nil
+func (o *idempotency) saveBatch(ctx context.Context, service *token.Service, at credential.AccessToken, ids []int64, where []int, errs []error) (response, error) {
+	if slices.ContainsFunc(errs, func(err error) bool { return err != nil && problemOf(err).retryAfter != "" }) {
+		return batchResponse(ids, where, errs), nil
 	}
-	return o.settle(ctx, service, at, report(ids, where, errs))
+	return o.save(ctx, service, at, batchResponse(ids, where, errs))
 }
 
 // A keptAnswer is an answer as it is kept.
-type keptAnswer struct {
+type savedResponse struct {
 	Status   int
 	ETag     string `json:",omitempty"`
 	Location string `json:",omitempty"`
@@ -182,7 +182,7 @@ type keptAnswer struct {
 
 // pack writes an answer small: a batch of tokens says much twice, and an item
 // of DynamoDB has at most 400 KB.
-func (a answer) pack() ([]byte, error) {
+func (a response) encode() ([]byte, error) {
 	data, err := json.Marshal(a.data)
 	if err != nil {
 		return nil, err
@@ -192,15 +192,15 @@ func (a answer) pack() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = json.NewEncoder(writer).Encode(keptAnswer{a.status, a.etag, a.location, a.tokenID, data, a.results})
+	err = json.NewEncoder(writer).Encode(savedResponse{a.status, a.etag, a.location, a.tokenID, data, a.results})
 	err = errors.Join(err, writer.Close())
 	return packed.Bytes(), err
 }
 
-func unpack(content []byte) (answer, error) {
-	var k keptAnswer
+func decodeSaved(content []byte) (response, error) {
+	var k savedResponse
 	if err := json.NewDecoder(flate.NewReader(bytes.NewReader(content))).Decode(&k); err != nil {
-		return answer{}, fmt.Errorf("read a kept answer: %w", err)
+		return response{}, fmt.Errorf("read a kept answer: %w", err)
 	}
-	return answer{status: k.Status, etag: k.ETag, location: k.Location, tokenID: k.TokenID, data: k.Data, results: k.Results}, nil
+	return response{status: k.Status, etag: k.ETag, location: k.Location, tokenID: k.TokenID, data: k.Data, results: k.Results}, nil
 }

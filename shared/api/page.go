@@ -23,13 +23,13 @@ var consoleKeys = []string{
 	"GET /", "GET /console/{proxy+}", "GET /docs", "GET /docs/{proxy+}", "GET " + wire.OpenAPIPath, "GET " + wire.OpenAPIPath + "/{proxy+}",
 }
 
-// documents are the operations of the console's route keys that stand for one
-// path. Their files have no method but the one that a document asks with.
-func documents() []Operation {
-	var all []Operation
+// documents returns the endpoints of the console's route keys that stand for
+// one path. The files that documents load are not in it.
+func documents() []Endpoint {
+	var all []Endpoint
 	for _, key := range consoleKeys {
 		if method, path, _ := strings.Cut(key, " "); !strings.Contains(path, "{") {
-			all = append(all, Operation{Name: Console, Method: method, Path: path})
+			all = append(all, Endpoint{Name: Console, Method: method, Path: path})
 		}
 	}
 	return all
@@ -53,8 +53,8 @@ func PageRoute(path string, page Page) Route {
 	f.gzip = sync.OnceValue(f.pack)
 	f.version = sync.OnceValue(page.Version)
 	return Route{
-		Operation: &Operation{Name: Console, Method: http.MethodGet, Path: path},
-		serve:     func(_ Services, r *http.Request) (answer, error) { return f.answer(r) },
+		Endpoint: Endpoint{Name: Console, Method: http.MethodGet, Path: path},
+		serve:    func(_ Services, r *http.Request) (response, error) { return f.answer(r) },
 	}
 }
 
@@ -95,10 +95,10 @@ func (f *file) pack() []byte {
 	return packed.Bytes()
 }
 
-func (f *file) answer(r *http.Request) (answer, error) {
+func (f *file) answer(r *http.Request) (response, error) {
 	version := f.version()
 	sent := &sentFile{Page: f.Page, lasting: r.URL.Query().Get("v") == version}
-	a := answer{status: http.StatusOK, file: sent, etag: `W/"` + version + `"`} // weak: both forms have it
+	a := response{status: http.StatusOK, file: sent, etag: `W/"` + version + `"`} // weak: both forms have it
 	known := strings.Join(r.Header.Values("If-None-Match"), ",")
 	if known == "*" || strings.Contains(known, `"`+version+`"`) {
 		a.status = http.StatusNotModified

@@ -51,8 +51,8 @@ type methodError struct{ allow string }
 func (e *methodError) Error() string { return "method not allowed" }
 
 const (
-	challenge = "Bearer"
-	soon      = "1"
+	challenge         = "Bearer"
+	retryAfterSeconds = "1"
 )
 
 // problems is the whole table, in the order in which it is searched.
@@ -82,16 +82,16 @@ var problems = []struct {
 	{quota.ErrHoldExpired, problem{status: http.StatusConflict, code: wire.ErrHoldExpired, message: "The hold has reached its expires_at, and its quota is free again: charge with verify, and reserve with a longer ttl_seconds next time."}},
 	{quota.ErrHoldSettled, problem{status: http.StatusConflict, code: wire.ErrHoldSettled, message: "The hold was settled: there is nothing left to release."}},
 	{quota.ErrHoldReleased, problem{status: http.StatusConflict, code: wire.ErrHoldReleased, message: "The hold was released: charge with verify, or reserve with a new request_id."}},
-	{quota.ErrTooManyOpen, problem{status: http.StatusTooManyRequests, code: wire.ErrTooManyOpen, retryAfter: soon, message: fmt.Sprintf("This key has %d open holds, and nothing was held: settle or release some, or try again after the seconds in Retry-After.", quota.MaxOpenHolds)}},
-	{token.ErrContention, problem{status: http.StatusTooManyRequests, code: wire.ErrRateLimited, retryAfter: soon, message: "Too many changes at the same time, nothing was done: try again after the seconds in Retry-After."}},
-	{token.ErrRepeatable, problem{status: http.StatusServiceUnavailable, code: wire.ErrUnavailable, retryAfter: soon, message: "The database did not answer in time: send the same request again after the seconds in Retry-After, it counts once."}},
-	{token.ErrUncertain, problem{status: http.StatusServiceUnavailable, code: wire.ErrUnavailable, retryAfter: soon, message: "The database did not answer in time, so the change may or may not have been made: look at the token or its usage before you try again."}},
-	{token.ErrUnavailable, problem{status: http.StatusServiceUnavailable, code: wire.ErrUnavailable, retryAfter: soon, message: "The database is busy or out of reach, and nothing was changed: try again after the seconds in Retry-After."}},
+	{quota.ErrTooManyOpen, problem{status: http.StatusTooManyRequests, code: wire.ErrTooManyOpen, retryAfter: retryAfterSeconds, message: fmt.Sprintf("This key has %d open holds, and nothing was held: settle or release some, or try again after the seconds in Retry-After.", quota.MaxOpenHolds)}},
+	{token.ErrContention, problem{status: http.StatusTooManyRequests, code: wire.ErrRateLimited, retryAfter: retryAfterSeconds, message: "Too many changes at the same time, nothing was done: try again after the seconds in Retry-After."}},
+	{token.ErrRepeatable, problem{status: http.StatusServiceUnavailable, code: wire.ErrUnavailable, retryAfter: retryAfterSeconds, message: "The database did not answer in time: send the same request again after the seconds in Retry-After, it counts once."}},
+	{token.ErrUncertain, problem{status: http.StatusServiceUnavailable, code: wire.ErrUnavailable, retryAfter: retryAfterSeconds, message: "The database did not answer in time, so the change may or may not have been made: look at the token or its usage before you try again."}},
+	{token.ErrUnavailable, problem{status: http.StatusServiceUnavailable, code: wire.ErrUnavailable, retryAfter: retryAfterSeconds, message: "The database is busy or out of reach, and nothing was changed: try again after the seconds in Retry-After."}},
 }
 
 // explain finds how an error is told. One that nobody foresaw is internal:
 // its text is for the log only.
-func explain(err error) problem {
+func problemOf(err error) problem {
 	var (
 		invalid *token.InvalidError
 		input   *inputError

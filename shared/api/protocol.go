@@ -15,7 +15,7 @@ import (
 
 // budget is how long a request may take in all. It ends before the
 // function's own time-out, so that the caller gets an answer.
-const budget = 6 * time.Second
+const requestTimeout = 6 * time.Second
 
 // Services are what routes call.
 type Services struct {
@@ -37,13 +37,13 @@ type server struct {
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	ctx, cancel := context.WithTimeout(r.Context(), budget)
+	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
 	ctx, meter := reqlog.WithMeter(ctx)
-	out := outcome{requestID: requestID(ctx)}
+	out := reply{requestID: requestID(ctx)}
 	route, err := find(s.routes, r)
 	if err == nil {
-		out.answer, err = s.serve(route, r.WithContext(ctx))
+		out.response, err = s.serve(route, r.WithContext(ctx))
 	}
 	out.fail(err)
 	out.write(w)
@@ -51,13 +51,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve calls a route and turns its panic into an error.
-func (s *server) serve(route Route, r *http.Request) (a answer, err error) {
+func (s *server) serve(route Route, r *http.Request) (a response, err error) {
 	defer reqlog.Recover(&err)
 	return route.serve(s.services, r)
 }
 
 // record logs the request.
-func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost reqlog.Cost, took time.Duration) {
+func record(log *slog.Logger, r *http.Request, route Route, out reply, cost reqlog.Cost, took time.Duration) {
 	line := reqlog.Line{
 		Route: route.Name, RequestID: out.requestID, Duration: took,
 		Attrs: []slog.Attr{
@@ -86,22 +86,22 @@ func record(log *slog.Logger, r *http.Request, route Route, out outcome, cost re
 // manage serves a route of the management API: it reads the access token and
 // the input, and calls. Who is not admitted hears of that first, and of bad
 // input only then.
-func manage[In any](
+func withAccessToken[In any](
 	services Services, r *http.Request,
 	read func(*http.Request) (In, error),
-	call func(context.Context, *token.Service, credential.AccessToken, In) (answer, error),
-) (answer, error) {
+	call func(context.Context, *token.Service, credential.AccessToken, In) (response, error),
+) (response, error) {
 	ctx, service := r.Context(), services.Tokens
 	at, err := accessToken(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	in, bad := read(r)
 	if bad != nil {
 		if err := service.Authorize(ctx, at); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
-		return answer{userID: at.UserID}, bad
+		return response{userID: at.UserID}, bad
 	}
 	a, err := call(ctx, service, at, in)
 	a.userID = at.UserID

@@ -10,13 +10,8 @@ import (
 
 // ReleaseHold is POST /api/token/release: gives back all that a hold has.
 var ReleaseHold = Route{
-	Operation: &releaseOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return use(s, r, readRelease, releaseHold) },
-}
-
-var releaseOperation = Operation{
-	Name: "release", Method: http.MethodPost, Path: wire.ReleasePath,
-	Actions: []string{actionUpdate},
+	Endpoint: Endpoint{Name: "release", Method: http.MethodPost, Path: wire.ReleasePath},
+	serve:    func(s Services, r *http.Request) (response, error) { return withKey(s, r, readRelease, releaseHold) },
 }
 
 func readRelease(r *http.Request) (string, error) {
@@ -30,7 +25,7 @@ func readRelease(r *http.Request) (string, error) {
 	return holdRequestID(body)
 }
 
-func releaseHold(ctx context.Context, gate Gate, key, requestID string) (answer, error) {
+func releaseHold(ctx context.Context, gate Gate, key, requestID string) (response, error) {
 	r, err := gate.Release(ctx, key, requestID)
-	return ok(wire.Release{RequestID: r.RequestID, Released: r.Released, RemainQuota: r.Remain}).of(r.Token), err
+	return okResponse(wire.Release{RequestID: r.RequestID, Released: r.Released, RemainQuota: r.Remain}).forKey(r.Token), err
 }

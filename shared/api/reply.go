@@ -11,7 +11,7 @@ import (
 )
 
 // An answer is what a route has to say when all went well.
-type answer struct {
+type response struct {
 	status   int
 	data     any
 	results  []wire.Result // beside the data, of a batch
@@ -24,53 +24,53 @@ type answer struct {
 	tokenIDs []int64 // for the log, of a batch
 }
 
-func ok(data any) answer { return answer{status: http.StatusOK, data: data} }
+func okResponse(data any) response { return response{status: http.StatusOK, data: data} }
 
-func created(data any, location string) answer {
-	return answer{status: http.StatusCreated, data: data, location: location}
+func createdResponse(data any, location string) response {
+	return response{status: http.StatusCreated, data: data, location: location}
 }
 
 // about names the token that an answer is about. What was deleted when must
 // be found in the log after a backup is restored.
-func (a answer) about(id int64) answer {
+func (a response) forToken(id int64) response {
 	a.tokenID = id
 	return a
 }
 
 // of names the user, too, where the credential was a key.
-func (a answer) of(t token.Token) answer {
+func (a response) forKey(t token.Token) response {
 	a.userID = t.UserID
-	return a.about(t.ID)
+	return a.forToken(t.ID)
 }
 
-func (a answer) withETag(version int64) answer {
+func (a response) withETag(version int64) response {
 	a.etag = etag(version)
 	return a
 }
 
 // An outcome is what is sent and logged: an answer or a problem.
-type outcome struct {
-	answer
+type reply struct {
+	response
 	problem   problem
 	requestID string
 	err       error
 }
 
 // fail makes an error, if there is one, the outcome.
-func (o *outcome) fail(err error) {
+func (o *reply) fail(err error) {
 	if err == nil {
 		return
 	}
 	o.err = err
-	o.problem = explain(err)
-	o.answer = answer{userID: o.userID} // nothing of a half-made answer is sent
+	o.problem = problemOf(err)
+	o.response = response{userID: o.userID} // nothing of a half-made answer is sent
 	o.status = o.problem.status
 	if o.status == http.StatusUnauthorized {
 		o.userID = 0 // an unproven claim
 	}
 }
 
-func (o *outcome) body() []byte {
+func (o *reply) body() []byte {
 	var content any = wire.Failure{Message: credential.Redact(o.problem.message), Code: o.problem.code, RequestID: o.requestID}
 	switch {
 	case o.err == nil && o.file != nil:
@@ -88,7 +88,7 @@ func (o *outcome) body() []byte {
 	return body
 }
 
-func (o *outcome) write(w http.ResponseWriter) {
+func (o *reply) write(w http.ResponseWriter) {
 	body := o.body()
 	h := w.Header()
 	if o.file != nil {

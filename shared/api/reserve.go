@@ -12,13 +12,10 @@ import (
 // ReserveQuota is POST /api/token/reserve: keeps quota for a request whose
 // cost shows later.
 var ReserveQuota = Route{
-	Operation: &reserveOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return use(s, r, readReservation, reserveQuota) },
-}
-
-var reserveOperation = Operation{
-	Name: "reserve", Method: http.MethodPost, Path: wire.ReservePath,
-	Actions: []string{actionUpdate},
+	Endpoint: Endpoint{Name: "reserve", Method: http.MethodPost, Path: wire.ReservePath},
+	serve: func(s Services, r *http.Request) (response, error) {
+		return withKey(s, r, readReservation, reserveQuota)
+	},
 }
 
 type reservationInput struct {
@@ -31,14 +28,14 @@ func readReservation(r *http.Request) (reservationInput, error) {
 	if err := decode(r, &in); err != nil {
 		return reservationInput{}, err
 	}
-	identify(&in.VerifyInput, r)
+	defaultRequestID(&in.VerifyInput, r)
 	switch {
 	case in.RequestID == nil:
 		return reservationInput{}, required("request_id", "name the request, so that settle and release find its hold")
 	case in.Quota == nil:
 		return reservationInput{}, required("quota", "send the units to hold")
 	}
-	q, err := question(in.VerifyInput)
+	q, err := readQuestionInput(in.VerifyInput)
 	return reservationInput{q, seconds(in.TTLSeconds)}, err
 }
 
@@ -55,10 +52,10 @@ func seconds(n *int64) time.Duration {
 	}
 }
 
-func reserveQuota(ctx context.Context, gate Gate, key string, in reservationInput) (answer, error) {
+func reserveQuota(ctx context.Context, gate Gate, key string, in reservationInput) (response, error) {
 	r, err := gate.Reserve(ctx, key, in.Question, in.ttl)
-	return ok(wire.Reservation{
+	return okResponse(wire.Reservation{
 		Valid: r.Valid(), Code: r.Refusal, RequestID: r.RequestID,
 		Held: r.Held, RemainQuota: r.Remain, ExpiresAt: r.ExpiresAt,
-	}).of(r.Token), err
+	}).forKey(r.Token), err
 }

@@ -13,13 +13,10 @@ import (
 // RotateKey is POST /api/token/{id}/rotate: another key for the same token.
 // The key before it works until its grace ends.
 var RotateKey = Route{
-	Operation: &rotateOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return post(s, r, readRotation, rotateKey) },
-}
-
-var rotateOperation = Operation{
-	Name: "rotate", Method: http.MethodPost, Path: wire.RotatePath,
-	Actions: []string{actionGet, actionBatchGet, actionPut, actionUpdate},
+	Endpoint: Endpoint{Name: "rotate", Method: http.MethodPost, Path: wire.RotatePath},
+	serve: func(s Services, r *http.Request) (response, error) {
+		return withIdempotencyKey(s, r, readRotation, rotateKey)
+	},
 }
 
 type rotationInput struct{ id, grace int64 }
@@ -30,46 +27,46 @@ func readRotation(r *http.Request) (rotationInput, error) {
 		return rotationInput{}, err
 	}
 	id, err := pathID(r)
-	return rotationInput{id, or(body.GraceSeconds)}, err
+	return rotationInput{id, valueOf(body.GraceSeconds)}, err
 }
 
 // A plannedTurn is a token.Turn as it is kept.
-type plannedTurn struct {
+type savedRotation struct {
 	Key            string
 	Until, Version int64
 }
 
 // rotateKey plans the new key under an Idempotency-Key, and for which version
 // of the token it is: whoever does it again gives the same key, once.
-func rotateKey(ctx context.Context, service *token.Service, at credential.AccessToken, once *once, in rotationInput) (answer, error) {
+func rotateKey(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in rotationInput) (response, error) {
 	turn, err := service.NewKeyRotation(ctx, at, in.id, in.grace)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	plan, err := once.plan(ctx, service, at, func() ([]byte, error) {
 		t, err := service.Get(ctx, at, in.id)
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(plannedTurn{turn.Key.Reveal(), turn.PreviousUntil, t.Version})
+		return json.Marshal(savedRotation{turn.Key.Reveal(), turn.PreviousUntil, t.Version})
 	})
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if plan != nil {
-		if turn, err = readTurn(plan); err != nil {
-			return answer{}, err
+		if turn, err = readSavedRotation(plan); err != nil {
+			return response{}, err
 		}
 	}
 	made, err := service.Rotate(ctx, at, in.id, turn)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return once.settle(ctx, service, at, ok(shown(made.Token, made.Key, service.UnixNow())).withETag(made.Version).about(in.id))
+	return once.save(ctx, service, at, okResponse(tokenWithKey(made.Token, made.Key, service.UnixNow())).withETag(made.Version).forToken(in.id))
 }
 
-func readTurn(plan []byte) (token.KeyRotation, error) {
-	var p plannedTurn
+func readSavedRotation(plan []byte) (token.KeyRotation, error) {
+	var p savedRotation
 	if err := json.Unmarshal(plan, &p); err != nil {
 		return token.KeyRotation{}, err
 	}

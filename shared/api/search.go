@@ -14,13 +14,10 @@ import (
 // status, a group. It reads a window of token.MaxWindow tokens at most, and
 // says in Next where to go on. Like the list it may finish a delete.
 var SearchTokens = Route{
-	Operation: &searchOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, readSearch, searchTokens) },
-}
-
-var searchOperation = Operation{
-	Name: "search", Method: http.MethodGet, Path: wire.SearchPath,
-	Actions: []string{actionGet, actionBatchGet, actionQuery, actionUpdate, actionDelete},
+	Endpoint: Endpoint{Name: "search", Method: http.MethodGet, Path: wire.SearchPath},
+	serve: func(s Services, r *http.Request) (response, error) {
+		return withAccessToken(s, r, readSearch, searchTokens)
+	},
 }
 
 type searchInput struct {
@@ -28,7 +25,7 @@ type searchInput struct {
 	query token.Query
 }
 
-func searchTokens(ctx context.Context, service *token.Service, at credential.AccessToken, in searchInput) (answer, error) {
+func searchTokens(ctx context.Context, service *token.Service, at credential.AccessToken, in searchInput) (response, error) {
 	var found token.Page
 	var err error
 	if in.after > 0 {
@@ -36,7 +33,7 @@ func searchTokens(ctx context.Context, service *token.Service, at credential.Acc
 	} else {
 		found, err = service.Search(ctx, at, in.query, in.page, in.size)
 	}
-	return ok(in.show(found, service.UnixNow())), err
+	return okResponse(in.show(found, service.UnixNow())), err
 }
 
 // readSearch reads what to search for, and which page of it.
@@ -45,7 +42,7 @@ func readSearch(r *http.Request) (searchInput, error) {
 	query := r.URL.Query()
 	in := searchInput{page, token.Query{Keyword: query.Get("keyword"), Key: query.Get("token"), Group: query.Get("group")}}
 	if query.Has("status") {
-		n, _ := digits(query.Get("status")) // 0 if it is no number
+		n, _ := parseDigits(query.Get("status")) // 0 if it is no number
 		in.query.Status = token.Status(min(n, token.MaxInteger))
 		if n == 0 {
 			in.query.Status = -1 // 0 would be any

@@ -10,13 +10,8 @@ import (
 // SettleHold is POST /api/token/settle: charges a hold what its request has
 // cost.
 var SettleHold = Route{
-	Operation: &settleOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return use(s, r, readSettlement, settleHold) },
-}
-
-var settleOperation = Operation{
-	Name: "settle", Method: http.MethodPost, Path: wire.SettlePath,
-	Actions: []string{actionUpdate},
+	Endpoint: Endpoint{Name: "settle", Method: http.MethodPost, Path: wire.SettlePath},
+	serve:    func(s Services, r *http.Request) (response, error) { return withKey(s, r, readSettlement, settleHold) },
 }
 
 type settlementInput struct {
@@ -33,10 +28,10 @@ func readSettlement(r *http.Request) (settlementInput, error) {
 	if err == nil && body.Quota == nil {
 		err = required("quota", "send the units to charge; 0 charges nothing")
 	}
-	return settlementInput{requestID, or(body.Quota)}, err
+	return settlementInput{requestID, valueOf(body.Quota)}, err
 }
 
-func settleHold(ctx context.Context, gate Gate, key string, in settlementInput) (answer, error) {
+func settleHold(ctx context.Context, gate Gate, key string, in settlementInput) (response, error) {
 	s, err := gate.Settle(ctx, key, in.requestID, in.quota)
-	return ok(wire.Settlement{RequestID: s.RequestID, Charged: s.Charged, Shortfall: s.Shortfall, RemainQuota: s.Remain}).of(s.Token), err
+	return okResponse(wire.Settlement{RequestID: s.RequestID, Charged: s.Charged, Shortfall: s.Shortfall, RemainQuota: s.Remain}).forKey(s.Token), err
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // view shows a token as it is at a second.
-func view(t token.Token, now int64) wire.Token {
+func tokenView(t token.Token, now int64) wire.Token {
 	shown := wire.Token{
 		ID: t.ID, UserID: t.UserID, Key: t.Mask, Name: t.Name,
 		Status:      t.StatusAt(now),
@@ -31,8 +31,8 @@ func view(t token.Token, now int64) wire.Token {
 }
 
 // shown is a token with its key in plain text, for the one answer that has it.
-func shown(t token.Token, key credential.Key, now int64) wire.Token {
-	plain := view(t, now)
+func tokenWithKey(t token.Token, key credential.Key, now int64) wire.Token {
+	plain := tokenView(t, now)
 	plain.Key = key.Reveal()
 	return plain
 }
@@ -46,7 +46,7 @@ var serverFields = []string{
 
 // tokenUpdate converts the input to the domain's update.
 func tokenUpdate(in wire.TokenInput) (token.Settings, error) {
-	disabled, err := statusInput(in)
+	disabled, err := readStatus(in)
 	models := in.Models
 	if models == nil {
 		models = in.ModelLimits
@@ -61,7 +61,7 @@ func tokenUpdate(in wire.TokenInput) (token.Settings, error) {
 
 // statusInput reads the status. Expired and exhausted are not for callers to
 // set: an echoed token may have them, and they change nothing.
-func statusInput(in wire.TokenInput) (*bool, error) {
+func readStatus(in wire.TokenInput) (*bool, error) {
 	if in.Status == nil {
 		return nil, nil //nolint:nilnil // absent is a value here
 	}
@@ -79,7 +79,7 @@ func statusInput(in wire.TokenInput) (*bool, error) {
 
 // pathID reads the {id} of a path.
 func pathID(r *http.Request) (int64, error) {
-	id, ok := digits(r.PathValue("id"))
+	id, ok := parseDigits(r.PathValue("id"))
 	if !ok || id < 1 || id > token.MaxInteger {
 		return 0, badID()
 	}
@@ -92,7 +92,7 @@ func badID() error {
 
 // digits reads a non-negative decimal number without sign or spaces. One
 // that int64 can't hold becomes its largest value.
-func digits(s string) (int64, bool) {
+func parseDigits(s string) (int64, bool) {
 	if s == "" || strings.Trim(s, "0123456789") != "" {
 		return 0, false
 	}

@@ -14,13 +14,10 @@ import (
 // "Update a token"). What the body leaves out stays as it is; with
 // ?status_only=true only the status changes.
 var UpdateToken = Route{
-	Operation: &updateOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return manage(s, r, readUpdate, updateToken) },
-}
-
-var updateOperation = Operation{
-	Name: "update", Method: http.MethodPut, Path: wire.TokensPath,
-	Actions: []string{actionGet, actionBatchGet, actionUpdate},
+	Endpoint: Endpoint{Name: "update", Method: http.MethodPut, Path: wire.TokensPath},
+	serve: func(s Services, r *http.Request) (response, error) {
+		return withAccessToken(s, r, readUpdate, updateToken)
+	},
 }
 
 type updateInput struct {
@@ -47,7 +44,7 @@ func readUpdate(r *http.Request) (updateInput, error) {
 		return in, err
 	}
 	in.QuotaDelta = body.QuotaDelta
-	if in.versions, err = readMatch(r); err != nil {
+	if in.versions, err = readIfMatch(r); err != nil {
 		return in, err
 	}
 	in.statusOnly, err = readStatusOnly(r)
@@ -70,7 +67,7 @@ func readStatusOnly(r *http.Request) (bool, error) {
 	return false, &token.InvalidError{Field: "status_only", Reason: "must be true or false"}
 }
 
-func updateToken(ctx context.Context, service *token.Service, at credential.AccessToken, in updateInput) (answer, error) {
+func updateToken(ctx context.Context, service *token.Service, at credential.AccessToken, in updateInput) (response, error) {
 	var t token.Token
 	var err error
 	switch {
@@ -84,5 +81,5 @@ func updateToken(ctx context.Context, service *token.Service, at credential.Acce
 			err = token.ErrVersionMismatch
 		}
 	}
-	return ok(view(t, service.UnixNow())).withETag(t.Version).about(t.ID), err
+	return okResponse(tokenView(t, service.UnixNow())).withETag(t.Version).forToken(t.ID), err
 }

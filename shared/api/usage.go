@@ -12,18 +12,13 @@ import (
 // whoever holds it, also when it is expired or exhausted. The answer has the
 // API family's own form, not the envelope.
 var ShowUsage = Route{
-	Operation: &usageOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return use(s, r, readNothing, showUsage) },
-}
-
-var usageOperation = Operation{
-	Name: "usage", Method: http.MethodGet, Path: wire.UsagePath,
-	Actions: []string{actionGet},
+	Endpoint: Endpoint{Name: "usage", Method: http.MethodGet, Path: wire.UsagePath},
+	serve:    func(s Services, r *http.Request) (response, error) { return withKey(s, r, readNothing, showUsage) },
 }
 
 func readNothing(*http.Request) (struct{}, error) { return struct{}{}, nil }
 
-func showUsage(ctx context.Context, gate Gate, key string, _ struct{}) (answer, error) {
+func showUsage(ctx context.Context, gate Gate, key string, _ struct{}) (response, error) {
 	u, err := gate.Usage(ctx, key)
 	t := u.Token
 	if err == nil && t.Disabled {
@@ -40,7 +35,7 @@ func showUsage(ctx context.Context, gate Gate, key string, _ struct{}) (answer, 
 	if t.ExpiredTime != token.Never {
 		usage.ExpiresAt = t.ExpiredTime
 	}
-	a := ok(wire.UsageAnswer{Code: true, Message: "ok", Data: usage}).of(t)
+	a := okResponse(wire.UsageAnswer{Code: true, Message: "ok", Data: usage}).forKey(t)
 	a.bare = true
 	return a, err
 }

@@ -11,13 +11,8 @@ import (
 // VerifyKey is POST /api/token/verify: whether the key may be used so, and if
 // a quota comes with it, its charge.
 var VerifyKey = Route{
-	Operation: &verifyOperation,
-	serve:     func(s Services, r *http.Request) (answer, error) { return use(s, r, readQuestion, verifyKey) },
-}
-
-var verifyOperation = Operation{
-	Name: "verify", Method: http.MethodPost, Path: wire.VerifyPath,
-	Actions: []string{actionGet, actionUpdate},
+	Endpoint: Endpoint{Name: "verify", Method: http.MethodPost, Path: wire.VerifyPath},
+	serve:    func(s Services, r *http.Request) (response, error) { return withKey(s, r, readQuestion, verifyKey) },
 }
 
 func readQuestion(r *http.Request) (quota.Question, error) {
@@ -25,11 +20,11 @@ func readQuestion(r *http.Request) (quota.Question, error) {
 	if err := decodeIfAny(r, &in); err != nil {
 		return quota.Question{}, err
 	}
-	identify(&in, r)
-	return question(in)
+	defaultRequestID(&in, r)
+	return readQuestionInput(in)
 }
 
-func verifyKey(ctx context.Context, gate Gate, key string, q quota.Question) (answer, error) {
+func verifyKey(ctx context.Context, gate Gate, key string, q quota.Question) (response, error) {
 	v, err := gate.Verify(ctx, key, q)
 	verdict := wire.Verdict{Valid: v.Valid(), Code: v.Refusal}
 	if t := v.Token; t.ID != 0 {
@@ -39,5 +34,5 @@ func verifyKey(ctx context.Context, gate Gate, key string, q quota.Question) (an
 			ModelLimitsEnabled: t.ModelLimitsEnabled, Models: append([]string{}, t.Models...),
 		}
 	}
-	return ok(verdict).of(v.Token), err
+	return okResponse(verdict).forKey(v.Token), err
 }

@@ -10,21 +10,22 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// A dialect is how a system writes its tokens. Columns are in lower case.
+// A dialect is the export format of one system. Column names are in lower case.
 type dialect struct {
 	name    string
 	markers []string // columns that no other dialect has
-	id      []string // where the token's id may be, in this order
-	label   []string // and its name
-	columns []string // that read uses, or that say nothing but when and how much was used
-	ignored []string // that need no word
+	id      []string // columns for the token's ID; the first with a value is used
+	label   []string // columns for the token's name, likewise
+	columns []string // columns that are imported
+	ignored []string // columns that are ignored without a warning
 	read    func(*fields) wire.TokenInput
 }
 
-// alwaysIgnored: every token gets a new key, and its own times.
+// alwaysIgnored are columns that are ignored in every dialect: an imported token
+// gets a new key and new times.
 var alwaysIgnored = []string{"", "key", "user_id", "created_at", "updated_at", "createdat", "updatedat"} //nolint:gochecknoglobals // a constant
 
-// dialects are all of them, in the order in which they are tried.
+// dialects returns every dialect, in the order in which detect tries them.
 func dialects() []dialect {
 	return []dialect{
 		{
@@ -51,6 +52,7 @@ func dialects() []dialect {
 	}
 }
 
+// detect returns the dialect with one of its markers among the columns.
 func detect(columns map[string]string) (dialect, error) {
 	for _, d := range dialects() {
 		if slices.ContainsFunc(d.markers, func(name string) bool { _, ok := columns[name]; return ok }) {
@@ -60,31 +62,32 @@ func detect(columns map[string]string) (dialect, error) {
 	if _, ok := columns["name"]; ok {
 		return dialects()[0], nil
 	}
-	return dialect{}, errors.New("it has none of the columns that an export of New API, One API, LiteLLM or Unkey has, such as name and remain_quota: check that it is one, with a header row if it is CSV")
+	return dialect{}, errors.New("it has no column of an export of New API, One API, LiteLLM or Unkey, such as name or remain_quota: check that it is such an export and, if it is CSV, that it has a header row")
 }
 
-// limit sets the models; none at all are no limit.
+// limit restricts a token to models, or not at all if there are none.
 func limit(in *wire.TokenInput, models []string) {
 	in.Models, in.ModelLimitsEnabled = models, new(len(models) > 0)
 }
 
-// give sets the quota that is left; what was overspent is gone.
+// give sets the remaining quota. An overspent quota becomes 0.
 func (f *fields) give(in *wire.TokenInput, left int64) {
 	if left < 0 {
-		f.warnings = append(f.warnings, "more than its quota was spent, so it begins with 0")
+		f.warnings = append(f.warnings, "more than its quota was spent, so it starts with a quota of 0")
 		left = 0
 	}
 	in.RemainQuota = &left
 }
 
+// disable sets the status of a disabled token.
 func disable(in *wire.TokenInput, disabled bool) {
 	if disabled {
 		in.Status = new(int64(token.Disabled))
 	}
 }
 
-// readNewAPI reads New API's columns, One API's, and Latchkey's own. That a
-// token is expired or exhausted follows from its time and quota.
+// readNewAPI reads the columns of New API, One API and Latchkey. It takes only
+// "disabled" from the status; expired and exhausted follow from time and quota.
 func readNewAPI(f *fields) wire.TokenInput {
 	var in wire.TokenInput
 	if s := f.text("deletedat", "deleted_at"); s != "" {
@@ -92,7 +95,7 @@ func readNewAPI(f *fields) wire.TokenInput {
 	}
 	status := f.integer("status")
 	if status != nil && (*status < int64(token.Enabled) || *status > int64(token.Exhausted)) {
-		f.wrong("status must be 1 to 4")
+		f.wrong("status must be between 1 and 4")
 	}
 	disable(&in, status != nil && *status == int64(token.Disabled))
 	in.ExpiredTime = f.integer("expired_time")
@@ -113,7 +116,7 @@ func readNewAPI(f *fields) wire.TokenInput {
 	return in
 }
 
-// readLiteLLM reads a budget as what is left of it, rounded down.
+// readLiteLLM converts the remaining budget to units, rounded down.
 func readLiteLLM(f *fields) wire.TokenInput {
 	var in wire.TokenInput
 	blocked := f.boolean("blocked")
@@ -122,7 +125,7 @@ func readLiteLLM(f *fields) wire.TokenInput {
 	models := f.list(",", "models")
 	for _, special := range []string{"all-team-models", "no-default-models"} {
 		if slices.Contains(models, special) {
-			f.wrong("models has " + special + ", which means something in LiteLLM only: write the models' names")
+			f.wrong("models contains " + special + ", which only LiteLLM understands: replace it with the names of the models")
 		}
 	}
 	if slices.Contains(models, "all-proxy-models") {
@@ -134,7 +137,7 @@ func readLiteLLM(f *fields) wire.TokenInput {
 	case budget == nil:
 		in.UnlimitedQuota = new(true)
 	case f.options.UnitsPerDollar <= 0:
-		f.wrong("it has a budget in dollars: say with --units-per-dollar what a dollar is, 500000 where New API's prices are used")
+		f.wrong("its budget is in dollars: set --units-per-dollar; the scale of New API is 500000")
 	default:
 		if spend != nil {
 			budget.Sub(budget, spend)
@@ -142,14 +145,15 @@ func readLiteLLM(f *fields) wire.TokenInput {
 		budget.Mul(budget, new(big.Rat).SetInt64(f.options.UnitsPerDollar))
 		left := new(big.Int).Div(budget.Num(), budget.Denom()) // rounds down
 		if !left.IsInt64() {
-			f.wrong(fmt.Sprintf("its budget is above %d units: lower it, or --units-per-dollar", int64(token.MaxInteger)))
+			f.wrong(fmt.Sprintf("its budget is above %d units: lower the budget or --units-per-dollar", int64(token.MaxInteger)))
 		}
 		f.give(&in, left.Int64())
 	}
 	return in
 }
 
-// readUnkey reads times in milliseconds. Without credits a key is unlimited.
+// readUnkey reads Unkey's columns. Times are in milliseconds. A key without
+// credits has an unlimited quota.
 func readUnkey(f *fields) wire.TokenInput {
 	var in wire.TokenInput
 	enabled := f.boolean("enabled")

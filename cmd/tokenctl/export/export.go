@@ -1,6 +1,6 @@
-// Package export reads the exports of other systems for API tokens, and says
-// what each token is in Latchkey. It knows files' contents alone, and calls
-// nothing. It never shows what stands in a field, for that may be a key.
+// Package export reads exports of other API token systems and converts each
+// token to the input of a create. It works on the content of a file and calls no
+// API. Its messages contain no value from the file, because a value may be a key.
 package export
 
 import (
@@ -18,29 +18,29 @@ import (
 
 // Options say how to read an export.
 type Options struct {
-	Format         string // csv, json, or auto, also as "", to tell by the content
-	UnitsPerDollar int64  // what a dollar of a budget is; 0 refuses budgets
+	Format         string // Auto, CSV or JSON; empty means Auto
+	UnitsPerDollar int64  // units per dollar of a budget; 0 makes every budget a problem
 	Now            int64  // Unix seconds
 }
 
-// The formats.
+// Formats of a file. Auto detects it from the content.
 const (
 	Auto = "auto"
 	CSV  = "csv"
 	JSON = "json"
 )
 
-// A File is an export that was read.
+// A File is a parsed export.
 type File struct {
-	Dialect  string // the system that it is of
+	Dialect  string // name of the system that wrote it
 	Rows     []Row
-	Warnings []string // on the whole file
+	Warnings []string // about the whole file
 }
 
-// A Row is one token of an export. With a Problem it can't be imported, with
-// a Skip it need not be.
+// A Row is one token of an export. If Problem is set, the token can't be
+// imported. If Skip is set, there is no need to import it. Both say why.
 type Row struct {
-	Number   int // from 1; in CSV the header is 1
+	Number   int // counted from 1; the header of a CSV file is row 1
 	OldID    string
 	OldName  string
 	Token    wire.TokenInput
@@ -49,24 +49,24 @@ type Row struct {
 	Warnings []string
 }
 
-// Soon is how many seconds a token must live to be worth importing.
+// Soon is the minimum time to expiry, in seconds, of a token that is imported.
 const Soon = 60
 
-// Read reads an export. An error is one sentence, without its full stop, on
-// the whole file; what is wrong with a row stands there.
+// Read parses an export. The error is about the whole file: one sentence without
+// a full stop, with "it" for the file. A Row holds the problem of one token.
 func Read(content []byte, o Options) (File, error) {
 	records, warnings, err := split(content, o.Format)
 	if err != nil {
 		return File{}, err
 	}
 	if len(records) == 0 {
-		return File{}, errors.New("there are no tokens in it")
+		return File{}, errors.New("it contains no tokens")
 	}
-	columns := map[string]string{} // as they are written, by how they are known
+	columns := map[string]string{} // original spelling by lower-case name
 	for _, r := range records {
 		for name := range r.fields {
 			known := strings.ToLower(name)
-			columns[known] = max(columns[known], name) // one of them, and always the same
+			columns[known] = max(columns[known], name) // a fixed choice among several spellings
 		}
 	}
 	d, err := detect(columns)
@@ -75,7 +75,7 @@ func Read(content []byte, o Options) (File, error) {
 	}
 	file := File{Dialect: d.name, Warnings: warnings}
 	if unknown := d.unknown(columns); len(unknown) > 0 {
-		file.Warnings = append(file.Warnings, "these columns have no counterpart and are ignored: "+strings.Join(unknown, ", "))
+		file.Warnings = append(file.Warnings, "these columns are ignored because Latchkey has no such setting: "+strings.Join(unknown, ", "))
 	}
 	for _, r := range records {
 		file.Rows = append(file.Rows, r.row(d, o))
@@ -83,6 +83,7 @@ func Read(content []byte, o Options) (File, error) {
 	return file, nil
 }
 
+// unknown returns the columns that are neither imported nor ignored, quoted.
 func (d dialect) unknown(columns map[string]string) []string {
 	var unknown []string
 	for known, written := range columns {
@@ -94,6 +95,7 @@ func (d dialect) unknown(columns map[string]string) []string {
 	return unknown
 }
 
+// row converts a record to a row.
 func (r record) row(d dialect, o Options) Row {
 	row := Row{Number: r.number, Problem: r.problem}
 	if row.Problem != "" {
@@ -103,7 +105,7 @@ func (r record) row(d dialect, o Options) Row {
 	for name, value := range r.fields {
 		known := strings.ToLower(name)
 		if _, twice := f.values[known]; twice {
-			row.Problem = "it has a field twice, in capitals and in small letters: remove one"
+			row.Problem = "it has the same field twice, in upper and in lower case: remove one"
 			return row
 		}
 		f.values[known] = value
@@ -114,7 +116,7 @@ func (r record) row(d dialect, o Options) Row {
 	row.Token.Name = &row.OldName
 	row.Problem, row.Skip, row.Warnings = f.problem, f.skip, f.warnings
 	if expires := row.Token.ExpiredTime; expires != nil && *expires > 0 && *expires <= o.Now+Soon {
-		row.Skip = "it is expired, or will be within a minute"
+		row.Skip = "it has expired or will expire within a minute"
 	}
 	switch {
 	case row.Skip != "":
@@ -125,8 +127,8 @@ func (r record) row(d dialect, o Options) Row {
 	return row
 }
 
-// check holds a row to the API's rules, and its old id to such as are for
-// names: it goes to the same file.
+// check applies the API's rules to a row. It also limits the old ID, which is
+// written to the keys file.
 func (r *Row) check(now int64) {
 	const longest = 256
 	in, err := Check(r.Token, now)
@@ -134,16 +136,16 @@ func (r *Row) check(now int64) {
 	case err != nil:
 		r.Problem = err.Error()
 	case utf8.RuneCountInString(r.OldID) > longest:
-		r.Problem = fmt.Sprintf("its id must have at most %d characters", longest)
+		r.Problem = fmt.Sprintf("its ID must have at most %d characters", longest)
 	case strings.ContainsFunc(r.OldID, func(c rune) bool { return unicode.IsControl(c) || unicode.In(c, unicode.Bidi_Control) }):
-		r.Problem = "its id must not contain control or bidirectional-override characters"
+		r.Problem = "its ID must not contain control or bidirectional-override characters"
 	default:
 		r.Token, r.OldName = in, *in.Name
 	}
 }
 
-// Check holds what a new token is to be to the API's rules, before it is sent,
-// and writes it as the API does: long texts may be short then.
+// Check applies the API's rules to a new token and returns it in the API's own
+// form, without repetitions, which may be much shorter.
 func Check(in wire.TokenInput, now int64) (wire.TokenInput, error) {
 	draft, err := token.New(token.Settings{
 		Name: in.Name, ExpiredTime: in.ExpiredTime, RemainQuota: in.RemainQuota, UnlimitedQuota: in.UnlimitedQuota,

@@ -16,7 +16,7 @@ import (
 
 const now = 1_760_000_000
 
-// shown is a file as a reviewer reads it.
+// shown formats a file for a golden file.
 func shown(f export.File) string {
 	var text strings.Builder
 	_, _ = fmt.Fprintln(&text, f.Dialect) // a Builder never fails
@@ -36,7 +36,8 @@ func shown(f export.File) string {
 	return text.String()
 }
 
-func TestEachDialectIsReadAsInTheGoldenFiles(t *testing.T) {
+// TestDialects compares each dialect with a golden file.
+func TestDialects(t *testing.T) {
 	for _, name := range []string{"newapi.json", "newapi.csv", "oneapi.jsonl", "litellm.json", "unkey.json"} {
 		t.Run(name, func(t *testing.T) {
 			content, err := os.ReadFile(filepath.Join("testdata", name)) //nolint:gosec // our own folder
@@ -64,7 +65,9 @@ func TestEachDialectIsReadAsInTheGoldenFiles(t *testing.T) {
 	}
 }
 
-func TestListsAreFoundWhereSystemsPutThem(t *testing.T) {
+// TestShapesOfFiles checks that tokens are found in each shape of file that the
+// systems write.
+func TestShapesOfFiles(t *testing.T) {
 	const one = `{"name":"a","remain_quota":1}`
 	for _, content := range []string{
 		`[` + one + `]`, one, one + "\n", `{"data":[` + one + `]}`, `{"data":{"items":[` + one + `]}}`, `{"items":[` + one + `]}`,
@@ -77,21 +80,22 @@ func TestListsAreFoundWhereSystemsPutThem(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoExportIsSaid(t *testing.T) {
+// TestUnreadableFiles checks the error for each kind of file that is not an export.
+func TestUnreadableFiles(t *testing.T) {
 	for content, want := range map[string]string{
 		"":                           "it is empty",
-		"\xff\xfea\x00":              "it is not UTF-8: save it again in that encoding",
+		"\xff\xfea\x00":              "it is not in UTF-8: save it again in that encoding",
 		`[{"name":"a"}`:              "it is not valid JSON after byte 0: export it again",
 		`[{"name":"a"}] x`:           "it is not valid JSON after byte 14: export it again",
-		`[{"name":"a"}][]`:           "it goes on after its JSON value: keep one list, or one object a line",
-		`{"keys":["5f2c"]}`:          "row 1 is no object: export whole tokens, from LiteLLM with return_full_object=true",
-		"colour,size\nred,1\n":       "it has none of the columns that an export of New API, One API, LiteLLM or Unkey has, such as name and remain_quota: check that it is one, with a header row if it is CSV",
+		`[{"name":"a"}][]`:           "it has more content after its list: keep one list, or one object per line",
+		`{"keys":["5f2c"]}`:          "row 1 is not an object: export whole tokens; for LiteLLM use return_full_object=true",
+		"colour,size\nred,1\n":       "it has no column of an export of New API, One API, LiteLLM or Unkey, such as name or remain_quota: check that it is such an export and, if it is CSV, that it has a header row",
 		"name,Name\na,b\n":           `it has the column "Name" twice: remove one`,
 		"name,name\na,b\n":           `it has the column "name" twice: remove one`,
-		"name,group\na,\"b\nc,d\n":   "row 2 can't be read: check the quotes",
-		"name,remain_quota":          "there are no tokens in it",
-		`{"data":{"items":[]}}`:      "there are no tokens in it",
-		"name,group\na,\"b\"\"\nc\n": "row 2 can't be read: check the quotes",
+		"name,group\na,\"b\nc,d\n":   "row 2 is not valid CSV: check the quotes",
+		"name,remain_quota":          "it contains no tokens",
+		`{"data":{"items":[]}}`:      "it contains no tokens",
+		"name,group\na,\"b\"\"\nc\n": "row 2 is not valid CSV: check the quotes",
 	} {
 		if _, err := export.Read([]byte(content), export.Options{Now: now}); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", content, err, want)
@@ -99,9 +103,9 @@ func TestWhatIsNoExportIsSaid(t *testing.T) {
 	}
 }
 
-// TestNoSentenceShowsAKey puts one where each column should be, as a file
-// without a header, or with a shifted one, does.
-func TestNoSentenceShowsAKey(t *testing.T) {
+// TestMessagesShowNoKey puts a key into each column, as in a file without a header
+// or with a shifted one, and checks that no message contains it.
+func TestMessagesShowNoKey(t *testing.T) {
 	key := credential.NewKey(1, 1).Reveal()
 	columns := []string{"name", "id", "status", "remain_quota", "unlimited_quota", "expired_time", "models", "model_limits_enabled", "allow_ips", "group", "deleted_at"}
 	for _, content := range []string{
@@ -117,30 +121,34 @@ func TestNoSentenceShowsAKey(t *testing.T) {
 			said += fmt.Sprint(r.Problem, r.Skip, r.Warnings)
 		}
 		if strings.Contains(said, key[:20]) {
-			t.Error("a sentence shows a key")
+			t.Error("a message contains a key")
 		}
 	}
 }
 
-func TestABudgetNeedsThePriceOfAUnit(t *testing.T) {
+// TestBudgetNeedsUnitsPerDollar checks that a budget in dollars is refused without
+// UnitsPerDollar.
+func TestBudgetNeedsUnitsPerDollar(t *testing.T) {
 	f, err := export.Read([]byte(`[{"key_alias":"a","max_budget":1},{"key_alias":"b","max_budget":null}]`), export.Options{Now: now})
 	if err != nil || !strings.Contains(f.Rows[0].Problem, "--units-per-dollar") || f.Rows[1].Problem != "" {
 		t.Errorf("got %+v, %v; want the first refused alone", f.Rows, err)
 	}
 }
 
-func TestAFieldInTwoSpellingsIsNotChosenByChance(t *testing.T) {
+// TestFieldInTwoSpellings checks that a row with the same field in upper and lower
+// case is always refused.
+func TestFieldInTwoSpellings(t *testing.T) {
 	for range 20 {
 		f, err := export.Read([]byte(`[{"name":"a","remain_quota":1,"Remain_Quota":2},{"name":"b","remain_quota":1}]`), export.Options{Now: now})
-		if err != nil || f.Rows[0].Problem != "it has a field twice, in capitals and in small letters: remove one" || f.Rows[1].Problem != "" {
+		if err != nil || f.Rows[0].Problem != "it has the same field twice, in upper and in lower case: remove one" || f.Rows[1].Problem != "" {
 			t.Fatalf("got %+v, %v; want the first row refused", f.Rows, err)
 		}
 	}
 }
 
-// TestWhatIsSentIsAsTheAPIWritesIt: a list that is long before repetitions are
-// taken out is too large for the API.
-func TestWhatIsSentIsAsTheAPIWritesIt(t *testing.T) {
+// TestTokensAreNormalized checks that repetitions are removed before a token is
+// sent: with them a list may be too large for the API.
+func TestTokensAreNormalized(t *testing.T) {
 	models := strings.Repeat(`"gpt-4o", "o3",`, 10_000)
 	f, err := export.Read([]byte(`[{"name":" a ","models":[`+models+`"m"],"allow_ips":"10.0.0.1/8,10.0.0.2/8"}]`), export.Options{Now: now})
 	if err != nil || f.Rows[0].Problem != "" {
@@ -152,11 +160,12 @@ func TestWhatIsSentIsAsTheAPIWritesIt(t *testing.T) {
 	}
 }
 
-func TestAnOldIDIsKeptInBounds(t *testing.T) {
+// TestOldIDLimits checks the limits of an old ID.
+func TestOldIDLimits(t *testing.T) {
 	for id, want := range map[string]string{
 		strings.Repeat("a", 256): "",
-		strings.Repeat("a", 257): "its id must have at most 256 characters",
-		"a\u202eb":               "its id must not contain control or bidirectional-override characters",
+		strings.Repeat("a", 257): "its ID must have at most 256 characters",
+		"a\u202eb":               "its ID must not contain control or bidirectional-override characters",
 	} {
 		f, err := export.Read(fmt.Appendf(nil, `[{"id":%q,"name":"a","remain_quota":1}]`, id), export.Options{Now: now})
 		if err != nil || f.Rows[0].Problem != want {
@@ -165,15 +174,16 @@ func TestAnOldIDIsKeptInBounds(t *testing.T) {
 	}
 }
 
-func TestEmptyRowsOfASpreadsheetAreNone(t *testing.T) {
+// TestEmptyRows checks that empty rows of a spreadsheet are ignored.
+func TestEmptyRows(t *testing.T) {
 	f, err := export.Read([]byte("id;name;remain_quota\n1;a;1\n;;\n;\n2;b;1\n;;\n"), export.Options{Now: now})
 	if err != nil || len(f.Rows) != 2 || f.Rows[1].Number != 5 || f.Rows[1].Problem != "" {
 		t.Errorf("got %+v, %v; want two rows", f.Rows, err)
 	}
 }
 
-// FuzzRead: whatever a file holds, it is read or refused, and no row that may
-// be imported breaks the API's rules.
+// FuzzRead checks that Read never panics and that a row without a problem follows
+// the rules of the API.
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"newapi.json", "newapi.csv", "oneapi.jsonl", "litellm.json", "unkey.json"} {
 		content, err := os.ReadFile(filepath.Join("testdata", name)) //nolint:gosec // our own folder

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// fields reads the values of one record, and keeps what is wrong first.
+// fields reads the values of one record and keeps the first problem.
 type fields struct {
 	values   map[string]any
 	options  Options
@@ -17,13 +17,14 @@ type fields struct {
 	warnings []string
 }
 
+// wrong records a problem unless there is one already.
 func (f *fields) wrong(sentence string) {
 	if f.problem == "" {
 		f.problem = sentence
 	}
 }
 
-// find is the first of the columns that has a value.
+// find returns the first of the named columns that has a value.
 func (f *fields) find(names ...string) (string, any) {
 	for _, name := range names {
 		if v, ok := f.values[name]; ok {
@@ -33,7 +34,7 @@ func (f *fields) find(names ...string) (string, any) {
 	return "", nil
 }
 
-// scalar is a value as text; ok is whether it is one that text can be.
+// scalar returns a value as text. ok is false for a list or an object.
 func scalar(v any) (text string, ok bool) {
 	switch v := v.(type) {
 	case string:
@@ -47,6 +48,7 @@ func scalar(v any) (text string, ok bool) {
 	}
 }
 
+// text returns a value as text, or an empty string if there is none.
 func (f *fields) text(names ...string) string {
 	name, v := f.find(names...)
 	s, ok := scalar(v)
@@ -56,8 +58,8 @@ func (f *fields) text(names ...string) string {
 	return s
 }
 
-// integer is nil where there is none. A spreadsheet's 1.79E+09 has lost what
-// it was.
+// integer returns nil if there is no value. It refuses 1.79E+09, as a spreadsheet
+// writes long numbers, because digits are lost.
 func (f *fields) integer(names ...string) *int64 {
 	name, v := f.find(names...)
 	s, ok := scalar(v)
@@ -67,12 +69,12 @@ func (f *fields) integer(names ...string) *int64 {
 	whole, fraction, _ := strings.Cut(s, ".")
 	n, err := strconv.ParseInt(whole, 10, 64)
 	if !ok || err != nil || strings.Trim(fraction, "0") != "" {
-		f.wrong(name + " must be a whole number, written with all its digits")
+		f.wrong(name + " must be a whole number with all its digits")
 	}
 	return &n
 }
 
-// boolean is nil where there is none.
+// boolean returns nil if there is no value.
 func (f *fields) boolean(names ...string) *bool {
 	name, v := f.find(names...)
 	s, ok := scalar(v)
@@ -86,7 +88,7 @@ func (f *fields) boolean(names ...string) *bool {
 	return &b
 }
 
-// list reads a list, or a text with separators.
+// list returns the elements of a list, or of a text split at separators.
 func (f *fields) list(separators string, names ...string) []string {
 	name, v := f.find(names...)
 	list := []string{}
@@ -99,7 +101,7 @@ func (f *fields) list(separators string, names ...string) []string {
 		for _, e := range elements {
 			s, ok := e.(string)
 			if !ok {
-				f.wrong(name + " must be a list of texts")
+				f.wrong(name + " must be a list of strings")
 			}
 			add(s)
 		}
@@ -107,11 +109,11 @@ func (f *fields) list(separators string, names ...string) []string {
 	}
 	s, ok := scalar(v)
 	if !ok {
-		f.wrong(name + " must be a list, or a text with commas")
+		f.wrong(name + " must be a list, or text separated by commas")
 	}
-	if strings.HasPrefix(s, "[") { // a list as a database column has it
+	if strings.HasPrefix(s, "[") { // a JSON list in a text column of a database
 		if json.Unmarshal([]byte(s), &list) != nil {
-			f.wrong(name + " must be a list, or a text with commas")
+			f.wrong(name + " must be a list, or text separated by commas")
 		}
 		return list
 	}
@@ -121,7 +123,7 @@ func (f *fields) list(separators string, names ...string) []string {
 	return list
 }
 
-// time is nil where there is none. One without a zone is in UTC.
+// time returns nil if there is no value. A time without a zone is in UTC.
 func (f *fields) time(names ...string) *int64 {
 	name, v := f.find(names...)
 	s, ok := scalar(v)
@@ -137,14 +139,14 @@ func (f *fields) time(names ...string) *int64 {
 	return nil
 }
 
-// dollars are nil where there are none.
+// dollars returns nil if there is no value.
 func (f *fields) dollars(names ...string) *big.Rat {
 	name, v := f.find(names...)
 	s, ok := scalar(v)
 	if s == "" && ok {
 		return nil
 	}
-	const longest = 40 // a number that a Rat can hold without harm
+	const longest = 40 // keeps the Rat small
 	x, err := strconv.ParseFloat(s, 64)
 	const most = 1e15
 	if !ok || err != nil || len(s) > longest || !(x > -most && x < most) {

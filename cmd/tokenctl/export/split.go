@@ -15,19 +15,19 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
-// A record is one token as the file has it. In CSV all values are strings,
-// and an empty one is absent; JSON has its own kinds, with json.Number.
+// A record is one token as it is in the file. In CSV all values are strings and
+// empty ones are left out. In JSON numbers are json.Number.
 type record struct {
 	number  int
 	fields  map[string]any
 	problem string
 }
 
-// split finds the records of a file, and what there is to warn of.
+// split returns the records of a file and warnings about the file.
 func split(content []byte, format string) ([]record, []string, error) {
 	content = bytes.TrimPrefix(content, []byte("\xEF\xBB\xBF"))
 	if !utf8.Valid(content) {
-		return nil, nil, errors.New("it is not UTF-8: save it again in that encoding")
+		return nil, nil, errors.New("it is not in UTF-8: save it again in that encoding")
 	}
 	first := bytes.TrimLeft(content, " \t\r\n")
 	if len(first) == 0 {
@@ -40,14 +40,15 @@ func split(content []byte, format string) ([]record, []string, error) {
 	return records, nil, err
 }
 
+// splitCSV returns the rows below the header.
 func splitCSV(content []byte) ([]record, error) {
 	r := csv.NewReader(bytes.NewReader(content))
 	if head, _, _ := bytes.Cut(content, []byte("\n")); !bytes.Contains(head, []byte(",")) && bytes.Contains(head, []byte(";")) {
-		r.Comma = ';' // as spreadsheets write where the comma is decimal
+		r.Comma = ';' // as spreadsheets write it in countries with a decimal comma
 	}
 	header, err := r.Read()
 	if err != nil {
-		return nil, errors.New("its header row can't be read: check the quotes")
+		return nil, errors.New("its header row is not valid CSV: check the quotes")
 	}
 	for i, name := range header {
 		header[i] = strings.TrimSpace(name)
@@ -63,12 +64,12 @@ func splitCSV(content []byte) ([]record, error) {
 		case errors.Is(err, io.EOF):
 			return records, nil
 		case !slices.ContainsFunc(line, func(s string) bool { return s != "" }) && (err == nil || errors.Is(err, csv.ErrFieldCount)):
-			continue // as spreadsheets end
+			continue // an empty row, as at the end of a spreadsheet
 		case errors.Is(err, csv.ErrFieldCount):
-			records = append(records, record{number: number, problem: fmt.Sprintf("it has %d fields and the header has %d: check the quotes", len(line), len(header))})
+			records = append(records, record{number: number, problem: fmt.Sprintf("it has %d fields but the header has %d: check the quotes", len(line), len(header))})
 			continue
 		case err != nil:
-			return nil, fmt.Errorf("row %d can't be read: check the quotes", number)
+			return nil, fmt.Errorf("row %d is not valid CSV: check the quotes", number)
 		}
 		fields := map[string]any{}
 		for i, value := range line {
@@ -80,6 +81,8 @@ func splitCSV(content []byte) ([]record, error) {
 	}
 }
 
+// splitJSON returns the objects of a list, of an API response with a list, or of
+// JSON Lines.
 func splitJSON(content []byte) ([]record, []string, error) {
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.UseNumber()
@@ -100,27 +103,27 @@ func splitJSON(content []byte) ([]record, []string, error) {
 	case list == nil:
 		all = values // JSON Lines
 	case len(values) > 1:
-		return nil, nil, errors.New("it goes on after its JSON value: keep one list, or one object a line")
+		return nil, nil, errors.New("it has more content after its list: keep one list, or one object per line")
 	default:
 		all = list
 	}
 	var warnings []string
 	if total > int64(len(all)) {
-		warnings = append(warnings, fmt.Sprintf("the file has %d tokens, and says that there are %d: export the other pages too", len(all), total))
+		warnings = append(warnings, fmt.Sprintf("the file has %d of %d tokens: export the other pages too", len(all), total))
 	}
 	records := make([]record, len(all))
 	for i, v := range all {
 		fields, ok := v.(map[string]any)
 		if !ok {
-			return nil, nil, fmt.Errorf("row %d is no object: export whole tokens, from LiteLLM with return_full_object=true", i+1)
+			return nil, nil, fmt.Errorf("row %d is not an object: export whole tokens; for LiteLLM use return_full_object=true", i+1)
 		}
 		records[i] = record{number: i + 1, fields: flat(fields)}
 	}
 	return records, warnings, nil
 }
 
-// contained is the list in an answer that was saved, and how many there are
-// in all if it says so; nil if the value is no answer.
+// contained returns the list in a saved API response and the total number of
+// tokens, or 0 if the response does not name it. It returns nil if v holds no list.
 func contained(v any) ([]any, int64) {
 	switch v := v.(type) {
 	case []any:
@@ -133,7 +136,7 @@ func contained(v any) ([]any, int64) {
 			}
 			for _, count := range []string{"total", "total_count"} {
 				if n, ok := v[count].(json.Number); ok {
-					total, _ = strconv.ParseInt(n.String(), 10, 64) // 0 is unknown
+					total, _ = strconv.ParseInt(n.String(), 10, 64) // 0 if it is not a number
 				}
 			}
 			return list, total
@@ -142,7 +145,8 @@ func contained(v any) ([]any, int64) {
 	return nil, 0
 }
 
-// flat takes Unkey's credits apart, and leaves out what is null.
+// flat turns Unkey's object credits into fields such as credits.remaining and
+// drops null values.
 func flat(in map[string]any) map[string]any {
 	out := map[string]any{}
 	for name, value := range in {

@@ -12,8 +12,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// A line of the journal. Begin is the first; batch comes before a batch is
-// sent, and done after its keys are written, or void if it was not made.
+// A line is one line of the journal. The first is a begin. A batch is written
+// before the batch is sent; then done after its keys are written, or void if its
+// tokens were not created.
 type line struct {
 	Kind string `json:"kind"`
 
@@ -23,8 +24,8 @@ type line struct {
 
 	Key    string            `json:"idempotency_key,omitempty"`
 	Sent   int64             `json:"sent,omitempty"` // Unix seconds
-	At     int64             `json:"at,omitempty"`   // where in the keys file its keys begin; of done, where they end
-	Sum    string            `json:"sum,omitempty"`  // of done: the SHA-256 of the keys file up to At
+	At     int64             `json:"at,omitempty"`   // offset in the keys file: in a batch, where its keys start; in a done, where they end
+	Sum    string            `json:"sum,omitempty"`  // in a done: SHA-256 of the keys file up to At, in hexadecimal
 	Rows   []int             `json:"rows,omitempty"`
 	Tokens []wire.TokenInput `json:"tokens,omitempty"`
 }
@@ -36,20 +37,23 @@ const (
 	kindVoid  = "void"
 )
 
-// A book is the two files: the journal, locked for this process, and the keys.
+// A book holds the two files of an import: the journal, which this process has
+// locked, and the keys file.
 type book struct {
 	disk     *disk
 	keysFile string
 	journal  *os.File
-	end      int64 // of the journal
+	end      int64 // of the valid part of the journal
 	keys     *os.File
-	keysEnd  int64     // of what is sure of the keys
-	keysSum  hash.Hash // of the keys file up to keysEnd
-	sum      string    // what it was when a batch was done last; "" before
-	done     map[int]bool
-	doubt    *line // the batch that was begun last, and neither done nor void
+	keysEnd  int64        // end of the confirmed part of the keys file
+	keysSum  hash.Hash    // of the keys file up to keysEnd
+	sum      string       // of the keys file at the last done line, or empty
+	done     map[int]bool // row numbers that are imported
+	pending  *line        // the last batch, if it is neither done nor void
 }
 
+// open opens both files and reads the state of the import. begin is the line with
+// which a new journal starts.
 func (b *book) open(begin line) error {
 	var err error
 	if b.journal, err = b.disk.open(Path(b.keysFile), os.O_RDWR|os.O_CREATE); err != nil {
@@ -67,15 +71,15 @@ func (b *book) open(begin line) error {
 		return err
 	}
 	if !begun {
-		if err := b.beginNew(begin, len(content) == 0); err != nil {
+		if err := b.start(begin, len(content) == 0); err != nil {
 			return err
 		}
 	}
 	return b.openKeys()
 }
 
-// lock takes the journal for this process. One that has ended meanwhile may
-// have removed the file that was opened.
+// lock locks the journal for this process. It also checks that the path still
+// names the open file: a process that finished meanwhile may have removed it.
 func (b *book) lock() error {
 	if err := syscall.Flock(int(b.journal.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return errors.Join(ErrRunning, err)
@@ -91,9 +95,10 @@ func (b *book) lock() error {
 	return nil
 }
 
-// beginNew begins the journal, unless the keys are of an import that is over:
-// then an empty journal is this process's own, and goes.
-func (b *book) beginNew(begin line, empty bool) error {
+// start writes the first line of a new journal. If a keys file exists, it belongs
+// to a finished import, and start returns ErrExists. It then removes the journal
+// if that is empty, because this process created it.
+func (b *book) start(begin line, empty bool) error {
 	if _, err := os.Lstat(b.keysFile); !errors.Is(err, os.ErrNotExist) {
 		if empty {
 			err = errors.Join(err, b.disk.remove(Path(b.keysFile)))
@@ -103,21 +108,22 @@ func (b *book) beginNew(begin line, empty bool) error {
 	return b.write(begin)
 }
 
-// replay reads the journal as far as it is whole: what was torn was never
-// acted upon.
+// replay reads the complete lines of a journal and reports whether it starts with
+// a begin line. It ignores an incomplete last line: the process that wrote it was
+// killed before it acted on it.
 func (b *book) replay(content []byte, begin line) (begun bool, err error) {
 	for {
 		text, rest, whole := bytes.Cut(content, []byte("\n"))
 		var l line
 		if torn := json.Unmarshal(text, &l); !whole || torn != nil {
-			return begun, nil //nolint:nilerr // as above
+			return begun, nil //nolint:nilerr // the line is incomplete
 		}
 		if l.Kind == kindBegin {
 			if l.Source != begin.Source || l.URL != begin.URL || l.UserID != begin.UserID {
 				return false, ErrChanged
 			}
 			begun = true
-		} else if !begun || !b.follow(l) {
+		} else if !begun || !b.apply(l) {
 			return false, ErrEdited
 		}
 		b.end += int64(len(text)) + 1
@@ -125,32 +131,35 @@ func (b *book) replay(content []byte, begin line) (begun bool, err error) {
 	}
 }
 
-// follow takes the next line of a journal, and reports whether it can be that.
-func (b *book) follow(l line) bool {
+// apply updates the state with the next line of a journal. It reports whether
+// that line may follow the lines before it.
+func (b *book) apply(l line) bool {
 	switch {
-	case l.Kind == kindBatch && b.doubt == nil && len(l.Rows) > 0:
-		b.doubt = &l
+	case l.Kind == kindBatch && b.pending == nil && len(l.Rows) > 0:
+		b.pending = &l
 		b.keysEnd = l.At
-	case b.doubt == nil || l.Key != b.doubt.Key:
+	case b.pending == nil || l.Key != b.pending.Key:
 		return false
 	case l.Kind == kindDone:
-		b.count()
+		b.countPending()
 		b.keysEnd, b.sum = l.At, l.Sum
 	case l.Kind == kindVoid:
-		b.doubt = nil
+		b.pending = nil
 	default:
 		return false
 	}
 	return true
 }
 
-func (b *book) count() {
-	for _, row := range b.doubt.Rows {
+// countPending marks the rows of the pending batch as done.
+func (b *book) countPending() {
+	for _, row := range b.pending.Rows {
 		b.done[row] = true
 	}
-	b.doubt = nil
+	b.pending = nil
 }
 
+// write appends a line to the journal.
 func (b *book) write(l line) error {
 	content, err := json.Marshal(l)
 	if err != nil {
@@ -164,15 +173,15 @@ func (b *book) write(l line) error {
 	return nil
 }
 
-// begin puts a batch in doubt.
+// begin makes a batch the pending one.
 func (b *book) begin(batch line) error {
 	batch.At = b.keysEnd
-	b.doubt = &batch
+	b.pending = &batch
 	return b.write(batch)
 }
 
-// conclude says that the batch in doubt is done.
-func (b *book) conclude() error {
+// markDone records that the pending batch is done.
+func (b *book) markDone() error {
 	info, err := b.keys.Stat()
 	if err != nil {
 		return err
@@ -180,23 +189,23 @@ func (b *book) conclude() error {
 	if _, err := io.Copy(b.keysSum, io.NewSectionReader(b.keys, b.keysEnd, info.Size()-b.keysEnd)); err != nil {
 		return err
 	}
-	if err := b.write(line{Kind: kindDone, Key: b.doubt.Key, At: info.Size(), Sum: b.sumNow()}); err != nil {
+	if err := b.write(line{Kind: kindDone, Key: b.pending.Key, At: info.Size(), Sum: b.sumNow()}); err != nil {
 		return err
 	}
 	b.keysEnd = info.Size()
-	b.count()
+	b.countPending()
 	return nil
 }
 
-// drop says that the batch in doubt was not made.
-func (b *book) drop() error {
-	err := b.write(line{Kind: kindVoid, Key: b.doubt.Key})
-	b.doubt = nil
+// markVoid records that the tokens of the pending batch were not created.
+func (b *book) markVoid() error {
+	err := b.write(line{Kind: kindVoid, Key: b.pending.Key})
+	b.pending = nil
 	return err
 }
 
-// finish removes the journal: the import is done. What a dropped batch has
-// left in the keys file goes, too.
+// finish removes the journal of a complete import. It also cuts off what a void
+// batch may have left at the end of the keys file.
 func (b *book) finish() error {
 	if err := b.disk.append(b.keys, b.keysEnd, nil); err != nil {
 		return err
@@ -207,6 +216,7 @@ func (b *book) finish() error {
 	return b.disk.syncFolder(b.keysFile)
 }
 
+// close closes the files and so releases the lock.
 func (b *book) close() error {
 	var err error
 	for _, f := range []*os.File{b.journal, b.keys} {

@@ -6,70 +6,72 @@ import (
 	"path/filepath"
 )
 
-// A disk does what must outlive the process. A test lets it die: before the
-// step that falls on 0 its last write is torn, and after it nothing is done.
+// A disk does the file operations that must survive a crash. A test can simulate
+// a crash: the write at which steps reaches 0 is cut short, and every later
+// operation fails.
 type disk struct {
-	mortal bool
-	steps  int
+	crashes bool
+	steps   int // operations left before the crash
 }
 
-var errDied = errors.New("the process died")
+var errCrashed = errors.New("simulated crash")
 
-// step reports whether the process dies now, and whether it is dead.
-func (d *disk) step() (dies, dead bool) {
-	if !d.mortal {
+// step counts one operation. It reports whether the process crashes in it, and
+// whether it has crashed before.
+func (d *disk) step() (now, before bool) {
+	if !d.crashes {
 		return false, false
 	}
 	d.steps--
 	return d.steps == 0, d.steps < 0
 }
 
+// open opens a file that only its owner can read.
 func (d *disk) open(path string, flags int) (*os.File, error) {
-	if dies, dead := d.step(); dies || dead {
-		return nil, errDied
+	if now, before := d.step(); now || before {
+		return nil, errCrashed
 	}
-	return os.OpenFile(path, flags, 0o600) //nolint:gosec // the user names it
+	return os.OpenFile(path, flags, 0o600) //nolint:gosec // the user chose the path
 }
 
-// append makes content the end of a file, from a place on, for sure.
+// append writes content at an offset, makes it the end of the file, and syncs the
+// file to the disk.
 func (d *disk) append(f *os.File, at int64, content []byte) error {
-	dies, dead := d.step()
-	if dead {
-		return errDied
+	now, before := d.step()
+	if before {
+		return errCrashed
 	}
-	if dies {
+	if now {
 		content = content[:len(content)/2]
 	}
 	if err := f.Truncate(at); err != nil {
 		return err
 	}
-	if _, err := f.WriteAt(content, at); err != nil || dies {
-		return errors.Join(err, died(dies))
+	if _, err := f.WriteAt(content, at); err != nil {
+		return err
 	}
-	if dies, dead := d.step(); dies || dead {
-		return errDied
+	if now {
+		return errCrashed
+	}
+	if now, before := d.step(); now || before {
+		return errCrashed
 	}
 	return f.Sync()
 }
 
-func died(dies bool) error {
-	if dies {
-		return errDied
-	}
-	return nil
-}
-
+// remove deletes a file.
 func (d *disk) remove(path string) error {
-	if dies, dead := d.step(); dies || dead {
-		return errDied
+	if now, before := d.step(); now || before {
+		return errCrashed
 	}
 	return os.Remove(path)
 }
 
-// syncFolder makes sure that a file's name is on the disk, too.
+// syncFolder syncs the folder of a file, so that creating or removing the file
+// survives a crash.
 func (d *disk) syncFolder(file string) error {
-	if dies, dead := d.step(); dies || dead {
-		return errDied
+	if now, before := d.step(); now || before {
+		return errCrashed
 	}
 	folder, err := os.Open(filepath.Dir(file))
 	if err != nil {

@@ -5,14 +5,15 @@ import (
 	"os"
 )
 
-// DieAt lets the process die at the nth step that it does on the disk, from 1.
-func (im *Import) DieAt(step int) { im.disk = disk{mortal: true, steps: step} }
+// CrashAt simulates a crash at the nth file operation, counted from 1.
+func (im *Import) CrashAt(step int) { im.disk = disk{crashes: true, steps: step} }
 
-// Alive reports whether it did not.
-func (im *Import) Alive() bool { return im.disk.steps > 0 }
+// Survived reports whether the import ended before the simulated crash.
+func (im *Import) Survived() bool { return im.disk.steps > 0 }
 
-// OpenLate opens the files as one that has looked before they were there.
-func (im *Import) OpenLate() error {
+// OpenUnchecked opens the files as a process that has checked for them before
+// another process created them.
+func (im *Import) OpenUnchecked() error {
 	b, err := im.openBook()
 	if err != nil {
 		return err
@@ -20,8 +21,8 @@ func (im *Import) OpenLate() error {
 	return b.close()
 }
 
-// LockLate opens the journal, and locks it when something has happened.
-func (im *Import) LockLate(meanwhile func()) (err error) {
+// LockAfter opens the journal, calls meanwhile, and then locks the journal.
+func (im *Import) LockAfter(meanwhile func()) (err error) {
 	b := im.book()
 	if b.journal, err = b.disk.open(Path(im.KeysFile), os.O_RDWR|os.O_CREATE); err != nil {
 		return err

@@ -1,10 +1,11 @@
-// Package journal carries an import out so that nothing acknowledged is lost
-// or done twice, wherever the process dies and however often it starts again.
+// Package journal runs an import so that no new key is lost and no token is
+// created twice, even if the process is killed at any point and started again.
 //
-// Before a batch is sent, its idempotency key and its tokens are on the disk;
-// after its answer, the new keys are, and then that it is done. A batch of
-// which only the first is there is in doubt, and is sent again under the same
-// idempotency key: the API makes it once and answers the same.
+// It writes to the disk: before a batch is sent, its idempotency key and its
+// tokens; after the API has answered, the new keys; then that the batch is done.
+// A batch with only the first of these is pending: its result is unknown. The
+// next run sends it again with the same idempotency key. The API then creates the
+// tokens at most once and returns the same answer.
 package journal
 
 import (
@@ -22,65 +23,69 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// An Import is what to import, and where to.
+// An Import describes what to import, and where to. All fields without a remark
+// are required.
 type Import struct {
-	KeysFile string // made for it; the journal stands beside it until the end
-	Source   string // names the file's content and how it was read
+	KeysFile string // receives the new keys; the journal is beside it until the import is complete
+	Source   string // identifies the content of the export and the way it is read
 	URL      string // of the API
 	UserID   int64
 	Rows     []export.Row
-	Batch    int  // how many at a time, up to token.MaxBatch
-	Resend   bool // a batch that is in doubt for too long is sent as a new one
+	Batch    int  // tokens per request, up to token.MaxBatch
+	Resend   bool // send a batch that has been pending for too long as a new one; optional
 
-	// Create makes a batch, and the same again under the same idempotency key.
+	// Create creates the tokens of a batch. A second call with the same
+	// idempotency key returns the same tokens.
 	Create func(ctx context.Context, idempotencyKey string, in []wire.TokenInput) ([]wire.Token, error)
-	// Undone reports whether an error of Create says that the batch was made
-	// neither now nor before.
-	Undone   func(error) bool
+	// Refused reports whether an error of Create proves that no call with this
+	// idempotency key created a token.
+	Refused  func(error) bool
 	Now      func() time.Time
-	Progress func(rows int) // of rows that are done; may be nil
+	Progress func(rows int) // called with the number of rows that were just done; optional
 
 	disk  disk
-	index map[int]int // of Rows, by number
+	index map[int]int // position in Rows, by row number
 }
 
 // A Summary counts rows.
 type Summary struct {
-	Before  int          // that an earlier run has imported
-	Now     int          // that this one has
-	Expired []export.Row // that expired while they waited
+	Before  int          // imported by earlier runs
+	Now     int          // imported by this run
+	Expired []export.Row // not imported, because they expired during the import
 }
 
-// The reasons not to go on. They are wrapped with more.
+// Reasons for which Run does not start. Errors of Run may wrap them.
 var (
-	ErrExists  = errors.New("there is a keys file of another import")
-	ErrRunning = errors.New("another process is at it")
-	ErrChanged = errors.New("the import is not the one that was begun")
-	ErrGone    = errors.New("the keys file is gone")
-	ErrEdited  = errors.New("the keys file or the journal is not as the run before has left it")
+	ErrExists  = errors.New("a keys file of another import exists")
+	ErrRunning = errors.New("another process is running the import")
+	ErrChanged = errors.New("the import differs from the one that was started")
+	ErrGone    = errors.New("the keys file is missing")
+	ErrEdited  = errors.New("the keys file or the journal was changed after the previous run")
 )
 
-// A StaleError is a batch in doubt for which the API keeps no answer any
-// more.
+// A StaleError reports a pending batch so old that the API no longer has the
+// answer. Rows are its rows, and Sent is when it was sent.
 type StaleError struct {
 	Rows []export.Row
 	Sent time.Time
 }
 
-func (e *StaleError) Error() string { return "a batch is in doubt for too long" }
+func (e *StaleError) Error() string { return "a batch has been pending for too long" }
 
-// keptFor is for how long the API surely keeps an answer.
-const keptFor = token.SavedResponseSeconds*time.Second - 10*time.Minute
+// savedFor is how long the API saves a response, less 10 minutes in case the
+// clocks differ.
+const savedFor = token.SavedResponseSeconds*time.Second - 10*time.Minute
 
-// maxBytes is below what a body may have, 128 KiB.
+// maxBytes limits the tokens of a batch, in bytes of JSON. The API accepts bodies
+// of up to 128 KiB.
 const maxBytes = 100 << 10
 
-// Path is where the journal of a keys file is.
+// Path returns the path of the journal of a keys file.
 func Path(keysFile string) string { return keysFile + ".journal" }
 
-// Run imports what is not imported yet. Its error is one of this package's, an
-// error of Create, or the system's about a file. Also then the summary counts
-// what is done, and Run goes on from there.
+// Run imports the rows that are not imported yet. It returns an error of this
+// package, an error of Create, or an error of the file system. The summary is
+// valid even then, and another Run continues from there.
 func (im *Import) Run(ctx context.Context) (sum Summary, err error) {
 	b, err := im.open()
 	if err != nil {
@@ -88,9 +93,9 @@ func (im *Import) Run(ctx context.Context) (sum Summary, err error) {
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 	sum.Before = len(b.done)
-	im.tell(sum.Before)
-	if b.doubt != nil {
-		if err := im.settle(ctx, b); err != nil {
+	im.progress(sum.Before)
+	if b.pending != nil {
+		if err := im.resolve(ctx, b); err != nil {
 			return sum, err
 		}
 		sum.Now = len(b.done) - sum.Before
@@ -115,21 +120,22 @@ func (im *Import) Run(ctx context.Context) (sum Summary, err error) {
 	return sum, b.finish()
 }
 
-func (im *Import) tell(rows int) {
+// progress calls Progress.
+func (im *Import) progress(rows int) {
 	if im.Progress != nil && rows > 0 {
 		im.Progress(rows)
 	}
 }
 
-// waiting are the rows that are to be imported and are not.
+// waiting returns the rows that still have to be imported.
 func (im *Import) waiting(b *book) []export.Row {
 	return slices.DeleteFunc(slices.Clone(im.Rows), func(r export.Row) bool {
 		return r.Problem != "" || r.Skip != "" || b.done[r.Number]
 	})
 }
 
-// next takes a batch off the rows. Those that expired while they waited would
-// make the API refuse all of it.
+// next returns the next batch of rows, the rows before its end that have expired,
+// and the rest. An expired row would make the API refuse the whole batch.
 func (im *Import) next(rows []export.Row) (batch, expired, rest []export.Row) {
 	size := 0
 	for i, r := range rows {
@@ -146,6 +152,7 @@ func (im *Import) next(rows []export.Row) (batch, expired, rest []export.Row) {
 	return batch, expired, nil
 }
 
+// record returns the journal line that announces a batch.
 func (im *Import) record(batch []export.Row) line {
 	l := line{Kind: kindBatch, Key: crand.Text(), Sent: im.Now().Unix()}
 	for _, r := range batch {
@@ -155,23 +162,23 @@ func (im *Import) record(batch []export.Row) line {
 	return l
 }
 
-// settle ends the doubt about the last batch of a run that died.
-func (im *Import) settle(ctx context.Context, b *book) error {
-	if b.haveKeys() {
-		im.tell(len(b.doubt.Rows))
-		return b.conclude()
+// resolve handles the pending batch of a run that was interrupted.
+func (im *Import) resolve(ctx context.Context, b *book) error {
+	if b.hasKeys() {
+		im.progress(len(b.pending.Rows))
+		return b.markDone()
 	}
-	sent := time.Unix(b.doubt.Sent, 0)
-	if im.Now().Sub(sent) < keptFor {
+	sent := time.Unix(b.pending.Sent, 0)
+	if im.Now().Sub(sent) < savedFor {
 		return im.send(ctx, b)
 	}
 	if im.Resend {
-		return b.drop()
+		return b.markVoid()
 	}
-	return &StaleError{im.rows(b.doubt.Rows), sent}
+	return &StaleError{im.rows(b.pending.Rows), sent}
 }
 
-// rows are those with these numbers, in their order.
+// rows returns the rows with the given numbers, in the same order.
 func (im *Import) rows(numbers []int) []export.Row {
 	var rows []export.Row
 	for _, n := range numbers {
@@ -182,28 +189,28 @@ func (im *Import) rows(numbers []int) []export.Row {
 	return rows
 }
 
-// send makes the batch that is in doubt, and writes down its keys.
+// send creates the tokens of the pending batch and writes their keys.
 func (im *Import) send(ctx context.Context, b *book) error {
-	batch := b.doubt
+	batch := b.pending
 	made, err := im.Create(ctx, batch.Key, batch.Tokens)
 	if err != nil {
-		if im.Undone(err) {
-			err = errors.Join(err, b.drop())
+		if im.Refused(err) {
+			err = errors.Join(err, b.markVoid())
 		}
 		return err
 	}
 	rows := im.rows(batch.Rows)
 	if len(made) != len(rows) {
-		return fmt.Errorf("the API answered %d tokens for %d", len(made), len(rows))
+		return fmt.Errorf("the API returned %d tokens for a batch of %d", len(made), len(rows))
 	}
 	if err := b.writeKeys(rows, made); err != nil {
 		return err
 	}
-	im.tell(len(rows))
-	return b.conclude()
+	im.progress(len(rows))
+	return b.markDone()
 }
 
-// open makes the files, or goes on where they end.
+// open creates the files, or reads those of an earlier run.
 func (im *Import) open() (*book, error) {
 	_, err := os.Lstat(Path(im.KeysFile))
 	if errors.Is(err, os.ErrNotExist) {
@@ -220,7 +227,8 @@ func (im *Import) open() (*book, error) {
 	return im.openBook()
 }
 
-// openBook is open after a look that others may have come behind.
+// openBook does the part of open that is safe against other processes: it locks
+// the journal first.
 func (im *Import) openBook() (*book, error) {
 	b := im.book()
 	err := b.open(line{Kind: kindBegin, Source: im.Source, URL: im.URL, UserID: im.UserID})
@@ -230,6 +238,7 @@ func (im *Import) openBook() (*book, error) {
 	return b, nil
 }
 
+// book returns a book whose files are not open.
 func (im *Import) book() *book {
 	return &book{disk: &im.disk, keysFile: im.KeysFile, done: map[int]bool{}}
 }

@@ -25,20 +25,21 @@ const tokens = 5
 
 var errLost = errors.New("connection reset")
 
-// A migration is one user's import, and what an operator sees of it.
+// A migration is the import of one user.
 type migration struct {
 	user *apitest.User
 	keys string
 	now  time.Time
-	sent int // batches
+	sent int // number of batches sent
 }
 
+// begin returns a migration of a new user.
 func begin(t *testing.T, target *apitest.Target) *migration {
 	t.Helper()
 	return &migration{user: target.User(t, token.RoleUser), keys: filepath.Join(t.TempDir(), "keys.csv"), now: time.Now()}
 }
 
-// process is a run of the program.
+// process returns the import as one run of tokenctl starts it.
 func (m *migration) process() *journal.Import {
 	im := &journal.Import{
 		KeysFile: m.keys, Source: "export", URL: "http://api", UserID: m.user.ID, Batch: 2,
@@ -46,7 +47,7 @@ func (m *migration) process() *journal.Import {
 			m.sent++
 			return m.user.CreateAll(ctx, in, client.IdempotencyKey(key))
 		},
-		Undone: func(err error) bool {
+		Refused: func(err error) bool {
 			return errors.Is(err, wire.ErrInvalidParameter) || errors.Is(err, wire.ErrTokenLimit)
 		},
 		Now: func() time.Time { return m.now },
@@ -57,7 +58,8 @@ func (m *migration) process() *journal.Import {
 	return im
 }
 
-// check holds every row to one token, whose key is in the file and valid.
+// check checks that each row was created exactly once, that its key is in the keys
+// file and valid, and that the journal was removed.
 func (m *migration) check(t *testing.T) {
 	t.Helper()
 	made := map[string]int{}
@@ -72,7 +74,7 @@ func (m *migration) check(t *testing.T) {
 		t.Fatalf("the keys file: got %v, %v; want mode 0600", info, err)
 	}
 	if _, err := os.Stat(journal.Path(m.keys)); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the journal: got %v, want it gone", err)
+		t.Errorf("the journal: got %v, want no file", err)
 	}
 	content, err := os.ReadFile(m.keys)
 	if err != nil {
@@ -88,7 +90,7 @@ func (m *migration) check(t *testing.T) {
 			t.Errorf("row %d: got %v, want %s", i+1, row[:4], name)
 		}
 		if made[name] != 1 {
-			t.Errorf("%s was made %d times, want once", name, made[name])
+			t.Errorf("%s was created %d times, want once", name, made[name])
 		}
 		v, err := m.user.Verify(t.Context(), row[4], wire.VerifyInput{})
 		if err != nil || !v.Valid || fmt.Sprint(v.TokenID) != row[2] {
@@ -100,6 +102,7 @@ func (m *migration) check(t *testing.T) {
 	}
 }
 
+// run runs an import that must succeed.
 func (m *migration) run(t *testing.T, im *journal.Import) journal.Summary {
 	t.Helper()
 	sum, err := im.Run(t.Context())
@@ -109,53 +112,55 @@ func (m *migration) run(t *testing.T, im *journal.Import) journal.Summary {
 	return sum
 }
 
-// TestNothingIsLostOrMadeTwiceWhereverTheProcessDies kills it at each step on
-// the disk in turn, with the write of that step torn, and starts it again.
-func TestNothingIsLostOrMadeTwiceWhereverTheProcessDies(t *testing.T) {
+// TestCrashAtEveryFileOperation checks that no key is lost and no token is created
+// twice. It simulates a crash at each file operation in turn, with the write cut
+// short, and runs the import again.
+func TestCrashAtEveryFileOperation(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	for step := 1; ; step++ {
 		m := begin(t, target)
-		mortal := m.process()
-		mortal.DieAt(step)
-		before, err := mortal.Run(t.Context())
-		if mortal.Alive() {
+		crashing := m.process()
+		crashing.CrashAt(step)
+		before, err := crashing.Run(t.Context())
+		if crashing.Survived() {
 			if err != nil || step < 3*4 {
-				t.Errorf("it came through %d steps with %v; want more for three batches, and no error", step, err)
+				t.Errorf("the import survived from step %d on with %v; want more steps for three batches and no error", step, err)
 			}
 			return
 		}
 		sum, again := m.process().Run(t.Context())
-		over := errors.Is(again, journal.ErrExists) && before.Now == tokens // the journal was removed, and the death told
+		over := errors.Is(again, journal.ErrExists) && before.Now == tokens // the crash came after the journal was removed
 		if err == nil || !over && (again != nil || sum.Before < before.Now || sum.Before+sum.Now != tokens) {
-			t.Errorf("died at step %d with %v: got %+v, %v after %+v", step, err, sum, again, before)
+			t.Errorf("crashed at step %d with %v: got %+v, %v after %+v", step, err, sum, again, before)
 		}
 		if m.check(t); t.Failed() {
-			t.Fatalf("it died at step %d", step)
+			t.Fatalf("after a crash at step %d", step)
 		}
 	}
 }
 
-// TestDyingAgainAndAgainComesToAnEnd lets every run die, each a little later.
-func TestDyingAgainAndAgainComesToAnEnd(t *testing.T) {
+// TestRepeatedCrashes checks that an import completes even if every run crashes,
+// each one step later.
+func TestRepeatedCrashes(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	m := begin(t, target)
 	for step := 1; ; step++ {
 		im := m.process()
-		im.DieAt(step)
-		if _, err := im.Run(t.Context()); im.Alive() || errors.Is(err, journal.ErrExists) {
-			break // died, or not, after the journal was removed
+		im.CrashAt(step)
+		if _, err := im.Run(t.Context()); im.Survived() || errors.Is(err, journal.ErrExists) {
+			break // the journal was removed
 		}
 	}
 	m.check(t)
 }
 
-// TestNothingIsLostOrMadeTwiceWhateverTheNetworkLoses loses the request or the
-// answer of each batch in turn, and ends the process with it.
-func TestNothingIsLostOrMadeTwiceWhateverTheNetworkLoses(t *testing.T) {
+// TestLostRequestOrAnswer checks that no key is lost and no token is created twice
+// if the request or the answer of a batch is lost and the process ends.
+func TestLostRequestOrAnswer(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	for batch := 1; batch <= 3; batch++ {
 		for _, arrives := range []bool{false, true} {
-			t.Run(fmt.Sprintf("batch %d, arrives %t", batch, arrives), func(t *testing.T) {
+			t.Run(fmt.Sprintf("batch_%d,arrives_%t", batch, arrives), func(t *testing.T) {
 				m := begin(t, target)
 				im := m.process()
 				create := im.Create
@@ -178,7 +183,7 @@ func TestNothingIsLostOrMadeTwiceWhateverTheNetworkLoses(t *testing.T) {
 	}
 }
 
-// lose makes a process whose first answer is lost.
+// lose runs an import whose first answer is lost.
 func (m *migration) lose(t *testing.T) {
 	t.Helper()
 	im := m.process()
@@ -192,16 +197,18 @@ func (m *migration) lose(t *testing.T) {
 	}
 }
 
-func TestABatchInDoubtForADayIsNotSentAgain(t *testing.T) {
+// TestStaleBatchIsNotResent checks that a batch that has been pending for a day is
+// reported, and sent again only with Resend.
+func TestStaleBatchIsNotResent(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	m := begin(t, target)
 	m.lose(t)
 	m.now = m.now.Add(24 * time.Hour)
 	var stale *journal.StaleError
 	if _, err := m.process().Run(t.Context()); !errors.As(err, &stale) || len(stale.Rows) != 2 || stale.Rows[1].OldName != "n2" || m.sent != 1 {
-		t.Fatalf("got %v after %d requests, want the two rows in doubt, and none sent", err, m.sent)
+		t.Fatalf("got %v after %d requests, want the two pending rows and no request", err, m.sent)
 	}
-	for made, err := range m.user.All(t.Context()) { // as the operator is told
+	for made, err := range m.user.All(t.Context()) { // as the error message tells the operator
 		if err := errors.Join(err, m.user.Delete(t.Context(), made.ID)); err != nil {
 			t.Fatal(err)
 		}
@@ -212,16 +219,16 @@ func TestABatchInDoubtForADayIsNotSentAgain(t *testing.T) {
 	m.check(t)
 }
 
-// TestKeysThatAreOnTheDiskAreNotAskedForAgain: a day later the API could not
-// answer.
-func TestKeysThatAreOnTheDiskAreNotAskedForAgain(t *testing.T) {
+// TestWrittenKeysAreNotRequestedAgain checks that a batch whose keys are on the disk
+// needs no answer of the API, which no longer has it after two days.
+func TestWrittenKeysAreNotRequestedAgain(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	for step := 1; ; step++ {
 		m := begin(t, target)
 		im := m.process()
-		im.DieAt(step)
-		if _, _ = im.Run(t.Context()); im.Alive() {
-			t.Fatal("it never died with keys on the disk")
+		im.CrashAt(step)
+		if _, _ = im.Run(t.Context()); im.Survived() {
+			t.Fatal("no crash left keys on the disk")
 		}
 		content, _ := os.ReadFile(m.keys)
 		if strings.Count(string(content), "\n") != 3 || m.sent != 1 {
@@ -234,7 +241,9 @@ func TestKeysThatAreOnTheDiskAreNotAskedForAgain(t *testing.T) {
 	}
 }
 
-func TestWhatTheAPIRefusesIsNoDoubt(t *testing.T) {
+// TestRefusedBatchIsNotPending checks that a refused batch is sent as a new one
+// later.
+func TestRefusedBatchIsNotPending(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	m := begin(t, target)
 	limit := func(n int64) {
@@ -245,7 +254,7 @@ func TestWhatTheAPIRefusesIsNoDoubt(t *testing.T) {
 	}
 	limit(3)
 	if sum, err := m.process().Run(t.Context()); !errors.Is(err, wire.ErrTokenLimit) || sum.Now != 2 {
-		t.Fatalf("got %+v, %v; want two, and the limit", sum, err)
+		t.Fatalf("got %+v, %v; want two tokens and the limit error", sum, err)
 	}
 	limit(0)
 	m.now = m.now.Add(48 * time.Hour)
@@ -253,7 +262,9 @@ func TestWhatTheAPIRefusesIsNoDoubt(t *testing.T) {
 	m.check(t)
 }
 
-func TestRowsThatExpireMeanwhileAreLeftOut(t *testing.T) {
+// TestRowsExpiringDuringImport checks that a row that expires before it is sent is
+// left out and reported.
+func TestRowsExpiringDuringImport(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	m := begin(t, target)
 	im := m.process()
@@ -268,7 +279,9 @@ func TestRowsThatExpireMeanwhileAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestAnImportIsNotMixedWithAnother(t *testing.T) {
+// TestImportIsNotMixedWithAnother checks that a journal accepts only the same file,
+// API and user, one process at a time, and that a complete import is not repeated.
+func TestImportIsNotMixedWithAnother(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	m := begin(t, target)
 	m.lose(t)
@@ -299,7 +312,9 @@ func TestAnImportIsNotMixedWithAnother(t *testing.T) {
 	m.check(t)
 }
 
-func TestAKeysFileThatIsGoneIsSaid(t *testing.T) {
+// TestMissingKeysFile checks that an import does not continue without the keys file
+// to which it has written.
+func TestMissingKeysFile(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	m := begin(t, target)
 	im := m.process()

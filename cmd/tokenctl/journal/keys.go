@@ -16,11 +16,11 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// keysHeader is the header of the keys file.
+// keysHeader is the first line of the keys file.
 const keysHeader = "old_id,old_name,new_id,new_name,new_key\n"
 
-// openKeys makes the keys file, if nothing can have been in it; else it is as
-// it was left.
+// openKeys opens the keys file and checks it. It creates the file if no batch is
+// done yet.
 func (b *book) openKeys() error {
 	var err error
 	b.keys, err = b.disk.open(b.keysFile, os.O_RDWR)
@@ -48,8 +48,8 @@ func (b *book) openKeys() error {
 	return b.disk.syncFolder(b.keysFile)
 }
 
-// checkKeys holds the keys file to what the journal knows of it. It is not
-// whole if it has a part of the header at most.
+// checkKeys compares the keys file with the journal. whole is false if the file
+// is empty or holds only the beginning of the header.
 func (b *book) checkKeys() (whole bool, err error) {
 	header, err := io.ReadAll(io.NewSectionReader(b.keys, 0, int64(len(keysHeader))))
 	if err != nil {
@@ -69,16 +69,17 @@ func (b *book) checkKeys() (whole bool, err error) {
 	return true, err
 }
 
+// sumNow returns the checksum of the keys file up to keysEnd.
 func (b *book) sumNow() string { return hex.EncodeToString(b.keysSum.Sum(nil)) }
 
-// haveKeys reports whether all keys of the batch in doubt were written.
-func (b *book) haveKeys() bool {
-	content, err := io.ReadAll(io.NewSectionReader(b.keys, b.doubt.At, 1<<30))
+// hasKeys reports whether all keys of the pending batch were written.
+func (b *book) hasKeys() bool {
+	content, err := io.ReadAll(io.NewSectionReader(b.keys, b.pending.At, 1<<30))
 	if err != nil || !bytes.HasSuffix(content, []byte("\n")) {
 		return false
 	}
 	rows, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
-	if err != nil || len(rows) != len(b.doubt.Rows) {
+	if err != nil || len(rows) != len(b.pending.Rows) {
 		return false
 	}
 	for _, row := range rows {
@@ -89,8 +90,8 @@ func (b *book) haveKeys() bool {
 	return true
 }
 
-// writeKeys puts the keys of a batch where it begins, over what an attempt
-// before may have left there.
+// writeKeys writes the keys of the pending batch. It overwrites what an
+// interrupted attempt may have left.
 func (b *book) writeKeys(rows []export.Row, made []wire.Token) error {
 	var content bytes.Buffer
 	w := csv.NewWriter(&content)
@@ -98,10 +99,10 @@ func (b *book) writeKeys(rows []export.Row, made []wire.Token) error {
 		_ = w.Write([]string{cell(rows[i].OldID), cell(rows[i].OldName), strconv.FormatInt(t.ID, 10), cell(t.Name), t.Key}) // a Buffer never fails
 	}
 	w.Flush()
-	return b.disk.append(b.keys, b.doubt.At, content.Bytes())
+	return b.disk.append(b.keys, b.pending.At, content.Bytes())
 }
 
-// cell keeps spreadsheets from taking a text for a formula.
+// cell puts a ' in front of a text that a spreadsheet would read as a formula.
 func cell(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return "'" + s

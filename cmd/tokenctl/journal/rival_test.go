@@ -13,8 +13,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// over holds an import that has ended to its files, whoever comes now.
-func (m *migration) over(t *testing.T) {
+// wantComplete checks that the import is complete and that another run refuses to
+// start.
+func (m *migration) wantComplete(t *testing.T) {
 	t.Helper()
 	if _, err := m.process().Run(t.Context()); !errors.Is(err, journal.ErrExists) {
 		t.Errorf("the next run: got %v, want %v", err, journal.ErrExists)
@@ -22,33 +23,39 @@ func (m *migration) over(t *testing.T) {
 	m.check(t)
 }
 
-func TestOneThatLookedBeforeARivalBeganFindsTheKeysWhenItHasEnded(t *testing.T) {
+// TestOpenAfterCompetingImport checks that a process that looked for the files
+// before another import started notices that import when it opens them.
+func TestOpenAfterCompetingImport(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	m := begin(t, target)
 	late := m.process()
 	m.run(t, m.process())
-	if err := late.OpenLate(); !errors.Is(err, journal.ErrExists) {
+	if err := late.OpenUnchecked(); !errors.Is(err, journal.ErrExists) {
 		t.Errorf("got %v, want %v", err, journal.ErrExists)
 	}
-	m.over(t)
+	m.wantComplete(t)
 }
 
-func TestAJournalThatARivalHasRemovedIsNotLocked(t *testing.T) {
+// TestRemovedJournalIsNotLocked checks that a process does not continue with a
+// journal that another process has removed.
+func TestRemovedJournalIsNotLocked(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	m := begin(t, target)
 	m.lose(t)
-	if err := m.process().LockLate(func() { m.run(t, m.process()) }); !errors.Is(err, journal.ErrRunning) {
+	if err := m.process().LockAfter(func() { m.run(t, m.process()) }); !errors.Is(err, journal.ErrRunning) {
 		t.Errorf("got %v, want %v", err, journal.ErrRunning)
 	}
-	m.over(t)
+	m.wantComplete(t)
 }
 
-func TestAnEmptyJournalBesideKeysIsNoImport(t *testing.T) {
+// TestEmptyJournalBesideKeysFile checks that an empty journal does not restart a
+// complete import.
+func TestEmptyJournalBesideKeysFile(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	m := begin(t, target)
 	m.run(t, m.process())
 	m.write(t, journal.Path(m.keys), "")
-	m.over(t)
+	m.wantComplete(t)
 }
 
 func (*migration) write(t *testing.T, file, content string) {
@@ -58,7 +65,7 @@ func (*migration) write(t *testing.T, file, content string) {
 	}
 }
 
-// half makes a process that ends when its first batch is done.
+// half runs an import that ends after its first batch.
 func (m *migration) half(t *testing.T) {
 	t.Helper()
 	im := m.process()
@@ -74,7 +81,9 @@ func (m *migration) half(t *testing.T) {
 	}
 }
 
-func TestAKeysFileThatWasEditedIsNotWrittenTo(t *testing.T) {
+// TestEditedKeysFile checks that an import does not write to a keys file that was
+// changed, and continues when the file is restored.
+func TestEditedKeysFile(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	for name, edit := range map[string]func(string) string{
 		"shorter": func(s string) string { return s[:len(s)-20] },
@@ -95,7 +104,7 @@ func TestAKeysFileThatWasEditedIsNotWrittenTo(t *testing.T) {
 				t.Errorf("got %v, want %v", err, journal.ErrEdited)
 			}
 			if now, err := os.ReadFile(m.keys); err != nil || string(now) != edited {
-				t.Errorf("got another keys file, %v; want it left alone", err)
+				t.Errorf("the keys file was changed, or %v", err)
 			}
 			m.write(t, m.keys, string(content))
 			m.run(t, m.process())
@@ -104,7 +113,9 @@ func TestAKeysFileThatWasEditedIsNotWrittenTo(t *testing.T) {
 	}
 }
 
-func TestAJournalThatNoImportHasWrittenIsRefused(t *testing.T) {
+// TestInvalidJournal checks that a journal with lines in an impossible order is
+// refused before anything is sent.
+func TestInvalidJournal(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	const begun = `{"kind":"begin","source":"export","url":"http://api","user_id":%}` + "\n"
 	const batch = `{"kind":"batch","idempotency_key":"k","sent":1,"rows":[1],"tokens":[{"name":"n1"}]}` + "\n"
@@ -120,7 +131,9 @@ func TestAJournalThatNoImportHasWrittenIsRefused(t *testing.T) {
 	}
 }
 
-func TestNoCellIsAFormula(t *testing.T) {
+// TestFormulasAreEscaped checks that texts that a spreadsheet would read as a
+// formula get a ' in front.
+func TestFormulasAreEscaped(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	m := begin(t, target)
 	im := m.process()

@@ -1,0 +1,78 @@
+// Package rights lists the DynamoDB actions that each Lambda function needs on
+// the table.
+package rights
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+)
+
+const (
+	get      = "dynamodb:GetItem"
+	batchGet = "dynamodb:BatchGetItem"
+	query    = "dynamodb:Query"
+	put      = "dynamodb:PutItem"
+	update   = "dynamodb:UpdateItem"
+	remove   = "dynamodb:DeleteItem"
+)
+
+// Of returns the actions of a function, sorted: the union of those of every
+// endpoint that it serves. It is empty for a function that doesn't use the
+// table, as the console.
+func Of(f api.Function) []string {
+	all := map[string]bool{}
+	add := func(actions []string) {
+		for _, action := range actions {
+			all[action] = true
+		}
+	}
+	add(ofFunction(f.Name))
+	for _, e := range f.Serves {
+		add(OfEndpoint(e))
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// ofFunction returns the actions of a function without an endpoint.
+func ofFunction(name string) []string {
+	switch name {
+	case api.Authorizer:
+		return []string{get}
+	case api.Purge:
+		return []string{put, update}
+	default:
+		return nil
+	}
+}
+
+// OfEndpoint returns the actions that serving an endpoint takes,
+// authentication included. It is empty for an endpoint that is not listed
+// here; a test fails then.
+func OfEndpoint(e api.Endpoint) []string {
+	switch e.Name {
+	case "list", "search": // they finish an interrupted delete that they find
+		return []string{get, batchGet, query, update, remove}
+	case "create", "batchcreate", "batchstatus":
+		return []string{get, put, update}
+	case "update":
+		return []string{get, batchGet, update}
+	case "get":
+		return []string{get, batchGet}
+	case "delete":
+		return []string{get, update, remove}
+	case "rotate":
+		return []string{get, batchGet, put, update}
+	case "batchdelete":
+		return []string{get, batchGet, put, update, remove}
+	case "verify":
+		return []string{get, update}
+	case "reserve", "settle", "release":
+		return []string{update}
+	case "usage":
+		return []string{get}
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,68 @@
+package api
+
+import (
+	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/wire"
+)
+
+// A Function is a Lambda function, functions/<Name>, as the stack and the SAM
+// template deploy it.
+type Function struct {
+	Name      string
+	RouteKeys []string   // of the HTTP API, which lead to the function
+	Serves    []Endpoint // the endpoints whose requests can reach it
+}
+
+// The functions without a route of their own. Console is in page.go.
+const (
+	Fallback   = "fallback"  // gets the requests that no other route key matches
+	Authorizer = "authorize" // is called by other HTTP APIs as their authorizer
+	Purge      = "purge"     // is called by the table's stream, for tokens that TTL removed
+)
+
+// Functions returns every Lambda function: one for each endpoint, the console,
+// the authorizer, the purge, and the fallback.
+//
+// A route key can't end in a slash. API Gateway may match a path with a
+// trailing slash in three ways, and reports conflict on which: /api/token/
+// matches /api/token, or /api/token/{proxy+} with an empty rest, or neither.
+// So an endpoint whose path has no parameter has two route keys, its path and
+// its path with /{proxy+}, and the fallback serves every endpoint.
+//
+// The second key also matches longer paths of the same method for which the
+// gateway finds no better key. POST /api/token/{proxy+} leads to create, so
+// create has to serve POST /api/token/verify/ too. Serves lists these.
+func Functions() []Function {
+	return append(FunctionsOf(endpoints),
+		Function{Name: Console, RouteKeys: consoleKeys},
+		Function{Name: Authorizer},
+		Function{Name: Purge},
+		Function{Name: Fallback, RouteKeys: []string{"$default"}, Serves: Endpoints()})
+}
+
+// FunctionsOf returns the functions of all endpoints of an API, one for each.
+func FunctionsOf(all []Endpoint) []Function {
+	functions := make([]Function, len(all))
+	for i, e := range all {
+		f := Function{Name: e.Name, RouteKeys: []string{e.Method + " " + e.Path}, Serves: []Endpoint{e}}
+		if !strings.Contains(e.Path, wire.IDParameter) {
+			f.RouteKeys = append(f.RouteKeys, e.Method+" "+e.Path+"/{proxy+}")
+			f.Serves = append(f.Serves, below(all, e)...)
+		}
+		functions[i] = f
+	}
+	return functions
+}
+
+// below returns the endpoints of the same method whose path begins with the
+// parent's path and a slash.
+func below(all []Endpoint, parent Endpoint) []Endpoint {
+	var found []Endpoint
+	for _, e := range all {
+		if e.Method == parent.Method && strings.HasPrefix(e.Path, parent.Path+"/") {
+			found = append(found, e)
+		}
+	}
+	return found
+}

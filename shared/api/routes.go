@@ -1,0 +1,105 @@
+// Package api serves the HTTP API: routes, decoding, authentication and
+// responses. It calls token.Service and a Gate. It imports no storage and
+// nothing of Lambda.
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/wire"
+)
+
+//go:generate go run ../../cmd/routes ../..
+
+// An Endpoint is the name, method and path of a route, without the code that
+// serves it. The stack, the SAM template, the documents and the functions of
+// other routes need no more. endpoints lists those of all routes.
+type Endpoint struct {
+	Name   string // of the Lambda function: functions/<Name>
+	Method string
+	Path   string // without a trailing slash; {id} stands for the id of a token
+}
+
+// A Route is an endpoint with the function that serves it. Route variables
+// are composite literals without function calls, because the linker drops an
+// unused variable only if it needs no code to initialize.
+type Route struct {
+	Endpoint
+	serve func(Services, *http.Request) (response, error)
+}
+
+// Routes returns every route of the API. To add a route, declare it in a file
+// of its own, add it here, and run `go generate ./shared/api`, which derives
+// endpoints and the main package of each Lambda function.
+//
+// Calling Routes links all of them. A function that serves one route names
+// its variable instead.
+func Routes() []Route {
+	return []Route{
+		ListTokens, SearchTokens, CreateToken, UpdateToken, GetToken, DeleteToken,
+		RotateKey, CreateTokens, DeleteTokens, SetStatuses,
+		VerifyKey, ReserveQuota, SettleHold, ReleaseHold, ShowUsage,
+	}
+}
+
+// Endpoints returns the endpoints of all routes, in the order of Routes. It
+// links no route.
+func Endpoints() []Endpoint { return slices.Clone(endpoints) }
+
+// find returns the route of a request. Its error is a *methodError if the path
+// exists with other methods only, else errRouteNotFound. A trailing slash makes
+// no difference. A path that an endpoint has literally, such as
+// /api/token/search, is never read as the id of a token.
+func find(routes []Route, r *http.Request) (Route, error) {
+	known := Endpoints()
+	if r.Method != "" { // a payload that is not an HTTP event has no method and the path /
+		known = append(known, documents()...)
+	}
+	for _, route := range routes {
+		known = append(known, route.Endpoint) // includes the files of pages, where they are served
+	}
+	literal := slices.ContainsFunc(known, func(e Endpoint) bool {
+		id, ok := match(e.Path, r.URL.Path)
+		return ok && id == ""
+	})
+	for _, route := range routes {
+		if id, ok := match(route.Path, r.URL.Path); ok && (id == "" || !literal) && route.Method == r.Method {
+			r.SetPathValue("id", id)
+			r.Pattern = route.Path
+			return route, nil
+		}
+	}
+	var allowed []string
+	for _, e := range known {
+		if id, ok := match(e.Path, r.URL.Path); ok && (id == "" || !literal) && e.Method != r.Method {
+			allowed = append(allowed, e.Method)
+		}
+	}
+	none := Route{Endpoint: Endpoint{Name: "none"}}
+	if allowed == nil {
+		return none, errRouteNotFound
+	}
+	slices.Sort(allowed)
+	allowed = slices.Compact(allowed)
+	return none, &methodError{allow: strings.Join(allowed, ", ")}
+}
+
+// match reports whether a path matches a pattern, and returns the part in the
+// place of {id}.
+func match(pattern, path string) (id string, ok bool) {
+	want, got := strings.Split(strings.TrimSuffix(pattern, "/"), "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
+	if len(want) != len(got) {
+		return "", false
+	}
+	for i := range want {
+		switch {
+		case want[i] == wire.IDParameter && got[i] != "":
+			id = got[i]
+		case want[i] != got[i]:
+			return "", false
+		}
+	}
+	return id, true
+}
