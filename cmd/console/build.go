@@ -8,7 +8,8 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// build makes the files of dist, by their names.
+// build returns the content of each file of dist, by file name. src is the folder
+// with the sources.
 func build(src string) (map[string][]byte, error) {
 	result := api.Build(api.BuildOptions{
 		EntryPoints:       []string{filepath.Join(src, "app.js"), filepath.Join(src, "style.css")},

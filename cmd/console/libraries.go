@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// libraries are the files that npm packages bring, and where they go. What is
-// large is kept compressed, as it is sent.
+// libraries maps files of npm packages to their copies below web. Large files are
+// stored compressed, as the console sends them.
 func libraries() map[string]string {
 	return map[string]string{
 		"lit-html/lit-html.js":                             "src/lib/lit-html.js",
@@ -21,9 +21,10 @@ func libraries() map[string]string {
 	}
 }
 
-// takeOver copies the libraries of npm into the tree. A file that has the same
-// content already stays, whatever compressed it.
-func takeOver(npm, web string) error {
+// copyLibraries copies the libraries from the folder npm to the folder web. It
+// leaves a file alone if its uncompressed content is the same, because another
+// version of gzip may compress it differently.
+func copyLibraries(npm, web string) error {
 	for from, to := range libraries() {
 		content, err := os.ReadFile(filepath.Join(npm, from)) //nolint:gosec // the builder's own folder
 		if err != nil {
@@ -41,7 +42,8 @@ func takeOver(npm, web string) error {
 	return nil
 }
 
-// withoutSourceMap leaves out a last line that names a file we don't serve.
+// withoutSourceMap removes a last line that names a source map, because the console
+// does not serve source maps.
 func withoutSourceMap(content []byte) []byte {
 	text := strings.TrimRight(string(content), "\n")
 	if at := strings.LastIndexByte(text, '\n'); strings.Contains(text[at+1:], "# sourceMappingURL=") {
@@ -50,6 +52,7 @@ func withoutSourceMap(content []byte) []byte {
 	return []byte(text + "\n")
 }
 
+// readLibrary returns the uncompressed content of a stored library.
 func readLibrary(name string) ([]byte, error) {
 	content, err := os.ReadFile(name) //nolint:gosec // the project's own file
 	if err != nil || filepath.Ext(name) != ".gz" {
@@ -62,6 +65,7 @@ func readLibrary(name string) ([]byte, error) {
 	return io.ReadAll(plain)
 }
 
+// writeLibrary stores a library, compressed if its name ends in .gz.
 func writeLibrary(name string, content []byte) error {
 	if filepath.Ext(name) == ".gz" {
 		var packed bytes.Buffer

@@ -1,6 +1,7 @@
-// Command console builds what functions/console serves from its sources: the
-// bundle of the console, and the OpenAPI document as JSON. With -npm it also
-// takes over the libraries that npm has installed. `make console` runs it.
+// Command console builds the files that functions/console serves: the bundle of
+// the console's sources, and the OpenAPI document as JSON. With -npm it first
+// copies the JavaScript libraries that npm has installed. `make console` runs it
+// in the project's root.
 package main
 
 import (
@@ -10,11 +11,12 @@ import (
 	"path/filepath"
 )
 
-// web is the folder that is built, from the project's root.
+// web is the folder with the console's sources and built files, relative to the
+// project's root.
 const web = "functions/console/web"
 
 func main() {
-	npm := flag.String("npm", "", "a `folder` node_modules with lit-html and swagger-ui-dist; without it those in the tree stay")
+	npm := flag.String("npm", "", "copy lit-html and swagger-ui-dist from this `folder`, a node_modules; without it the stored copies stay unchanged")
 	flag.Parse()
 	if err := run(*npm); err != nil {
 		fmt.Fprintln(os.Stderr, "console:", err)
@@ -22,9 +24,10 @@ func main() {
 	}
 }
 
+// run builds the files, after copying the libraries if npm is not empty.
 func run(npm string) error {
 	if npm != "" {
-		if err := takeOver(npm, web); err != nil {
+		if err := copyLibraries(npm, web); err != nil {
 			return err
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// openAPI is the API's document as JSON, in the order in which it is written.
+// openAPI returns the OpenAPI document as JSON, with its keys in their order.
 func openAPI() ([]byte, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(api.OpenAPI(), &document); err != nil {
@@ -20,12 +20,12 @@ func openAPI() ([]byte, error) {
 	if err := writeJSON(&text, &document); err != nil {
 		return nil, err
 	}
-	err := json.Indent(&indented, text.Bytes(), "", " ") // for whoever reads a diff of it
+	err := json.Indent(&indented, text.Bytes(), "", " ") // makes diffs readable
 	indented.WriteByte('\n')
 	return indented.Bytes(), err
 }
 
-// writeJSON writes YAML as JSON and keeps the order of its keys.
+// writeJSON writes YAML as JSON and keeps the order of the keys.
 func writeJSON(w *bytes.Buffer, node *yaml.Node) error {
 	switch node.Kind {
 	case yaml.DocumentNode:
@@ -45,12 +45,12 @@ func writeJSON(w *bytes.Buffer, node *yaml.Node) error {
 		w.Write(text)
 		return err
 	default:
-		return fmt.Errorf("line %d: neither object, array nor value", node.Line)
+		return fmt.Errorf("line %d: not an object, an array or a value", node.Line)
 	}
 }
 
-// writeObject writes keys and values in turn. What YAML takes for a number,
-// such as the status 200, is a string as a key.
+// writeObject writes an object. nodes holds keys and values in turn. A key that YAML
+// reads as a number, such as the status 200, becomes a string.
 func writeObject(w *bytes.Buffer, nodes []*yaml.Node) error {
 	for i := 0; i < len(nodes); i += 2 {
 		nodes[i].Tag, nodes[i].Style = "!!str", yaml.DoubleQuotedStyle
@@ -58,7 +58,8 @@ func writeObject(w *bytes.Buffer, nodes []*yaml.Node) error {
 	return writeAll(w, nodes, "{}", ":,")
 }
 
-// writeAll writes nodes between brackets, with the separators in turn.
+// writeAll writes nodes between brackets. Between them it writes the separators in
+// turn: ":," for an object, "," for an array.
 func writeAll(w *bytes.Buffer, nodes []*yaml.Node, brackets, separators string) error {
 	w.WriteByte(brackets[0])
 	for i, node := range nodes {

@@ -1,9 +1,16 @@
 // Command mutants tests the tests. It breaks the code in one known place at a
 // time and runs the tests that should notice. It fails if one of them passes.
-// The source files stay as they are: the compiler reads the broken file as an
+// The source files stay unchanged: the compiler reads the broken file as an
 // overlay. Add a row to rows.go for a guarantee that only one test checks.
 //
-//	mutants [-only TEXT]
+// Run it in the project's root:
+//
+//	go run ./cmd/mutants [-only TEXT]
+//
+// Without -only it tries every mutant. With -only it tries the mutants whose
+// description contains TEXT, for example -only hold. It runs as many mutants at a
+// time as there are processors. It prints a line for each mutant that was caught,
+// and at the end the others, with exit code 1.
 package main
 
 import (

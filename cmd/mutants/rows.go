@@ -1,6 +1,6 @@
 package main
 
-// mutants are all of them.
+// mutants returns every mutant.
 func mutants() []mutant {
 	return []mutant{
 		{
@@ -19,7 +19,7 @@ func mutants() []mutant {
 			"./shared/api", "TestAHundredAtOnceWithOneKeyAreOne",
 		},
 		{
-			"a repetition of a batch forgets what the attempt before has deleted",
+			"a repeated batch delete forgets what the first attempt deleted",
 			"shared/api/batchdelete.go", "if there[i] && ", "if there[i] && plan == nil && ",
 			"./shared/api", "TestABatchThatIsCutShortIsFinishedByItsRepetition",
 		},
@@ -54,7 +54,7 @@ func mutants() []mutant {
 			"./shared/api", "TestContract/IfMatch",
 		},
 		{
-			"a token shows a field that the document does not have",
+			"a token has a field that is missing from the API document",
 			"shared/api/token.go", "	PreviousUntil      int64    `json:\"previous_until,omitempty\"`\n", "	PreviousUntil      int64    `json:\"previous_until,omitempty\"`\n	Version            int64    `json:\"version\"`\n",
 			"./shared/api", "TestTheDocumentsSchemasAreTheWireTypes",
 		},
@@ -64,7 +64,7 @@ func mutants() []mutant {
 			"./shared/api", "TestTheDocumentsLimitsAreTheCodes",
 		},
 		{
-			"an answer has a header that the document does not have",
+			"a response has a header that is missing from the API document",
 			"shared/api/delete.go", "okResponse(nil).forToken(in.id)", "okResponse(nil).forToken(in.id).withETag(1)",
 			"./shared/api", "TestContract/Delete",
 		},
@@ -99,7 +99,7 @@ func mutants() []mutant {
 			"./shared/api", "TestContract/Status",
 		},
 		{
-			"another user's token is told from a missing one",
+			"another user's token gets another error than a missing token",
 			"shared/api/get.go", "t, err := service.Get(ctx, at, id)", "t, err := service.Get(ctx, at, id)\n\tif err != nil && id < 100 {\n\t\terr = token.ErrForbidden\n\t}",
 			"./shared/api", "TestContract/Foreign",
 		},
@@ -110,7 +110,7 @@ func mutants() []mutant {
 		},
 		{
 			"an update without an answer is sent again: it overwrites another update",
-			"shared/dynamo/retry.go", "[]func(error) bool{notApplied, conflicted}, explainOnce", "[]func(error) bool{notApplied, conflicted, noAnswer}, explainOnce",
+			"shared/dynamo/retry.go", "[]func(error) bool{notApplied, conflicted}, ", "[]func(error) bool{notApplied, conflicted, noAnswer}, ",
 			"./shared/dynamo", "TestSingleFault",
 		},
 		{
@@ -119,12 +119,12 @@ func mutants() []mutant {
 			"./shared/api", "TestContract/SpecExamples",
 		},
 		{
-			"another site may frame the console",
+			"another site may show the console in a frame",
 			"shared/api/page.go", `h.Set("Content-Security-Policy", s.Policy)`, `h.Set("Content-Security-Policy-Report-Only", s.Policy)`,
 			"./shared/api", "TestAPageIsWhatItSaysAndADocumentInNoFrame",
 		},
 		{
-			"a browser keeps for good what it asked for under the version of another deployment",
+			"a browser caches a page forever under the version of another deployment",
 			"shared/api/page.go", `r.URL.Query().Get("v") == version`, `r.URL.Query().Has("v")`,
 			"./shared/api", "TestAPageIsAskedAboutEachTimeButUnderItsVersionKeptForGood",
 		},

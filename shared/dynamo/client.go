@@ -23,7 +23,6 @@ func NewClient(region, endpoint string, creds aws.CredentialsProvider, options .
 	o := dynamodb.Options{
 		Region:      region,
 		Credentials: creds,
-		Retryer:     retryNotApplied().retryer(),
 		HTTPClient: &http.Client{Timeout: attemptTimeout, Transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 			TLSHandshakeTimeout: dialTimeout,
@@ -32,6 +31,7 @@ func NewClient(region, endpoint string, creds aws.CredentialsProvider, options .
 		}},
 		APIOptions: []func(*stack) error{addMeter},
 	}
+	retryNotApplied().configure(&o)
 	if endpoint != "" {
 		o.BaseEndpoint = &endpoint
 	}

@@ -59,8 +59,8 @@ func TestOperationsMatchApply(t *testing.T) {
 				same(rt, o, "refused, the item", before, after)
 				same(rt, o, "refused, the answer", before, got)
 			} else {
-				same(rt, o, "the item", tidied(want, now), tidied(after, now))
-				same(rt, o, "the answer", tidied(want, now), tidied(got, now))
+				same(rt, o, "the item", compacted(want, now), compacted(after, now))
+				same(rt, o, "the answer", compacted(want, now), compacted(got, now))
 				sameAnswers(rt, o, want, got)
 			}
 			checkUnits(rt, o, before, after, now)
@@ -78,9 +78,9 @@ func describe(o quota.Operation) string {
 	}[o.Kind], o.RequestID, o.Quota, o.Now-dynamotest.Epoch)
 }
 
-// tidied makes ledgers comparable that differ only in how far they are
+// compacted makes ledgers comparable that differ only in how far they are
 // compacted.
-func tidied(l quota.Ledger, now int64) quota.Ledger {
+func compacted(l quota.Ledger, now int64) quota.Ledger {
 	plainly := func(b quota.Balance) quota.Balance { return quota.Balance{Left: b.Free(), Unlimited: b.Unlimited} }
 	l = l.Compact(now)
 	for key, r := range l.Records {

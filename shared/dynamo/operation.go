@@ -108,7 +108,7 @@ func rewrite(found, next quota.Ledger) *expression {
 // another caller has changed the item in the meantime.
 func (s *Store) compact(ctx context.Context, found quota.Ledger, now int64) error {
 	policy := retryIdempotent()
-	policy.explain = explainNotApplied // a compacted item means the same as before
+	policy.noAnswer, policy.notApplied = token.ErrUnavailable, token.ErrUnavailable // a compacted item means the same as before
 	_, _, err := s.update(ctx, tokenKey(found.UserID, found.ID), rewrite(found, found.Compact(now)), policy)
 	if err != nil {
 		return fmt.Errorf("compact token %d/%d: %w", found.UserID, found.ID, err)

@@ -62,43 +62,45 @@ const (
 type retryPolicy struct {
 	maxAttempts int
 	retryable   []func(error) bool
-	explain     func(error) error
+
+	// What failures on DynamoDB's side mean: without an answer, and when the
+	// last attempt was certainly not applied.
+	noAnswer, notApplied error
 }
 
 // retryReads is for calls that change nothing.
 func retryReads() retryPolicy {
-	return retryPolicy{maxAttempts, []func(error) bool{notApplied, noAnswer}, explainNotApplied}
+	return retryPolicy{maxAttempts, []func(error) bool{notApplied, noAnswer}, token.ErrUnavailable, token.ErrUnavailable}
 }
 
 // retryNotApplied is for writes that must not be applied twice. It sends again
 // only what was certainly not applied: if the first attempt was applied and its
 // answer lost, a second one could undo what another caller wrote since.
 func retryNotApplied() retryPolicy {
-	return retryPolicy{maxAttempts, []func(error) bool{notApplied, conflicted}, explainOnce}
+	return retryPolicy{maxAttempts, []func(error) bool{notApplied, conflicted}, token.ErrUncertain, token.ErrUnavailable}
 }
 
 // retryIdempotent is for writes whose condition or request token makes a
-// repetition harmless.
+// repetition harmless. Whatever the last attempt came to, one before it may
+// have been applied.
 func retryIdempotent() retryPolicy {
-	return retryPolicy{maxTransactAttempts, []func(error) bool{notApplied, noAnswer, conflicted}, explainRepeated}
+	return retryPolicy{maxTransactAttempts, []func(error) bool{notApplied, noAnswer, conflicted}, token.ErrUncertain, token.ErrUncertain}
 }
 
-// retryRecorded is for quota operations with a request id: the item records
-// the id, so the store recognises a repetition. It sets uncertain once an
-// attempt gets no answer.
+// retryRecorded is for quota operations with a request id. The item records the
+// id, so the store recognises a repetition, and so the caller may repeat the
+// operation too. It sets uncertain once an attempt gets no answer.
 func retryRecorded(uncertain *bool) retryPolicy {
 	lost := func(err error) bool {
 		*uncertain = *uncertain || noAnswer(err)
 		return noAnswer(err)
 	}
-	return retryPolicy{maxAttempts, []func(error) bool{notApplied, conflicted, lost}, explainRecorded}
+	return retryPolicy{maxAttempts, []func(error) bool{notApplied, conflicted, lost}, token.ErrRepeatable, token.ErrRepeatable}
 }
 
-// configure applies the policy to one call.
-func (p retryPolicy) configure(o *dynamodb.Options) { o.Retryer = p.retryer() }
-
-func (p retryPolicy) retryer() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
+// configure applies the policy to one call, or to a client.
+func (p retryPolicy) configure(o *dynamodb.Options) {
+	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = p.maxAttempts
 		o.RateLimiter = ratelimit.None
 		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
@@ -108,6 +110,19 @@ func (p retryPolicy) retryer() aws.Retryer {
 			return aws.BoolTernary(anyOf(err, p.retryable...))
 		})}
 	})
+}
+
+// explain returns the error of the last attempt with its meaning. An error that
+// is not a failure on DynamoDB's side is returned as is, and is internal.
+func (p retryPolicy) explain(err error) error {
+	switch {
+	case noAnswer(err):
+		return fmt.Errorf("%w: %w", p.noAnswer, err)
+	case anyOf(err, notApplied, conflicted):
+		return fmt.Errorf("%w: %w", p.notApplied, err)
+	default:
+		return err
+	}
 }
 
 // backoff is exponential with full jitter; attempts count from 0.
@@ -196,31 +211,4 @@ func anyOf(err error, causes ...func(error) bool) bool {
 		}
 	}
 	return false
-}
-
-// explainNotApplied is for a call that changed nothing: a failure on
-// DynamoDB's side is token.ErrUnavailable. Any other error is returned as is,
-// and is internal.
-func explainNotApplied(err error) error { return wrapFailure(err, token.ErrUnavailable) }
-
-// explainOnce is for a write that is not sent again without an answer.
-func explainOnce(err error) error {
-	if noAnswer(err) {
-		return fmt.Errorf("%w: %w", token.ErrUncertain, err)
-	}
-	return explainNotApplied(err)
-}
-
-// explainRecorded is for a write that the caller may safely repeat.
-func explainRecorded(err error) error { return wrapFailure(err, token.ErrRepeatable) }
-
-// explainRepeated is for a write that the store repeats: an attempt before the
-// last one may have been applied.
-func explainRepeated(err error) error { return wrapFailure(err, token.ErrUncertain) }
-
-func wrapFailure(err, meaning error) error {
-	if anyOf(err, notApplied, noAnswer, conflicted) {
-		return fmt.Errorf("%w: %w", meaning, err)
-	}
-	return err
 }

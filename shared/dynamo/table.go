@@ -30,12 +30,12 @@ func CreateTable(ctx context.Context, client *dynamodb.Client, name string) erro
 	})
 	var exists *types.ResourceInUseException
 	if err != nil && !errors.As(err, &exists) {
-		return fmt.Errorf("create table %s: %w", name, explainNotApplied(err))
+		return fmt.Errorf("create table %s: %w", name, retryReads().explain(err))
 	}
 	const maxWait = 5 * time.Minute
 	active := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = time.Second })
 	if err := active.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, maxWait); err != nil {
-		return fmt.Errorf("create table %s: %w", name, explainNotApplied(err))
+		return fmt.Errorf("create table %s: %w", name, retryReads().explain(err))
 	}
 	ttl, err := client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &name})
 	if err == nil && ttl.TimeToLiveDescription != nil && ttl.TimeToLiveDescription.TimeToLiveStatus == types.TimeToLiveStatusEnabled {
@@ -46,7 +46,7 @@ func CreateTable(ctx context.Context, client *dynamodb.Client, name string) erro
 		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String(TTL), Enabled: aws.Bool(true)},
 	})
 	if err != nil {
-		return fmt.Errorf("set the time to live of table %s: %w", name, explainNotApplied(err))
+		return fmt.Errorf("set the time to live of table %s: %w", name, retryReads().explain(err))
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func CreateTable(ctx context.Context, client *dynamodb.Client, name string) erro
 func SetStream(ctx context.Context, client *dynamodb.Client, name string, on bool) error {
 	table, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
 	if err != nil {
-		return fmt.Errorf("describe the stream of table %s: %w", name, explainNotApplied(err))
+		return fmt.Errorf("describe the stream of table %s: %w", name, retryReads().explain(err))
 	}
 	current := table.Table.StreamSpecification
 	if on == (current != nil && aws.ToBool(current.StreamEnabled)) {
@@ -68,7 +68,7 @@ func SetStream(ctx context.Context, client *dynamodb.Client, name string, on boo
 		stream.StreamViewType = types.StreamViewTypeKeysOnly
 	}
 	if _, err := client.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &name, StreamSpecification: stream}); err != nil {
-		return fmt.Errorf("set the stream of table %s: %w", name, explainNotApplied(err))
+		return fmt.Errorf("set the stream of table %s: %w", name, retryReads().explain(err))
 	}
 	return nil
 }

@@ -145,3 +145,60 @@ func TestFormulasAreEscaped(t *testing.T) {
 		t.Errorf("got %v, want a quote before each text", err)
 	}
 }
+
+// TestImportIsNotMixedWithAnother checks that a journal accepts only the same file,
+// API and user, one process at a time, and that a complete import is not repeated.
+func TestImportIsNotMixedWithAnother(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	m := begin(t, target)
+	m.lose(t)
+	for name, change := range map[string]func(*journal.Import){
+		"file": func(im *journal.Import) { im.Source = "another" },
+		"API":  func(im *journal.Import) { im.URL = "http://another" },
+		"user": func(im *journal.Import) { im.UserID++ },
+	} {
+		im := m.process()
+		change(im)
+		if _, err := im.Run(t.Context()); !errors.Is(err, journal.ErrChanged) {
+			t.Errorf("another %s: got %v, want %v", name, err, journal.ErrChanged)
+		}
+	}
+	im := m.process()
+	create := im.Create
+	im.Create = func(ctx context.Context, key string, in []wire.TokenInput) ([]wire.Token, error) {
+		if _, err := m.process().Run(ctx); !errors.Is(err, journal.ErrRunning) {
+			t.Errorf("two at a time: got %v, want %v", err, journal.ErrRunning)
+		}
+		return create(ctx, key, in)
+	}
+	m.run(t, im)
+	m.check(t)
+	if _, err := m.process().Run(t.Context()); !errors.Is(err, journal.ErrExists) {
+		t.Errorf("once more: got %v, want %v", err, journal.ErrExists)
+	}
+	m.check(t)
+}
+
+// TestMissingKeysFile checks that an import does not continue without the keys file
+// to which it has written.
+func TestMissingKeysFile(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	m := begin(t, target)
+	im := m.process()
+	create := im.Create
+	im.Create = func(ctx context.Context, key string, in []wire.TokenInput) ([]wire.Token, error) {
+		if m.sent == 1 {
+			return nil, errLost
+		}
+		return create(ctx, key, in)
+	}
+	if _, err := im.Run(t.Context()); !errors.Is(err, errLost) {
+		t.Fatal(err)
+	}
+	if err := os.Remove(m.keys); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.process().Run(t.Context()); !errors.Is(err, journal.ErrGone) {
+		t.Errorf("got %v, want %v", err, journal.ErrGone)
+	}
+}
