@@ -11,7 +11,7 @@ import (
 // idsField is the name of an element of ids.
 func idsField(i int) string { return fmt.Sprintf("ids[%d]", i) }
 
-// check holds the ids to 1 to MaxIDs numbers that can be ids.
+// checkIDs checks that there are 1 to MaxIDs ids, each in the range of ids.
 func checkIDs(in wire.IDsInput) error {
 	if len(in.IDs) == 0 || len(in.IDs) > wire.MaxIDs {
 		return &token.InvalidError{Field: "ids", Reason: fmt.Sprintf("must be an array of 1 to %d ids of tokens", wire.MaxIDs)}
@@ -24,8 +24,8 @@ func checkIDs(in wire.IDsInput) error {
 	return nil
 }
 
-// unique are the ids without repetitions; where tells the place of each in
-// what was sent.
+// uniqueIDs returns the ids without repetitions, and the index of each in the
+// request.
 func uniqueIDs(in wire.IDsInput) (ids []int64, where []int) {
 	seen := map[int64]bool{}
 	for i, id := range in.IDs {

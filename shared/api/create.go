@@ -27,7 +27,7 @@ func readCreate(r *http.Request) (token.Settings, error) {
 	return readNewToken(body)
 }
 
-// readDraft reads what a new token is to be.
+// readNewToken reads the settings of a new token.
 func readNewToken(raw []byte) (token.Settings, error) {
 	var in wire.TokenInput
 	if err := decodeObject(raw, &in, append([]string{"id"}, serverFields...)...); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// fill sets the fields of a struct by their json names.
+// setFields sets the fields of a struct by their JSON names.
 func setFields(into any, names []string, values map[string]json.RawMessage, ignored []string) error {
 	target := reflect.ValueOf(into).Elem()
 	fields := map[string]reflect.StructField{}
@@ -83,7 +83,7 @@ func setField(field reflect.Value, info reflect.StructField, name string, raw js
 	return nil
 }
 
-// integer reads a JSON integer. One too large for int64 becomes the largest,
+// jsonInteger reads a JSON integer. One too large for int64 becomes the largest,
 // so that the field's own rule refuses it.
 func jsonInteger(raw json.RawMessage) (*int64, bool) {
 	if kindOf(raw) != "an integer" {
@@ -99,7 +99,7 @@ func jsonInteger(raw json.RawMessage) (*int64, bool) {
 	return &n, true
 }
 
-// integers reads an array of JSON integers.
+// jsonIntegers reads an array of JSON integers.
 func jsonIntegers(name string, raw json.RawMessage) ([]int64, error) {
 	elements, err := jsonArray(name, "integers", raw)
 	list := make([]int64, len(elements))
@@ -113,7 +113,7 @@ func jsonIntegers(name string, raw json.RawMessage) ([]int64, error) {
 	return list, err
 }
 
-// objects reads an array of JSON objects.
+// jsonObjects reads an array of JSON objects.
 func jsonObjects(name string, raw json.RawMessage) ([]json.RawMessage, error) {
 	elements, err := jsonArray(name, "objects", raw)
 	for i, element := range elements {
@@ -167,8 +167,8 @@ func stringList(raw json.RawMessage, separators string) ([]string, bool) {
 	return list, true
 }
 
-// offence names what is wrong with a value that is no list of strings: an
-// array is wrong for an element in it.
+// describeNonStrings describes a value that is not a list of strings. Of an
+// array it names the type of the first element that is not a string.
 func describeNonStrings(raw json.RawMessage) string {
 	var elements []json.RawMessage
 	if json.Unmarshal(raw, &elements) != nil {

@@ -20,8 +20,8 @@ type Gate interface {
 	Usage(ctx context.Context, key string) (quota.Usage, error)
 }
 
-// use serves a route that a key authenticates. What the key is worth, the
-// gate says: a text that is no key at all is one that nobody has.
+// withKey serves a route that a key authenticates: it reads the key and the
+// input, and calls. The gate checks the key; malformed keys are unknown keys.
 func withKey[In any](
 	services Services, r *http.Request,
 	read func(*http.Request) (In, error),
@@ -38,8 +38,8 @@ func withKey[In any](
 	return call(r.Context(), services.Keys, key, in)
 }
 
-// identify takes the Idempotency-Key for the request id, where the body has
-// none: each makes of a repetition one request.
+// defaultRequestID takes the Idempotency-Key as the request id if the body has
+// none.
 func defaultRequestID(in *wire.VerifyInput, r *http.Request) {
 	if key := r.Header.Get("Idempotency-Key"); in.RequestID == nil && key != "" {
 		in.RequestID = &key

@@ -78,8 +78,8 @@ func readPage(r *http.Request) (pageInput, error) {
 	return in, err
 }
 
-// count reads the first of the parameters that is there; absent and 0 are
-// the default.
+// readNumber reads the first of the named parameters that is present. Absent
+// and 0 mean the default.
 func readNumber(query url.Values, otherwise int64, names ...string) (int64, error) {
 	for _, name := range names {
 		if !query.Has(name) {

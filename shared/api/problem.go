@@ -11,8 +11,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// A problem is how an error is told: status, code, and one sentence that
-// says what is wrong and what to do.
+// A problem is how an error is reported: status, code, and a message that says
+// what is wrong and what to do.
 type problem struct {
 	status     int
 	code       wire.Code
@@ -89,8 +89,8 @@ var problems = []struct {
 	{token.ErrUnavailable, problem{status: http.StatusServiceUnavailable, code: wire.ErrUnavailable, retryAfter: retryAfterSeconds, message: "The database is busy or can't be reached; nothing was changed. Try again after the seconds in Retry-After."}},
 }
 
-// explain finds how an error is told. One that nobody foresaw is internal:
-// its text is for the log only.
+// problemOf returns the problem that an error is reported as. An unknown error
+// is internal: its text goes to the log only.
 func problemOf(err error) problem {
 	var (
 		invalid *token.InvalidError

@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// budget is how long a request may take in all. It ends before the
+// requestTimeout is how long a request may take in all. It ends before the
 // function's own time-out, so that the caller gets an answer.
 const requestTimeout = 6 * time.Second
 
@@ -83,9 +83,9 @@ func record(log *slog.Logger, r *http.Request, route Route, out reply, cost reql
 	line.Write(r.Context(), log)
 }
 
-// manage serves a route of the management API: it reads the access token and
-// the input, and calls. Who is not admitted hears of that first, and of bad
-// input only then.
+// withAccessToken serves a route of the management API: it reads the access
+// token and the input, and calls. Authentication errors take precedence over
+// validation errors.
 func withAccessToken[In any](
 	services Services, r *http.Request,
 	read func(*http.Request) (In, error),

@@ -30,7 +30,7 @@ func readRotation(r *http.Request) (rotationInput, error) {
 	return rotationInput{id, valueOf(body.GraceSeconds)}, err
 }
 
-// A plannedTurn is a token.Turn as it is kept.
+// A savedRotation is the form in which a token.KeyRotation is saved.
 type savedRotation struct {
 	Key            string
 	Until, Version int64

@@ -11,7 +11,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// view shows a token as it is at a second.
+// tokenView returns a token in its wire form, as of a time in Unix seconds.
 func tokenView(t token.Token, now int64) wire.Token {
 	shown := wire.Token{
 		ID: t.ID, UserID: t.UserID, Key: t.Mask, Name: t.Name,
@@ -30,7 +30,8 @@ func tokenView(t token.Token, now int64) wire.Token {
 	return shown
 }
 
-// shown is a token with its key in plain text, for the one answer that has it.
+// tokenWithKey is tokenView with the key in plain text. Only the response that
+// issues the key has it.
 func tokenWithKey(t token.Token, key credential.Key, now int64) wire.Token {
 	plain := tokenView(t, now)
 	plain.Key = key.Reveal()
@@ -59,7 +60,7 @@ func tokenUpdate(in wire.TokenInput) (token.Settings, error) {
 	}, err
 }
 
-// statusInput reads the status. Expired and exhausted are not for callers to
+// readStatus reads the status. Expired and exhausted are not for callers to
 // set: an echoed token may have them, and they change nothing.
 func readStatus(in wire.TokenInput) (*bool, error) {
 	if in.Status == nil {
@@ -90,7 +91,7 @@ func badID() error {
 	return &token.InvalidError{Field: "id", Reason: fmt.Sprintf("must be an integer between 1 and %d", int64(token.MaxInteger))}
 }
 
-// digits reads a non-negative decimal number without sign or spaces. One
+// parseDigits reads a non-negative decimal number without sign or spaces. One
 // that int64 can't hold becomes its largest value.
 func parseDigits(s string) (int64, bool) {
 	if s == "" || strings.Trim(s, "0123456789") != "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// An answer is what a route has to say when all went well.
+// A response is what a route returns on success.
 type response struct {
 	status   int
 	data     any
@@ -30,14 +30,15 @@ func createdResponse(data any, location string) response {
 	return response{status: http.StatusCreated, data: data, location: location}
 }
 
-// about names the token that an answer is about. What was deleted when must
-// be found in the log after a backup is restored.
+// forToken names the token in the log line. After a backup is restored, the log
+// has to show which tokens were deleted since.
 func (a response) forToken(id int64) response {
 	a.tokenID = id
 	return a
 }
 
-// of names the user, too, where the credential was a key.
+// forKey names the token and its user in the log line, for a request that a key
+// authenticated.
 func (a response) forKey(t token.Token) response {
 	a.userID = t.UserID
 	return a.forToken(t.ID)
@@ -48,7 +49,7 @@ func (a response) withETag(version int64) response {
 	return a
 }
 
-// An outcome is what is sent and logged: an answer or a problem.
+// A reply is what is sent and logged: a response or a problem.
 type reply struct {
 	response
 	problem   problem
@@ -56,7 +57,7 @@ type reply struct {
 	err       error
 }
 
-// fail makes an error, if there is one, the outcome.
+// fail turns the reply into the problem of an error; nil changes nothing.
 func (o *reply) fail(err error) {
 	if err == nil {
 		return

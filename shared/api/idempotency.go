@@ -16,14 +16,15 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// A once is a request under an Idempotency-Key: sent again with the same body
-// within 24 h, it gets the answer of the first time, and nothing is done. A nil
-// once is a request without.
+// An idempotency is a request with an Idempotency-Key. If it is sent again with
+// the same body within 24 hours, it gets the saved response and changes nothing.
+// A nil idempotency is a request without that header.
 type idempotency struct{ *token.IdempotentRequest }
 
-// post serves a POST of the management API as manage does, and as once says.
-// Only a success is kept: after a failure nothing was done, and the next
-// attempt may do it.
+// withIdempotencyKey serves a POST of the management API like withAccessToken,
+// and replays the saved response if the request has an Idempotency-Key that was
+// used before. Only successes are saved: after a failure nothing was changed,
+// and a retry may succeed.
 func withIdempotencyKey[In any](
 	services Services, r *http.Request,
 	read func(*http.Request) (In, error),
@@ -44,12 +45,12 @@ func withIdempotencyKey[In any](
 	})
 }
 
-// readOnce reads the Idempotency-Key of a request, and the body, which it
-// puts back.
+// readIdempotency reads the Idempotency-Key of a request, and the body, which
+// it puts back.
 func readIdempotency(r *http.Request, now int64) (*idempotency, error) {
 	keys := r.Header.Values("Idempotency-Key")
 	if len(keys) == 0 {
-		return nil, nil //nolint:nilnil // a nil once is a request without
+		return nil, nil //nolint:nilnil // nil is a request without the header
 	}
 	if len(keys) > 1 {
 		return nil, &token.InvalidError{Field: "Idempotency-Key", Reason: "must come once: send one header of this name"}
@@ -75,7 +76,8 @@ func readIdempotency(r *http.Request, now int64) (*idempotency, error) {
 	return &idempotency{request}, nil
 }
 
-// recall answers a request that failed, for it may have been answered before.
+// replay returns the saved response of a request that failed, if there is one.
+// Else it returns the failure.
 func (o *idempotency) replay(ctx context.Context, service *token.Service, at credential.AccessToken, failure error) (response, error) {
 	var before *replayError
 	if errors.As(failure, &before) {
@@ -105,12 +107,13 @@ func (o *idempotency) replay(ctx context.Context, service *token.Service, at cre
 	}
 }
 
-// A replayError is a request that needs no work: its answer is kept.
+// A replayError carries the saved response of a request that was served before.
 type replayError struct{ content []byte }
 
 func (*replayError) Error() string { return "answered before" }
 
-// keep makes of an answer to a create what is kept with the tokens.
+// saveWithTokens returns a function that makes the response to a create ready
+// to be saved in the same transaction as the tokens.
 func (o *idempotency) saveWithTokens(say func([]token.IssuedToken) response) func([]token.IssuedToken) (token.SavedResponse, error) {
 	if o == nil {
 		return nil
@@ -121,10 +124,11 @@ func (o *idempotency) saveWithTokens(say func([]token.IssuedToken) response) fun
 	}
 }
 
-// plan comes before work that is more than one write. It keeps what was
-// decided, so that whoever does it again, or at the same time, decides the
-// same; or it ends with a *replayError, or with ErrOtherRequest. For a
-// request without a key it returns nil and decides nothing.
+// plan saves a decision before work that takes more than one write, so that a
+// retry, or the same request at the same time, acts on the same decision. The
+// error is a *replayError if a response is saved already, and
+// token.ErrIdempotencyMismatch if the key belongs to another request. Without
+// an Idempotency-Key it returns nil and decides nothing.
 func (o *idempotency) plan(ctx context.Context, service *token.Service, at credential.AccessToken, decide func() ([]byte, error)) ([]byte, error) {
 	if o == nil {
 		return nil, nil
@@ -143,8 +147,8 @@ func (o *idempotency) plan(ctx context.Context, service *token.Service, at crede
 	return service.SaveResponse(ctx, at, o.IdempotentRequest, token.PartPlan, decided)
 }
 
-// settle comes after such work: of those who did it, the first one's answer
-// is everyone's.
+// save saves the response after such work. If the same request was served at
+// the same time, it returns the response that was saved first.
 func (o *idempotency) save(ctx context.Context, service *token.Service, at credential.AccessToken, a response) (response, error) {
 	if o == nil {
 		return a, nil
@@ -161,8 +165,8 @@ func (o *idempotency) save(ctx context.Context, service *token.Service, at crede
 	return kept, err
 }
 
-// conclude is settle of a report. One in which something may go better next
-// time is not kept.
+// saveBatch saves the response to a batch, unless one of its errors may go away
+// on a retry.
 func (o *idempotency) saveBatch(ctx context.Context, service *token.Service, at credential.AccessToken, ids []int64, where []int, errs []error) (response, error) {
 	if slices.ContainsFunc(errs, func(err error) bool { return err != nil && problemOf(err).retryAfter != "" }) {
 		return batchResponse(ids, where, errs), nil
@@ -170,7 +174,7 @@ func (o *idempotency) saveBatch(ctx context.Context, service *token.Service, at 
 	return o.save(ctx, service, at, batchResponse(ids, where, errs))
 }
 
-// A keptAnswer is an answer as it is kept.
+// A savedResponse is the form in which a response is saved.
 type savedResponse struct {
 	Status   int
 	ETag     string `json:",omitempty"`
@@ -180,8 +184,8 @@ type savedResponse struct {
 	Results  []wire.Result `json:",omitempty"`
 }
 
-// pack writes an answer small: a batch of tokens says much twice, and an item
-// of DynamoDB has at most 400 KB.
+// encode compresses a response. A batch of tokens repeats much, and the size of
+// what the store can save is limited.
 func (a response) encode() ([]byte, error) {
 	data, err := json.Marshal(a.data)
 	if err != nil {
@@ -200,7 +204,7 @@ func (a response) encode() ([]byte, error) {
 func decodeSaved(content []byte) (response, error) {
 	var k savedResponse
 	if err := json.NewDecoder(flate.NewReader(bytes.NewReader(content))).Decode(&k); err != nil {
-		return response{}, fmt.Errorf("read a kept answer: %w", err)
+		return response{}, fmt.Errorf("read a saved response: %w", err)
 	}
 	return response{status: k.Status, etag: k.ETag, location: k.Location, tokenID: k.TokenID, data: k.Data, results: k.Results}, nil
 }

@@ -19,8 +19,8 @@ var (
 	entityTags = regexp.MustCompile(`^[\s,]*` + entityTag.String() + `(\s*,[\s,]*` + entityTag.String() + `)*[\s,]*$`)
 )
 
-// readMatch reads If-Match: the versions of the token with which the request
-// may be carried out, nil for any. A weak tag, and one that is none of ours,
+// readIfMatch reads If-Match: the versions of the token that the request may
+// change, nil for any. A weak tag, and one that is none of ours,
 // matches nothing (RFC 9110, 13.1.1).
 func readIfMatch(r *http.Request) (token.Versions, error) {
 	values := r.Header.Values("If-Match")
