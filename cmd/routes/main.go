@@ -27,10 +27,10 @@ func run(args []string) error {
 	}
 	for _, f := range files {
 		name := filepath.Join(args[0], f.name)
-		if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil { //nolint:gosec // the root is the developer's own
+		if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil { //nolint:gosec // the caller names the project's root
 			return err
 		}
-		if err := os.WriteFile(name, f.text, 0o600); err != nil { //nolint:gosec // the same
+		if err := os.WriteFile(name, f.text, 0o600); err != nil { //nolint:gosec // as above
 			return err
 		}
 	}

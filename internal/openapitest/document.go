@@ -30,6 +30,7 @@ type Document struct {
 // longer than to hold thousands of answers to it.
 func Load() (*Document, error) { return load() }
 
+//nolint:gochecknoglobals // the document, read once
 var load = sync.OnceValues(func() (*Document, error) { return Parse(api.OpenAPI()) })
 
 // Parse makes a document ready from YAML or JSON.
@@ -72,6 +73,7 @@ type node struct {
 	value   any
 }
 
+//nolint:gochecknoglobals // constants in all but name
 var (
 	escapePointer   = strings.NewReplacer("~", "~0", "/", "~1")
 	unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")

@@ -47,17 +47,17 @@ func (c captured) Run() int {
 		return 1
 	}
 	code := c.m.Run()
-	if err := checkSecrets(captures); err != nil {
+	if err := CheckSecrets(captures); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return code
 }
 
-// checkSecrets returns an error for each credential in an output that must have
+// CheckSecrets returns an error for each credential in an output that must have
 // none. On stdout, `user create`, `user rotate` and serve may print access tokens,
 // and `token create` and `token rotate` may print keys. Nothing else may.
-func checkSecrets(captures string) error {
+func CheckSecrets(captures string) error {
 	files, err := filepath.Glob(filepath.Join(captures, "*"))
 	if err != nil {
 		return err

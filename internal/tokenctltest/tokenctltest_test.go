@@ -1,9 +1,11 @@
-package tokenctltest
+package tokenctltest_test
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/latchkey-api/latchkey/internal/tokenctltest"
 )
 
 // TestCheckSecrets checks which outputs may hold a key or an access token.
@@ -27,7 +29,7 @@ func TestCheckSecrets(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(c.content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if err := checkSecrets(dir); (err != nil) != c.leaks {
+			if err := tokenctltest.CheckSecrets(dir); (err != nil) != c.leaks {
 				t.Errorf("got %v, want an error: %t", err, c.leaks)
 			}
 		})
