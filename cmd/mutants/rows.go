@@ -55,7 +55,7 @@ func mutants() []mutant {
 		},
 		{
 			"a token has a field that is missing from the API document",
-			"shared/api/token.go", "	PreviousUntil      int64    `json:\"previous_until,omitempty\"`\n", "	PreviousUntil      int64    `json:\"previous_until,omitempty\"`\n	Version            int64    `json:\"version\"`\n",
+			"shared/wire/token.go", "	PreviousUntil      int64    `json:\"previous_until,omitempty\"`", "	PreviousUntil      int64    `json:\"previous_until,omitempty\"`\n	Version            int64    `json:\"version\"`\n",
 			"./shared/api", "TestTheDocumentsSchemasAreTheWireTypes",
 		},
 		{
