@@ -51,7 +51,8 @@ async function startServer() {
   let output = "", log = "";
   child.stderr.on("data", (chunk) => { log += chunk; });
   await new Promise((resolve, reject) => {
-    child.stdout.on("data", (chunk) => { output += chunk; if (output.includes("Stop with")) resolve(undefined); });
+    child.stdout.on("data", (chunk) => { output += chunk; if (output.includes("Ctrl-C")) resolve(undefined); }); // its last line
+    setTimeout(() => reject(new Error(`tokenctl serve did not start within 30 s: ${output}${log}`)), 30_000).unref();
     exited.then((code) => reject(new Error(`tokenctl serve exited with ${code}: ${log}`)));
   });
   return {
