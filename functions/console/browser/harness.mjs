@@ -136,11 +136,11 @@ export async function newUser() {
  * @param {(session: Session) => Promise<void>} body
  */
 export function scenario(name, { allowedErrors = [], signIn = true, tokens = [], ...options }, body) {
-  test(name, { timeout: 120_000 }, async () => {
+  test(name, { timeout: 240_000 }, async () => {
     const user = await newUser();
     const created = tokens.length > 0 ? await user.createAll(tokens) : [];
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", timezoneId: "UTC", ...options });
-    context.setDefaultTimeout(20_000);
+    context.setDefaultTimeout(60_000);
     const faults = recordFaults(context, allowedErrors);
     const openTab = async () => {
       const page = await context.newPage();
