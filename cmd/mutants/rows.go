@@ -135,7 +135,7 @@ func mutants() []mutant {
 		},
 		{
 			"a credential after an underscore is not redacted",
-			"shared/credential/redact.go", "(^|[^0-9a-z]|", "(^|[^0-9A-Za-z_]|",
+			"shared/credential/redact.go", "(?-i:^|[^0-9A-Za-z])", "(?-i:^|[^0-9A-Za-z_])",
 			"./shared/credential", "TestRedact$/after_an_underscore",
 		},
 		{

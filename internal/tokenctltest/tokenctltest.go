@@ -11,11 +11,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -62,7 +62,6 @@ func CheckSecrets(captures string) error {
 	if err != nil {
 		return err
 	}
-	credential := regexp.MustCompile(`\b(at|sk)-[0-9A-Za-z]{8,}`)
 	allowed := map[string]string{"user_create": "at-", "user_rotate": "at-", "serve": "at-", "token_create": "sk-", "token_rotate": "sk-"}
 	var leaks error
 	for _, file := range files {
@@ -72,7 +71,7 @@ func CheckSecrets(captures string) error {
 		}
 		name := filepath.Base(file)
 		command, _, _ := strings.Cut(name, "-stdout")
-		for _, found := range credential.FindAllString(string(content), -1) {
+		for _, found := range credential.FindAll(string(content), 8) {
 			if prefix := allowed[command]; prefix == "" || !strings.HasPrefix(found, prefix) {
 				leaks = errors.Join(leaks, fmt.Errorf("a credential (%s…) in the output %s", found[:7], name))
 			}

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -38,10 +39,18 @@ func TestMalformedCredentials(t *testing.T) {
 	})}
 	for _, bad := range []string{"at-first\nat-second", "at-a\x00b", "at-a b", "at-\u200bhidden", "\ufeffat-x", "at-a\x7f"} {
 		c := client.New("http://api", bad, client.WithHTTPClient(transport))
-		_, verify := c.Verify(t.Context(), bad, wire.VerifyInput{})
+		v, err := c.Verify(t.Context(), bad, wire.VerifyInput{})
+		if err != nil || v.Valid || v.Code != wire.RefusedUnknown {
+			t.Errorf("verify with %q: got %+v, %v, want the refusal %s", bad, v, err, wire.RefusedUnknown)
+		}
+		r, err := c.Reserve(t.Context(), bad, wire.ReserveInput{})
+		if err != nil || r.Valid || r.Code != wire.RefusedUnknown {
+			t.Errorf("reserve with %q: got %+v, %v, want the refusal %s", bad, r, err, wire.RefusedUnknown)
+		}
+		_, settle := c.Settle(t.Context(), bad, "r", 1)
 		_, list := c.List(t.Context(), client.ListOptions{})
-		for call, err := range map[string]error{"verify": verify, "list": list} {
-			if err == nil || !strings.Contains(err.Error(), "copy it again") || strings.Contains(err.Error(), bad) {
+		for call, err := range map[string]error{"settle": settle, "list": list} {
+			if !errors.Is(err, wire.ErrUnauthorized) || !strings.Contains(err.Error(), "copy it again") || strings.Contains(err.Error(), bad) {
 				t.Errorf("%s with %q: got error %v, want one that says to copy it again", call, bad, err)
 			}
 		}

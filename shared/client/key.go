@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -31,7 +32,11 @@ func (c *Client) Verify(ctx context.Context, key string, in wire.VerifyInput) (w
 		r = r.bounded()
 		r.attempts = spendAttempts
 	}
-	return call[wire.Verdict](ctx, r)
+	verdict, err := call[wire.Verdict](ctx, r)
+	if errors.Is(err, errCredential) {
+		return wire.Verdict{Code: wire.RefusedUnknown}, nil // a malformed key is a refusal, as from the API
+	}
+	return verdict, err
 }
 
 // Reserve holds in.Quota units for the request in.RequestID until Settle,
@@ -40,7 +45,11 @@ func (c *Client) Verify(ctx context.Context, key string, in wire.VerifyInput) (w
 // false, and Code says why. Errors: wire.ErrRequestReused if in.RequestID was
 // used for another amount; wire.ErrTooManyOpen.
 func (c *Client) Reserve(ctx context.Context, key string, in wire.ReserveInput) (wire.Reservation, error) {
-	return call[wire.Reservation](ctx, c.withKey(key, http.MethodPost, wire.ReservePath, in).bounded())
+	reservation, err := call[wire.Reservation](ctx, c.withKey(key, http.MethodPost, wire.ReservePath, in).bounded())
+	if errors.Is(err, errCredential) {
+		return wire.Reservation{Code: wire.RefusedUnknown}, nil // as Verify does
+	}
+	return reservation, err
 }
 
 // Settle ends a hold and charges what its request has cost, in units, 0 or

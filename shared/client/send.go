@@ -105,7 +105,8 @@ func (r request) send(ctx context.Context, answer any) (http.Header, error) {
 	}
 }
 
-var errCredential = errors.New("the access token or key has a character that no HTTP header can carry: copy it again")
+// errCredential is what the API would answer, without the request.
+var errCredential = fmt.Errorf("the access token or key has a character that no HTTP header can carry: copy it again (%w)", wire.ErrUnauthorized)
 
 // notVisibleASCII reports whether a credential can't have a character. Net/http
 // refuses some of them, with an error that does not say which header it means.

@@ -2,26 +2,27 @@ package credential
 
 import "regexp"
 
-// pattern is the one definition of what looks like a credential. It errs on
-// the side of matching. It matches, in upper or lower case:
+// pattern is the one definition of what looks like a credential. It matches, in
+// upper or lower case:
 //
-//   - sk- or at- at the start of a word, followed by at least 8 letters,
-//     digits, underscores or hyphens, as in sk-proj-… keys. A word also starts
-//     after an underscore and after an escape sequence of a URL or of JSON,
-//     such as %20 and \n;
+//   - sk- at the start of a word, followed by at least 8 letters, digits,
+//     underscores or hyphens, as in sk-proj-… keys, and at- at the start of a
+//     word, followed by at least 8 letters or digits. A word also starts after an
+//     underscore and after an escape sequence of a URL or of JSON, such as %20
+//     and \n;
 //   - sk- or at- anywhere, followed by at least 24 letters or digits and then
 //     as many underscores and hyphens as there are.
 //
-// It matches neither a mask nor words such as task-management. The groups are:
-// what precedes, the prefix and the rest in the first case; the prefix and the
-// rest in the second case.
+// It matches neither a mask nor words such as task-management and
+// at-least-once. Group 1 is what precedes the credential; groups 2, 3 and 4 are
+// the prefix, of which one is set.
 var pattern = regexp.MustCompile(`(?i)` +
-	`(^|[^0-9a-z]|%[0-9a-f]{2}|\\[bfnrt]|\\u[0-9a-f]{4})(sk-|at-)([0-9a-z_-]{8,})` +
-	`|(sk-|at-)([0-9a-z]{24}[0-9a-z_-]*)`)
+	`((?-i:^|[^0-9A-Za-z])|%[0-9a-f]{2}|\\[bfnrt]|\\u[0-9a-f]{4})(?:(sk-)[0-9a-z_-]{8,}|(at-)[0-9a-z]{8,})` +
+	`|(sk-|at-)[0-9a-z]{24}[0-9a-z_-]*`)
 
 // Redact replaces everything in s that looks like a credential with its prefix
 // and ten stars. Use it for any text that may quote what a caller sent.
-func Redact(s string) string { return pattern.ReplaceAllString(s, "${1}${2}${4}**********") }
+func Redact(s string) string { return pattern.ReplaceAllString(s, "${1}${2}${3}${4}**********") }
 
 // Find returns the first text in s that looks like a credential and has at
 // least minLength characters after its prefix, or "" if there is none. The
@@ -37,9 +38,9 @@ func Find(s string, minLength int) string {
 func FindAll(s string, minLength int) []string {
 	var all []string
 	for _, m := range pattern.FindAllStringSubmatch(s, -1) {
-		prefix, rest := m[2]+m[4], m[3]+m[5]
-		if len(rest) >= minLength {
-			all = append(all, prefix+rest)
+		found := m[0][len(m[1]):]
+		if len(found)-len(KeyPrefix) >= minLength { // all prefixes are as long
+			all = append(all, found)
 		}
 	}
 	return all

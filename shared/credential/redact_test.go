@@ -42,6 +42,8 @@ func TestRedact(t *testing.T) {
 		"seven characters":       {"sk-1234567", ""},
 		"a prefix alone":         {"a key begins with sk- and then", ""},
 		"task-management":        {"task-management", ""},
+		"at-least-once":          {"delivery is at-least-once here", ""},
+		"after a long s":         {"\u017fsk-proj-1234", "\u017fsk-" + hidden},
 		"risk-assessment":        {"risk-assessment and disk-encryption", ""},
 		"a word that ends in at": {"that-is-what-counts", ""},
 		"nothing":                {"", ""},
@@ -94,11 +96,11 @@ func TestRedactAnyText(t *testing.T) {
 // the length asked for, in order.
 func TestFind(t *testing.T) {
 	t.Parallel()
-	const text = "sk-12345678 at-proj-1234567890 SK-abcdefghijklmnopqrstuvwxyz"
+	const text = "sk-12345678 at-proj1234567890 SK-abcdefghijklmnopqrstuvwxyz"
 	for minLength, want := range map[int]string{
 		0:  text,
 		8:  text,
-		9:  "at-proj-1234567890 SK-abcdefghijklmnopqrstuvwxyz",
+		9:  "at-proj1234567890 SK-abcdefghijklmnopqrstuvwxyz",
 		26: "SK-abcdefghijklmnopqrstuvwxyz",
 		27: "",
 	} {

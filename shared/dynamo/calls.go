@@ -175,12 +175,21 @@ func stored(err error, policy retryPolicy) (found item, applied bool, _ error) {
 // A write is one item's part of a transaction.
 type write = types.TransactWriteItem
 
+// storedOnFailure asks for the stored item if a condition fails. A write without
+// a condition does not ask for it.
+func storedOnFailure(e *expression) types.ReturnValuesOnConditionCheckFailure {
+	if e.condition() == nil {
+		return ""
+	}
+	return types.ReturnValuesOnConditionCheckFailureAllOld
+}
+
 // putWrite stores an item if the expression's condition holds.
 func (s *Store) putWrite(it item, e *expression) write {
 	return write{Put: &types.Put{
 		TableName: &s.table, Item: it, ConditionExpression: e.condition(),
 		ExpressionAttributeNames: e.usedNames(), ExpressionAttributeValues: e.usedValues(),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnValuesOnConditionCheckFailure: storedOnFailure(e),
 	}}
 }
 
@@ -189,7 +198,7 @@ func (s *Store) updateWrite(key item, e *expression) write {
 	return write{Update: &types.Update{
 		TableName: &s.table, Key: key, UpdateExpression: e.update(), ConditionExpression: e.condition(),
 		ExpressionAttributeNames: e.usedNames(), ExpressionAttributeValues: e.usedValues(),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnValuesOnConditionCheckFailure: storedOnFailure(e),
 	}}
 }
 
@@ -198,7 +207,7 @@ func (s *Store) deleteWrite(key item, e *expression) write {
 	return write{Delete: &types.Delete{
 		TableName: &s.table, Key: key, ConditionExpression: e.condition(),
 		ExpressionAttributeNames: e.usedNames(), ExpressionAttributeValues: e.usedValues(),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnValuesOnConditionCheckFailure: storedOnFailure(e),
 	}}
 }
 

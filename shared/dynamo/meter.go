@@ -42,6 +42,8 @@ func cost(result any) reqlog.Cost {
 		return reqlog.Cost{ReadUnits: units(out.ConsumedCapacity)}
 	case *dynamodb.BatchGetItemOutput:
 		return reqlog.Cost{ReadUnits: sumUnits(out.ConsumedCapacity)}
+	case *dynamodb.PutItemOutput:
+		return reqlog.Cost{WriteUnits: units(out.ConsumedCapacity)}
 	case *dynamodb.UpdateItemOutput:
 		return reqlog.Cost{WriteUnits: units(out.ConsumedCapacity)}
 	case *dynamodb.TransactWriteItemsOutput:

@@ -23,25 +23,23 @@ type Line struct {
 
 // Write logs the line.
 func (l Line) Write(ctx context.Context, log *slog.Logger) {
-	message := l.Message
-	if message == "" {
-		message = "request"
+	if l.Message == "" {
+		l.Message = "request"
 	}
-	var attrs []slog.Attr
-	if l.Route != "" {
-		attrs = append(attrs, slog.String("route", l.Route))
+	attrs := make([]slog.Attr, 0, len(l.Attrs)+5)
+	text := func(name, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(name, value))
+		}
 	}
-	attrs = append(attrs,
-		slog.Float64("ms", float64(l.Duration.Microseconds())/1000),
-		slog.String("request_id", l.RequestID))
+	text("route", l.Route)
+	attrs = append(attrs, slog.Float64("ms", float64(l.Duration.Microseconds())/1000), slog.String("request_id", l.RequestID))
 	attrs = append(attrs, l.Attrs...)
-	if l.Code != "" {
-		attrs = append(attrs, slog.String("code", l.Code))
-	}
+	text("code", l.Code)
 	if l.Err != nil {
-		attrs = append(attrs, slog.String("error", credential.Redact(l.Err.Error())))
+		text("error", credential.Redact(l.Err.Error()))
 	}
-	log.LogAttrs(ctx, l.Level, message, attrs...)
+	log.LogAttrs(ctx, l.Level, l.Message, attrs...)
 }
 
 // UserID is the attribute user_id.

@@ -26,17 +26,18 @@ func (m *Meter) Add(c Cost) {
 		return
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.cost.ReadUnits += c.ReadUnits
 	m.cost.WriteUnits += c.WriteUnits
 	m.cost.RoundTrips += c.RoundTrips
+	m.mu.Unlock()
 }
 
 // Cost returns the sum so far.
 func (m *Meter) Cost() Cost {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.cost
+	c := m.cost
+	m.mu.Unlock()
+	return c
 }
 
 type meterKey struct{}

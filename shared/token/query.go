@@ -1,7 +1,9 @@
 package token
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -36,7 +38,7 @@ var (
 // be a secret.
 func (q Query) Normalize() (Query, error) {
 	var err error
-	if credential.Find(q.Keyword, wholeKeyLength) != "" {
+	if hasWholeKey(q.Keyword) {
 		return q, errWholeKey("keyword")
 	}
 	if q.Keyword, err = CheckText("keyword", q.Keyword, 0, MaxKeywordLength); err != nil {
@@ -52,6 +54,15 @@ func (q Query) Normalize() (Query, error) {
 	q.Group, err = CheckText("group", q.Group, 0, MaxGroupLength)
 	return q, err
 }
+
+// hasWholeKey reports whether s has a credential with a run of wholeKeyLength
+// letters and digits. A name such as data-at-rest-encryption-production has no
+// such run.
+func hasWholeKey(s string) bool {
+	return slices.ContainsFunc(credential.FindAll(s, wholeKeyLength), longRun.MatchString)
+}
+
+var longRun = regexp.MustCompile(fmt.Sprintf(`[0-9A-Za-z]{%d}`, wholeKeyLength))
 
 // normalizeKey returns a mask with its prefix, or the last four characters of a
 // key. It refuses anything else.
