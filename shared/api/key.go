@@ -46,7 +46,7 @@ func defaultRequestID(in *wire.VerifyInput, r *http.Request) {
 	}
 }
 
-func readQuestionInput(in wire.VerifyInput) (quota.Question, error) {
+func readVerifyInput(in wire.VerifyInput) (quota.Question, error) {
 	q := quota.Question{Model: valueOf(in.Model), Quota: valueOf(in.Quota), RequestID: valueOf(in.RequestID)}
 	if in.RequestID != nil {
 		if err := quota.CheckRequestID(q.RequestID); err != nil {

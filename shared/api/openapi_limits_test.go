@@ -133,7 +133,7 @@ func TestTheDocumentsWordsHaveTheCodesLimits(t *testing.T) {
 		{parameter("PageSize"), fmt.Sprintf("up to %[1]d; 0 is %[2]d, and above %[1]d is %[1]d", api.MaxPageSize, api.DefaultPageSize)},
 		{parameter("IdempotencyKey"), fmt.Sprintf("For %d hours", token.SavedResponseSeconds/60/60)},
 		{parameter("IfMatch"), fmt.Sprintf("at most %d)", api.MaxTags)},
-		{schema("RotationInput", "properties", "grace_seconds", "description"), map[bool]string{true: "up to a week"}[token.MaxGraceSeconds == 7*24*60*60]},
+		{schema("RotateInput", "properties", "grace_seconds", "description"), map[bool]string{true: "up to a week"}[token.MaxGraceSeconds == 7*24*60*60]},
 		{schema("NewToken", "properties", "key", "description"), fmt.Sprintf("sk- and %d letters and digits", credential.KeyLength-3)},
 		{schema("NewToken", "properties", "key", "pattern"), fmt.Sprintf("{%d}", credential.KeyLength-3)},
 	}
@@ -146,7 +146,7 @@ func TestTheDocumentsWordsHaveTheCodesLimits(t *testing.T) {
 			{property("group"), fmt.Sprintf("up to %d characters", token.MaxGroupLength)},
 		}...)
 	}
-	for _, name := range []string{"QuestionInput", "ReservationInput"} {
+	for _, name := range []string{"VerifyInput", "ReserveInput"} {
 		rows = append(rows, words{schema(name, "properties", "request_id", "description"), fmt.Sprintf("1 to %d characters", quota.MaxRequestIDLength)})
 	}
 	for _, o := range document(t).Operations() {

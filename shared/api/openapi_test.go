@@ -61,11 +61,11 @@ func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 func wireTypes() map[string]any {
 	return map[string]any{
 		"Token": wire.Token{}, "NewToken": wire.Token{}, "TokenPage": wire.TokenPage{}, "NewTokens": wire.Tokens{}, "Result": wire.Result{},
-		"Verdict": wire.Verdict{}, "Reservation": wire.Reservation{}, "Settlement": wire.Settlement{}, "Return": wire.Release{},
+		"Verdict": wire.Verdict{}, "Reservation": wire.Reservation{}, "Settlement": wire.Settlement{}, "Release": wire.Release{},
 		"Usage": wire.Usage{}, "UsageAnswer": wire.UsageAnswer{}, "Failure": wire.Failure{},
 		"TokenInput": wire.TokenInput{}, "UpdateInput": wire.UpdateInput{}, "TokensInput": wire.TokensInput{},
-		"DeletionsInput": wire.IDsInput{}, "StatusesInput": wire.IDsInput{}, "RotationInput": wire.RotateInput{},
-		"QuestionInput": wire.VerifyInput{}, "ReservationInput": wire.ReserveInput{},
+		"DeletionsInput": wire.IDsInput{}, "StatusesInput": wire.IDsInput{}, "RotateInput": wire.RotateInput{},
+		"VerifyInput": wire.VerifyInput{}, "ReserveInput": wire.ReserveInput{},
 		"SettlementInput": wire.HoldInput{}, "ReleaseInput": wire.HoldInput{},
 	}
 }

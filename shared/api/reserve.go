@@ -35,7 +35,7 @@ func readReservation(r *http.Request) (reservationInput, error) {
 	case in.Quota == nil:
 		return reservationInput{}, required("quota", "send the units to hold")
 	}
-	q, err := readQuestionInput(in.VerifyInput)
+	q, err := readVerifyInput(in.VerifyInput)
 	return reservationInput{q, seconds(in.TTLSeconds)}, err
 }
 

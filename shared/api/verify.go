@@ -21,7 +21,7 @@ func readQuestion(r *http.Request) (quota.Question, error) {
 		return quota.Question{}, err
 	}
 	defaultRequestID(&in, r)
-	return readQuestionInput(in)
+	return readVerifyInput(in)
 }
 
 func verifyKey(ctx context.Context, gate Gate, key string, q quota.Question) (response, error) {
