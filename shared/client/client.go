@@ -12,7 +12,7 @@
 // wire.ErrInternal, and every call with an access token also with
 // wire.ErrUserDisabled and wire.ErrForbidden. ErrForeign reports a server that
 // is not the token API.
-// Other errors are of the network or of the context.
+// Other errors come from the network or the context.
 package client
 
 import (

@@ -108,6 +108,24 @@ func TestSpendRetriesEndInTime(t *testing.T) {
 	}
 }
 
+// TestIfMatchOutsideWrites checks that IfMatch is refused where the API would
+// ignore it.
+func TestIfMatchOutsideWrites(t *testing.T) {
+	c, asked := says(http.StatusOK, "", success)
+	ctx, stale := t.Context(), client.IfMatch(`"1"`)
+	for name, err := range map[string]error{
+		"create": second(c.Create(ctx, wire.TokenInput{}, stale)),
+		"rotate": second(c.Rotate(ctx, 1, 0, stale)),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "IfMatch is only for PUT and DELETE") {
+			t.Errorf("%s: got %v, want it refused", name, err)
+		}
+	}
+	if *asked != 0 {
+		t.Errorf("%d requests were sent, want none", *asked)
+	}
+}
+
 // An idempotency key on a call that is not a POST is an error: the API would
 // ignore it.
 func TestIdempotencyKeyOutsidePOST(t *testing.T) {

@@ -73,6 +73,9 @@ func (r request) send(ctx context.Context, answer any) (http.Header, error) {
 	if r.idempotencyKey != "" && r.method != http.MethodPost { // net/http would retry it, too
 		return nil, fmt.Errorf("an idempotency key is for a POST alone: the API would repeat a %s", r.method)
 	}
+	if r.match != "" && r.method != http.MethodPut && r.method != http.MethodDelete { // the API would ignore it
+		return nil, fmt.Errorf("IfMatch is only for PUT and DELETE, not for %s", r.method)
+	}
 	if strings.ContainsFunc(r.credential.Reveal(), notVisibleASCII) {
 		return nil, errCredential
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// How long a hold lasts that is neither settled nor released.
+// DefaultTTL and MaxTTL are the default and the largest lifetime of a hold.
 const (
 	DefaultTTL = 15 * time.Minute
 	MaxTTL     = 60 * time.Minute
@@ -54,7 +54,8 @@ func (g *Gate) Now() time.Time { return g.now() }
 //
 // A check is one strongly consistent read, a spend is one conditional write. A
 // spend with a request id is charged once, however often it is sent, as long as
-// the id is remembered: 15 minutes on a quiet key, 30 seconds on a busy one.
+// the id is remembered: at least the newest 16 for 15 minutes, older ones up to
+// 30 seconds.
 //
 // The error is a *quota.InvalidError for an invalid question,
 // quota.ErrRequestReused if the request id was used for another amount,

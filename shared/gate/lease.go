@@ -39,7 +39,7 @@ const (
 // given number. If less than half of it is used, the next one is half as large,
 // down to the given number.
 //
-// The price is staleness. A deleted, disabled or changed token is noticed with
+// Verdicts can then be out of date. A deleted, disabled or changed token is noticed with
 // the next block, so after LeaseDuration at the latest. Units that are leased
 // and not spent are not free for others in the meantime. If the process dies,
 // or can't reach the table to give a block back, the whole block is charged.

@@ -91,11 +91,11 @@ func errorResponse(err error) ErrorResponse {
 	case errors.As(err, &refused) && refused.Refusal == quota.RefusedExhausted && refused.wantedUnits > 0:
 		return ErrorResponse{
 			http.StatusTooManyRequests, insufficientQuota, insufficientQuota,
-			fmt.Sprintf("This API key has %d units left, and the request may need %d. Reduce the maximum number of tokens, or ask whoever issued the key for more quota.",
+			fmt.Sprintf("This API key has %d units left, and the request may need %d. Reduce the maximum number of tokens, or ask the issuer of the key for more quota.",
 				refused.freeUnits, refused.wantedUnits), 0,
 		}
 	case errors.As(err, &refused) && refused.Refusal == quota.RefusedExhausted:
-		return ErrorResponse{http.StatusTooManyRequests, insufficientQuota, insufficientQuota, "This API key has no units left. Ask whoever issued the key for more quota.", 0}
+		return ErrorResponse{http.StatusTooManyRequests, insufficientQuota, insufficientQuota, "This API key has no units left. Ask the issuer of the key for more quota.", 0}
 	case errors.As(err, &tooLarge):
 		return ErrorResponse{http.StatusRequestEntityTooLarge, invalidRequest, "body_too_large", fmt.Sprintf("The body is larger than %d bytes. Send a smaller one.", tooLarge.maxBytes), 0}
 	case errors.As(err, &invalid):
@@ -106,7 +106,7 @@ func errorResponse(err error) ErrorResponse {
 			return row.ErrorResponse
 		}
 	}
-	return ErrorResponse{http.StatusInternalServerError, serverError, "internal", "Internal error. Try again; if it keeps failing, tell the operator the time of this request.", 0}
+	return ErrorResponse{http.StatusInternalServerError, serverError, "internal", "Internal error. Try again; if it keeps failing, give the operator the time of this request.", 0}
 }
 
 type errorRow struct {
@@ -126,10 +126,10 @@ func errorTable() []errorRow {
 		{errNoKey, ErrorResponse{http.StatusUnauthorized, invalidRequest, "invalid_api_key", "API key missing. Send the sk- key in the Authorization header, after the word Bearer.", 0}},
 		{quota.ErrKeyUnknown, ErrorResponse{http.StatusUnauthorized, invalidRequest, "invalid_api_key", unknownKey, 0}},
 		{quota.RefusedUnknown.Err(), ErrorResponse{http.StatusUnauthorized, invalidRequest, "invalid_api_key", unknownKey, 0}},
-		{quota.RefusedDisabled.Err(), ErrorResponse{http.StatusUnauthorized, invalidRequest, "key_disabled", "This API key is disabled. Ask whoever issued the key to enable it.", 0}},
-		{quota.RefusedExpired.Err(), ErrorResponse{http.StatusUnauthorized, invalidRequest, "key_expired", "This API key has expired. Ask whoever issued the key to extend it, or for a new one.", 0}},
-		{quota.RefusedModel.Err(), ErrorResponse{http.StatusForbidden, invalidRequest, "model_not_allowed", "This API key does not allow this model. Use an allowed model, or ask whoever issued the key to allow this one.", 0}},
-		{quota.RefusedIP.Err(), ErrorResponse{http.StatusForbidden, invalidRequest, "ip_not_allowed", "This API key does not allow your IP address. Use an allowed address, or ask whoever issued the key to allow yours.", 0}},
+		{quota.RefusedDisabled.Err(), ErrorResponse{http.StatusUnauthorized, invalidRequest, "key_disabled", "This API key is disabled. Ask the issuer of the key to enable it.", 0}},
+		{quota.RefusedExpired.Err(), ErrorResponse{http.StatusUnauthorized, invalidRequest, "key_expired", "This API key has expired. Ask the issuer of the key to extend it, or for a new one.", 0}},
+		{quota.RefusedModel.Err(), ErrorResponse{http.StatusForbidden, invalidRequest, "model_not_allowed", "This API key does not allow this model. Use an allowed model, or ask the issuer of the key to allow this one.", 0}},
+		{quota.RefusedIP.Err(), ErrorResponse{http.StatusForbidden, invalidRequest, "ip_not_allowed", "This API key does not allow your IP address. Use an allowed address, or ask the issuer of the key to allow yours.", 0}},
 		{errNoModel, ErrorResponse{http.StatusBadRequest, invalidRequest, "model_required", "The body names no model. Send the name of a model in the field model, as JSON or as a form.", 0}},
 		{errModelNotOne, ErrorResponse{http.StatusBadRequest, invalidRequest, "invalid_body", "The body does not name one model. Send the field model once, in lower case, as a string.", 0}},
 		{errMediaType, ErrorResponse{http.StatusBadRequest, invalidRequest, "invalid_body", "The Content-Type is not supported. Send application/json or multipart/form-data.", 0}},

@@ -41,23 +41,23 @@ func TestRefusal(t *testing.T) {
 		"malformed": {"sk-nonsense", hello, 401, invalidRequest, "invalid_api_key", unknownKey},
 		"unknown":   {credential.NewKey(1, 99).Reveal(), hello, 401, invalidRequest, "invalid_api_key", unknownKey},
 		"deleted":   {deleted, hello, 401, invalidRequest, "invalid_api_key", unknownKey},
-		"disabled":  {newKey(1000, func(u *token.Settings) { u.Disabled = new(true) }), hello, 401, invalidRequest, "key_disabled", "This API key is disabled. Ask whoever issued the key to enable it."},
-		"expired":   {expiring, hello, 401, invalidRequest, "key_expired", "This API key has expired. Ask whoever issued the key to extend it, or for a new one."},
+		"disabled":  {newKey(1000, func(u *token.Settings) { u.Disabled = new(true) }), hello, 401, invalidRequest, "key_disabled", "This API key is disabled. Ask the issuer of the key to enable it."},
+		"expired":   {expiring, hello, 401, invalidRequest, "key_expired", "This API key has expired. Ask the issuer of the key to extend it, or for a new one."},
 		"model": {
 			newKey(1000, func(u *token.Settings) { u.ModelLimitsEnabled, u.Models = new(true), []string{"gpt-4o-mini"} }), hello, 403, invalidRequest, "model_not_allowed",
-			"This API key does not allow this model. Use an allowed model, or ask whoever issued the key to allow this one.",
+			"This API key does not allow this model. Use an allowed model, or ask the issuer of the key to allow this one.",
 		},
 		"ip": {
 			newKey(1000, func(u *token.Settings) { u.AllowIPs = []string{"203.0.113.0/24"} }), hello, 403, invalidRequest, "ip_not_allowed",
-			"This API key does not allow your IP address. Use an allowed address, or ask whoever issued the key to allow yours.",
+			"This API key does not allow your IP address. Use an allowed address, or ask the issuer of the key to allow yours.",
 		},
 		"exhausted": {
 			newKey(0), hello, 429, "insufficient_quota", "insufficient_quota",
-			"This API key has 0 units left, and the request may need 517. Reduce the maximum number of tokens, or ask whoever issued the key for more quota.",
+			"This API key has 0 units left, and the request may need 517. Reduce the maximum number of tokens, or ask the issuer of the key for more quota.",
 		},
 		"exhausted/less_than_max_tokens": {
 			newKey(99), `{"model":"gpt-4o","max_tokens":50,"n":2}`, 429, "insufficient_quota", "insufficient_quota",
-			"This API key has 99 units left, and the request may need 110. Reduce the maximum number of tokens, or ask whoever issued the key for more quota.",
+			"This API key has 99 units left, and the request may need 110. Reduce the maximum number of tokens, or ask the issuer of the key for more quota.",
 		},
 	} {
 		t.Run(fmt.Sprintf("%d/%s", c.status, name), func(t *testing.T) {

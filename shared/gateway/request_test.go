@@ -49,7 +49,7 @@ func TestRequestWithoutModel(t *testing.T) {
 		<-s.finished
 	}
 	s.wantRefused(t, s.modelsRequest(t, empty, http.MethodGet), http.StatusTooManyRequests, errorBody("insufficient_quota", "insufficient_quota",
-		"This API key has no units left. Ask whoever issued the key for more quota."))
+		"This API key has no units left. Ask the issuer of the key for more quota."))
 	withBody := s.chatRequest(t, key, "{}")
 	withBody.Method = http.MethodGet
 	s.wantRefused(t, withBody, http.StatusBadRequest, errorBody(invalidRequest, "model_required",
