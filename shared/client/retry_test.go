@@ -111,11 +111,11 @@ func TestSpendRetriesEndInTime(t *testing.T) {
 // TestIfMatchOutsideWrites checks that IfMatch is refused where the API would
 // ignore it.
 func TestIfMatchOutsideWrites(t *testing.T) {
-	c, asked := says(http.StatusOK, "", success)
+	c, asked := answersAlways(http.StatusOK, "", success)
 	ctx, stale := t.Context(), client.IfMatch(`"1"`)
 	for name, err := range map[string]error{
-		"create": second(c.Create(ctx, wire.TokenInput{}, stale)),
-		"rotate": second(c.Rotate(ctx, 1, 0, stale)),
+		"create": errorOf(c.Create(ctx, wire.TokenInput{}, stale)),
+		"rotate": errorOf(c.Rotate(ctx, 1, 0, stale)),
 	} {
 		if err == nil || !strings.Contains(err.Error(), "IfMatch is only for PUT and DELETE") {
 			t.Errorf("%s: got %v, want it refused", name, err)
