@@ -103,7 +103,7 @@ func (c *Client) SetStatus(ctx context.Context, id int64, status wire.Status, op
 
 // Rotate replaces a token's key. Its answer shows the new key; no later answer
 // does. The old key keeps working for graceSeconds, 0 to wire.MaxGraceSeconds.
-// Errors: wire.ErrTokenNotFound; wire.ErrVersionMismatch with IfMatch.
+// Error: wire.ErrTokenNotFound.
 func (c *Client) Rotate(ctx context.Context, id, graceSeconds int64, options ...CallOption) (Token, error) {
 	return c.one(ctx, c.post(tokenPath(id)+"/rotate", wire.RotateInput{GraceSeconds: &graceSeconds}, options))
 }
