@@ -16,12 +16,12 @@ func mutants() []mutant {
 		{
 			"a saved response is overwritten: two requests with one idempotency key create two tokens",
 			"shared/dynamo/savedresponse.go", `e.name(TTL).atMost(r.Now)`, `e.name(TTL).atMost(r.ExpiresAt)`,
-			"./shared/api", "TestAHundredAtOnceWithOneKeyAreOne",
+			"./shared/api", "TestConcurrentIdempotentRequests",
 		},
 		{
 			"a repeated batch delete forgets what the first attempt deleted",
 			"shared/api/batchdelete.go", "if there[i] && ", "if there[i] && plan == nil && ",
-			"./shared/api", "TestABatchThatIsCutShortIsFinishedByItsRepetition",
+			"./shared/api", "TestInterruptedBatchIsFinished",
 		},
 		{
 			"a saved response can be decrypted with the idempotency key alone",
@@ -56,12 +56,12 @@ func mutants() []mutant {
 		{
 			"a token has a field that is missing from the API document",
 			"shared/wire/token.go", "	PreviousUntil      int64    `json:\"previous_until,omitempty\"`", "	PreviousUntil      int64    `json:\"previous_until,omitempty\"`\n	Version            int64    `json:\"version\"`\n",
-			"./shared/api", "TestTheDocumentsSchemasAreTheWireTypes",
+			"./shared/api", "TestOpenAPISchemas",
 		},
 		{
 			"a grace period may be longer than the API document says",
 			"shared/token/keyrotation.go", "const MaxGraceSeconds = 7 * ", "const MaxGraceSeconds = 8 * ",
-			"./shared/api", "TestTheDocumentsLimitsAreTheCodes",
+			"./shared/api", "TestOpenAPILimits",
 		},
 		{
 			"a response has a header that is missing from the API document",
@@ -121,12 +121,12 @@ func mutants() []mutant {
 		{
 			"another site may show the console in a frame",
 			"shared/api/page.go", `h.Set("Content-Security-Policy", s.Policy)`, `h.Set("Content-Security-Policy-Report-Only", s.Policy)`,
-			"./shared/api", "TestAPageIsWhatItSaysAndADocumentInNoFrame",
+			"./shared/api", "TestPageHeaders",
 		},
 		{
 			"a browser caches a page forever under the version of another deployment",
 			"shared/api/page.go", `r.URL.Query().Get("v") == version`, `r.URL.Query().Has("v")`,
-			"./shared/api", "TestAPageIsAskedAboutEachTimeButUnderItsVersionKeptForGood",
+			"./shared/api", "TestPageCaching",
 		},
 		{
 			"a key with a wrong checksum is accepted",

@@ -26,7 +26,7 @@ func load(t testing.TB) *openapitest.Document {
 
 // The schema of OpenAPI 3.1 is the OpenAPI Initiative's; it leaves the
 // schemas within to JSON Schema's own, to which compiling holds them.
-func TestTheDocumentIsOpenAPI31(t *testing.T) {
+func TestDocumentIsOpenAPI31(t *testing.T) {
 	text, err := os.ReadFile("testdata/openapi-3.1.json")
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func TestTheDocumentIsOpenAPI31(t *testing.T) {
 }
 
 // A keyword that is misspelt says nothing, and nobody would notice.
-func TestTheDocumentsSchemasHaveKnownKeywordsOnly(t *testing.T) {
+func TestSchemaKeywords(t *testing.T) {
 	known := map[string]bool{}
 	for _, name := range strings.Fields(`$ref type enum const not allOf if then else properties required additionalProperties maxProperties
 		items minItems maxItems uniqueItems minLength maxLength pattern minimum maximum default description`) {
@@ -126,7 +126,8 @@ func request(method, target, body string) func(*openapitest.Exchange) {
 	}
 }
 
-func TestWhatTheDocumentDoesNotHaveIsRefused(t *testing.T) {
+// An exchange that the document does not describe is reported.
+func TestUndocumentedExchange(t *testing.T) {
 	d := load(t)
 	both := func(all ...func(*openapitest.Exchange)) func(*openapitest.Exchange) {
 		return func(x *openapitest.Exchange) {

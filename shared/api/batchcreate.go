@@ -12,7 +12,8 @@ import (
 )
 
 // CreateTokens is POST /api/token/batch/create: several new tokens, all or
-// none. Its answer is the only one that shows their keys.
+// none. The keys are shown only in this answer, and in a repetition with the
+// same Idempotency-Key.
 var CreateTokens = Route{
 	Endpoint: Endpoint{Name: "batchcreate", Method: http.MethodPost, Path: wire.BatchCreatePath},
 	serve: func(s Services, r *http.Request) (response, error) {
@@ -20,7 +21,7 @@ var CreateTokens = Route{
 	},
 }
 
-// maxBatchBody is what the body of a batch create may have, in bytes.
+// maxBatchBody is the largest body of a batch create, in bytes.
 const maxBatchBody = 128 << 10
 
 func readNewTokens(r *http.Request) ([]token.Settings, error) {
@@ -55,16 +56,16 @@ func inItem(i int, err error) error {
 	}
 }
 
-func createTokens(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in []token.Settings) (response, error) {
+func createTokens(ctx context.Context, service *token.Service, at credential.AccessToken, idem *idempotency, in []token.Settings) (response, error) {
 	now := service.UnixNow()
-	say := func(made []token.IssuedToken) response {
+	respond := func(made []token.IssuedToken) response {
 		all := wire.Tokens{Items: make([]wire.Token, len(made))}
 		for i, issued := range made {
 			all.Items[i] = tokenWithKey(issued.Token, issued.Key, now)
 		}
 		return createdResponse(all, "")
 	}
-	made, err := service.Create(ctx, at, in, once.saveWithTokens(say))
+	made, err := service.Create(ctx, at, in, idem.saveWithTokens(respond))
 	var item *token.IndexError
 	if errors.As(err, &item) {
 		return response{}, inItem(item.Index, item.Err)
@@ -72,5 +73,5 @@ func createTokens(ctx context.Context, service *token.Service, at credential.Acc
 	if err != nil {
 		return response{}, err
 	}
-	return say(made), nil
+	return respond(made), nil
 }

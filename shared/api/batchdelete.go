@@ -28,11 +28,11 @@ func readDeletes(r *http.Request) (wire.IDsInput, error) {
 	return in, err
 }
 
-// deleteTokens plans which tokens were there, so that a repetition can tell
-// those that it deleted from those that never were.
-func deleteTokens(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in wire.IDsInput) (response, error) {
+// deleteTokens saves which of the tokens existed, so that a retry can tell a
+// token that it deleted from one that never existed.
+func deleteTokens(ctx context.Context, service *token.Service, at credential.AccessToken, idem *idempotency, in wire.IDsInput) (response, error) {
 	ids, where := uniqueIDs(in)
-	plan, err := once.plan(ctx, service, at, func() ([]byte, error) {
+	plan, err := idem.plan(ctx, service, at, func() ([]byte, error) {
 		there, err := service.Exist(ctx, at, ids)
 		if err != nil {
 			return nil, err
@@ -57,5 +57,5 @@ func deleteTokens(ctx context.Context, service *token.Service, at credential.Acc
 			errs[i] = nil
 		}
 	}
-	return once.saveBatch(ctx, service, at, ids, where, errs)
+	return idem.saveBatch(ctx, service, at, ids, where, errs)
 }

@@ -26,14 +26,14 @@ func readStatuses(r *http.Request) (wire.IDsInput, error) {
 	return in, err
 }
 
-func setStatuses(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in wire.IDsInput) (response, error) {
+func setStatuses(ctx context.Context, service *token.Service, at credential.AccessToken, idem *idempotency, in wire.IDsInput) (response, error) {
 	ids, where := uniqueIDs(in)
-	if _, err := once.plan(ctx, service, at, func() ([]byte, error) { return nil, nil }); err != nil {
+	if _, err := idem.plan(ctx, service, at, func() ([]byte, error) { return nil, nil }); err != nil {
 		return response{}, err
 	}
 	errs, err := service.SetStatusAll(ctx, at, ids, token.Status(*in.Status) == token.Disabled)
 	if err != nil {
 		return response{}, err
 	}
-	return once.saveBatch(ctx, service, at, ids, where, errs)
+	return idem.saveBatch(ctx, service, at, ids, where, errs)
 }

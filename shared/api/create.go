@@ -10,8 +10,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// CreateToken is POST /api/token: a new token (spec: "Create a token"). Its
-// answer is the only one that shows the key.
+// CreateToken is POST /api/token: a new token (spec: "Create a token"). The
+// key is shown only in this answer, and in a repetition with the same
+// Idempotency-Key.
 var CreateToken = Route{
 	Endpoint: Endpoint{Name: "create", Method: http.MethodPost, Path: wire.TokensPath},
 	serve: func(s Services, r *http.Request) (response, error) {
@@ -36,15 +37,15 @@ func readNewToken(raw []byte) (token.Settings, error) {
 	return tokenUpdate(in)
 }
 
-func createToken(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in token.Settings) (response, error) {
+func createToken(ctx context.Context, service *token.Service, at credential.AccessToken, idem *idempotency, in token.Settings) (response, error) {
 	now := service.UnixNow()
-	say := func(made []token.IssuedToken) response {
+	respond := func(made []token.IssuedToken) response {
 		t := tokenWithKey(made[0].Token, made[0].Key, now)
 		return createdResponse(t, wire.TokensPath+"/"+strconv.FormatInt(t.ID, 10)).withETag(made[0].Version).forToken(t.ID)
 	}
-	made, err := service.Create(ctx, at, []token.Settings{in}, once.saveWithTokens(say))
+	made, err := service.Create(ctx, at, []token.Settings{in}, idem.saveWithTokens(respond))
 	if err != nil {
 		return response{}, err
 	}
-	return say(made), nil
+	return respond(made), nil
 }

@@ -7,9 +7,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
-// Fail answers an error where New could not: what came is no request, or the
-// answer to it was lost. It has the same envelope and leaves the same log
-// line.
+// Fail answers with an error if New could not: the event is not a request, or
+// the handler returned no answer. Envelope and log line are those of New.
 func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	out := reply{requestID: requestID(r.Context())}
 	out.fail(err)

@@ -114,12 +114,12 @@ func (*replayError) Error() string { return "answered before" }
 
 // saveWithTokens returns a function that makes the response to a create ready
 // to be saved in the same transaction as the tokens.
-func (o *idempotency) saveWithTokens(say func([]token.IssuedToken) response) func([]token.IssuedToken) (token.SavedResponse, error) {
+func (o *idempotency) saveWithTokens(respond func([]token.IssuedToken) response) func([]token.IssuedToken) (token.SavedResponse, error) {
 	if o == nil {
 		return nil
 	}
 	return func(made []token.IssuedToken) (token.SavedResponse, error) {
-		content, err := say(made).encode()
+		content, err := respond(made).encode()
 		return o.Seal(token.PartResponse, content), err
 	}
 }

@@ -24,9 +24,8 @@ func lossy(one int) *dynamotest.Faults {
 	}}
 }
 
-// TestAHundredAtOnceWithOneKeyAreOne sends one request a hundred times at
-// once, each until it has an answer, while answers of the database get lost.
-func TestAHundredAtOnceWithOneKeyAreOne(t *testing.T) {
+// A hundred concurrent requests with one Idempotency-Key act once and get one answer.
+func TestConcurrentIdempotentRequests(t *testing.T) {
 	t.Parallel()
 	target, kit := apitest.Serve(t, lossy(8).Configure)
 	plain := apitest.NewTarget(t, target.URL, &token.UserService{Store: kit.StoreWith(), Now: target.Users.Now})
@@ -71,10 +70,8 @@ func TestAHundredAtOnceWithOneKeyAreOne(t *testing.T) {
 	}
 }
 
-// TestABatchThatIsCutShortIsFinishedByItsRepetition repeats a delete of
-// several tokens until it is answered in full; what an attempt before has
-// deleted counts.
-func TestABatchThatIsCutShortIsFinishedByItsRepetition(t *testing.T) {
+// A batch that was interrupted is finished by the same request sent again.
+func TestInterruptedBatchIsFinished(t *testing.T) {
 	t.Parallel()
 	random := lossy(3)
 	faults := &dynamotest.Faults{Choose: func(op string, nth int) dynamotest.Fault {

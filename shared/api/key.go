@@ -11,7 +11,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// A Gate answers about keys; a gate.Gate does. Its errors are token's.
+// A Gate answers about keys; a gate.Gate does. Its errors are those of
+// packages token and quota.
 type Gate interface {
 	Verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error)
 	Reserve(ctx context.Context, key string, q quota.Question, ttl time.Duration) (quota.Reservation, error)
@@ -53,8 +54,8 @@ func readVerifyInput(in wire.VerifyInput) (quota.Question, error) {
 			return q, err
 		}
 	}
-	// A question that came out empty is a mistake of who asks: not to ask is to
-	// leave it out.
+	// An empty field is a mistake of the caller: a check is left out by leaving
+	// out its field.
 	if in.Model != nil {
 		if err := quota.CheckModel(q.Model); err != nil {
 			return q, err

@@ -12,9 +12,8 @@ import (
 )
 
 // ListTokens is GET /api/token: the caller's tokens, newest first (spec:
-// "List all tokens"). It may have to finish a delete that it meets, hence
-// the writes. Its function also serves GetToken and SearchTokens: as API
-// Gateway matches, their paths with a trailing slash may come to it.
+// "List all tokens"). It writes only to finish a deletion that was
+// interrupted.
 var ListTokens = Route{
 	Endpoint: Endpoint{Name: "list", Method: http.MethodGet, Path: wire.TokensPath},
 	serve: func(s Services, r *http.Request) (response, error) {
@@ -37,11 +36,11 @@ func listTokens(ctx context.Context, service *token.Service, at credential.Acces
 	} else {
 		found, err = service.List(ctx, at, in.page, in.size)
 	}
-	return okResponse(in.show(found, service.UnixNow())), err
+	return okResponse(in.response(found, service.UnixNow())), err
 }
 
-// show is what was found as the answer has it, at a second.
-func (in pageInput) show(found token.Page, now int64) wire.TokenPage {
+// response returns the page of tokens as the answer shows it at a Unix second.
+func (in pageInput) response(found token.Page, now int64) wire.TokenPage {
 	page := wire.TokenPage{Page: in.page, PageSize: in.size, Total: found.Total, Items: []wire.Token{}, Next: found.Next}
 	for _, t := range found.Tokens {
 		page.Items = append(page.Items, tokenView(t, now))

@@ -6,6 +6,6 @@ import _ "embed" // the document
 var openAPI string
 
 // OpenAPI is the reference of the API, an OpenAPI 3.1 document in YAML. It
-// has every route of Routes. What serves a route does not name it, so only a
-// binary that shows the document links it.
+// has every route of Routes. Only a binary that calls OpenAPI contains
+// it.
 func OpenAPI() []byte { return []byte(openAPI) }

@@ -47,9 +47,8 @@ func placeOf(o *openapitest.Operation, keys ...string) []string {
 	return append([]string{"paths", o.Path, strings.ToLower(o.Method)}, keys...)
 }
 
-// TestEveryExampleFitsItsSchema is about those of answers. What a failure
-// says must be what the code says.
-func TestEveryExampleFitsItsSchema(t *testing.T) {
+// Each example of the document fits its schema.
+func TestOpenAPIExamples(t *testing.T) {
 	d := document(t)
 	check := func(t *testing.T, status string, keys ...string) {
 		t.Helper()
@@ -86,9 +85,8 @@ func wantSaid(t *testing.T, name, status string, example any) {
 	}
 }
 
-// TestFailuresSayWhatTheirExamplesSay sends what the examples of failures are
-// about whose messages depend on the request.
-func TestFailuresSayWhatTheirExamplesSay(t *testing.T) {
+// Each example of an error has the message that the API sends.
+func TestOpenAPIErrorExamples(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	u := target.User(t, token.RoleUser)
 	for _, row := range []struct{ response, example, method, path, body, match string }{
@@ -109,9 +107,8 @@ func TestFailuresSayWhatTheirExamplesSay(t *testing.T) {
 	}
 }
 
-// TestBlanksThatAreTakenOffAreNotCounted: the target refuses what does not fit
-// the document.
-func TestBlanksThatAreTakenOffAreNotCounted(t *testing.T) {
+// Blanks that the API trims don't count towards a limit.
+func TestTrimmedBlanksAreNotCounted(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	pad := func(n int) string { return " " + strings.Repeat("n", n) + " " }
 	body := fmt.Sprintf(`{"name":%q,"group":%q,"models":[%q]}`, pad(token.MaxNameLength), pad(token.MaxGroupLength), pad(token.MaxModelNameLength))
@@ -120,11 +117,8 @@ func TestBlanksThatAreTakenOffAreNotCounted(t *testing.T) {
 	}
 }
 
-// TestEveryExampleOfARequestIsAnsweredAsTheDocumentSays sends each, with the
-// examples of its parameters, as a user whose token 42 is the one of the
-// examples. The answer must be the example of the same name, where there is
-// one. That both fit the document, the target sees to.
-func TestEveryExampleOfARequestIsAnsweredAsTheDocumentSays(t *testing.T) {
+// The API answers each example request as the document's example response.
+func TestOpenAPIRequestExamples(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	for _, o := range document(t).Operations() {
 		bodies := map[string]any{"": nil}

@@ -46,10 +46,8 @@ func limitsInCode() map[string]map[string]int64 {
 // unbounded are the integers of which any is taken.
 const unbounded = " PageSize Size PS After Retry-After "
 
-// TestTheDocumentsLimitsAreTheCodes holds every limit in every schema to a
-// constant of the code. One that has no constant above is refused, and so is
-// an integer without bounds.
-func TestTheDocumentsLimitsAreTheCodes(t *testing.T) {
+// Limits in the document's schemas are those of the code.
+func TestOpenAPILimits(t *testing.T) {
 	limits := limitsInCode()
 	for _, group := range []string{"schemas", "parameters", "headers"} {
 		for name, content := range object(t, "components", group) {
@@ -115,9 +113,8 @@ type words struct {
 	want string
 }
 
-// TestTheDocumentsWordsHaveTheCodesLimits is about limits that no keyword can
-// express, and about those that people read.
-func TestTheDocumentsWordsHaveTheCodesLimits(t *testing.T) {
+// Limits in the document's texts are those of the code.
+func TestOpenAPITextLimits(t *testing.T) {
 	limits := token.DefaultLimits()
 	schema := func(name string, keys ...string) []string {
 		return append([]string{"components", "schemas", name}, keys...)

@@ -46,7 +46,8 @@ func wantEqual(t testing.TB, what string, got, want []string) {
 	}
 }
 
-func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
+// The document describes each route, and nothing else.
+func TestOpenAPIRoutes(t *testing.T) {
 	var got, want []string
 	for _, o := range document(t).Operations() {
 		got = append(got, o.ID+"="+o.Method+strings.TrimSuffix(o.Path, "/"))
@@ -70,10 +71,8 @@ func wireTypes() map[string]any {
 	}
 }
 
-// TestTheDocumentsSchemasAreTheWireTypes holds the properties of each schema
-// to the fields of its type: their names, their JSON types, and which may be
-// missing. What a caller must send is not in the types; the suite tells.
-func TestTheDocumentsSchemasAreTheWireTypes(t *testing.T) {
+// The document's schemas have the fields of the wire types, and no others.
+func TestOpenAPISchemas(t *testing.T) {
 	types := wireTypes()
 	for name := range object(t, "components", "schemas") {
 		t.Run(name, func(t *testing.T) {
@@ -221,7 +220,8 @@ func constants(t testing.TB, file, typeName string) (all []string) {
 	return all
 }
 
-func TestTheDocumentsCodesAreThoseOfTheTable(t *testing.T) {
+// The document has the statuses and codes of the problem table.
+func TestOpenAPICodes(t *testing.T) {
 	wantEqual(t, "codes", strs(object(t, "components", "schemas", "Code")["enum"]), constants(t, "../wire/codes.go", "Code"))
 	refusals := slices.DeleteFunc(strs(object(t, "components", "schemas", "Verdict", "properties", "code")["enum"]), func(s string) bool { return s == "" })
 	wantEqual(t, "refusals", refusals, constants(t, "../quota/question.go", "Refusal"))

@@ -35,8 +35,8 @@ func documents() []Endpoint {
 	return all
 }
 
-// A Page is a file as a browser gets it. At least one of Body and Gzip is
-// there; the other is made of it when it is asked for.
+// A Page is a file for browsers. At least one of Body and Gzip is set; the other
+// is derived from it when a browser needs it.
 type Page struct {
 	Type   string // media type, with charset
 	Body   []byte
@@ -44,9 +44,9 @@ type Page struct {
 	Policy string // Content-Security-Policy; "" for what is no document
 }
 
-// PageRoute serves a page in the place of the envelope, to anybody. A browser
-// keeps it and asks each time whether it is still the same; under
-// ?v=<Version of the page> it needs not ask.
+// PageRoute serves a page, without authentication and without the envelope. A
+// browser caches it and revalidates it on each request; under
+// ?v=<Version of the page> it does not revalidate.
 func PageRoute(path string, page Page) Route {
 	f := &file{Page: page}
 	f.body = sync.OnceValues(f.unpack)
@@ -58,7 +58,7 @@ func PageRoute(path string, page Page) Route {
 	}
 }
 
-// Version names the contents of a page: others have another.
+// Version identifies the contents of a page.
 func (p Page) Version() string {
 	sum := sha256.Sum256(slices.Concat(p.Gzip, p.Body))
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
@@ -134,8 +134,8 @@ type sentFile struct {
 	lasting bool // under its version, and so for good
 }
 
-// headers keep a page what it is: no other site's frame, no guess at its
-// type, no address told to others.
+// headers forbid frames of other sites, guesses at the media type, and sending
+// the address to other sites.
 func (s *sentFile) headers(h http.Header) {
 	h.Set("Content-Type", s.Type)
 	h.Set("Cache-Control", "no-cache")

@@ -41,7 +41,8 @@ func fetch(t *testing.T, method, target string, headers ...string) *httptest.Res
 	return w
 }
 
-func TestAPageIsAskedAboutEachTimeButUnderItsVersionKeptForGood(t *testing.T) {
+// A page is revalidated on each request; under its version it is cached for good.
+func TestPageCaching(t *testing.T) {
 	const asks, keeps = "no-cache", "public, max-age=31536000, immutable"
 	for target, want := range map[string]string{
 		"/a.js":                             asks,
@@ -59,7 +60,8 @@ func TestAPageIsAskedAboutEachTimeButUnderItsVersionKeptForGood(t *testing.T) {
 	}
 }
 
-func TestAPageThatIsKnownIsNotSentAgain(t *testing.T) {
+// A page that the browser has is not sent again.
+func TestPageRevalidation(t *testing.T) {
 	etag := fetch(t, http.MethodGet, "/a.js").Header().Get("ETag")
 	if want := `W/"` + script.Version() + `"`; etag != want {
 		t.Fatalf("got ETag %s, want %s", etag, want)
@@ -93,7 +95,8 @@ func TestAPageThatIsKnownIsNotSentAgain(t *testing.T) {
 	}
 }
 
-func TestAPageIsCompressedForWhoTakesIt(t *testing.T) {
+// A page is compressed if the browser accepts gzip.
+func TestPageCompression(t *testing.T) {
 	plain := map[string]string{"/a.js": string(script.Body), "/b.css": "body{}"}
 	for accepted, want := range map[string]string{
 		"gzip":                "gzip",
@@ -132,7 +135,8 @@ func TestAPageIsCompressedForWhoTakesIt(t *testing.T) {
 	}
 }
 
-func TestAPageIsWhatItSaysAndADocumentInNoFrame(t *testing.T) {
+// A page has its own media type, and no other site can put a document into a frame.
+func TestPageHeaders(t *testing.T) {
 	both := map[string]string{
 		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
 		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
@@ -153,14 +157,16 @@ func TestAPageIsWhatItSaysAndADocumentInNoFrame(t *testing.T) {
 	}
 }
 
-func TestAPageHasBothSpellingsOfItsPath(t *testing.T) {
+// A page is served with and without a trailing slash.
+func TestPagePaths(t *testing.T) {
 	with, without := fetch(t, http.MethodGet, "/docs/"), fetch(t, http.MethodGet, "/docs")
 	if got, want := with.Header().Get("ETag"), without.Header().Get("ETag"); with.Code != http.StatusOK || got != want {
 		t.Errorf("GET /docs/: got %d, ETag %s, want 200, %s", with.Code, got, want)
 	}
 }
 
-func TestWhatIsNoPageIsToldInTheEnvelope(t *testing.T) {
+// A request for a page that does not exist gets the envelope of the API.
+func TestPageErrors(t *testing.T) {
 	for _, row := range []struct {
 		method, path string
 		status       int
@@ -185,7 +191,8 @@ func TestWhatIsNoPageIsToldInTheEnvelope(t *testing.T) {
 	}
 }
 
-func TestAPageThatCantBeUnpackedIsAnInternalError(t *testing.T) {
+// A page that can't be decompressed is an internal error.
+func TestCorruptPage(t *testing.T) {
 	w := httptest.NewRecorder()
 	broken := api.PageRoute("/", api.Page{Type: "text/css", Gzip: []byte("no gzip")})
 	api.New(api.Services{}, slog.New(slog.DiscardHandler), broken).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))

@@ -22,7 +22,7 @@ type problem struct {
 	retryAfter string // seconds
 }
 
-// The errors of this package. Those of the domain are token's.
+// The errors of this package. The domain errors are in packages token and quota.
 var (
 	errNoAccessToken     = errors.New("no access token")
 	errKeyNotAccessToken = errors.New("an sk- key instead of an access token")

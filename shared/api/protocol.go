@@ -19,12 +19,12 @@ const requestTimeout = 6 * time.Second
 
 // Services are what routes call.
 type Services struct {
-	Tokens *token.Service // for who manages tokens
-	Keys   Gate           // for who uses them
+	Tokens *token.Service // of the management API
+	Keys   Gate           // of verify, reserve, settle, release and usage
 }
 
-// New serves routes. Every request, whatever becomes of it, gets an answer
-// in the envelope, a request id, and one log line.
+// New serves routes. Every request, including one that fails or panics, gets an
+// answer, a request id and one log line.
 func New(services Services, log *slog.Logger, routes ...Route) http.Handler {
 	return &server{services, log, routes}
 }
@@ -127,9 +127,9 @@ type requestIDKey struct{}
 
 var platformID = regexp.MustCompile(`^[0-9A-Za-z_=-]{1,128}$`)
 
-// WithRequestID gives the requests of a context an id of the platform's, so
-// that answers and logs can be found by it. One that is not 1 to 128 letters,
-// digits, or any of -_=, is not taken.
+// WithRequestID sets the request id for a context, such as that of API Gateway,
+// so that answers and logs can be found by it. An id that is not 1 to 128
+// letters, digits, hyphens, underscores or equals signs is ignored.
 func WithRequestID(ctx context.Context, id string) context.Context {
 	if !platformID.MatchString(id) {
 		return ctx

@@ -8,7 +8,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// ReleaseHold is POST /api/token/release: gives back all that a hold has.
+// ReleaseHold is POST /api/token/release: ends a hold and frees its units.
 var ReleaseHold = Route{
 	Endpoint: Endpoint{Name: "release", Method: http.MethodPost, Path: wire.ReleasePath},
 	serve:    func(s Services, r *http.Request) (response, error) { return withKey(s, r, readRelease, releaseHold) },

@@ -10,8 +10,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// RotateKey is POST /api/token/{id}/rotate: another key for the same token.
-// The key before it works until its grace ends.
+// RotateKey is POST /api/token/{id}/rotate: a new key for the same token.
+// The old key works until its grace period ends.
 var RotateKey = Route{
 	Endpoint: Endpoint{Name: "rotate", Method: http.MethodPost, Path: wire.RotatePath},
 	serve: func(s Services, r *http.Request) (response, error) {
@@ -19,15 +19,15 @@ var RotateKey = Route{
 	},
 }
 
-type rotationInput struct{ id, grace int64 }
+type rotateInput struct{ id, grace int64 }
 
-func readRotation(r *http.Request) (rotationInput, error) {
+func readRotation(r *http.Request) (rotateInput, error) {
 	var body wire.RotateInput
 	if err := decodeIfAny(r, &body); err != nil {
-		return rotationInput{}, err
+		return rotateInput{}, err
 	}
 	id, err := pathID(r)
-	return rotationInput{id, valueOf(body.GraceSeconds)}, err
+	return rotateInput{id, valueOf(body.GraceSeconds)}, err
 }
 
 // A savedRotation is the form in which a token.KeyRotation is saved.
@@ -36,33 +36,33 @@ type savedRotation struct {
 	Until, Version int64
 }
 
-// rotateKey plans the new key under an Idempotency-Key, and for which version
-// of the token it is: whoever does it again gives the same key, once.
-func rotateKey(ctx context.Context, service *token.Service, at credential.AccessToken, once *idempotency, in rotationInput) (response, error) {
-	turn, err := service.NewKeyRotation(ctx, at, in.id, in.grace)
+// rotateKey saves the new key and the token's version under the Idempotency-Key
+// before it rotates, so that a retry rotates to the same key.
+func rotateKey(ctx context.Context, service *token.Service, at credential.AccessToken, idem *idempotency, in rotateInput) (response, error) {
+	rotation, err := service.NewKeyRotation(ctx, at, in.id, in.grace)
 	if err != nil {
 		return response{}, err
 	}
-	plan, err := once.plan(ctx, service, at, func() ([]byte, error) {
+	plan, err := idem.plan(ctx, service, at, func() ([]byte, error) {
 		t, err := service.Get(ctx, at, in.id)
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(savedRotation{turn.Key.Reveal(), turn.PreviousUntil, t.Version})
+		return json.Marshal(savedRotation{rotation.Key.Reveal(), rotation.PreviousUntil, t.Version})
 	})
 	if err != nil {
 		return response{}, err
 	}
 	if plan != nil {
-		if turn, err = readSavedRotation(plan); err != nil {
+		if rotation, err = readSavedRotation(plan); err != nil {
 			return response{}, err
 		}
 	}
-	made, err := service.Rotate(ctx, at, in.id, turn)
+	made, err := service.Rotate(ctx, at, in.id, rotation)
 	if err != nil {
 		return response{}, err
 	}
-	return once.save(ctx, service, at, okResponse(tokenWithKey(made.Token, made.Key, service.UnixNow())).withETag(made.Version).forToken(in.id))
+	return idem.save(ctx, service, at, okResponse(tokenWithKey(made.Token, made.Key, service.UnixNow())).withETag(made.Version).forToken(in.id))
 }
 
 func readSavedRotation(plan []byte) (token.KeyRotation, error) {

@@ -15,7 +15,7 @@ import (
 
 // An Endpoint is the name, method and path of a route, without the code that
 // serves it. The stack, the SAM template, the documents and the functions of
-// other routes need no more. endpoints lists those of all routes.
+// other routes need no more. endpoints lists every endpoint.
 type Endpoint struct {
 	Name   string // of the Lambda function: functions/<Name>
 	Method string
@@ -24,7 +24,8 @@ type Endpoint struct {
 
 // A Route is an endpoint with the function that serves it. Route variables
 // are composite literals without function calls, because the linker drops an
-// unused variable only if it needs no code to initialize.
+// unused variable only if it needs no code to initialize; so a function contains
+// only the routes that it serves.
 type Route struct {
 	Endpoint
 	serve func(Services, *http.Request) (response, error)

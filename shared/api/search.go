@@ -9,10 +9,10 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// SearchTokens is GET /api/token/search: those of the caller's tokens that
-// have a keyword in their name, a mask or the last characters of a key, a
-// status, a group. It reads a window of token.MaxWindow tokens at most, and
-// says in Next where to go on. Like the list it may finish a delete.
+// SearchTokens is GET /api/token/search: the caller's tokens with a keyword
+// in their name, a mask or the last characters of a key, a status or a group. It
+// reads at most token.MaxSearchWindow tokens; Next is where to continue. Like
+// the list it may finish a deletion.
 var SearchTokens = Route{
 	Endpoint: Endpoint{Name: "search", Method: http.MethodGet, Path: wire.SearchPath},
 	serve: func(s Services, r *http.Request) (response, error) {
@@ -33,7 +33,7 @@ func searchTokens(ctx context.Context, service *token.Service, at credential.Acc
 	} else {
 		found, err = service.Search(ctx, at, in.query, in.page, in.size)
 	}
-	return okResponse(in.show(found, service.UnixNow())), err
+	return okResponse(in.response(found, service.UnixNow())), err
 }
 
 // readSearch reads what to search for, and which page of it.

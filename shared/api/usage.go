@@ -8,9 +8,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// ShowUsage is GET /api/usage/token: what a key has used and has left, for
-// whoever holds it, also when it is expired or exhausted. The answer has the
-// API family's own form, not the envelope.
+// ShowUsage is GET /api/usage/token: what a key has used and has left, also
+// if it is expired or exhausted. The answer has the form that New API uses, not
+// the envelope.
 var ShowUsage = Route{
 	Endpoint: Endpoint{Name: "usage", Method: http.MethodGet, Path: wire.UsagePath},
 	serve:    func(s Services, r *http.Request) (response, error) { return withKey(s, r, readNothing, showUsage) },

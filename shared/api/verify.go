@@ -8,8 +8,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// VerifyKey is POST /api/token/verify: whether the key may be used so, and if
-// a quota comes with it, its charge.
+// VerifyKey is POST /api/token/verify: reports whether a key may be used, and
+// charges the quota, if there is one.
 var VerifyKey = Route{
 	Endpoint: Endpoint{Name: "verify", Method: http.MethodPost, Path: wire.VerifyPath},
 	serve:    func(s Services, r *http.Request) (response, error) { return withKey(s, r, readQuestion, verifyKey) },

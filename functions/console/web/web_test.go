@@ -52,9 +52,8 @@ func assets(t *testing.T, document string) (all []string) {
 	return all
 }
 
-// TestEveryPageHasARouteKey: what has none would be answered by the fallback,
-// which has no pages.
-func TestEveryPageHasARouteKey(t *testing.T) {
+// API Gateway has a route key for each page.
+func TestPagesHaveRouteKeys(t *testing.T) {
 	all := api.Functions()
 	keys := all[slices.IndexFunc(all, func(f api.Function) bool { return f.Name == api.Console })].RouteKeys
 	used := map[string]bool{}
@@ -78,9 +77,8 @@ func TestEveryPageHasARouteKey(t *testing.T) {
 	}
 }
 
-// TestDocumentsAskNoOtherSite also holds what their policies forbid, so that
-// a browser has nothing to refuse.
-func TestDocumentsAskNoOtherSite(t *testing.T) {
+// The documents load nothing from other sites.
+func TestNoOtherSites(t *testing.T) {
 	for _, document := range documents() {
 		text := fetch(t, document, "").Body.String()
 		for _, address := range named.FindAllStringSubmatch(text, -1) {
@@ -102,9 +100,8 @@ func TestDocumentsAskNoOtherSite(t *testing.T) {
 	}
 }
 
-// TestTemplatesHaveNoInlineStyleOrHandler reads the console's sources: their
-// policy would keep a browser from following either.
-func TestTemplatesHaveNoInlineStyleOrHandler(t *testing.T) {
+// No template has an inline style or event handler, which the policy blocks.
+func TestTemplatesWithoutInlineCode(t *testing.T) {
 	files, err := filepath.Glob("src/*.js")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("got no sources (%v), want some", err)
@@ -120,7 +117,8 @@ func TestTemplatesHaveNoInlineStyleOrHandler(t *testing.T) {
 	}
 }
 
-func TestEveryAssetIsServedUnderItsVersionForGood(t *testing.T) {
+// Documents load each asset under its version, which browsers cache for good.
+func TestAssetVersions(t *testing.T) {
 	for _, document := range documents() {
 		for _, address := range assets(t, document) {
 			if got := fetch(t, address, "gzip").Header().Get("Cache-Control"); !strings.Contains(got, "immutable") {
@@ -130,7 +128,8 @@ func TestEveryAssetIsServedUnderItsVersionForGood(t *testing.T) {
 	}
 }
 
-func TestPoliciesLetRunWhatIsServedHereAlone(t *testing.T) {
+// The policies of documents allow scripts and styles of this site only.
+func TestContentSecurityPolicy(t *testing.T) {
 	for _, document := range documents() {
 		policy := fetch(t, document, "").Header().Get("Content-Security-Policy")
 		directives := map[string]string{}
@@ -152,8 +151,8 @@ func TestPoliciesLetRunWhatIsServedHereAlone(t *testing.T) {
 	}
 }
 
-// TestTheConsoleIsLight: what a browser loads to show it, for the first time.
-func TestTheConsoleIsLight(t *testing.T) {
+// The console stays below its size limit.
+func TestConsoleSize(t *testing.T) {
 	const most = 100_000
 	weight := 0
 	for _, address := range append(assets(t, "/"), "/") {
@@ -167,7 +166,8 @@ func TestTheConsoleIsLight(t *testing.T) {
 	}
 }
 
-func TestTheOpenAPIDocumentIsServedAsJSON(t *testing.T) {
+// The OpenAPI document is served as JSON.
+func TestOpenAPIAsJSON(t *testing.T) {
 	answer := fetch(t, wire.OpenAPIPath, "")
 	if got, want := answer.Header().Get("Content-Type"), "application/json; charset=utf-8"; got != want {
 		t.Errorf("got type %q, want %q", got, want)
