@@ -1,6 +1,5 @@
-// Package openapitest holds requests, answers and examples to the API's
-// OpenAPI document. It knows the document and HTTP, and nothing of how the
-// API does what the document says.
+// Package openapitest checks requests, answers and examples against the API's
+// OpenAPI document. It depends on the document and on HTTP, not on the server.
 package openapitest
 
 import (
@@ -17,8 +16,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// A Document is an OpenAPI document, ready to hold something to it. It is
-// safe for concurrent use.
+// A Document is an OpenAPI document with compiled schemas. It is safe for
+// concurrent use.
 type Document struct {
 	root       node
 	operations []*Operation
@@ -26,14 +25,14 @@ type Document struct {
 	otherwise  response // to a method that a path does not have
 }
 
-// Load is the document of the API, made ready once in a process: that takes
-// longer than to hold thousands of answers to it.
+// Load returns the document of the API. It is parsed once per process, because
+// parsing takes longer than thousands of checks.
 func Load() (*Document, error) { return load() }
 
 //nolint:gochecknoglobals // the document, read once
 var load = sync.OnceValues(func() (*Document, error) { return Parse(api.OpenAPI()) })
 
-// Parse makes a document ready from YAML or JSON.
+// Parse reads a document in YAML or JSON and compiles its schemas.
 func Parse(text []byte) (*Document, error) {
 	var content any
 	if err := yaml.Unmarshal(text, &content); err != nil {
@@ -57,8 +56,8 @@ func Parse(text []byte) (*Document, error) {
 	return d, d.read()
 }
 
-// A source is what all nodes of a document share. Schemas are compiled while
-// the document is read, and not after.
+// A source is shared by all nodes of a document. Schemas are compiled only while
+// the document is parsed.
 type source struct {
 	content  any
 	name     string
@@ -66,7 +65,7 @@ type source struct {
 	schemas  map[string]*jsonschema.Schema // by pointer
 }
 
-// A node is a place in a document. The zero node is one that is not there.
+// A node is a place in a document. The zero node stands for a missing place.
 type node struct {
 	doc     *source
 	pointer string // RFC 6901
@@ -79,7 +78,7 @@ var (
 	unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
 )
 
-// at goes down by keys; references on the way, and at the end, are followed.
+// at returns the node below, by keys. It follows references.
 func (n node) at(keys ...string) node {
 	for _, key := range keys {
 		object, _ := n.value.(map[string]any)
@@ -114,13 +113,13 @@ func (n node) text() string {
 
 func (n node) isTrue() bool { return n.value == true }
 
-// object is the value of an object, nil if it is none.
+// object returns the value as an object, or nil.
 func (n node) object() map[string]any {
 	object, _ := n.value.(map[string]any)
 	return object
 }
 
-// elements are the elements of an array; references are followed.
+// elements returns the elements of an array. It follows references.
 func (n node) elements() []node {
 	array, _ := n.value.([]any)
 	all := make([]node, len(array))
@@ -130,7 +129,7 @@ func (n node) elements() []node {
 	return all
 }
 
-// schema compiles the schema that a node is.
+// schema compiles a node as a schema.
 func (n node) schema() (*jsonschema.Schema, error) {
 	if !n.exists() {
 		return nil, fmt.Errorf("a schema is missing")
@@ -146,11 +145,11 @@ func (n node) schema() (*jsonschema.Schema, error) {
 	return s, nil
 }
 
-// At is what stands at a place of the document, as JSON decodes it with
-// json.Number; nil if nothing does. References are followed.
+// At returns the value at a place of the document, decoded with json.Number, or
+// nil. It follows references.
 func (d *Document) At(keys ...string) any { return d.root.at(keys...).value }
 
-// Validate holds a JSON text to the schema at a place of the document.
+// Validate checks a JSON text against the schema at a place of the document.
 func (d *Document) Validate(text []byte, keys ...string) error {
 	schema, ok := d.root.doc.schemas[d.root.at(keys...).pointer]
 	if !ok {

@@ -22,10 +22,10 @@ type Exchange struct {
 	Body    []byte
 }
 
-// Check says where an exchange is not as the document has it: the status is
-// not among its operation's, the body or a header is another. A request that
-// was answered with a success must be as the document has requests, too: what
-// the API takes must be described. What it refuses may be anything.
+// Check reports where an exchange differs from the document: an undocumented
+// status, body or header. The request of a successful answer must be documented
+// too, because the document must describe whatever the API accepts. A refused
+// request may be anything.
 func (d *Document) Check(x Exchange) error {
 	o, want := d.find(x.Request.Method, x.Request.URL.Path)
 	if o == nil {
@@ -57,12 +57,12 @@ func (d *Document) Check(x Exchange) error {
 	return nil
 }
 
-// telling are the headers that an answer has only where the document says so.
+// telling lists the headers that an answer may have only if they are documented.
 func telling() []string {
 	return []string{"ETag", "Location", "Allow", "WWW-Authenticate", "Retry-After"}
 }
 
-// answers holds the answer to what it must be.
+// answers checks the answer against its documented response.
 func (x Exchange) answers(want response) error {
 	if mediaType, _, _ := mime.ParseMediaType(x.Header.Get("Content-Type")); mediaType != jsonType {
 		return fmt.Errorf("the type of the answer is %q", x.Header.Get("Content-Type"))
@@ -94,8 +94,8 @@ func (x Exchange) answers(want response) error {
 	return nil
 }
 
-// asks holds the request to its operation. Parameters of the query that the
-// document does not have are ignored, as the API does.
+// asks checks the request against its operation. Undocumented query parameters
+// are ignored, as the API ignores them.
 func (x Exchange) asks(o *Operation) error {
 	if x.Request.Header.Get("Authorization") == "" {
 		return fmt.Errorf("the request has no Authorization, and got a success")
@@ -136,13 +136,13 @@ func (x Exchange) asks(o *Operation) error {
 	}
 }
 
-// segment is what stands in a path for a parameter.
+// segment returns the part of a path in the place of a parameter.
 func segment(pattern, path, name string) string {
 	i := slices.Index(strings.Split(pattern, "/"), "{"+name+"}")
 	return strings.Split(path, "/")[i]
 }
 
-// check holds the text of a parameter or header to its schema.
+// check checks the text of a parameter or header against its schema.
 func (p parameter) check(text string) error {
 	var value any = text
 	switch p.kind {
@@ -161,7 +161,7 @@ func (p parameter) check(text string) error {
 	return p.schema.Validate(value)
 }
 
-// validate holds a JSON text to a schema.
+// validate checks a JSON text against a schema.
 func validate(schema *jsonschema.Schema, text []byte) error {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// An Operation is one of a document's.
+// An Operation is one operation of a document.
 type Operation struct {
 	ID     string
 	Method string
@@ -40,10 +40,10 @@ type response struct {
 
 const jsonType = "application/json"
 
-// Operations are all of the document.
+// Operations returns every operation of the document.
 func (d *Document) Operations() []*Operation { return d.operations }
 
-// read finds the operations, and compiles all that they can be held to.
+// read finds the operations and compiles their schemas.
 func (d *Document) read() error {
 	paths := d.root.at("paths")
 	for _, path := range slices.Sorted(maps.Keys(paths.object())) {
@@ -109,9 +109,9 @@ func readParameter(at node) (parameter, error) {
 	return parameter{required: at.at("required").isTrue(), kind: at.at("schema", "type").text(), schema: schema}, err
 }
 
-// find is the operation of a method and a path, or what the answer must be
-// where there is none. A path that stands in the document word for word is
-// not one with a parameter.
+// find returns the operation of a method and a path, or else the response that
+// the API must give. A path that the document has literally never matches a path
+// with a parameter.
 func (d *Document) find(method, path string) (*Operation, response) {
 	same := d.having(func(pattern string) bool { return trim(pattern) == trim(path) })
 	if same == nil {
@@ -128,10 +128,10 @@ func (d *Document) find(method, path string) (*Operation, response) {
 	return nil, d.otherwise
 }
 
-// pages are for browsers, and in no document.
+// pages returns the paths for browsers, which the document does not have.
 func pages() []string { return []string{"", "/docs", wire.OpenAPIPath} }
 
-// having are the operations whose paths are so.
+// having returns the operations with a matching path.
 func (d *Document) having(path func(string) bool) (all []*Operation) {
 	for _, o := range d.operations {
 		if path(o.Path) {
@@ -143,7 +143,7 @@ func (d *Document) having(path func(string) bool) (all []*Operation) {
 
 func trim(path string) string { return strings.TrimSuffix(path, "/") }
 
-// fits holds a path against one with parameters.
+// fits reports whether a path matches one with parameters.
 func fits(pattern, path string) bool {
 	want, got := strings.Split(trim(pattern), "/"), strings.Split(trim(path), "/")
 	return slices.EqualFunc(want, got, func(want, got string) bool {

@@ -1,6 +1,6 @@
-// Package web holds what a browser gets of Latchkey: the console at /, the
-// reference at /docs, and the OpenAPI document that the reference shows. The
-// console calls the API as any client does; this package knows no tokens.
+// Package web has the files for browsers: the console at /, the API reference at
+// /docs, and the OpenAPI document that the reference shows. The console calls
+// the API like any other client.
 package web
 
 import (
@@ -11,8 +11,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// The files: dist is made of src by `make console`; docs/swagger-ui* are
-// Swagger UI's own.
+// The files. `make console` builds dist from src; docs/swagger-ui* are copies of
+// Swagger UI's files.
 var (
 	//go:embed src/index.html
 	consoleHTML []byte
@@ -38,10 +38,10 @@ var (
 	swaggerLicences []byte
 )
 
-// The policies let a page load and call its own origin and nothing else; no
-// script or style may stand in a page, and no other site may frame it. The
-// console's strings become markup in lit-html's templates only. Swagger UI
-// has pictures in its style sheet.
+// The policies allow a page to load from and call its own origin only. They
+// forbid inline scripts and styles, and frames of other sites. In the console
+// only lit-html's templates may turn strings into markup. Swagger UI has images
+// in its style sheet.
 const (
 	sealed        = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
 	consolePolicy = sealed + "img-src 'self'; require-trusted-types-for 'script'; trusted-types lit-html"
@@ -56,7 +56,7 @@ const (
 	plain      = "text/plain; charset=utf-8"
 )
 
-// Pages are all of them.
+// Pages returns the routes of all pages.
 func Pages() []api.Route {
 	icon := asset{"/console/icon.svg", api.Page{Type: svg, Body: iconSVG}}
 	console := []asset{
@@ -84,14 +84,14 @@ func Pages() []api.Route {
 	return routes
 }
 
-// An asset is a file that documents name.
+// An asset is a file that documents load.
 type asset struct {
 	path string
 	page api.Page
 }
 
-// document is a page of HTML. It names its assets with their versions, so
-// that a browser asks for each once.
+// document is an HTML page. It loads its assets under their versions, so that a
+// browser requests each version once.
 func document(path, policy string, text []byte, assets []asset) api.Route {
 	var versions []string
 	for _, a := range assets {
