@@ -67,12 +67,12 @@ func holds(t *testing.T, target *Target) {
 	fail("settle", `{"request_id":"a","quota":1}`, 409, "hold_released", "The hold was released. Charge with verify, or reserve with a new request_id.")
 	fail("settle", `{"request_id":"x","quota":1}`, 404, "hold_not_found", noHold)
 	fail("release", `{"request_id":"x"}`, 404, "hold_not_found", noHold)
-	lapses := reserve(`{"request_id":"short","quota":50,"ttl_seconds":1}`)
+	expiring := reserve(`{"request_id":"short","quota":50,"ttl_seconds":1}`)
 	late := reserve(`{"request_id":"used","quota":0}`)
-	if late.Code != quota.RefusedExhausted && time.Now().Unix() < lapses.ExpiresAt { // unless a slow server answers after the hold has expired
+	if late.Code != quota.RefusedExhausted && time.Now().Unix() < expiring.ExpiresAt { // unless a slow server answers after the hold has expired
 		t.Errorf("got %+v, want nothing left", late)
 	}
-	for time.Now().Unix() < lapses.ExpiresAt {
+	for time.Now().Unix() < expiring.ExpiresAt {
 		time.Sleep(50 * time.Millisecond)
 	}
 	if got := u.get(t, made.ID); got.RemainQuota != 50 || got.Status != 1 {

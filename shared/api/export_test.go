@@ -15,10 +15,10 @@ const (
 	MaxDepth        = maxDepth
 )
 
-// ServerFields are those that are ignored in a token that is sent back.
+// ServerFields returns the fields that are ignored in a token that is sent back.
 func ServerFields() []string { return serverFields }
 
-// A Problem is how an error is told.
+// A Problem is what an error is answered with.
 type Problem struct {
 	Status  int
 	Code    wire.Code

@@ -13,8 +13,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// lossy lets one in so many calls go wrong, half of them after they were
-// applied.
+// lossy fails one of n calls, half of them after they were applied.
 func lossy(one int) *dynamotest.Faults {
 	return &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault {
 		if rand.IntN(one) > 0 { //nolint:gosec // a test's

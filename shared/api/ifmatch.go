@@ -20,8 +20,8 @@ var (
 )
 
 // readIfMatch reads If-Match: the versions of the token that the request may
-// change, nil for any. A weak tag, and one that is none of ours,
-// matches nothing (RFC 9110, 13.1.1).
+// change, nil for any. A weak tag, and a tag that the API did not
+// issue, match nothing (RFC 9110, 13.1.1).
 func readIfMatch(r *http.Request) (token.Versions, error) {
 	values := r.Header.Values("If-Match")
 	if len(values) == 0 {

@@ -22,7 +22,7 @@ import (
 
 const jsonType = "application/json"
 
-// values are the examples that stand below a place of the document, by name.
+// values returns the examples below a place of the document, by name.
 func values(t testing.TB, keys ...string) map[string]any {
 	t.Helper()
 	all := map[string]any{}
@@ -74,7 +74,7 @@ func TestOpenAPIExamples(t *testing.T) {
 	check(t, "405", "components", "responses", "MethodNotAllowed")
 }
 
-// wantSaid holds an example of a failure to the table of errors.
+// wantSaid checks the message of an example against the problem table.
 func wantSaid(t *testing.T, name, status string, example any) {
 	t.Helper()
 	body, _ := example.(map[string]any)
@@ -150,7 +150,7 @@ func TestOpenAPIRequestExamples(t *testing.T) {
 	}
 }
 
-// sendExample prepares what an operation's examples are about, and sends one.
+// sendExample creates the tokens that an operation's example needs, and sends it.
 func sendExample(t *testing.T, target *apitest.Target, o *openapitest.Operation, body any) apitest.Response {
 	t.Helper()
 	u := target.User(t, token.RoleUser)
@@ -192,7 +192,8 @@ func sendExample(t *testing.T, target *apitest.Target, o *openapitest.Operation,
 	return target.Do(t, o.Method, path, marshal(t, body), append(headers, "Content-Type", jsonType)...)
 }
 
-// parameterExamples are those of an operation's parameters, by place and name.
+// parameterExamples returns the examples of an operation's parameters, by place
+// and name.
 func parameterExamples(t *testing.T, o *openapitest.Operation) map[string]string {
 	all := map[string]string{}
 	parameters, _ := document(t).At(placeOf(o, "parameters")...).([]any)
@@ -208,8 +209,8 @@ func parameterExamples(t *testing.T, o *openapitest.Operation) map[string]string
 	return all
 }
 
-// likeExample is an answer in which what can't be the same is as in an
-// example, wherever both have it.
+// likeExample returns an answer with the values that differ in each run, such as
+// keys and times, taken from an example.
 func likeExample(t testing.TB, body string, example any) any {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(body))

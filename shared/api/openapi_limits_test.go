@@ -43,7 +43,7 @@ func limitsInCode() map[string]map[string]int64 {
 	}
 }
 
-// unbounded are the integers of which any is taken.
+// unbounded lists the integers without limits.
 const unbounded = " PageSize Size PS After Retry-After "
 
 // Limits in the document's schemas are those of the code.
@@ -91,8 +91,8 @@ func checkLimits(t *testing.T, limits map[string]map[string]int64, path []string
 	}
 }
 
-// everySchema visits the schemas within; paths have the names of properties
-// and parameters, and "items".
+// everySchema visits every schema. Paths consist of the names of properties and
+// parameters, and "items".
 func everySchema(content any, path []string, visit func([]string, map[string]any)) {
 	schema, ok := content.(map[string]any)
 	if !ok {
@@ -107,7 +107,7 @@ func everySchema(content any, path []string, visit func([]string, map[string]any
 	everySchema(schema["schema"], path, visit) // of a parameter
 }
 
-// words are what a text of the document must have in it.
+// words lists what a text of the document must contain.
 type words struct {
 	keys []string
 	want string

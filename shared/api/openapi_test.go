@@ -27,7 +27,7 @@ func document(t testing.TB) *openapitest.Document {
 	return d
 }
 
-// object is what stands at a place of the document.
+// object returns the value at a place of the document.
 func object(t testing.TB, keys ...string) map[string]any {
 	t.Helper()
 	o, ok := document(t).At(keys...).(map[string]any)
@@ -58,7 +58,7 @@ func TestOpenAPIRoutes(t *testing.T) {
 	wantEqual(t, "routes", got, want)
 }
 
-// wireTypes are the types of the wire by the schemas that describe them.
+// wireTypes returns the wire types by the names of their schemas.
 func wireTypes() map[string]any {
 	return map[string]any{
 		"Token": wire.Token{}, "NewToken": wire.Token{}, "TokenPage": wire.TokenPage{}, "NewTokens": wire.Tokens{}, "Result": wire.Result{},
@@ -114,7 +114,7 @@ func checkType(t *testing.T, name string, goType reflect.Type) {
 	}
 }
 
-// checkEnvelope holds the form of a successful answer to the envelope.
+// checkEnvelope checks the schema of a successful answer against the envelope.
 func checkEnvelope(t *testing.T, name string) {
 	want := []string{"success", "message", "data"}
 	if name == "ResultsAnswer" {
@@ -130,7 +130,7 @@ func checkEnvelope(t *testing.T, name string) {
 	wantEqual(t, "required", strs(object(t, "components", "schemas", name)["required"]), want)
 }
 
-// A wireField is one of a wire type.
+// A wireField is a field of a wire type.
 type wireField struct {
 	name     string
 	optional bool
@@ -176,7 +176,7 @@ func (f wireField) has(kinds []string) bool {
 	return slices.Equal(rest, []string{want})
 }
 
-// kindsIn are the JSON types that a schema allows.
+// kindsIn returns the JSON types that a schema allows.
 func kindsIn(t testing.TB, keys ...string) []string {
 	t.Helper()
 	schema, _ := document(t).At(keys...).(map[string]any)
@@ -186,7 +186,7 @@ func kindsIn(t testing.TB, keys ...string) []string {
 	return strs(schema["type"])
 }
 
-// strs are the strings of an array.
+// strs returns the strings of an array.
 func strs(value any) (all []string) {
 	array, _ := value.([]any)
 	for _, element := range array {
@@ -195,7 +195,7 @@ func strs(value any) (all []string) {
 	return all
 }
 
-// constants are the values of the constants of a type in a file.
+// constants returns the values of the constants of a type in a file.
 func constants(t testing.TB, file, typeName string) (all []string) {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
@@ -258,7 +258,7 @@ func TestOpenAPICodes(t *testing.T) {
 	}
 }
 
-// codesOf are the codes that a response of the document may have.
+// codesOf returns the codes that a response of the document may have.
 func codesOf(t testing.TB, keys ...string) []string {
 	t.Helper()
 	schema := object(t, append(keys, "content", "application/json", "schema")...)

@@ -26,8 +26,8 @@ var (
 	library = api.Page{Type: "text/css; charset=utf-8", Gzip: packed("body{}")}
 )
 
-// fetch asks a server of the three pages, with headers given as names and
-// values in turn.
+// fetch requests a page from a server of the three pages. headers are names and
+// values, alternately.
 func fetch(t *testing.T, method, target string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)

@@ -19,8 +19,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// A broken store answers everything in one way, so that the protocol can be
-// seen to fail as it should. Nothing else is tested with it.
+// A broken store gives every call the same answer, to test how the protocol
+// reports errors.
 type broken struct {
 	token.Store
 	answer func() error
@@ -131,7 +131,7 @@ func TestLogLine(t *testing.T) {
 		t.Errorf("the log line of a batch of deletions is %v, want the tokens 4 and 6, which were deleted", line)
 	}
 	if _, line := ask(t, func() error { return token.ErrUnauthorized }, get("5")); line["user_id"] != 0.0 {
-		t.Errorf("the log names user %v, who has proved nothing", line["user_id"])
+		t.Errorf("the log names user %v, who is not authenticated", line["user_id"])
 	}
 }
 
@@ -165,8 +165,8 @@ func TestRoutesAreWellFormed(t *testing.T) {
 	}
 }
 
-// Whatever the body, the answer is the envelope; one that is accepted was
-// one JSON object without doubt.
+// Any body gets an answer in the envelope, and an accepted body is exactly one
+// JSON object.
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"name":"x"}`, `{"name":"x","models":["a","b"],"allow_ips":"::1/64, 10.0.0.0/8","remain_quota":9007199254740991}`,

@@ -49,8 +49,8 @@ func (t Token) AcceptsKey(hash [32]byte, now int64) bool {
 
 // HasKey reports whether the key with this hash is the token's key or its
 // previous key, even after the grace period. Such a key may still settle and
-// release holds, because whoever made a hold must be able to report what was
-// used.
+// release holds, because the use of a hold must be reported even after the
+// grace period.
 func (t Token) HasKey(hash [32]byte) bool {
 	current, previous := t.matchKey(hash)
 	return current || previous
