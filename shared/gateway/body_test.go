@@ -125,7 +125,7 @@ func TestInvalidBodyMessages(t *testing.T) {
 	s := newServer(t, notCalled(t), gateway.Options{})
 	key, _ := s.newKey(t, 1000)
 	for body, message := range map[string]string{
-		`{"model":"a","model":"b"}`: "The body does not name one model. Send the field model once, in lower case, as a string.",
+		`{"model":"a","model":"b"}`: "The body must have the field model once, in lower case, with a string as its value.",
 		`{"model":"a\u0001"}`:       "Invalid body: model must not contain control or bidirectional-override characters.",
 		`[]`:                        "The body is not a JSON object. Send one JSON object.",
 	} {

@@ -53,7 +53,7 @@ func TestRequestWithoutModel(t *testing.T) {
 	withBody := s.chatRequest(t, key, "{}")
 	withBody.Method = http.MethodGet
 	s.wantRefused(t, withBody, http.StatusBadRequest, errorBody(invalidRequest, "model_required",
-		"The body names no model. Send the name of a model in the field model, as JSON or as a form."))
+		"The body has no model. Send the name of a model in the field model, as JSON or as a form."))
 	s.wantRefused(t, s.modelsRequest(t, key, http.MethodPost), http.StatusBadRequest, errorBody(invalidRequest, "invalid_body",
 		"The body is not valid JSON. Send one JSON object in UTF-8, or a form as multipart/form-data."))
 }

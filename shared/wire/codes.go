@@ -6,7 +6,7 @@ type Code string //nolint:errname // "code" is its name on the wire
 
 func (c Code) Error() string { return string(c) }
 
-// The codes of answers.
+// The error codes.
 const (
 	ErrInvalidJSON         Code = "invalid_json"
 	ErrUnknownField        Code = "unknown_field"

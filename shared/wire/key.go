@@ -13,7 +13,7 @@ type VerifyInput struct {
 // describes the token; otherwise it is nil.
 type Verdict struct {
 	Valid bool    `json:"valid"`
-	Code  Refusal `json:"code"` // why not; "" if valid
+	Code  Refusal `json:"code"` // reason for the refusal; "" if valid
 	*KeyHolder
 }
 
