@@ -15,8 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
 // capturesVar is the environment variable with the folder of captured outputs.
