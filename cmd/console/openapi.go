@@ -16,13 +16,13 @@ func openAPI() ([]byte, error) {
 	if err := yaml.Unmarshal(api.OpenAPI(), &document); err != nil {
 		return nil, err
 	}
-	var text, indented bytes.Buffer
+	var text, lines bytes.Buffer
 	if err := writeJSON(&text, &document); err != nil {
 		return nil, err
 	}
-	err := json.Indent(&indented, text.Bytes(), "", " ") // makes diffs readable
-	indented.WriteByte('\n')
-	return indented.Bytes(), err
+	err := json.Indent(&lines, text.Bytes(), "", "") // a line for each value makes diffs readable
+	lines.WriteByte('\n')
+	return lines.Bytes(), err
 }
 
 // writeJSON writes YAML as JSON and keeps the order of the keys.

@@ -1,4 +1,4 @@
-// Package apitest tests a server of the API against its contract: a suite of
+// Package apitest tests a server of the API: a suite of
 // requests and the exact answers they must get. Run runs it against any server:
 // the local one, or the functions behind a gateway. Serve and Start run a local
 // server with a real engine.

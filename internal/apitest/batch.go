@@ -152,7 +152,7 @@ func limits(t *testing.T, target *Target) {
 	limit(token.Limits{MaxTokens: 35, CreatesPerSecond: 1, CreateBurst: 1})
 	wantData[wire.Tokens](t, u.Do(t, http.MethodPost, batchCreatePath, drafts(34)), http.StatusCreated)
 	got := u.Do(t, http.MethodPost, "/api/token/", `{"name":"a"}`) // the batch has used up half a minute
-	wantFailure(t, got, http.StatusTooManyRequests, "rate_limited", "Create rate limit reached; no token was created. Try again after the seconds in Retry-After, or ask the operator to raise the limit.")
+	wantFailure(t, got, http.StatusTooManyRequests, "rate_limited", "Create rate limit reached; no token was created. Try again after the number of seconds in Retry-After, or ask the operator to raise the limit.")
 	if after := got.Header.Get("Retry-After"); len(after) != 2 {
 		t.Errorf("Retry-After is %q, want some 30 seconds", after)
 	}

@@ -55,7 +55,7 @@ func holds(t *testing.T, target *Target) {
 	wantSame(t, reserve(`{"request_id":"a","quota":300}`), first)
 	fail("settle", `{"request_id":"a","quota":121}`, 409, "request_id_reused", reused)
 	fail("reserve", `{"request_id":"a","quota":299}`, 409, "request_id_reused", reused)
-	fail("release", `{"request_id":"a"}`, 409, "hold_settled", "The hold was settled; nothing is left to release. Do not send this request again.")
+	fail("release", `{"request_id":"a"}`, 409, "hold_settled", "The hold is already settled, so there is nothing to release. No other request is needed.")
 	if got, want := b.usage(t), `"total_granted":1000,"total_used":1000,"total_available":0,`; !strings.Contains(got, want) {
 		t.Errorf("usage when all is settled is %s, want %s", got, want)
 	}
@@ -108,7 +108,7 @@ func openHolds(t *testing.T, target *Target) {
 		}
 	}
 	got := b.do(t, http.MethodPost, "/api/token/reserve", `{"request_id":"more","quota":5}`)
-	wantFailure(t, got, 429, "too_many_open", "This key has 50 open holds, the most allowed; nothing was held. Settle or release some, or try again after the seconds in Retry-After.")
+	wantFailure(t, got, 429, "too_many_open", "This key has 50 open holds, the most allowed; nothing was held. Settle or release some, or try again in a second.")
 	if got.Header.Get("Retry-After") == "" {
 		t.Error("429 without Retry-After")
 	}

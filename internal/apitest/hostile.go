@@ -42,7 +42,7 @@ const (
 	tooDeep    = "The body is nested more than 8 levels deep: send a flat object."
 	surrogate  = "The body has half of a surrogate pair as a \\u escape: send both halves or the character itself."
 	goesOn     = "The body goes on after its JSON value: send one JSON object and nothing else."
-	notUTF8    = "The body is not valid UTF-8: encode it so."
+	notUTF8    = "The body is not valid UTF-8: send it as UTF-8."
 	emptyBody  = "The body is empty: send one JSON object."
 )
 

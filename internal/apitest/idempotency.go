@@ -70,8 +70,8 @@ func idempotency(t *testing.T, target *Target) {
 		key := u.make(t, `{"name":"spent","remain_quota":10}`).Key
 		for range 2 {
 			v := wantData[wire.Verdict](t, target.Do(t, http.MethodPost, "/api/token/verify", `{"quota":4}`, "Authorization", "Bearer "+key, "Idempotency-Key", "spend"), http.StatusOK)
-			if !v.Valid || v.KeyHolder == nil || v.RemainQuota != 6 {
-				t.Errorf("got %+v, want 6 units left", fmt.Sprint(v.KeyHolder))
+			if !v.Valid || v.KeyInfo == nil || v.RemainQuota != 6 {
+				t.Errorf("got %+v, want 6 units left", fmt.Sprint(v.KeyInfo))
 			}
 		}
 	})

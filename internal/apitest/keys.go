@@ -16,7 +16,7 @@ const (
 	noKey      = "No key. Send the header Authorization: Bearer, followed by the sk- key."
 	unknownKey = "The key is not valid. Check that it is complete; it may have been deleted."
 	reused     = "This request_id was used for another amount or another operation. Send the original request, or a new request_id."
-	noHold     = "This key has no hold with this request_id. Reserve first. A hold is removed some time after it ends."
+	noHold     = "This key has no hold with this request_id: it was never reserved, or it ended some time ago. Reserve with a new request_id."
 )
 
 // A keyCaller sends requests with a key.
@@ -96,7 +96,7 @@ func verification(t *testing.T, target *Target) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			v := row.caller.verify(t, row.body)
-			if v.Valid != (row.code == "") || v.Code != row.code || v.KeyHolder == nil || v.RemainQuota != row.remain {
+			if v.Valid != (row.code == "") || v.Code != row.code || v.KeyInfo == nil || v.RemainQuota != row.remain {
 				t.Errorf("got %+v, want code %q and %d left", v, row.code, row.remain)
 			}
 		})

@@ -92,7 +92,7 @@ func search(t *testing.T, target *Target) {
 		"status=on":                          "status must be 1 (enabled), 2 (disabled), 3 (expired) or 4 (exhausted).",
 		"keyword=" + strings.Repeat("a", 51): "keyword must have 0 to 50 characters, not 51.",
 		"page_size=-1":                       "page_size must be an integer that is not negative.",
-		"p=1&after=1":                        "after can't go with p: send one of them.",
+		"p=1&after=1":                        "after and p exclude each other: send only one of them.",
 	} {
 		wantFailure(t, u.Do(t, http.MethodGet, "/api/token/search?"+query, ""), http.StatusBadRequest, "invalid_parameter", message)
 	}

@@ -90,8 +90,8 @@ func list(t *testing.T, target *Target) {
 		"?after=":             "after must be an integer that is not negative.",
 		"?after=0":            "after must be the id of a token, 1 or above.",
 		"?after=-3":           "after must be an integer that is not negative.",
-		"?after=3&p=1":        "after can't go with p: send one of them.",
-		"?p=%zz":              "the query string can't be read: escape special characters.",
+		"?after=3&p=1":        "after and p exclude each other: send only one of them.",
+		"?p=%zz":              "the query string can't be read: percent-encode characters such as % and ;.",
 	} {
 		t.Run("400/"+short(query), func(t *testing.T) {
 			wantFailure(t, u.Do(t, http.MethodGet, "/api/token/"+query, ""), 400, "invalid_parameter", message)

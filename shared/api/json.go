@@ -98,7 +98,7 @@ func parseObject(body []byte) ([]string, map[string]json.RawMessage, error) {
 	case bytes.HasPrefix(body, []byte("\xEF\xBB\xBF")):
 		return nil, nil, invalidJSON("begins with a byte order mark: send plain UTF-8 without it")
 	case !utf8.Valid(body):
-		return nil, nil, invalidJSON("is not valid UTF-8: encode it so")
+		return nil, nil, invalidJSON("is not valid UTF-8: send it as UTF-8")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	var first json.RawMessage

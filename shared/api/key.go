@@ -72,7 +72,7 @@ func readVerifyInput(in wire.VerifyInput) (quota.Question, error) {
 
 func holdRequestID(in wire.HoldInput) (string, error) {
 	if in.RequestID == nil {
-		return "", required("request_id", "send the one of the reservation")
+		return "", required("request_id", "send the request_id that the hold was reserved with")
 	}
 	return *in.RequestID, nil
 }

@@ -28,7 +28,7 @@ const (
 
 type pageInput struct{ page, size, after int64 }
 
-func listTokens(ctx context.Context, service *token.Service, at credential.AccessToken, in pageInput) (response, error) {
+func listTokens(ctx context.Context, service *token.Service, at credential.AccessToken, in *pageInput) (response, error) {
 	var found token.Page
 	var err error
 	if in.after > 0 {
@@ -49,12 +49,12 @@ func (in pageInput) response(found token.Page, now int64) wire.TokenPage {
 }
 
 // readPage reads p or after, and page_size with its aliases.
-func readPage(r *http.Request) (pageInput, error) {
+func readPage(r *http.Request) (*pageInput, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return pageInput{}, &token.InvalidError{Field: "the query string", Reason: "can't be read: escape special characters"}
+		return nil, &token.InvalidError{Field: "the query string", Reason: "can't be read: percent-encode characters such as % and ;"}
 	}
-	var in pageInput
+	in := new(pageInput)
 	in.size, err = readNumber(query, defaultPageSize, "page_size", "size", "ps")
 	if err != nil {
 		return in, err
@@ -62,7 +62,7 @@ func readPage(r *http.Request) (pageInput, error) {
 	in.size = min(in.size, maxPageSize)
 	if query.Has("after") {
 		if query.Has("p") {
-			return in, &token.InvalidError{Field: "after", Reason: "can't go with p: send one of them"}
+			return in, &token.InvalidError{Field: "after", Reason: "and p exclude each other: send only one of them"}
 		}
 		in.after, err = readNumber(query, 0, "after")
 		if err == nil && in.after == 0 {

@@ -67,26 +67,26 @@ var problems = []struct {
 	{quota.ErrKeyUnknown, problem{status: http.StatusUnauthorized, code: wire.ErrUnauthorized, challenge: challenge, message: "The key is not valid. Check that it is complete; it may have been deleted."}},
 	{errKeyDisabled, problem{status: http.StatusUnauthorized, code: wire.ErrUnauthorized, challenge: challenge, message: "The key is disabled. Ask its owner to enable it."}},
 	{token.ErrUserDisabled, problem{status: http.StatusForbidden, code: wire.ErrUserDisabled, message: "This user is disabled. Ask the operator to enable it."}},
-	{token.ErrForbidden, problem{status: http.StatusForbidden, code: wire.ErrForbidden, message: "This user may not manage tokens. Ask the operator for the role user."}},
+	{token.ErrForbidden, problem{status: http.StatusForbidden, code: wire.ErrForbidden, message: "This user may not manage tokens. Ask the operator to give it the role user."}},
 	{token.ErrNotFound, problem{status: http.StatusNotFound, code: wire.ErrTokenNotFound, message: "Token not found. Check the ID, or list your tokens."}},
 	{errRouteNotFound, problem{status: http.StatusNotFound, code: wire.ErrRouteNotFound, message: "Path not found. Tokens are at /api/token/ and /api/token/{id}."}},
 	{errMediaType, problem{status: http.StatusUnsupportedMediaType, code: wire.ErrUnsupportedMedia, message: "The body is not declared as JSON. Send Content-Type: application/json."}},
-	{token.ErrVersionMismatch, problem{status: http.StatusPreconditionFailed, code: wire.ErrVersionMismatch, message: "The token has changed since you read it; nothing was changed. Read it again, then send its new ETag or a new Idempotency-Key."}},
+	{token.ErrVersionMismatch, problem{status: http.StatusPreconditionFailed, code: wire.ErrVersionMismatch, message: "The token was changed in the meantime; this request changed nothing. Read the token again, then send its new ETag, or with a rotation a new Idempotency-Key."}},
 	{token.ErrQuotaBelowZero, problem{status: http.StatusConflict, code: wire.ErrTokenExhausted, message: "The token has less quota left than quota_delta subtracts; nothing was changed. Read remain_quota and send a smaller change, or set remain_quota."}},
 	{token.ErrExpired, problem{status: http.StatusConflict, code: wire.ErrTokenExpired, message: "The token is expired; it can't be enabled. Set expired_time to a later time, or to -1."}},
 	{token.ErrExhausted, problem{status: http.StatusConflict, code: wire.ErrTokenExhausted, message: "The token has no quota left; it can't be enabled. Raise remain_quota, or set unlimited_quota."}},
 	{token.ErrTokenLimit, problem{status: http.StatusConflict, code: wire.ErrTokenLimit, message: "Token limit reached; no token was created. Delete unused tokens or ask the operator to raise the limit."}},
 	{token.ErrIdempotencyMismatch, problem{status: http.StatusUnprocessableEntity, code: wire.ErrIdempotencyMismatch, message: "This Idempotency-Key was used in the last 24 hours for another request or with another access token; nothing was done. Send the original request, or a new Idempotency-Key."}},
 	{quota.ErrRequestReused, problem{status: http.StatusConflict, code: wire.ErrRequestReused, message: "This request_id was used for another amount or another operation. Send the original request, or a new request_id."}},
-	{quota.ErrHoldNotFound, problem{status: http.StatusNotFound, code: wire.ErrHoldNotFound, message: "This key has no hold with this request_id. Reserve first. A hold is removed some time after it ends."}},
+	{quota.ErrHoldNotFound, problem{status: http.StatusNotFound, code: wire.ErrHoldNotFound, message: "This key has no hold with this request_id: it was never reserved, or it ended some time ago. Reserve with a new request_id."}},
 	{quota.ErrHoldExpired, problem{status: http.StatusConflict, code: wire.ErrHoldExpired, message: "The hold has expired and its quota is free again. Charge with verify, and reserve with a longer ttl_seconds next time."}},
-	{quota.ErrHoldSettled, problem{status: http.StatusConflict, code: wire.ErrHoldSettled, message: "The hold was settled; nothing is left to release. Do not send this request again."}},
+	{quota.ErrHoldSettled, problem{status: http.StatusConflict, code: wire.ErrHoldSettled, message: "The hold is already settled, so there is nothing to release. No other request is needed."}},
 	{quota.ErrHoldReleased, problem{status: http.StatusConflict, code: wire.ErrHoldReleased, message: "The hold was released. Charge with verify, or reserve with a new request_id."}},
-	{quota.ErrTooManyOpen, problem{status: http.StatusTooManyRequests, code: wire.ErrTooManyOpen, retryAfter: retryAfterSeconds, message: fmt.Sprintf("This key has %d open holds, the most allowed; nothing was held. Settle or release some, or try again after the seconds in Retry-After.", quota.MaxOpenHolds)}},
-	{token.ErrContention, problem{status: http.StatusTooManyRequests, code: wire.ErrRateLimited, retryAfter: retryAfterSeconds, message: "Too many changes at the same time; nothing was done. Try again after the seconds in Retry-After."}},
-	{token.ErrRepeatable, problem{status: http.StatusServiceUnavailable, code: wire.ErrUnavailable, retryAfter: retryAfterSeconds, message: "The database did not respond in time. Send the same request again after the seconds in Retry-After; it counts once."}},
+	{quota.ErrTooManyOpen, problem{status: http.StatusTooManyRequests, code: wire.ErrTooManyOpen, retryAfter: retryAfterSeconds, message: fmt.Sprintf("This key has %d open holds, the most allowed; nothing was held. Settle or release some, or try again in a second.", quota.MaxOpenHolds)}},
+	{token.ErrContention, problem{status: http.StatusTooManyRequests, code: wire.ErrRateLimited, retryAfter: retryAfterSeconds, message: "Too many changes at the same time; nothing was done. Try again in a second."}},
+	{token.ErrRepeatable, problem{status: http.StatusServiceUnavailable, code: wire.ErrUnavailable, retryAfter: retryAfterSeconds, message: "The database did not respond in time. Send the same request again in a second; it is applied at most once."}},
 	{token.ErrUncertain, problem{status: http.StatusServiceUnavailable, code: wire.ErrUnavailable, retryAfter: retryAfterSeconds, message: "The database did not respond in time; the change may or may not have been made. Read the token or its usage before you try again."}},
-	{token.ErrUnavailable, problem{status: http.StatusServiceUnavailable, code: wire.ErrUnavailable, retryAfter: retryAfterSeconds, message: "The database is busy or can't be reached; nothing was changed. Try again after the seconds in Retry-After."}},
+	{token.ErrUnavailable, problem{status: http.StatusServiceUnavailable, code: wire.ErrUnavailable, retryAfter: retryAfterSeconds, message: "The database is busy or can't be reached; nothing was changed. Try again in a second."}},
 }
 
 // problemOf returns the problem that an error is reported as. An unknown error
@@ -107,7 +107,7 @@ func problemOf(err error) problem {
 	case errors.As(err, &size):
 		return problem{status: http.StatusRequestEntityTooLarge, code: wire.ErrBodyTooLarge, message: fmt.Sprintf("The body is larger than %d KiB. Send a smaller one.", size.limit>>10)}
 	case errors.As(err, &rate):
-		return problem{status: http.StatusTooManyRequests, code: wire.ErrRateLimited, retryAfter: strconv.FormatInt(rate.RetryAfter, 10), message: "Create rate limit reached; no token was created. Try again after the seconds in Retry-After, or ask the operator to raise the limit."}
+		return problem{status: http.StatusTooManyRequests, code: wire.ErrRateLimited, retryAfter: strconv.FormatInt(rate.RetryAfter, 10), message: "Create rate limit reached; no token was created. Try again after the number of seconds in Retry-After, or ask the operator to raise the limit."}
 	case errors.As(err, &method):
 		return problem{status: http.StatusMethodNotAllowed, code: wire.ErrMethodNotAllowed, allow: method.allow, message: "Method not allowed for this path. Use one of " + method.allow + "."}
 	}

@@ -25,7 +25,7 @@ type searchInput struct {
 	query token.Query
 }
 
-func searchTokens(ctx context.Context, service *token.Service, at credential.AccessToken, in searchInput) (response, error) {
+func searchTokens(ctx context.Context, service *token.Service, at credential.AccessToken, in *searchInput) (response, error) {
 	var found token.Page
 	var err error
 	if in.after > 0 {
@@ -37,10 +37,13 @@ func searchTokens(ctx context.Context, service *token.Service, at credential.Acc
 }
 
 // readSearch reads what to search for, and which page of it.
-func readSearch(r *http.Request) (searchInput, error) {
+func readSearch(r *http.Request) (*searchInput, error) {
 	page, err := readPage(r)
+	if err != nil {
+		return nil, err
+	}
 	query := r.URL.Query()
-	in := searchInput{page, token.Query{Keyword: query.Get("keyword"), Key: query.Get("token"), Group: query.Get("group")}}
+	in := &searchInput{*page, token.Query{Keyword: query.Get("keyword"), Key: query.Get("token"), Group: query.Get("group")}}
 	if query.Has("status") {
 		n, _ := parseDigits(query.Get("status")) // 0 if it is no number
 		in.query.Status = token.Status(min(n, token.MaxInteger))
@@ -48,5 +51,5 @@ func readSearch(r *http.Request) (searchInput, error) {
 			in.query.Status = -1 // 0 would be any
 		}
 	}
-	return in, err
+	return in, nil
 }

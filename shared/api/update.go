@@ -27,18 +27,18 @@ type updateInput struct {
 	token.Settings
 }
 
-func readUpdate(r *http.Request) (updateInput, error) {
+func readUpdate(r *http.Request) (*updateInput, error) {
 	var body wire.UpdateInput
 	if err := decode(r, &body, serverFields...); err != nil {
-		return updateInput{}, err
+		return nil, err
 	}
 	switch {
 	case body.ID == nil:
-		return updateInput{}, &token.InvalidError{Field: "id", Reason: "is required: send the id of the token to update"}
+		return nil, &token.InvalidError{Field: "id", Reason: "is required: send the id of the token to update"}
 	case *body.ID < 1 || *body.ID > token.MaxInteger:
-		return updateInput{}, badID()
+		return nil, badID()
 	}
-	in := updateInput{id: *body.ID}
+	in := &updateInput{id: *body.ID}
 	var err error
 	if in.Settings, err = tokenUpdate(body.TokenInput); err != nil {
 		return in, err
@@ -67,7 +67,7 @@ func readStatusOnly(r *http.Request) (bool, error) {
 	return false, &token.InvalidError{Field: "status_only", Reason: "must be true or false"}
 }
 
-func updateToken(ctx context.Context, service *token.Service, at credential.AccessToken, in updateInput) (response, error) {
+func updateToken(ctx context.Context, service *token.Service, at credential.AccessToken, in *updateInput) (response, error) {
 	var t token.Token
 	var err error
 	switch {

@@ -28,7 +28,7 @@ func verifyKey(ctx context.Context, gate Gate, key string, q quota.Question) (re
 	v, err := gate.Verify(ctx, key, q)
 	verdict := wire.Verdict{Valid: v.Valid(), Code: v.Refusal}
 	if t := v.Token; t.ID != 0 {
-		verdict.KeyHolder = &wire.KeyHolder{
+		verdict.KeyInfo = &wire.KeyInfo{
 			TokenID: t.ID, UserID: t.UserID, Name: t.Name, Group: t.Group,
 			RemainQuota: v.Remain, UnlimitedQuota: t.UnlimitedQuota, ExpiredTime: t.ExpiredTime,
 			ModelLimitsEnabled: t.ModelLimitsEnabled, Models: append([]string{}, t.Models...),

@@ -48,7 +48,7 @@ func TestKeyLifecycle(t *testing.T) {
 	if err := u.Delete(ctx, made.ID); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := gateway.Verify(ctx, made.Key, wire.VerifyInput{}); err != nil || v.Valid || v.Code != quota.RefusedUnknown || v.KeyHolder != nil {
+	if v, err := gateway.Verify(ctx, made.Key, wire.VerifyInput{}); err != nil || v.Valid || v.Code != quota.RefusedUnknown || v.KeyInfo != nil {
 		t.Errorf("verify of a deleted key: got %+v, %v", v, err)
 	}
 	if _, err := gateway.Usage(ctx, made.Key); !errors.Is(err, wire.ErrUnauthorized) {

@@ -1,6 +1,9 @@
 package credential
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 // pattern is the one definition of what looks like a credential. It matches, in
 // upper or lower case:
@@ -37,11 +40,13 @@ func Find(s string, minLength int) string {
 // FindAll returns every text in s that Find could return, in order.
 func FindAll(s string, minLength int) []string {
 	var all []string
-	for _, m := range pattern.FindAllStringSubmatch(s, -1) {
-		found := m[0][len(m[1]):]
-		if len(found)-len(KeyPrefix) >= minLength { // all prefixes are as long
+	pattern.ReplaceAllStringFunc(s, func(match string) string {
+		hyphen := 1 + strings.IndexByte(match[1:], '-') // the prefix's; what precedes the credential may be one too
+		found := match[hyphen+1-len(KeyPrefix):]        // all prefixes are as long
+		if len(found)-len(KeyPrefix) >= minLength {
 			all = append(all, found)
 		}
-	}
+		return match
+	})
 	return all
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,8 +42,8 @@ func (s *Store) get(ctx context.Context, key item) (item, error) {
 // exist. It makes one round trip for each 100 keys.
 func (s *Store) batchGet(ctx context.Context, keys ...item) ([]item, error) {
 	all := make([]item, 0, len(keys))
-	for batch := range slices.Chunk(keys, maxBatchKeys) {
-		found, err := s.getBatch(ctx, batch)
+	for len(all) < len(keys) {
+		found, err := s.getBatch(ctx, keys[len(all):min(len(all)+maxBatchKeys, len(keys))])
 		if err != nil {
 			return nil, err
 		}
@@ -89,15 +88,13 @@ func (s *Store) getBatch(ctx context.Context, keys []item) ([]item, error) {
 // that has no limit.
 func (s *Store) query(ctx context.Context, partition string, sp pages.Span) ([]item, error) {
 	reads := retryReads()
-	e := newExpression()
-	condition := e.name(PartitionKey).placeholder + " = " + e.value(text(partition)) +
-		" AND " + e.name(SortKey).placeholder + " BETWEEN " + e.value(number(sp.Lo)) + " AND " + e.value(number(sp.Hi))
+	const condition = PartitionKey + " = :partition AND " + SortKey + " BETWEEN :lo AND :hi"
+	values := item{":partition": text(partition), ":lo": number(sp.Lo), ":hi": number(sp.Hi)}
 	var items []item
 	var next item
 	for {
 		in := &dynamodb.QueryInput{
-			TableName: &s.table, KeyConditionExpression: &condition,
-			ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
+			TableName: &s.table, KeyConditionExpression: aws.String(condition), ExpressionAttributeValues: values,
 			ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(sp.Ascending),
 			ExclusiveStartKey: next, ReturnConsumedCapacity: consumed,
 		}
@@ -169,7 +166,7 @@ func stored(err error, policy retryPolicy) (found item, applied bool, _ error) {
 	if len(failed.Item) == 0 {
 		return nil, false, nil
 	}
-	return maps.Clone(failed.Item), false, nil
+	return failed.Item, false, nil
 }
 
 // A write is one item's part of a transaction.
@@ -229,7 +226,7 @@ func (s *Store) transact(ctx context.Context, writes ...write) ([]reason, error)
 		return nil, nil
 	}
 	var cancelled *types.TransactionCanceledException
-	if !errors.As(err, &cancelled) || anyOf(err, notApplied, conflicted) ||
+	if !errors.As(err, &cancelled) || notApplied(err) || conflicted(err) ||
 		!hasReason(cancelled, conditionFailed) || len(cancelled.CancellationReasons) != len(writes) {
 		return nil, policy.explain(err)
 	}

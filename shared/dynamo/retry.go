@@ -58,10 +58,13 @@ const (
 )
 
 // A retryPolicy says after which errors a call is sent again, and what the
-// error of its last attempt means to the caller.
+// error of its last attempt means to the caller. A call that was certainly not
+// applied is always sent again.
 type retryPolicy struct {
-	maxAttempts int
-	retryable   []func(error) bool
+	maxAttempts   int
+	afterNoAnswer bool  // send again what may have been applied
+	afterConflict bool  // send again what a transaction was in the way of
+	uncertain     *bool // if not nil, set once an attempt got no answer
 
 	// What failures on DynamoDB's side mean: without an answer, and when the
 	// last attempt was certainly not applied.
@@ -70,32 +73,28 @@ type retryPolicy struct {
 
 // retryReads is for calls that change nothing.
 func retryReads() retryPolicy {
-	return retryPolicy{maxAttempts, []func(error) bool{notApplied, noAnswer}, token.ErrUnavailable, token.ErrUnavailable}
+	return retryPolicy{maxAttempts, true, false, nil, token.ErrUnavailable, token.ErrUnavailable}
 }
 
-// retryNotApplied is for writes that must not be applied twice. It sends again
-// only what was certainly not applied: if the first attempt was applied and its
-// answer lost, a second one could undo what another caller wrote since.
+// retryNotApplied is for writes that must not be applied twice: if the first
+// attempt was applied and its answer lost, a second one could undo what another
+// caller wrote since.
 func retryNotApplied() retryPolicy {
-	return retryPolicy{maxAttempts, []func(error) bool{notApplied, conflicted}, token.ErrUncertain, token.ErrUnavailable}
+	return retryPolicy{maxAttempts, false, true, nil, token.ErrUncertain, token.ErrUnavailable}
 }
 
 // retryIdempotent is for writes whose condition or request token makes a
 // repetition harmless. Whatever the last attempt came to, one before it may
 // have been applied.
 func retryIdempotent() retryPolicy {
-	return retryPolicy{maxTransactAttempts, []func(error) bool{notApplied, noAnswer, conflicted}, token.ErrUncertain, token.ErrUncertain}
+	return retryPolicy{maxTransactAttempts, true, true, nil, token.ErrUncertain, token.ErrUncertain}
 }
 
 // retryRecorded is for quota operations with a request id. The item records the
 // id, so the store recognises a repetition, and so the caller may repeat the
 // operation too. It sets uncertain once an attempt gets no answer.
 func retryRecorded(uncertain *bool) retryPolicy {
-	lost := func(err error) bool {
-		*uncertain = *uncertain || noAnswer(err)
-		return noAnswer(err)
-	}
-	return retryPolicy{maxAttempts, []func(error) bool{notApplied, conflicted, lost}, token.ErrRepeatable, token.ErrRepeatable}
+	return retryPolicy{maxAttempts, true, true, uncertain, token.ErrRepeatable, token.ErrRepeatable}
 }
 
 // configure applies the policy to one call, or to a client.
@@ -103,13 +102,24 @@ func (p retryPolicy) configure(o *dynamodb.Options) {
 	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = p.maxAttempts
 		o.RateLimiter = ratelimit.None
-		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
-			return backoff(attempt), nil
-		})
-		o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
-			return aws.BoolTernary(anyOf(err, p.retryable...))
-		})}
+		o.Backoff = jitter{}
+		o.Retryables = []retry.IsErrorRetryable{p}
 	})
+}
+
+// IsErrorRetryable implements retry.IsErrorRetryable.
+func (p retryPolicy) IsErrorRetryable(err error) aws.Ternary {
+	switch {
+	case notApplied(err):
+		return aws.TrueTernary
+	case noAnswer(err):
+		if p.uncertain != nil {
+			*p.uncertain = true
+		}
+		return aws.BoolTernary(p.afterNoAnswer)
+	default:
+		return aws.BoolTernary(p.afterConflict && conflicted(err))
+	}
 }
 
 // explain returns the error of the last attempt with its meaning. An error that
@@ -118,12 +128,18 @@ func (p retryPolicy) explain(err error) error {
 	switch {
 	case noAnswer(err):
 		return fmt.Errorf("%w: %w", p.noAnswer, err)
-	case anyOf(err, notApplied, conflicted):
+	case notApplied(err) || conflicted(err):
 		return fmt.Errorf("%w: %w", p.notApplied, err)
 	default:
 		return err
 	}
 }
+
+// jitter waits for a backoff between two attempts of a call.
+type jitter struct{}
+
+// BackoffDelay implements retry.BackoffDelayer.
+func (jitter) BackoffDelay(attempt int, _ error) (time.Duration, error) { return backoff(attempt), nil }
 
 // backoff is exponential with full jitter; attempts count from 0.
 func backoff(attempt int) time.Duration {
@@ -202,13 +218,4 @@ func hasCode(err error, codes map[string]struct{}) bool {
 	}
 	_, ok := codes[api.ErrorCode()]
 	return ok
-}
-
-func anyOf(err error, causes ...func(error) bool) bool {
-	for _, cause := range causes {
-		if cause(err) {
-			return true
-		}
-	}
-	return false
 }

@@ -80,7 +80,7 @@ func (s *simulated) Do(r *http.Request) (*http.Response, error) {
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 		return nil, err
 	}
-	const span = "#pk = :0 AND #sk BETWEEN :1 AND :2"
+	const span = "pk = :partition AND sk BETWEEN :lo AND :hi"
 	_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	switch {
 	case !in.ConsistentRead || in.ExclusiveStartKey != nil || in.FilterExpression != nil:
@@ -90,7 +90,7 @@ func (s *simulated) Do(r *http.Request) (*http.Response, error) {
 		return reply(map[string]any{"Item": wire(it)}, itemSize(it))
 	case op == "Query" && in.KeyConditionExpression == span:
 		v := in.ExpressionAttributeValues
-		return s.query(v[":0"].S, v[":1"].int(), v[":2"].int(), in.Limit, in.ScanIndexForward)
+		return s.query(v[":partition"].S, v[":lo"].int(), v[":hi"].int(), in.Limit, in.ScanIndexForward)
 	default:
 		return nil, fmt.Errorf("%s %s is not simulated", op, in.KeyConditionExpression)
 	}

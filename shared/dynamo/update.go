@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -68,9 +66,9 @@ func (s *Store) changeExpression(c token.Change) *expression {
 	setField(e, attrName, c.Name, text)
 	setField(e, attrDisabled, c.Disabled, optionalFlag)
 	if c.RemainQuota != nil {
-		e.assign(e.name(attrBalance, balanceLeft), e.value(number(*c.RemainQuota)))
-		e.assign(e.name(attrBalance, balanceReturned), e.value(number(0)))
-		e.assign(e.name(attrBalance, balanceCharged), e.value(number(0)))
+		setBalance(e, balanceLeft, *c.RemainQuota)
+		setBalance(e, balanceReturned, 0)
+		setBalance(e, balanceCharged, 0)
 	}
 	if c.QuotaDelta != nil {
 		addQuota(e, *c.QuotaDelta)
@@ -78,7 +76,7 @@ func (s *Store) changeExpression(c token.Change) *expression {
 	switch unlimited := c.UnlimitedQuota; {
 	case unlimited == nil:
 	case *unlimited:
-		e.assign(e.name(attrBalance, balanceUnlimited), e.value(number(0)))
+		setBalance(e, balanceUnlimited, 0)
 	default:
 		e.remove(e.name(attrBalance, balanceUnlimited))
 	}
@@ -86,9 +84,16 @@ func (s *Store) changeExpression(c token.Change) *expression {
 	setList(e, attrModels, c.Models)
 	setList(e, attrIPs, c.AllowIPs)
 	setField(e, attrGroup, c.Group, optionalText)
-	setField(e, attrExpires, c.ExpiredTime, func(t int64) types.AttributeValue { return optionalExpiry(t, 0) })
-	setField(e, TTL, c.ExpiredTime, func(t int64) types.AttributeValue { return optionalExpiry(t, s.retentionSeconds) })
+	if c.ExpiredTime != nil {
+		e.set(attrExpires, optionalExpiry(*c.ExpiredTime, 0))
+		e.set(TTL, optionalExpiry(*c.ExpiredTime, s.retentionSeconds))
+	}
 	return e
+}
+
+// setBalance sets a number of the balance.
+func setBalance(e *expression, attr string, n int64) {
+	e.assign(e.name(attrBalance, attr), e.value(number(n)))
 }
 
 // requireChangeable translates the conditions of a change.
@@ -105,7 +110,8 @@ func requireChangeable(e *expression, c token.Change) {
 		e.require(e.name(attrLimits).absent())
 	}
 	if c.NeedsUsable {
-		e.require(e.name(attrExpires).absent() + " OR " + e.name(attrExpires).above(c.Now))
+		expires := e.name(attrExpires)
+		e.require(expires.absent() + " OR " + expires.above(c.Now))
 		e.require(e.name(attrBalance, balanceUnlimited).exists() + " OR " + e.name(attrBalance, balanceLeft).above(0))
 	}
 	if c.NeedsUnlimited != nil {

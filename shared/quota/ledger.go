@@ -169,12 +169,7 @@ func (l Ledger) Compact(now int64) Ledger {
 
 // dropRecords drops old records of spends and of ended holds from l.Records.
 func (l Ledger) dropRecords(now int64) {
-	var ended []string // newest first
-	for key, r := range l.Records {
-		if r.State != StateOpen {
-			ended = append(ended, key)
-		}
-	}
+	ended := l.keys(false) // newest first
 	slices.SortFunc(ended, func(a, b string) int {
 		return cmp.Or(cmp.Compare(l.Records[b].EndedAt, l.Records[a].EndedAt), strings.Compare(a, b))
 	})
@@ -196,12 +191,24 @@ func (l Ledger) dropRecords(now int64) {
 func (l Ledger) syncToken() Ledger {
 	l.RemainQuota, l.UnlimitedQuota = l.Balance.Free(), l.Balance.Unlimited
 	l.Holds = nil
-	for _, key := range slices.Sorted(maps.Keys(l.Records)) {
-		if r := l.Records[key]; r.State == StateOpen {
-			l.Holds = append(l.Holds, token.Hold{Quota: r.Quota, Debited: r.Debited(), ExpiresAt: r.ExpiresAt, ChargeOnExpiry: r.ChargeOnExpiry})
-		}
+	open := l.keys(true)
+	slices.Sort(open)
+	for _, key := range open {
+		r := l.Records[key]
+		l.Holds = append(l.Holds, token.Hold{Quota: r.Quota, Debited: r.Debited(), ExpiresAt: r.ExpiresAt, ChargeOnExpiry: r.ChargeOnExpiry})
 	}
 	return l
+}
+
+// keys returns the keys of the open records, or of the others, in no order.
+func (l Ledger) keys(open bool) []string {
+	var keys []string
+	for key, r := range l.Records {
+		if open == (r.State == StateOpen) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // NewLedger returns the ledger of a token with a balance and records.

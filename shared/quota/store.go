@@ -21,7 +21,8 @@ type Store interface {
 	//   - ErrContention if concurrent operations got in the way too often, and
 	//     nothing was changed;
 	//   - ErrUnavailable, and if the operation may have been applied, also
-	//     ErrUncertain. If repeating it is safe, the error is ErrRepeatable too.
+	//     ErrUncertain. If it is safe to repeat the operation, also
+	//     ErrRepeatable.
 	// An operation without a request id is never sent again when it could have
 	// been applied.
 	Do(ctx context.Context, key credential.Key, o Operation) (Ledger, error)

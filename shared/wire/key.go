@@ -9,21 +9,21 @@ type VerifyInput struct {
 	RequestID *string `json:"request_id,omitempty"` // 1 to 128 characters; the same one is charged once
 }
 
-// A Verdict says whether a key may be used. If a token has the key, KeyHolder
+// A Verdict says whether a key may be used. If a token has the key, KeyInfo
 // describes the token; otherwise it is nil.
 type Verdict struct {
 	Valid bool    `json:"valid"`
 	Code  Refusal `json:"code"` // reason for the refusal; "" if valid
-	*KeyHolder
+	*KeyInfo
 }
 
-// A KeyHolder describes the token that a key belongs to.
-type KeyHolder struct {
+// A KeyInfo describes the token that a key belongs to.
+type KeyInfo struct {
 	TokenID            int64    `json:"token_id"`
 	UserID             int64    `json:"user_id"`
 	Name               string   `json:"name"`
 	Group              string   `json:"group"`
-	RemainQuota        int64    `json:"remain_quota"` // units free to spend; without meaning if the quota is unlimited
+	RemainQuota        int64    `json:"remain_quota"` // units free to spend; not meaningful if the quota is unlimited
 	UnlimitedQuota     bool     `json:"unlimited_quota"`
 	ExpiredTime        int64    `json:"expired_time"` // Unix seconds; -1 for never
 	ModelLimitsEnabled bool     `json:"model_limits_enabled"`

@@ -29,7 +29,7 @@ type Token struct {
 	CreatedTime        int64    `json:"created_time"`
 	AccessedTime       int64    `json:"accessed_time"` // when the key last charged, held or released quota; at first CreatedTime
 	ExpiredTime        int64    `json:"expired_time"`  // -1 for never
-	RemainQuota        int64    `json:"remain_quota"`  // free to spend; without meaning if the quota is unlimited
+	RemainQuota        int64    `json:"remain_quota"`  // free to spend; not meaningful if the quota is unlimited
 	UsedQuota          int64    `json:"used_quota"`
 	UnlimitedQuota     bool     `json:"unlimited_quota"`
 	ModelLimitsEnabled bool     `json:"model_limits_enabled"` // only the models in Models may be used
