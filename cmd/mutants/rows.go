@@ -110,7 +110,7 @@ func mutants() []mutant {
 		},
 		{
 			"an update without an answer is sent again: it overwrites another update",
-			"shared/dynamo/retry.go", "[]func(error) bool{notApplied, conflicted}, ", "[]func(error) bool{notApplied, conflicted, noAnswer}, ",
+			"shared/dynamo/retry.go", "retryPolicy{maxAttempts, false, true, nil", "retryPolicy{maxAttempts, true, true, nil",
 			"./shared/dynamo", "TestSingleFault",
 		},
 		{
