@@ -82,8 +82,8 @@ func authentication(t *testing.T, target *Target) {
 	}
 	t.Run("403/guest", func(t *testing.T) {
 		guest := target.User(t, token.RoleGuest)
-		wantFailure(t, guest.Do(t, http.MethodGet, "/api/token/", ""), 403, "forbidden", "This user may not manage tokens. Ask the operator to give it the role user.")
-		wantFailure(t, guest.Do(t, http.MethodPost, "/api/token/", `{"name":"x"}`), 403, "forbidden", "This user may not manage tokens. Ask the operator to give it the role user.")
+		wantFailure(t, guest.Do(t, http.MethodGet, "/api/token/", ""), 403, "forbidden", "This user may not manage tokens. Ask the operator for the role \"user\".")
+		wantFailure(t, guest.Do(t, http.MethodPost, "/api/token/", `{"name":"x"}`), 403, "forbidden", "This user may not manage tokens. Ask the operator for the role \"user\".")
 	})
 	t.Run("403/disabled", func(t *testing.T) {
 		disabled := target.User(t, token.RoleUser)

@@ -12,7 +12,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-const changedSince = "The token was changed in the meantime; this request changed nothing. Read the token again, then send its new ETag, or with a rotation a new Idempotency-Key."
+const changedSince = "The token was changed in the meantime; this request changed nothing. Read the token again, then send its new ETag; for a rotation, a new Idempotency-Key."
 
 // An update, a status change or a deletion with the ETag of an older version
 // changes nothing.

@@ -54,7 +54,7 @@ func keyRules(t *testing.T, target *Target) {
 		{"settle", `{"request_id":"r","quota":1,"model":"x"}`, "unknown_field", `The field "model" is not known: the fields are request_id, quota.`},
 		{"release", `{}`, "invalid_parameter", "request_id is required: send the request_id that the hold was reserved with."},
 		{"release", `{"request_id":""}`, "invalid_parameter", "request_id must have 1 to 128 characters, not 0."},
-		{"release", `{"request_id":"r","quota":1}`, "invalid_parameter", "quota does not go with a release, which returns the whole hold: leave it out, or settle the hold to charge a part of it."},
+		{"release", `{"request_id":"r","quota":1}`, "invalid_parameter", "quota is not part of a release, which returns the whole hold: leave it out, or settle the hold to charge a part of it."},
 	} {
 		t.Run("400/"+short(row.path+row.body), func(t *testing.T) {
 			wantFailure(t, b.do(t, http.MethodPost, "/api/token/"+row.path, row.body), 400, row.code, row.message)

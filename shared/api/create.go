@@ -10,9 +10,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// CreateToken is POST /api/token: a new token (spec: "Create a token"). The
-// key is shown only in this answer, and in a repetition with the same
-// Idempotency-Key.
+// CreateToken is POST /api/token: creates a token. The key is shown only in
+// this answer, and in a repetition with the same Idempotency-Key.
 var CreateToken = Route{
 	Endpoint: Endpoint{Name: "create", Method: http.MethodPost, Path: wire.TokensPath},
 	serve: func(s Services, r *http.Request) (response, error) {

@@ -9,8 +9,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// DeleteToken is DELETE /api/token/{id}: removes a token for good (spec:
-// "Delete a token"). Its key is refused from the first answer on.
+// DeleteToken is DELETE /api/token/{id}: deletes a token for good. Every
+// check of its key that starts after the answer is refused.
 var DeleteToken = Route{
 	Endpoint: Endpoint{Name: "delete", Method: http.MethodDelete, Path: wire.TokenPath},
 	serve: func(s Services, r *http.Request) (response, error) {

@@ -9,8 +9,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// GetToken is GET /api/token/{id}: one of the caller's tokens (spec: "Get a
-// single token").
+// GetToken is GET /api/token/{id}: returns one of the caller's tokens.
 var GetToken = Route{
 	Endpoint: Endpoint{Name: "get", Method: http.MethodGet, Path: wire.TokenPath},
 	serve:    func(s Services, r *http.Request) (response, error) { return withAccessToken(s, r, pathID, getToken) },

@@ -22,7 +22,8 @@ type Gate interface {
 }
 
 // withKey serves a route that a key authenticates: it reads the key and the
-// input, and calls. The gate checks the key; malformed keys are unknown keys.
+// input, and passes both to call. The gate checks the key; malformed keys are
+// unknown keys.
 func withKey[In any](
 	services Services, r *http.Request,
 	read func(*http.Request) (In, error),

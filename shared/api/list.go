@@ -11,9 +11,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// ListTokens is GET /api/token: the caller's tokens, newest first (spec:
-// "List all tokens"). It writes only to finish a deletion that was
-// interrupted.
+// ListTokens is GET /api/token: returns a page of the caller's tokens, newest
+// first. It writes only to finish a deletion that was interrupted.
 var ListTokens = Route{
 	Endpoint: Endpoint{Name: "list", Method: http.MethodGet, Path: wire.TokensPath},
 	serve: func(s Services, r *http.Request) (response, error) {

@@ -14,15 +14,18 @@ import (
 // A problem is how an error is reported: status, code, and a message that says
 // what is wrong and what to do.
 type problem struct {
-	status     int
-	code       wire.Code
-	message    string
-	allow      string // headers, where not empty
-	challenge  string
-	retryAfter string // seconds
+	status  int
+	code    wire.Code
+	message string
+
+	// Headers, sent unless empty.
+	allow      string // Allow
+	challenge  string // WWW-Authenticate
+	retryAfter string // Retry-After, in seconds
 }
 
-// The errors of this package. The domain errors are in packages token and quota.
+// The errors of this package. The domain errors are in packages token and
+// quota.
 var (
 	errNoAccessToken     = errors.New("no access token")
 	errKeyNotAccessToken = errors.New("an sk- key instead of an access token")
@@ -45,7 +48,8 @@ type sizeError struct{ limit int64 }
 
 func (e *sizeError) Error() string { return "body is too large" }
 
-// A methodError is a method that the path does not have.
+// A methodError means that the path exists, but not with the request's method.
+// allow lists the methods that it has.
 type methodError struct{ allow string }
 
 func (e *methodError) Error() string { return "method not allowed" }
@@ -55,7 +59,8 @@ const (
 	retryAfterSeconds = "1"
 )
 
-// problems is the whole table, in the order in which it is searched.
+// problems has the problem of each error without details. The first match
+// counts, so an error comes before the errors that it wraps.
 var problems = []struct {
 	err error
 	problem
@@ -67,11 +72,11 @@ var problems = []struct {
 	{quota.ErrKeyUnknown, problem{status: http.StatusUnauthorized, code: wire.ErrUnauthorized, challenge: challenge, message: "The key is not valid. Check that it is complete; it may have been deleted."}},
 	{errKeyDisabled, problem{status: http.StatusUnauthorized, code: wire.ErrUnauthorized, challenge: challenge, message: "The key is disabled. Ask its owner to enable it."}},
 	{token.ErrUserDisabled, problem{status: http.StatusForbidden, code: wire.ErrUserDisabled, message: "This user is disabled. Ask the operator to enable it."}},
-	{token.ErrForbidden, problem{status: http.StatusForbidden, code: wire.ErrForbidden, message: "This user may not manage tokens. Ask the operator to give it the role user."}},
+	{token.ErrForbidden, problem{status: http.StatusForbidden, code: wire.ErrForbidden, message: "This user may not manage tokens. Ask the operator for the role \"user\"."}},
 	{token.ErrNotFound, problem{status: http.StatusNotFound, code: wire.ErrTokenNotFound, message: "Token not found. Check the ID, or list your tokens."}},
 	{errRouteNotFound, problem{status: http.StatusNotFound, code: wire.ErrRouteNotFound, message: "Path not found. Tokens are at /api/token/ and /api/token/{id}."}},
 	{errMediaType, problem{status: http.StatusUnsupportedMediaType, code: wire.ErrUnsupportedMedia, message: "The body is not declared as JSON. Send Content-Type: application/json."}},
-	{token.ErrVersionMismatch, problem{status: http.StatusPreconditionFailed, code: wire.ErrVersionMismatch, message: "The token was changed in the meantime; this request changed nothing. Read the token again, then send its new ETag, or with a rotation a new Idempotency-Key."}},
+	{token.ErrVersionMismatch, problem{status: http.StatusPreconditionFailed, code: wire.ErrVersionMismatch, message: "The token was changed in the meantime; this request changed nothing. Read the token again, then send its new ETag; for a rotation, a new Idempotency-Key."}},
 	{token.ErrQuotaBelowZero, problem{status: http.StatusConflict, code: wire.ErrTokenExhausted, message: "The token has less quota left than quota_delta subtracts; nothing was changed. Read remain_quota and send a smaller change, or set remain_quota."}},
 	{token.ErrExpired, problem{status: http.StatusConflict, code: wire.ErrTokenExpired, message: "The token is expired; it can't be enabled. Set expired_time to a later time, or to -1."}},
 	{token.ErrExhausted, problem{status: http.StatusConflict, code: wire.ErrTokenExhausted, message: "The token has no quota left; it can't be enabled. Raise remain_quota, or set unlimited_quota."}},

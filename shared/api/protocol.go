@@ -13,8 +13,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// requestTimeout is how long a request may take in all. It ends before the
-// function's own time-out, so that the caller gets an answer.
+// requestTimeout is how long a request may take in total. It is shorter than
+// the time-out of the Lambda function, so that the caller gets an answer.
 const requestTimeout = 6 * time.Second
 
 // Services are what routes call.
@@ -23,8 +23,8 @@ type Services struct {
 	Keys   Gate           // of verify, reserve, settle, release and usage
 }
 
-// New serves routes. Every request, including one that fails or panics, gets an
-// answer, a request id and one log line.
+// New returns a handler that serves routes. Every request, including one that
+// fails or panics, gets an answer, a request id and one log line.
 func New(services Services, log *slog.Logger, routes ...Route) http.Handler {
 	return &server{services, log, routes}
 }
@@ -84,8 +84,8 @@ func record(log *slog.Logger, r *http.Request, route Route, out reply, cost reql
 }
 
 // withAccessToken serves a route of the management API: it reads the access
-// token and the input, and calls. Authentication errors take precedence over
-// validation errors.
+// token and the input, and passes both to call. Authentication errors take
+// precedence over validation errors.
 func withAccessToken[In any](
 	services Services, r *http.Request,
 	read func(*http.Request) (In, error),
@@ -127,9 +127,9 @@ type requestIDKey struct{}
 
 var platformID = regexp.MustCompile(`^[0-9A-Za-z_=-]{1,128}$`)
 
-// WithRequestID sets the request id for a context, such as that of API Gateway,
-// so that answers and logs can be found by it. An id that is not 1 to 128
-// letters, digits, hyphens, underscores or equals signs is ignored.
+// WithRequestID returns a context with a request id, such as the one that API
+// Gateway gave the request. Answers and log lines contain it. An id that is not
+// 1 to 128 letters, digits, hyphens, underscores or equals signs is ignored.
 func WithRequestID(ctx context.Context, id string) context.Context {
 	if !platformID.MatchString(id) {
 		return ctx

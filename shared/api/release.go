@@ -20,7 +20,7 @@ func readRelease(r *http.Request) (string, error) {
 		return "", err
 	}
 	if body.Quota != nil {
-		return "", &token.InvalidError{Field: "quota", Reason: "does not go with a release, which returns the whole hold: leave it out, or settle the hold to charge a part of it"}
+		return "", &token.InvalidError{Field: "quota", Reason: "is not part of a release, which returns the whole hold: leave it out, or settle the hold to charge a part of it"}
 	}
 	return holdRequestID(body)
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// UpdateToken is PUT /api/token: changes the token of the body's id (spec:
-// "Update a token"). What the body leaves out stays as it is; with
-// ?status_only=true only the status changes.
+// UpdateToken is PUT /api/token: changes the token that the body names by id.
+// Fields that the body leaves out keep their value; with ?status_only=true only
+// the status changes.
 var UpdateToken = Route{
 	Endpoint: Endpoint{Name: "update", Method: http.MethodPut, Path: wire.TokensPath},
 	serve: func(s Services, r *http.Request) (response, error) {

@@ -1,7 +1,7 @@
-// Package gate checks keys and moves their quota directly at the table,
-// without the HTTP API. It is for gateways that are written in Go; the HTTP
-// API's own endpoints use it too. A caller needs this package, package quota
-// for questions, answers and errors, and a store from package dynamo.
+// Package gate checks keys and moves their quota directly in the DynamoDB
+// table, without the HTTP API. It is for gateways that are written in Go; the
+// HTTP API's own endpoints use it too. A caller needs this package, package
+// quota for questions, answers and errors, and a store from package dynamo.
 //
 // Package gateway builds on it and charges requests to OpenAI-compatible APIs.
 // docs/data-plane.md describes the guarantees and the costs.
@@ -50,19 +50,19 @@ func New(store quota.Store, options ...Option) *Gate {
 func (g *Gate) Now() time.Time { return g.now() }
 
 // Verify reports whether a key allows what q asks, and spends q.Quota units if
-// that is not 0. A refusal is not an error: the verdict has its reason.
+// that is not 0. A refusal is not an error: the verdict contains the reason.
 //
-// A check is one strongly consistent read, a spend is one conditional write. A
-// spend with a request id is charged once, however often it is sent, as long as
-// the id is remembered: at least the newest 16 for 15 minutes, older ones up to
-// 30 seconds.
+// A check is one strongly consistent read. A spend is one conditional write, or
+// two in the cases that docs/data-plane.md lists. A spend with a request id is
+// charged once, however often it is sent, as long as the id is remembered: at
+// least the newest 16 for 15 minutes, older ones up to 30 seconds.
 //
 // The error is a *quota.InvalidError for an invalid question,
 // quota.ErrRequestReused if the request id was used for another amount,
 // quota.ErrContention or quota.ErrUnavailable. After quota.ErrUncertain the
 // units may or may not have been spent; if the error is quota.ErrRepeatable
-// too, it is safe to send the same spend again. With leases the error can also
-// be quota.ErrTooManyOpen.
+// too, it is safe to send the same spend again. With the option WithLeases the
+// error can also be quota.ErrTooManyOpen.
 func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error) {
 	q, err := q.Normalize()
 	if err != nil {
@@ -106,14 +106,15 @@ func verdict(l quota.Ledger, now int64, err error) (quota.Verdict, error) {
 }
 
 // Reserve holds q.Quota units for a request until Settle or Release is called
-// with the same request id, which is required. Nobody else can spend the units
-// in the meantime. If neither is called within ttl, the hold expires and the
-// units are free again; no job is needed for that. ttl is in whole seconds up
-// to MaxTTL; 0 means DefaultTTL.
+// with the same request id, which is required. No other request can spend the
+// units in the meantime. If neither is called within ttl, the hold expires and
+// the units are free again; no job is needed for that. ttl is a whole number of
+// seconds, from one to MaxTTL; 0 means DefaultTTL.
 //
-// Reserve is one conditional write. It refuses as Verify does, and a repetition
-// with the same request id gets the same answer. The error is one of Verify's,
-// or quota.ErrTooManyOpen.
+// Reserve costs the same writes as a spend. It refuses a key for the same
+// reasons as Verify. A repetition with the same request id gets the same
+// answer, unless the key is refused by then. The error is one of Verify's, or
+// quota.ErrTooManyOpen.
 func (g *Gate) Reserve(ctx context.Context, key string, q quota.Question, ttl time.Duration) (quota.Reservation, error) {
 	o, err := g.newReserveOperation(q, ttl)
 	if err != nil {
@@ -149,17 +150,17 @@ func (g *Gate) newReserveOperation(q quota.Question, ttl time.Duration) (quota.O
 	return quota.Operation{Kind: quota.KindReserve, Now: now, ExpiresAt: now + int64(ttl/time.Second), Question: q}, err
 }
 
-// Settle charges a hold with the units that its request has used, also if the
-// token has been disabled, has expired or is exhausted. Held units that were
-// not used are free again. If more was used than held, the difference is
+// Settle ends a hold and charges the units that its request has used, even if
+// the token has been disabled, has expired or is exhausted. Held units that
+// were not used are free again. If more was used than held, the difference is
 // charged as far as the balance allows, and the settlement reports the
 // shortfall.
 //
-// Settle is one conditional write, or two if it charges more than was held. A
-// repetition gets the same answer. The error is quota.ErrKeyUnknown,
-// quota.ErrHoldNotFound, quota.ErrHoldExpired, quota.ErrHoldReleased,
-// quota.ErrRequestReused if the hold was settled with another amount, or one of
-// Verify's.
+// Settle is one conditional write, or two if it charges more than was held or
+// in another case that docs/data-plane.md lists. A repetition gets the same
+// answer. The error is quota.ErrKeyUnknown, quota.ErrHoldNotFound,
+// quota.ErrHoldExpired, quota.ErrHoldReleased, quota.ErrRequestReused if the
+// hold was settled with another amount, or one of Verify's.
 func (g *Gate) Settle(ctx context.Context, key, requestID string, units int64) (quota.Settlement, error) {
 	o, l, err := g.endHold(ctx, key, quota.Operation{Kind: quota.KindSettle, Question: quota.Question{Quota: units, RequestID: requestID}})
 	if err != nil {
@@ -168,9 +169,10 @@ func (g *Gate) Settle(ctx context.Context, key, requestID string, units int64) (
 	return o.Settlement(l), nil
 }
 
-// Release ends a hold without a charge: all of its units are free again. It is
-// one conditional write. A repetition gets the same answer. The errors are
-// those of Settle, with quota.ErrHoldSettled instead of quota.ErrHoldReleased.
+// Release ends a hold without a charge: all of its units are free again. It
+// costs the same writes as a spend. A repetition gets the same answer. The
+// errors are those of Settle, except that quota.ErrHoldSettled takes the place
+// of quota.ErrHoldReleased and quota.ErrRequestReused.
 func (g *Gate) Release(ctx context.Context, key, requestID string) (quota.Release, error) {
 	o, l, err := g.endHold(ctx, key, quota.Operation{Kind: quota.KindRelease, Question: quota.Question{RequestID: requestID}})
 	if err != nil {
@@ -214,8 +216,8 @@ func (g *Gate) Usage(ctx context.Context, key string) (quota.Usage, error) {
 	return l.UsageAt(now), nil
 }
 
-// lookup reads the ledger of a key. A key whose grace period after a rotation
-// has ended is quota.ErrKeyUnknown.
+// lookup reads the ledger of a key. For an old key whose grace period after a
+// rotation has ended, the error is quota.ErrKeyUnknown.
 func (g *Gate) lookup(ctx context.Context, key credential.Key, now int64) (quota.Ledger, error) {
 	l, err := g.store.Lookup(ctx, key)
 	if err == nil && !l.AcceptsKey(key.Hash(), now) {

@@ -4,11 +4,12 @@ package wire
 // nil field is absent.
 type IDsInput struct {
 	IDs    []int64 `json:"ids,omitzero"`     // 1 to MaxIDs
-	Status *int64  `json:"status,omitempty"` // only for the batch that sets it: 1 enables, 2 disables
+	Status *int64  `json:"status,omitempty"` // only for the batch that sets the status: 1 enables, 2 disables
 }
 
-// A Result reports what a batch did to one token. If it failed, Field, Code
-// and Message are those that a request for this token alone would have got.
+// A Result reports what a batch did to one token. If it failed, Field names the
+// element of ids, such as "ids[1]", and Code and Message are those of a failed
+// request for this token alone.
 type Result struct {
 	Index   int    `json:"index"` // position in the request's ids, from 0
 	ID      int64  `json:"id"`

@@ -1,7 +1,7 @@
 package wire
 
-// A Code names a kind of failure for programs. It is an error, so that
-// errors.Is can find it in a client's error.
+// A Code names a kind of failure for programs. It implements error, so that a
+// caller of package client can test for it with errors.Is.
 type Code string //nolint:errname // "code" is its name on the wire
 
 func (c Code) Error() string { return string(c) }

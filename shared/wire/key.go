@@ -5,8 +5,8 @@ package wire
 type VerifyInput struct {
 	Model     *string `json:"model,omitempty"`
 	Quota     *int64  `json:"quota,omitempty"`      // units to charge; 0 or absent only checks
-	IP        *string `json:"ip,omitempty"`         // address of the key's user
-	RequestID *string `json:"request_id,omitempty"` // 1 to 128 characters; the same one is charged once
+	IP        *string `json:"ip,omitempty"`         // address of the application that sent the key
+	RequestID *string `json:"request_id,omitempty"` // 1 to 128 characters; a repeated request with the same id is charged once
 }
 
 // A Verdict says whether a key may be used. If a token has the key, KeyInfo
@@ -67,8 +67,8 @@ type Release struct {
 	RemainQuota int64  `json:"remain_quota"` // free to spend
 }
 
-// A UsageAnswer is the body of the usage route's answer. Other clients of this
-// API family expect this form, which is not an Envelope.
+// A UsageAnswer is the body of the usage route's answer. Clients of New API
+// expect this form, which is not an Envelope.
 type UsageAnswer struct {
 	Code    bool   `json:"code"` // true
 	Message string `json:"message"`
@@ -76,7 +76,7 @@ type UsageAnswer struct {
 }
 
 // Usage is what a key has used and has left, in units. TotalGranted is the sum
-// of TotalUsed, TotalAvailable and what open holds keep.
+// of TotalUsed, TotalAvailable and the units of open holds.
 type Usage struct {
 	Object             string          `json:"object"` // "token_usage"
 	Name               string          `json:"name"`

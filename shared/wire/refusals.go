@@ -2,8 +2,7 @@ package wire
 
 import "github.com/latchkey-api/latchkey/shared/quota"
 
-// A Refusal is the reason why a key must not be used. "" means that it may be
-// used.
+// A Refusal is the reason why a key is refused. "" means that it is accepted.
 type Refusal = quota.Refusal
 
 // The refusals. If several apply, an answer has the first one in this order.

@@ -34,17 +34,17 @@ type Token struct {
 	UnlimitedQuota     bool     `json:"unlimited_quota"`
 	ModelLimitsEnabled bool     `json:"model_limits_enabled"` // only the models in Models may be used
 	Models             []string `json:"models"`
-	ModelLimits        string   `json:"model_limits"` // Models joined by commas, for other clients of this API family
+	ModelLimits        string   `json:"model_limits"` // Models joined by commas, for clients of New API
 	AllowIPs           string   `json:"allow_ips"`    // addresses and CIDR ranges, one per line; "" allows all
 	Group              string   `json:"group"`
 	PreviousKey        string   `json:"previous_key,omitempty"`   // mask of the key before the last rotation, while it works
 	PreviousUntil      int64    `json:"previous_until,omitempty"` // when the previous key stops working
 }
 
-// TokenInput is the body of a create: the settings that a caller chooses. A
+// TokenInput is the body of a create, and a part of the body of an update. A
 // nil field is absent, which means the default on create and unchanged on
 // update. An empty list that is not nil clears the list. In JSON a list can
-// also be a string with separators.
+// also be one string, split at the characters in the separators tag.
 type TokenInput struct {
 	ID                 *int64   `json:"id,omitempty"`                         // the token to update; ignored on create
 	Name               *string  `json:"name,omitempty"`                       // 1 to 50 characters; required on create
@@ -62,7 +62,7 @@ type TokenInput struct {
 // UpdateInput is the body of an update. ID is required.
 type UpdateInput struct {
 	TokenInput
-	QuotaDelta *int64 `json:"quota_delta,omitempty"` // units to add, or below 0 to take away; can't go with RemainQuota
+	QuotaDelta *int64 `json:"quota_delta,omitempty"` // units to add, or to subtract if negative; must not be combined with RemainQuota
 }
 
 // TokensInput is the body of a batch create: 1 to MaxBatch objects, each in
@@ -80,9 +80,9 @@ type Tokens struct {
 type TokenPage struct {
 	Page     int64   `json:"page,omitempty"` // the page's number, if the request asked for one
 	PageSize int64   `json:"page_size"`
-	Total    int64   `json:"total"` // all tokens of the user; of a search, those found so far
+	Total    int64   `json:"total"` // all tokens of the user; in a search, all matches among the tokens that it read
 	Items    []Token `json:"items"`
-	Next     int64   `json:"next,omitempty"` // if not 0, there are older tokens: ask for those after this ID
+	Next     int64   `json:"next,omitempty"` // if not 0, there may be older tokens: send it as the parameter after
 }
 
 // RotateInput is the body of a rotation. The body can be left out.

@@ -9,7 +9,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// A list that is nil is absent from the body; an empty one is sent and clears.
+// A list that is nil is absent from the body; an empty one is sent and clears
+// the stored list.
 func TestInputLists(t *testing.T) {
 	for name, row := range map[string]struct {
 		in   any
@@ -30,8 +31,8 @@ func TestInputLists(t *testing.T) {
 	}
 }
 
-// A verdict and a reservation that say yes do not read as a refusal when they
-// are printed.
+// A valid verdict or reservation, when printed, does not contain the word
+// refused.
 func TestPrintedVerdict(t *testing.T) {
 	for name, printed := range map[string]string{
 		"verdict":     fmt.Sprintf("%v %+v", wire.Verdict{Valid: true}, wire.Verdict{Valid: true}),
