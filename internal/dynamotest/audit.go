@@ -2,12 +2,10 @@ package dynamotest
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -88,15 +86,11 @@ func (a Audit) check(t testing.TB, counted, stored map[int64]int64) {
 	}
 }
 
-// LongTimeout is a client option with a timeout of a minute, for tests that are
-// not about timeouts and must not fail on a busy machine.
-func LongTimeout(o *dynamodb.Options) { o.HTTPClient = &http.Client{Timeout: time.Minute} }
-
 // items reads the whole table.
 func (k *Kit) items(t testing.TB) []map[string]types.AttributeValue {
 	t.Helper()
 	var all []map[string]types.AttributeValue
-	pages := dynamodb.NewScanPaginator(Client(k.Endpoint, LongTimeout), // a page is a megabyte
+	pages := dynamodb.NewScanPaginator(Client(k.Endpoint),
 		&dynamodb.ScanInput{TableName: aws.String(Table)})
 	const maxAttempts = 3
 	for attempt := 1; pages.HasMorePages(); {

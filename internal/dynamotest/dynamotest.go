@@ -6,9 +6,13 @@ package dynamotest
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -24,7 +28,7 @@ const Table = "latchkey-test"
 type Kit struct {
 	Endpoint string
 	Engine   *engine.Engine
-	Client   *dynamodb.Client // as the product makes it, with the test's options
+	Client   *dynamodb.Client // with the test's options
 	Store    *dynamo.Store
 }
 
@@ -59,9 +63,25 @@ func Start(ctx context.Context, options ...func(*dynamodb.Options)) (*Kit, error
 	return &Kit{e.Endpoint, e, client, dynamo.New(client, Table)}, nil
 }
 
-// Client makes a client of an engine, as the product makes it.
+// Client makes a client of an engine. It is the product's client, except that
+// it waits a minute for an answer: on a busy machine the engine is slower than
+// DynamoDB, and an attempt that times out would look like a lost answer.
 func Client(endpoint string, options ...func(*dynamodb.Options)) *dynamodb.Client {
+	return ProductClient(endpoint, slices.Insert(options, 0, waitLonger)...)
+}
+
+// ProductClient makes a client of an engine with the product's time limits.
+func ProductClient(endpoint string, options ...func(*dynamodb.Options)) *dynamodb.Client {
 	return dynamo.NewClient("us-east-1", endpoint, credentials.NewStaticCredentialsProvider("local", "local", ""), options...)
+}
+
+func waitLonger(o *dynamodb.Options) {
+	c := *o.HTTPClient.(*http.Client)
+	c.Timeout = time.Minute
+	transport := c.Transport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: time.Minute}).DialContext
+	c.Transport = transport
+	o.HTTPClient = &c
 }
 
 // Root returns the project's root folder, found upwards from the test's.

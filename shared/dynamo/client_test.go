@@ -29,7 +29,7 @@ func TestUnreachableDatabase(t *testing.T) {
 	for name, address := range map[string]string{"silent": listener.Addr().String(), "closed": closed.Addr().String()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store := dynamo.New(dynamotest.Client("http://"+address), dynamotest.Table)
+			store := dynamo.New(dynamotest.ProductClient("http://"+address), dynamotest.Table)
 			tenant, _ := simulatedTenant()
 			tenant = tenant.WithStore(store)
 			begun := time.Now()

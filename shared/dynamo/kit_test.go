@@ -97,7 +97,7 @@ func loadTokens(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, gi
 
 // writeBatches goes on after an error, so that the sender is not blocked.
 func writeBatches(t *testing.T, kit *dynamotest.Kit, items <-chan map[string]types.AttributeValue) {
-	client := dynamotest.Client(kit.Endpoint, dynamotest.LongTimeout)
+	client := dynamotest.Client(kit.Endpoint)
 	var batch []types.WriteRequest
 	write := func() {
 		out, err := client.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{

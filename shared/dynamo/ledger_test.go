@@ -27,8 +27,8 @@ import (
 // which save a read. Above all, a direct write must fail if Apply refuses.
 func TestOperationsMatchApply(t *testing.T) {
 	t.Parallel()
-	kit := dynamotest.New(t, dynamotest.LongTimeout)
-	client := dynamotest.Client(kit.Endpoint, dynamotest.LongTimeout)
+	kit := dynamotest.New(t)
+	client := dynamotest.Client(kit.Endpoint)
 	key := credential.NewKey(1, 1)
 	operations, direct := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {

@@ -36,7 +36,7 @@ const (
 // its tokens.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
-	kit := dynamotest.New(t, dynamotest.LongTimeout) // a slow engine must not look like a crash
+	kit := dynamotest.New(t) // a slow engine must not look like a crash
 	workers := make([]*crashWorker, crashWorkers)
 	for i := range workers {
 		workers[i] = newCrashWorker(kit)
@@ -66,7 +66,7 @@ func TestCrashes(t *testing.T) {
 
 // recreateTable empties the table, so that an audit has little to read.
 func recreateTable(rt *rapid.T, kit *dynamotest.Kit) {
-	db := dynamotest.Client(kit.Endpoint, dynamotest.LongTimeout)
+	db := dynamotest.Client(kit.Endpoint)
 	if _, err := db.DeleteTable(rt.Context(), &dynamodb.DeleteTableInput{TableName: aws.String(dynamotest.Table)}); err != nil {
 		rt.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func newCrashWorker(kit *dynamotest.Kit) *crashWorker {
 	w := &crashWorker{kit: kit}
 	for i := range w.process {
 		w.process[i] = new(dynamotest.Process)
-		w.db[i] = dynamotest.Client(kit.Endpoint, longTimeout, w.process[i].Configure)
+		w.db[i] = dynamotest.Client(kit.Endpoint, w.process[i].Configure)
 	}
 	return w
 }

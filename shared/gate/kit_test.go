@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -126,13 +124,6 @@ func mustDo(t testing.TB, c client, op operation) result {
 			return got
 		}
 	}
-}
-
-// longTimeout is for tests that load the engine, which is slower than DynamoDB.
-func longTimeout(o *dynamodb.Options) {
-	httpClient := *o.HTTPClient.(*http.Client)
-	httpClient.Timeout = 20 * time.Second
-	o.HTTPClient = &httpClient
 }
 
 // seeded returns a random generator that depends only on a stream and a seed.

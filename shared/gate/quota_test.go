@@ -40,7 +40,7 @@ func TestConcurrentSpendsNeverExceedQuota(t *testing.T) {
 	const goroutines, amounts, units = 200, 10, 300
 	eachTransport(t, func(t *testing.T, newClients newClientsFunc) {
 		kit, tenant, key := newTenant(t, token.Settings{RemainQuota: new(int64(units))})
-		clientFor := newClients(t, kit, tenant, longTimeout)
+		clientFor := newClients(t, kit, tenant)
 		now := tenant.UnixNow()
 		var spent atomic.Int64
 		var all sync.WaitGroup
@@ -80,7 +80,7 @@ func TestOneOf20SpendsFitsIntoQuota(t *testing.T) {
 	t.Parallel()
 	eachTransport(t, func(t *testing.T, newClients newClientsFunc) {
 		kit, tenant, key := newTenant(t, token.Settings{RemainQuota: new(int64(400))})
-		clientFor := newClients(t, kit, tenant, longTimeout)
+		clientFor := newClients(t, kit, tenant)
 		var valid atomic.Int64
 		var all sync.WaitGroup
 		for range 20 {
@@ -107,7 +107,7 @@ func TestRepeatedSpendIsChargedOnce(t *testing.T) {
 	t.Parallel()
 	eachTransport(t, func(t *testing.T, newClients newClientsFunc) {
 		kit, tenant, key := newTenant(t, token.Settings{RemainQuota: new(int64(10))})
-		clientFor := newClients(t, kit, tenant, longTimeout)
+		clientFor := newClients(t, kit, tenant)
 		var all sync.WaitGroup
 		for range 100 {
 			all.Go(func() {
@@ -129,7 +129,7 @@ func TestOpenHoldLimit(t *testing.T) {
 	const reservations, units = 60, 1000
 	eachTransport(t, func(t *testing.T, newClients newClientsFunc) {
 		kit, tenant, key := newTenant(t, token.Settings{RemainQuota: new(int64(units))})
-		clientFor := newClients(t, kit, tenant, longTimeout)
+		clientFor := newClients(t, kit, tenant)
 		now := tenant.UnixNow()
 		reservation := func(n int) operation {
 			return operation{kind: opReserve, requestID: fmt.Sprint(n), quota: 2, ttlSeconds: 900, now: now}

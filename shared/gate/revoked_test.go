@@ -30,8 +30,8 @@ func TestRevokedKeyIsRefusedAtOnce(t *testing.T) {
 		tenant := kit.Tenant(t, fmt.Sprint("tenant-", n))
 		newToken(t, tenant, token.Settings{RemainQuota: new(int64(100))})
 		keys := kit.CopyFirstToken(t, tenant, int64(rounds/workers))
-		ownerFor := newGateClients(t, kit, tenant, longTimeout)
-		gatewayFor := newGateClients(t, kit, tenant, longTimeout, new(dynamotest.LaggingReplica).Configure)
+		ownerFor := newGateClients(t, kit, tenant)
+		gatewayFor := newGateClients(t, kit, tenant, new(dynamotest.LaggingReplica).Configure)
 		all.Go(func() {
 			for i, key := range keys {
 				r := &revocation{t, ownerFor(key), gatewayFor(key), tenant.UnixNow(), i%16 == 0}

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/gateway"
@@ -159,9 +157,6 @@ func TestSettleAndReleaseAreRetried(t *testing.T) {
 	}
 }
 
-// longTimeout is for an engine on a busy machine, which is slower than DynamoDB.
-func longTimeout(o *dynamodb.Options) { o.HTTPClient = &http.Client{Timeout: 10 * time.Second} }
-
 // Concurrent requests with one key, some of which fail, are each charged their
 // cost.
 func TestConcurrentRequestsAreChargedExactly(t *testing.T) {
@@ -180,7 +175,7 @@ func TestConcurrentRequestsAreChargedExactly(t *testing.T) {
 		default:
 			respond(http.StatusOK, streamType, chunk+"data: {"+usage+"}\n\n"+done)(w, r)
 		}
-	}), gateway.Options{}, longTimeout)
+	}), gateway.Options{})
 	key, _ := s.newKey(t, granted)
 	var used atomic.Int64
 	var all sync.WaitGroup
