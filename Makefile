@@ -43,7 +43,7 @@ tokenctl: ## build the operator's command, build/tokenctl
 test: $(NPM) ## every Go test, with short random tests; then search the output for secrets
 	@scripts/without-secrets build/test.log go test -short -shuffle=on -timeout 15m ./...
 
-test-race: $(NPM) ## every Go test in full length, with the race detector except for infra
+test-race: $(NPM) ## every Go test in full length, with the race detector except in infra and gatewaytest
 	@scripts/without-secrets build/test-race.log go test -race -shuffle=on -timeout 30m $(RACE_PACKAGES)
 	@scripts/without-secrets build/test-long.log go test -shuffle=on -timeout 30m $(NO_RACE)
 

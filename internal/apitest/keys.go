@@ -160,7 +160,7 @@ func spending(t *testing.T, target *Target) {
 	}
 }
 
-// The usage answer has the form that other clients of this API family expect.
+// The usage answer has the form that clients of New API expect.
 func usage(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	made, b := u.keyCaller(t, `{"name":"app","remain_quota":100,"models":["m"],"model_limits_enabled":true}`)

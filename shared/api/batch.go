@@ -38,7 +38,7 @@ func uniqueIDs(in wire.IDsInput) (ids []int64, where []int) {
 }
 
 // batchResponse returns the response to a batch. Its data is the number of
-// successes, as clients of the API family expect; results has one entry for
+// successes, as clients of New API expect; results has one entry for
 // each id.
 func batchResponse(ids []int64, where []int, errs []error) response {
 	var a response

@@ -12,7 +12,7 @@ import (
 )
 
 // DeleteTokens is POST /api/token/batch: removes several tokens, as clients of
-// the API family do.
+// New API do.
 var DeleteTokens = Route{
 	Endpoint: Endpoint{Name: "batchdelete", Method: http.MethodPost, Path: wire.BatchPath},
 	serve: func(s Services, r *http.Request) (response, error) {

@@ -15,7 +15,7 @@ type response struct {
 	status   int
 	data     any
 	results  []wire.Result // beside the data, of a batch
-	bare     bool          // data is the whole body, as clients of the API family expect it
+	bare     bool          // data is the whole body, as clients of New API expect it
 	file     *sentFile     // in the place of data
 	etag     string
 	location string

@@ -39,7 +39,7 @@ func tokenWithKey(t token.Token, key credential.Key, now int64) wire.Token {
 }
 
 // serverFields are known but not for callers to choose. They are ignored, so
-// that a token can be sent back as it came, also one of the API family's.
+// that a token can be sent back as it came, also by clients of New API.
 var serverFields = []string{
 	"user_id", "key", "previous_key", "previous_until", "created_time", "accessed_time", "used_quota",
 	"cross_group_retry", "auto_groups", "is_edit", "DeletedAt",

@@ -9,7 +9,7 @@ import (
 )
 
 // VerifyKey is POST /api/token/verify: reports whether a key may be used, and
-// charges it the request's quota, if that is above 0.
+// charges it for the request if the request has a quota.
 var VerifyKey = Route{
 	Endpoint: Endpoint{Name: "verify", Method: http.MethodPost, Path: wire.VerifyPath},
 	serve:    func(s Services, r *http.Request) (response, error) { return withKey(s, r, readQuestion, verifyKey) },

@@ -57,8 +57,8 @@ func invoke(t testing.TB, h lambda.Handler, payload []byte) events.APIGatewayV2H
 }
 
 // checkEnvelope fails the test unless status, headers and body of an answer agree.
-// The usage of a key has the envelope of the New API family, in which code is
-// true on success.
+// The usage of a key has the envelope of New API, in which code is true on
+// success.
 func checkEnvelope(t testing.TB, got []byte) (answer events.APIGatewayV2HTTPResponse) {
 	t.Helper()
 	var body struct {

@@ -104,10 +104,10 @@ func TestLargestMetaSize(t *testing.T) {
 	}
 }
 
-// The spec's example token takes at most 400 bytes.
+// The contract's example token takes at most 400 bytes.
 func TestTypicalTokenSize(t *testing.T) {
 	t.Parallel()
 	if got := itemSize(dynamo.TokenItem(exampleToken(t, 1, 123_456))); got > 400 {
-		t.Errorf("the spec's example has %d bytes, want at most 400", got)
+		t.Errorf("the contract's example has %d bytes, want at most 400", got)
 	}
 }

@@ -32,7 +32,7 @@ func newKit(t *testing.T) *dynamotest.Kit {
 	return dynamotest.New(t, recorder.Configure)
 }
 
-// example has the settings of the spec's "Create a token" example.
+// example has the settings of the contract's "Create a token" example.
 func example() token.Settings {
 	return token.Settings{
 		Name: new("production-app"), RemainQuota: new(int64(500_000)), ExpiredTime: new(int64(token.Never)),

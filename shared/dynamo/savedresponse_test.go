@@ -19,7 +19,7 @@ func request(tenant *dynamotest.Tenant, key string) *token.IdempotentRequest {
 	return r
 }
 
-// saved saves a response of the size that the spec's example has.
+// saved saves a response of the size that the contract's example has.
 func saved(tenant *dynamotest.Tenant, key string) func([]token.IssuedToken) (token.SavedResponse, error) {
 	return func(made []token.IssuedToken) (token.SavedResponse, error) {
 		response := make([]byte, 700)

@@ -75,7 +75,7 @@ func TestConcurrentSpendsNeverExceedQuota(t *testing.T) {
 }
 
 // Of 20 concurrent spends of 375 units, exactly one fits into a quota of 400.
-// In the API family, several succeed: docs/comparison.md.
+// In New API, several succeed: docs/comparison.md.
 func TestOneOf20SpendsFitsIntoQuota(t *testing.T) {
 	t.Parallel()
 	eachTransport(t, func(t *testing.T, newClients newClientsFunc) {

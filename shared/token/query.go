@@ -24,8 +24,7 @@ type Query struct {
 }
 
 // wholeKeyLength is the number of characters after the prefix from which a
-// keyword counts as a whole key. Keys of other gateways of the New API family
-// have 48.
+// keyword counts as a whole key. Keys of New API have 48.
 const wholeKeyLength = 32
 
 var (

@@ -97,8 +97,7 @@ func (t Token) HeldAt(now int64) int64 {
 	return held
 }
 
-// Status says whether a token can be used. The numbers are those of the New
-// API family of gateways.
+// Status says whether a token can be used. The numbers are those of New API.
 type Status int
 
 // The statuses. If several apply, a token has the first of Disabled, Expired
