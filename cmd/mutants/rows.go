@@ -243,6 +243,21 @@ func mutants() []mutant {
 			"shared/client/send.go", "if err == nil || ctx.Err() != nil ||", "if err == nil || errors.Is(err, context.DeadlineExceeded) ||",
 			"./shared/client", "TestRetryAfterTimeout",
 		},
+		{
+			"the proxy says that it is healthy while it drains: a load balancer keeps sending requests",
+			"cmd/tokenctl/proxydrain.go", "	if d.begun.Load() {\n		status,", "	if d.requests.Load() < 0 {\n		status,",
+			"./cmd/tokenctl", "TestProxyDrain",
+		},
+		{
+			"the proxy does not wait for requests in progress when it stops: a stream is cut off",
+			"cmd/tokenctl/server.go", "grace, end := context.WithTimeout(base, s.grace)", "grace, end := context.WithTimeout(base, 0)",
+			"./cmd/tokenctl", "TestProxyDrain",
+		},
+		{
+			"the proxy replaces the body in the server's own request: a client that waits for 100 Continue waits a minute for its refusal",
+			"cmd/tokenctl/proxydeadlines.go", "			r = r.WithContext(r.Context())\n", "",
+			"./cmd/tokenctl", "TestProxyRefusesBeforeTheBody",
+		},
 	}
 }
 

@@ -55,10 +55,11 @@ Example:
 
 // Defaults of flags and of the environment variables behind them.
 const (
-	defaultPort      = "3000"
-	defaultProxyPort = "3001"
-	defaultDataDir   = ".local"
-	defaultTable     = "latchkey"
+	defaultPort        = "3000"
+	defaultProxyPort   = "3001"
+	defaultProxyListen = localhost + ":" + defaultProxyPort
+	defaultDataDir     = ".local"
+	defaultTable       = "latchkey"
 )
 
 // run runs one command and returns the exit code: 0 on success; 1 on failure,
@@ -94,7 +95,7 @@ func newParser(stdout, stderr io.Writer, exit func(code int)) (*kong.Kong, error
 	return kong.New(new(grammar),
 		kong.Name("tokenctl"),
 		kong.Description(description),
-		kong.Vars{"version": version(debug.ReadBuildInfo()), "port": defaultPort, "proxy_port": defaultProxyPort, "data_dir": defaultDataDir, "table": defaultTable},
+		kong.Vars{"version": version(debug.ReadBuildInfo()), "port": defaultPort, "proxy_listen": defaultProxyListen, "data_dir": defaultDataDir, "table": defaultTable},
 		kong.Writers(stdout, stderr),
 		kong.Exit(exit),
 		kong.ConfigureHelp(kong.HelpOptions{NoAppDescFormat: true}),

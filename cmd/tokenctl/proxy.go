@@ -3,13 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
 	"os"
 	"strings"
@@ -24,11 +21,12 @@ import (
 )
 
 type proxyCmd struct {
-	Upstream          string `env:"UPSTREAM_URL" placeholder:"URL" help:"URL of the API behind the proxy, without /v1, such as https://api.openai.com; required."`
-	Port              string `env:"PORT" default:"${proxy_port}" placeholder:"PORT" help:"Port on 127.0.0.1; 0 chooses a free port (default ${proxy_port})."`
-	Endpoint          string `env:"DYNAMODB_ENDPOINT" placeholder:"URL" help:"Use the DynamoDB engine at this URL instead of AWS; serve prints the URL of its engine."`
-	Table             string `env:"TABLE_NAME" default:"${table}" placeholder:"NAME" help:"Name of the table (default ${table})."`
-	TrustForwardedFor bool   `help:"Take the caller's address from the last entry of X-Forwarded-For. Use it only behind a load balancer that adds this entry."`
+	Upstream          string        `env:"UPSTREAM_URL" placeholder:"URL" help:"URL of the API behind the proxy, without /v1, such as https://api.openai.com; required."`
+	Listen            string        `env:"LISTEN,PORT" default:"${proxy_listen}" placeholder:"ADDR" help:"Address to listen on: host:port, :port for all addresses of this machine, or a port of 127.0.0.1. Port 0 chooses a free port (default ${proxy_listen})."`
+	Endpoint          string        `env:"DYNAMODB_ENDPOINT" placeholder:"URL" help:"Use the DynamoDB engine at this URL instead of AWS; serve prints the URL of its engine."`
+	Table             string        `env:"TABLE_NAME" default:"${table}" placeholder:"NAME" help:"Name of the table (default ${table})."`
+	TrustForwardedFor bool          `env:"TRUST_FORWARDED_FOR" help:"Take the caller's address from the last entry of X-Forwarded-For. Use it only behind a load balancer that adds this entry."`
+	DrainTimeout      time.Duration `env:"DRAIN_TIMEOUT" default:"30s" placeholder:"DURATION" help:"How long requests in progress may take after Ctrl-C or SIGTERM. Then they are cut off, and what was delivered is charged (default ${default})."`
 }
 
 // Help implements kong.HelpProvider.
@@ -36,21 +34,17 @@ func (*proxyCmd) Help() string {
 	return `Clients call it as they call OpenAI's API, but with an sk- key of Latchkey. For each request it reserves quota, forwards
 the request, and charges the number of tokens in the usage of the response, streamed or not. A failed request costs
 nothing. Errors have OpenAI's format. The proxy sends the environment variable UPSTREAM_API_KEY to the upstream as its
-own key. Requests are logged as JSON on stderr. After Ctrl-C, requests in progress have 30 seconds to finish.
+own key. Requests are logged as JSON on stderr. After Ctrl-C or SIGTERM it accepts no more connections, and requests in
+progress may finish.
 
 Example:
 
     UPSTREAM_API_KEY=… tokenctl proxy --upstream https://api.openai.com`
 }
 
-// Time limits of the proxy. No limit interrupts a response that keeps arriving.
-const (
-	proxyGrace    = 30 * time.Second
-	bodyTimeout   = time.Minute      // for the client to send the whole request body
-	stallTimeout  = time.Minute      // for the client to accept one piece of the response
-	dialTimeout   = 5 * time.Second  // for the connection to the upstream
-	headerTimeout = 10 * time.Minute // for the upstream to begin its response
-)
+// proxyCleanup is how long requests that were cut off have to be settled. It is
+// longer than the middleware tries to settle one.
+const proxyCleanup = 20 * time.Second
 
 // Run implements the command.
 func (c *proxyCmd) Run(ctx context.Context, out *console) error {
@@ -61,9 +55,13 @@ func (c *proxyCmd) Run(ctx context.Context, out *console) error {
 }
 
 func (c *proxyCmd) proxy(ctx context.Context, out *console) error {
-	port, err := checkPort(cmp.Or(c.Port, defaultProxyPort))
+	const listenSetting = "LISTEN or --listen"
+	address, err := checkListen(listenSetting, cmp.Or(c.Listen, defaultProxyListen))
 	if err != nil {
 		return err
+	}
+	if c.DrainTimeout < 0 {
+		return problemf("--drain-timeout %s is negative: use a time such as 30s, or 0 to cut requests off at once", c.DrainTimeout)
 	}
 	upstream, err := checkUpstream(c.Upstream)
 	if err != nil {
@@ -77,7 +75,7 @@ func (c *proxyCmd) proxy(ctx context.Context, out *console) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, port)
+	listener, err := listen(ctx, listenSetting, address)
 	if err != nil {
 		return err
 	}
@@ -86,127 +84,42 @@ func (c *proxyCmd) proxy(ctx context.Context, out *console) error {
 	if _, err := keys.Verify(ctx, credential.NewKey(1, 1).Reveal(), quota.Question{}); err != nil { // a key that nobody has, to check that the table can be read
 		return db.explain(err, "")
 	}
-	if err := out.print(c.greeting("http://"+listener.Addr().String(), upstream, apiKey != "", db)); err != nil {
+	if err := out.print(c.greeting(listener.Addr(), upstream, apiKey != "", db)); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(out.err, nil))
+	drain := new(drain)
+	return serve(ctx, listener, newServer(drain.wrap(c.handler(keys, forward(upstream, apiKey, log), log)), log), stop{grace: c.DrainTimeout, cleanup: proxyCleanup, drain: drain.run}, nil)
+}
+
+// handler returns the whole handler of the proxy.
+func (c *proxyCmd) handler(keys *gate.Gate, upstream http.Handler, log *slog.Logger) http.Handler {
 	options := gateway.Options{Log: log}
 	if c.TrustForwardedFor {
 		options.ClientIP = gateway.ForwardedFor
 	}
-	handler := gateway.Middleware(keys, forward(upstream, apiKey, log), options)
-	return serve(ctx, listener, newServer(withDeadlines(handler), log), proxyGrace, nil)
+	return withDeadlines(gateway.Middleware(keys, upstream, options))
 }
-
-func checkUpstream(s string) (*url.URL, error) {
-	const example = "such as https://api.openai.com"
-	if s == "" {
-		return nil, problemf("no upstream is set: set UPSTREAM_URL or --upstream to the URL of an OpenAI-compatible API, " + example)
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, problemf("the upstream is not a URL: set UPSTREAM_URL or --upstream to a URL " + example) // without the URL, which may hold a password
-	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, problemf("the upstream's URL must not have a user, query or fragment: set UPSTREAM_URL or --upstream to a URL " + example + ", and UPSTREAM_API_KEY to its key")
-	}
-	return u, nil
-}
-
-// forward returns a handler that sends requests to the upstream with apiKey, if
-// one is set.
-func forward(upstream *url.URL, apiKey string, log *slog.Logger) http.Handler {
-	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		TLSHandshakeTimeout:   dialTimeout,
-		ResponseHeaderTimeout: headerTimeout,
-		ForceAttemptHTTP2:     true,
-		DisableCompression:    true, // decompression would delay the pieces of a stream
-		MaxIdleConnsPerHost:   128,
-		IdleConnTimeout:       time.Minute,
-	}
-	return &httputil.ReverseProxy{
-		Transport:     transport,
-		FlushInterval: -1, // send every piece at once
-		ErrorLog:      slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(upstream)
-			if apiKey != "" {
-				r.Out.Header.Set("Authorization", "Bearer "+apiKey)
-			}
-		},
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if r.Context().Err() == nil { // otherwise the client has closed the connection
-				log.WarnContext(r.Context(), "upstream failed", "error", reason(err))
-			}
-			p := gateway.ErrorResponse{
-				Status: http.StatusBadGateway, Type: "server_error", Code: "upstream_unreachable",
-				Message: "The API behind this proxy can't be reached. Nothing was charged. Try again later.",
-			}
-			p.Write(w)
-		},
-	}
-}
-
-// withDeadlines gives a client stallTimeout for each piece of the response,
-// instead of a limit for the whole response, and bodyTimeout for the request body.
-func withDeadlines(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		connection := http.NewResponseController(w)  // deadlines work on every connection of this server
-		_ = connection.SetWriteDeadline(time.Time{}) // remove the deadline of the previous response
-		if r.ContentLength != 0 {
-			_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout))
-			r.Body = &timedBody{r.Body, connection}
-		}
-		next.ServeHTTP(&timedWriter{w, connection}, r)
-	})
-}
-
-// A timedBody removes the read deadline at the end of the body. The server still
-// reads from the connection then, to notice when the client closes it.
-type timedBody struct {
-	io.ReadCloser
-	connection *http.ResponseController
-}
-
-func (b *timedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		_ = b.connection.SetReadDeadline(time.Time{})
-	}
-	return n, err
-}
-
-// A timedWriter sets a new deadline for every piece of the response.
-type timedWriter struct {
-	http.ResponseWriter
-	connection *http.ResponseController
-}
-
-func (w *timedWriter) Write(p []byte) (int, error) {
-	_ = w.connection.SetWriteDeadline(time.Now().Add(stallTimeout))
-	return w.ResponseWriter.Write(p)
-}
-
-// Unwrap returns the writer with the methods that http.ResponseController needs.
-func (w *timedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // greeting returns what proxy prints when it is ready.
-func (c *proxyCmd) greeting(base string, upstream *url.URL, withKey bool, db *database) string {
-	key, address := "without a key; set UPSTREAM_API_KEY if it needs one", "from the connection"
+func (c *proxyCmd) greeting(address net.Addr, upstream *url.URL, withKey bool, db *database) string {
+	key, caller := "without a key; set UPSTREAM_API_KEY if it needs one", "from the connection"
 	if withKey {
 		key = "with UPSTREAM_API_KEY"
 	}
 	if c.TrustForwardedFor {
-		address = "from the last entry of X-Forwarded-For"
+		caller = "from the last entry of X-Forwarded-For"
 	}
+	base, everywhere := baseURL(address)
 	var text strings.Builder
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(&text, format+"\n", args...) } // a Builder never fails
 	line("Latchkey's proxy is ready at %s", base)
+	if everywhere {
+		line("Listening on:     all addresses of this machine, without TLS")
+	}
 	line("Upstream:         %s (%s)", upstream, key)
 	line("Keys:             from table %s %s", db.table, db.at())
-	line("Caller's address: %s", address)
+	line("Caller's address: %s", caller)
 	line("\nCall a model with a key, in the variable KEY:")
 	line(`  curl -sS %s/v1/chat/completions -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" -d '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hello"}]}'`, base)
 	line("Press Ctrl-C to stop.")

@@ -51,10 +51,9 @@ func (f *fleet) key(t *testing.T, u token.Settings) string {
 	return key.Reveal()
 }
 
-// wantUsed waits until no units are reserved and checks how many are used.
-func (f *fleet) wantUsed(t *testing.T, key string, used int64) {
+// wantNothingHeld waits until no units are reserved and returns the usage.
+func (f *fleet) wantNothingHeld(t *testing.T, key string) (u quota.Usage) {
 	t.Helper()
-	var u quota.Usage
 	tokenctltest.Eventually(t, "no units are reserved", func() bool {
 		var err error
 		if u, err = f.gate.Usage(t.Context(), key); err != nil {
@@ -62,6 +61,13 @@ func (f *fleet) wantUsed(t *testing.T, key string, used int64) {
 		}
 		return u.Used+u.Available == u.Granted
 	})
+	return u
+}
+
+// wantUsed waits until no units are reserved and checks how many are used.
+func (f *fleet) wantUsed(t *testing.T, key string, used int64) {
+	t.Helper()
+	u := f.wantNothingHeld(t, key)
 	if u.Used != used || u.Granted != 1000 {
 		t.Errorf("got %d of %d units used, want %d of 1000", u.Used, u.Granted, used)
 	}
@@ -185,7 +191,7 @@ func TestProxyErrorsHaveOpenAIFormat(t *testing.T) {
 // streaming starts the proxy and a streamed request. The upstream has sent one
 // piece; it sends the rest when goOn is closed, and closes over if the request is
 // cancelled.
-func streaming(t *testing.T) (f *fleet, key string, answer arrival, goOn chan struct{}, over <-chan struct{}) {
+func streaming(t *testing.T, args ...string) (f *fleet, key string, answer arrival, goOn chan struct{}, over <-chan struct{}) {
 	t.Helper()
 	goOn = make(chan struct{})
 	gone := make(chan struct{})
@@ -199,7 +205,7 @@ func streaming(t *testing.T) (f *fleet, key string, answer arrival, goOn chan st
 		case <-r.Context().Done():
 			close(gone)
 		}
-	}))
+	}), args...)
 	key = f.key(t, token.Settings{})
 	answer = f.ask(t, key, streamed, "yes")
 	if _, err := io.ReadFull(answer.body, make([]byte, len(chunk))); err != nil {
@@ -215,24 +221,6 @@ func TestProxyAbortedStreamIsFree(t *testing.T) {
 	_ = answer.body.Close()
 	<-over
 	f.wantUsed(t, key, 0)
-}
-
-// TestProxyFinishesStreamOnCtrlC checks that Ctrl-C lets a stream finish and that
-// it is charged.
-func TestProxyFinishesStreamOnCtrlC(t *testing.T) {
-	f, key, answer, goOn, _ := streaming(t)
-	if err := f.Cmd.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	tokenctltest.Eventually(t, "the proxy accepts no more connections", func() bool { return !tokenctltest.Accepts(t, f.URL) })
-	close(goOn)
-	if rest, err := io.ReadAll(answer.body); err != nil || string(rest) != lastChunk {
-		t.Errorf("got %q, %v, want the rest of the stream", rest, err)
-	}
-	if code := f.Exit(t); code != 0 {
-		t.Errorf("got exit %d, want 0; stderr: %s", code, f.Stderr)
-	}
-	f.wantUsed(t, key, 21)
 }
 
 // TestProxyCurlLine checks that the curl command that proxy prints works.

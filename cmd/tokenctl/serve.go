@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -60,7 +62,7 @@ func (c *serveCmd) serve(ctx context.Context, out *console) error {
 		return err
 	}
 	defer dir.close()
-	listener, err := listen(ctx, port) // before the engine starts, so that a busy port fails at once
+	listener, err := listen(ctx, "PORT", net.JoinHostPort(localhost, strconv.Itoa(port))) // before the engine starts, so that a busy port fails at once
 	if err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func (c *serveCmd) serve(ctx context.Context, out *console) error {
 	defer back.sweep(ctx, c.Sweep, log)()
 	server := newServer(api.New(services, log, append(api.Routes(), web.Pages()...)...), log)
 	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 20*time.Second // longer than the API takes for any response
-	return serve(ctx, listener, server, 8*time.Second, back.died())
+	return serve(ctx, listener, server, stop{grace: 8 * time.Second, cleanup: 2 * time.Second}, back.died())
 }
 
 // A backend is the database behind the API.

@@ -6,10 +6,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
+
+const localhost = "127.0.0.1"
 
 // checkPort parses a port number.
 func checkPort(s string) (int, error) {
@@ -20,17 +24,47 @@ func checkPort(s string) (int, error) {
 	return port, nil
 }
 
-// listen listens on 127.0.0.1; port 0 chooses a free port.
-func listen(ctx context.Context, port int) (net.Listener, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+// checkListen parses the value of a flag for an address to listen on, and returns
+// the address as net.Listen takes it. A port alone is one of 127.0.0.1.
+func checkListen(setting, s string) (string, error) {
+	host, port := localhost, s
+	var err error
+	if strings.Contains(s, ":") {
+		host, port, err = net.SplitHostPort(s)
+	}
+	if n, notNumber := strconv.Atoi(port); err != nil || notNumber != nil || n < 0 || n > 65535 {
+		return "", problemf("%q is not an address to listen on: set %s to host:port, such as 127.0.0.1:%s or [::1]:%s, to :port for all addresses of this machine, or to a port of 127.0.0.1", s, setting, defaultProxyPort, defaultProxyPort)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// listen listens on an address; port 0 chooses a free port. The setting is what
+// the operator can change if that fails.
+func listen(ctx context.Context, setting, address string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	host, port, _ := net.SplitHostPort(address) // an address that is not valid fails as such
+	what := "port " + port
+	if host != localhost {
+		what = "address " + address
+	}
 	switch {
 	case err == nil:
 		return listener, nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, problemf("port %d is in use: stop the program that uses it, or set PORT to another port, or to 0 for a free one", port)
+		return nil, problemf("%s is in use: stop the program that uses it, or set %s to another port, or to 0 for a free one", what, setting)
 	default:
-		return nil, problemf("port %d is not usable (%s): set PORT to another port, or to 0 for a free one", port, reason(err))
+		return nil, problemf("%s is not usable (%s): set %s to another one, or its port to 0 for a free one", what, reason(err), setting)
 	}
+}
+
+// baseURL returns the URL at which programs on this machine reach a listener. If
+// it listens on all addresses, everywhere is true.
+func baseURL(address net.Addr) (base string, everywhere bool) {
+	host, port, err := net.SplitHostPort(address.String())
+	if ip, invalid := netip.ParseAddr(host); err == nil && invalid == nil && ip.IsUnspecified() {
+		host, everywhere = localhost, true
+	}
+	return "http://" + net.JoinHostPort(host, port), everywhere
 }
 
 // newServer returns a server that closes idle connections. It sets no limit for
@@ -45,10 +79,18 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
+// A stop says how a server stops when its context ends. Functions may be nil.
+type stop struct {
+	drain   func(context.Context) // is called first, and returns when no request is in progress or its context ends
+	grace   time.Duration         // for requests in progress to finish, drain included
+	cleanup time.Duration         // for their handlers to return, once their contexts are cancelled
+	finish  func(context.Context) // waits for work that goes on in the background, as long as the context lasts
+}
+
 // serve serves requests until ctx ends, which is not an error, or the engine
-// ends. When ctx ends, requests in progress may finish within grace. After that
-// their contexts are cancelled, and handlers have 2 seconds to clean up.
-func serve(ctx context.Context, listener net.Listener, server *http.Server, grace time.Duration, died <-chan struct{}) error {
+// ends. When ctx ends, it accepts no more connections, and requests in progress
+// may finish within the grace period. After that their contexts are cancelled.
+func serve(ctx context.Context, listener net.Listener, server *http.Server, s stop, died <-chan struct{}) error {
 	base, cancelAll := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancelAll()
 	server.BaseContext = func(net.Listener) context.Context { return base }
@@ -56,12 +98,8 @@ func serve(ctx context.Context, listener net.Listener, server *http.Server, grac
 	go func() { failed <- server.Serve(listener) }()
 	select {
 	case <-ctx.Done():
-		if !shutdown(base, server, grace) {
-			cancelAll()
-			const cleanup = 2 * time.Second
-			shutdown(context.WithoutCancel(base), server, cleanup)
-		}
-		_ = server.Close()
+		_ = listener.Close() // the server has not closed it, so this can't fail
+		s.run(base, server, cancelAll)
 		return nil
 	case <-died:
 		_ = server.Close()
@@ -71,10 +109,27 @@ func serve(ctx context.Context, listener net.Listener, server *http.Server, grac
 	}
 }
 
-// shutdown waits for requests in progress and reports whether all have ended
-// before the timeout.
-func shutdown(ctx context.Context, server *http.Server, timeout time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	return server.Shutdown(ctx) == nil
+// run stops a server. cancelAll cancels the contexts of its requests, which come
+// from base.
+func (s stop) run(base context.Context, server *http.Server, cancelAll func()) {
+	grace, end := context.WithTimeout(base, s.grace)
+	defer end()
+	if s.drain != nil {
+		s.drain(grace)
+	}
+	cleanup := func() (context.Context, context.CancelFunc) {
+		return context.WithTimeout(context.WithoutCancel(base), s.cleanup)
+	}
+	if server.Shutdown(grace) != nil { // requests are still in progress
+		cancelAll()
+		ctx, end := cleanup()
+		defer end()
+		_ = server.Shutdown(ctx) // what is still in progress then is lost
+	}
+	_ = server.Close()
+	if s.finish != nil {
+		ctx, end := cleanup()
+		defer end()
+		s.finish(ctx)
+	}
 }

@@ -60,7 +60,7 @@ func Start(t testing.TB, cmd *exec.Cmd) *Server {
 		}
 		return strings.Contains(s.Stdout.String(), "Press Ctrl-C to stop.\n")
 	})
-	s.URL = s.printed(`ready at (http://127\.0\.0\.1:\d+)\n`)
+	s.URL = s.printed(`ready at (http://\S+)\n`)
 	s.Curl = s.printed(`\n +(curl .*)\n`)
 	s.Endpoint = s.printed(`Engine: +(\S+) `)
 	s.AccessToken = s.printed(`Access token: (at-\w{48}) `)
