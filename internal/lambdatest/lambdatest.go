@@ -26,7 +26,8 @@ type InvocationError struct{ Report string }
 func (e *InvocationError) Error() string { return "invocation error: " + e.Report }
 
 // A Function is a running process of a function. It is safe for concurrent use;
-// like Lambda, it passes one event at a time to the process.
+// like Lambda, it passes one event at a time to the process, and freezes the
+// process between events.
 type Function struct {
 	runtime *runtimeAPI
 	server  *httptest.Server
@@ -54,6 +55,7 @@ func Start(t testing.TB, binary string, environment ...string) *Function {
 		f.server.Close()
 		t.Fatalf("start the function: %v", err)
 	}
+	f.runtime.process <- f.cmd.Process
 	go func() {
 		_ = f.cmd.Wait() // ExitCode returns the status
 		close(f.exited)
@@ -80,20 +82,29 @@ func (f *Function) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 		return nil, fmt.Errorf("wait until the function is free: %w", ctx.Err())
 	}
 	deadline, _ := ctx.Deadline()
-	sent := f.runtime.send(event, deadline)
+	sent := f.runtime.send(event, deadline, false)
 	defer f.runtime.forget(sent)
+	got, err := f.await(ctx, sent)
+	if err != nil {
+		return nil, err
+	}
+	return got.answer, got.err
+}
+
+// await waits for what the function answers to an event.
+func (f *Function) await(ctx context.Context, sent *invocation) (result, error) {
 	select {
 	case got := <-sent.result:
-		return got.answer, got.err
+		return got, nil
 	case <-f.exited:
 		select {
 		case got := <-sent.result: // it answered and then exited
-			return got.answer, got.err
+			return got, nil
 		default:
 		}
-		return nil, fmt.Errorf("%w with %d: %s", ErrExited, f.cmd.ProcessState.ExitCode(), bytes.TrimSpace(f.Stderr()))
+		return result{}, fmt.Errorf("%w with %d: %s", ErrExited, f.cmd.ProcessState.ExitCode(), bytes.TrimSpace(f.Stderr()))
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for the answer of the function: %w", ctx.Err())
+		return result{}, fmt.Errorf("wait for the answer of the function: %w", ctx.Err())
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -17,8 +19,9 @@ const (
 
 // A runtimeAPI serves the Runtime API to the process of a function.
 type runtimeAPI struct {
-	mux   *http.ServeMux
-	queue chan *invocation
+	mux     *http.ServeMux
+	queue   chan *invocation
+	process chan *os.Process // has the function's once it is started
 
 	mu      sync.Mutex
 	waiting map[string]*invocation // by id
@@ -30,18 +33,20 @@ type invocation struct {
 	id       string
 	event    []byte
 	deadline time.Time
+	streamed bool        // the answer is expected as a stream
 	result   chan result // holds one, so that a late answer never blocks
 }
 
 type result struct {
 	answer []byte
+	stream *Stream
 	err    error
 }
 
 func newRuntimeAPI() *runtimeAPI {
-	a := &runtimeAPI{mux: http.NewServeMux(), queue: make(chan *invocation, 1), waiting: map[string]*invocation{}}
+	a := &runtimeAPI{mux: http.NewServeMux(), queue: make(chan *invocation, 1), process: make(chan *os.Process, 1), waiting: map[string]*invocation{}}
 	a.mux.HandleFunc("GET "+version+"/invocation/next", a.next)
-	a.mux.HandleFunc("POST "+version+"/invocation/{id}/response", a.finish(func(body []byte) result { return result{answer: body} }))
+	a.mux.HandleFunc("POST "+version+"/invocation/{id}/response", a.respond)
 	a.mux.HandleFunc("POST "+version+"/invocation/{id}/error", a.finish(failed))
 	a.mux.HandleFunc("POST "+version+"/init/error", a.finish(failed))
 	return a
@@ -52,10 +57,10 @@ func failed(body []byte) result { return result{err: &InvocationError{string(bod
 func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
 
 // send queues an event for the process to fetch.
-func (a *runtimeAPI) send(event []byte, deadline time.Time) *invocation {
+func (a *runtimeAPI) send(event []byte, deadline time.Time, streamed bool) *invocation {
 	a.mu.Lock()
 	a.sent++
-	sent := &invocation{fmt.Sprintf("00000000-0000-4000-8000-%012d", a.sent), event, deadline, make(chan result, 1)}
+	sent := &invocation{fmt.Sprintf("00000000-0000-4000-8000-%012d", a.sent), event, deadline, streamed, make(chan result, 1)}
 	a.waiting[sent.id] = sent
 	a.mu.Unlock()
 	select {
@@ -73,7 +78,13 @@ func (a *runtimeAPI) forget(sent *invocation) {
 	delete(a.waiting, sent.id)
 }
 
+// next hands out the next event. Like Lambda, it freezes the process until there
+// is one: what the process does in the background stops.
 func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
+	process := <-a.process
+	defer func() { a.process <- process }()
+	_ = process.Signal(syscall.SIGSTOP)   // fails if the process has exited, as Invoke then reports
+	defer process.Signal(syscall.SIGCONT) //nolint:errcheck // see above
 	select {
 	case sent := <-a.queue:
 		h := w.Header()
@@ -85,6 +96,20 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(sent.event) // if the process has exited, Invoke reports that
 	case <-r.Context().Done():
 	}
+}
+
+// respond delivers the answer to the invocation whose id is in the path.
+func (a *runtimeAPI) respond(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	sent := a.waiting[r.PathValue("id")]
+	a.mu.Unlock()
+	if sent == nil || !sent.streamed {
+		a.finish(func(body []byte) result { return result{answer: body} })(w, r)
+		return
+	}
+	a.forget(sent)
+	sent.stream(w, r)
+	w.WriteHeader(http.StatusAccepted)
 }
 
 // finish delivers the result of the invocation whose id is in the path. A path
