@@ -19,7 +19,7 @@ const project = "github.com/latchkey-api/latchkey/"
 // lower floors only. A folder stands for the packages in it, too.
 func floors() [][]string {
 	return [][]string{
-		{"shared/token", "shared/credential", "shared/quota", "shared/reqlog", "shared/engine"},
+		{"shared/token", "shared/credential", "shared/quota", "shared/reqlog", "shared/price", "shared/engine"},
 		{"shared/wire", "shared/gate", "shared/dynamo"},
 		{"shared/api", "shared/client", "shared/gateway"},
 		{"shared/boot"},

@@ -77,6 +77,10 @@ type Options struct {
 	// is unknown; the response is then charged like one without usage.
 	Price func(model string, usage Usage) int64
 
+	// Observe is called once for each request, after its settlement, such as to
+	// count it in a metric. It must be safe for concurrent use and return at once.
+	Observe func(Record)
+
 	// Log receives one line for each request; the default is slog.Default().
 	Log *slog.Logger
 }
@@ -93,6 +97,7 @@ type Grant struct {
 	UserID, TokenID int64
 	Group           string // the token's group
 	Model           string // "" for a request without a model
+	HeldUnits       int64  // reserved when the request was accepted
 	RequestID       string // of the hold and of the log line; do not show it to the caller
 }
 

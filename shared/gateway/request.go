@@ -11,6 +11,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -23,9 +24,9 @@ type request struct {
 	key           string
 	body          requestBody
 	holdOpen      bool
-	heldUnits     int64
 	holdExpiresAt int64 // Unix second
 	chargedUnits  int64
+	usage         price.Usage // of the answer, if it had one
 }
 
 type middleware struct {
@@ -119,7 +120,7 @@ func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question
 	if err == nil && !reserved.Valid() {
 		err = &refusal{quota.RefusedError{Refusal: reserved.Refusal}, reserved.Remain, estimate}
 	}
-	req.holdOpen, req.heldUnits, req.holdExpiresAt = err == nil, reserved.Held, reserved.ExpiresAt
+	req.holdOpen, req.HeldUnits, req.holdExpiresAt = err == nil, reserved.Held, reserved.ExpiresAt
 	if errors.Is(err, quota.ErrUncertain) {
 		// The hold may exist. If the release fails too, the hold expires.
 		_, _ = m.gate.Release(ctx, req.key, req.RequestID)
@@ -151,7 +152,7 @@ func (m *middleware) log(ctx context.Context, req *request, status int, err erro
 		Attrs: []slog.Attr{
 			slog.Int("status", status), reqlog.UserID(req.UserID), reqlog.TokenID(req.TokenID),
 			slog.String("model", credential.Redact(req.Model)),
-			slog.Int64("held", req.heldUnits), slog.Int64("charged", req.chargedUnits),
+			slog.Int64("held", req.HeldUnits), slog.Int64("charged", req.chargedUnits),
 		},
 		Err: err,
 	}
@@ -159,4 +160,5 @@ func (m *middleware) log(ctx context.Context, req *request, status int, err erro
 		line.Level = slog.LevelWarn
 	}
 	line.Write(ctx, m.Log)
+	m.observe(req, status, err)
 }

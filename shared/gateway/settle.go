@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -41,11 +42,12 @@ func (m *middleware) cost(req *request, rw *responseWriter, complete bool) (unit
 		return 0, false
 	}
 	if usage, found := rw.usage(); found {
+		req.usage = price.Usage{InputTokens: usage.Input, OutputTokens: usage.Output}
 		if units := m.Price(req.Model, usage); units >= 0 {
 			return min(units, token.MaxInteger), true
 		}
 	}
-	return req.heldUnits, complete
+	return req.HeldUnits, complete
 }
 
 // endHold settles the hold with a number of units, or releases it if charge is
