@@ -105,7 +105,7 @@ func TestForwardedRequest(t *testing.T) {
 				}
 			}
 			got, ok := gateway.GrantOf(in.Context())
-			if want := (gateway.Grant{UserID: s.Access.UserID, TokenID: id, Group: "vip", Model: "gpt-4o", RequestID: got.RequestID}); !ok || got != want || got.RequestID == "" {
+			if want := (gateway.Grant{UserID: s.Access.UserID, TokenID: id, Group: "vip", Model: "gpt-4o", HeldUnits: got.HeldUnits, RequestID: got.RequestID}); !ok || got != want || got.HeldUnits < 500 || got.RequestID == "" {
 				t.Errorf("got grant %+v, %v, want %+v", got, ok, want)
 			}
 		})
