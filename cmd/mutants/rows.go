@@ -39,6 +39,21 @@ func mutants() []mutant {
 			"./shared/api", "TestContract/Rotate",
 		},
 		{
+			"a short request id is accepted: the holder of a key guesses it and ends the gateway's hold",
+			"shared/quota/question.go", "if len(id) < MinRequestIDLength || ", "if id == \"\" || ",
+			"./shared/api", "TestContract/KeyRules",
+		},
+		{
+			"a client's Idempotency-Key is taken as the request id: four spends count as one",
+			"shared/api/verify.go", "	return readVerifyInput(in)\n", "	if key := r.Header.Get(\"Idempotency-Key\"); in.RequestID == nil && key != \"\" {\n		in.RequestID = &key\n	}\n	return readVerifyInput(in)\n",
+			"./shared/api", "TestContract/Idempotency",
+		},
+		{
+			"a repeated reservation whose hold has ended is valid, although nothing is held",
+			"shared/quota/operation.go", "		return false, old.State.endError()\n", "		return false, nil\n",
+			"./shared/api", "TestContract/Holds",
+		},
+		{
 			"a check accepts a rotated key after its grace period",
 			"shared/gate/gate.go", "if err == nil && !l.AcceptsKey(key.Hash(), now) {", "if err == nil && !l.HasKey(key.Hash()) {",
 			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",

@@ -48,7 +48,7 @@ func batchSteps(slash string, ids []int64) []step {
 
 // keySteps spend the 100 units of a key in every way.
 func keySteps(slash, key string) []step {
-	const first, second = `"request_id":"smoke-1"`, `"request_id":"smoke-2"`
+	const first, second = `"request_id":"smoke-1-0123456789abcdefghijk"`, `"request_id":"smoke-2-0123456789abcdefghijk"`
 	return []step{
 		verify(slash, key, "check a key", `{"model":"any"}`, `"valid":true,"code":""`),
 		verify(slash, key, "spend", `{"quota":1}`, `"remain_quota":99`),

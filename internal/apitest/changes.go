@@ -22,11 +22,11 @@ func ifMatch(t *testing.T, target *Target) {
 	tag := u.Do(t, http.MethodGet, tokenPath(1), "").Header.Get("ETag")
 
 	// Spending does not change the ETag.
-	for _, body := range []string{`{"quota":1}`, `{"quota":1,"request_id":"a"}`} {
+	for _, body := range []string{`{"quota":1}`, `{"quota":1,"request_id":"a-0123456789abcdefghijk"}`} {
 		target.Do(t, http.MethodPost, "/api/token/verify", body, "Authorization", "Bearer "+key)
 	}
-	target.Do(t, http.MethodPost, "/api/token/reserve", `{"quota":5,"request_id":"h"}`, "Authorization", "Bearer "+key)
-	target.Do(t, http.MethodPost, "/api/token/settle", `{"quota":2,"request_id":"h"}`, "Authorization", "Bearer "+key)
+	target.Do(t, http.MethodPost, "/api/token/reserve", `{"quota":5,"request_id":"h-0123456789abcdefghijk"}`, "Authorization", "Bearer "+key)
+	target.Do(t, http.MethodPost, "/api/token/settle", `{"quota":2,"request_id":"h-0123456789abcdefghijk"}`, "Authorization", "Bearer "+key)
 	first := u.Do(t, http.MethodPut, "/api/token/", `{"id":1,"name":"mine"}`, "If-Match", tag)
 	if tok := wantData[wire.Token](t, first, http.StatusOK); tok.Name != "mine" || tok.RemainQuota != 96 || first.Header.Get("ETag") != `"2"` {
 		t.Errorf("got %q with %d units and ETag %s, want mine with 96 and \"2\"", tok.Name, tok.RemainQuota, first.Header.Get("ETag"))
@@ -122,7 +122,7 @@ func rotation(t *testing.T, target *Target) {
 			}
 		}
 	}
-	target.Do(t, http.MethodPost, "/api/token/reserve", `{"quota":10,"request_id":"h"}`, "Authorization", "Bearer "+first.Key)
+	target.Do(t, http.MethodPost, "/api/token/reserve", `{"quota":10,"request_id":"h-0123456789abcdefghijk"}`, "Authorization", "Bearer "+first.Key)
 	answer, second := rotate(`{"grace_seconds":600}`)
 	if second.ID != first.ID || second.Name != first.Name || second.Group != "g" || second.RemainQuota != 90 || second.CreatedTime != first.CreatedTime ||
 		second.PreviousKey != mask(first.Key) || second.PreviousUntil < time.Now().Unix()+500 || answer.Header.Get("ETag") != `"2"` || len(second.Key) != credential.KeyLength {
@@ -144,9 +144,9 @@ func rotation(t *testing.T, target *Target) {
 
 	// A hold can be ended with the previous key, also after that has stopped
 	// working.
-	target.Do(t, http.MethodPost, "/api/token/reserve", `{"quota":10,"request_id":"i"}`, "Authorization", "Bearer "+third.Key)
+	target.Do(t, http.MethodPost, "/api/token/reserve", `{"quota":10,"request_id":"i-0123456789abcdefghijk"}`, "Authorization", "Bearer "+third.Key)
 	_, fourth := rotate(`{"grace_seconds":0}`)
-	if s := wantData[wire.Settlement](t, target.Do(t, http.MethodPost, "/api/token/settle", `{"quota":4,"request_id":"i"}`, "Authorization", "Bearer "+third.Key), http.StatusOK); s.Charged != 4 {
+	if s := wantData[wire.Settlement](t, target.Do(t, http.MethodPost, "/api/token/settle", `{"quota":4,"request_id":"i-0123456789abcdefghijk"}`, "Authorization", "Bearer "+third.Key), http.StatusOK); s.Charged != 4 {
 		t.Errorf("settled with the previous key: %d charged, want 4", s.Charged)
 	}
 	wantValid("after that", map[string]bool{third.Key: false, fourth.Key: true})

@@ -12,6 +12,12 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
+const (
+	settled  = "The hold is already settled. To release it, nothing is left to do; to reserve again, send a new request_id."
+	released = "The hold was released. To charge, use verify; to reserve again, send a new request_id."
+	expired  = "The hold has expired and its quota is free again. To charge, use verify; to reserve again, send a new request_id and, if needed, a longer ttl_seconds."
+)
+
 // Holds are reserved, settled and released, each once however often they are
 // asked for.
 func holds(t *testing.T, target *Target) {
@@ -35,40 +41,41 @@ func holds(t *testing.T, target *Target) {
 		wantFailure(t, b.do(t, http.MethodPost, "/api/token/"+path, body), status, code, message)
 	}
 	now := time.Now().Unix()
-	first := reserve(`{"request_id":"a","quota":300}`)
+	first := reserve(`{"request_id":"a-0123456789abcdefghijk","quota":300}`)
 	if first.ExpiresAt < now+900 || first.ExpiresAt > now+905 {
 		t.Errorf("expires_at is %d, want 15 minutes from now, %d", first.ExpiresAt, now+900)
 	}
-	wantSame(t, first, wire.Reservation{Valid: true, RequestID: "a", Held: 300, RemainQuota: 700, ExpiresAt: first.ExpiresAt})
-	second := reserve(`{"request_id":"b","quota":700,"ttl_seconds":3600}`)
+	wantSame(t, first, wire.Reservation{Valid: true, RequestID: "a-0123456789abcdefghijk", Held: 300, RemainQuota: 700, ExpiresAt: first.ExpiresAt})
+	second := reserve(`{"request_id":"b-0123456789abcdefghijk","quota":700,"ttl_seconds":3600}`)
 	if second.RemainQuota != 0 || second.ExpiresAt < now+3600 {
 		t.Errorf("got %+v, want the rest held for an hour", second)
 	}
-	wantSame(t, reserve(`{"request_id":"a","quota":300}`), first)
-	wantSame(t, reserve(`{"request_id":"c","quota":1}`), wire.Reservation{Code: quota.RefusedExhausted, RequestID: "c"})
+	wantSame(t, reserve(`{"request_id":"a-0123456789abcdefghijk","quota":300}`), first)
+	wantSame(t, reserve(`{"request_id":"c-0123456789abcdefghijk","quota":1}`), wire.Reservation{Code: quota.RefusedExhausted, RequestID: "c-0123456789abcdefghijk"})
 	if got, want := b.usage(t), `"total_granted":1000,"total_used":0,"total_available":0,`; !strings.Contains(got, want) {
 		t.Errorf("usage while held is %s, want %s", got, want)
 	}
-	post("settle", `{"request_id":"a","quota":120}`, `{"request_id":"a","charged":120,"shortfall":0,"remain_quota":180}`)
-	post("settle", `{"request_id":"b","quota":900}`, `{"request_id":"b","charged":880,"shortfall":20,"remain_quota":0}`)
-	post("settle", `{"request_id":"a","quota":120}`, `{"request_id":"a","charged":120,"shortfall":0,"remain_quota":180}`)
-	wantSame(t, reserve(`{"request_id":"a","quota":300}`), first)
-	fail("settle", `{"request_id":"a","quota":121}`, 409, "request_id_reused", reused)
-	fail("reserve", `{"request_id":"a","quota":299}`, 409, "request_id_reused", reused)
-	fail("release", `{"request_id":"a"}`, 409, "hold_settled", "The hold is already settled, so there is nothing to release. No other request is needed.")
+	post("settle", `{"request_id":"a-0123456789abcdefghijk","quota":120}`, `{"request_id":"a-0123456789abcdefghijk","charged":120,"shortfall":0,"remain_quota":180}`)
+	post("settle", `{"request_id":"b-0123456789abcdefghijk","quota":900}`, `{"request_id":"b-0123456789abcdefghijk","charged":880,"shortfall":20,"remain_quota":0}`)
+	post("settle", `{"request_id":"a-0123456789abcdefghijk","quota":120}`, `{"request_id":"a-0123456789abcdefghijk","charged":120,"shortfall":0,"remain_quota":180}`)
+	fail("reserve", `{"request_id":"a-0123456789abcdefghijk","quota":300}`, 409, "hold_settled", settled)
+	fail("settle", `{"request_id":"a-0123456789abcdefghijk","quota":121}`, 409, "request_id_reused", reused)
+	fail("reserve", `{"request_id":"a-0123456789abcdefghijk","quota":299}`, 409, "request_id_reused", reused)
+	fail("release", `{"request_id":"a-0123456789abcdefghijk"}`, 409, "hold_settled", settled)
 	if got, want := b.usage(t), `"total_granted":1000,"total_used":1000,"total_available":0,`; !strings.Contains(got, want) {
 		t.Errorf("usage when all is settled is %s, want %s", got, want)
 	}
 
 	made, b2 := u.keyCaller(t, `{"name":"other","remain_quota":50}`)
 	b = b2
-	reserve(`{"request_id":"a","quota":50,"ttl_seconds":60}`)
-	post("release", `{"request_id":"a"}`, `{"request_id":"a","released":50,"remain_quota":50}`)
-	fail("settle", `{"request_id":"a","quota":1}`, 409, "hold_released", "The hold was released. Charge with verify, or reserve with a new request_id.")
-	fail("settle", `{"request_id":"x","quota":1}`, 404, "hold_not_found", noHold)
-	fail("release", `{"request_id":"x"}`, 404, "hold_not_found", noHold)
-	expiring := reserve(`{"request_id":"short","quota":50,"ttl_seconds":1}`)
-	late := reserve(`{"request_id":"used","quota":0}`)
+	reserve(`{"request_id":"a-0123456789abcdefghijk","quota":50,"ttl_seconds":60}`)
+	post("release", `{"request_id":"a-0123456789abcdefghijk"}`, `{"request_id":"a-0123456789abcdefghijk","released":50,"remain_quota":50}`)
+	fail("settle", `{"request_id":"a-0123456789abcdefghijk","quota":1}`, 409, "hold_released", released)
+	fail("reserve", `{"request_id":"a-0123456789abcdefghijk","quota":50}`, 409, "hold_released", released)
+	fail("settle", `{"request_id":"x-0123456789abcdefghijk","quota":1}`, 404, "hold_not_found", noHold)
+	fail("release", `{"request_id":"x-0123456789abcdefghijk"}`, 404, "hold_not_found", noHold)
+	expiring := reserve(`{"request_id":"short-0123456789abcdefghijk","quota":50,"ttl_seconds":1}`)
+	late := reserve(`{"request_id":"used-0123456789abcdefghijk","quota":0}`)
 	if late.Code != quota.RefusedExhausted && time.Now().Unix() < expiring.ExpiresAt { // unless a slow server answers after the hold has expired
 		t.Errorf("got %+v, want nothing left", late)
 	}
@@ -81,20 +88,21 @@ func holds(t *testing.T, target *Target) {
 	if got := b.verify(t, `{}`); !got.Valid || got.RemainQuota != 50 {
 		t.Errorf("after the hold's time: got %+v, want 50 free", got)
 	}
-	fail("settle", `{"request_id":"short","quota":1}`, 409, "hold_expired", "The hold has expired and its quota is free again. Charge with verify, and reserve with a longer ttl_seconds next time.")
-	reserve(`{"request_id":"again","quota":50}`)
+	fail("settle", `{"request_id":"short-0123456789abcdefghijk","quota":1}`, 409, "hold_expired", expired)
+	fail("reserve", `{"request_id":"short-0123456789abcdefghijk","quota":50}`, 409, "hold_expired", expired)
+	reserve(`{"request_id":"again-0123456789abcdefghijk","quota":50}`)
 	// Settling works whatever has become of the key.
 	u.put(t, fmt.Sprintf(`{"id":%d,"status":2}`, made.ID))
-	if got := reserve(`{"request_id":"again","quota":50}`); got.Code != quota.RefusedDisabled {
+	if got := reserve(`{"request_id":"again-0123456789abcdefghijk","quota":50}`); got.Code != quota.RefusedDisabled {
 		t.Errorf("reserve with a disabled key: got %+v", got)
 	}
-	post("settle", `{"request_id":"again","quota":10}`, `{"request_id":"again","charged":10,"shortfall":0,"remain_quota":40}`)
+	post("settle", `{"request_id":"again-0123456789abcdefghijk","quota":10}`, `{"request_id":"again-0123456789abcdefghijk","charged":10,"shortfall":0,"remain_quota":40}`)
 	u.put(t, fmt.Sprintf(`{"id":%d,"status":1,"remain_quota":0}`, made.ID))
 	if err := u.Delete(t.Context(), made.ID); err != nil {
 		t.Fatal(err)
 	}
-	fail("settle", `{"request_id":"again","quota":10}`, 401, "unauthorized", unknownKey)
-	wantSame(t, reserve(`{"request_id":"z","quota":1}`), wire.Reservation{Code: quota.RefusedUnknown, RequestID: "z"})
+	fail("settle", `{"request_id":"again-0123456789abcdefghijk","quota":10}`, 401, "unauthorized", unknownKey)
+	wantSame(t, reserve(`{"request_id":"z-0123456789abcdefghijk","quota":1}`), wire.Reservation{Code: quota.RefusedUnknown, RequestID: "z-0123456789abcdefghijk"})
 }
 
 // The number of open holds of a key is limited.
@@ -102,18 +110,18 @@ func openHolds(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	_, b := u.keyCaller(t, `{"name":"busy","unlimited_quota":true}`)
 	for i := range quota.MaxOpenHolds {
-		got := b.do(t, http.MethodPost, "/api/token/reserve", fmt.Sprintf(`{"request_id":"r%d","quota":5}`, i))
+		got := b.do(t, http.MethodPost, "/api/token/reserve", fmt.Sprintf(`{"request_id":"r%d-0123456789abcdefghijk","quota":5}`, i))
 		if got.Status != http.StatusOK {
 			t.Fatalf("hold %d: got %d %s", i, got.Status, got.Body)
 		}
 	}
-	got := b.do(t, http.MethodPost, "/api/token/reserve", `{"request_id":"more","quota":5}`)
+	got := b.do(t, http.MethodPost, "/api/token/reserve", `{"request_id":"more-0123456789abcdefghijk","quota":5}`)
 	wantFailure(t, got, 429, "too_many_open", "This key has 50 open holds, the most allowed; nothing was held. Settle or release some, or try again in a second.")
 	if got.Header.Get("Retry-After") == "" {
 		t.Error("429 without Retry-After")
 	}
 	for i := range quota.MaxOpenHolds {
-		got := b.do(t, http.MethodPost, "/api/token/settle", fmt.Sprintf(`{"request_id":"r%d","quota":%d}`, i, i))
+		got := b.do(t, http.MethodPost, "/api/token/settle", fmt.Sprintf(`{"request_id":"r%d-0123456789abcdefghijk","quota":%d}`, i, i))
 		if want := fmt.Sprintf(`"charged":%d,"shortfall":0,`, i); !strings.Contains(got.Body, want) {
 			t.Errorf("settle %d: got %s, want %s", i, got.Body, want)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
@@ -66,13 +67,25 @@ func idempotency(t *testing.T, target *Target) {
 			wantFailure(t, u.Do(t, http.MethodPost, "/api/token/", `{"name":"a"}`, "Idempotency-Key", key), http.StatusBadRequest, "invalid_parameter", rule)
 		})
 	}
-	t.Run("spend", func(t *testing.T) {
+	// A client's header is not a request ID: a gateway that passes it on would
+	// let the client decide what is charged once.
+	t.Run("not_a_request_id", func(t *testing.T) {
 		key := u.make(t, `{"name":"spent","remain_quota":10}`).Key
-		for range 2 {
-			v := wantData[wire.Verdict](t, target.Do(t, http.MethodPost, "/api/token/verify", `{"quota":4}`, "Authorization", "Bearer "+key, "Idempotency-Key", "spend"), http.StatusOK)
-			if !v.Valid || v.KeyInfo == nil || v.RemainQuota != 6 {
-				t.Errorf("got %+v, want 6 units left", fmt.Sprint(v.KeyInfo))
+		do := func(path, body string) Response {
+			return target.Do(t, http.MethodPost, "/api/token/"+path, body, "Authorization", "Bearer "+key, "Idempotency-Key", "0123456789abcdefghijklmnop")
+		}
+		for _, left := range []int64{6, 2} {
+			v := wantData[wire.Verdict](t, do("verify", `{"quota":4}`), http.StatusOK)
+			if !v.Valid || v.KeyInfo == nil || v.RemainQuota != left {
+				t.Errorf("got %+v, want %d units left", fmt.Sprint(v.KeyInfo), left)
 			}
 		}
+		first := wantData[wire.Reservation](t, do("reserve", `{"quota":1}`), http.StatusOK)
+		second := wantData[wire.Reservation](t, do("reserve", `{"quota":1}`), http.StatusOK)
+		if first.RequestID == second.RequestID || len(first.RequestID) < quota.MinRequestIDLength || second.RemainQuota != 0 {
+			t.Errorf("got holds %+v and %+v, want two with random ids", first, second)
+		}
+		wantFailure(t, do("settle", `{"quota":1}`), http.StatusBadRequest, "invalid_parameter", needsHold)
+		wantFailure(t, do("release", `{}`), http.StatusBadRequest, "invalid_parameter", needsHold)
 	})
 }

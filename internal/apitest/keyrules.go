@@ -8,17 +8,21 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
+const (
+	badRequestID = "request_id must be 22 to 128 characters of A-Z, a-z, 0-9, _ and -, chosen at random: anyone who has the key and guesses it can end the hold."
+	needsHold    = "request_id is required: send the request_id that the hold was reserved with."
+)
+
 // The routes that a key authenticates refuse bad input, and requests without a
 // key.
 func keyRules(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	_, b := u.keyCaller(t, `{"name":"app","remain_quota":5}`)
 	const (
-		badQuota     = "quota must be between 0 and 9007199254740991."
-		badTTL       = "ttl_seconds must be between 1 and 3600."
-		badIP        = "ip must be one IP address, such as 203.0.113.7 or 2001:db8::1."
-		question     = "model, quota, ip, request_id"
-		needsRequest = "request_id is required: name the request, so that settle and release find its hold."
+		badQuota = "quota must be between 0 and 9007199254740991."
+		badTTL   = "ttl_seconds must be between 1 and 3600."
+		badIP    = "ip must be one IP address, such as 203.0.113.7 or 2001:db8::1."
+		question = "model, quota, ip, request_id"
 	)
 	for _, row := range []struct{ path, body, code, message string }{
 		{"verify", `[]`, "invalid_json", "The body must be one JSON object, not an array."},
@@ -31,34 +35,40 @@ func keyRules(t *testing.T, target *Target) {
 		{"verify", `{"ip":"fe80::1%eth0"}`, "invalid_parameter", badIP},
 		{"verify", `{"ip":""}`, "invalid_parameter", badIP},
 		{"verify", `{"model":""}`, "invalid_parameter", "model must have 1 to 256 characters, not 0."},
-		{"reserve", `{"request_id":"r","quota":1,"ip":""}`, "invalid_parameter", badIP},
+		{"reserve", `{"request_id":"r-0123456789abcdefghijk","quota":1,"ip":""}`, "invalid_parameter", badIP},
 		{"verify", `{"model":["x"]}`, "invalid_parameter", "model must be a string, not an array."},
 		{"verify", `{"model":"` + strings.Repeat("m", 257) + `"}`, "invalid_parameter", "model must have 1 to 256 characters, not 257."},
 		{"verify", `{"model":"a\u0000"}`, "invalid_parameter", "model must not contain control or bidirectional-override characters."},
-		{"verify", `{"request_id":""}`, "invalid_parameter", "request_id must have 1 to 128 characters, not 0."},
-		{"verify", `{"request_id":"` + strings.Repeat("r", 129) + `"}`, "invalid_parameter", "request_id must have 1 to 128 characters, not 129."},
-		{"verify", `{"request_id":" r"}`, "invalid_parameter", "request_id must not begin or end with white space."},
 		{"verify", `{"ttl_seconds":5}`, "unknown_field", `The field "ttl_seconds" is not known: the fields are ` + question + "."},
 		{"reserve", `{"ttl":5}`, "unknown_field", `The field "ttl" is not known: the fields are ` + question + ", ttl_seconds."},
 		{"reserve", ``, "invalid_json", emptyBody},
-		{"reserve", `{"quota":1}`, "invalid_parameter", needsRequest},
-		{"reserve", `{"request_id":"r"}`, "invalid_parameter", "quota is required: send the units to hold."},
-		{"reserve", `{"request_id":"r","quota":-1}`, "invalid_parameter", badQuota},
-		{"reserve", `{"request_id":"r","quota":1,"ttl_seconds":0}`, "invalid_parameter", badTTL},
-		{"reserve", `{"request_id":"r","quota":1,"ttl_seconds":-1}`, "invalid_parameter", badTTL},
-		{"reserve", `{"request_id":"r","quota":1,"ttl_seconds":3601}`, "invalid_parameter", badTTL},
-		{"reserve", `{"request_id":"r","quota":1,"ttl_seconds":9223372036854775807}`, "invalid_parameter", badTTL},
-		{"settle", `{"quota":1}`, "invalid_parameter", "request_id is required: send the request_id that the hold was reserved with."},
-		{"settle", `{"request_id":"r"}`, "invalid_parameter", "quota is required: send the units to charge; 0 charges nothing."},
-		{"settle", `{"request_id":"r","quota":-1}`, "invalid_parameter", badQuota},
-		{"settle", `{"request_id":"r","quota":1,"model":"x"}`, "unknown_field", `The field "model" is not known: the fields are request_id, quota.`},
-		{"release", `{}`, "invalid_parameter", "request_id is required: send the request_id that the hold was reserved with."},
-		{"release", `{"request_id":""}`, "invalid_parameter", "request_id must have 1 to 128 characters, not 0."},
-		{"release", `{"request_id":"r","quota":1}`, "invalid_parameter", "quota is not part of a release, which returns the whole hold: leave it out, or settle the hold to charge a part of it."},
+		{"reserve", `{"request_id":"r-0123456789abcdefghijk"}`, "invalid_parameter", "quota is required: send the units to hold."},
+		{"reserve", `{"request_id":"r-0123456789abcdefghijk","quota":-1}`, "invalid_parameter", badQuota},
+		{"reserve", `{"request_id":"r-0123456789abcdefghijk","quota":1,"ttl_seconds":0}`, "invalid_parameter", badTTL},
+		{"reserve", `{"request_id":"r-0123456789abcdefghijk","quota":1,"ttl_seconds":-1}`, "invalid_parameter", badTTL},
+		{"reserve", `{"request_id":"r-0123456789abcdefghijk","quota":1,"ttl_seconds":3601}`, "invalid_parameter", badTTL},
+		{"reserve", `{"request_id":"r-0123456789abcdefghijk","quota":1,"ttl_seconds":9223372036854775807}`, "invalid_parameter", badTTL},
+		{"settle", `{"quota":1}`, "invalid_parameter", needsHold},
+		{"settle", `{"request_id":"r-0123456789abcdefghijk"}`, "invalid_parameter", "quota is required: send the units to charge; 0 charges nothing."},
+		{"settle", `{"request_id":"r-0123456789abcdefghijk","quota":-1}`, "invalid_parameter", badQuota},
+		{"settle", `{"request_id":"r-0123456789abcdefghijk","quota":1,"model":"x"}`, "unknown_field", `The field "model" is not known: the fields are request_id, quota.`},
+		{"release", `{}`, "invalid_parameter", needsHold},
+		{"release", `{"request_id":"r-0123456789abcdefghijk","quota":1}`, "invalid_parameter", "quota is not part of a release, which returns the whole hold: leave it out, or settle the hold to charge a part of it."},
 	} {
 		t.Run("400/"+short(row.path+row.body), func(t *testing.T) {
 			wantFailure(t, b.do(t, http.MethodPost, "/api/token/"+row.path, row.body), 400, row.code, row.message)
 		})
+	}
+	for name, id := range map[string]string{
+		"empty": "", "short": strings.Repeat("r", 21), "long": strings.Repeat("r", 129),
+		"space": " 0123456789abcdefghijkl", "dot": "0123456789.abcdefghijkl", "accent": "0123456789abcdefghijklé",
+	} {
+		for _, route := range []struct{ path, rest string }{{"verify", ``}, {"verify", `,"quota":1`}, {"reserve", `,"quota":1`}, {"settle", `,"quota":1`}, {"release", ``}} {
+			t.Run("400/"+name+"_id/"+route.path, func(t *testing.T) {
+				got := b.do(t, http.MethodPost, "/api/token/"+route.path, `{"request_id":"`+id+`"`+route.rest+`}`)
+				wantFailure(t, got, 400, "invalid_parameter", badRequestID)
+			})
+		}
 	}
 	if got := b.verify(t, `{"quota":null,"model":null,"ip":null,"request_id":null}`); !got.Valid || got.RemainQuota != 5 {
 		t.Errorf("null is not absent: %+v", got)

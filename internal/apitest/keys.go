@@ -110,7 +110,7 @@ func verification(t *testing.T, target *Target) {
 		"deleted": deleted.key, "wrong secret": forged, "no such token": credential.NewKey(u.ID, 999).Reveal(), "no such user": credential.NewKey(1<<39, 1).Reveal(),
 		"typo": b.key[:len(b.key)-1] + flip(b.key), "cut": b.key[:20], "garbage": "x", "access token": u.AccessToken, "other prefix": "pk" + b.key[2:],
 	} {
-		for _, body := range []string{`{}`, `{"quota":1,"request_id":"r"}`} {
+		for _, body := range []string{`{}`, `{"quota":1,"request_id":"r-0123456789abcdefghijk"}`} {
 			got := keyCaller{target, key}.do(t, http.MethodPost, "/api/token/verify", body)
 			if got.Status != http.StatusOK || got.Body != unknown {
 				t.Errorf("%s: got %d %s\nwant 200 %s", name, got.Status, got.Body, unknown)
@@ -129,24 +129,24 @@ func spending(t *testing.T, target *Target) {
 	u := target.User(t, token.RoleUser)
 	made, b := u.keyCaller(t, `{"name":"app","remain_quota":100}`)
 	for range 3 {
-		if v := b.verify(t, `{"quota":40,"request_id":"r1"}`); !v.Valid || v.RemainQuota != 60 {
+		if v := b.verify(t, `{"quota":40,"request_id":"r1-0123456789abcdefghijk"}`); !v.Valid || v.RemainQuota != 60 {
 			t.Errorf("got %+v, want it valid and charged once", v)
 		}
 	}
-	wantFailure(t, b.do(t, http.MethodPost, "/api/token/verify", `{"quota":41,"request_id":"r1"}`), 409, "request_id_reused", reused)
-	wantFailure(t, b.do(t, http.MethodPost, "/api/token/reserve", `{"quota":40,"request_id":"r1"}`), 409, "request_id_reused", reused)
-	wantFailure(t, b.do(t, http.MethodPost, "/api/token/settle", `{"quota":40,"request_id":"r1"}`), 404, "hold_not_found", noHold)
+	wantFailure(t, b.do(t, http.MethodPost, "/api/token/verify", `{"quota":41,"request_id":"r1-0123456789abcdefghijk"}`), 409, "request_id_reused", reused)
+	wantFailure(t, b.do(t, http.MethodPost, "/api/token/reserve", `{"quota":40,"request_id":"r1-0123456789abcdefghijk"}`), 409, "request_id_reused", reused)
+	wantFailure(t, b.do(t, http.MethodPost, "/api/token/settle", `{"quota":40,"request_id":"r1-0123456789abcdefghijk"}`), 404, "hold_not_found", noHold)
 	for range 2 {
 		b.verify(t, `{"quota":30}`)
 	}
 	if v := b.verify(t, `{"quota":1}`); v.Code != quota.RefusedExhausted || v.RemainQuota != 0 {
 		t.Errorf("got %+v, want nothing left", v)
 	}
-	if v := b.verify(t, `{"quota":40,"request_id":"r1"}`); !v.Valid {
+	if v := b.verify(t, `{"quota":40,"request_id":"r1-0123456789abcdefghijk"}`); !v.Valid {
 		t.Errorf("got %+v, want what was charged to stay valid", v)
 	}
 	u.put(t, fmt.Sprintf(`{"id":%d,"status":2}`, made.ID))
-	if v := b.verify(t, `{"quota":40,"request_id":"r1"}`); v.Code != quota.RefusedDisabled {
+	if v := b.verify(t, `{"quota":40,"request_id":"r1-0123456789abcdefghijk"}`); v.Code != quota.RefusedDisabled {
 		t.Errorf("got %+v, want a disabled key refused all the same", v)
 	}
 	endless, b := u.keyCaller(t, `{"name":"endless","unlimited_quota":true}`)

@@ -51,7 +51,7 @@ func TestInvoke(t *testing.T) {
 }
 
 // user creates a user with the tokens 1 to 4 and a hold on token 1 with the
-// request ID chat-1. It returns pairs of a placeholder in the events and the
+// request ID chat-1-v7Kq3zYwXb5TnR2dLmPs. It returns pairs of a placeholder in the events and the
 // credential that replaces it.
 func (p *project) user(t *testing.T, name string) []string {
 	t.Helper()
@@ -69,7 +69,7 @@ func (p *project) user(t *testing.T, name string) []string {
 		}
 		credentials = append(credentials, fmt.Sprint("sk-KEY-OF-TOKEN-", id), made[0].Key.Reveal())
 	}
-	holder, hold := credentials[3], quota.Question{RequestID: "chat-1", Quota: 300}
+	holder, hold := credentials[3], quota.Question{RequestID: "chat-1-v7Kq3zYwXb5TnR2dLmPs", Quota: 300}
 	made, err := gate.New(dynamo.New(p.Client, dynamotest.Table)).Reserve(t.Context(), holder, hold, gate.MaxTTL)
 	if err != nil || !made.Valid() {
 		t.Fatalf("got %q, %v, want a hold", made.Refusal, err)

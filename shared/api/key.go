@@ -40,14 +40,6 @@ func withKey[In any](
 	return call(r.Context(), services.Keys, key, in)
 }
 
-// defaultRequestID takes the Idempotency-Key as the request id if the body has
-// none.
-func defaultRequestID(in *wire.VerifyInput, r *http.Request) {
-	if key := r.Header.Get("Idempotency-Key"); in.RequestID == nil && key != "" {
-		in.RequestID = &key
-	}
-}
-
 func readVerifyInput(in wire.VerifyInput) (quota.Question, error) {
 	q := quota.Question{Model: valueOf(in.Model), Quota: valueOf(in.Quota), RequestID: valueOf(in.RequestID)}
 	if in.RequestID != nil {

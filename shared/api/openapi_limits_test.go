@@ -29,7 +29,7 @@ func limitsInCode() map[string]map[string]int64 {
 		"maxLength": {
 			"name": token.MaxNameLength, "group": token.MaxGroupLength, "models.items": token.MaxModelNameLength, "model_limits.items": token.MaxModelNameLength,
 			"model": quota.MaxQuestionModelLength, "request_id": quota.MaxRequestIDLength, "keyword": token.MaxKeywordLength,
-			"IdempotencyKey": token.MaxIdempotencyKeyLength, "RequestKey": quota.MaxRequestIDLength,
+			"IdempotencyKey": token.MaxIdempotencyKeyLength,
 		},
 		"maxItems": {
 			"models": token.MaxModels, "tokens": token.MaxBatch, "NewTokens.items": token.MaxBatch,
@@ -144,7 +144,7 @@ func TestOpenAPITextLimits(t *testing.T) {
 		}...)
 	}
 	for _, name := range []string{"VerifyInput", "ReserveInput"} {
-		rows = append(rows, words{schema(name, "properties", "request_id", "description"), fmt.Sprintf("1 to %d characters", quota.MaxRequestIDLength)})
+		rows = append(rows, words{schema(name, "properties", "request_id", "description"), fmt.Sprintf("%d to %d random characters", quota.MinRequestIDLength, quota.MaxRequestIDLength)})
 	}
 	for _, o := range document(t).Operations() {
 		at := []string{"paths", o.Path, strings.ToLower(o.Method), "requestBody"}

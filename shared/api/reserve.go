@@ -10,7 +10,7 @@ import (
 )
 
 // ReserveQuota is POST /api/token/reserve: keeps quota for a request whose
-// cost shows later.
+// cost shows later. Without a request id, the answer names a new one.
 var ReserveQuota = Route{
 	Endpoint: Endpoint{Name: "reserve", Method: http.MethodPost, Path: wire.ReservePath},
 	serve: func(s Services, r *http.Request) (response, error) {
@@ -28,11 +28,7 @@ func readReservation(r *http.Request) (reservationInput, error) {
 	if err := decode(r, &in); err != nil {
 		return reservationInput{}, err
 	}
-	defaultRequestID(&in.VerifyInput, r)
-	switch {
-	case in.RequestID == nil:
-		return reservationInput{}, required("request_id", "name the request, so that settle and release find its hold")
-	case in.Quota == nil:
+	if in.Quota == nil {
 		return reservationInput{}, required("quota", "send the units to hold")
 	}
 	q, err := readVerifyInput(in.VerifyInput)

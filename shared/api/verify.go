@@ -20,7 +20,6 @@ func readQuestion(r *http.Request) (quota.Question, error) {
 	if err := decodeIfAny(r, &in); err != nil {
 		return quota.Question{}, err
 	}
-	defaultRequestID(&in, r)
 	return readVerifyInput(in)
 }
 

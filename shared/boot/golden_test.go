@@ -45,8 +45,8 @@ func compareGolden(t *testing.T, event string, answer []byte) {
 }
 
 // readable formats an answer for a golden file. The body is JSON instead of a
-// string. Placeholders stand for keys, for times near the present, and for pages,
-// because these change from run to run.
+// string. Placeholders stand for keys, for times near the present, for generated
+// request ids and for pages, because these change from run to run.
 func readable(t *testing.T, answer []byte) []byte {
 	t.Helper()
 	var a struct {
@@ -70,6 +70,7 @@ func readable(t *testing.T, answer []byte) []byte {
 	}
 	body = capture.Normalize(body)
 	body = regexp.MustCompile(`(_time|expires_at|_until)":\d+`).ReplaceAllStringFunc(body, nameTime)
+	body = regexp.MustCompile(`"request_id":"[A-Z2-7]{26}"`).ReplaceAllString(body, `"request_id":"(random)"`)
 	a.Body = json.RawMessage(body)
 	return indented(t, a)
 }

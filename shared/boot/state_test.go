@@ -33,8 +33,8 @@ const (
 )
 
 const (
-	heldRequest    = "chat-1"
-	expiredRequest = "chat-0"
+	heldRequest    = "chat-1-v7Kq3zYwXb5TnR2dLmPs"
+	expiredRequest = "chat-0-v7Kq3zYwXb5TnR2dLmPs"
 	heldUnits      = 300
 )
 

@@ -135,7 +135,7 @@ func ExampleClient_Reserve() {
 	}
 
 	gateway := client.New(url, "") // holds need the key, not the access token
-	in := wire.ReserveInput{VerifyInput: wire.VerifyInput{RequestID: new("request-1"), Quota: new(int64(400))}}
+	in := wire.ReserveInput{VerifyInput: wire.VerifyInput{RequestID: new("request-1-0123456789abcdefghijk"), Quota: new(int64(400))}}
 	held, err := gateway.Reserve(ctx, created.Key, in)
 	if err != nil {
 		log.Print(err)
@@ -143,7 +143,7 @@ func ExampleClient_Reserve() {
 	}
 	fmt.Println("held:", held.Held, "left:", held.RemainQuota)
 
-	settled, err := gateway.Settle(ctx, created.Key, "request-1", 250)
+	settled, err := gateway.Settle(ctx, created.Key, "request-1-0123456789abcdefghijk", 250)
 	if err != nil {
 		log.Print(err)
 		return

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"time"
@@ -41,10 +42,16 @@ func (c *Client) Verify(ctx context.Context, key string, in wire.VerifyInput) (w
 
 // Reserve holds in.Quota units for the request in.RequestID until Settle,
 // Release or until in.TTLSeconds have passed, 1 to 3600 (default 900). The
-// request ID and the quota are required. A refusal is not an error: Valid is
-// false, and Code says why. Errors: wire.ErrRequestReused if in.RequestID was
-// used for another amount; wire.ErrTooManyOpen.
+// quota is required. Without a request ID, Reserve makes a random one, so that
+// a retry holds nothing more; the reservation has it. A refusal is not an
+// error: Valid is false, and Code says why. Errors: wire.ErrRequestReused if
+// in.RequestID was used for another amount; wire.ErrHoldSettled,
+// wire.ErrHoldReleased or wire.ErrHoldExpired if its hold has ended;
+// wire.ErrTooManyOpen.
 func (c *Client) Reserve(ctx context.Context, key string, in wire.ReserveInput) (wire.Reservation, error) {
+	if in.RequestID == nil {
+		in.RequestID = new(rand.Text())
+	}
 	reservation, err := call[wire.Reservation](ctx, c.withKey(key, http.MethodPost, wire.ReservePath, in).bounded())
 	if errors.Is(err, errCredential) {
 		return wire.Reservation{Code: wire.RefusedUnknown}, nil // as Verify does

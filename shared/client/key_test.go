@@ -27,22 +27,22 @@ func TestKeyLifecycle(t *testing.T) {
 	if v, err := gateway.Verify(ctx, made.Key, wire.VerifyInput{Quota: new(int64(10))}); err != nil || !v.Valid || v.RemainQuota != 90 {
 		t.Errorf("spend: got %+v, %v", v, err)
 	}
-	for _, id := range []string{"settled", "released"} {
+	for _, id := range []string{"settled-0123456789abcdefghijk", "released-0123456789abcdefghijk"} {
 		r, err := gateway.Reserve(ctx, made.Key, wire.ReserveInput{VerifyInput: wire.VerifyInput{RequestID: &id, Quota: new(int64(40))}, TTLSeconds: new(int64(60))})
 		if err != nil || !r.Valid || r.Held != 40 {
 			t.Errorf("reserve: got %+v, %v", r, err)
 		}
 	}
-	if s, err := gateway.Settle(ctx, made.Key, "settled", 45); err != nil || s.Charged != 45 || s.RemainQuota != 5 {
+	if s, err := gateway.Settle(ctx, made.Key, "settled-0123456789abcdefghijk", 45); err != nil || s.Charged != 45 || s.RemainQuota != 5 {
 		t.Errorf("settle: got %+v, %v", s, err)
 	}
-	if r, err := gateway.Release(ctx, made.Key, "released"); err != nil || r.Released != 40 || r.RemainQuota != 45 {
+	if r, err := gateway.Release(ctx, made.Key, "released-0123456789abcdefghijk"); err != nil || r.Released != 40 || r.RemainQuota != 45 {
 		t.Errorf("release: got %+v, %v", r, err)
 	}
 	if usage, err := gateway.Usage(ctx, made.Key); err != nil || usage.TotalGranted != 100 || usage.TotalUsed != 55 || usage.TotalAvailable != 45 {
 		t.Errorf("usage: got %+v, %v", usage, err)
 	}
-	if _, err := gateway.Settle(ctx, made.Key, "none", 1); !errors.Is(err, wire.ErrHoldNotFound) {
+	if _, err := gateway.Settle(ctx, made.Key, "none-0123456789abcdefghijk", 1); !errors.Is(err, wire.ErrHoldNotFound) {
 		t.Errorf("settle without a hold: got error %v, want %v", err, wire.ErrHoldNotFound)
 	}
 	if err := u.Delete(ctx, made.ID); err != nil {
@@ -71,7 +71,7 @@ func TestSpendWithoutRequestID(t *testing.T) {
 		t.Errorf("a spend without a request id: got %v after %d requests, want it sent once", err, sent)
 	}
 	sent = 0
-	if _, err := c.Verify(t.Context(), "sk-x", wire.VerifyInput{Quota: new(int64(1)), RequestID: new("r")}); !errors.Is(err, wire.ErrUnavailable) || sent < 2 {
+	if _, err := c.Verify(t.Context(), "sk-x", wire.VerifyInput{Quota: new(int64(1)), RequestID: new("r-0123456789abcdefghijk")}); !errors.Is(err, wire.ErrUnavailable) || sent < 2 {
 		t.Errorf("a spend with a request id: got %v after %d requests, want it sent again", err, sent)
 	}
 }

@@ -75,7 +75,7 @@ func TestCallerDeadline(t *testing.T) {
 }
 
 func spend(ctx context.Context, c *client.Client) error {
-	_, err := c.Verify(ctx, "sk-x", wire.VerifyInput{Quota: new(int64(1)), RequestID: new("r")})
+	_, err := c.Verify(ctx, "sk-x", wire.VerifyInput{Quota: new(int64(1)), RequestID: new("r-0123456789abcdefghijk")})
 	return err
 }
 
@@ -85,10 +85,14 @@ func TestSpendRetriesEndInTime(t *testing.T) {
 	calls := map[string]func(context.Context, *client.Client) error{
 		"spend": spend,
 		"reserve": func(ctx context.Context, c *client.Client) error {
-			return errorOf(c.Reserve(ctx, "sk-x", wire.ReserveInput{VerifyInput: wire.VerifyInput{RequestID: new("r")}}))
+			return errorOf(c.Reserve(ctx, "sk-x", wire.ReserveInput{VerifyInput: wire.VerifyInput{RequestID: new("r-0123456789abcdefghijk")}}))
 		},
-		"settle":  func(ctx context.Context, c *client.Client) error { return errorOf(c.Settle(ctx, "sk-x", "r", 1)) },
-		"release": func(ctx context.Context, c *client.Client) error { return errorOf(c.Release(ctx, "sk-x", "r")) },
+		"settle": func(ctx context.Context, c *client.Client) error {
+			return errorOf(c.Settle(ctx, "sk-x", "r-0123456789abcdefghijk", 1))
+		},
+		"release": func(ctx context.Context, c *client.Client) error {
+			return errorOf(c.Release(ctx, "sk-x", "r-0123456789abcdefghijk"))
+		},
 	}
 	for name, call := range calls {
 		synctest.Test(t, func(t *testing.T) {

@@ -44,7 +44,7 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, key, hold := made.ID, made.Key, new("hold")
+	id, key, hold := made.ID, made.Key, new("hold-0123456789abcdefghijk")
 	reserve := func() error {
 		_, err := c.Reserve(ctx, key, wire.ReserveInput{VerifyInput: wire.VerifyInput{RequestID: hold, Quota: new(int64(1))}, TTLSeconds: new(int64(60))})
 		return err

@@ -28,7 +28,7 @@ func held(t *testing.T) (*dynamotest.Tenant, *gate.Gate, token.Token, string) {
 		t.Fatal(err)
 	}
 	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
-	r, err := g.Reserve(t.Context(), key.Reveal(), quota.Question{Quota: 100, RequestID: "r"}, 10*time.Second)
+	r, err := g.Reserve(t.Context(), key.Reveal(), quota.Question{Quota: 100, RequestID: "r-0123456789abcdefghijk"}, 10*time.Second)
 	if err := verdictError(r.Verdict, err); err != nil {
 		t.Fatal(err)
 	}
@@ -57,14 +57,14 @@ func TestHoldExpires(t *testing.T) {
 	wantQuota(t, tenant, g, made.ID, key, 0, 100, 0)
 	tenant.Clock.Advance(1)
 	wantQuota(t, tenant, g, made.ID, key, 100, 0, 0) // without any write
-	if _, err := g.Settle(t.Context(), key, "r", 1); !errors.Is(err, quota.ErrHoldExpired) {
+	if _, err := g.Settle(t.Context(), key, "r-0123456789abcdefghijk", 1); !errors.Is(err, quota.ErrHoldExpired) {
 		t.Errorf("settle: got error %v, want ErrHoldExpired", err)
 	}
 	if err := verdictError(g.Verify(t.Context(), key, quota.Question{Quota: 70})); err != nil {
 		t.Errorf("spend the returned units: %v", err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 30, 0, 70)
-	if _, err := g.Release(t.Context(), key, "r"); !errors.Is(err, quota.ErrHoldExpired) {
+	if _, err := g.Release(t.Context(), key, "r-0123456789abcdefghijk"); !errors.Is(err, quota.ErrHoldExpired) {
 		t.Errorf("release: got error %v, want ErrHoldExpired", err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 30, 0, 70)
@@ -90,7 +90,7 @@ func TestSetQuotaKeepsOpenHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 7, 100, 0)
-	if s, err := g.Settle(t.Context(), key, "r", 60); err != nil || s.Charged != 60 || s.Remain != 47 {
+	if s, err := g.Settle(t.Context(), key, "r-0123456789abcdefghijk", 60); err != nil || s.Charged != 60 || s.Remain != 47 {
 		t.Errorf("got %+v, %v, want 60 charged and 47 left", s, err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 47, 0, 60)
@@ -109,7 +109,7 @@ func TestEnableAfterHoldsEnd(t *testing.T) {
 		"expired": func(_ *testing.T, tenant *dynamotest.Tenant, _ *gate.Gate, _ string) { tenant.Clock.Advance(10) },
 		"settled": func(t *testing.T, _ *dynamotest.Tenant, g *gate.Gate, key string) {
 			t.Helper()
-			if _, err := g.Settle(t.Context(), key, "r", 99); err != nil {
+			if _, err := g.Settle(t.Context(), key, "r-0123456789abcdefghijk", 99); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -140,16 +140,16 @@ func TestHoldWhenUnlimitedChanges(t *testing.T) {
 		}
 	}
 	set(token.Settings{UnlimitedQuota: new(true)})
-	if s, err := g.Settle(t.Context(), key, "r", 150); err != nil || s.Charged != 150 || s.Shortfall != 0 {
+	if s, err := g.Settle(t.Context(), key, "r-0123456789abcdefghijk", 150); err != nil || s.Charged != 150 || s.Shortfall != 0 {
 		t.Errorf("settle while unlimited: got %+v, %v, want 150 charged", s, err)
 	}
-	r, err := g.Reserve(t.Context(), key, quota.Question{Quota: 500, RequestID: "unlimited"}, 0)
+	r, err := g.Reserve(t.Context(), key, quota.Question{Quota: 500, RequestID: "unlimited-0123456789abcdefghijk"}, 0)
 	if err := verdictError(r.Verdict, err); err != nil {
 		t.Fatal(err)
 	}
 	set(token.Settings{UnlimitedQuota: new(false)})
 	wantQuota(t, tenant, g, made.ID, key, 100, 0, 150) // the first hold has returned its units, this one took none
-	if s, err := g.Settle(t.Context(), key, "unlimited", 130); err != nil || s.Charged != 100 || s.Shortfall != 30 || s.Remain != 0 {
+	if s, err := g.Settle(t.Context(), key, "unlimited-0123456789abcdefghijk", 130); err != nil || s.Charged != 100 || s.Shortfall != 30 || s.Remain != 0 {
 		t.Errorf("settle after the change: got %+v, %v, want 100 charged and 30 short", s, err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 0, 0, 250)
@@ -164,7 +164,7 @@ func TestShorterHoldExpiresFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, ttl := range map[string]time.Duration{"short": 2 * time.Second, "long": time.Hour} {
-		r, err := g.Reserve(t.Context(), key, quota.Question{Quota: 25, RequestID: id}, ttl)
+		r, err := g.Reserve(t.Context(), key, quota.Question{Quota: 25, RequestID: id + "-0123456789abcdefghijk"}, ttl)
 		if err := verdictError(r.Verdict, err); err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +189,7 @@ func TestOperationAttempts(t *testing.T) {
 		repeat    bool // the error says that repeating is safe
 	}{
 		"spend without a request id": {"", onceOnly, false},
-		"spend with a request id":    {"r", retriedIfNotApplied, true},
+		"spend with a request id":    {"r-0123456789abcdefghijk", retriedIfNotApplied, true},
 	} {
 		for _, fault := range dynamotest.FaultsOf(dynamotest.UpdateItem) {
 			t.Run(fmt.Sprint(name, "/", fault), func(t *testing.T) {
@@ -259,7 +259,7 @@ func TestAmountsAreCapped(t *testing.T) {
 	if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, token.Settings{RemainQuota: new(int64(token.MaxInteger))}); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := g.Release(t.Context(), key, "r"); err != nil || r.Remain != token.MaxInteger {
+	if r, err := g.Release(t.Context(), key, "r-0123456789abcdefghijk"); err != nil || r.Remain != token.MaxInteger {
 		t.Errorf("release: got %d, %v, want %d", r.Remain, err, int64(token.MaxInteger))
 	}
 	if v, err := g.Verify(t.Context(), key, quota.Question{Quota: 1}); err != nil || v.Remain != token.MaxInteger {

@@ -66,7 +66,7 @@ func measure(b *testing.B, n int, request func(context.Context, *gate.Gate, stri
 		b.Fatal(err)
 	}
 	for i := range n {
-		if err := request(b.Context(), g, key.Reveal(), fmt.Sprint("request ", i)); err != nil {
+		if err := request(b.Context(), g, key.Reveal(), fmt.Sprintf("%022d", i)); err != nil {
 			b.Fatal(err)
 		}
 	}

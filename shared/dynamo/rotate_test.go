@@ -65,7 +65,7 @@ func TestDeleteRevokesBothKeys(t *testing.T) {
 func TestPreviousKeyExpires(t *testing.T) {
 	t.Parallel()
 	_, tenant, g, keys := rotated(t)
-	question := quota.Question{Quota: 5, RequestID: "held"}
+	question := quota.Question{Quota: 5, RequestID: "held-0123456789abcdefghijk"}
 	if r, err := g.Reserve(t.Context(), keys[0], question, gate.MaxTTL); err != nil || !r.Valid() {
 		t.Fatalf("reserve in the grace period: %v, %v", r.Refusal, err)
 	}
@@ -74,7 +74,7 @@ func TestPreviousKeyExpires(t *testing.T) {
 		want error
 	}{{59, nil}, {1, quota.RefusedUnknown.Err()}} {
 		tenant.Clock.Advance(row.step)
-		for _, q := range []quota.Question{{}, {Quota: 1}, {Quota: 1, RequestID: "once"}} {
+		for _, q := range []quota.Question{{}, {Quota: 1}, {Quota: 1, RequestID: "once-0123456789abcdefghijk"}} {
 			if err := verdictError(g.Verify(t.Context(), keys[0], q)); !errors.Is(err, row.want) {
 				t.Errorf("%+v: got error %v, want %v", q, err, row.want)
 			}
@@ -83,7 +83,7 @@ func TestPreviousKeyExpires(t *testing.T) {
 			t.Errorf("got previous mask %q, %v", got.PreviousMask, err)
 		}
 	}
-	if s, err := g.Settle(t.Context(), keys[0], "held", 4); err != nil || s.Charged != 4 {
+	if s, err := g.Settle(t.Context(), keys[0], "held-0123456789abcdefghijk", 4); err != nil || s.Charged != 4 {
 		t.Errorf("settle with the previous key: %+v, %v", s, err)
 	}
 }

@@ -221,13 +221,13 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 		}
 		reserve := func(id string) func(context.Context) error {
 			return func(ctx context.Context) error {
-				r, err := g.Reserve(ctx, key, quota.Question{Quota: 9, RequestID: id, Model: "gpt-4o"}, 0)
+				r, err := g.Reserve(ctx, key, quota.Question{Quota: 9, RequestID: id + "-0123456789abcdefghijk", Model: "gpt-4o"}, 0)
 				return verdictError(r.Verdict, err)
 			}
 		}
 		settle := func(units int64) func(context.Context) error {
 			return func(ctx context.Context) error {
-				_, err := g.Settle(ctx, key, "settled", units)
+				_, err := g.Settle(ctx, key, "settled-0123456789abcdefghijk", units)
 				return err
 			}
 		}
@@ -236,12 +236,12 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 			{name + ": spend", 0, 0, 1, 1, verify(quota.Question{Quota: 1})},
 			{name + ": spend for a model, from IPv4", 0, 0, 1, 1, verify(quota.Question{Quota: 1, Model: "gpt-4o", IP: netip.MustParseAddr("10.1.2.3")})},
 			{name + ": spend from IPv6", 0, 0, 1, 1, verify(quota.Question{Quota: 1, IP: netip.MustParseAddr("2001:db8::1")})},
-			{name + ": spend once", 0, 0, 1, 1, verify(quota.Question{Quota: 1, RequestID: "spent"})},
+			{name + ": spend once", 0, 0, 1, 1, verify(quota.Question{Quota: 1, RequestID: "spent-0123456789abcdefghijk"})},
 			{name + ": reserve", 0, 0, 1, 1, reserve("settled")},
 			{name + ": settle for less", 0, 0, 1, 1, settle(4)},
 			{name + ": reserve again", 0, 0, 1, 1, reserve("released")},
 			{name + ": release", 0, 0, 1, 1, func(ctx context.Context) error {
-				_, err := g.Release(ctx, key, "released")
+				_, err := g.Release(ctx, key, "released-0123456789abcdefghijk")
 				return err
 			}},
 			// The engine reports no units for a write whose condition fails;

@@ -25,7 +25,7 @@ func BenchmarkBurst(b *testing.B) {
 				for client := range min(n, quota.MaxOpenHolds) {
 					all.Go(func() {
 						for id := client; id < n; id += quota.MaxOpenHolds {
-							reserveAndSettle(ctx, b, g, l.key, fmt.Sprint("request ", id))
+							reserveAndSettle(ctx, b, g, l.key, fullID(fmt.Sprint(id)))
 						}
 					})
 				}

@@ -21,7 +21,7 @@ func ExampleGate_Verify() {
 	ctx := context.Background()
 
 	g := gate.New(dynamo.New(client, table))
-	verdict, err := g.Verify(ctx, key, quota.Question{Model: "gpt-4o", Quota: 300, RequestID: "request-1"})
+	verdict, err := g.Verify(ctx, key, quota.Question{Model: "gpt-4o", Quota: 300, RequestID: "request-1-0123456789abcdefghijk"})
 	if err != nil {
 		log.Print(err)
 		return
@@ -47,7 +47,7 @@ func ExampleGate_Reserve() {
 	ctx := context.Background()
 
 	g := gate.New(dynamo.New(client, table))
-	reservation, err := g.Reserve(ctx, key, quota.Question{Quota: 500, RequestID: "request-1"}, 2*time.Minute)
+	reservation, err := g.Reserve(ctx, key, quota.Question{Quota: 500, RequestID: "request-1-0123456789abcdefghijk"}, 2*time.Minute)
 	if err != nil {
 		log.Print(err)
 		return
@@ -58,14 +58,14 @@ func ExampleGate_Reserve() {
 	}
 	fmt.Println("held:", reservation.Held, "free units:", reservation.Remain)
 
-	settlement, err := g.Settle(ctx, key, "request-1", 123)
+	settlement, err := g.Settle(ctx, key, "request-1-0123456789abcdefghijk", 123)
 	if err != nil {
 		log.Print(err)
 		return
 	}
 	fmt.Println("charged:", settlement.Charged, "free units:", settlement.Remain)
 
-	_, err = g.Release(ctx, key, "request-1")
+	_, err = g.Release(ctx, key, "request-1-0123456789abcdefghijk")
 	fmt.Println("already settled:", errors.Is(err, quota.ErrHoldSettled))
 	// Output:
 	// held: 500 free units: 500

@@ -106,14 +106,16 @@ func verdict(l quota.Ledger, now int64, err error) (quota.Verdict, error) {
 }
 
 // Reserve holds q.Quota units for a request until Settle or Release is called
-// with the same request id, which is required. No other request can spend the
-// units in the meantime. If neither is called within ttl, the hold expires and
+// with the reservation's request id. That is q.RequestID, or a random one if it
+// is empty. No other request can spend the units in the meantime. If neither is called within ttl, the hold expires and
 // the units are free again; no job is needed for that. ttl is a whole number of
 // seconds, from one to MaxTTL; 0 means DefaultTTL.
 //
 // Reserve costs the same writes as a spend. It refuses a key for the same
 // reasons as Verify. A repetition with the same request id gets the same
-// answer, unless the key is refused by then. The error is one of Verify's, or
+// answer, unless the key is refused by then. If the hold has ended, a
+// repetition gets quota.ErrHoldSettled, quota.ErrHoldReleased or
+// quota.ErrHoldExpired. Otherwise the error is one of Verify's, or
 // quota.ErrTooManyOpen.
 func (g *Gate) Reserve(ctx context.Context, key string, q quota.Question, ttl time.Duration) (quota.Reservation, error) {
 	o, err := g.newReserveOperation(q, ttl)
@@ -121,7 +123,7 @@ func (g *Gate) Reserve(ctx context.Context, key string, q quota.Question, ttl ti
 		return quota.Reservation{}, err
 	}
 	refused := func(v quota.Verdict) quota.Reservation {
-		return quota.Reservation{Verdict: v, RequestID: q.RequestID}
+		return quota.Reservation{Verdict: v, RequestID: o.RequestID}
 	}
 	k, err := credential.ParseKey(key)
 	if err != nil {
@@ -136,10 +138,10 @@ func (g *Gate) Reserve(ctx context.Context, key string, q quota.Question, ttl ti
 }
 
 func (g *Gate) newReserveOperation(q quota.Question, ttl time.Duration) (quota.Operation, error) {
-	q, err := q.Normalize()
-	if err == nil {
-		err = quota.CheckRequestID(q.RequestID)
+	if q.RequestID == "" {
+		q.RequestID = quota.NewRequestID()
 	}
+	q, err := q.Normalize()
 	if ttl == 0 {
 		ttl = DefaultTTL
 	}

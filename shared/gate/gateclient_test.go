@@ -70,7 +70,7 @@ func wireCode(err error) error {
 
 func (c *gateClient) call(ctx context.Context, op operation) (result, error) {
 	key := c.key.Reveal()
-	question := quota.Question{Model: op.model, Quota: op.quota, RequestID: op.requestID}
+	question := quota.Question{Model: op.model, Quota: op.quota, RequestID: fullID(op.requestID)}
 	switch op.kind { //nolint:exhaustive // the owner's operations follow
 	case opCheck, opSpend:
 		v, err := c.gate.Verify(ctx, key, question)
@@ -79,10 +79,10 @@ func (c *gateClient) call(ctx context.Context, op operation) (result, error) {
 		r, err := c.gate.Reserve(ctx, key, question, time.Duration(op.ttlSeconds)*time.Second)
 		return result{string(r.Refusal), [3]int64{r.Held, r.Remain, r.ExpiresAt}}, err
 	case opSettle:
-		s, err := c.gate.Settle(ctx, key, op.requestID, op.quota)
+		s, err := c.gate.Settle(ctx, key, fullID(op.requestID), op.quota)
 		return result{numbers: [3]int64{s.Charged, s.Shortfall, s.Remain}}, err
 	case opRelease:
-		r, err := c.gate.Release(ctx, key, op.requestID)
+		r, err := c.gate.Release(ctx, key, fullID(op.requestID))
 		return result{numbers: [3]int64{r.Released, r.Remain}}, err
 	case opUsage:
 		u, err := c.gate.Usage(ctx, key)

@@ -80,7 +80,7 @@ func (c *httpClient) request(op operation) (method, path string, body map[string
 		question["model"] = op.model
 	}
 	if op.requestID != "" {
-		question["request_id"] = op.requestID
+		question["request_id"] = fullID(op.requestID)
 	}
 	switch op.kind {
 	case opUsage:

@@ -42,7 +42,7 @@ const (
 // An operation is a kind with its arguments.
 type operation struct {
 	kind       opKind
-	requestID  string
+	requestID  string // see fullID
 	quota      int64
 	model      string
 	ttlSeconds int64
@@ -51,6 +51,15 @@ type operation struct {
 
 func (op operation) String() string {
 	return fmt.Sprintf("%s id=%q quota=%d model=%q ttl=%d at %+d", op.kind, op.requestID, op.quota, op.model, op.ttlSeconds, op.now-dynamotest.Epoch)
+}
+
+// fullID returns a request id of the length that is required. Tests use short
+// names instead.
+func fullID(name string) string {
+	if name == "" {
+		return ""
+	}
+	return name + "-0123456789abcdefghijk"
 }
 
 // A result is the result of an operation, in the same form for every client: a

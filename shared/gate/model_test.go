@@ -153,7 +153,13 @@ func (m tokenModel) verify(op operation) (tokenModel, result) {
 		return m, result{code: "request_id_reused"}
 	case r.state == stateSpent:
 		return m, withBalance("")
-	case r.state != stateUnused:
+	case r.state == stateSettled:
+		return m, result{code: "hold_settled"}
+	case r.state == stateReleased:
+		return m, result{code: "hold_released"}
+	case r.state == stateExpired:
+		return m, result{code: "hold_expired"}
+	case r.state == stateOpen:
 		return m, r.firstResult
 	}
 	r.quota = op.quota

@@ -50,13 +50,13 @@ func TestQuotaDeltaCountsReturnedUnits(t *testing.T) {
 	}
 	reserve := func(requestID string) {
 		t.Helper()
-		if _, err := g.Reserve(t.Context(), key.Reveal(), quota.Question{Quota: 100, RequestID: requestID}, 0); err != nil {
+		if _, err := g.Reserve(t.Context(), key.Reveal(), quota.Question{Quota: 100, RequestID: fullID(requestID)}, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
 	release := func(requestID string) {
 		t.Helper()
-		if _, err := g.Release(t.Context(), key.Reveal(), requestID); err != nil {
+		if _, err := g.Release(t.Context(), key.Reveal(), fullID(requestID)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -95,7 +95,7 @@ func TestExpiredHold(t *testing.T) {
 				s.Clock.Advance(c.seconds)
 				if c.spend > 0 {
 					key, _ := s.key.Load().(string)
-					if v, err := s.gate.Verify(r.Context(), key, quota.Question{Quota: c.spend, RequestID: "another"}); err != nil || !v.Valid() {
+					if v, err := s.gate.Verify(r.Context(), key, quota.Question{Quota: c.spend, RequestID: "another-0123456789abcdefghijk"}); err != nil || !v.Valid() {
 						t.Errorf("another request: got %q, %v, want it valid", v.Refusal, err)
 					}
 				}

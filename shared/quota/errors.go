@@ -19,13 +19,13 @@ var (
 	// token no longer remembers it.
 	ErrHoldNotFound = errors.New("hold not found")
 	// ErrHoldExpired means that the hold expired before it was settled or
-	// released.
+	// released. A repeated reservation gets it too.
 	ErrHoldExpired = errors.New("hold has expired")
-	// ErrHoldSettled means that a hold can't be released because it was
-	// settled.
+	// ErrHoldSettled means that a hold can't be released, or reserved again,
+	// because it was settled.
 	ErrHoldSettled = errors.New("hold is settled")
-	// ErrHoldReleased means that a hold can't be settled because it was
-	// released.
+	// ErrHoldReleased means that a hold can't be settled, or reserved again,
+	// because it was released.
 	ErrHoldReleased = errors.New("hold is released")
 )
 

@@ -16,7 +16,7 @@ func ExampleOperation_Apply() {
 
 	reserve := quota.Operation{
 		Kind: quota.KindReserve, Now: now, ExpiresAt: now + 60,
-		Question: quota.Question{RequestID: "request-1", Quota: 40},
+		Question: quota.Question{RequestID: "request-1-0123456789abcdefghijk", Quota: 40},
 	}
 	ledger, _, err := reserve.Apply(ledger)
 	if err != nil {
@@ -27,7 +27,7 @@ func ExampleOperation_Apply() {
 
 	settle := quota.Operation{
 		Kind: quota.KindSettle, Now: now + 5,
-		Question: quota.Question{RequestID: "request-1", Quota: 25},
+		Question: quota.Question{RequestID: "request-1-0123456789abcdefghijk", Quota: 25},
 	}
 	ledger, _, err = settle.Apply(ledger)
 	if err != nil {
@@ -51,7 +51,7 @@ func ExampleLedger() {
 	ledger := quota.NewLedger(token.Token{ExpiredTime: token.Never}, quota.Balance{Left: 100}, nil)
 	reserve := quota.Operation{
 		Kind: quota.KindReserve, Now: now, ExpiresAt: now + 60,
-		Question: quota.Question{RequestID: "request-1", Quota: 40},
+		Question: quota.Question{RequestID: "request-1-0123456789abcdefghijk", Quota: 40},
 	}
 	ledger, _, err := reserve.Apply(ledger)
 	if err != nil {

@@ -81,6 +81,21 @@ const (
 	StateExpired                   // held until the hold expired
 )
 
+// endError returns how a hold in this state has ended, as an error. It is nil
+// unless the hold has ended.
+func (s State) endError() error {
+	switch s {
+	case StateSettled:
+		return ErrHoldSettled
+	case StateReleased:
+		return ErrHoldReleased
+	case StateExpired:
+		return ErrHoldExpired
+	case StateSpent, StateOpen:
+	}
+	return nil
+}
+
 // A Record is what a ledger remembers of one request id. Times are Unix
 // seconds.
 type Record struct {

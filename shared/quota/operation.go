@@ -72,6 +72,8 @@ func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 		return false, err
 	case known && (old.Quota != o.Quota || old.ChargeOnExpiry != o.ChargeOnExpiry || (old.State == StateSpent) != (o.Kind == KindSpend)):
 		return false, ErrRequestReused
+	case known && o.Kind == KindReserve:
+		return false, old.State.endError()
 	case known:
 		return false, nil
 	case o.Kind == KindReserve && l.OpenHolds() >= MaxOpenHolds:

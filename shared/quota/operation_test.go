@@ -62,7 +62,7 @@ func TestApply(t *testing.T) {
 			{settle("a", 5), nil, 5, 0, 5},
 			{settle("a", 8), quota.ErrRequestReused, 5, 0, 5},
 			{release("a"), quota.ErrHoldSettled, 5, 0, 5},
-			{reserve("a", 8), nil, 5, 0, 5},
+			{reserve("a", 8), quota.ErrHoldSettled, 5, 0, 5},
 		},
 		"a hold is settled for more than there is": {
 			{reserve("a", 8), nil, 2, 8, 0},
@@ -84,6 +84,7 @@ func TestApply(t *testing.T) {
 			{release("a"), nil, 10, 0, 0},
 			{release("a"), nil, 10, 0, 0},
 			{settle("a", 8), quota.ErrHoldReleased, 10, 0, 0},
+			{reserve("a", 8), quota.ErrHoldReleased, 10, 0, 0},
 		},
 		"a hold expires": {
 			{reserve("a", 8), nil, 2, 8, 0},
@@ -91,7 +92,7 @@ func TestApply(t *testing.T) {
 			{after(60, spend("", 3)), nil, 7, 0, 3},
 			{after(60, settle("a", 8)), quota.ErrHoldExpired, 7, 0, 3},
 			{after(60, release("a")), quota.ErrHoldExpired, 7, 0, 3},
-			{after(60, reserve("a", 8)), nil, 7, 0, 3},
+			{after(60, reserve("a", 8)), quota.ErrHoldExpired, 7, 0, 3},
 		},
 		"a hold is settled in its last second": {
 			{reserve("a", 8), nil, 2, 8, 0},
@@ -149,14 +150,16 @@ func TestRepeatedOperationGivesSameResult(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", what, got, want)
 		}
 	}
-	for range 2 { // the second time, much else has happened
+	for range 2 { // the second time, another hold was made
 		o := reserve("a", 6)
 		r := o.Reservation(do(o))
 		expect("reserve a", []int64{r.Held, r.Remain, r.ExpiresAt}, []int64{6, 4, now + 60})
 		o = reserve("b", 3)
 		r = o.Reservation(do(o))
 		expect("reserve b", []int64{r.Held, r.Remain, r.ExpiresAt}, []int64{3, 1, now + 60})
-		o = settle("a", 9)
+	}
+	for range 2 { // the second time, both holds have ended
+		o := settle("a", 9)
 		s := o.Settlement(do(o))
 		expect("settle a", []int64{s.Charged, s.Shortfall, s.Remain}, []int64{7, 2, 0})
 		o = release("b")

@@ -1,6 +1,8 @@
 package quota
 
 import (
+	"crypto/rand"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -8,9 +10,13 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// The largest lengths, in characters. A model in a question can have a longer
-// name than one in a token's model limits.
+// The lengths of a request id and of a model, in characters. A model in a
+// question can have a longer name than one in a token's model limits.
 const (
+	// MinRequestIDLength is that of 128 random bits in base64url. A request id
+	// must be hard to guess: with the key, which every client of a gateway has,
+	// it is all that a caller needs to end a hold.
+	MinRequestIDLength     = 22
 	MaxRequestIDLength     = 128
 	MaxQuestionModelLength = 256
 )
@@ -21,7 +27,7 @@ type Question struct {
 	Model     string
 	IP        netip.Addr // of the caller
 	Quota     int64      // units to spend or to reserve, 0 to token.MaxInteger
-	RequestID string     // makes the request take effect once, see Operation
+	RequestID string     // makes the request take effect once, see Operation and CheckRequestID
 }
 
 // Normalize checks every field and returns the question in canonical form. The
@@ -44,14 +50,22 @@ func (q Question) Normalize() (Question, error) {
 	return q, nil
 }
 
-// CheckRequestID returns an *InvalidError if id is not a valid request id.
+// CheckRequestID returns an *InvalidError unless id has MinRequestIDLength to
+// MaxRequestIDLength characters of A-Z, a-z, 0-9, "_" and "-".
 func CheckRequestID(id string) error {
-	clean, err := token.CheckText("request_id", id, 1, MaxRequestIDLength)
-	if err == nil && clean != id {
-		err = &token.InvalidError{Field: "request_id", Reason: "must not begin or end with white space"}
+	foreign := func(r rune) bool { return !strings.ContainsRune(requestIDCharacters, r) }
+	if len(id) < MinRequestIDLength || len(id) > MaxRequestIDLength || strings.ContainsFunc(id, foreign) {
+		return &token.InvalidError{Field: "request_id", Reason: fmt.Sprintf(
+			"must be %d to %d characters of A-Z, a-z, 0-9, _ and -, chosen at random: anyone who has the key and guesses it can end the hold",
+			MinRequestIDLength, MaxRequestIDLength)}
 	}
-	return err
+	return nil
 }
+
+const requestIDCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+
+// NewRequestID returns a random request id that nobody can guess.
+func NewRequestID() string { return rand.Text() }
 
 // CheckModel returns an *InvalidError if name is not a valid name of a model to
 // ask about. Names are compared exactly, white space included.

@@ -180,15 +180,19 @@ func TestAllowIPs(t *testing.T) {
 // TestQuestionNormalize checks which questions are accepted and that
 // addresses become canonical.
 func TestQuestionNormalize(t *testing.T) {
-	good := quota.Question{Model: " m1 ", IP: netip.MustParseAddr("::ffff:10.0.0.1"), Quota: token.MaxInteger, RequestID: strings.Repeat("é", quota.MaxRequestIDLength)}
+	good := quota.Question{Model: " m1 ", IP: netip.MustParseAddr("::ffff:10.0.0.1"), Quota: token.MaxInteger, RequestID: strings.Repeat("-", quota.MaxRequestIDLength)}
 	got, err := good.Normalize()
 	if want := (quota.Question{Model: " m1 ", IP: netip.MustParseAddr("10.0.0.1"), Quota: token.MaxInteger, RequestID: good.RequestID}); err != nil || got != want {
 		t.Errorf("got %+v (%v), want %+v", got, err, want)
 	}
 	for field, bad := range map[string][]quota.Question{
-		"quota":      {{Quota: -1}, {Quota: token.MaxInteger + 1}},
-		"request_id": {{RequestID: " a"}, {RequestID: "a "}, {RequestID: "\n"}, {RequestID: "a\x00"}, {RequestID: "\xff"}, {RequestID: strings.Repeat("é", quota.MaxRequestIDLength+1)}},
-		"model":      {{Model: " "}, {Model: strings.Repeat("m", quota.MaxQuestionModelLength+1)}, {Model: "a\u202eb"}},
+		"quota": {{Quota: -1}, {Quota: token.MaxInteger + 1}},
+		"request_id": {
+			{RequestID: "a"}, {RequestID: strings.Repeat("a", quota.MinRequestIDLength-1)}, {RequestID: strings.Repeat("a", quota.MaxRequestIDLength+1)},
+			{RequestID: strings.Repeat("é", quota.MinRequestIDLength)}, {RequestID: strings.Repeat("a", quota.MinRequestIDLength) + "."},
+			{RequestID: " " + strings.Repeat("a", quota.MinRequestIDLength)}, {RequestID: strings.Repeat("a", quota.MinRequestIDLength) + "\xff"},
+		},
+		"model": {{Model: " "}, {Model: strings.Repeat("m", quota.MaxQuestionModelLength+1)}, {Model: "a\u202eb"}},
 	} {
 		for _, q := range bad {
 			var invalid *token.InvalidError

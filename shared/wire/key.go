@@ -6,7 +6,7 @@ type VerifyInput struct {
 	Model     *string `json:"model,omitempty"`
 	Quota     *int64  `json:"quota,omitempty"`      // units to charge; 0 or absent only checks
 	IP        *string `json:"ip,omitempty"`         // address of the application that sent the key
-	RequestID *string `json:"request_id,omitempty"` // 1 to 128 characters; a repeated request with the same id is charged once
+	RequestID *string `json:"request_id,omitempty"` // 22 to 128 characters of A-Z, a-z, 0-9, _ and -; a repeated request with the same id is charged once
 }
 
 // A Verdict says whether a key may be used. If a token has the key, KeyInfo
@@ -30,7 +30,8 @@ type KeyInfo struct {
 	Models             []string `json:"models"`
 }
 
-// ReserveInput is the body of a reservation. Quota and RequestID are required.
+// ReserveInput is the body of a reservation. Quota is required. Without a
+// RequestID, the answer has a new one.
 type ReserveInput struct {
 	VerifyInput
 	TTLSeconds *int64 `json:"ttl_seconds,omitempty"` // how long the hold lasts if nothing ends it, 1 to 3600; absent means 900
