@@ -273,6 +273,16 @@ func mutants() []mutant {
 			"cmd/tokenctl/proxydeadlines.go", "			r = r.WithContext(r.Context())\n", "",
 			"./cmd/tokenctl", "TestProxyRefusesBeforeTheBody",
 		},
+		{
+			"a metric has the model as the caller named it: a label contains a key",
+			"shared/gateway/record.go", "credential.Redact(req.Model)", "req.Model + credential.Redact(\"\")",
+			"./cmd/tokenctl", "TestProxyMetricsLabels",
+		},
+		{
+			"a metric has as many labels as callers name models",
+			"cmd/tokenctl/proxymetrics.go", "len(n.known) >= maxModels", "len(n.known) < 0",
+			"./cmd/tokenctl", "TestProxyMetricsLabels",
+		},
 	}
 }
 

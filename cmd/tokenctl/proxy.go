@@ -1,17 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
-	"net/url"
-	"os"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
@@ -23,6 +17,7 @@ import (
 type proxyCmd struct {
 	Upstream          string        `env:"UPSTREAM_URL" placeholder:"URL" help:"URL of the API behind the proxy, without /v1, such as https://api.openai.com; required."`
 	Listen            string        `env:"LISTEN,PORT" default:"${proxy_listen}" placeholder:"ADDR" help:"Address to listen on: host:port, :port for all addresses of this machine, or a port of 127.0.0.1. Port 0 chooses a free port (default ${proxy_listen})."`
+	MetricsListen     string        `env:"METRICS_LISTEN" placeholder:"ADDR" help:"Serve Prometheus metrics at /metrics, and the proxy's health at /healthz, on this address (default: off)."`
 	Endpoint          string        `env:"DYNAMODB_ENDPOINT" placeholder:"URL" help:"Use the DynamoDB engine at this URL instead of AWS; serve prints the URL of its engine."`
 	Table             string        `env:"TABLE_NAME" default:"${table}" placeholder:"NAME" help:"Name of the table (default ${table})."`
 	TrustForwardedFor bool          `env:"TRUST_FORWARDED_FOR" help:"Take the caller's address from the last entry of X-Forwarded-For. Use it only behind a load balancer that adds this entry."`
@@ -55,69 +50,63 @@ func (c *proxyCmd) Run(ctx context.Context, out *console) error {
 }
 
 func (c *proxyCmd) proxy(ctx context.Context, out *console) error {
-	const listenSetting = "LISTEN or --listen"
-	address, err := checkListen(listenSetting, cmp.Or(c.Listen, defaultProxyListen))
+	s, err := c.check()
 	if err != nil {
 		return err
-	}
-	if c.DrainTimeout < 0 {
-		return problemf("--drain-timeout %s is negative: use a time such as 30s, or 0 to cut requests off at once", c.DrainTimeout)
-	}
-	upstream, err := checkUpstream(c.Upstream)
-	if err != nil {
-		return err
-	}
-	apiKey := os.Getenv("UPSTREAM_API_KEY")
-	if strings.ContainsFunc(apiKey, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return problemf("UPSTREAM_API_KEY contains spaces or line breaks: set it to the key alone")
 	}
 	db, err := connect(ctx, c.Endpoint, c.Table)
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, listenSetting, address)
+	listeners, err := s.listen(ctx)
 	if err != nil {
 		return err
 	}
-	defer listener.Close() //nolint:errcheck // the server has closed it already
+	defer listeners.close()
 	keys := gate.New(dynamo.New(db.client, db.table))
 	if _, err := keys.Verify(ctx, credential.NewKey(1, 1).Reveal(), quota.Question{}); err != nil { // a key that nobody has, to check that the table can be read
 		return db.explain(err, "")
 	}
-	if err := out.print(c.greeting(listener.Addr(), upstream, apiKey != "", db)); err != nil {
+	if err := out.print(c.greeting(listeners, s, db)); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(out.err, nil))
 	drain := new(drain)
-	return serve(ctx, listener, newServer(drain.wrap(c.handler(keys, forward(upstream, apiKey, log), log)), log), stop{grace: c.DrainTimeout, cleanup: proxyCleanup, drain: drain.run}, nil)
-}
-
-// handler returns the whole handler of the proxy.
-func (c *proxyCmd) handler(keys *gate.Gate, upstream http.Handler, log *slog.Logger) http.Handler {
-	options := gateway.Options{Log: log}
-	if c.TrustForwardedFor {
-		options.ClientIP = gateway.ForwardedFor
+	upstream := forward(s.upstream, s.apiKey, log)
+	options := s.options
+	options.Log = log
+	if listeners.metrics != nil {
+		m := newMetrics(drain.inProgress)
+		options.Observe = m.observe
+		upstream = m.upstream(upstream)
+		go serveMetrics(listeners.metrics, m, drain, log)
 	}
-	return withDeadlines(gateway.Middleware(keys, upstream, options))
+	handler := withDeadlines(gateway.Middleware(keys, upstream, options))
+	stop := stop{grace: c.DrainTimeout, cleanup: proxyCleanup, begin: drain.begin, drain: drain.wait}
+	return serve(ctx, listeners.proxy, newServer(drain.wrap(handler), log), stop, nil)
 }
 
 // greeting returns what proxy prints when it is ready.
-func (c *proxyCmd) greeting(address net.Addr, upstream *url.URL, withKey bool, db *database) string {
+func (c *proxyCmd) greeting(l proxyListeners, s proxySettings, db *database) string {
 	key, caller := "without a key; set UPSTREAM_API_KEY if it needs one", "from the connection"
-	if withKey {
+	if s.apiKey != "" {
 		key = "with UPSTREAM_API_KEY"
 	}
 	if c.TrustForwardedFor {
 		caller = "from the last entry of X-Forwarded-For"
 	}
-	base, everywhere := baseURL(address)
+	base, everywhere := baseURL(l.proxy.Addr())
 	var text strings.Builder
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(&text, format+"\n", args...) } // a Builder never fails
 	line("Latchkey's proxy is ready at %s", base)
 	if everywhere {
 		line("Listening on:     all addresses of this machine, without TLS")
 	}
-	line("Upstream:         %s (%s)", upstream, key)
+	if l.metrics != nil {
+		metrics, _ := baseURL(l.metrics.Addr())
+		line("Metrics:          %s%s", metrics, metricsPath)
+	}
+	line("Upstream:         %s (%s)", s.upstream, key)
 	line("Keys:             from table %s %s", db.table, db.at())
 	line("Caller's address: %s", caller)
 	line("\nCall a model with a key, in the variable KEY:")

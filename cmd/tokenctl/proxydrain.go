@@ -47,10 +47,14 @@ func (d *drain) health(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, text) // fails only if the client has disconnected
 }
 
-// run begins the drain and waits until no request is in progress, or the context
-// ends. The listener must be closed.
-func (d *drain) run(ctx context.Context) {
-	d.begun.Store(true)
+// inProgress returns the number of requests in progress.
+func (d *drain) inProgress() float64 { return float64(d.requests.Load()) }
+
+func (d *drain) begin() { d.begun.Store(true) }
+
+// wait waits until no request is in progress, or the context ends. The listener
+// must be closed.
+func (d *drain) wait(ctx context.Context) {
 	const pause = 10 * time.Millisecond
 	tick := time.NewTicker(pause)
 	defer tick.Stop()

@@ -18,21 +18,6 @@ const (
 	headerTimeout = 10 * time.Minute // for the upstream to begin its response
 )
 
-func checkUpstream(s string) (*url.URL, error) {
-	const example = "such as https://api.openai.com"
-	if s == "" {
-		return nil, problemf("no upstream is set: set UPSTREAM_URL or --upstream to the URL of an OpenAI-compatible API, " + example)
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, problemf("the upstream is not a URL: set UPSTREAM_URL or --upstream to a URL " + example) // without the URL, which may hold a password
-	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, problemf("the upstream's URL must not have a user, query or fragment: set UPSTREAM_URL or --upstream to a URL " + example + ", and UPSTREAM_API_KEY to its key")
-	}
-	return u, nil
-}
-
 // forward returns a handler that sends requests to the upstream with apiKey, if
 // one is set.
 func forward(upstream *url.URL, apiKey string, log *slog.Logger) http.Handler {

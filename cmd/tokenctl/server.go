@@ -81,7 +81,8 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 
 // A stop says how a server stops when its context ends. Functions may be nil.
 type stop struct {
-	drain   func(context.Context) // is called first, and returns when no request is in progress or its context ends
+	begin   func()                // is called first, before the listener is closed
+	drain   func(context.Context) // returns when no request is in progress or its context ends
 	grace   time.Duration         // for requests in progress to finish, drain included
 	cleanup time.Duration         // for their handlers to return, once their contexts are cancelled
 	finish  func(context.Context) // waits for work that goes on in the background, as long as the context lasts
@@ -98,6 +99,9 @@ func serve(ctx context.Context, listener net.Listener, server *http.Server, s st
 	go func() { failed <- server.Serve(listener) }()
 	select {
 	case <-ctx.Done():
+		if s.begin != nil {
+			s.begin()
+		}
 		_ = listener.Close() // the server has not closed it, so this can't fail
 		s.run(base, server, cancelAll)
 		return nil
