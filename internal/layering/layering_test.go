@@ -32,6 +32,7 @@ func floors() [][]string {
 func sideways() map[string][]string {
 	return map[string][]string{
 		"shared/token":  {"shared/credential"},
+		"shared/price":  {"shared/token"},
 		"shared/quota":  {"shared/token", "shared/credential"},
 		"shared/reqlog": {"shared/credential"},
 		"cmd":           {"functions/console/web"}, // tokenctl serve and console contain the console
@@ -91,6 +92,7 @@ func TestLinkedPackages(t *testing.T) {
 		{of: "shared", not: testModules},
 		{of: "shared/token", stdlib: true},
 		{of: "shared/credential", stdlib: true},
+		{of: "shared/price", stdlib: true},
 		{of: "shared/quota", stdlib: true},
 		{of: "shared/reqlog", stdlib: true},
 		{of: "shared/wire", stdlib: true},

@@ -14,11 +14,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// A Store is a token.Store, token.UserStore and quota.Store in one table. It
+// A Store is a token.Store, token.UserStore, quota.Store and price.Source in one table. It
 // is safe for concurrent use.
 type Store struct {
 	client           *dynamodb.Client
@@ -30,6 +31,7 @@ var (
 	_ token.Store     = (*Store)(nil)
 	_ token.UserStore = (*Store)(nil)
 	_ quota.Store     = (*Store)(nil)
+	_ price.Source    = (*Store)(nil)
 )
 
 // DefaultRetention is how long a token is kept after it has expired, before

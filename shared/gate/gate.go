@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -24,9 +25,16 @@ const (
 	MaxTTL     = 60 * time.Minute
 )
 
+// A Store keeps the ledgers of tokens and the price table. A dynamo.Store is one.
+type Store interface {
+	quota.Store
+	price.Source
+}
+
 // A Gate checks the keys of one store. It is safe for concurrent use.
 type Gate struct {
 	store  quota.Store
+	prices *price.Cache
 	now    func() time.Time
 	leases *leaseTable // nil without WithLeases
 }
@@ -38,11 +46,12 @@ type Option func(*Gate)
 func WithClock(now func() time.Time) Option { return func(g *Gate) { g.now = now } }
 
 // New returns a Gate that checks the keys of a store, such as a dynamo.Store.
-func New(store quota.Store, options ...Option) *Gate {
+func New(store Store, options ...Option) *Gate {
 	g := &Gate{store: store, now: time.Now}
 	for _, option := range options {
 		option(g)
 	}
+	g.prices = price.NewCache(store, g.now)
 	return g
 }
 

@@ -1,6 +1,8 @@
 // Package price says what a request to a model costs.
 package price
 
+import "github.com/latchkey-api/latchkey/shared/token"
+
 // A Usage is what one request used of a model. No number is negative.
 type Usage struct {
 	InputTokens        int64 `json:"input_tokens,omitempty"`          // without what was read from or written to a cache
@@ -11,4 +13,37 @@ type Usage struct {
 	ReasoningTokens    int64 `json:"reasoning_tokens,omitempty"`      // the part of OutputTokens that was reasoning
 	Images             int64 `json:"images,omitempty"`                // images made
 	AudioSeconds       int64 `json:"audio_seconds,omitempty"`         // audio transcribed or made, rounded up
+}
+
+// Max returns the larger number of each kind. It is right for reports of one
+// request that are cumulative, as those of model APIs are.
+func (u Usage) Max(other Usage) Usage {
+	from := other.pointers()
+	for i, p := range u.pointers() {
+		*p = max(*p, *from[i])
+	}
+	return u
+}
+
+// totalInput returns all input tokens, those of caches too.
+func (u Usage) totalInput() int64 {
+	return u.InputTokens + u.CacheReadTokens + u.CacheWriteTokens + u.CacheWrite1hTokens
+}
+
+// normalize limits each number to the range from 0 to token.MaxInteger, and
+// reasoning to the output.
+func (u Usage) normalize() Usage {
+	for _, p := range u.pointers() {
+		*p = max(0, min(*p, token.MaxInteger))
+	}
+	u.ReasoningTokens = min(u.ReasoningTokens, u.OutputTokens)
+	return u
+}
+
+// pointers returns every number, in a fixed order.
+func (u *Usage) pointers() [8]*int64 {
+	return [...]*int64{
+		&u.InputTokens, &u.OutputTokens, &u.CacheReadTokens, &u.CacheWriteTokens, &u.CacheWrite1hTokens,
+		&u.ReasoningTokens, &u.Images, &u.AudioSeconds,
+	}
 }
