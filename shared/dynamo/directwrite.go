@@ -34,13 +34,26 @@ func directWrite(key credential.Key, o quota.Operation) *expression {
 		e.require(e.name(attrOpenHolds).absent() + " OR " + e.name(attrOpenHolds).atMost(quota.MaxOpenHolds-1))
 		e.add(attrOpenHolds, 1)
 		e.assign(balanceBefore(e, o), e.name(attrBalance).placeholder)
-	case quota.KindSettle:
-		chargeHold(e, o)
-		closeHold(e, o)
-	case quota.KindRelease:
-		closeHold(e, o)
+	case quota.KindSettle, quota.KindRelease:
+		endHold(e, o)
+	case quota.KindGrow:
+		growHold(e, o)
 	}
 	return e
+}
+
+func endHold(e *expression, o quota.Operation) {
+	requireOpen(e, o)
+	switch {
+	case o.Forget:
+		forgetHold(e, o)
+	case o.Kind == quota.KindSettle:
+		chargeHold(e, o)
+		closeHold(e, o)
+	default:
+		closeHold(e, o)
+	}
+	e.add(attrOpenHolds, -1)
 }
 
 // requireNoExpiredHold requires that no expired hold still keeps its units.
@@ -51,17 +64,23 @@ func requireNoExpiredHold(e *expression, now int64) {
 // takeQuota subtracts the operation's units from what is left, if the key may
 // be used for the operation. An unlimited token keeps what is left.
 func takeQuota(e *expression, o quota.Operation) {
+	requireAllowed(e, o)
 	unlimited, left := e.name(attrBalance, balanceUnlimited), e.name(attrBalance, balanceLeft)
+	e.require(unlimited.exists() + " OR " + left.atLeast(max(1, o.Quota)))
+	e.assign(left, left.placeholder+" - "+unlimited.orElse(e.value(number(o.Quota))))
+}
+
+// requireAllowed requires that the key may be used for the operation, whatever
+// is left.
+func requireAllowed(e *expression, o quota.Operation) {
 	e.require(e.name(attrDisabled).absent())
 	e.require(e.name(attrExpires).absent() + " OR " + e.name(attrExpires).above(o.Now))
-	e.require(unlimited.exists() + " OR " + left.atLeast(max(1, o.Quota)))
 	if o.Model != "" {
 		e.require(e.name(attrLimits).absent() + " OR " + e.name(attrModels).containsAny(o.Model))
 	}
 	if o.IP.IsValid() {
 		e.require(e.name(attrIPs).absent() + " OR " + e.name(attrIPs).containsAny(commonNetworks(o.IP)...))
 	}
-	e.assign(left, left.placeholder+" - "+unlimited.orElse(e.value(number(o.Quota))))
 }
 
 // commonNetworks lists the networks that contain an address, of the IPv6
@@ -107,17 +126,55 @@ func balanceBefore(e *expression, o quota.Operation, name ...string) attribute {
 	return e.name(append([]string{attrBeforeReserve, quota.RecordKey(o.RequestID)}, name...)...)
 }
 
-// closeHold ends an open hold and returns its units, unless the token was
-// unlimited when the hold was made: then the hold took none.
-func closeHold(e *expression, o quota.Operation) {
-	returned, held := e.name(attrBalance, balanceReturned), recordAttribute(e, o, recordQuota)
-	e.require(held.exists())
+// requireOpen requires an open hold with the operation's request id.
+func requireOpen(e *expression, o quota.Operation) {
+	e.require(recordAttribute(e, o, recordQuota).exists())
 	e.require(recordAttribute(e, o, recordEnded).absent())
 	e.require(recordAttribute(e, o, recordExpires).above(o.Now))
+}
+
+// closeHold ends a hold and returns its units, unless the token was unlimited
+// when the hold was made: then the hold took none.
+func closeHold(e *expression, o quota.Operation) {
+	returned, held := e.name(attrBalance, balanceReturned), recordAttribute(e, o, recordQuota)
 	e.assign(returned, returned.placeholder+" + "+balanceBefore(e, o, balanceUnlimited).orElse(held.placeholder))
 	e.assign(recordAttribute(e, o, recordEnded), e.value(number(o.Now)))
 	e.assign(recordAttribute(e, o, recordBeforeEnd), e.name(attrBalance).placeholder)
-	e.add(attrOpenHolds, -1)
+}
+
+// forgetHold charges a hold and drops its record. The caller knows how many
+// units it has, so what is left changes at once, and nothing has to be compacted
+// later.
+func forgetHold(e *expression, o quota.Operation) {
+	moveHeld(e, o, o.Held-o.Quota)
+	if o.Kind == quota.KindSettle {
+		addUsed(e, o.Quota)
+	}
+	e.remove(e.name(attrRecords, quota.RecordKey(o.RequestID)))
+	e.remove(balanceBefore(e, o))
+}
+
+// growHold raises a hold from o.Held to o.Quota units.
+func growHold(e *expression, o quota.Operation) {
+	requireAllowed(e, o)
+	requireOpen(e, o)
+	e.require(recordAttribute(e, o, recordQuota).atMost(o.Quota - 1))
+	moveHeld(e, o, o.Held-o.Quota)
+	e.assign(recordAttribute(e, o, recordQuota), e.value(number(o.Quota)))
+}
+
+// moveHeld adds units to what is left, or subtracts them if back is negative,
+// provided that the hold has o.Held units, and that the token is as limited as
+// when the hold was made. An unlimited token keeps what is left.
+func moveHeld(e *expression, o quota.Operation, back int64) {
+	unlimited, before, left := e.name(attrBalance, balanceUnlimited), balanceBefore(e, o, balanceUnlimited), e.name(attrBalance, balanceLeft)
+	e.require(recordAttribute(e, o, recordQuota).equals(o.Held))
+	limited := unlimited.absent() + " AND " + before.absent()
+	if back < 0 {
+		limited += " AND " + left.atLeast(-back)
+	}
+	e.require(limited + " OR " + unlimited.exists() + " AND " + before.exists())
+	e.assign(left, left.placeholder+" + "+unlimited.orElse(e.value(number(back))))
 }
 
 // chargeHold charges up to the units that a hold keeps. To charge more, the

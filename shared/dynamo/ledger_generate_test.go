@@ -150,11 +150,22 @@ func openOf(records map[string]quota.Record) (n int) {
 	return n
 }
 
+// drawOwn draws what a caller says about its own hold. It mostly knows how many
+// units the hold has.
+func drawOwn(rt *rapid.T, o quota.Operation, l quota.Ledger) quota.Own {
+	r, _ := o.Record(l)
+	own := quota.Own{Forget: true, Held: r.Quota, Tried: rapid.Bool().Draw(rt, "tried")}
+	if oneIn(rt, 6, "held beside") {
+		own.Held = around(rt, "held", 0, token.MaxInteger, r.Quota)
+	}
+	return own
+}
+
 // drawOperation draws an operation, with amounts near the values that decide
 // about its result.
 func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 	o := quota.Operation{
-		Kind: rapid.SampledFrom([]quota.Kind{quota.KindSpend, quota.KindReserve, quota.KindSettle, quota.KindRelease}).Draw(rt, "kind"), Now: now,
+		Kind: rapid.SampledFrom([]quota.Kind{quota.KindSpend, quota.KindReserve, quota.KindSettle, quota.KindRelease, quota.KindGrow}).Draw(rt, "kind"), Now: now,
 	}
 	ids := append([]string{"g", "h", "i", "j"}, requestIDs...)
 	if holds := openIDs(l); len(holds) > 0 && o.Kind >= quota.KindSettle && !oneIn(rt, 4, "any request id") {
@@ -168,6 +179,9 @@ func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 	o.Quota = rapid.SampledFrom(amounts).Draw(rt, "quota")
 	if oneIn(rt, 3, "quota beside") {
 		o.Quota = around(rt, "quota", 0, token.MaxInteger, o.Quota)
+	}
+	if o.Kind >= quota.KindSettle && rapid.Bool().Draw(rt, "own") {
+		o.Own = drawOwn(rt, o, l)
 	}
 	switch o.Kind {
 	case quota.KindSettle:

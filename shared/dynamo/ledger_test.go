@@ -74,7 +74,7 @@ func TestOperationsMatchApply(t *testing.T) {
 // describe returns an operation in a short form.
 func describe(o quota.Operation) string {
 	return fmt.Sprintf("%s %q of %d at %+d", map[quota.Kind]string{
-		quota.KindSpend: "spend", quota.KindReserve: "reserve", quota.KindSettle: "settle", quota.KindRelease: "release",
+		quota.KindSpend: "spend", quota.KindReserve: "reserve", quota.KindSettle: "settle", quota.KindRelease: "release", quota.KindGrow: "grow",
 	}[o.Kind], o.RequestID, o.Quota, o.Now-dynamotest.Epoch)
 }
 
@@ -110,7 +110,7 @@ func sameAnswers(rt *rapid.T, o quota.Operation, want, got quota.Ledger) {
 			return o.Settlement(l)
 		case quota.KindRelease:
 			return o.Release(l)
-		case quota.KindSpend: // its answer is the token
+		case quota.KindSpend, quota.KindGrow: // their answer is the token
 		}
 		return nil
 	}

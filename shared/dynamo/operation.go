@@ -36,6 +36,7 @@ func readLedgerOf(it item, key credential.Key) (quota.Ledger, error) {
 func (s *Store) Do(ctx context.Context, key credential.Key, o quota.Operation) (quota.Ledger, error) {
 	uncertain := false // an attempt got no answer; it may have been applied, or may yet be
 	l, err := s.operate(ctx, key, o, &uncertain)
+	l.Uncertain = uncertain
 	if err != nil && uncertain && !errors.Is(err, token.ErrUncertain) {
 		// A refusal now would claim that nothing was charged.
 		return quota.Ledger{}, fmt.Errorf("operate on token %d/%d: %w, then: %s", key.UserID, key.TokenID, token.ErrRepeatable, err.Error())
@@ -57,6 +58,7 @@ func (s *Store) operate(ctx context.Context, key credential.Key, o quota.Operati
 		if !o.EndsHold() && !found.AcceptsKey(key.Hash(), o.Now) {
 			return quota.Ledger{}, quota.ErrKeyUnknown
 		}
+		o.Tried = o.Tried || o.Forget && *uncertain
 		next, changed, err := o.Apply(found)
 		if err != nil || !changed {
 			return found, err

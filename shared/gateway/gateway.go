@@ -98,7 +98,7 @@ type Grant struct {
 	Group           string // the token's group
 	Model           string // "" for a request without a model
 	HeldUnits       int64  // reserved when the request was accepted
-	RequestID       string // of the hold and of the log line; do not show it to the caller
+	RequestID       string // of the log line
 }
 
 type grantKey struct{}

@@ -20,13 +20,13 @@ import (
 // A request is the state of one request that passes through the middleware.
 type request struct {
 	Grant
-	started       time.Time
-	key           string
-	body          requestBody
-	holdOpen      bool
-	holdExpiresAt int64 // Unix second
-	chargedUnits  int64
-	usage         price.Usage // of the answer, if it had one
+	started      time.Time
+	key          string
+	body         requestBody
+	hold         *gate.Hold // nil if nothing is held
+	holdOpen     bool
+	chargedUnits int64
+	usage        price.Usage // of the answer, if it had one
 }
 
 type middleware struct {
@@ -86,7 +86,7 @@ func (m *middleware) admit(w http.ResponseWriter, r *http.Request, req *request)
 	if req.body, err = parseBody(r.Header, content); err != nil {
 		return err
 	}
-	req.Model, q.Model, q.RequestID = req.body.model, req.body.model, req.RequestID
+	req.Model, q.Model = req.body.model, req.body.model
 	return m.reserve(r.Context(), req, q)
 }
 
@@ -111,19 +111,19 @@ func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question
 	estimate := m.Estimate(EstimateInput{req.Model, int64(len(req.body.content)), maxTokens})
 	estimate = max(0, min(estimate, token.MaxInteger))
 	q.Quota = estimate
-	reserved, err := m.gate.Reserve(ctx, req.key, q, m.TTL)
+	hold, reserved, err := m.gate.Hold(ctx, req.key, q, m.TTL)
 	if err == nil && reserved.Refusal == quota.RefusedExhausted && reserved.Remain < estimate && reserved.Remain >= max(1, maxTokens) {
 		q.Quota = reserved.Remain
-		reserved, err = m.gate.Reserve(ctx, req.key, q, m.TTL)
+		hold, reserved, err = m.gate.Hold(ctx, req.key, q, m.TTL)
 	}
 	req.setToken(reserved.Token)
 	if err == nil && !reserved.Valid() {
 		err = &refusal{quota.RefusedError{Refusal: reserved.Refusal}, reserved.Remain, estimate}
 	}
-	req.holdOpen, req.HeldUnits, req.holdExpiresAt = err == nil, reserved.Held, reserved.ExpiresAt
+	req.hold, req.holdOpen, req.HeldUnits = hold, err == nil, reserved.Held
 	if errors.Is(err, quota.ErrUncertain) {
 		// The hold may exist. If the release fails too, the hold expires.
-		_, _ = m.gate.Release(ctx, req.key, req.RequestID)
+		_ = hold.Release(ctx)
 	}
 	return err
 }

@@ -61,7 +61,7 @@ func (m *middleware) endHold(ctx context.Context, req *request, units int64, cha
 		if charge {
 			err = m.settle(ctx, req, units)
 		} else {
-			_, err = m.gate.Release(ctx, req.key, req.RequestID)
+			err = req.hold.Release(ctx)
 		}
 		if !errors.Is(err, quota.ErrUnavailable) && !errors.Is(err, quota.ErrContention) {
 			return err
@@ -75,14 +75,11 @@ func (m *middleware) endHold(ctx context.Context, req *request, units int64, cha
 }
 
 // settle charges the units. If the hold has expired because the response took
-// longer, it spends them without a hold, as far as the balance allows. The
-// table may have forgotten an expired hold already.
+// longer, it spends them without a hold, as far as the balance allows.
 func (m *middleware) settle(ctx context.Context, req *request, units int64) error {
-	s, err := m.gate.Settle(ctx, req.key, req.RequestID, units)
+	s, err := req.hold.Settle(ctx, units)
 	req.chargedUnits = s.Charged
-	expired := errors.Is(err, quota.ErrHoldExpired) ||
-		errors.Is(err, quota.ErrHoldNotFound) && m.gate.Now().Unix() >= req.holdExpiresAt
-	if units > 0 && expired {
+	if units > 0 && errors.Is(err, quota.ErrHoldExpired) {
 		err = m.spendWithoutHold(ctx, req, units)
 	}
 	if err != nil {

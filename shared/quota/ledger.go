@@ -27,9 +27,11 @@ const (
 
 	// How long the other records are kept, and how many of them. If a spend is
 	// repeated after its record was dropped, it is charged again. A repeated
-	// settlement is not, because its hold is no longer found.
-	spendRecordSeconds, maxSpendRecords = 30, 256
-	holdRecordSeconds, maxHoldRecords   = 10, 64
+	// settlement is not, because its hold is no longer found. The record of a
+	// hold that expired tells a caller that its settlement did not succeed.
+	spendRecordSeconds, maxSpendRecords     = 30, 256
+	holdRecordSeconds, maxHoldRecords       = 10, 64
+	expiredRecordSeconds, maxExpiredRecords = 60, 64
 
 	// FirstRecordLimit is the RecordLimit of a ledger that was never compacted.
 	// maxRecordLimit is the largest RecordLimit.
@@ -122,6 +124,7 @@ type Ledger struct {
 	EarliestExpiry int64             // Unix seconds: no open hold expires earlier; 0 if no hold is open
 	RecordLimit    int64             // with this many records, the next write must compact; 0 is FirstRecordLimit
 	Revision       int64             // plus 1 with every write of the ledger
+	Uncertain      bool              // in the result of an operation: an attempt got no answer, so a copy of it may still arrive
 }
 
 // RecordKey returns the key of a request id's record: 64 bits of its SHA-256, as
@@ -188,11 +191,15 @@ func (l Ledger) dropRecords(now int64) {
 	slices.SortFunc(ended, func(a, b string) int {
 		return cmp.Or(cmp.Compare(l.Records[b].EndedAt, l.Records[a].EndedAt), strings.Compare(a, b))
 	})
-	spends, holds := 0, 0
+	spends, holds, expired := 0, 0, 0
 	for i, key := range ended {
 		count, limit, seconds := &holds, maxHoldRecords, int64(holdRecordSeconds)
-		if l.Records[key].State == StateSpent {
+		switch l.Records[key].State {
+		case StateSpent:
 			count, limit, seconds = &spends, maxSpendRecords, spendRecordSeconds
+		case StateExpired:
+			count, limit, seconds = &expired, maxExpiredRecords, expiredRecordSeconds
+		case StateOpen, StateSettled, StateReleased:
 		}
 		*count++
 		age := now - l.Records[key].EndedAt

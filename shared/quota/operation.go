@@ -11,18 +11,35 @@ const (
 	KindReserve
 	KindSettle
 	KindRelease
+	KindGrow
 )
 
 // An Operation moves units of one token. With a request id, it takes effect
 // once, however often it is repeated. KindSettle and KindRelease find their
 // hold by the request id and use no other field of the Question than Quota, the
-// units to charge.
+// units to charge. KindGrow raises an open hold to Quota units, if the Question
+// is allowed.
 type Operation struct {
 	Kind           Kind
 	Now            int64 // Unix seconds
 	ExpiresAt      int64 // Unix seconds; for KindReserve
 	ChargeOnExpiry bool  // for KindReserve: a hold that expires is charged instead of returned
+	Own
 	Question
+}
+
+// Own is about a hold that only the caller can end, because nobody else knows
+// its request id. KindSettle and KindRelease then forget the hold: they drop its
+// record in the write that ends it. Only a settlement with a shortfall keeps the
+// record, because a repetition has to name the shortfall again.
+//
+// If the record is gone, a repetition can't see whether the hold was ended. The
+// caller says so with Tried. The record of a hold that expired is kept for
+// a while, as for every hold.
+type Own struct {
+	Forget bool  // for KindSettle and KindRelease
+	Held   int64 // the hold's units, as far as the caller knows; lets a store end or grow the hold without a read
+	Tried  bool  // an earlier attempt of this operation may have ended the hold, and nobody else can
 }
 
 // Repeatable reports whether the operation can be repeated without taking effect
@@ -48,9 +65,12 @@ func (o Operation) Apply(l Ledger) (Ledger, bool, error) {
 	next := l.Compact(o.Now)
 	var changed bool
 	var err error
-	if o.EndsHold() {
+	switch {
+	case o.EndsHold():
 		changed, err = o.endHold(&next)
-	} else {
+	case o.Kind == KindGrow:
+		changed, err = o.grow(&next)
+	default:
 		changed, err = o.spendOrReserve(&next)
 	}
 	if err != nil || !changed {
@@ -100,6 +120,8 @@ func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 func (o Operation) endHold(l *Ledger) (bool, error) {
 	r, known := o.Record(*l)
 	switch {
+	case !known && o.Tried:
+		return false, nil // only this caller can have ended it, without a shortfall
 	case !known || r.State == StateSpent:
 		return false, ErrHoldNotFound
 	case r.State == StateExpired:
@@ -124,6 +146,33 @@ func (o Operation) endHold(l *Ledger) (bool, error) {
 		l.Balance = l.Balance.debit(r.Charged)
 		l.UsedQuota = token.AddSaturated(l.UsedQuota, r.Charged)
 	}
+	l.Records[RecordKey(o.RequestID)] = r
+	if o.Forget && r.Charged == r.Requested {
+		delete(l.Records, RecordKey(o.RequestID))
+	}
+	return true, nil
+}
+
+// grow raises an open hold. The hold takes the difference from the balance if it
+// took its first units from it.
+func (o Operation) grow(l *Ledger) (bool, error) {
+	r, known := o.Record(*l)
+	if !known || r.State == StateSpent {
+		return false, ErrHoldNotFound
+	}
+	if r.State != StateOpen {
+		return false, r.State.endError()
+	}
+	more := o.Quota - r.Quota
+	exhausted := !l.Balance.Unlimited && l.Balance.Free() < more
+	if err := o.check(l.Token, exhausted, o.Now); err != nil {
+		return false, err
+	}
+	if more <= 0 || l.Balance.Unlimited != r.BeforeReserve.Unlimited {
+		return false, nil // it is large enough, or the token became unlimited or limited since
+	}
+	l.Balance = l.Balance.debit(more)
+	r.Quota = o.Quota
 	l.Records[RecordKey(o.RequestID)] = r
 	return true, nil
 }

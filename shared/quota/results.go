@@ -55,7 +55,8 @@ func (l Ledger) UsageAt(now int64) Usage {
 
 // The methods below return the result of an operation from the ledger that it
 // left. They use only the record of the request id, so repeating a request
-// gives the same numbers.
+// gives the same numbers. If the record was forgotten, all of the cost was
+// charged, and Remain is the balance at present.
 
 // Reservation returns the result of a KindReserve operation.
 func (o Operation) Reservation(l Ledger) Reservation {
@@ -66,12 +67,18 @@ func (o Operation) Reservation(l Ledger) Reservation {
 
 // Settlement returns the result of a KindSettle operation.
 func (o Operation) Settlement(l Ledger) Settlement {
-	r, _ := o.Record(l)
+	r, known := o.Record(l)
+	if !known {
+		return Settlement{l.Token, o.RequestID, o.Quota, 0, l.RemainAt(o.Now)}
+	}
 	return Settlement{l.Token, o.RequestID, r.Charged, r.Requested - r.Charged, min(r.BeforeEnd.debit(r.Charged).Free()+r.Debited(), token.MaxInteger)}
 }
 
 // Release returns the result of a KindRelease operation.
 func (o Operation) Release(l Ledger) Release {
-	r, _ := o.Record(l)
+	r, known := o.Record(l)
+	if !known {
+		return Release{l.Token, o.RequestID, o.Held, l.RemainAt(o.Now)}
+	}
 	return Release{l.Token, o.RequestID, r.Quota, min(r.BeforeEnd.Free()+r.Debited(), token.MaxInteger)}
 }

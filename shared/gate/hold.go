@@ -1,0 +1,123 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// A Hold is units that one request of this process holds. Nobody else knows its
+// request id, so nobody else can end it, and the table forgets it in the write
+// that ends it. A request that reserves and settles with a Hold costs two writes
+// in two round trips, however many requests the key had before. With Reserve,
+// Settle and Release, which other processes can repeat, each request leaves a
+// record for a while.
+//
+// A Hold is for one goroutine at a time. It ends by itself at ExpiresAt.
+type Hold struct {
+	ExpiresAt int64 // Unix second
+
+	gate  *Gate
+	key   credential.Key
+	id    string
+	units int64
+	// remember keeps the record after the end: a copy of the reservation may
+	// still arrive at the table, and must find that the hold has ended.
+	remember bool
+	tried    bool // an attempt to end the hold may have succeeded
+}
+
+// Hold is Reserve for a request that this process also settles or releases. It
+// ignores q.RequestID. The hold is nil if the key is refused or nothing is
+// held. After quota.ErrUncertain the hold is not nil: the units may be held, so
+// call Release.
+func (g *Gate) Hold(ctx context.Context, key string, q quota.Question, ttl time.Duration) (*Hold, quota.Reservation, error) {
+	q.RequestID = quota.NewRequestID()
+	o, err := g.newReserveOperation(q, ttl)
+	if err != nil {
+		return nil, quota.Reservation{}, err
+	}
+	k, err := credential.ParseKey(key)
+	if err != nil {
+		return nil, quota.Reservation{Verdict: quota.Verdict{Refusal: quota.RefusedUnknown}}, nil //nolint:nilerr // no token has a malformed key
+	}
+	l, err := g.store.Do(ctx, k, o)
+	h := &Hold{ExpiresAt: o.ExpiresAt, gate: g, key: k, id: o.RequestID, units: o.Quota, remember: l.Uncertain}
+	switch {
+	case errors.Is(err, quota.ErrUncertain):
+		h.remember = true
+		return h, quota.Reservation{}, err
+	case err != nil:
+		v, err := verdict(l, o.Now, err)
+		return nil, quota.Reservation{Verdict: v}, err
+	}
+	r := o.Reservation(l)
+	r.RequestID = "" // it stays here
+	return h, r, nil
+}
+
+// Units returns how many units are held.
+func (h *Hold) Units() int64 { return h.units }
+
+// Grow raises the hold to a number of units, for a request that turns out to
+// cost more than was reserved. Smaller numbers change nothing. q says what the
+// key has to allow; its Quota and RequestID are ignored. If the key is refused,
+// for example because less is free, the hold stays as it was. Grow is one write
+// and can be repeated. The errors are those of Settle.
+func (h *Hold) Grow(ctx context.Context, q quota.Question, units int64) (quota.Verdict, error) {
+	q.Quota, q.RequestID = units, h.id
+	q, err := q.Normalize()
+	if err != nil {
+		return quota.Verdict{}, err
+	}
+	now := h.gate.now().Unix()
+	l, err := h.gate.store.Do(ctx, h.key, quota.Operation{Kind: quota.KindGrow, Now: now, Own: quota.Own{Held: h.units}, Question: q})
+	if err == nil {
+		h.units = max(h.units, units)
+	}
+	if errors.Is(err, quota.ErrHoldNotFound) {
+		err = quota.ErrHoldExpired
+	}
+	return verdict(l, now, err)
+}
+
+// Settle is Gate.Settle for this hold. If the error is quota.ErrUnavailable or
+// quota.ErrContention, call it again with the same number of units, within a
+// minute: the units are charged once. The error is quota.ErrHoldExpired if the
+// hold had expired, which means that nothing was charged and the units are free
+// again; charge them with Verify. It is never quota.ErrHoldNotFound.
+func (h *Hold) Settle(ctx context.Context, units int64) (quota.Settlement, error) {
+	if err := token.CheckQuota("quota", units); err != nil {
+		return quota.Settlement{}, err
+	}
+	o, l, err := h.end(ctx, quota.KindSettle, units)
+	if err != nil {
+		return quota.Settlement{}, err
+	}
+	s := o.Settlement(l)
+	s.RequestID = ""
+	return s, nil
+}
+
+// Release is Gate.Release for this hold, with the errors of Settle.
+func (h *Hold) Release(ctx context.Context) error {
+	_, _, err := h.end(ctx, quota.KindRelease, 0)
+	return err
+}
+
+func (h *Hold) end(ctx context.Context, kind quota.Kind, units int64) (quota.Operation, quota.Ledger, error) {
+	o := quota.Operation{
+		Kind: kind, Now: h.gate.now().Unix(), Own: quota.Own{Forget: !h.remember, Held: h.units, Tried: h.tried},
+		Question: quota.Question{Quota: units, RequestID: h.id},
+	}
+	l, err := h.gate.store.Do(ctx, h.key, o)
+	h.tried = h.tried || err == nil || errors.Is(err, quota.ErrUncertain)
+	if errors.Is(err, quota.ErrHoldNotFound) {
+		err = quota.ErrHoldExpired // no one else can have ended it
+	}
+	return o, l, err
+}
