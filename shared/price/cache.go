@@ -2,8 +2,11 @@ package price
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
+
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // MaxAge is how long a Cache uses a table without reading it again. A changed
@@ -26,9 +29,17 @@ type Cache struct {
 	source Source
 	now    func() time.Time
 
-	mu     sync.Mutex // held during a read, so that only one caller reads
+	mu     sync.Mutex
 	table  *Table
 	readAt time.Time // zero if the table was never read
+	flight *flight   // nil unless a read is in progress
+}
+
+// A flight is one read of the table, which all who need it at that time share.
+type flight struct {
+	done  chan struct{} // closed when table and err are set
+	table *Table
+	err   error
 }
 
 // NewCache returns an empty cache of a source's table.
@@ -37,21 +48,43 @@ func NewCache(source Source, now func() time.Time) *Cache {
 }
 
 // Prices implements Source. If the table is older than MaxAge and can't be read
-// again, it returns the error: an old price may be too low.
+// again, it returns the error: an old price may be too low. The error is
+// token.ErrUnavailable if the context ends first.
 func (c *Cache) Prices(ctx context.Context) (*Table, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	now := c.now()
 	if age := now.Sub(c.readAt); !c.readAt.IsZero() && age >= 0 && age < MaxAge {
+		defer c.mu.Unlock()
 		return c.table, nil
 	}
-	// The others who wait for this read must not depend on this caller.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
-	defer cancel()
-	table, err := c.source.Prices(ctx)
-	if err != nil {
-		return nil, err
+	f := c.flight
+	if f == nil {
+		f = &flight{done: make(chan struct{})}
+		c.flight = f
+		go c.read(context.WithoutCancel(ctx), f, now) // others wait for this read, so it must not end with this caller
 	}
-	c.table, c.readAt = table, now
-	return table, nil
+	c.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.table, f.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", token.ErrUnavailable, ctx.Err())
+	}
+}
+
+// read reads the table and ends a flight. The table is as old as the start of the
+// read.
+func (c *Cache) read(ctx context.Context, f *flight, start time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	f.table, f.err = c.source.Prices(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f.err == nil {
+		c.table, c.readAt = f.table, start
+	} else {
+		f.table = nil
+	}
+	c.flight = nil
+	close(f.done)
 }

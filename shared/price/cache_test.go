@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/price"
@@ -56,22 +58,43 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// Concurrent callers share one read, even if the first has gone.
+// A slowSource answers when it is told to.
+type slowSource struct {
+	reads  atomic.Int64
+	answer chan error
+}
+
+func (s *slowSource) Prices(context.Context) (*price.Table, error) {
+	s.reads.Add(1)
+	return &price.Table{}, <-s.answer
+}
+
+// Concurrent callers share one read and its error. A caller that is gone waits no
+// longer, and its read goes on for the others.
 func TestCacheReadsOnce(t *testing.T) {
-	s := &source{table: &price.Table{}}
-	cache := price.NewCache(s, time.Now)
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() {
-			if got, err := cache.Prices(gone); got != s.table || err != nil {
-				t.Errorf("got %v, %v", got, err)
+	for _, want := range []error{nil, token.ErrUnavailable} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &slowSource{answer: make(chan error)}
+			cache := price.NewCache(s, time.Now)
+			gone, cancel := context.WithCancel(t.Context())
+			cancel()
+			if _, err := cache.Prices(gone); !errors.Is(err, token.ErrUnavailable) {
+				t.Errorf("gone: got error %v, want ErrUnavailable", err)
+			}
+			var all sync.WaitGroup
+			for range 50 {
+				all.Go(func() {
+					if _, err := cache.Prices(t.Context()); !errors.Is(err, want) {
+						t.Errorf("got error %v, want %v", err, want)
+					}
+				})
+			}
+			synctest.Wait()
+			s.answer <- want
+			all.Wait()
+			if n := s.reads.Load(); n != 1 {
+				t.Errorf("got %d reads, want 1", n)
 			}
 		})
-	}
-	all.Wait()
-	if s.reads != 1 {
-		t.Errorf("got %d reads, want 1", s.reads)
 	}
 }

@@ -14,26 +14,31 @@ type Quote struct {
 
 // Cost returns what a usage of a model costs the tokens of a group. It adds up
 // exact nano-dollars, multiplies them by the group's factor and rounds up to
-// whole units: only an empty usage of a model without a price per request is
-// free. More than token.MaxInteger units become token.MaxInteger.
+// whole units. A usage that is not empty costs at least one unit, even if its
+// prices are 0. More than token.MaxInteger units become token.MaxInteger.
 //
 // A price that the model does not have is replaced by one that is not too low:
 // input's for cache reads, 5/4 and 2 times input's for cache writes of 5 minutes
 // and of 1 hour (Anthropic's rates), output's for reasoning. If images have no
-// price, the output tokens pay for them; if seconds have none, any tokens do. The
-// error is ErrNotPriced if the model is not in the table, or if nothing prices a
-// part of the usage.
+// price, the output tokens pay for them; if seconds have none, any tokens do. If
+// tokens have none, the price per request pays for them, or that of the images or
+// seconds in the same usage. The error is ErrNotPriced if the model is not in the
+// table, or if nothing prices a part of the usage.
 //
 // Negative numbers in the usage count as 0.
 func (t *Table) Cost(group, model string, u Usage) (Quote, error) {
 	u = u.normalize()
+	var least int64
+	if u != (Usage{}) {
+		least = 1
+	}
 	if t == nil {
 		tokens := []int64{u.InputTokens, u.CacheReadTokens, u.CacheWriteTokens, u.CacheWrite1hTokens, u.OutputTokens}
 		var units int64
 		for _, n := range tokens {
 			units = token.AddSaturated(units, n)
 		}
-		return Quote{Units: units}, nil
+		return Quote{Units: max(least, units)}, nil
 	}
 	m, ok := t.lookup(model)
 	if !ok {
@@ -43,7 +48,7 @@ func (t *Table) Cost(group, model string, u Usage) (Quote, error) {
 	if err != nil {
 		return Quote{}, err
 	}
-	return Quote{Units: t.units(group, nanos), Revision: t.Revision}, nil
+	return Quote{Units: max(least, t.units(group, nanos)), Revision: t.Revision}, nil
 }
 
 // Scale returns how many units a dollar has, or 0 without a table.
@@ -91,7 +96,7 @@ func (r Rates) nanoDollars(u Usage) (*big.Int, error) {
 		}
 	}
 	input, output := value(r.Input), value(r.Output)
-	if r.PerRequest != nil || r.PerImage != nil || r.PerSecond != nil { // something else pays for the tokens
+	if r.PerRequest != nil || r.PerImage != nil && u.Images > 0 || r.PerSecond != nil && u.AudioSeconds > 0 { // something else pays for the tokens
 		input, output = or(input, big.NewInt(0)), or(output, big.NewInt(0))
 	}
 	add(u.InputTokens, input)

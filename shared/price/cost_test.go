@@ -79,8 +79,9 @@ func TestCost(t *testing.T) {
 		"group": {"vip", "gpt-4o", price.Usage{InputTokens: 1000, OutputTokens: 500}, 3000},
 		// 1×1000 × 0.8 is less than a unit
 		"group_rounded_up": {"vip", "plain", price.Usage{InputTokens: 1}, 1},
-		"free_group":       {"test", "gpt-4o", price.Usage{InputTokens: 1000, OutputTokens: 500}, 0},
-		"free_model":       {"", "free", price.Usage{InputTokens: 1000, OutputTokens: 500}, 0},
+		"free_group":       {"test", "gpt-4o", price.Usage{InputTokens: 1000, OutputTokens: 500}, 1},
+		"free_model":       {"", "free", price.Usage{InputTokens: 1000, OutputTokens: 500}, 1},
+		"free_but_unused":  {"", "free", price.Usage{}, 0},
 		// 100×1000 read, 100×1250 and 100×2000 written
 		"caches_without_price": {"", "plain", price.Usage{CacheReadTokens: 100, CacheWriteTokens: 100, CacheWrite1hTokens: 100}, 213},
 		"negative":             {"", "gpt-4o", price.Usage{InputTokens: -5, OutputTokens: math.MinInt64}, 0},
@@ -91,6 +92,8 @@ func TestCost(t *testing.T) {
 		"output_not_priced":   {"", "text-embedding-3-small", price.Usage{InputTokens: 1, OutputTokens: 1}, -1},
 		"images_not_priced":   {"", "gpt-4o", price.Usage{InputTokens: 1, Images: 1}, -1},
 		"seconds_not_priced":  {"", "gpt-4o", price.Usage{AudioSeconds: 1}, -1},
+		"tokens_not_priced":   {"", "dall-e-3", price.Usage{InputTokens: 20, OutputTokens: 4000}, -1},
+		"audio_tokens_only":   {"", "whisper-1", price.Usage{InputTokens: 20}, -1},
 		"images_as_tokens":    {"", "plain", price.Usage{InputTokens: 10, OutputTokens: 4, Images: 1}, 9},
 		"seconds_as_tokens":   {"", "plain", price.Usage{InputTokens: 10, OutputTokens: 4, AudioSeconds: 9}, 9},
 		"reasoning_too_large": {"", "plain", price.Usage{OutputTokens: 4, ReasoningTokens: 9}, 4},
@@ -127,6 +130,16 @@ func TestCostWithoutTable(t *testing.T) {
 	}
 }
 
+// A usage that is not empty is never free.
+func TestCostWithoutTableOfImages(t *testing.T) {
+	var none *price.Table
+	for _, u := range []price.Usage{{Images: 1}, {AudioSeconds: 1}} {
+		if got, err := none.Cost("", "any", u); got.Units != 1 || err != nil {
+			t.Errorf("%+v: got %d units, %v, want 1", u, got.Units, err)
+		}
+	}
+}
+
 // The cost is the exact sum, rounded up once; more usage never costs less.
 func TestCostIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -158,6 +171,9 @@ func TestCostIsExact(t *testing.T) {
 		}
 		exact.Mul(exact, big.NewRat(scale, 1_000_000_000))
 		exact.Mul(exact, big.NewRat(factor, 1_000_000))
+		if u != (price.Usage{}) && exact.Sign() == 0 {
+			exact.SetInt64(1)
+		}
 		units := new(big.Rat).SetInt64(got.Units)
 		if got.Units == token.MaxInteger {
 			if exact.Cmp(units) < 0 {
