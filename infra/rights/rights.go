@@ -66,9 +66,9 @@ func OfEndpoint(e api.Endpoint) []string {
 		return []string{get, batchGet, put, update}
 	case "batchdelete":
 		return []string{get, batchGet, put, update, remove}
-	case "verify":
-		return []string{get, update}
-	case "reserve", "settle", "release":
+	case "verify", "reserve", "settle":
+		return []string{get, update} // get: the price table and, for a price that depends on it, the token's group
+	case "release":
 		return []string{update}
 	case "usage":
 		return []string{get}

@@ -22,7 +22,7 @@ func keyRules(t *testing.T, target *Target) {
 		badQuota = "quota must be between 0 and 9007199254740991."
 		badTTL   = "ttl_seconds must be between 1 and 3600."
 		badIP    = "ip must be one IP address, such as 203.0.113.7 or 2001:db8::1."
-		question = "model, quota, ip, request_id"
+		question = "model, quota, usage, ip, request_id"
 	)
 	for _, row := range []struct{ path, body, code, message string }{
 		{"verify", `[]`, "invalid_json", "The body must be one JSON object, not an array."},
@@ -42,16 +42,18 @@ func keyRules(t *testing.T, target *Target) {
 		{"verify", `{"ttl_seconds":5}`, "unknown_field", `The field "ttl_seconds" is not known: the fields are ` + question + "."},
 		{"reserve", `{"ttl":5}`, "unknown_field", `The field "ttl" is not known: the fields are ` + question + ", ttl_seconds."},
 		{"reserve", ``, "invalid_json", emptyBody},
-		{"reserve", `{"request_id":"r-0123456789abcdefghijk"}`, "invalid_parameter", "quota is required: send the units to hold."},
+		{"reserve", `{"request_id":"r-0123456789abcdefghijk"}`, "invalid_parameter", "quota is required: send the units to hold, or model and usage."},
 		{"reserve", `{"request_id":"r-0123456789abcdefghijk","quota":-1}`, "invalid_parameter", badQuota},
 		{"reserve", `{"request_id":"r-0123456789abcdefghijk","quota":1,"ttl_seconds":0}`, "invalid_parameter", badTTL},
 		{"reserve", `{"request_id":"r-0123456789abcdefghijk","quota":1,"ttl_seconds":-1}`, "invalid_parameter", badTTL},
 		{"reserve", `{"request_id":"r-0123456789abcdefghijk","quota":1,"ttl_seconds":3601}`, "invalid_parameter", badTTL},
 		{"reserve", `{"request_id":"r-0123456789abcdefghijk","quota":1,"ttl_seconds":9223372036854775807}`, "invalid_parameter", badTTL},
 		{"settle", `{"quota":1}`, "invalid_parameter", needsHold},
-		{"settle", `{"request_id":"r-0123456789abcdefghijk"}`, "invalid_parameter", "quota is required: send the units to charge; 0 charges nothing."},
+		{"settle", `{"request_id":"r-0123456789abcdefghijk"}`, "invalid_parameter", "quota is required: send the units to charge, where 0 charges nothing, or model and usage."},
 		{"settle", `{"request_id":"r-0123456789abcdefghijk","quota":-1}`, "invalid_parameter", badQuota},
-		{"settle", `{"request_id":"r-0123456789abcdefghijk","quota":1,"model":"x"}`, "unknown_field", `The field "model" is not known: the fields are request_id, quota.`},
+		{"settle", `{"request_id":"r-0123456789abcdefghijk","quota":1,"modl":"x"}`, "unknown_field", `The field "modl" is not known: the fields are request_id, quota, model, usage.`},
+		{"settle", `{"request_id":"r-0123456789abcdefghijk","quota":1,"model":""}`, "invalid_parameter", "model must have 1 to 256 characters, not 0."},
+		{"release", `{"request_id":"r-0123456789abcdefghijk","model":"x","usage":{}}`, "invalid_parameter", "usage and model are not part of a release, which charges nothing: leave them out, or settle the hold."},
 		{"release", `{}`, "invalid_parameter", needsHold},
 		{"release", `{"request_id":"r-0123456789abcdefghijk","quota":1}`, "invalid_parameter", "quota is not part of a release, which returns the whole hold: leave it out, or settle the hold to charge a part of it."},
 	} {
@@ -59,6 +61,7 @@ func keyRules(t *testing.T, target *Target) {
 			wantFailure(t, b.do(t, http.MethodPost, "/api/token/"+row.path, row.body), 400, row.code, row.message)
 		})
 	}
+	usageRules(t, b)
 	for name, id := range map[string]string{
 		"empty": "", "short": strings.Repeat("r", 21), "long": strings.Repeat("r", 129),
 		"space": " 0123456789abcdefghijkl", "dot": "0123456789.abcdefghijkl", "accent": "0123456789abcdefghijklé",

@@ -37,6 +37,7 @@ func Run(t *testing.T, target *Target) {
 		{"OpenHolds", openHolds},
 		{"Usage", usage},
 		{"KeyRules", keyRules},
+		{"ModelUsage", modelUsage},
 		{"BatchCreate", batchCreate},
 		{"BatchDelete", batchDelete},
 		{"BatchStatus", batchStatus},

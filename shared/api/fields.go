@@ -16,6 +16,12 @@ import (
 
 // setFields sets the fields of a struct by their JSON names.
 func setFields(into any, names []string, values map[string]json.RawMessage, ignored []string) error {
+	return setMembers("", into, names, values, ignored)
+}
+
+// setMembers is setFields for an object that is itself a field. prefix is its
+// name and a dot.
+func setMembers(prefix string, into any, names []string, values map[string]json.RawMessage, ignored []string) error {
 	target := reflect.ValueOf(into).Elem()
 	fields := map[string]reflect.StructField{}
 	var known []string
@@ -27,7 +33,7 @@ func setFields(into any, names []string, values map[string]json.RawMessage, igno
 	}
 	for _, name := range names {
 		if _, ok := fields[name]; !ok && !slices.Contains(ignored, name) {
-			return &inputError{wire.ErrUnknownField, fmt.Sprintf("The field %s is not known: the fields are %s.", quote(name), strings.Join(known, ", "))}
+			return &inputError{wire.ErrUnknownField, fmt.Sprintf("The field %s is not known: the fields are %s.", quote(prefix+name), strings.Join(known, ", "))}
 		}
 	}
 	for _, name := range known {
@@ -35,7 +41,7 @@ func setFields(into any, names []string, values map[string]json.RawMessage, igno
 		if !ok || string(raw) == "null" || slices.Contains(ignored, name) {
 			continue
 		}
-		if err := setField(target.FieldByIndex(fields[name].Index), fields[name], name, raw); err != nil {
+		if err := setField(target.FieldByIndex(fields[name].Index), fields[name], prefix+name, raw); err != nil {
 			return err
 		}
 	}
@@ -64,6 +70,12 @@ func setField(field reflect.Value, info reflect.StructField, name string, raw js
 		return err
 	case []json.RawMessage:
 		value, err := jsonObjects(name, raw)
+		if err == nil {
+			field.Set(reflect.ValueOf(value))
+		}
+		return err
+	case *wire.ModelUsage:
+		value, err := jsonUsage(name, raw)
 		if err == nil {
 			field.Set(reflect.ValueOf(value))
 		}
@@ -97,6 +109,19 @@ func jsonInteger(raw json.RawMessage) (*int64, bool) {
 		}
 	}
 	return &n, true
+}
+
+// jsonUsage reads an object that is a usage.
+func jsonUsage(name string, raw json.RawMessage) (*wire.ModelUsage, error) {
+	if kind := kindOf(raw); kind != "an object" {
+		return nil, &token.InvalidError{Field: name, Reason: "must be an object, not " + kind}
+	}
+	names, values, err := parseObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	usage := new(wire.ModelUsage)
+	return usage, setMembers(name+".", usage, names, values, nil)
 }
 
 // jsonIntegers reads an array of JSON integers.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
@@ -19,6 +20,7 @@ type Gate interface {
 	Settle(ctx context.Context, key, requestID string, units int64) (quota.Settlement, error)
 	Release(ctx context.Context, key, requestID string) (quota.Release, error)
 	Usage(ctx context.Context, key string) (quota.Usage, error)
+	Quote(ctx context.Context, key, model string, u price.Usage) (price.Quote, error)
 }
 
 // withKey serves a route that a key authenticates: it reads the key and the
@@ -61,6 +63,15 @@ func readVerifyInput(in wire.VerifyInput) (quota.Question, error) {
 		}
 	}
 	return q.Normalize()
+}
+
+func readPricedQuestion(in wire.VerifyInput) (pricedQuestion, error) {
+	usage, err := readUsage(in.Quota, in.Model, in.Usage)
+	if err != nil {
+		return pricedQuestion{}, err
+	}
+	q, err := readVerifyInput(in)
+	return pricedQuestion{q, usage}, err
 }
 
 func holdRequestID(in wire.HoldInput) (string, error) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
@@ -87,6 +88,7 @@ var problems = []struct {
 	{quota.ErrHoldExpired, problem{status: http.StatusConflict, code: wire.ErrHoldExpired, message: "The hold has expired and its quota is free again. To charge, use verify; to reserve again, send a new request_id and, if needed, a longer ttl_seconds."}},
 	{quota.ErrHoldSettled, problem{status: http.StatusConflict, code: wire.ErrHoldSettled, message: "The hold is already settled. To release it, nothing is left to do; to reserve again, send a new request_id."}},
 	{quota.ErrHoldReleased, problem{status: http.StatusConflict, code: wire.ErrHoldReleased, message: "The hold was released. To charge, use verify; to reserve again, send a new request_id."}},
+	{price.ErrNotPriced, problem{status: http.StatusConflict, code: wire.ErrModelNotPriced, message: "The price table has no price for this model, or none for a part of the usage; nothing was done. Ask the operator to add the price, or use another model."}},
 	{quota.ErrTooManyOpen, problem{status: http.StatusTooManyRequests, code: wire.ErrTooManyOpen, retryAfter: retryAfterSeconds, message: fmt.Sprintf("This key has %d open holds, the most allowed; nothing was held. Settle or release some, or try again in a second.", quota.MaxOpenHolds)}},
 	{token.ErrContention, problem{status: http.StatusTooManyRequests, code: wire.ErrRateLimited, retryAfter: retryAfterSeconds, message: "Too many changes at the same time; nothing was done. Try again in a second."}},
 	{token.ErrRepeatable, problem{status: http.StatusServiceUnavailable, code: wire.ErrUnavailable, retryAfter: retryAfterSeconds, message: "The database did not respond in time. Send the same request again in a second; it is applied at most once."}},

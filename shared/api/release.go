@@ -19,6 +19,9 @@ func readRelease(r *http.Request) (string, error) {
 	if err := decode(r, &body); err != nil {
 		return "", err
 	}
+	if body.Model != nil || body.Usage != nil {
+		return "", &token.InvalidError{Field: "usage", Reason: "and model are not part of a release, which charges nothing: leave them out, or settle the hold"}
+	}
 	if body.Quota != nil {
 		return "", &token.InvalidError{Field: "quota", Reason: "is not part of a release, which returns the whole hold: leave it out, or settle the hold to charge a part of it"}
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -19,7 +20,7 @@ var ReserveQuota = Route{
 }
 
 type reservationInput struct {
-	quota.Question
+	pricedQuestion
 	ttl time.Duration // 0 is the gate's default
 }
 
@@ -28,10 +29,10 @@ func readReservation(r *http.Request) (reservationInput, error) {
 	if err := decode(r, &in); err != nil {
 		return reservationInput{}, err
 	}
-	if in.Quota == nil {
-		return reservationInput{}, required("quota", "send the units to hold")
+	if in.Quota == nil && in.Usage == nil {
+		return reservationInput{}, required("quota", "send the units to hold, or model and usage")
 	}
-	q, err := readVerifyInput(in.VerifyInput)
+	q, err := readPricedQuestion(in.VerifyInput)
 	return reservationInput{q, seconds(in.TTLSeconds)}, err
 }
 
@@ -49,9 +50,13 @@ func seconds(n *int64) time.Duration {
 }
 
 func reserveQuota(ctx context.Context, gate Gate, key string, in reservationInput) (response, error) {
-	r, err := gate.Reserve(ctx, key, in.Question, in.ttl)
+	q, quote, v, err := in.quote(ctx, gate, key)
+	r := quota.Reservation{Verdict: v, RequestID: cmp.Or(q.RequestID, quota.NewRequestID())}
+	if err == nil && v.Valid() {
+		r, err = gate.Reserve(ctx, key, q, in.ttl)
+	}
 	return okResponse(wire.Reservation{
 		Valid: r.Valid(), Code: r.Refusal, RequestID: r.RequestID,
-		Held: r.Held, RemainQuota: r.Remain, ExpiresAt: r.ExpiresAt,
+		Held: r.Held, RemainQuota: r.Remain, ExpiresAt: r.ExpiresAt, Price: priceOf(in.usage, quote),
 	}).forKey(r.Token), err
 }

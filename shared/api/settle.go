@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/latchkey-api/latchkey/shared/price"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -17,6 +19,8 @@ var SettleHold = Route{
 type settlementInput struct {
 	requestID string
 	quota     int64
+	model     string
+	usage     *price.Usage // if not nil, its cost takes the place of quota
 }
 
 func readSettlement(r *http.Request) (settlementInput, error) {
@@ -25,13 +29,30 @@ func readSettlement(r *http.Request) (settlementInput, error) {
 		return settlementInput{}, err
 	}
 	requestID, err := holdRequestID(body)
-	if err == nil && body.Quota == nil {
-		err = required("quota", "send the units to charge; 0 charges nothing")
+	if err == nil && body.Quota == nil && body.Usage == nil {
+		err = required("quota", "send the units to charge, where 0 charges nothing, or model and usage")
 	}
-	return settlementInput{requestID, valueOf(body.Quota)}, err
+	if err == nil && body.Model != nil {
+		err = quota.CheckModel(*body.Model)
+	}
+	in := settlementInput{requestID: requestID, quota: valueOf(body.Quota), model: valueOf(body.Model)}
+	if err == nil {
+		in.usage, err = readUsage(body.Quota, body.Model, body.Usage)
+	}
+	return in, err
 }
 
 func settleHold(ctx context.Context, gate Gate, key string, in settlementInput) (response, error) {
+	var quote price.Quote
+	if in.usage != nil {
+		var err error
+		if quote, err = gate.Quote(ctx, key, in.model, *in.usage); err != nil {
+			return response{}, err
+		}
+		in.quota = quote.Units
+	}
 	s, err := gate.Settle(ctx, key, in.requestID, in.quota)
-	return okResponse(wire.Settlement{RequestID: s.RequestID, Charged: s.Charged, Shortfall: s.Shortfall, RemainQuota: s.Remain}).forKey(s.Token), err
+	return okResponse(wire.Settlement{
+		RequestID: s.RequestID, Charged: s.Charged, Shortfall: s.Shortfall, RemainQuota: s.Remain, Price: priceOf(in.usage, quote),
+	}).forKey(s.Token), err
 }

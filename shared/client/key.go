@@ -21,12 +21,12 @@ const (
 )
 
 // Verify checks whether a key may be used, and charges in.Quota units if that
-// is above 0. A refusal is not an error: Valid is false, and Code says why. A
+// is above 0, or what in.Usage costs. A refusal is not an error: Valid is false, and Code says why. A
 // charge without in.RequestID is sent once, because a retry could charge
 // twice; everything else is retried. If in.RequestID was used for another
 // amount, the error is wire.ErrRequestReused.
 func (c *Client) Verify(ctx context.Context, key string, in wire.VerifyInput) (wire.Verdict, error) {
-	charges := in.Quota != nil && *in.Quota != 0
+	charges := in.Usage != nil || in.Quota != nil && *in.Quota != 0
 	r := c.withKey(key, http.MethodPost, wire.VerifyPath, in)
 	r.repeatable = !charges || in.RequestID != nil
 	if charges {
@@ -40,9 +40,9 @@ func (c *Client) Verify(ctx context.Context, key string, in wire.VerifyInput) (w
 	return verdict, err
 }
 
-// Reserve holds in.Quota units for the request in.RequestID until Settle,
-// Release or until in.TTLSeconds have passed, 1 to 3600 (default 900). The
-// quota is required. Without a request ID, Reserve makes a random one, so that
+// Reserve holds in.Quota units, or what in.Usage costs, for the request
+// in.RequestID until Settle, Release or until in.TTLSeconds have passed, 1 to
+// 3600 (default 900). The quota or the usage is required. Without a request ID, Reserve makes a random one, so that
 // a retry holds nothing more; the reservation has it. A refusal is not an
 // error: Valid is false, and Code says why. Errors: wire.ErrRequestReused if
 // in.RequestID was used for another amount; wire.ErrHoldSettled,
@@ -66,6 +66,15 @@ func (c *Client) Reserve(ctx context.Context, key string, in wire.ReserveInput) 
 // another amount.
 func (c *Client) Settle(ctx context.Context, key, requestID string, quota int64) (wire.Settlement, error) {
 	in := wire.HoldInput{RequestID: &requestID, Quota: &quota}
+	return call[wire.Settlement](ctx, c.withKey(key, http.MethodPost, wire.SettlePath, in).bounded())
+}
+
+// SettleUsage is Settle with what a usage of a model costs. If the price table was
+// changed since a settlement whose answer was lost, the error can be
+// wire.ErrRequestReused: the hold was settled, once. If the usage has no price,
+// the error is wire.ErrModelNotPriced, and the hold stays.
+func (c *Client) SettleUsage(ctx context.Context, key, requestID, model string, usage wire.ModelUsage) (wire.Settlement, error) {
+	in := wire.HoldInput{RequestID: &requestID, Model: &model, Usage: &usage}
 	return call[wire.Settlement](ctx, c.withKey(key, http.MethodPost, wire.SettlePath, in).bounded())
 }
 

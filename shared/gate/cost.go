@@ -3,7 +3,9 @@ package gate
 import (
 	"context"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/price"
+	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
 // Cost returns what a usage of a model costs a token of a group. Without a price
@@ -23,4 +25,29 @@ func (g *Gate) Cost(ctx context.Context, group, model string, u price.Usage) (pr
 // most price.MaxAge old. The error is quota.ErrUnavailable.
 func (g *Gate) Prices(ctx context.Context) (*price.Table, error) {
 	return g.prices.Prices(ctx)
+}
+
+// Quote returns what a usage of a model costs the token of a key. It reads the
+// token only if the price depends on its group. The error is one of Cost's, or
+// quota.ErrKeyUnknown, which takes precedence.
+func (g *Gate) Quote(ctx context.Context, key, model string, u price.Usage) (price.Quote, error) {
+	k, err := credential.ParseKey(key)
+	if err != nil {
+		return price.Quote{}, quota.ErrKeyUnknown
+	}
+	table, err := g.Prices(ctx)
+	if err != nil {
+		return price.Quote{}, err
+	}
+	if table == nil || len(table.Groups) == 0 {
+		quote, err := table.Cost("", model, u)
+		if err == nil {
+			return quote, nil
+		}
+	}
+	l, err := g.lookup(ctx, k, g.now().Unix())
+	if err != nil {
+		return price.Quote{}, err
+	}
+	return table.Cost(l.Group, model, u)
 }

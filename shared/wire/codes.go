@@ -29,6 +29,7 @@ const (
 	ErrHoldExpired         Code = "hold_expired"
 	ErrHoldSettled         Code = "hold_settled"
 	ErrHoldReleased        Code = "hold_released"
+	ErrModelNotPriced      Code = "model_not_priced"
 	ErrTooManyOpen         Code = "too_many_open"
 	ErrRateLimited         Code = "rate_limited"
 	ErrInternal            Code = "internal"

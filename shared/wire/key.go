@@ -3,10 +3,29 @@ package wire
 // VerifyInput is the body of a verification: what the key is to be used for. A
 // nil field is absent.
 type VerifyInput struct {
-	Model     *string `json:"model,omitempty"`
-	Quota     *int64  `json:"quota,omitempty"`      // units to charge; 0 or absent only checks
-	IP        *string `json:"ip,omitempty"`         // address of the application that sent the key
-	RequestID *string `json:"request_id,omitempty"` // 22 to 128 characters of A-Z, a-z, 0-9, _ and -; a repeated request with the same id is charged once
+	Model     *string     `json:"model,omitempty"`
+	Quota     *int64      `json:"quota,omitempty"`      // units to charge; 0 or absent only checks
+	Usage     *ModelUsage `json:"usage,omitempty"`      // in place of Quota: charges what this usage of Model costs
+	IP        *string     `json:"ip,omitempty"`         // address of the application that sent the key
+	RequestID *string     `json:"request_id,omitempty"` // 22 to 128 characters of A-Z, a-z, 0-9, _ and -; a repeated request with the same id is charged once
+}
+
+// A ModelUsage is what one request used of a model. A nil field is 0.
+type ModelUsage struct {
+	InputTokens        *int64 `json:"input_tokens,omitempty"`          // without what was read from or written to a cache
+	OutputTokens       *int64 `json:"output_tokens,omitempty"`         // with reasoning
+	CacheReadTokens    *int64 `json:"cache_read_tokens,omitempty"`     // input read from a cache
+	CacheWriteTokens   *int64 `json:"cache_write_tokens,omitempty"`    // input written to a cache for 5 minutes
+	CacheWrite1hTokens *int64 `json:"cache_write_1h_tokens,omitempty"` // input written to a cache for 1 hour
+	ReasoningTokens    *int64 `json:"reasoning_tokens,omitempty"`      // the part of OutputTokens that was reasoning
+	Images             *int64 `json:"images,omitempty"`                // images made
+	AudioSeconds       *int64 `json:"audio_seconds,omitempty"`         // audio transcribed or made, rounded up
+}
+
+// A Price says what a usage costs. Its fields are nil if the request had no
+// usage.
+type Price struct {
+	PriceRevision *int64 `json:"price_revision,omitempty"` // of the price table; 0 if there is none
 }
 
 // A Verdict says whether a key may be used. If a token has the key, KeyInfo
@@ -15,6 +34,8 @@ type Verdict struct {
 	Valid bool    `json:"valid"`
 	Code  Refusal `json:"code"` // reason for the refusal; "" if valid
 	*KeyInfo
+	Charged *int64 `json:"charged,omitempty"` // units that the usage cost; 0 if not valid, nil if the request had no usage
+	Price
 }
 
 // A KeyInfo describes the token that a key belongs to.
@@ -30,8 +51,8 @@ type KeyInfo struct {
 	Models             []string `json:"models"`
 }
 
-// ReserveInput is the body of a reservation. Quota is required. Without a
-// RequestID, the answer has a new one.
+// ReserveInput is the body of a reservation. Quota or Usage is required. Without
+// a RequestID, the answer has a new one.
 type ReserveInput struct {
 	VerifyInput
 	TTLSeconds *int64 `json:"ttl_seconds,omitempty"` // how long the hold lasts if nothing ends it, 1 to 3600; absent means 900
@@ -45,12 +66,15 @@ type Reservation struct {
 	Held        int64   `json:"held"`         // units
 	RemainQuota int64   `json:"remain_quota"` // units free to spend
 	ExpiresAt   int64   `json:"expires_at"`   // Unix seconds at which the hold expires; 0 if there is none
+	Price
 }
 
 // HoldInput is the body of a settlement or a release. A nil field is absent.
 type HoldInput struct {
-	RequestID *string `json:"request_id,omitempty"` // of the reservation; required
-	Quota     *int64  `json:"quota,omitempty"`      // units to charge; required to settle, absent to release
+	RequestID *string     `json:"request_id,omitempty"` // of the reservation; required
+	Quota     *int64      `json:"quota,omitempty"`      // units to charge; absent to release
+	Model     *string     `json:"model,omitempty"`      // with Usage
+	Usage     *ModelUsage `json:"usage,omitempty"`      // in place of Quota: charges what this usage of Model costs
 }
 
 // A Settlement says what a hold's request was charged. Amounts are units.
@@ -59,6 +83,7 @@ type Settlement struct {
 	Charged     int64  `json:"charged"`
 	Shortfall   int64  `json:"shortfall"`    // the part of the cost that the balance could not cover
 	RemainQuota int64  `json:"remain_quota"` // free to spend
+	Price
 }
 
 // A Release says what a released hold gave back. Amounts are units.
