@@ -33,6 +33,7 @@ type grammar struct {
 	Logout    logoutCmd        `cmd:"" help:"Delete the saved URL and access token."`
 	Token     tokenCmd         `cmd:"" help:"List, create, change, rotate, delete and import your sk- tokens."`
 	User      userCmd          `cmd:"" help:"Create, list, disable and enable users, rotate their access tokens, and set their limits."`
+	Prices    pricesCmd        `cmd:"" help:"Set, show, check and import the prices of models."`
 	Reconcile reconcileCmd     `cmd:"" help:"Recount a user's tokens and correct the stored counts."`
 	Table     tableCmd         `cmd:"" help:"Create the table in a local DynamoDB engine."`
 	Version   kong.VersionFlag `help:"Print the version."`
@@ -42,7 +43,7 @@ const description = `Serve the Latchkey API locally, manage users, and manage sk
 
 The token commands call the API that you are logged in to.
 
-The user commands work directly on the DynamoDB table. They use AWS, with your
+The user and prices commands work directly on the DynamoDB table. They use AWS, with your
 AWS credentials and region, unless DYNAMODB_ENDPOINT or --endpoint names another
 engine. "tokenctl serve" prints the endpoint of its engine.
 

@@ -14,11 +14,12 @@ import (
 
 // Limits of a price file.
 const (
-	MaxFileBytes      = 350_000 // it is one item of the table, which can have 400 KB
+	MaxFileBytes      = 400_000 // the file is in one item, which can have 409,600 bytes
 	MaxUnitsPerDollar = 1_000_000_000
 	maxDollars        = 1_000_000 // of one price
 	maxFactor         = 1_000
 	maxNameLength     = 256
+	factorDigits      = 6 // after the point
 )
 
 // Parse reads a price file: JSON in which prices are decimal strings, dollars per
@@ -199,17 +200,22 @@ func (r *Rates) parse(where, name string, value json.RawMessage) (bool, error) {
 	if i < 0 {
 		return false, nil
 	}
-	digits := 3 // of dollars per million tokens: one in the last place is one nano-dollar per token
-	if strings.HasPrefix(name, "per_") {
-		digits = 9
-	}
-	n, err := parseDecimal(join(where, name), value, digits, maxDollars)
+	n, err := parseDecimal(join(where, name), value, digitsOf(name), maxDollars)
 	*r.pointers()[i] = &n
 	return true, err
 }
 
+// digitsOf returns how many digits can follow the point of a price. One in the last
+// place is a nano-dollar: a token's prices are dollars per million tokens.
+func digitsOf(name string) int {
+	if strings.HasPrefix(name, "per_") {
+		return 9
+	}
+	return 3
+}
+
 func parseFactor(where string, value json.RawMessage) (Factor, error) {
-	n, err := parseDecimal(where, value, 6, maxFactor)
+	n, err := parseDecimal(where, value, factorDigits, maxFactor)
 	return Factor(n), err
 }
 

@@ -1,6 +1,7 @@
 package price_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -63,8 +64,28 @@ func TestValidFiles(t *testing.T) {
 	}
 }
 
+// A table writes a price file that is read as the same table.
+func TestFile(t *testing.T) {
+	want := parse(t, file)
+	if got := parse(t, string(want.File())); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %s\nwant %s", got.File(), want.File())
+	}
+	const text = `{
+  "units_per_dollar": 500000,
+  "unpriced": {"input": "5"},
+  "groups": {"vip": "0.8"},
+  "models": {
+    "a*": {"input": "0.075", "per_image": "0.000000001", "above_200000": {"input": "1000000"}}
+  }
+}
+`
+	if got := string(parse(t, text).File()); got != text {
+		t.Errorf("got %s\nwant %s", got, text)
+	}
+}
+
 // FuzzParse checks that every file is refused or gives prices that are not
-// negative.
+// negative and that are written as they were read.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(file), "gpt-4o", int64(1000))
 	f.Add([]byte(`{"models":{"*":{"per_image":"0.04","above_1":{"per_image":"1"}}},"groups":{"":"2"}}`), "", int64(1))
@@ -72,6 +93,10 @@ func FuzzParse(f *testing.F) {
 		table, err := price.Parse(file)
 		if err != nil {
 			return
+		}
+		again, err := price.Parse(table.File())
+		if err != nil || string(again.File()) != string(table.File()) {
+			t.Errorf("the file that the table writes is read as %v, %v", again, err)
 		}
 		got, err := table.Cost("", model, price.Usage{InputTokens: n, OutputTokens: n, Images: 1, AudioSeconds: n})
 		if got.Units < 0 || err != nil && got.Units != 0 {
