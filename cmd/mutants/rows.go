@@ -283,6 +283,21 @@ func mutants() []mutant {
 			"cmd/tokenctl/proxymetrics.go", "len(n.known) >= maxModels", "len(n.known) < 0",
 			"./cmd/tokenctl", "TestProxyMetricsLabels",
 		},
+		{
+			"the function gateway closes a stream without its settlement: the process ends and the units stay held",
+			"shared/boot/modelgateway/answer.go", "	case <-b.lambda.Done():\n", "	default:\n",
+			"./shared/boot/modelgateway", "TestRuntimeAPIFails",
+		},
+		{
+			"the function gateway uses its time to the deadline: it is killed before the settlement",
+			"shared/boot/modelgateway/handler.go", "return deadline.Add(-min(settleReserve, deadline.Sub(now)/2))", "return deadline.Add(-min(0, settleReserve, deadline.Sub(now)/2))",
+			"./shared/boot/modelgateway", "TestDeadline",
+		},
+		{
+			"an answer that the upstream breaks off looks complete behind a function URL",
+			"shared/boot/modelgateway/answer.go", "			err = b.call.err\n", "",
+			"./shared/boot/modelgateway", "TestUpstreamBreaksOff",
+		},
 	}
 }
 

@@ -55,6 +55,7 @@ func TestFolders(t *testing.T) {
 		for _, f := range api.Functions() {
 			want = append(want, f.Name)
 		}
+		want = append(want, api.ModelGateway)
 		slices.Sort(want)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("folders of functions (-want +got):\n%s", diff)

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/latchkey-api/latchkey/internal/capture"
@@ -36,6 +37,9 @@ type Function struct {
 	exited  chan struct{} // closed when the process has exited and its output is complete
 	stdout  capture.Output
 	stderr  capture.Output
+
+	mu      sync.Mutex
+	streams []*Stream // Stop closes them, so that nothing waits for a test to read
 }
 
 // Start runs a binary. Its environment has the given variables, NAME=value each,
@@ -113,6 +117,11 @@ func (f *Function) await(ctx context.Context, sent *invocation) (result, error) 
 func (f *Function) Stop() {
 	_ = f.cmd.Process.Kill() // it may have exited already
 	<-f.exited
+	f.mu.Lock()
+	for _, s := range f.streams {
+		_ = s.Body.Close()
+	}
+	f.mu.Unlock()
 	f.server.Close()
 }
 

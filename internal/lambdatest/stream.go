@@ -92,6 +92,9 @@ func (f *Function) Stream(ctx context.Context, event []byte) (*Stream, error) {
 		free()
 		return nil, err
 	}
+	f.mu.Lock()
+	f.streams = append(f.streams, got.stream)
+	f.mu.Unlock()
 	go func() {
 		<-got.stream.ended
 		free()

@@ -142,7 +142,7 @@ func isFrozenBetweenEvents(t *testing.T, f *lambdatest.Function) {
 			t.Fatalf("got state %s of the process, want T", state(t, f))
 		}
 	}
-	stream(t, t.Context(), f, "two")
+	stream(t, t.Context(), f, "two") // which is not read to its end: Stop does not wait for that
 }
 
 // state returns the state of the process as Linux names it.

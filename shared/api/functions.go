@@ -21,6 +21,11 @@ const (
 	Purge      = "purge"     // is called by the table's stream, for tokens that TTL removed
 )
 
+// ModelGateway is the function in front of a model API. It has a function URL
+// instead of routes, and only stacks with an upstream have it, so Functions leaves
+// it out.
+const ModelGateway = "gateway"
+
 // Functions returns every Lambda function: one for each endpoint, the console,
 // the authorizer, the purge, and the fallback.
 //

@@ -37,7 +37,7 @@ func RunPages(pages ...api.Route) {
 // APIs; see Authorizer. It checks the environment as Run does.
 func RunAuthorizer() {
 	run(func(e Environment, log *slog.Logger) lambda.Handler {
-		return Authorizer(gate.New(e.store()), log)
+		return Authorizer(gate.New(e.Store()), log)
 	})
 }
 
@@ -45,7 +45,7 @@ func RunAuthorizer() {
 // DynamoDB removes; see Purge. It checks the environment as Run does.
 func RunPurge() {
 	run(func(e Environment, log *slog.Logger) lambda.Handler {
-		return Purge(e.store(), time.Now, log)
+		return Purge(e.Store(), time.Now, log)
 	})
 }
 
@@ -61,13 +61,13 @@ func run(handler func(Environment, *slog.Logger) lambda.Handler) {
 }
 
 func (e Environment) serve(log *slog.Logger, routes []api.Route) http.Handler {
-	store := e.store()
+	store := e.Store()
 	service := &token.Service{Store: store, Now: time.Now}
 	return api.New(api.Services{Tokens: service, Keys: gate.New(store)}, log, routes...)
 }
 
-// store makes the function's store, for its services to share.
-func (e Environment) store() *dynamo.Store {
+// Store makes the function's store, for its services to share.
+func (e Environment) Store() *dynamo.Store {
 	client := dynamo.NewClient(e.Region, e.Endpoint, e.Credentials)
 	return dynamo.New(client, e.Table, dynamo.WithRetention(e.Retention))
 }

@@ -22,6 +22,10 @@ const (
 	EnvRetention = "RETENTION_DAYS"    // how many days expired tokens are kept; empty: dynamo.DefaultRetention
 	EnvLogLevel  = "LOG_LEVEL"         // debug, info, warn or error; empty: info
 
+	// These are of the function gateway alone; see modelgateway.
+	EnvUpstream     = "UPSTREAM_URL"           // the URL of the model API; required
+	EnvKeyParameter = "UPSTREAM_KEY_PARAMETER" // the name of the parameter with its key; empty: no key is sent
+
 	envRuntime = "AWS_LAMBDA_RUNTIME_API"
 	envRegion  = "AWS_REGION"
 	envKeyID   = "AWS_ACCESS_KEY_ID"

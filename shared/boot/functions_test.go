@@ -68,6 +68,9 @@ func TestFunctions(t *testing.T) {
 		t.Fatalf("got no binaries (%v), want at least one", err)
 	}
 	for _, binary := range binaries {
+		if filepath.Base(binary) == api.ModelGateway {
+			continue // answers with streams; package modelgateway tests it
+		}
 		t.Run(filepath.Base(binary), func(t *testing.T) {
 			answersAsInGoldenFiles(t, binary)
 			t.Run("log", func(t *testing.T) { logsOneLinePerEvent(t, binary) })

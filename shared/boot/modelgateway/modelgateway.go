@@ -1,0 +1,42 @@
+// Package modelgateway makes the middleware of shared/gateway a Lambda function
+// behind a function URL with the invoke mode RESPONSE_STREAM. It is apart from
+// shared/boot, so that the other functions do not contain it.
+package modelgateway
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/gateway"
+)
+
+// Run is the main of the function. It does not return. If the environment is
+// wrong, or the upstream's key can't be read, it prints what to do to stderr, and
+// exits with status 1.
+func Run() {
+	handler, err := start()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	lambda.Start(handler)
+}
+
+func start() (streamHandler, error) {
+	env, err := readEnvironment(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	apiKey, err := env.readKey()
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: env.LogLevel}))
+	slog.SetDefault(log) // libraries that use package log then write JSON, too
+	keys := gate.New(env.Store())
+	return handler(gateway.Middleware(keys, forward(env.upstream, apiKey, log), gateway.Options{Log: log}), log), nil
+}
