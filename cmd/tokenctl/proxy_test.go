@@ -214,13 +214,13 @@ func streaming(t *testing.T, args ...string) (f *fleet, key string, answer arriv
 	return f, key, answer, goOn, gone
 }
 
-// TestProxyAbortedStreamIsFree checks that a stream that the client aborts costs
-// nothing.
-func TestProxyAbortedStreamIsFree(t *testing.T) {
+// TestProxyChargesAbortedStream checks that a client that aborts a stream pays
+// for its input and for what it has got.
+func TestProxyChargesAbortedStream(t *testing.T) {
 	f, key, answer, _, over := streaming(t)
 	_ = answer.body.Close()
 	<-over
-	f.wantUsed(t, key, 0)
+	f.wantUsed(t, key, 17+1)
 }
 
 // TestProxyCurlLine checks that the curl command that proxy prints works.

@@ -25,6 +25,7 @@ type requestBody struct {
 	content   []byte
 	model     string
 	maxTokens int64 // as EstimateInput.MaxTokens
+	injected  bool  // include_usage was added to the request
 }
 
 func (b requestBody) reader() (io.ReadCloser, error) {

@@ -75,25 +75,3 @@ func ExampleMiddleware() {
 	// user 1 calls gpt-4o
 	// status: 200 used: 21 available: 979
 }
-
-// A unit need not be a token. Here it is a millionth of a dollar, and the price
-// of a token depends on the model.
-func ExampleOptions() {
-	type price struct{ input, output int64 } // units per token; these are invented
-	prices := map[string]price{"gpt-4o": {3, 10}, "gpt-4o-mini": {1, 2}}
-	options := gateway.Options{
-		Estimate: func(in gateway.EstimateInput) int64 {
-			p := prices[in.Model]
-			return in.BodyBytes/4*p.input + max(in.MaxTokens, 500)*p.output
-		},
-		Price: func(model string, usage gateway.Usage) int64 {
-			p := prices[model]
-			return usage.Input*p.input + usage.Output*p.output
-		},
-	}
-	fmt.Println("held:", options.Estimate(gateway.EstimateInput{Model: "gpt-4o", BodyBytes: 400, MaxTokens: 1000}))
-	fmt.Println("charged:", options.Price("gpt-4o", gateway.Usage{Input: 90, Output: 200}))
-	// Output:
-	// held: 10300
-	// charged: 2270
-}

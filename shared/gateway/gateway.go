@@ -16,11 +16,11 @@ import (
 // Middleware returns a handler that checks each request with g, forwards it to
 // next, and charges its cost.
 //
-// Before next runs, the handler reserves the estimated number of units. After
-// it, the handler settles the hold with the `usage` of the response, plain or
-// streamed. A response without usage costs the held units. The hold is
-// released, and the request is free, if the status is not 2xx, or if next
-// panics or the client disconnects before usage was seen.
+// Before next runs, the handler reserves the estimated number of units. Before
+// the end of the response reaches the client, the handler settles the hold with
+// what the response reports as its usage, at the prices of the gate. A response
+// that reports none, or breaks off, costs its estimated input and what it has
+// delivered. An error is free.
 //
 // The body must name one model. GET, HEAD, OPTIONS and DELETE requests without
 // a body are the exception: they are checked, but hold and cost nothing.
@@ -39,9 +39,6 @@ func Middleware(g *gate.Gate, next http.Handler, o Options) http.Handler {
 	}
 	if o.Estimate == nil {
 		o.Estimate = defaultEstimate
-	}
-	if o.Price == nil {
-		o.Price = defaultPrice
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -71,11 +68,6 @@ type Options struct {
 	// counts tokens: a quarter of the body's bytes, plus MaxTokens, or 500 if
 	// the request sets no limit.
 	Estimate func(EstimateInput) int64
-
-	// Price returns how many units a response costs. The default is the
-	// number of tokens in its usage. A negative number means that the price
-	// is unknown; the response is then charged like one without usage.
-	Price func(model string, usage Usage) int64
 
 	// Observe is called once for each request, after its settlement, such as to
 	// count it in a metric. It must be safe for concurrent use and return at once.
@@ -122,15 +114,4 @@ func defaultEstimate(in EstimateInput) int64 {
 		completion = defaultCompletionTokens
 	}
 	return (in.BodyBytes+bytesPerToken-1)/bytesPerToken + completion
-}
-
-func defaultPrice(_ string, usage Usage) int64 {
-	switch {
-	case usage.Total > 0:
-		return usage.Total
-	case usage.Input+usage.Output > 0:
-		return usage.Input + usage.Output
-	default:
-		return -1
-	}
 }

@@ -45,30 +45,52 @@ func disconnectAfter(t *testing.T, firstPart string) (*server, string) {
 	return s, key
 }
 
-// A request whose client disconnects is free, unless usage was seen before.
+// A client that disconnects pays for the estimated input and for what it has
+// got, or for the usage that it has seen.
 func TestDisconnect(t *testing.T) {
-	t.Run("before_usage_is_free", func(t *testing.T) {
+	t.Run("before_usage", func(t *testing.T) {
 		s, key := disconnectAfter(t, chunk+chunk)
-		s.wantUsed(t, key, 1000, 0)
+		s.wantUsed(t, key, 1000, helloInput+2)
 	})
-	t.Run("after_usage_is_charged", func(t *testing.T) {
+	t.Run("after_usage", func(t *testing.T) {
 		s, key := disconnectAfter(t, chunk+lastChunk)
 		s.wantUsed(t, key, 1000, 21)
 	})
-	t.Run("without_a_response_is_free", func(t *testing.T) {
-		started := make(chan struct{})
-		s := newServer(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			close(started)
-			<-r.Context().Done()
+	for name, next := range map[string]http.HandlerFunc{
+		"before_a_response": func(http.ResponseWriter, *http.Request) {},
+		"then_an_error":     respond(http.StatusBadGateway, jsonType, "{}"), // as a reverse proxy does
+	} {
+		t.Run(name, func(t *testing.T) {
+			started := make(chan struct{})
+			s := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				close(started)
+				<-r.Context().Done()
+				next(w, r)
+			}), gateway.Options{})
+			key, _ := s.newKey(t, 1000)
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() { <-started; cancel() }()
+			if got := send(t, s.chatRequest(t, key, hello).WithContext(ctx)); !errors.Is(got.err, context.Canceled) {
+				t.Errorf("got %+v, want it cancelled", got)
+			}
+			s.wantUsed(t, key, 1000, helloInput)
+		})
+	}
+}
+
+// If the upstream breaks off, the client sees that, and pays for what it has got.
+func TestBrokenStream(t *testing.T) {
+	for name, body := range map[string]string{"plain": completion[:len(completion)-3], "stream": chunk + chunk} {
+		s := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, body)
+			panic("on purpose")
 		}), gateway.Options{})
 		key, _ := s.newKey(t, 1000)
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() { <-started; cancel() }()
-		if got := send(t, s.chatRequest(t, key, hello).WithContext(ctx)); !errors.Is(got.err, context.Canceled) {
-			t.Errorf("got %+v, want it cancelled", got)
+		if got := s.chat(t, key, hello); got.err == nil {
+			t.Errorf("%s: the client got no error", name)
 		}
-		s.wantUsed(t, key, 1000, 0)
-	})
+		s.wantUsed(t, key, 1000, map[string]int64{"plain": 21, "stream": helloInput + 2}[name])
+	}
 }
 
 // A response that takes longer than its hold is charged, as far as the balance

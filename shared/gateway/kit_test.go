@@ -201,8 +201,9 @@ const (
 	jsonType   = "application/json"
 	streamType = "text/event-stream; charset=utf-8"
 
-	hello         = `{"model":"gpt-4o","messages":[{"role":"user","content":"Hello"}]}` // 17 tokens by the estimate
-	helloEstimate = 17 + 500
+	hello         = `{"model":"gpt-4o","messages":[{"role":"user","content":"Hello"}]}`
+	helloInput    = 17 // tokens, by the estimate
+	helloEstimate = helloInput + 500
 	completion    = `{"id":"c1","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hi! \"usage\":{\"total_tokens\":1}"}}],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}}`
 	chunk         = `data: {"id":"c1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"Hi"}}],"usage":null}` + "\n\n"
 	lastChunk     = `data: {"id":"c1","object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}}` + "\n\n"

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"log/slog"
+
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/price"
 )
@@ -20,16 +22,29 @@ type Record struct {
 }
 
 // observe passes on how a request ended.
-func (m *middleware) observe(req *request, status int, err error) {
+func (m *middleware) observe(req *request, status int) {
 	if m.Observe == nil {
 		return
 	}
 	record := Record{
-		Status: status, Shape: "openai", Model: credential.Redact(req.Model), Charged: req.chargedUnits,
-		SettleFailed: err != nil && req.holdOpen,
+		Status: status, Shape: req.shape.String(), Model: credential.Redact(req.Model), Charged: req.chargedUnits,
+		SettleFailed: req.settleFailed,
 	}
 	if req.chargedUnits > 0 {
 		record.Usage = req.usage
 	}
 	m.Observe(record)
+}
+
+// usageAttrs returns what the log line says of the usage: tokens by kind, how
+// they are known, and the revision of the prices.
+func (req *request) usageAttrs() []slog.Attr {
+	if req.usage == (price.Usage{}) {
+		return nil
+	}
+	source := "estimated"
+	if req.reported {
+		source = "reported"
+	}
+	return []slog.Attr{slog.Any("usage", req.usage), slog.String("usage_source", source), slog.Int64("price_revision", req.priceRevision)}
 }

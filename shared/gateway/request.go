@@ -20,13 +20,19 @@ import (
 // A request is the state of one request that passes through the middleware.
 type request struct {
 	Grant
-	started      time.Time
-	key          string
-	body         requestBody
-	hold         *gate.Hold // nil if nothing is held
-	holdOpen     bool
-	chargedUnits int64
-	usage        price.Usage // of the answer, if it had one
+	started time.Time
+	key     string
+	body    requestBody
+	shape   shape
+	reader  answerReader
+	input   price.Usage // estimated
+	hold    *gate.Hold  // nil if nothing is held
+
+	usage         price.Usage // charged
+	reported      bool        // usage is what the upstream has reported
+	priceRevision int64
+	chargedUnits  int64
+	settleFailed  bool
 }
 
 type middleware struct {
@@ -36,16 +42,27 @@ type middleware struct {
 }
 
 func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	req := &request{started: time.Now(), Grant: Grant{RequestID: rand.Text()}}
+	req := &request{started: time.Now(), shape: shapeOf(r.URL.Path), Grant: Grant{RequestID: rand.Text()}}
+	req.reader = newAnswerReader(req.shape, 1)
 	if err := m.admit(w, r, req); err != nil {
 		response := errorResponse(err)
 		response.Write(w)
 		m.log(r.Context(), req, response.Status, err)
 		return
 	}
-	rw, returned := &responseWriter{ResponseWriter: w, holdOpen: req.holdOpen}, false
-	defer func() { m.finish(r.Context(), req, rw, returned) }() // also if next panics; the panic continues
-	m.next.ServeHTTP(rw, req.forwarded(r))
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	rw, returned := m.newResponseWriter(w, r, req, cancel), false
+	defer func() { // also if next panics; the panic continues
+		damaged := m.finish(rw, returned)
+		if rw.endedCleanly {
+			_ = recover() // next could not pass on the rest
+		}
+		if damaged != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	m.next.ServeHTTP(rw, req.forwarded(r.WithContext(ctx)))
 	returned = true
 }
 
@@ -87,6 +104,7 @@ func (m *middleware) admit(w http.ResponseWriter, r *http.Request, req *request)
 		return err
 	}
 	req.Model, q.Model = req.body.model, req.body.model
+	req.input.InputTokens = (int64(len(content)) + textBytesPerToken - 1) / textBytesPerToken
 	return m.reserve(r.Context(), req, q)
 }
 
@@ -120,7 +138,10 @@ func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question
 	if err == nil && !reserved.Valid() {
 		err = &refusal{quota.RefusedError{Refusal: reserved.Refusal}, reserved.Remain, estimate}
 	}
-	req.hold, req.holdOpen, req.HeldUnits = hold, err == nil, reserved.Held
+	req.HeldUnits = reserved.Held
+	if err == nil {
+		req.hold = hold
+	}
 	if errors.Is(err, quota.ErrUncertain) {
 		// The hold may exist. If the release fails too, the hold expires.
 		_ = hold.Release(ctx)
@@ -135,9 +156,10 @@ func (req *request) setToken(t token.Token) {
 // forwarded returns the request that next receives.
 func (req *request) forwarded(r *http.Request) *http.Request {
 	out := r.Clone(context.WithValue(r.Context(), grantKey{}, req.Grant))
-	for _, name := range []string{"Authorization", "Accept-Encoding", "Upgrade"} {
+	for _, name := range []string{"Authorization", "Upgrade"} {
 		out.Header.Del(name)
 	}
+	out.Header.Set("Accept-Encoding", "identity")
 	if req.body.content != nil {
 		out.GetBody = req.body.reader
 		out.Body, _ = out.GetBody() // never fails
@@ -156,9 +178,10 @@ func (m *middleware) log(ctx context.Context, req *request, status int, err erro
 		},
 		Err: err,
 	}
-	if err != nil && (req.holdOpen || status >= http.StatusInternalServerError) { // the hold was not ended, or we failed
+	line.Attrs = append(line.Attrs, req.usageAttrs()...)
+	if err != nil && (req.settleFailed || status >= http.StatusInternalServerError) { // the hold was not ended, or we failed
 		line.Level = slog.LevelWarn
 	}
 	line.Write(ctx, m.Log)
-	m.observe(req, status, err)
+	m.observe(req, status)
 }

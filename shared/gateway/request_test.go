@@ -99,9 +99,9 @@ func TestForwardedRequest(t *testing.T) {
 			if in.ContentLength != length {
 				t.Errorf("got Content-Length %d, want %d", in.ContentLength, length)
 			}
-			for _, name := range []string{"Authorization", "Accept-Encoding", "Upgrade"} {
-				if got := in.Header.Get(name); got != "" {
-					t.Errorf("the handler got %s: %s", name, got)
+			for name, want := range map[string]string{"Authorization": "", "Upgrade": "", "Accept-Encoding": "identity"} {
+				if got := in.Header.Get(name); got != want {
+					t.Errorf("the handler got %s: %s, want %q", name, got, want)
 				}
 			}
 			got, ok := gateway.GrantOf(in.Context())

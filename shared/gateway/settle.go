@@ -20,34 +20,90 @@ const (
 	firstRetryDelay = 50 * time.Millisecond
 )
 
-// finish settles or releases the hold and writes the log line. The response
-// ends after finish, so a client that has read all of it finds it charged.
-// returned reports whether next returned without a panic.
-func (m *middleware) finish(ctx context.Context, req *request, rw *responseWriter, returned bool) {
-	if returned {
-		rw.setStatus(http.StatusOK) // as net/http does if the handler sets none
+// An outcome is how an answer has ended.
+type outcome byte
+
+const (
+	complete outcome = iota // the upstream has ended it
+	aborted                 // the client has disconnected, or the upstream has broken off
+	failed                  // it is an error
+)
+
+// finish ends the answer and the hold, and writes the log line. returned reports
+// whether next returned without a panic. The error says that the answer is
+// damaged; the client must not take it as complete.
+func (m *middleware) finish(w *responseWriter, returned bool) (damaged error) {
+	if returned && w.status == 0 {
+		w.setStatus(http.StatusOK) // as net/http does if the handler sets none
 	}
-	var err error
-	if req.holdOpen {
-		units, charge := m.cost(req, rw, returned && ctx.Err() == nil)
-		err = m.endHold(ctx, req, units, charge)
+	clean := returned && w.ctx.Err() == nil && !w.cut
+	if clean {
+		damaged = w.readRest()
+		clean = damaged == nil
 	}
-	m.log(ctx, req, rw.status, err)
+	switch {
+	case clean:
+		w.settle(complete)
+		_ = w.passQueue() // fails only if the client has disconnected
+	case w.status == 0 && w.ctx.Err() == nil:
+		w.settle(failed)
+	default:
+		w.settle(aborted)
+	}
+	m.log(w.ctx, w.req, w.status, w.err)
+	return damaged
 }
 
-// cost returns how many units to charge, or false to release the hold.
-// complete reports whether the response reached its end.
-func (m *middleware) cost(req *request, rw *responseWriter, complete bool) (units int64, charge bool) {
-	if rw.status >= http.StatusMultipleChoices {
-		return 0, false
-	}
-	if usage, found := rw.usage(); found {
-		req.usage = price.Usage{InputTokens: usage.Input, OutputTokens: usage.Output}
-		if units := m.Price(req.Model, usage); units >= 0 {
-			return min(units, token.MaxInteger), true
+// readRest reads the end of the body.
+func (w *responseWriter) readRest() error {
+	if w.decoder != nil {
+		if err := w.decoder.close(); err != nil {
+			return err
 		}
 	}
-	return req.HeldUnits, complete
+	if w.stream == nil {
+		return nil
+	}
+	w.stream.finish()
+	rest := w.finishEvent(w.stream.reader.progress())
+	if !w.settled || w.covered() {
+		w.queue = append(w.queue, rest...)
+	}
+	return nil
+}
+
+// settle ends the hold, if it is still open, and returns what is charged. An
+// error is free, and so is an error that is told in an answer which delivers
+// nothing else.
+func (w *responseWriter) settle(o outcome) price.Usage {
+	if w.settled || w.req.hold == nil {
+		return w.req.usage
+	}
+	w.settled = true
+	state := w.req.reader.progress()
+	w.paid = state.total()
+	if o == failed && w.status >= http.StatusInternalServerError && w.ctx.Err() != nil {
+		o = aborted // the error may be a consequence of the disconnection
+	}
+	if o == failed || state.failed && !w.paid.any() {
+		w.end(w.m.endHold(w.ctx, w.req, 0, false))
+		return price.Usage{}
+	}
+	u, reported := usageOf(w.req.reader, w.req.input, o == complete || state.ended || state.finished)
+	quote, err := w.cost(u)
+	if err != nil { // never free
+		quote.Units = w.req.hold.Units()
+		w.err = errors.Join(w.err, err)
+	}
+	w.req.usage, w.req.reported, w.req.priceRevision = u, reported, quote.Revision
+	w.end(w.m.endHold(w.ctx, w.req, min(quote.Units, token.MaxInteger), true))
+	return u
+}
+
+// end notes the result of the settlement.
+func (w *responseWriter) end(err error) {
+	w.req.settleFailed = err != nil
+	w.err = errors.Join(w.err, err)
 }
 
 // endHold settles the hold with a number of units, or releases it if charge is
@@ -56,13 +112,18 @@ func (m *middleware) cost(req *request, rw *responseWriter, complete bool) (unit
 func (m *middleware) endHold(ctx context.Context, req *request, units int64, charge bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	for delay := firstRetryDelay; ; delay *= 2 {
-		var err error
+	return retry(ctx, func() error {
 		if charge {
-			err = m.settle(ctx, req, units)
-		} else {
-			err = req.hold.Release(ctx)
+			return m.settle(ctx, req, units)
 		}
+		return req.hold.Release(ctx)
+	})
+}
+
+// retry calls f until the store answers or ctx is done.
+func retry(ctx context.Context, f func() error) error {
+	for delay := firstRetryDelay; ; delay *= 2 {
+		err := f()
 		if !errors.Is(err, quota.ErrUnavailable) && !errors.Is(err, quota.ErrContention) {
 			return err
 		}
