@@ -1,18 +1,23 @@
 package modelgateway_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
-	"runtime"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/internal/lambdatest"
+	"github.com/latchkey-api/latchkey/shared/boot/modelgateway"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
@@ -41,10 +46,15 @@ type fixture struct {
 // given addresses, or from everywhere.
 func start(t *testing.T, upstream http.HandlerFunc, limits ...string) *fixture {
 	t.Helper()
+	return startBinary(t, binary(t), upstream, limits...)
+}
+
+func startBinary(t *testing.T, binary string, upstream http.HandlerFunc, limits ...string) *fixture {
+	t.Helper()
 	kit := dynamotest.New(t)
 	u := httptest.NewServer(upstream)
 	t.Cleanup(u.Close)
-	f := &fixture{lambdatest.Start(t, binary(t), environment(kit, u.URL, parameterStore(t))...), gate.New(dynamo.New(kit.Client, dynamotest.Table)), ""}
+	f := &fixture{lambdatest.Start(t, binary, environment(slow(t, kit.Endpoint), u.URL, parameterStore(t))...), gate.New(dynamo.New(kit.Client, dynamotest.Table)), ""}
 	tenant := kit.Tenant(t, "caller")
 	_, key, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a key"), RemainQuota: new(int64(granted)), AllowIPs: limits})
 	if err != nil {
@@ -54,17 +64,62 @@ func start(t *testing.T, upstream http.HandlerFunc, limits ...string) *fixture {
 	return f
 }
 
-// binary returns the function as make build builds it.
-func binary(t *testing.T) string {
-	t.Helper()
-	return filepath.Join(lambdatest.Build(t, dynamotest.Root(t), runtime.GOARCH, "./functions/gateway"), "gateway")
+// asFunction is the variable that makes this test's own binary the function. So it
+// contains the code under test, also when cmd/mutants has changed that.
+const asFunction = "TEST_AS_FUNCTION"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asFunction) != "" {
+		modelgateway.Run()
+	}
+	os.Exit(m.Run())
 }
 
-func environment(kit *dynamotest.Kit, upstream, store string) []string {
+// binary returns this test's binary.
+func binary(t *testing.T) string {
+	t.Helper()
+	name, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func environment(engine, upstream, store string) []string {
 	return []string{
-		"TABLE_NAME=" + dynamotest.Table, "AWS_REGION=us-east-1", "DYNAMODB_ENDPOINT=" + kit.Endpoint,
+		asFunction + "=yes",
+		"TABLE_NAME=" + dynamotest.Table, "AWS_REGION=us-east-1", "DYNAMODB_ENDPOINT=" + engine,
 		"UPSTREAM_URL=" + upstream, "UPSTREAM_KEY_PARAMETER=" + parameter, "SSM_ENDPOINT=" + store,
 	}
+}
+
+// slow returns the URL of a proxy to the engine that takes a while for writes, as
+// DynamoDB may, and drops the write of a process that has ended meanwhile.
+func slow(t *testing.T, engine string) string {
+	t.Helper()
+	const delay = 100 * time.Millisecond
+	target, err := url.Parse(engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".UpdateItem") {
+			content, err := io.ReadAll(r.Body) // the server notices the end of a connection only after that
+			if err != nil {
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(content))
+			select {
+			case <-time.After(delay):
+			case <-r.Context().Done():
+				return
+			}
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
 }
 
 // parameterStore returns the URL of an imitation of Parameter Store, which no local

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +47,14 @@ func TestStreamedAnswer(t *testing.T) {
 	}
 	f.wantUsed(t, 21)
 	f.wantLines(t, 1)
+}
+
+// The function as make build builds it answers, too.
+func TestBuiltFunction(t *testing.T) {
+	built := filepath.Join(lambdatest.Build(t, dynamotest.Root(t), runtime.GOARCH, "./functions/gateway"), "gateway")
+	f := startBinary(t, built, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, completed) })
+	wantRest(t, f.ask(t), completed)
+	f.wantUsed(t, 21)
 }
 
 // wantLines checks that the function has logged so many lines of JSON.
@@ -149,7 +159,15 @@ func TestClientDisconnects(t *testing.T) {
 
 // If Lambda can't take the answer, the process settles the request before it ends.
 func TestRuntimeAPIFails(t *testing.T) {
-	f, _, over := streaming(t)
+	over := make(chan struct{})
+	f := start(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for r.Context().Err() == nil { // the runtime notices with a later piece
+			_, _ = io.WriteString(w, chunk)
+			_ = http.NewResponseController(w).Flush()
+		}
+		close(over)
+	})
 	s := f.ask(t)
 	wantPiece(t, s, chunk)
 	s.Break()
@@ -218,7 +236,7 @@ func TestWrongEnvironment(t *testing.T) {
 		"unknown_parameter": {"UPSTREAM_KEY_PARAMETER=/other", "parameter /other with the upstream's key can't be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := lambdatest.Start(t, binary(t), append(environment(kit, "https://api.openai.com", parameterStore(t)), c.set)...)
+			f := lambdatest.Start(t, binary(t), append(environment(kit.Endpoint, "https://api.openai.com", parameterStore(t)), c.set)...)
 			code, err := f.ExitCode(t.Context())
 			if err != nil || code != 1 || !strings.Contains(string(f.Stderr()), c.want) {
 				t.Errorf("got exit code %d, %v, %q, want 1 and %q", code, err, f.Stderr(), c.want)
