@@ -54,6 +54,46 @@ func mutants() []mutant {
 			"./shared/api", "TestContract/Holds",
 		},
 		{
+			"a hold of the gateway's own leaves its record behind: a busy key costs more with each request",
+			"shared/dynamo/directwrite.go", "	case o.Forget:\n", "	case o.Forget && o.Held < 0:\n",
+			"./shared/gate", "TestHoldCosts",
+		},
+		{
+			"a settlement whose answer was lost finds no hold when it is sent again: the caller is not told that it was charged",
+			"shared/dynamo/operation.go", "		o.Tried = o.Tried || o.Forget && *uncertain\n", "",
+			"./shared/gate", "TestHoldAfterLostAnswers",
+		},
+		{
+			"a gateway that repeats a settlement is told that the hold has expired: it charges twice",
+			"shared/gate/hold.go", " || errors.Is(err, quota.ErrUncertain)\n	if errors.Is(err, quota.ErrHoldNotFound) {", "\n	if errors.Is(err, quota.ErrHoldNotFound) {",
+			"./shared/gate", "TestHoldAfterLostAnswers",
+		},
+		{
+			"a settlement with a shortfall forgets it: a repetition says that all was charged",
+			"shared/quota/operation.go", "if o.Forget && r.Charged == r.Requested {", "if o.Forget {",
+			"./shared/gate", "TestHoldAfterLostAnswers",
+		},
+		{
+			"a hold that expired is taken for settled: the answer is free",
+			"shared/gate/hold.go", "Tried: h.tried}", "Tried: true}",
+			"./shared/gate", "TestHoldExpires",
+		},
+		{
+			"a reservation that arrives after its hold has ended holds units again",
+			"shared/gate/hold.go", "remember: l.Uncertain}", "remember: false}",
+			"./shared/gate", "TestLateWrites",
+		},
+		{
+			"a reservation that arrives after it was given up holds units",
+			"shared/gate/hold.go", "Cancel: h.cancel, ", "",
+			"./shared/gate", "TestLateWrites",
+		},
+		{
+			"a hold that grew is returned with the units that it had before: units are lost",
+			"shared/dynamo/directwrite.go", "	e.require(recordAttribute(e, o, recordQuota).equals(o.Held))\n", "",
+			"./shared/dynamo", "TestOperationsMatchApply",
+		},
+		{
 			"a check accepts a rotated key after its grace period",
 			"shared/gate/gate.go", "if err == nil && !l.AcceptsKey(key.Hash(), now) {", "if err == nil && !l.HasKey(key.Hash()) {",
 			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",

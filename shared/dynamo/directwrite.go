@@ -107,11 +107,15 @@ func addUsed(e *expression, n int64) {
 }
 
 // addRecord records the operation's request id, if there is no record of it
-// that still counts and if there is room.
+// that still counts and if there is room. A record that will be forgotten needs
+// no room: it is gone before compacting could drop it.
 func addRecord(e *expression, o quota.Operation, r quota.Record) {
-	records, record := e.name(attrRecords), e.name(attrRecords, quota.RecordKey(o.RequestID))
+	record := e.name(attrRecords, quota.RecordKey(o.RequestID))
 	e.require(record.absent() + " OR " + recordAttribute(e, o, recordEnded).atMost(o.Now-quota.RecordSeconds))
-	e.require(records.size().atMost(quota.FirstRecordLimit-1) + " OR " + records.size().placeholder + " < " + e.name(attrRecordLimit).placeholder)
+	if !o.Forget {
+		records := e.name(attrRecords)
+		e.require(records.size().atMost(quota.FirstRecordLimit-1) + " OR " + records.size().placeholder + " < " + e.name(attrRecordLimit).placeholder)
+	}
 	e.assign(record, e.value(recordValue(r)))
 }
 

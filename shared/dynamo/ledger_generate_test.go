@@ -150,13 +150,16 @@ func openOf(records map[string]quota.Record) (n int) {
 	return n
 }
 
-// drawOwn draws what a caller says about its own hold. It mostly knows how many
-// units the hold has.
+// drawOwn draws what a caller says about its own hold. It may be mistaken about
+// the units of the hold, if it does not know that the hold has grown.
 func drawOwn(rt *rapid.T, o quota.Operation, l quota.Ledger) quota.Own {
 	r, _ := o.Record(l)
 	own := quota.Own{Forget: true, Held: r.Quota, Tried: rapid.Bool().Draw(rt, "tried")}
-	if oneIn(rt, 6, "held beside") {
-		own.Held = around(rt, "held", 0, token.MaxInteger, r.Quota)
+	if oneIn(rt, 4, "cancel") {
+		own = quota.Own{Cancel: o.Kind == quota.KindRelease, Held: r.Quota}
+	}
+	if oneIn(rt, 3, "held beside") {
+		own.Held = r.Quota + rapid.Int64Range(1, 5).Draw(rt, "held more")
 	}
 	return own
 }
@@ -184,6 +187,7 @@ func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 		o.Own = drawOwn(rt, o, l)
 	}
 	switch o.Kind {
+	case quota.KindGrow:
 	case quota.KindSettle:
 		return o
 	case quota.KindRelease:
@@ -197,6 +201,7 @@ func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 	case quota.KindReserve:
 		o.ExpiresAt = now + rapid.SampledFrom([]int64{1, 60, 900, 3600}).Draw(rt, "ttl")
 		o.ChargeOnExpiry = rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "as lease")
+		o.Forget = rapid.Bool().Draw(rt, "own")
 	}
 	o.Model = rapid.SampledFrom([]string{"", "", "m1", "m1", "m2", "m3"}).Draw(rt, "model")
 	o.IP = rapid.SampledFrom([]netip.Addr{

@@ -22,6 +22,9 @@ type gateClient struct {
 	gate   *gate.Gate
 	tenant *dynamotest.Tenant // uses the gate's DynamoDB client
 	key    credential.Key
+
+	hold   *gate.Hold // the client's own
+	unsure bool       // the hold may not exist
 }
 
 func newGateClients(_ testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, tweaks ...func(*dynamodb.Options)) func(credential.Key) client {
@@ -33,11 +36,25 @@ func newGateClients(_ testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant
 func gateClients(db *dynamodb.Client, tenant *dynamotest.Tenant, clock func() time.Time) func(credential.Key) client {
 	store := dynamo.New(db, dynamotest.Table)
 	g, owner := gate.New(store, gate.WithClock(clock)), tenant.WithStore(store)
-	return func(key credential.Key) client { return &gateClient{g, owner, key} }
+	return func(key credential.Key) client { return &gateClient{gate: g, tenant: owner, key: key} }
 }
 
 func (c *gateClient) do(ctx context.Context, op operation) (result, outcome, error) {
-	got, err := c.call(ctx, op)
+	var got result
+	var err error
+	switch op.kind { //nolint:exhaustive // the others need no hold
+	case opHold:
+		got, err = c.makeHold(ctx, op)
+	case opGrowHold, opSettleHold, opReleaseHold:
+		if c.hold == nil || c.unsure && op.kind != opReleaseHold {
+			return result{}, notDone, nil
+		}
+		if got, err = c.callHold(ctx, op); op.kind != opGrowHold {
+			c.hold = nil
+		}
+	default:
+		got, err = c.call(ctx, op)
+	}
 	var code wire.Code
 	switch {
 	case err == nil:
@@ -121,4 +138,44 @@ func (c *gateClient) callAsOwner(ctx context.Context, op operation) (result, err
 		t, err = c.tenant.Update(ctx, at, id, token.Settings{ModelLimitsEnabled: new(false)})
 	}
 	return result{numbers: [3]int64{t.FreeAt(op.now), t.UsedAt(op.now)}}, err
+}
+
+func (c *gateClient) makeHold(ctx context.Context, op operation) (result, error) {
+	var r quota.Reservation
+	var err error
+	c.hold, r, err = c.gate.Hold(ctx, c.key.Reveal(), quota.Question{Model: op.model, Quota: op.quota}, time.Duration(op.ttlSeconds)*time.Second)
+	c.unsure = err != nil
+	return result{string(r.Refusal), [3]int64{r.Held, r.Remain, r.ExpiresAt}}, err
+}
+
+// callHold changes or ends the client's hold. A call whose outcome is unknown is
+// repeated, as a gateway does.
+func (c *gateClient) callHold(ctx context.Context, op operation) (got result, err error) {
+	unknown := error(nil)
+	for range 5 {
+		switch op.kind { //nolint:exhaustive // only these need the hold
+		case opGrowHold:
+			var v quota.Verdict
+			v, err = c.hold.Grow(ctx, quota.Question{Model: op.model}, op.quota)
+			got = result{string(v.Refusal), [3]int64{v.Remain}}
+		case opSettleHold:
+			var s quota.Settlement
+			s, err = c.hold.Settle(ctx, op.quota)
+			got = result{numbers: [3]int64{s.Charged, s.Shortfall, s.Remain}}
+		default:
+			err = c.hold.Release(ctx)
+		}
+		if unknown != nil && (errors.Is(err, quota.ErrKeyUnknown) || got.code == string(quota.RefusedUnknown)) {
+			break // the token was deleted, and what the attempt before did with it
+		}
+		if errors.Is(err, quota.ErrUncertain) {
+			unknown = err
+		} else if !errors.Is(err, quota.ErrUnavailable) && !errors.Is(err, quota.ErrContention) {
+			return got, err
+		}
+	}
+	if unknown != nil {
+		return result{}, unknown
+	}
+	return result{}, err
 }

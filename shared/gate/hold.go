@@ -28,13 +28,15 @@ type Hold struct {
 	// remember keeps the record after the end: a copy of the reservation may
 	// still arrive at the table, and must find that the hold has ended.
 	remember bool
+	cancel   bool // the reservation may arrive after the release
 	tried    bool // an attempt to end the hold may have succeeded
 }
 
 // Hold is Reserve for a request that this process also settles or releases. It
 // ignores q.RequestID. The hold is nil if the key is refused or nothing is
-// held. After quota.ErrUncertain the hold is not nil: the units may be held, so
-// call Release.
+// held. After quota.ErrUncertain the hold is not nil: the units may be held, now
+// or when a delayed attempt arrives at the table. Release makes sure that they
+// are not.
 func (g *Gate) Hold(ctx context.Context, key string, q quota.Question, ttl time.Duration) (*Hold, quota.Reservation, error) {
 	q.RequestID = quota.NewRequestID()
 	o, err := g.newReserveOperation(q, ttl)
@@ -45,11 +47,12 @@ func (g *Gate) Hold(ctx context.Context, key string, q quota.Question, ttl time.
 	if err != nil {
 		return nil, quota.Reservation{Verdict: quota.Verdict{Refusal: quota.RefusedUnknown}}, nil //nolint:nilerr // no token has a malformed key
 	}
+	o.Forget = true
 	l, err := g.store.Do(ctx, k, o)
 	h := &Hold{ExpiresAt: o.ExpiresAt, gate: g, key: k, id: o.RequestID, units: o.Quota, remember: l.Uncertain}
 	switch {
 	case errors.Is(err, quota.ErrUncertain):
-		h.remember = true
+		h.remember, h.cancel = true, true
 		return h, quota.Reservation{}, err
 	case err != nil:
 		v, err := verdict(l, o.Now, err)
@@ -89,7 +92,9 @@ func (h *Hold) Grow(ctx context.Context, q quota.Question, units int64) (quota.V
 // quota.ErrContention, call it again with the same number of units, within a
 // minute: the units are charged once. The error is quota.ErrHoldExpired if the
 // hold had expired, which means that nothing was charged and the units are free
-// again; charge them with Verify. It is never quota.ErrHoldNotFound.
+// again; charge them with Verify. It is never quota.ErrHoldNotFound. It is
+// quota.ErrKeyUnknown if the token was deleted; an attempt before may have charged
+// it.
 func (h *Hold) Settle(ctx context.Context, units int64) (quota.Settlement, error) {
 	if err := token.CheckQuota("quota", units); err != nil {
 		return quota.Settlement{}, err
@@ -111,7 +116,7 @@ func (h *Hold) Release(ctx context.Context) error {
 
 func (h *Hold) end(ctx context.Context, kind quota.Kind, units int64) (quota.Operation, quota.Ledger, error) {
 	o := quota.Operation{
-		Kind: kind, Now: h.gate.now().Unix(), Own: quota.Own{Forget: !h.remember, Held: h.units, Tried: h.tried},
+		Kind: kind, Now: h.gate.now().Unix(), Own: quota.Own{Forget: !h.remember, Cancel: h.cancel, Held: h.units, Tried: h.tried},
 		Question: quota.Question{Quota: units, RequestID: h.id},
 	}
 	l, err := h.gate.store.Do(ctx, h.key, o)

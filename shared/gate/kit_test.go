@@ -26,6 +26,18 @@ const (
 	opUsage   opKind = "usage"
 )
 
+// Operations with a hold that no other client knows. Only the package itself has
+// them; over HTTP they are not done.
+const (
+	opHold        opKind = "hold"
+	opGrowHold    opKind = "grow the hold"
+	opSettleHold  opKind = "settle the hold"
+	opReleaseHold opKind = "release the hold"
+)
+
+// ownHolds is how many clients of a history have a hold of their own.
+const ownHolds = 8
+
 // Operations of the token's owner.
 const (
 	opDelete    opKind = "delete"
@@ -43,6 +55,7 @@ const (
 type operation struct {
 	kind       opKind
 	requestID  string // see fullID
+	own        int    // of the client's own hold: its number, from 0
 	quota      int64
 	model      string
 	ttlSeconds int64
@@ -50,7 +63,7 @@ type operation struct {
 }
 
 func (op operation) String() string {
-	return fmt.Sprintf("%s id=%q quota=%d model=%q ttl=%d at %+d", op.kind, op.requestID, op.quota, op.model, op.ttlSeconds, op.now-dynamotest.Epoch)
+	return fmt.Sprintf("%s id=%q own=%d quota=%d model=%q ttl=%d at %+d", op.kind, op.requestID, op.own, op.quota, op.model, op.ttlSeconds, op.now-dynamotest.Epoch)
 }
 
 // fullID returns a request id of the length that is required. Tests use short

@@ -115,14 +115,18 @@ func (w *historyWorker) run(t *testing.T, seed int) *history {
 	h := &history{first: tokenModel{free: initialUnits}, started: time.Now()}
 	key := newToken(t, w.tenant, token.Settings{RemainQuota: new(int64(initialUnits))})
 	random := w.reseed(seed)
-	for range roundsPerHistory {
+	var clients [clientsPerHistory]client
+	for n := range clients {
+		clients[n] = w.newClients[n%len(w.newClients)](key)
+	}
+	for round := range roundsPerHistory {
 		var all sync.WaitGroup
-		for n := range clientsPerHistory {
+		for n, c := range clients {
 			operations := make([]operation, operationsPerRound)
 			for i := range operations {
 				operations[i] = drawOperation(random, w.tenant.UnixNow())
 			}
-			c := w.newClients[n%len(w.newClients)](key)
+			drawHold(random, operations, n, round)
 			all.Go(func() {
 				for _, op := range operations {
 					h.record(t, c, n, op, w.faultPercent > 0)
@@ -148,8 +152,13 @@ func (h *history) record(t *testing.T, c client, clientID int, op operation, fau
 	if outcome == notDone || outcome == uncertain && (op.kind == opCheck || op.kind == opUsage) {
 		return
 	}
-	if faulty && op.kind == opSpend && op.requestID != "" && got.code == "" {
-		got.numbers[0] = anyNumber // an earlier attempt may have spent; the result of a repetition has the current balance
+	if faulty && got.code == "" { // after an earlier attempt, the result of a repetition has the current balance
+		switch {
+		case op.kind == opSpend && op.requestID != "", op.kind == opGrowHold:
+			got.numbers[0] = anyNumber
+		case op.kind == opSettleHold:
+			got.numbers[2] = anyNumber
+		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -177,6 +186,36 @@ func (h *history) check(t *testing.T, seed int64) {
 		fmt.Fprintf(&lines, "\n%12d %12d  client %d: %s", o.Call, o.Return, o.ClientId, m.DescribeOperation(o.Input, o.Output))
 	}
 	t.Errorf("seed %d: got %s, want a sequence that explains every result:%s", seed, res, lines.String())
+}
+
+// drawHold sometimes replaces some of a client's operations by those with a hold
+// of its own. The client makes the hold in the first round. It grows or ends it in
+// the same round or in the next.
+func drawHold(random *rand.Rand, operations []operation, client, round int) {
+	if client >= ownHolds || random.IntN(3) == 0 {
+		return
+	}
+	now := operations[0].now
+	after := 0
+	if round == 0 {
+		after = random.IntN(len(operations))
+		operations[after] = operation{
+			kind: opHold, own: client, quota: 1 + random.Int64N(12), model: oneOf(random, "", "", "m1"), ttlSeconds: oneOf(random, int64(30), 900), now: now,
+		}
+		after++
+	}
+	for i := after; i < len(operations); i++ {
+		switch random.IntN(8) {
+		case 0, 1:
+			operations[i] = operation{kind: opGrowHold, own: client, quota: 1 + random.Int64N(25), model: oneOf(random, "", "", "m1"), now: now}
+		case 2, 3:
+			operations[i] = operation{kind: opSettleHold, own: client, quota: oneOf(random, int64(0), 5, 12, 40), now: now}
+			return
+		case 4:
+			operations[i] = operation{kind: opReleaseHold, own: client, now: now}
+			return
+		}
+	}
 }
 
 // drawOperation draws a client's next operation. A request id mostly has the

@@ -17,6 +17,7 @@ type tokenModel struct {
 	onlyModel                    string // the model that the token is limited to, or ""
 	free, used                   int64
 	requests                     [4]requestModel // by index in requestIDs
+	own                          [ownHolds]requestModel
 }
 
 // requestIDs returns the ids that clients use. They are few, so that clients
@@ -53,6 +54,11 @@ func (m tokenModel) held() (units int64) {
 			units += r.backing
 		}
 	}
+	for _, r := range m.own {
+		if r.state == stateOpen {
+			units += r.backing
+		}
+	}
 	return units
 }
 
@@ -67,6 +73,12 @@ func (m tokenModel) tidied(now int64) tokenModel {
 		}
 		if r.state != stateUnused && r.state != stateOpen && now-r.endedAt >= 15*60 {
 			*r = requestModel{}
+		}
+	}
+	for i := range m.own {
+		if r := &m.own[i]; r.state == stateOpen && r.expiresAt <= now {
+			r.state = stateExpired
+			m.free += r.backing
 		}
 	}
 	return m
@@ -90,6 +102,8 @@ func (m tokenModel) apply(op operation) (tokenModel, result) {
 		return m.verify(op)
 	case opSettle, opRelease:
 		return m.endHold(op)
+	case opHold, opGrowHold, opSettleHold, opReleaseHold:
+		return m.ownHold(op)
 	case opUsage:
 		if m.keyEnded(op.now) || m.disabled {
 			return m, result{code: "unauthorized"}

@@ -37,7 +37,8 @@ type Operation struct {
 // caller says so with Tried. The record of a hold that expired is kept for
 // a while, as for every hold.
 type Own struct {
-	Forget bool  // for KindSettle and KindRelease
+	Forget bool  // for KindSettle and KindRelease; for KindReserve, that the end will forget the hold
+	Cancel bool  // for KindRelease: if the hold is not there yet, record its end, so that a reservation on its way holds nothing
 	Held   int64 // the hold's units, as far as the caller knows; lets a store end or grow the hold without a read
 	Tried  bool  // an earlier attempt of this operation may have ended the hold, and nobody else can
 }
@@ -122,6 +123,8 @@ func (o Operation) endHold(l *Ledger) (bool, error) {
 	switch {
 	case !known && o.Tried:
 		return false, nil // only this caller can have ended it, without a shortfall
+	case !known && o.Cancel:
+		r = Record{State: StateOpen, BeforeReserve: l.Balance} // a hold of nothing, to release
 	case !known || r.State == StateSpent:
 		return false, ErrHoldNotFound
 	case r.State == StateExpired:
@@ -164,12 +167,15 @@ func (o Operation) grow(l *Ledger) (bool, error) {
 		return false, r.State.endError()
 	}
 	more := o.Quota - r.Quota
+	if more <= 0 {
+		return false, nil // it was allowed before
+	}
 	exhausted := !l.Balance.Unlimited && l.Balance.Free() < more
 	if err := o.check(l.Token, exhausted, o.Now); err != nil {
 		return false, err
 	}
-	if more <= 0 || l.Balance.Unlimited != r.BeforeReserve.Unlimited {
-		return false, nil // it is large enough, or the token became unlimited or limited since
+	if l.Balance.Unlimited != r.BeforeReserve.Unlimited {
+		return false, nil // the token became unlimited or limited since
 	}
 	l.Balance = l.Balance.debit(more)
 	r.Quota = o.Quota

@@ -188,9 +188,13 @@ func TestQuestionNormalize(t *testing.T) {
 	for field, bad := range map[string][]quota.Question{
 		"quota": {{Quota: -1}, {Quota: token.MaxInteger + 1}},
 		"request_id": {
-			{RequestID: "a"}, {RequestID: strings.Repeat("a", quota.MinRequestIDLength-1)}, {RequestID: strings.Repeat("a", quota.MaxRequestIDLength+1)},
-			{RequestID: strings.Repeat("é", quota.MinRequestIDLength)}, {RequestID: strings.Repeat("a", quota.MinRequestIDLength) + "."},
-			{RequestID: " " + strings.Repeat("a", quota.MinRequestIDLength)}, {RequestID: strings.Repeat("a", quota.MinRequestIDLength) + "\xff"},
+			{RequestID: "a"},
+			{RequestID: strings.Repeat("a", quota.MinRequestIDLength-1)},
+			{RequestID: strings.Repeat("a", quota.MaxRequestIDLength+1)},
+			{RequestID: strings.Repeat("é", quota.MinRequestIDLength)},
+			{RequestID: strings.Repeat("a", quota.MinRequestIDLength) + "."},
+			{RequestID: " " + strings.Repeat("a", quota.MinRequestIDLength)},
+			{RequestID: strings.Repeat("a", quota.MinRequestIDLength) + "\xff"},
 		},
 		"model": {{Model: " "}, {Model: strings.Repeat("m", quota.MaxQuestionModelLength+1)}, {Model: "a\u202eb"}},
 	} {

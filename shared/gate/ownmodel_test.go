@@ -1,0 +1,91 @@
+package gate_test
+
+// ownHold makes, grows or ends a hold that only one client knows. That client
+// repeats an operation until it knows the result, so the model need not tell the
+// repetitions apart.
+func (m tokenModel) ownHold(op operation) (tokenModel, result) {
+	r := m.own[op.own]
+	switch op.kind { //nolint:exhaustive // the others end the hold
+	case opHold:
+		return m.makeHold(op, r)
+	case opGrowHold:
+		return m.growHold(op, r)
+	}
+	if m.deleted || m.rotations == 2 {
+		return m, result{code: "unauthorized"}
+	}
+	switch r.state { //nolint:exhaustive // nobody else can have settled it
+	case stateExpired:
+		return m, result{code: "hold_expired"}
+	case stateReleased:
+		return m, result{}
+	case stateUnused: // the reservation did not arrive, and must not do so later
+		m.own[op.own].state = stateReleased
+		return m, result{}
+	}
+	m.free += r.backing
+	r.state = stateReleased
+	var res result
+	if op.kind == opSettleHold {
+		charged := op.quota
+		if !m.unlimited {
+			charged = min(op.quota, m.free)
+			m.free -= charged
+		}
+		m.used += charged
+		r.state = stateSettled
+		res.numbers = [3]int64{charged, op.quota - charged, m.free}
+	}
+	m.own[op.own] = r
+	return m, res
+}
+
+func (m tokenModel) makeHold(op operation, r requestModel) (tokenModel, result) {
+	if r.state != stateUnused {
+		return m, result{code: "released before it arrived"} // the caller was told that the outcome is unknown
+	}
+	if code := m.refusal(op, false); code != "" {
+		res := result{code: code, numbers: [3]int64{0, m.free, 0}}
+		if m.keyEnded(op.now) {
+			res.numbers = [3]int64{}
+		}
+		return m, res
+	}
+	r = requestModel{state: stateOpen, quota: op.quota, expiresAt: op.now + op.ttlSeconds}
+	if !m.unlimited {
+		m.free -= op.quota
+		r.backing = op.quota
+	}
+	m.own[op.own] = r
+	return m, result{numbers: [3]int64{op.quota, m.free, r.expiresAt}}
+}
+
+// growHold takes the difference from the free units. A hold from before the token
+// became limited or unlimited does not grow.
+func (m tokenModel) growHold(op operation, r requestModel) (tokenModel, result) {
+	switch {
+	case m.keyEnded(op.now):
+		return m, result{code: "not_found"}
+	case r.state != stateOpen:
+		return m, result{code: "hold_expired"}
+	}
+	more := op.quota - r.quota
+	if more <= 0 {
+		return m, result{numbers: [3]int64{m.free}}
+	}
+	needed := op
+	needed.quota = more
+	enough := m.free >= more
+	if code := m.refusal(needed, enough); code != "" {
+		return m, result{code: code, numbers: [3]int64{m.free}}
+	}
+	if limited := r.backing > 0; m.unlimited != limited {
+		r.quota = op.quota
+		if limited {
+			r.backing = op.quota
+			m.free -= more
+		}
+		m.own[op.own] = r
+	}
+	return m, result{numbers: [3]int64{m.free}}
+}
