@@ -143,17 +143,18 @@ func (s *Store) update(ctx context.Context, key item, e *expression, policy retr
 
 // put stores one item if the expression's condition holds. It returns the item
 // that is stored afterwards, as update does.
-func (s *Store) put(ctx context.Context, it item, e *expression, policy retryPolicy) (found item, applied bool, err error) {
-	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
+func (s *Store) put(ctx context.Context, it item, e *expression, policy retryPolicy) (item, error) {
+	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.table, Item: it, ConditionExpression: e.condition(),
 		ExpressionAttributeNames: e.usedNames(), ExpressionAttributeValues: e.usedValues(),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		ReturnConsumedCapacity:              consumed,
 	}, policy.configure)
 	if err != nil {
-		return stored(err, policy)
+		found, _, err := stored(err, policy)
+		return found, err
 	}
-	return it, true, nil
+	return it, nil
 }
 
 // stored returns the item that a failed condition reports. Any other error it

@@ -63,7 +63,7 @@ func (s *Store) SetPriceFile(ctx context.Context, file []byte, revision int64) (
 	} else {
 		e.require(e.name(attrRevision).equals(revision))
 	}
-	found, _, err := s.put(ctx, it, e, retryIdempotent()) // a repetition finds what the first attempt stored
+	found, err := s.put(ctx, it, e, retryIdempotent()) // a repetition finds what the first attempt stored
 	if err != nil {
 		return 0, fmt.Errorf("set the price table: %w", err)
 	}

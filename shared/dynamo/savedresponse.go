@@ -39,7 +39,7 @@ func (s *Store) SaveResponse(ctx context.Context, c token.Caller, r token.SavedR
 		return nil, err
 	}
 	it, e := responseItem(c.UserID, r)
-	found, _, err := s.put(ctx, it, e, retryIdempotent())
+	found, err := s.put(ctx, it, e, retryIdempotent())
 	if err != nil {
 		return nil, fmt.Errorf("save a response for user %d: %w", c.UserID, err)
 	}

@@ -24,6 +24,8 @@ const (
 	attrGroup    = "group"
 	attrVersion  = "version"
 
+	attrGroupGranted = "granted" // the operator grants the group to the user, so that prices apply it
+
 	// The previous key.
 	attrPrevious      = "prev" // SHA-256
 	attrPreviousMask  = "prevmask"
@@ -50,8 +52,10 @@ func tokenItem(t token.Token, retentionSeconds int64) item {
 		attrModels:   optionalList(t.Models),
 		attrIPs:      optionalList(t.AllowIPs),
 		attrGroup:    optionalText(t.Group),
-		attrExpires:  optionalExpiry(t.ExpiredTime, 0),
-		TTL:          optionalExpiry(t.ExpiredTime, retentionSeconds),
+
+		attrGroupGranted: optionalFlag(t.GroupGranted),
+		attrExpires:      optionalExpiry(t.ExpiredTime, 0),
+		TTL:              optionalExpiry(t.ExpiredTime, retentionSeconds),
 	})
 	return it
 }
@@ -89,6 +93,7 @@ func readSettings(r *reader, userID int64) token.Token {
 		Models:             r.list(attrModels),
 		AllowIPs:           r.list(attrIPs),
 		Group:              r.text(attrGroup),
+		GroupGranted:       r.flag(attrGroupGranted),
 		PreviousHash:       r.hash(attrPrevious),
 		PreviousMask:       r.text(attrPreviousMask),
 		PreviousUntil:      r.number(attrPreviousUntil),

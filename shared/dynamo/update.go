@@ -11,7 +11,8 @@ import (
 // Update implements token.Store. It tests and changes the token in one
 // conditional write, so that no other write can come in between.
 func (s *Store) Update(ctx context.Context, c token.Caller, id int64, change token.Change) (token.Token, error) {
-	if err := s.Authorize(ctx, c); err != nil {
+	change, err := s.authorizeChange(ctx, c, change)
+	if err != nil {
 		return token.Token{}, err
 	}
 	return s.changeToken(ctx, c.UserID, id, change)
@@ -19,13 +20,24 @@ func (s *Store) Update(ctx context.Context, c token.Caller, id int64, change tok
 
 // UpdateAll implements token.Store.
 func (s *Store) UpdateAll(ctx context.Context, c token.Caller, ids []int64, change token.Change) ([]error, error) {
-	if err := s.Authorize(ctx, c); err != nil {
+	change, err := s.authorizeChange(ctx, c, change)
+	if err != nil {
 		return nil, err
 	}
 	return forEach(ids, func(id int64) error {
 		_, err := s.changeToken(ctx, c.UserID, id, change)
 		return err
 	}), nil
+}
+
+// authorizeChange authorizes the caller and returns the change as its user may
+// make it.
+func (s *Store) authorizeChange(ctx context.Context, c token.Caller, change token.Change) (token.Change, error) {
+	u, _, err := s.readCaller(ctx, c)
+	if err != nil {
+		return change, err
+	}
+	return change.For(u)
 }
 
 // changeToken is Update for a caller who is authorized. If the stored token
@@ -84,6 +96,7 @@ func (s *Store) changeExpression(c token.Change) *expression {
 	setList(e, attrModels, c.Models)
 	setList(e, attrIPs, c.AllowIPs)
 	setField(e, attrGroup, c.Group, optionalText)
+	setField(e, attrGroupGranted, c.GroupGranted, optionalFlag)
 	if c.ExpiredTime != nil {
 		e.set(attrExpires, optionalExpiry(*c.ExpiredTime, 0))
 		e.set(TTL, optionalExpiry(*c.ExpiredTime, s.retentionSeconds))

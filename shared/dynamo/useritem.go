@@ -18,6 +18,8 @@ const (
 	attrUserID        = "uid"   // in NAME items
 	attrRateTAT       = "paced" // microseconds; see token.User.RateTAT
 
+	attrGroups = "groups" // granted by the operator
+
 	// The limits, if they differ from the defaults.
 	attrMaxTokens   = "max"
 	attrCreateRate  = "rate"
@@ -55,7 +57,7 @@ func userItem(u token.User) item {
 // operatorAttributes are the attributes that the operator changes. A nil value
 // means that the attribute is left out.
 func operatorAttributes(u token.User) item {
-	it := item{attrRole: text(string(u.Role)), attrDisabled: optionalFlag(u.Disabled)}
+	it := item{attrRole: text(string(u.Role)), attrDisabled: optionalFlag(u.Disabled), attrGroups: optionalList(u.Groups)}
 	for name, limit := range limits(&u.Limits) {
 		it[name] = nil
 		if *limit.value != limit.byDefault {
@@ -113,6 +115,7 @@ func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 		LastTokenID:   r.number(attrLastTokenID),
 		DeletedTokens: r.number(attrDeletedTokens),
 		RateTAT:       r.number(attrRateTAT),
+		Groups:        r.list(attrGroups),
 	}
 	for name, limit := range limits(&u.Limits) {
 		*limit.value = limit.byDefault

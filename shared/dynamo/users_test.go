@@ -3,6 +3,7 @@ package dynamo_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -102,7 +103,7 @@ func TestChangeOfOldUserVersion(t *testing.T) {
 		t.Errorf("got error %v, want ErrUserNotFound", err)
 	}
 	found, err := kit.Store.FindUser(t.Context(), "demo")
-	if err != nil || found != disabled {
+	if err != nil || !reflect.DeepEqual(found, disabled) {
 		t.Errorf("got %+v (%v), want %+v", found, err, disabled)
 	}
 }

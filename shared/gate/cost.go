@@ -8,7 +8,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
-// Cost returns what a usage of a model costs a token of a group. Without a price
+// Cost returns what a usage of a model costs a token of a group, which is the
+// token's PriceGroup. Without a price
 // table one unit is one token. The error is price.ErrNotPriced, with which the
 // request must be refused, or quota.ErrUnavailable.
 //
@@ -49,5 +50,5 @@ func (g *Gate) Quote(ctx context.Context, key, model string, u price.Usage) (pri
 	if err != nil {
 		return price.Quote{}, err
 	}
-	return table.Cost(l.Group, model, u)
+	return table.Cost(l.PriceGroup(), model, u)
 }

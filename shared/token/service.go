@@ -120,6 +120,12 @@ func (s *Service) Create(ctx context.Context, at credential.AccessToken, setting
 		if err != nil {
 			return NewTokens{}, err
 		}
+		for i := range tokens {
+			if err := u.checkGroup(tokens[i].Group); err != nil {
+				return NewTokens{}, &IndexError{i, err}
+			}
+			tokens[i].GroupGranted = u.Grants(tokens[i].Group)
+		}
 		created := NewTokens{RateTAT: after.RateTAT}
 		issued = issue(tokens, at.UserID, u.LastTokenID+1)
 		for _, one := range issued {

@@ -97,6 +97,8 @@ type Change struct {
 	NeedsUnlimited *bool
 	// Versions are the versions that the token may have.
 	Versions Versions
+	// GroupGranted is the token's new GroupGranted; For sets it.
+	GroupGranted *bool
 
 	// The values of RemainQuota and QuotaDelta if the token is limited.
 	remainIfLimited *int64

@@ -46,6 +46,7 @@ type Token struct {
 	Models             []string
 	AllowIPs           []string // addresses and CIDR prefixes in canonical form
 	Group              string
+	GroupGranted       bool   // see PriceGroup
 	Holds              []Hold // neither settled nor released; some may have expired
 }
 

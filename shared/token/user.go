@@ -32,7 +32,8 @@ type User struct {
 	LastTokenID   int64 // the highest token id in use so far; ids have no gaps
 	DeletedTokens int64 // how many tokens were deleted
 	Limits        Limits
-	RateTAT       int64 // Unix microseconds; the state of the create rate limit, see Limits
+	Groups        []string // granted by the operator, see Grants
+	RateTAT       int64    // Unix microseconds; the state of the create rate limit, see Limits
 }
 
 // TokenCount returns the number of tokens that the user has.

@@ -34,6 +34,9 @@ type UserStore interface {
 	// not the stored version, the error is ErrContention.
 	ChangeUser(ctx context.Context, u User) (User, error)
 
+	// GrantGroups sets GroupGranted of each of the user's tokens by User.Grants.
+	GrantGroups(ctx context.Context, u User) error
+
 	// Reconcile recounts a user's tokens as UserService.Reconcile describes.
 	// now is in Unix seconds. Too many concurrent changes are ErrContention;
 	// repairs made before an error stay.
@@ -121,6 +124,26 @@ func (s *UserService) SetLimits(ctx context.Context, name string, edit func(*Lim
 		edit(&u.Limits)
 		return u.Limits.Check()
 	})
+}
+
+// SetGroups replaces the groups that a user is granted, also for the tokens that
+// it has: the group of a token that is no longer granted stays, but prices ignore
+// it. Groups that CheckGroups refuses are an *InvalidError. After another error,
+// some tokens may not have been changed; SetGroups can be repeated. An update of a
+// token that is in progress may still use the old groups.
+func (s *UserService) SetGroups(ctx context.Context, name string, groups []string) (User, error) {
+	groups, err := CheckGroups(groups)
+	if err != nil {
+		return User{}, err
+	}
+	u, err := s.change(ctx, name, func(u *User) error {
+		u.Groups = groups
+		return nil
+	})
+	if err != nil {
+		return u, err
+	}
+	return u, s.Store.GrantGroups(ctx, u)
 }
 
 // List returns all users, by id.
