@@ -104,7 +104,7 @@ func (d *decoder) run(codings []string, sink func([]byte) error, wait func() boo
 	var r io.Reader = readerFunc(func(p []byte) (int, error) {
 		for len(d.piece) == 0 {
 			if d.last || !wait() {
-				return 0, io.ErrUnexpectedEOF
+				return 0, io.EOF // the decompressors know whether more must come
 			}
 		}
 		n := copy(p, d.piece)
