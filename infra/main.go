@@ -37,6 +37,8 @@ func run(getenv func(string) string) error {
 			Build:       setting(app, "build", "../build"), // cdk starts this program in infra/
 			Table:       setting(app, "table", ""),
 			TableStream: setting(app, "tableStream", ""),
+			Upstream:    setting(app, "upstream", ""),
+			UpstreamKey: setting(app, "upstreamKeyParameter", ""),
 			Account:     getenv("CDK_DEFAULT_ACCOUNT"),
 			Region:      getenv("CDK_DEFAULT_REGION"),
 			AlarmEmails: strings.FieldsFunc(getenv("ALARM_EMAILS"), func(r rune) bool { return strings.ContainsRune(", ", r) }),

@@ -40,6 +40,8 @@ func ofFunction(name string) []string {
 	switch name {
 	case api.Authorizer:
 		return []string{get}
+	case api.ModelGateway: // verify, reserve, settle, release
+		return []string{get, update}
 	case api.Purge:
 		return []string{put, update}
 	default:

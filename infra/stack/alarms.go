@@ -123,8 +123,8 @@ func (a *alarms) watchFunction(f *function) {
 		description: "Lambda throttled function " + f.Name + ": the concurrency of the account, or that reserved for the function, is used up.",
 		metric:      f.lambda.MetricThrottles(sum),
 	})
-	if f.Name == api.Purge || f.Name == api.Console {
-		return // watchPurge has an alarm for a late purge; the console answers from memory
+	if f.Name == api.Purge || f.Name == api.Console || f.Name == api.ModelGateway {
+		return // watchPurge has an alarm for a late purge; the console answers from memory; a model takes its time
 	}
 	a.add(f.scope, alarm{
 		id: "Slow", threshold: 1000, badPeriods: 3, periods: 3,
@@ -141,6 +141,8 @@ func otherErrors(f *function) string {
 	switch f.Name {
 	case api.Authorizer:
 		return ", or got no answer from DynamoDB. Until it recovers, the APIs that use it as their authorizer answer 500."
+	case api.ModelGateway:
+		return ", or broke an answer off, such as because its upstream did."
 	case api.Purge:
 		return ". Lambda splits its batch in half and tries again."
 	default:

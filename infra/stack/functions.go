@@ -25,7 +25,7 @@ const (
 	// and the TLS handshake take milliseconds. More would not help, because it
 	// then waits for DynamoDB.
 	memoryMB = 512
-	// timeoutSeconds applies to all functions but purge. It is enough for a
+	// timeoutSeconds applies to all functions but purge and gateway. It is enough for a
 	// request that repeats calls to DynamoDB (an attempt ends after 1 s, most
 	// calls after 3), and well below the 30 s after which API Gateway itself
 	// responds.
@@ -40,10 +40,14 @@ type function struct {
 	target awslambda.IFunction // what routes call: the function or its alias
 }
 
-func newFunctions(stack awscdk.Stack, stage Stage, build string, table awsdynamodb.ITable) []*function {
+func newFunctions(stack awscdk.Stack, stage Stage, options Options, table awsdynamodb.ITable) []*function {
 	var all []*function
-	for _, f := range api.Functions() {
-		all = append(all, newFunction(stack, f, stage, build, table))
+	for _, f := range options.functionsOf() {
+		made := newFunction(stack, f, stage, options.Build, table)
+		if f.Name == api.ModelGateway {
+			connectUpstream(stack, stage, made, options)
+		}
+		all = append(all, made)
 	}
 	return all
 }
@@ -57,7 +61,7 @@ func newFunction(stack awscdk.Stack, f api.Function, stage Stage, build string, 
 		Architecture: awslambda.Architecture_ARM_64(), // a fifth cheaper
 		Handler:      jsii.String("bootstrap"),
 		Code:         awslambda.Code_FromAsset(jsii.String(filepath.Join(build, f.Name)), nil),
-		MemorySize:   jsii.Number(memoryMB),
+		MemorySize:   memory(f),
 		Timeout:      timeout(f),
 		Environment: &map[string]*string{
 			boot.EnvTable:     table.TableName(),
@@ -89,16 +93,29 @@ func purposeOf(f api.Function) string {
 		return "Lambda authorizer for other HTTP APIs"
 	case api.Purge:
 		return "counts tokens that TTL removes"
+	case api.ModelGateway:
+		return "checks and charges requests to a model API"
 	default:
 		return strings.Join(f.RouteKeys, ", ")
 	}
 }
 
-func timeout(f api.Function) awscdk.Duration {
-	if f.Name == api.Purge {
-		return awscdk.Duration_Seconds(jsii.Number(eventsource.Timeout.Seconds()))
+func memory(f api.Function) *float64 {
+	if f.Name == api.ModelGateway {
+		return jsii.Number(modelGatewayMemoryMB)
 	}
-	return awscdk.Duration_Seconds(jsii.Number(timeoutSeconds))
+	return jsii.Number(memoryMB)
+}
+
+func timeout(f api.Function) awscdk.Duration {
+	seconds := float64(timeoutSeconds)
+	switch f.Name {
+	case api.Purge:
+		seconds = eventsource.Timeout.Seconds()
+	case api.ModelGateway:
+		seconds = modelGatewayTimeoutSeconds
+	}
+	return awscdk.Duration_Seconds(&seconds)
 }
 
 // newRole makes the role of a function: it allows the function's operations on

@@ -16,6 +16,11 @@ var update = flag.Bool("update", false, "write the golden files") //nolint:goche
 // compareGolden compares a template with testdata/<stage>.template.json, which
 // tests that do not use CDK read instead.
 func compareGolden(t *testing.T, p *template) {
+	compareGoldenIn(t, "testdata", p)
+}
+
+func compareGoldenIn(t *testing.T, folder string, p *template) {
+	t.Helper()
 	var decoded any
 	if err := json.Unmarshal(p.text, &decoded); err != nil {
 		t.Fatal(err)
@@ -27,7 +32,7 @@ func compareGolden(t *testing.T, p *template) {
 	if err := encoder.Encode(decoded); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join("testdata", p.stage+".template.json")
+	file := filepath.Join(folder, p.stage+".template.json")
 	if *update {
 		if err := os.WriteFile(file, got.Bytes(), 0o600); err != nil {
 			t.Fatal(err)

@@ -55,8 +55,14 @@ type (
 // and checks it with cdk-nag. The code of each function is its name.
 func synthesize(t *testing.T, stage stack.Stage, emails ...string) *template {
 	t.Helper()
+	return synthesizeWith(t, stage, stack.Options{AlarmEmails: emails})
+}
+
+func synthesizeWith(t *testing.T, stage stack.Stage, options stack.Options) *template {
+	t.Helper()
 	app := newApp(t)
-	s, err := stack.New(app, stage, stack.Options{Build: placeholders(t), AlarmEmails: emails})
+	options.Build = placeholders(t)
+	s, err := stack.New(app, stage, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +99,7 @@ func check(app awscdk.App, s awscdk.Stack) cxapi.CloudFormationStackArtifact {
 func placeholders(t *testing.T) string {
 	t.Helper()
 	build := t.TempDir()
-	for _, f := range api.Functions() {
+	for _, f := range append(api.Functions(), api.Function{Name: api.ModelGateway}) {
 		folder := filepath.Join(build, f.Name)
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			t.Fatal(err)

@@ -12,8 +12,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
-
-	"github.com/latchkey-api/latchkey/shared/api"
 )
 
 // Options configures a stack for the place where it is deployed.
@@ -31,16 +29,25 @@ type Options struct {
 	// TableStream is the ARN of that table's stream. Without it, the function
 	// purge receives no records.
 	TableStream string
+	// Upstream is the URL of a model API. With it, the stack has the function
+	// gateway in front of that API.
+	Upstream string
+	// UpstreamKey is the name of the parameter in Systems Manager, a
+	// SecureString, with the upstream's key; the default is
+	// /latchkey/<stage>/upstream-key.
+	UpstreamKey string
 	// AlarmEmails receive a mail for every alarm, once they have confirmed the
 	// subscription.
 	AlarmEmails []string
 }
 
 // New adds the stack of a stage to a CDK app. It returns an error if a function
-// is not built or if options have a stream without its table. CDK panics with
-// its own errors.
+// is not built or if options do not fit together. CDK panics with its own errors.
 func New(app constructs.Construct, stage Stage, options Options) (awscdk.Stack, error) {
-	if err := checkBuild(options.Build); err != nil {
+	if err := options.checkUpstream(); err != nil {
+		return nil, err
+	}
+	if err := options.checkBuild(); err != nil {
 		return nil, err
 	}
 	if options.TableStream != "" && options.Table == "" {
@@ -51,7 +58,7 @@ func New(app constructs.Construct, stage Stage, options Options) (awscdk.Stack, 
 		Env:         options.environment(),
 	})
 	table := newTable(stack, stage, options)
-	functions := newFunctions(stack, stage, options.Build, table)
+	functions := newFunctions(stack, stage, options, table)
 	gateway := newGateway(stack, stage)
 	purge := newPurge(stage, functions, table)
 	monitored := monitored{table, functions, gateway, purge}
@@ -63,6 +70,7 @@ func New(app constructs.Construct, stage Stage, options Options) (awscdk.Stack, 
 	}
 	gateway.route(functions)
 	offerAuthorizer(stack, functions)
+	offerURL(stack, functions)
 	purge.connect()
 	newDashboard(stack, monitored)
 
@@ -82,9 +90,9 @@ func (o Options) environment() *awscdk.Environment {
 	return &awscdk.Environment{Account: &o.Account, Region: &o.Region}
 }
 
-func checkBuild(build string) error {
-	for _, f := range api.Functions() {
-		if _, err := os.Stat(filepath.Join(build, f.Name, "bootstrap")); err != nil {
+func (o Options) checkBuild() error {
+	for _, f := range o.functionsOf() {
+		if _, err := os.Stat(filepath.Join(o.Build, f.Name, "bootstrap")); err != nil {
 			return fmt.Errorf("function %s is not built (%w): run `make build`", f.Name, err)
 		}
 	}

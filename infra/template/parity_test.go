@@ -1,6 +1,10 @@
 // Package template_test compares template.yaml, the template that CDK
 // synthesizes, and the code. They must declare the same functions, routes,
 // permissions and table.
+//
+// The function gateway is in neither: only stacks with an upstream have it, and
+// sam local serves no function URLs. Tests of infra/stack check those stacks, whose
+// templates are in testdata/upstream; shared/boot/modelgateway tests the function.
 package template_test
 
 import (

@@ -1,0 +1,133 @@
+package stack_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/infra/stack"
+	"github.com/latchkey-api/latchkey/shared/api"
+)
+
+// TestUpstream synthesizes stages with an upstream, and checks the function in
+// front of it.
+func TestUpstream(t *testing.T) {
+	stages := stack.Stages()
+	for _, stage := range []stack.Stage{stages[0], stages[len(stages)-1]} { // without and with a canary
+		t.Run(stage.Name, func(t *testing.T) {
+			p := synthesizeWith(t, stage, stack.Options{Upstream: "https://api.openai.com"})
+			for name, check := range map[string]func(*testing.T, *template){
+				"cdk-nag_finds_nothing": nagFindsNothing,
+				"settings":              modelGatewaySettings,
+				"permissions":           modelGatewayPermissions,
+				"function_url":          modelGatewayURL,
+				"no_idle_cost":          nothingCostsWhenIdle,
+				"golden_file":           func(t *testing.T, p *template) { compareGoldenIn(t, "testdata/upstream", p) },
+			} {
+				t.Run(name, func(t *testing.T) { check(t, p) })
+			}
+		})
+	}
+}
+
+// modelGatewaySettings checks the time, the memory and the variables.
+func modelGatewaySettings(t *testing.T, p *template) {
+	_, f := p.function(t, api.ModelGateway)
+	table, _ := p.only(t, "AWS::DynamoDB::Table")
+	if f["MemorySize"] != 256.0 || f["Timeout"] != 900.0 {
+		t.Errorf("got %v MB for %v s, want 256 MB for 15 minutes", f["MemorySize"], f["Timeout"])
+	}
+	got, _ := at(f, "Environment", "Variables").(object)
+	if got["UPSTREAM_URL"] != "https://api.openai.com" || got["UPSTREAM_KEY_PARAMETER"] != "/latchkey/"+p.stage+"/upstream-key" || cmp.Diff(got["TABLE_NAME"], any(ref(table))) != "" {
+		t.Errorf("got variables %v, want the upstream, the parameter and the table", got)
+	}
+}
+
+// modelGatewayPermissions checks that the function may move quota, read the one
+// parameter, write its log and traces, and nothing else.
+func modelGatewayPermissions(t *testing.T, p *template) {
+	_, f := p.function(t, api.ModelGateway)
+	table, _ := p.only(t, "AWS::DynamoDB::Table")
+	logs, _ := at(f, "LoggingConfig", "LogGroup", "Ref").(string)
+	parameter := object{"Fn::Join": list{"", list{
+		"arn:", ref("AWS::Partition"), ":ssm:", ref("AWS::Region"), ":", ref("AWS::AccountId"), ":parameter/latchkey/" + p.stage + "/upstream-key",
+	}}}
+	want := []statement{
+		{list{"dynamodb:GetItem", "dynamodb:UpdateItem"}, list{attribute(table, "Arn")}},
+		{list{"logs:CreateLogStream", "logs:PutLogEvents"}, list{attribute(logs, "Arn")}},
+		{list{"ssm:GetParameter"}, list{parameter}},
+		{list{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}, list{"*"}},
+	}
+	var got []statement
+	for _, document := range p.policies(roleOf(f)) {
+		got = append(got, statements(document)...)
+	}
+	slices.SortFunc(got, func(a, b statement) int { return strings.Compare(flat(list(a.Actions)), flat(list(b.Actions))) })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("policies (-want +got):\n%s", diff)
+	}
+}
+
+// modelGatewayURL checks that the URL streams and lets everybody call the function,
+// which checks keys itself, but only through the URL.
+func modelGatewayURL(t *testing.T, p *template) {
+	_, url := p.only(t, "AWS::Lambda::Url")
+	target, isAlias := p.target(t, api.ModelGateway)
+	if url["AuthType"] != "NONE" || url["InvokeMode"] != "RESPONSE_STREAM" || url["Cors"] != nil {
+		t.Errorf("got %v, want a URL that streams, without IAM and CORS", url)
+	}
+	if isAlias != (p.stage == "prod") || isAlias != (url["Qualifier"] != nil) {
+		t.Errorf("got qualifier %v for %s, want the alias in prod", url["Qualifier"], target)
+	}
+	var got []string
+	for _, id := range p.of("AWS::Lambda::Permission") {
+		permission := p.Resources[id].Properties
+		if permission["Principal"] != "*" {
+			continue
+		}
+		action, _ := permission["Action"].(string)
+		got = append(got, action)
+		if throughURL := permission["FunctionUrlAuthType"] == "NONE" || permission["InvokedViaFunctionUrl"] == true; !throughURL {
+			t.Errorf("permission %s: got %v, want it for the URL only", id, permission)
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"lambda:InvokeFunction", "lambda:InvokeFunctionUrl"}, got); diff != "" {
+		t.Errorf("permissions of everybody (-want +got):\n%s", diff)
+	}
+	if p.Outputs["GatewayUrl"]["Value"] == nil {
+		t.Error("got no output GatewayUrl, want the URL")
+	}
+}
+
+// nothingCostsWhenIdle checks that the stack has nothing that is paid by the hour.
+func nothingCostsWhenIdle(t *testing.T, p *template) {
+	for id, r := range p.Resources {
+		if strings.HasPrefix(r.Type, "AWS::EC2::") || r.Properties["ProvisionedConcurrencyConfig"] != nil || r.Properties["VpcConfig"] != nil {
+			t.Errorf("got %s %s, want no network and no provisioned concurrency", r.Type, id)
+		}
+	}
+}
+
+// Options about the upstream that can't work are refused.
+func TestUpstreamOptions(t *testing.T) {
+	for name, c := range map[string]struct {
+		options stack.Options
+		want    string
+	}{
+		"http":              {stack.Options{Upstream: "http://api.openai.com"}, "upstream is not an https URL"},
+		"password":          {stack.Options{Upstream: "https://a:secret@api.openai.com"}, "upstream is not an https URL"},
+		"key_without":       {stack.Options{UpstreamKey: "/a/b"}, "upstream is not: set both"},
+		"key_with_wildcard": {stack.Options{Upstream: "https://api.openai.com", UpstreamKey: "/latchkey/*"}, "is not the name of a parameter"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.options.Build = placeholders(t)
+			_, err := stack.New(newApp(t), stack.Stages()[0], c.options)
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("got error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
