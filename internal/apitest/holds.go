@@ -51,13 +51,27 @@ func holds(t *testing.T, target *Target) {
 		t.Errorf("got %+v, want the rest held for an hour", second)
 	}
 	wantSame(t, reserve(`{"request_id":"a-0123456789abcdefghijk","quota":300}`), first)
-	wantSame(t, reserve(`{"request_id":"c-0123456789abcdefghijk","quota":1}`), wire.Reservation{Code: quota.RefusedExhausted, RequestID: "c-0123456789abcdefghijk"})
+	refuse := func(units, left, inProgress int64, message string) {
+		t.Helper()
+		wantSame(t, reserve(fmt.Sprintf(`{"request_id":"c-0123456789abcdefghijk","quota":%d}`, units)), wire.Reservation{
+			Code: quota.RefusedExhausted, RequestID: "c-0123456789abcdefghijk", RemainQuota: left, Exhaustion: wire.Exhaustion{InProgressQuota: &inProgress, Message: message},
+		})
+		v := b.verify(t, fmt.Sprintf(`{"quota":%d}`, units))
+		if v.Code != quota.RefusedExhausted || v.InProgressQuota == nil || *v.InProgressQuota != inProgress || v.Message != message {
+			t.Errorf("verify: got %+v, want %d in progress and %q", v, inProgress, message)
+		}
+	}
+	refuse(1, 0, 1000, "Requests in progress hold 1000 units. Try again when they have ended.")
+	refuse(1000, 0, 1000, "Requests in progress hold 1000 units. Try again when they have ended.")
+	refuse(1001, 0, 1000, "0 units are left, and requests in progress hold 1000; both together are not enough. Ask for fewer units, or raise remain_quota of the token.")
 	if got, want := b.usage(t), `"total_granted":1000,"total_used":0,"total_available":0,`; !strings.Contains(got, want) {
 		t.Errorf("usage while held is %s, want %s", got, want)
 	}
 	post("settle", `{"request_id":"a-0123456789abcdefghijk","quota":120}`, `{"request_id":"a-0123456789abcdefghijk","charged":120,"shortfall":0,"remain_quota":180}`)
+	refuse(881, 180, 700, "180 units are left, and requests in progress hold 700; both together are not enough. Ask for fewer units, or raise remain_quota of the token.")
 	post("settle", `{"request_id":"b-0123456789abcdefghijk","quota":900}`, `{"request_id":"b-0123456789abcdefghijk","charged":880,"shortfall":20,"remain_quota":0}`)
 	post("settle", `{"request_id":"a-0123456789abcdefghijk","quota":120}`, `{"request_id":"a-0123456789abcdefghijk","charged":120,"shortfall":0,"remain_quota":180}`)
+	refuse(1, 0, 0, "The quota is spent. Raise remain_quota of the token.")
 	fail("reserve", `{"request_id":"a-0123456789abcdefghijk","quota":300}`, 409, "hold_settled", settled)
 	fail("settle", `{"request_id":"a-0123456789abcdefghijk","quota":121}`, 409, "request_id_reused", reused)
 	fail("reserve", `{"request_id":"a-0123456789abcdefghijk","quota":299}`, 409, "request_id_reused", reused)

@@ -57,6 +57,6 @@ func reserveQuota(ctx context.Context, gate Gate, key string, in reservationInpu
 	}
 	return okResponse(wire.Reservation{
 		Valid: r.Valid(), Code: r.Refusal, RequestID: r.RequestID,
-		Held: r.Held, RemainQuota: r.Remain, ExpiresAt: r.ExpiresAt, Price: priceOf(in.usage, quote),
+		Held: r.Held, RemainQuota: r.Remain, ExpiresAt: r.ExpiresAt, Exhaustion: explainExhausted(r.Verdict, q.Quota), Price: priceOf(in.usage, quote),
 	}).forKey(r.Token), err
 }

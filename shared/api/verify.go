@@ -28,6 +28,7 @@ func verifyKey(ctx context.Context, gate Gate, key string, in pricedQuestion) (r
 		v, err = gate.Verify(ctx, key, q)
 	}
 	verdict := wire.Verdict{Valid: v.Valid(), Code: v.Refusal}
+	verdict.Exhaustion = explainExhausted(v, q.Quota)
 	if t := v.Token; t.ID != 0 {
 		verdict.KeyInfo = &wire.KeyInfo{
 			TokenID: t.ID, UserID: t.UserID, Name: t.Name, Group: t.Group,

@@ -108,6 +108,9 @@ func verdict(l quota.Ledger, now int64, err error) (quota.Verdict, error) {
 		return quota.Verdict{Refusal: quota.RefusedUnknown}, nil
 	case errors.As(err, &refused):
 		v.Refusal = refused.Refusal
+		if v.Refusal == quota.RefusedExhausted {
+			v.InProgress = l.HeldAt(now)
+		}
 		return v, nil
 	default:
 		return quota.Verdict{}, err

@@ -7,10 +7,19 @@ type Verdict struct {
 	Refusal Refusal     // "" if it may
 	Token   token.Token // the key's token; the zero Token for RefusedUnknown
 	Remain  int64       // free units; meaningless for an unlimited token
+	// InProgress is how many units open holds keep, if the refusal is
+	// RefusedExhausted. What their requests do not use becomes free again.
+	InProgress int64
 }
 
 // Valid reports whether the key may do it.
 func (v Verdict) Valid() bool { return v.Refusal == "" }
+
+// MayFitLater reports whether a number of units that are not free now may be free
+// once the requests in progress have ended. If not, the units are spent.
+func (v Verdict) MayFitLater(units int64) bool {
+	return v.InProgress > 0 && v.Remain+v.InProgress >= max(1, units)
+}
 
 // A Reservation is the result of reserving units. If it is not valid, nothing
 // is held.

@@ -34,8 +34,16 @@ type Verdict struct {
 	Valid bool    `json:"valid"`
 	Code  Refusal `json:"code"` // reason for the refusal; "" if valid
 	*KeyInfo
+	Exhaustion
 	Charged *int64 `json:"charged,omitempty"` // units that the usage cost; 0 if not valid, nil if the request had no usage
 	Price
+}
+
+// An Exhaustion explains the refusal "quota_exhausted". Its fields are zero if
+// that is not the code.
+type Exhaustion struct {
+	InProgressQuota *int64 `json:"in_progress_quota,omitempty"` // units held by requests in progress; what they do not use becomes free again
+	Message         string `json:"message,omitempty"`           // what to do, for people
 }
 
 // A KeyInfo describes the token that a key belongs to.
@@ -66,6 +74,7 @@ type Reservation struct {
 	Held        int64   `json:"held"`         // units
 	RemainQuota int64   `json:"remain_quota"` // units free to spend
 	ExpiresAt   int64   `json:"expires_at"`   // Unix seconds at which the hold expires; 0 if there is none
+	Exhaustion
 	Price
 }
 
