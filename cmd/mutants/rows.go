@@ -94,6 +94,56 @@ func mutants() []mutant {
 			"./shared/dynamo", "TestOperationsMatchApply",
 		},
 		{
+			"a cost is rounded down",
+			"shared/price/cost.go", "	if remainder.Sign() > 0 {\n", "	if remainder.Sign() < 0 {\n",
+			"./shared/price", "TestCost",
+		},
+		{
+			"input read from a cache is free",
+			"shared/price/cost.go", "	add(u.CacheReadTokens, or(value(r.CacheRead), input))\n", "",
+			"./shared/price", "TestVendors",
+		},
+		{
+			"the factor of a group is ignored",
+			"shared/price/cost.go", "	if !ok {\n		factor = FactorOne\n", "	if !ok || factor > 0 {\n		factor = FactorOne\n",
+			"./shared/price", "TestCost/group",
+		},
+		{
+			"the shortest prefix decides the price",
+			"shared/price/table.go", "for n := len(name); n >= 0; n-- {", "for n := range len(name) + 1 {",
+			"./shared/price", "TestCost/longest_prefix",
+		},
+		{
+			"a model without a price is free",
+			"shared/price/cost.go", "	if !ok {\n		return Quote{}, ErrNotPriced\n", "	if !ok {\n		return Quote{}, nil\n",
+			"./shared/price", "TestCost/unknown_model",
+		},
+		{
+			"an old price table is used while it can't be read",
+			"shared/price/cache.go", "		f.table = nil\n", "		f.table, f.err = c.table, nil\n",
+			"./shared/price", "TestCache",
+		},
+		{
+			"a price table is used for longer than a minute",
+			"shared/price/cache.go", "age >= 0 && age < MaxAge", "age >= 0 && age < 2*MaxAge",
+			"./shared/price", "TestCache",
+		},
+		{
+			"a tenant pays the prices of a group that it has chosen",
+			"shared/token/group.go", "	if t.GroupGranted {\n", "	if t.GroupGranted || t.Group != \"\" {\n",
+			"./shared/api", "TestGroupPrice",
+		},
+		{
+			"tokenctl prices check succeeds although the table differs",
+			"cmd/tokenctl/prices.go", "	case len(changes) > 0:\n", "	case len(changes) < 0:\n",
+			"./cmd/tokenctl", "TestScript/prices",
+		},
+		{
+			"a model with a dearer price for audio is imported at the price of text",
+			"cmd/tokenctl/litellm/entry.go", "	return !tooLarge && n <= *charged\n", "	return !tooLarge && n >= 0\n",
+			"./cmd/tokenctl/litellm", "TestRead",
+		},
+		{
 			"a check accepts a rotated key after its grace period",
 			"shared/gate/gate.go", "if err == nil && !l.AcceptsKey(key.Hash(), now) {", "if err == nil && !l.HasKey(key.Hash()) {",
 			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
