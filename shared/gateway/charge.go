@@ -24,7 +24,7 @@ func (w *responseWriter) cost(u price.Usage) (price.Quote, error) {
 	if w.pricesErr != nil {
 		return price.Quote{}, w.pricesErr
 	}
-	return w.prices.Cost(w.req.Group, w.req.Model, u)
+	return w.prices.Cost(w.req.group, w.req.Model, u)
 }
 
 // covered reports whether the hold covers what the answer has delivered,

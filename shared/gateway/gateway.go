@@ -87,7 +87,7 @@ type EstimateInput struct {
 // A Grant describes a request that the middleware accepted.
 type Grant struct {
 	UserID, TokenID int64
-	Group           string // the token's group
+	Group           string // the token's group, which its owner chooses
 	Model           string // "" for a request without a model
 	HeldUnits       int64  // reserved when the request was accepted
 	RequestID       string // of the log line

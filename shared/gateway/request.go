@@ -25,6 +25,7 @@ type request struct {
 	body    requestBody
 	shape   shape
 	reader  answerReader
+	group   string      // whose prices the token pays
 	input   price.Usage // estimated
 	hold    *gate.Hold  // nil if nothing is held
 
@@ -150,7 +151,7 @@ func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question
 }
 
 func (req *request) setToken(t token.Token) {
-	req.UserID, req.TokenID, req.Group = t.UserID, t.ID, t.Group
+	req.UserID, req.TokenID, req.Group, req.group = t.UserID, t.ID, t.Group, t.PriceGroup()
 }
 
 // forwarded returns the request that next receives.
