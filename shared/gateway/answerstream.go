@@ -6,11 +6,12 @@ import "bytes"
 // be interrupted. It finds out by itself whether the body is JSON or a stream of
 // server-sent events, whatever its Content-Type says.
 type answerStream struct {
-	reader answerReader
-	json   jsonReader
-	events eventReader
-	mode   bodyMode
-	marks  int // bytes of the byte order mark that have arrived
+	reader      answerReader
+	json        jsonReader
+	events      eventReader
+	mode        bodyMode
+	unreadBytes int64 // of the event's data, which are not JSON
+	marks       int   // bytes of the byte order mark that have arrived
 }
 
 type bodyMode byte
@@ -117,7 +118,6 @@ func (s *answerStream) readJSON(p []byte) (n int, at boundary) {
 // giveUp treats the rest of a body that is not JSON as a stream: some servers
 // write a line before it.
 func (s *answerStream) giveUp() {
-	s.countBytes(s.json.unreadBytes)
 	s.json.reset()
 	s.mode = modeEvents
 	s.events.field = fieldNone // in a line
@@ -127,6 +127,10 @@ func (s *answerStream) giveUp() {
 func (s *answerStream) readEvent(p []byte) {
 	for len(p) > 0 {
 		n, ended := s.json.read(p)
+		if s.json.state == gaveUp {
+			s.unreadBytes += int64(len(p) - n)
+			return
+		}
 		if ended {
 			s.reader.endText() // the event can have another one, if its end is not marked by an empty line
 		}
@@ -143,8 +147,9 @@ func (s *answerStream) endEvent() {
 	if s.events.isDone() {
 		progress.ended = true
 	} else {
-		s.countBytes(s.json.unreadBytes)
+		s.reader.progress().other.textBytes += s.unreadBytes
 	}
+	s.unreadBytes = 0
 	if string(bytes.TrimSpace(s.events.kind)) == "error" {
 		progress.failed, progress.ended = true, true
 	}
@@ -165,6 +170,5 @@ func (s *answerStream) finish() {
 	}
 }
 
-func (s *answerStream) countText(p []byte) { s.countBytes(int64(len(p))) }
-
-func (s *answerStream) countBytes(n int64) { s.reader.progress().other.textBytes += n }
+// countText counts text that is in no form of the API.
+func (s *answerStream) countText(p []byte) { s.reader.progress().other.textBytes += int64(len(p)) }

@@ -93,11 +93,12 @@ func (r *eventReader) endLine() (empty bool) {
 func (r *eventReader) line(p []byte) {
 	for len(p) > 0 && r.field == fieldName {
 		b := p[0]
-		if b == ':' || len(r.name) == maxNameBytes {
-			r.endName(b == ':')
-			if b != ':' {
-				break
-			}
+		if b != ':' && len(r.name) == maxNameBytes { // no field has such a long name
+			r.notField()
+			break
+		}
+		if b == ':' {
+			r.endName(true)
 		} else {
 			r.name = append(r.name, b)
 		}
@@ -144,7 +145,11 @@ func (r *eventReader) endName(colon bool) {
 	case "":
 		r.field = fieldOther // a comment
 	default:
-		r.field, r.space = fieldNone, false
-		r.text(r.name)
+		r.notField()
 	}
+}
+
+func (r *eventReader) notField() {
+	r.field, r.space = fieldNone, false
+	r.text(r.name)
 }

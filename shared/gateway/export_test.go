@@ -1,6 +1,11 @@
 package gateway
 
-import "net/http"
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/latchkey-api/latchkey/shared/price"
+)
 
 // Access for the tests, which are in another package.
 
@@ -8,4 +13,109 @@ import "net/http"
 func ModelOf(h http.Header, content []byte) (string, error) {
 	body, err := parseBody(h, content)
 	return body.model, err
+}
+
+// An Answer is what ReadAnswer finds in the body of an answer.
+type Answer struct {
+	Usage                   price.Usage
+	Reported, Ended, Failed bool
+	Delivered               int64 // tokens, estimated
+}
+
+// ReadAnswer reads the answer of an API in pieces of pieceBytes. complete says
+// that the upstream has ended it; input is the estimate of the request.
+func ReadAnswer(api string, body []byte, pieceBytes int, input price.Usage, complete bool) Answer {
+	r := newAnswerReader(map[string]shape{"openai": shapeOpenAI, "anthropic": shapeAnthropic, "gemini": shapeGemini}[api], 1)
+	s := newAnswerStream(r, false)
+	for len(body) > 0 {
+		piece := body[:min(pieceBytes, len(body))]
+		body = body[len(piece):]
+		for len(piece) > 0 {
+			n, at := s.read(piece)
+			if at == endOfEvent {
+				s.events.reset()
+			}
+			piece = piece[n:]
+		}
+	}
+	s.finish()
+	state := r.progress()
+	u, reported := usageOf(r, input, complete)
+	return Answer{u, reported, state.ended || state.finished, state.failed, state.total().tokens()}
+}
+
+// Decode decodes a body that arrives in pieces of pieceBytes.
+func Decode(codings []string, body []byte, pieceBytes int) ([]byte, error) {
+	var decoded []byte
+	d := newDecoder(codings, func(p []byte) error {
+		decoded = append(decoded, p...)
+		return nil
+	})
+	for len(body) > 0 {
+		n := min(pieceBytes, len(body))
+		if err := d.write(body[:n]); err != nil {
+			d.stop()
+			return decoded, err
+		}
+		body = body[n:]
+	}
+	return decoded, d.close()
+}
+
+// An Event is an event of a stream: its name and its data.
+type Event struct{ Name, Data string }
+
+// ReadEvents reads a stream of events in pieces of pieceBytes. It also returns
+// the lines that belong to no event, and how many bytes the events have.
+func ReadEvents(body []byte, pieceBytes int) (events []Event, text string, size int) {
+	var event Event
+	var r eventReader
+	r.data = func(p []byte) { event.Data += string(p) }
+	r.text = func(p []byte) { text += string(p) }
+	for len(body) > 0 {
+		piece := body[:min(pieceBytes, len(body))]
+		body = body[len(piece):]
+		for len(piece) > 0 {
+			if r.isTail(piece) {
+				r.afterCR, piece, size = false, piece[1:], size+1
+				continue
+			}
+			n, ended := r.read(piece)
+			piece, size = piece[n:], size+n
+			if ended {
+				event.Name = string(r.kind)
+				events, event = append(events, event), Event{}
+				r.reset()
+			}
+		}
+	}
+	return events, text, size
+}
+
+// JSONValues returns the scalars of a JSON text that arrives in pieces of
+// pieceBytes, as lines of path and value.
+func JSONValues(body []byte, pieceBytes int) (values []string, ok bool) {
+	size := int64(0)
+	r := jsonReader{}
+	r.visit = func(path []byte, v jsonValue) {
+		value := string(v.text)
+		switch v.kind {
+		case jsonObject, jsonArray:
+			return
+		case jsonPart:
+			size += v.size
+			return
+		case jsonString:
+			value = fmt.Sprint(size + v.size)
+			size = 0
+		case jsonNumber, jsonLiteral, jsonNull:
+		}
+		values = append(values, string(path)+" "+value)
+	}
+	for len(body) > 0 && r.state != gaveUp {
+		n, _ := r.read(body[:min(pieceBytes, len(body))])
+		body = body[n:]
+	}
+	r.finish()
+	return values, r.state != gaveUp
 }

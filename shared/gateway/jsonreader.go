@@ -25,15 +25,14 @@ const (
 // such an array.
 //
 // The reader accepts some texts that are not JSON. It gives up on a text whose
-// structure is wrong; unreadBytes counts the rest of it.
+// structure is wrong.
 type jsonReader struct {
 	// visit receives each value: a scalar when it has ended, a part of a long
 	// string when a piece ends, an object or an array when it begins. A path
 	// is like "choices[].delta.content".
 	visit func(path []byte, v jsonValue)
 
-	inArray     bool  // in an array around the texts
-	unreadBytes int64 // after the reader has given up
+	inArray bool // in an array around the texts
 
 	path     []byte
 	stack    []jsonFrame
@@ -133,14 +132,10 @@ func (r *jsonReader) reset() {
 	*r = jsonReader{visit: r.visit, path: r.path[:0], stack: r.stack[:0], text: r.text[:0]}
 }
 
-// read reads p up to the end of a text. It returns how many bytes it has read,
-// and whether a text has ended.
+// read reads p up to the end of a text, or up to where it gives up. It returns
+// how many bytes it has read, and whether a text has ended.
 func (r *jsonReader) read(p []byte) (n int, ended bool) {
-	for n < len(p) && !ended {
-		if r.state == gaveUp {
-			r.unreadBytes += int64(len(p) - n)
-			return len(p), false
-		}
+	for n < len(p) && !ended && r.state != gaveUp {
 		if r.state == inLiteral && !isLiteral(p[n]) {
 			ended = r.endLiteral() // the byte is not part of it
 			continue
@@ -216,7 +211,6 @@ func (r *jsonReader) byte(b byte) (ended bool) {
 		r.state = inLiteral
 	default:
 		r.state = gaveUp
-		r.unreadBytes++
 	}
 	return false
 }
