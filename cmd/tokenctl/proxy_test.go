@@ -114,7 +114,7 @@ func (f *fleet) wantRefused(t *testing.T, answer arrival, status int, code strin
 }
 
 const (
-	streamed  = "X-Streamed" // tells the upstream of a test to stream
+	streamed  = "Openai-Beta" // tells the upstream of a test to stream
 	forwarded = "X-Forwarded-For"
 
 	asStream  = "text/event-stream"

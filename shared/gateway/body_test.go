@@ -39,7 +39,7 @@ func TestModelIsFound(t *testing.T) {
 		"json/charset":    {"application/json; charset=UTF-8", hello},
 		"json/kind":       {"application/vnd.x+json", hello},
 		"form":            {formType, form("name=\"file\"; filename=\"a.mp3\"\r\nContent-Type: audio/mpeg\r\n\r\n\xff\r\n\x00", "name=\"model\"\r\n\r\ngpt-4o")},
-		"form/file_names": {formType, form("name=\"file\"; filename*=utf-8''%C3%A9.mp3\r\n\r\nx", "name=model\r\n\r\ngpt-4o")},
+		"form/file_names": {formType, form("name=\"file\"; filename*=utf-8''%C3%A9.mp3\r\n\r\nx", "name=\"model\"\r\n\r\ngpt-4o")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, err := gateway.ModelOf(withContentType(c.contentType), []byte(c.body)); got != "gpt-4o" || err != nil {

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/latchkey-api/latchkey/shared/gateway"
 )
 
@@ -60,21 +58,6 @@ func TestChargedBeforeResponseEnds(t *testing.T) {
 			}
 			s.checkUsage(t, key, 1000, 21*(n+1))
 		}
-	}
-}
-
-// Options.Estimate replaces the default.
-func TestEstimate(t *testing.T) {
-	const body = `{"model":"gpt-4o","n":3,"max_tokens":10,"max_completion_tokens":20}`
-	estimated := make(chan gateway.EstimateInput, 1)
-	s := newServer(t, respond(http.StatusOK, jsonType, completion), gateway.Options{
-		Estimate: func(e gateway.EstimateInput) int64 { estimated <- e; return 7 },
-	})
-	key, _ := s.newKey(t, 1000)
-	s.chat(t, key, body)
-	s.wantUsed(t, key, 1000, 21)
-	if diff := cmp.Diff(gateway.EstimateInput{Model: "gpt-4o", BodyBytes: int64(len(body)), MaxTokens: 60}, <-estimated); diff != "" {
-		t.Errorf("input of the estimate differs (-want +got):\n%s", diff)
 	}
 }
 

@@ -11,8 +11,11 @@ import (
 
 // ModelOf returns the model that a body names.
 func ModelOf(h http.Header, content []byte) (string, error) {
-	body, err := parseBody(h, content)
-	return body.model, err
+	body, err := parseBody(endpoint{kind: kindChat}, h, content)
+	if err != nil {
+		return "", err
+	}
+	return body.model, nil
 }
 
 // An Answer is what ReadAnswer finds in the body of an answer.

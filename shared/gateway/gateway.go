@@ -1,6 +1,7 @@
-// Package gateway is middleware for servers that forward requests to an
-// OpenAI-compatible API. For each request it checks the caller's key, reserves
-// quota, and charges the usage that the response reports.
+// Package gateway is middleware for servers that forward requests to the APIs of
+// OpenAI, Anthropic or Gemini, or to one that is compatible with them. For each
+// request it checks the caller's key, reserves quota, and charges what the answer
+// has cost. docs/gateway.md describes it.
 package gateway
 
 import (
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/gate"
@@ -16,41 +18,72 @@ import (
 // Middleware returns a handler that checks each request with g, forwards it to
 // next, and charges its cost.
 //
-// Before next runs, the handler reserves the estimated number of units. Before
-// the end of the response reaches the client, the handler settles the hold with
-// what the response reports as its usage, at the prices of the gate. A response
-// that reports none, or breaks off, costs its estimated input and what it has
-// delivered. An error is free.
+// Only the methods and paths that docs/gateway.md lists are served, and those of
+// o.Allow. Before next runs, the handler reserves what the request may cost. It
+// settles the hold before the caller has the end of the answer. If an answer does
+// not say what was used, the estimated input and what was delivered are charged.
+// A request is free if its status is not 2xx.
 //
-// The body must name one model. GET, HEAD, OPTIONS and DELETE requests without
-// a body are the exception: they are checked, but hold and cost nothing.
-//
-// next receives the body unchanged. It does not receive the key; GrantOf
-// returns its owner. Nor does it receive the headers Accept-Encoding and
-// Upgrade, because the middleware could not read the response. A refused
-// request gets an error response in OpenAI's format. If the store can't be
-// reached, every request is refused.
-func Middleware(g *gate.Gate, next http.Handler, o Options) http.Handler {
+// A body must name one model; if two parsers could read two models in it, it is
+// refused. next receives the body with o.Clamp's limit and with a request for the
+// usage of a stream, and only headers and query parameters that can't carry a
+// credential; GrantOf returns the key's owner. A refused request gets an error in
+// the form of the API that it calls. If the store can't be reached, every request
+// is refused.
+func Middleware(g *gate.Gate, next http.Handler, o Options) *Handler {
 	if o.MaxBodyBytes == 0 {
 		o.MaxBodyBytes = defaultMaxBodyBytes
+	}
+	if o.MaxMemoryBytes == 0 {
+		o.MaxMemoryBytes = defaultMaxMemoryBytes
 	}
 	if o.ClientIP == nil {
 		o.ClientIP = remoteIP
 	}
-	if o.Estimate == nil {
-		o.Estimate = defaultEstimate
-	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	return &middleware{g, next, o}
+	return &Handler{middleware{
+		gate: g, next: next, Options: o,
+		memory:  newMemory(o.MaxMemoryBytes, min(o.MaxMemoryBytes, keyMemoryFactor*o.MaxBodyBytes)),
+		parsing: make(chan struct{}, runtime.GOMAXPROCS(0)),
+	}}
 }
+
+// A Handler is the handler that Middleware returns.
+type Handler struct{ middleware }
+
+// Wait waits until the holds of reservations that got no answer are released, at
+// most a minute. Call it after the last request, before the process ends.
+func (h *Handler) Wait() { h.background.Wait() }
 
 // Options configure Middleware. The zero value is valid.
 type Options struct {
+	// Allow lists further methods and paths. Objects behind them, such as
+	// files, belong to the operator and are shared by all keys.
+	Allow []Allowed
+
+	// AllowOrigins lists the origins whose pages may call the API from a
+	// browser, such as https://app.example.com; "*" is every origin.
+	AllowOrigins []string
+
+	// Clamp lowers a request's limit of output tokens to what the key's
+	// balance pays for, and sets a limit of 4,096 if the request has none. The
+	// answer's header Latchkey-Max-Tokens has the limit.
+	Clamp bool
+
+	// NoInjectUsage does not ask the upstream for the usage of streams whose
+	// client has not asked for it. Their charge is then estimated.
+	NoInjectUsage bool
+
 	// MaxBodyBytes is the largest request body; the default is 10 MiB. A body
 	// is kept in memory until its request ends.
 	MaxBodyBytes int64
+
+	// MaxMemoryBytes is how many bytes of request bodies may be in memory at
+	// the same time; the default is 256 MiB. One key can have four times
+	// MaxBodyBytes of it. Requests beyond that are refused.
+	MaxMemoryBytes int64
 
 	// TTL is how long a hold lasts if it is neither settled nor released, in
 	// whole seconds up to gate.MaxTTL; the default is gate.DefaultTTL. A
@@ -64,24 +97,12 @@ type Options struct {
 	// refused.
 	ClientIP func(*http.Request) netip.Addr
 
-	// Estimate returns how many units to hold for a request. The default
-	// counts tokens: a quarter of the body's bytes, plus MaxTokens, or 500 if
-	// the request sets no limit.
-	Estimate func(EstimateInput) int64
-
 	// Observe is called once for each request, after its settlement, such as to
 	// count it in a metric. It must be safe for concurrent use and return at once.
 	Observe func(Record)
 
 	// Log receives one line for each request; the default is slog.Default().
 	Log *slog.Logger
-}
-
-// An EstimateInput describes a request to Options.Estimate.
-type EstimateInput struct {
-	Model     string
-	BodyBytes int64
-	MaxTokens int64 // the most tokens that the request lets the model write, in all choices; 0 if it sets no limit
 }
 
 // A Grant describes a request that the middleware accepted.
@@ -100,18 +121,4 @@ type grantKey struct{}
 func GrantOf(ctx context.Context) (Grant, bool) {
 	g, ok := ctx.Value(grantKey{}).(Grant)
 	return g, ok
-}
-
-const (
-	defaultMaxBodyBytes     = 10 << 20
-	defaultCompletionTokens = 500
-)
-
-func defaultEstimate(in EstimateInput) int64 {
-	const bytesPerToken = 4
-	completion := in.MaxTokens
-	if completion == 0 {
-		completion = defaultCompletionTokens
-	}
-	return (in.BodyBytes+bytesPerToken-1)/bytesPerToken + completion
 }

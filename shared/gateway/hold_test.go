@@ -98,17 +98,16 @@ func TestBrokenStream(t *testing.T) {
 func TestExpiredHold(t *testing.T) {
 	const ttlSeconds, rememberedSeconds = 3600, 900
 	for name, c := range map[string]struct {
-		granted  int64
-		estimate func(gateway.EstimateInput) int64
-		seconds  int64 // that the response takes
-		spend    int64 // units that another request spends meanwhile
-		used     int64
+		granted int64
+		seconds int64 // that the response takes
+		spend   int64 // units that another request spends meanwhile
+		used    int64
 	}{
 		"is_charged": {granted: 1000, seconds: ttlSeconds + 1, used: 21},
 		// A write for a busy key removes the record of a hold that expired long ago.
 		"forgotten_is_charged": {granted: 1000, seconds: ttlSeconds + 1 + rememberedSeconds, spend: 1, used: 22},
 		"is_charged_up_to_the_balance": {
-			granted: 15, estimate: func(gateway.EstimateInput) int64 { return 5 }, seconds: ttlSeconds + 1, used: 15,
+			granted: 15, seconds: ttlSeconds + 1, used: 15,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -122,7 +121,7 @@ func TestExpiredHold(t *testing.T) {
 					}
 				}
 				respond(http.StatusOK, jsonType, completion)(w, r)
-			}), gateway.Options{TTL: gate.MaxTTL, Estimate: c.estimate})
+			}), gateway.Options{TTL: gate.MaxTTL})
 			key, _ := s.newKey(t, c.granted)
 			s.key.Store(key)
 			s.chat(t, key, hello)

@@ -108,9 +108,9 @@ func (s *server) chatRequest(t testing.TB, key, body string) *http.Request {
 }
 
 // modelsRequest returns a request without a body.
-func (s *server) modelsRequest(t testing.TB, key, method string) *http.Request {
+func (s *server) modelsRequest(t testing.TB, key string) *http.Request {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, s.url+"/v1/models", http.NoBody)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/v1/models", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func (m *middleware) observe(req *request, status int) {
 		return
 	}
 	record := Record{
-		Status: status, Shape: req.shape.String(), Model: credential.Redact(req.Model), Charged: req.chargedUnits,
+		Status: status, Shape: req.endpoint.shape.String(), Model: credential.Redact(req.Model), Charged: req.chargedUnits,
 		SettleFailed: req.settleFailed,
 	}
 	if req.chargedUnits > 0 {

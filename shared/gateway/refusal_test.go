@@ -19,7 +19,13 @@ import (
 // A key that does not allow a request gets an error response in OpenAI's
 // format.
 func TestRefusal(t *testing.T) {
-	const unknownKey = "This API key is unknown. Check that it is complete; it may have been deleted."
+	unknownKey := func(key string) string {
+		mask := "**********"
+		if len(key) > 40 {
+			mask = key[:5] + "…" + key[len(key)-4:]
+		}
+		return "Incorrect API key provided: " + mask + ". Check that it is complete; it may have been deleted. The issuer of the key can give you another."
+	}
 	s := newServer(t, notCalled(t), gateway.Options{})
 	newKey := func(units int64, limits ...func(*token.Settings)) string {
 		key, _ := s.newKey(t, units, limits...)
@@ -31,24 +37,25 @@ func TestRefusal(t *testing.T) {
 	if err := s.Delete(t.Context(), s.Access, id); err != nil {
 		t.Fatal(err)
 	}
+	strange := credential.NewKey(1, 99).Reveal()
 	for name, c := range map[string]struct {
 		key, body  string
 		status     int
 		kind, code string
 		message    string
 	}{
-		"no_key":    {"", hello, 401, invalidRequest, "invalid_api_key", "API key missing. Send the sk- key in the Authorization header, after the word Bearer."},
-		"malformed": {"sk-nonsense", hello, 401, invalidRequest, "invalid_api_key", unknownKey},
-		"unknown":   {credential.NewKey(1, 99).Reveal(), hello, 401, invalidRequest, "invalid_api_key", unknownKey},
-		"deleted":   {deleted, hello, 401, invalidRequest, "invalid_api_key", unknownKey},
+		"no_key":    {"", hello, 401, invalidRequest, "invalid_api_key", "You didn't provide an API key. Send the sk- key in the Authorization header, after the word Bearer."},
+		"malformed": {"sk-nonsense", hello, 401, invalidRequest, "invalid_api_key", unknownKey("sk-nonsense")},
+		"unknown":   {strange, hello, 401, invalidRequest, "invalid_api_key", unknownKey(strange)},
+		"deleted":   {deleted, hello, 401, invalidRequest, "invalid_api_key", unknownKey(deleted)},
 		"disabled":  {newKey(1000, func(u *token.Settings) { u.Disabled = new(true) }), hello, 401, invalidRequest, "key_disabled", "This API key is disabled. Ask the issuer of the key to enable it."},
 		"expired":   {expiring, hello, 401, invalidRequest, "key_expired", "This API key has expired. Ask the issuer of the key to extend it, or for a new one."},
 		"model": {
-			newKey(1000, func(u *token.Settings) { u.ModelLimitsEnabled, u.Models = new(true), []string{"gpt-4o-mini"} }), hello, 403, invalidRequest, "model_not_allowed",
+			newKey(1000, func(u *token.Settings) { u.ModelLimitsEnabled, u.Models = new(true), []string{"gpt-4o-mini"} }), hello, 403, "permission_error", "model_not_allowed",
 			"This API key does not allow this model. Use an allowed model, or ask the issuer of the key to allow this one.",
 		},
 		"ip": {
-			newKey(1000, func(u *token.Settings) { u.AllowIPs = []string{"203.0.113.0/24"} }), hello, 403, invalidRequest, "ip_not_allowed",
+			newKey(1000, func(u *token.Settings) { u.AllowIPs = []string{"203.0.113.0/24"} }), hello, 403, "permission_error", "ip_not_allowed",
 			"This API key does not allow your IP address. Use an allowed address, or ask the issuer of the key to allow yours.",
 		},
 		"exhausted": {
@@ -131,7 +138,7 @@ func TestUnavailableStoreRefusesAll(t *testing.T) {
 			unavailable = true
 			r := s.chatRequest(t, key, hello)
 			if op == dynamotest.GetItem {
-				r = s.modelsRequest(t, key, http.MethodGet)
+				r = s.modelsRequest(t, key)
 			}
 			got := s.wantRefused(t, r, http.StatusServiceUnavailable, errorBody("server_error", "unavailable",
 				"The API key can't be checked at the moment. Wait for the number of seconds in Retry-After, then try again."))

@@ -3,10 +3,10 @@ package gateway
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
@@ -14,20 +14,22 @@ import (
 	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
-	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // A request is the state of one request that passes through the middleware.
 type request struct {
 	Grant
-	started time.Time
-	key     string
-	body    requestBody
-	shape   shape
-	reader  answerReader
-	group   string      // whose prices the token pays
-	input   price.Usage // estimated
-	hold    *gate.Hold  // nil if nothing is held
+	started       time.Time
+	endpoint      endpoint
+	key           string
+	query         string       // that is passed on
+	body          *requestBody // nil if no body is read
+	bodyMemory    int64        // bytes taken from the memory for bodies
+	group         string       // whose prices the token pays
+	input         price.Usage  // estimated
+	clampedTokens int64        // the limit that Options.Clamp has set, or 0
+	hold          *gate.Hold   // nil if nothing is held
+	reader        answerReader // of the answer
 
 	usage         price.Usage // charged
 	reported      bool        // usage is what the upstream has reported
@@ -37,20 +39,30 @@ type request struct {
 }
 
 type middleware struct {
-	gate *gate.Gate
-	next http.Handler
+	gate       *gate.Gate
+	next       http.Handler
+	memory     *memory
+	groups     groupCache
+	parsing    chan struct{} // limits how many large bodies are parsed at the same time
+	background sync.WaitGroup
 	Options
 }
 
 func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	req := &request{started: time.Now(), shape: shapeOf(r.URL.Path), Grant: Grant{RequestID: rand.Text()}}
-	req.reader = newAnswerReader(req.shape, 1)
+	req := &request{started: time.Now(), Grant: Grant{RequestID: rand.Text()}}
+	if m.answerOwn(w, r) {
+		return
+	}
+	w = &filteredWriter{ResponseWriter: w, m: m, r: r, req: req}
+	defer func() { m.memory.give(req.key, req.bodyMemory) }()
 	if err := m.admit(w, r, req); err != nil {
-		response := errorResponse(err)
+		response := errorResponse(err, req.key)
+		response.shape = req.endpoint.shape
 		response.Write(w)
 		m.log(r.Context(), req, response.Status, err)
 		return
 	}
+	req.reader = newAnswerReader(req.endpoint.shape, req.choices())
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	rw, returned := m.newResponseWriter(w, r, req, cancel), false
@@ -63,107 +75,107 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	m.next.ServeHTTP(rw, req.forwarded(r.WithContext(ctx)))
+	m.next.ServeHTTP(rw, req.forwarded(w, r.WithContext(ctx), m.MaxBodyBytes))
 	returned = true
 }
 
-const (
-	// maxUncheckedBodyBytes is the largest body that is read before the key
-	// is checked.
-	maxUncheckedBodyBytes = 64 << 10
+// choices returns how many answers the request asks for.
+func (req *request) choices() int64 {
+	if req.body == nil {
+		return 1
+	}
+	return max(1, req.body.choices)
+}
 
-	reserveTimeout = 5 * time.Second
-)
+// maxUncheckedBodyBytes is the largest body that is read before the key is
+// checked.
+const maxUncheckedBodyBytes = 64 << 10
 
-// admit checks the request's key. If the request needs a model, admit also
-// reads the body and reserves quota.
-func (m *middleware) admit(w http.ResponseWriter, r *http.Request, req *request) error {
-	req.key = credential.Bearer(r.Header.Get("Authorization"))
-	if req.key == "" {
-		return errNoKey
+// admit decides whether the request may be passed on. If it may cost something,
+// admit reads the body and reserves quota.
+func (m *middleware) admit(w http.ResponseWriter, r *http.Request, req *request) (err error) {
+	var queryKeys []string
+	var pathErr error
+	req.endpoint, req.query, queryKeys, pathErr = m.route(r)
+	if req.key, err = callerKey(r.Header, queryKeys); err != nil {
+		return err
 	}
 	if _, err := credential.ParseKey(req.key); err != nil {
 		return quota.ErrKeyUnknown // don't read a body for a malformed key
+	}
+	if pathErr != nil {
+		return pathErr
 	}
 	q := quota.Question{IP: m.ClientIP(r)}
 	if !q.IP.IsValid() {
 		q.IP = netip.IPv6Unspecified() // the gate would skip its check of the zero Addr
 	}
-	if !needsModel(r) {
+	switch {
+	case req.endpoint.hasBody():
+		return m.admitBody(w, r, req, q)
+	case req.endpoint.units > 0:
+		return m.reserveUnits(r.Context(), req, q)
+	default:
 		return m.verify(r.Context(), req, q)
 	}
+}
+
+func (m *middleware) admitBody(w http.ResponseWriter, r *http.Request, req *request, q quota.Question) error {
 	if r.ContentLength < 0 || r.ContentLength > maxUncheckedBodyBytes {
 		if err := m.verify(r.Context(), req, q); err != nil { // don't buffer a large body for an unauthenticated caller
 			return err
 		}
 	}
-	content, err := readBody(w, r, m.MaxBodyBytes)
+	content, taken, err := m.readBody(w, r, req.key)
+	req.bodyMemory = taken
 	if err != nil {
 		return err
 	}
-	if req.body, err = parseBody(r.Header, content); err != nil {
+	if req.body, err = m.parse(req.endpoint, r.Header, content); err != nil {
 		return err
 	}
 	req.Model, q.Model = req.body.model, req.body.model
-	req.input.InputTokens = (int64(len(content)) + textBytesPerToken - 1) / textBytesPerToken
-	return m.reserve(r.Context(), req, q)
+	if req.endpoint.free() {
+		return m.verify(r.Context(), req, q)
+	}
+	if err := m.reserve(r.Context(), req, q); err != nil {
+		return err
+	}
+	if !m.NoInjectUsage {
+		req.body.injectUsage(req.endpoint.kind)
+	}
+	if req.clampedTokens > 0 {
+		req.body.setMaxTokens(req.endpoint, req.clampedTokens)
+	}
+	return nil
 }
 
-func (m *middleware) verify(ctx context.Context, req *request, q quota.Question) error {
-	v, err := m.gate.Verify(ctx, req.key, q)
-	req.setToken(v.Token)
-	if err == nil && !v.Valid() {
-		err = &refusal{quota.RefusedError{Refusal: v.Refusal}, v.Remain, 0}
-	}
-	return err
-}
+// clampHeader says how many output tokens Options.Clamp has left to the request.
+const clampHeader = "Latchkey-Max-Tokens"
 
-// reserve holds the estimated units. If fewer are free, it holds all of them,
-// provided that they cover the completion that the request asks for; the cost
-// beyond the hold is charged at the end, as far as the balance allows. The
-// reservation continues if the client disconnects, because otherwise nobody
-// would know whether the hold exists.
-func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reserveTimeout)
-	defer cancel()
-	maxTokens := req.body.maxTokens
-	estimate := m.Estimate(EstimateInput{req.Model, int64(len(req.body.content)), maxTokens})
-	estimate = max(0, min(estimate, token.MaxInteger))
-	q.Quota = estimate
-	hold, reserved, err := m.gate.Hold(ctx, req.key, q, m.TTL)
-	if err == nil && reserved.Refusal == quota.RefusedExhausted && reserved.Remain < estimate && reserved.Remain >= max(1, maxTokens) {
-		q.Quota = reserved.Remain
-		hold, reserved, err = m.gate.Hold(ctx, req.key, q, m.TTL)
+// parse parses a body. Few large ones are parsed at the same time.
+func (m *middleware) parse(e endpoint, h http.Header, content []byte) (*requestBody, error) {
+	if len(content) > maxUncheckedBodyBytes {
+		m.parsing <- struct{}{}
+		defer func() { <-m.parsing }()
 	}
-	req.setToken(reserved.Token)
-	if err == nil && !reserved.Valid() {
-		err = &refusal{quota.RefusedError{Refusal: reserved.Refusal}, reserved.Remain, estimate}
-	}
-	req.HeldUnits = reserved.Held
-	if err == nil {
-		req.hold = hold
-	}
-	if errors.Is(err, quota.ErrUncertain) {
-		// The hold may exist. If the release fails too, the hold expires.
-		_ = hold.Release(ctx)
-	}
-	return err
-}
-
-func (req *request) setToken(t token.Token) {
-	req.UserID, req.TokenID, req.Group, req.group = t.UserID, t.ID, t.Group, t.PriceGroup()
+	return parseBody(e, h, content)
 }
 
 // forwarded returns the request that next receives.
-func (req *request) forwarded(r *http.Request) *http.Request {
-	out := r.Clone(context.WithValue(r.Context(), grantKey{}, req.Grant))
-	for _, name := range []string{"Authorization", "Upgrade"} {
-		out.Header.Del(name)
-	}
-	out.Header.Set("Accept-Encoding", "identity")
-	if req.body.content != nil {
-		out.GetBody = req.body.reader
-		out.Body, _ = out.GetBody() // never fails
+func (req *request) forwarded(w http.ResponseWriter, r *http.Request, maxBodyBytes int64) *http.Request {
+	ctx := context.WithValue(r.Context(), shapeKey{}, req.endpoint.shape)
+	out := r.Clone(context.WithValue(ctx, grantKey{}, req.Grant))
+	out.Header = forwardedHeader(r.Header)
+	out.URL.RawQuery = req.query
+	out.Trailer = nil
+	switch {
+	case req.body != nil:
+		req.body.readInto(out)
+	case req.endpoint.kind == kindOther:
+		out.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
+	default:
+		out.Body, out.ContentLength, out.TransferEncoding = http.NoBody, 0, nil
 	}
 	return out
 }
@@ -185,4 +197,14 @@ func (m *middleware) log(ctx context.Context, req *request, status int, err erro
 	}
 	line.Write(ctx, m.Log)
 	m.observe(req, status)
+}
+
+// logRelease writes the log line of a hold that was released in the background.
+func (m *middleware) logRelease(ctx context.Context, req *request, err error) {
+	line := reqlog.Line{
+		Message: "hold released after a reservation without an answer", RequestID: req.RequestID, Duration: time.Since(req.started),
+		Attrs: []slog.Attr{reqlog.UserID(req.UserID), reqlog.TokenID(req.TokenID)},
+		Err:   err, Level: slog.LevelWarn,
+	}
+	line.Write(ctx, m.Log)
 }

@@ -110,6 +110,8 @@ func (w *responseWriter) setStatus(status int) {
 	case w.req.hold == nil:
 	case status >= http.StatusMultipleChoices:
 		w.settle(failed)
+	case w.req.endpoint.kind == kindOther:
+		w.settle(complete) // its price does not depend on the answer
 	default:
 		w.stream = newAnswerStream(w.req.reader, isBinary(w.Header().Get("Content-Type")))
 	}
@@ -210,7 +212,7 @@ func (w *responseWriter) endEvent() error {
 func (w *responseWriter) finishEvent(state *progress) []byte {
 	event := w.event
 	if w.stream.mode == modeEvents {
-		if w.req.body.injected && !w.passedPart {
+		if w.req.body != nil && w.req.body.injected && !w.passedPart {
 			event = withoutInjected(event, state, &w.stream.events)
 		}
 		w.stream.events.reset()

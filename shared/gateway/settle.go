@@ -89,6 +89,10 @@ func (w *responseWriter) settle(o outcome) price.Usage {
 		w.end(w.m.endHold(w.ctx, w.req, 0, false))
 		return price.Usage{}
 	}
+	if w.req.endpoint.kind == kindOther {
+		w.end(w.m.endHold(w.ctx, w.req, w.req.endpoint.units, true))
+		return price.Usage{}
+	}
 	u, reported := usageOf(w.req.reader, w.req.input, o == complete || state.ended || state.finished)
 	quote, err := w.cost(u)
 	if err != nil { // never free

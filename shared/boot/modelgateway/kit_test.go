@@ -32,7 +32,7 @@ const (
 	chunk     = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}],\"usage\":null}\n\n"
 	lastChunk = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":12,\"total_tokens\":21}}\n\ndata: [DONE]\n\n"
 	completed = `{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}}`
-	hello     = `{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"Hello"}]}`
+	hello     = `{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"Hello"}]}`
 )
 
 // A fixture is the function with a table and a key.
