@@ -24,7 +24,7 @@ RUN_CDK = cd infra && ../$(CDK) --no-notices
 FOR_STAGE = -c stage=$(STAGE) $(CDK_CONTEXT) Latchkey-$(STAGE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run tokenctl test test-race fuzz mutants test-console test-deploy test-sam lint check bench build console \
+.PHONY: help run tokenctl test test-race fuzz mutants test-console test-deploy test-sam lint check bench build console image test-image \
 	cdk-bootstrap synth diff deploy destroy smoke sam-api sam-invoke tools clean
 
 help: ## list the targets
@@ -62,6 +62,9 @@ test-deploy: build $(NPM) ## deploy every stage with cdk to a local imitation of
 test-sam: $(NPM) ## template.yaml with sam, in Docker, and every template with cfn-lint
 	@scripts/test-sam
 
+test-image: $(NPM) ## the container images, in Docker
+	@scripts/test-image
+
 lint: $(LINT) $(NPM) ## go vet, golangci-lint, eslint, tsc, govulncheck; OFFLINE=1 if there is no internet access
 	go vet ./...
 	$(LINT) run ./...
@@ -84,6 +87,9 @@ build-%:
 
 console: $(NPM) ## what functions/console serves, from its sources and npm packages
 	@go run ./cmd/console -npm node_modules
+
+image: $(NPM) ## the container images latchkey (tokenctl) and latchkey-engine, with Docker
+	@scripts/image
 
 ##@ Deploy to AWS (see docs/deploy.md)
 

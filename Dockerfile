@@ -1,0 +1,18 @@
+# The images of scripts/image, whose context is build/image. They have no shell and
+# nothing to update: a static binary, and certificates of CAs for the proxy.
+
+FROM scratch AS engine
+COPY dynoxide /dynoxide
+COPY --chown=65532:65532 data /data
+USER 65532:65532
+EXPOSE 8000
+ENTRYPOINT ["/dynoxide", "serve", "--host", "0.0.0.0", "--db-path", "/data/latchkey.db"]
+
+FROM scratch AS latchkey
+COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY tokenctl /tokenctl
+ENV LISTEN=:3001
+USER 65532:65532
+EXPOSE 3001
+ENTRYPOINT ["/tokenctl"]
+CMD ["proxy"]
