@@ -45,7 +45,7 @@ func mutants() []mutant {
 		},
 		{
 			"a client's Idempotency-Key is taken as the request id: four spends count as one",
-			"shared/api/verify.go", "	return readVerifyInput(in)\n", "	if key := r.Header.Get(\"Idempotency-Key\"); in.RequestID == nil && key != \"\" {\n		in.RequestID = &key\n	}\n	return readVerifyInput(in)\n",
+			"shared/api/verify.go", "	return readPricedQuestion(in)\n", "	if key := r.Header.Get(\"Idempotency-Key\"); in.RequestID == nil && key != \"\" {\n		in.RequestID = &key\n	}\n	return readPricedQuestion(in)\n",
 			"./shared/api", "TestContract/Idempotency",
 		},
 		{

@@ -30,10 +30,12 @@ func operators(expression string) int {
 func TestExpressionLimits(t *testing.T) {
 	t.Parallel()
 	key := credential.NewKey(1, 1)
-	for kind, name := range map[quota.Kind]string{quota.KindSpend: "spend", quota.KindReserve: "reserve", quota.KindSettle: "settle", quota.KindRelease: "release"} {
-		for _, address := range []string{"203.0.113.7", "2001:db8:1234:5678:9abc:def0:1234:5678"} {
+	for kind, name := range map[quota.Kind]string{
+		quota.KindSpend: "spend", quota.KindReserve: "reserve", quota.KindSettle: "settle", quota.KindRelease: "release", quota.KindGrow: "grow",
+	} {
+		for i, address := range []string{"203.0.113.7", "2001:db8:1234:5678:9abc:def0:1234:5678", "203.0.113.7", "2001:db8:1234:5678:9abc:def0:1234:5678"} {
 			o := quota.Operation{
-				Kind: kind, Now: dynamotest.Epoch, ExpiresAt: dynamotest.Epoch + 900, ChargeOnExpiry: true,
+				Kind: kind, Own: quota.Own{Forget: i < 2, Held: token.MaxInteger - 1}, Now: dynamotest.Epoch, ExpiresAt: dynamotest.Epoch + 900, ChargeOnExpiry: true,
 				Question: quota.Question{
 					Quota: token.MaxInteger, Model: strings.Repeat("m", quota.MaxQuestionModelLength),
 					RequestID: strings.Repeat("r", quota.MaxRequestIDLength), IP: netip.MustParseAddr(address),

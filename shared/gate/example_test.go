@@ -39,6 +39,44 @@ func ExampleGate_Verify() {
 	// valid: false refusal: model_not_allowed
 }
 
+// A process that reserves and settles itself uses Hold: nobody else can end the
+// hold, and the table does not remember it.
+func ExampleGate_Hold() {
+	client, table, key, stop := dynamotest.ForExample(1000)
+	defer stop()
+	ctx := context.Background()
+
+	g := gate.New(dynamo.New(client, table))
+	hold, reservation, err := g.Hold(ctx, key, quota.Question{Quota: 500}, 2*time.Minute)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	if !reservation.Valid() {
+		fmt.Println("refused:", reservation.Refusal, "in progress:", reservation.InProgress)
+		return
+	}
+	fmt.Println("held:", reservation.Held, "free units:", reservation.Remain)
+
+	verdict, err := hold.Grow(ctx, quota.Question{}, 700)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	fmt.Println("grown:", verdict.Valid(), "free units:", verdict.Remain)
+
+	settlement, err := hold.Settle(ctx, 654)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	fmt.Println("charged:", settlement.Charged, "free units:", settlement.Remain)
+	// Output:
+	// held: 500 free units: 500
+	// grown: true free units: 300
+	// charged: 654 free units: 346
+}
+
 // Reserve holds units before a request whose cost is not known yet. Settle
 // charges the actual cost, and the rest is free again.
 func ExampleGate_Reserve() {
