@@ -96,7 +96,7 @@ func newParser(stdout, stderr io.Writer, exit func(code int)) (*kong.Kong, error
 	return kong.New(new(grammar),
 		kong.Name("tokenctl"),
 		kong.Description(description),
-		kong.Vars{"version": version(debug.ReadBuildInfo()), "port": defaultPort, "proxy_listen": defaultProxyListen, "data_dir": defaultDataDir, "table": defaultTable},
+		kong.Vars{"version": version(debug.ReadBuildInfo()), "port": defaultPort, "proxy_listen": defaultProxyListen, "data_dir": defaultDataDir, "upstream_auths": upstreamAuths(), "table": defaultTable},
 		kong.Writers(stdout, stderr),
 		kong.Exit(exit),
 		kong.ConfigureHelp(kong.HelpOptions{NoAppDescFormat: true}),

@@ -15,22 +15,30 @@ import (
 )
 
 type proxyCmd struct {
-	Upstream          string        `env:"UPSTREAM_URL" placeholder:"URL" help:"URL of the API behind the proxy, without /v1, such as https://api.openai.com; required."`
+	Upstream          string        `env:"UPSTREAM_URL" placeholder:"URL" help:"URL of the API behind the proxy, such as https://api.openai.com; required."`
+	UpstreamAuth      string        `env:"UPSTREAM_AUTH" default:"bearer" enum:"${upstream_auths}" placeholder:"HEADER" help:"Header in which the upstream expects its key: ${upstream_auths} (default ${default})."`
 	Listen            string        `env:"LISTEN,PORT" default:"${proxy_listen}" placeholder:"ADDR" help:"Address to listen on: host:port, :port for all addresses of this machine, or a port of 127.0.0.1. Port 0 chooses a free port (default ${proxy_listen})."`
 	MetricsListen     string        `env:"METRICS_LISTEN" placeholder:"ADDR" help:"Serve Prometheus metrics at /metrics, and the proxy's health at /healthz, on this address (default: off)."`
 	Endpoint          string        `env:"DYNAMODB_ENDPOINT" placeholder:"URL" help:"Use the DynamoDB engine at this URL instead of AWS; serve prints the URL of its engine."`
 	Table             string        `env:"TABLE_NAME" default:"${table}" placeholder:"NAME" help:"Name of the table (default ${table})."`
+	Allow             []string      `env:"ALLOW" sep:"," placeholder:"'GET /v1/files'" help:"Pass on a further method and path, with a price in units if it has one, such as 'POST /v1/files 10'. All keys share the objects behind it. Repeatable."`
+	AllowOrigin       []string      `env:"ALLOW_ORIGIN" sep:"," placeholder:"ORIGIN" help:"Let pages of this origin call the proxy from a browser, such as https://app.example.com; * is every origin. Repeatable."`
+	Clamp             bool          `env:"CLAMP" help:"Lower a request's limit of output tokens to what the key's balance pays for."`
+	NoInjectUsage     bool          `env:"NO_INJECT_USAGE" help:"Do not ask the upstream for the usage of streams whose client has not asked for it; their charge is then estimated."`
+	MaxBody           int64         `env:"MAX_BODY" default:"10" placeholder:"MIB" help:"Largest request body, in MiB (default ${default})."`
+	Memory            int64         `env:"MEMORY" default:"256" placeholder:"MIB" help:"How many MiB of request bodies may be in memory at a time; one key can have four times --max-body of it (default ${default})."`
+	HoldTime          time.Duration `env:"HOLD_TIME" default:"15m" placeholder:"DURATION" help:"How long reserved units stay held if the proxy dies, in whole seconds up to 1h. A request that takes longer is charged without a hold (default ${default})."`
 	TrustForwardedFor bool          `env:"TRUST_FORWARDED_FOR" help:"Take the caller's address from the last entry of X-Forwarded-For. Use it only behind a load balancer that adds this entry."`
 	DrainTimeout      time.Duration `env:"DRAIN_TIMEOUT" default:"30s" placeholder:"DURATION" help:"How long requests in progress may take after Ctrl-C or SIGTERM. Then they are cut off, and what was delivered is charged (default ${default})."`
 }
 
 // Help implements kong.HelpProvider.
 func (*proxyCmd) Help() string {
-	return `Clients call it as they call OpenAI's API, but with an sk- key of Latchkey. For each request it reserves quota, forwards
-the request, and charges the number of tokens in the usage of the response, streamed or not. A failed request costs
-nothing. Errors have OpenAI's format. The proxy sends the environment variable UPSTREAM_API_KEY to the upstream as its
-own key. Requests are logged as JSON on stderr. After Ctrl-C or SIGTERM it accepts no more connections, and requests in
-progress may finish.
+	return `Clients call it as they call the API of OpenAI, Anthropic or Gemini, but with an sk- key of Latchkey. For each request it
+reserves quota, forwards the request, and charges what the answer says was used, streamed or not. A failed request costs
+nothing. Errors have the form of the API. The proxy sends the environment variable UPSTREAM_API_KEY to the upstream as
+its own key. Requests are logged as JSON on stderr. After Ctrl-C or SIGTERM it accepts no more connections, and requests
+in progress may finish.
 
 Example:
 
@@ -72,7 +80,8 @@ func (c *proxyCmd) proxy(ctx context.Context, out *console) error {
 	}
 	log := slog.New(slog.NewJSONHandler(out.err, nil))
 	drain := new(drain)
-	upstream := forward(s.upstream, s.apiKey, log)
+	s.upstream.Log = log
+	upstream := gateway.Forward(s.upstream)
 	options := s.options
 	options.Log = log
 	if listeners.metrics != nil {
@@ -81,16 +90,16 @@ func (c *proxyCmd) proxy(ctx context.Context, out *console) error {
 		upstream = m.upstream(upstream)
 		go serveMetrics(listeners.metrics, m, drain, log)
 	}
-	handler := withDeadlines(gateway.Middleware(keys, upstream, options))
-	stop := stop{grace: c.DrainTimeout, cleanup: proxyCleanup, begin: drain.begin, drain: drain.wait}
-	return serve(ctx, listeners.proxy, newServer(drain.wrap(handler), log), stop, nil)
+	middleware := gateway.Middleware(keys, upstream, options)
+	stop := stop{grace: c.DrainTimeout, cleanup: proxyCleanup, begin: drain.begin, drain: drain.wait, finish: middleware.Wait}
+	return serve(ctx, listeners.proxy, newServer(drain.wrap(withDeadlines(middleware)), log), stop, nil)
 }
 
 // greeting returns what proxy prints when it is ready.
 func (c *proxyCmd) greeting(l proxyListeners, s proxySettings, db *database) string {
 	key, caller := "without a key; set UPSTREAM_API_KEY if it needs one", "from the connection"
-	if s.apiKey != "" {
-		key = "with UPSTREAM_API_KEY"
+	if s.upstream.Key != "" {
+		key = "with UPSTREAM_API_KEY as " + c.UpstreamAuth
 	}
 	if c.TrustForwardedFor {
 		caller = "from the last entry of X-Forwarded-For"
@@ -106,7 +115,7 @@ func (c *proxyCmd) greeting(l proxyListeners, s proxySettings, db *database) str
 		metrics, _ := baseURL(l.metrics.Addr())
 		line("Metrics:          %s%s", metrics, metricsPath)
 	}
-	line("Upstream:         %s (%s)", s.upstream, key)
+	line("Upstream:         %s (%s)", s.upstream.URL, key)
 	line("Keys:             from table %s %s", db.table, db.at())
 	line("Caller's address: %s", caller)
 	line("\nCall a model with a key, in the variable KEY:")

@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/latchkey-api/latchkey/shared/gateway"
 )
 
-const healthPath = "/healthz"
+const healthPath = gateway.HealthPath
 
 // A drain ends the service without breaking it off. Once it has begun, requests
 // in progress may finish, and GET /healthz answers 503 instead of 200 on

@@ -7,8 +7,10 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 	"unicode"
 
+	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/gateway"
 )
 
@@ -22,8 +24,7 @@ const (
 type proxySettings struct {
 	address  string
 	metrics  string // the address for metrics, or "" for none
-	upstream *url.URL
-	apiKey   string // "" sends none
+	upstream gateway.Upstream
 	options  gateway.Options
 }
 
@@ -40,32 +41,69 @@ func (c *proxyCmd) check() (s proxySettings, err error) {
 	if c.DrainTimeout < 0 {
 		return s, problemf("--drain-timeout %s is negative: use a time such as 30s, or 0 to cut requests off at once", c.DrainTimeout)
 	}
-	if s.upstream, err = checkUpstream(c.Upstream); err != nil {
+	if s.upstream, err = c.checkUpstream(); err != nil {
 		return s, err
 	}
-	s.apiKey = os.Getenv("UPSTREAM_API_KEY")
-	if strings.ContainsFunc(s.apiKey, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return s, problemf("UPSTREAM_API_KEY contains spaces or line breaks: set it to the key alone")
-	}
-	if c.TrustForwardedFor {
-		s.options.ClientIP = gateway.ForwardedFor
-	}
-	return s, nil
+	s.options, err = c.checkOptions()
+	return s, err
 }
 
-func checkUpstream(s string) (*url.URL, error) {
-	const example = "such as https://api.openai.com"
-	if s == "" {
-		return nil, problemf("no upstream is set: set UPSTREAM_URL or --upstream to the URL of an OpenAI-compatible API, " + example)
+func (c *proxyCmd) checkUpstream() (up gateway.Upstream, err error) {
+	const how = "set UPSTREAM_URL or --upstream to the URL of a model API, such as https://api.openai.com"
+	if c.Upstream == "" {
+		return up, problemf("no upstream is set: " + how)
 	}
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, problemf("the upstream is not a URL: set UPSTREAM_URL or --upstream to a URL " + example) // without the URL, which may hold a password
+	if up.URL, err = gateway.UpstreamURL(c.Upstream); err != nil {
+		return up, problemf("the upstream is not usable, because %s: %s, and UPSTREAM_API_KEY to its key", sentence(err), how)
 	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, problemf("the upstream's URL must not have a user, query or fragment: set UPSTREAM_URL or --upstream to a URL " + example + ", and UPSTREAM_API_KEY to its key")
+	up.Key, up.Auth = os.Getenv("UPSTREAM_API_KEY"), gateway.UpstreamAuth(c.UpstreamAuth)
+	if strings.ContainsFunc(up.Key, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return up, problemf("UPSTREAM_API_KEY contains spaces or line breaks: set it to the key alone")
 	}
-	return u, nil
+	return up, nil
+}
+
+// checkOptions checks the flags of the middleware.
+func (c *proxyCmd) checkOptions() (o gateway.Options, err error) {
+	const mib, maxMiB = 1 << 20, 1 << 20 // a TiB
+	switch {
+	case c.MaxBody < 1 || c.MaxBody > maxMiB:
+		return o, problemf("--max-body %d is not a size: use a number of MiB from 1 on", c.MaxBody)
+	case c.Memory < c.MaxBody || c.Memory > maxMiB:
+		return o, problemf("--memory %d is not a size: use a number of MiB that is at least --max-body, here %d", c.Memory, c.MaxBody)
+	case c.HoldTime < time.Second || c.HoldTime > gate.MaxTTL || c.HoldTime%time.Second != 0:
+		return o, problemf("--hold-time %s is not usable: use whole seconds from 1s to %s", c.HoldTime, gate.MaxTTL)
+	}
+	o = gateway.Options{
+		AllowOrigins: c.AllowOrigin, Clamp: c.Clamp, NoInjectUsage: c.NoInjectUsage,
+		MaxBodyBytes: c.MaxBody * mib, MaxMemoryBytes: c.Memory * mib, TTL: c.HoldTime,
+	}
+	for _, text := range c.Allow {
+		allowed, err := gateway.ParseAllowed(text)
+		if err != nil {
+			return o, problemf("--allow: %s", sentence(err))
+		}
+		o.Allow = append(o.Allow, allowed)
+	}
+	for _, origin := range c.AllowOrigin {
+		u, err := url.Parse(origin)
+		if origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
+			return o, problemf("--allow-origin %q is not an origin: use one such as https://app.example.com, without a path, or *", origin)
+		}
+	}
+	if c.TrustForwardedFor {
+		o.ClientIP = gateway.ForwardedFor
+	}
+	return o, nil
+}
+
+// upstreamAuths returns the values of --upstream-auth, separated by commas.
+func upstreamAuths() string {
+	var names []string
+	for _, auth := range gateway.UpstreamAuths() {
+		names = append(names, string(auth))
+	}
+	return strings.Join(names, ",")
 }
 
 // proxyListeners are the listeners of the proxy and of its metrics, which may be

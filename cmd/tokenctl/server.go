@@ -85,7 +85,7 @@ type stop struct {
 	drain   func(context.Context) // returns when no request is in progress or its context ends
 	grace   time.Duration         // for requests in progress to finish, drain included
 	cleanup time.Duration         // for their handlers to return, once their contexts are cancelled
-	finish  func(context.Context) // waits for work that goes on in the background, as long as the context lasts
+	finish  func()                // waits for work that goes on in the background
 }
 
 // serve serves requests until ctx ends, which is not an error, or the engine
@@ -121,19 +121,14 @@ func (s stop) run(base context.Context, server *http.Server, cancelAll func()) {
 	if s.drain != nil {
 		s.drain(grace)
 	}
-	cleanup := func() (context.Context, context.CancelFunc) {
-		return context.WithTimeout(context.WithoutCancel(base), s.cleanup)
-	}
 	if server.Shutdown(grace) != nil { // requests are still in progress
 		cancelAll()
-		ctx, end := cleanup()
+		ctx, end := context.WithTimeout(context.WithoutCancel(base), s.cleanup)
 		defer end()
 		_ = server.Shutdown(ctx) // what is still in progress then is lost
 	}
 	_ = server.Close()
 	if s.finish != nil {
-		ctx, end := cleanup()
-		defer end()
-		s.finish(ctx)
+		s.finish()
 	}
 }

@@ -120,7 +120,7 @@ func (sent *invocation) stream(w http.ResponseWriter, r *http.Request) {
 	s.Body, s.ended = body, make(chan struct{})
 	s.Break = sync.OnceFunc(func() {
 		close(broken)
-		_ = body.CloseWithError(errBroken) // a piece that nobody reads must not delay this
+		_ = body.CloseWithError(errBroken)                                 // a piece that nobody reads must not delay this
 		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // the server's own connections take deadlines
 	})
 	defer close(s.ended)

@@ -23,8 +23,13 @@ const (
 	EnvLogLevel  = "LOG_LEVEL"         // debug, info, warn or error; empty: info
 
 	// These are of the function gateway alone; see modelgateway.
-	EnvUpstream     = "UPSTREAM_URL"           // the URL of the model API; required
-	EnvKeyParameter = "UPSTREAM_KEY_PARAMETER" // the name of the parameter with its key; empty: no key is sent
+	EnvUpstream      = "UPSTREAM_URL"           // the URL of the model API; required
+	EnvKeyParameter  = "UPSTREAM_KEY_PARAMETER" // the name of the parameter with its key; empty: no key is sent
+	EnvUpstreamAuth  = "UPSTREAM_AUTH"          // the header for that key: bearer, x-api-key, api-key or x-goog-api-key; empty: bearer
+	EnvAllow         = "ALLOW"                  // further methods and paths, separated by commas; see gateway.ParseAllowed
+	EnvAllowOrigin   = "ALLOW_ORIGIN"           // origins of pages that may call it, separated by commas
+	EnvClamp         = "CLAMP"                  // true lowers limits of output tokens to what the balance pays for
+	EnvNoInjectUsage = "NO_INJECT_USAGE"        // true does not ask the upstream for the usage of streams
 
 	envRuntime = "AWS_LAMBDA_RUNTIME_API"
 	envRegion  = "AWS_REGION"

@@ -1,10 +1,13 @@
 package modelgateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -13,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/latchkey-api/latchkey/shared/boot"
+	"github.com/latchkey-api/latchkey/shared/gateway"
 )
 
 // envSSMEndpoint is the URL of an imitation of Systems Manager; empty: AWS.
@@ -21,7 +25,8 @@ const envSSMEndpoint = "SSM_ENDPOINT"
 // An environment is the configuration of the function.
 type environment struct {
 	boot.Environment
-	upstream     *url.URL
+	upstream     gateway.Upstream
+	options      gateway.Options
 	keyParameter string
 	ssmEndpoint  string
 }
@@ -30,9 +35,11 @@ type environment struct {
 // wrong variable.
 func readEnvironment(getenv func(string) string) (environment, error) {
 	var env environment
-	var errs [2]error
+	var errs [4]error
 	env.Environment, errs[0] = boot.ReadEnvironment(getenv)
-	env.upstream, errs[1] = readUpstream(getenv(boot.EnvUpstream))
+	env.upstream.URL, errs[1] = readUpstream(getenv(boot.EnvUpstream))
+	env.upstream.Auth, errs[2] = readAuth(getenv(boot.EnvUpstreamAuth))
+	env.options, errs[3] = readOptions(getenv)
 	env.keyParameter, env.ssmEndpoint = getenv(boot.EnvKeyParameter), getenv(envSSMEndpoint)
 	return env, errors.Join(errs[:]...)
 }
@@ -42,11 +49,49 @@ func readUpstream(s string) (*url.URL, error) {
 	if s == "" {
 		return nil, errors.New("environment variable " + boot.EnvUpstream + " is not set" + want)
 	}
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("environment variable " + boot.EnvUpstream + " is not a URL without user, query and fragment" + want) // without the value, which may hold a password
+	u, err := gateway.UpstreamURL(s)
+	if err != nil {
+		return nil, fmt.Errorf("environment variable %s is not usable, because %w%s", boot.EnvUpstream, err, want)
 	}
 	return u, nil
+}
+
+func readAuth(s string) (gateway.UpstreamAuth, error) {
+	auth := gateway.UpstreamAuth(cmp.Or(s, string(gateway.AuthBearer)))
+	if !slices.Contains(gateway.UpstreamAuths(), auth) {
+		return "", fmt.Errorf("environment variable %s is %q: set it to one of %v", boot.EnvUpstreamAuth, s, gateway.UpstreamAuths())
+	}
+	return auth, nil
+}
+
+// readOptions reads the options of the middleware. Lambda limits a body to 6 MB,
+// and a request to less than the default lifetime of a hold.
+func readOptions(getenv func(string) string) (o gateway.Options, err error) {
+	var errs []error
+	for text := range strings.SplitSeq(getenv(boot.EnvAllow), ",") {
+		if text == "" {
+			continue
+		}
+		allowed, err := gateway.ParseAllowed(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("environment variable %s: %w", boot.EnvAllow, err))
+		}
+		o.Allow = append(o.Allow, allowed)
+	}
+	if origins := getenv(boot.EnvAllowOrigin); origins != "" {
+		o.AllowOrigins = strings.Split(origins, ",")
+	}
+	for _, flag := range []struct {
+		name string
+		set  *bool
+	}{{boot.EnvClamp, &o.Clamp}, {boot.EnvNoInjectUsage, &o.NoInjectUsage}} {
+		if text := getenv(flag.name); text != "" {
+			if *flag.set, err = strconv.ParseBool(text); err != nil {
+				errs = append(errs, fmt.Errorf("environment variable %s is %q: set it to true or false", flag.name, text))
+			}
+		}
+	}
+	return o, errors.Join(errs...)
 }
 
 // keyTimeout is how long the function's start waits for the upstream's key.

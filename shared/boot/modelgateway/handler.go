@@ -36,13 +36,13 @@ const settleReserve = 20 * time.Second
 // it.
 //
 // Lambda freezes the process once the answer has ended, so the answer ends after
-// next has returned. It reads an answer to the end even if the client has
+// next and wait have returned; wait waits for what goes on in the background. It reads an answer to the end even if the client has
 // disconnected, and does not tell the function.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
-func handler(next http.Handler, log *slog.Logger) streamHandler {
+func handler(next http.Handler, wait func(), log *slog.Logger) streamHandler {
 	wrapped := lambdaurl.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _ := r.Context().Value(callKey{}).(*call) // the handler below has put it there
-		c.serve(w, r, next, log)
+		c.serve(w, r, next, wait, log)
 	}))
 	return func(ctx context.Context, event *request) (*response, error) {
 		c := &call{event: event, done: make(chan struct{})}
@@ -79,9 +79,10 @@ type callKey struct{}
 
 // serve answers the event. A panic, with which handlers break off an answer,
 // becomes an error of the body.
-func (c *call) serve(w http.ResponseWriter, r *http.Request, next http.Handler, log *slog.Logger) {
+func (c *call) serve(w http.ResponseWriter, r *http.Request, next http.Handler, wait func(), log *slog.Logger) {
 	out := &writer{ResponseWriter: w}
 	defer close(c.done)
+	defer wait()
 	defer func() {
 		p := recover()
 		if p == nil {

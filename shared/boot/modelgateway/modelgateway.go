@@ -31,12 +31,12 @@ func start() (streamHandler, error) {
 	if err != nil {
 		return nil, err
 	}
-	apiKey, err := env.readKey()
-	if err != nil {
+	if env.upstream.Key, err = env.readKey(); err != nil {
 		return nil, err
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: env.LogLevel}))
 	slog.SetDefault(log) // libraries that use package log then write JSON, too
-	keys := gate.New(env.Store())
-	return handler(gateway.Middleware(keys, forward(env.upstream, apiKey, log), gateway.Options{Log: log}), log), nil
+	env.upstream.Log, env.options.Log = log, log
+	middleware := gateway.Middleware(gate.New(env.Store()), gateway.Forward(env.upstream), env.options)
+	return handler(middleware, middleware.Wait, log), nil
 }
