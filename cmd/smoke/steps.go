@@ -16,6 +16,7 @@ func lifecycle(collection string, made wire.Token) []step {
 	one := fmt.Sprintf("%s/%d%s", wire.TokensPath, made.ID, slash)
 	about := func(fields string) string { return fmt.Sprintf(`{"id":%d,%s}`, made.ID, fields) }
 	steps := []step{
+		{name: "status", method: http.MethodGet, path: wire.StatusPath + slash, status: 200, contains: `"system_name":"Latchkey"`, headers: []string{"Authorization", ""}},
 		{name: "list", method: http.MethodGet, path: collection + "?p=1&page_size=5", status: 200},
 		{name: "get", method: http.MethodGet, path: one, status: 200},
 		{name: "search", method: http.MethodGet, path: wire.SearchPath + slash + "?keyword=SMOKE", status: 200, contains: `"name":"smoke"`},

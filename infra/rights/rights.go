@@ -72,7 +72,7 @@ func OfEndpoint(e api.Endpoint) []string {
 		return []string{get, update} // get: the price table and, for a price that depends on it, the token's group
 	case "release":
 		return []string{update}
-	case "usage":
+	case "usage", "status":
 		return []string{get}
 	default:
 		return nil

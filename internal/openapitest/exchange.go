@@ -97,7 +97,7 @@ func (x Exchange) answers(want response) error {
 // asks checks the request against its operation. Undocumented query parameters
 // are ignored, as the API ignores them.
 func (x Exchange) asks(o *Operation) error {
-	if x.Request.Header.Get("Authorization") == "" {
+	if x.Request.Header.Get("Authorization") == "" && !o.public() {
 		return fmt.Errorf("the request has no Authorization, and got a success")
 	}
 	query := x.Request.URL.Query()

@@ -51,7 +51,7 @@ func TestDocumentIsOpenAPI31(t *testing.T) {
 // A keyword that is misspelt says nothing, and nobody would notice.
 func TestSchemaKeywords(t *testing.T) {
 	known := map[string]bool{}
-	for _, name := range strings.Fields(`$ref type enum const not allOf if then else properties required additionalProperties maxProperties
+	for _, name := range strings.Fields(`$ref type enum const not allOf anyOf if then else properties required additionalProperties maxProperties
 		items minItems maxItems uniqueItems minLength maxLength pattern minimum maximum default description`) {
 		known[name] = true
 	}

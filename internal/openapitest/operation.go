@@ -38,6 +38,12 @@ type response struct {
 	headers []parameter
 }
 
+// public reports whether the operation needs no authentication.
+func (o *Operation) public() bool {
+	security := o.node.at("security")
+	return security.exists() && len(security.elements()) == 0
+}
+
 const jsonType = "application/json"
 
 // Operations returns every operation of the document.

@@ -20,4 +20,5 @@ var endpoints = []Endpoint{
 	{Name: "settle", Method: "POST", Path: "/api/token/settle"},
 	{Name: "release", Method: "POST", Path: "/api/token/release"},
 	{Name: "usage", Method: "GET", Path: "/api/usage/token"},
+	{Name: "status", Method: "GET", Path: "/api/status"},
 }

@@ -21,6 +21,7 @@ type Gate interface {
 	Release(ctx context.Context, key, requestID string) (quota.Release, error)
 	Usage(ctx context.Context, key string) (quota.Usage, error)
 	Quote(ctx context.Context, key, model string, u price.Usage) (price.Quote, error)
+	Prices(ctx context.Context) (*price.Table, error)
 }
 
 // withKey serves a route that a key authenticates: it reads the key and the

@@ -19,6 +19,9 @@ func TestModelUsage(t *testing.T) {
 	if _, err := kit.Store.SetPriceFile(t.Context(), []byte(file), 0); err != nil {
 		t.Fatal(err)
 	}
+	if got, err := target.User(t, token.RoleUser).Status(t.Context()); err != nil || got.QuotaPerUnit == nil || *got.QuotaPerUnit != 500_000 {
+		t.Errorf("status: got %+v, %v, want 500000 units per dollar", got, err)
+	}
 	u := target.User(t, token.RoleUser)
 	key := u.Do(t, http.MethodPost, "/api/token/", `{"name":"app","remain_quota":10000}`).Body
 	key = key[strings.Index(key, "sk-"):]

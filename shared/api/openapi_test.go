@@ -68,7 +68,7 @@ func wireTypes() map[string]any {
 		"DeletionsInput": wire.IDsInput{}, "StatusesInput": wire.IDsInput{}, "RotateInput": wire.RotateInput{},
 		"VerifyInput": wire.VerifyInput{}, "ReserveInput": wire.ReserveInput{},
 		"SettlementInput": wire.HoldInput{}, "ReleaseInput": wire.HoldInput{},
-		"UsageInput": wire.ModelUsage{},
+		"UsageInput": wire.ModelUsage{}, "SystemStatus": wire.SystemStatus{},
 	}
 }
 

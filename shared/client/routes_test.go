@@ -58,6 +58,7 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 		"SetStatus":    errorOf(c.SetStatus(ctx, id, token.Enabled)),
 		"SetStatusAll": errorOf(c.SetStatusAll(ctx, []int64{id}, token.Enabled)),
 		"Verify":       errorOf(c.Verify(ctx, key, wire.VerifyInput{})),
+		"Status":       errorOf(c.Status(ctx)),
 		"Usage":        errorOf(c.Usage(ctx, key)),
 		"Reserve":      reserve(),
 		"Settle":       errorOf(c.Settle(ctx, key, *hold, 1)),

@@ -84,6 +84,13 @@ func (c *Client) Search(ctx context.Context, o SearchOptions) (wire.TokenPage, e
 	return call[wire.TokenPage](ctx, c.manage(http.MethodGet, "/search?"+query.Encode(), nil, nil))
 }
 
+// Status returns the API's version, and how many units a dollar has.
+func (c *Client) Status(ctx context.Context) (wire.SystemStatus, error) {
+	r := c.manage(http.MethodGet, "", nil, nil)
+	r.path = wire.StatusPath
+	return call[wire.SystemStatus](ctx, r)
+}
+
 // Update changes the fields of a token that are set in the input; in.ID is
 // ignored. Errors: wire.ErrTokenNotFound; wire.ErrVersionMismatch with IfMatch;
 // if it enables the token, wire.ErrTokenExpired and wire.ErrTokenExhausted; if

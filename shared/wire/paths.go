@@ -16,6 +16,7 @@ const (
 	SettlePath      = TokensPath + "/settle"
 	ReleasePath     = TokensPath + "/release"
 	UsagePath       = "/api/usage/token"
+	StatusPath      = "/api/status"
 	OpenAPIPath     = "/api/openapi.json"
 
 	// IDParameter stands in a path for the id of a token.
