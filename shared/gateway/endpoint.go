@@ -114,7 +114,7 @@ func findEndpoint(method, path string) (endpoint, bool) {
 	switch k, known := geminiMethods()[action]; {
 	case strings.Contains(rest, "/") || rest == "":
 		return endpoint{}, false
-	case hasAction && known && model != "" && method == http.MethodPost:
+	case hasAction && known && strings.Trim(model, ".") != "" && method == http.MethodPost:
 		return endpoint{shape: shapeGemini, kind: k, model: model}, true
 	case hasAction && known || method != http.MethodGet:
 		return endpoint{}, false

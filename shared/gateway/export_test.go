@@ -3,11 +3,42 @@ package gateway
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/latchkey-api/latchkey/shared/price"
 )
 
 // Access for the tests, which are in another package.
+
+// Route returns the shape and the model of the endpoint that a method and a
+// request target reach, and the query that is passed on.
+func Route(method, target string, allow ...Allowed) (shape, model, query string, err error) {
+	u, err := url.ParseRequestURI(target)
+	if err != nil {
+		return "", "", "", err
+	}
+	m := &middleware{Options: Options{Allow: allow}}
+	e, query, _, err := m.route(&http.Request{Method: method, URL: u})
+	return e.shape.String(), e.model, query, err
+}
+
+// EstimateInput returns the estimated input tokens of a JSON body.
+func EstimateInput(body string) int64 { return estimateInput([]byte(body)) }
+
+// Rewritten returns a JSON body for a chat completion as it is passed on, with a
+// limit of output tokens if limit is not 0, and whether usage was asked for.
+func Rewritten(body string, limit int64) (string, bool, error) {
+	e := endpoint{kind: kindChat}
+	b, err := parseBody(e, http.Header{}, []byte(body))
+	if err != nil {
+		return "", false, err
+	}
+	b.injectUsage(e.kind)
+	if limit > 0 {
+		b.setMaxTokens(e, limit)
+	}
+	return string(b.edited()), b.injected, nil
+}
 
 // ModelOf returns the model that a body names.
 func ModelOf(h http.Header, content []byte) (string, error) {

@@ -28,6 +28,7 @@ import (
 type server struct {
 	*dynamotest.Tenant
 	gate     *gate.Gate // reads usage, without the faults of the middleware's store
+	store    *dynamo.Store
 	url      string
 	finished chan struct{} // receives a value when a request and its hold have ended
 	log      *capture.Output
@@ -41,7 +42,8 @@ func newServer(t testing.TB, next http.Handler, o gateway.Options, tweaks ...fun
 	kit := dynamotest.New(t, tweaks...)
 	s := &server{Tenant: kit.Tenant(t, "gateway"), finished: make(chan struct{}, 1000), log: new(capture.Output)}
 	clock := gate.WithClock(s.Clock.Now)
-	s.gate = gate.New(dynamo.New(dynamotest.Client(kit.Endpoint), dynamotest.Table), clock)
+	s.store = dynamo.New(dynamotest.Client(kit.Endpoint), dynamotest.Table)
+	s.gate = gate.New(s.store, clock)
 	o.Log = slog.New(slog.NewJSONHandler(s.log, nil))
 	middleware := gateway.Middleware(gate.New(dynamo.New(kit.Client, dynamotest.Table), clock), next, o)
 	httpServer := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,6 +60,16 @@ func newServer(t testing.TB, next http.Handler, o gateway.Options, tweaks ...fun
 		}
 	})
 	return s
+}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// setPrices sets the price table. The middleware must not have read it yet.
+func (s *server) setPrices(t testing.TB, file string) {
+	t.Helper()
+	if _, err := s.store.SetPriceFile(t.Context(), []byte(file), 0); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // newKey creates a token with a quota, and returns its key and id.
