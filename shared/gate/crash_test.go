@@ -124,7 +124,7 @@ func drawStep(rt *rapid.T, seconds []int64) step {
 	s := step{
 		operation: operation{
 			kind: rapid.SampledFrom([]opKind{
-				opReserve, opReserve, opReserve, opSettle, opSettle, opSettle, opRelease, opRelease, opSpend, opSpend, opDelete,
+				opReserve, opReserve, opReserve, opSettle, opSettle, opSettle, opRelease, opRelease, opSpend, opSpend, opDelete, opHold,
 			}).Draw(rt, "kind"),
 			requestID: requestIDs()[n], quota: int64(9 + 7*n),
 		},
@@ -134,7 +134,7 @@ func drawStep(rt *rapid.T, seconds []int64) step {
 		afterSeconds: rapid.SampledFrom(seconds).Draw(rt, "seconds"),
 	}
 	switch s.kind { //nolint:exhaustive // the others have no more arguments
-	case opReserve:
+	case opReserve, opHold:
 		s.ttlSeconds = rapid.SampledFrom([]int64{30, 900}).Draw(rt, "ttl")
 	case opSettle:
 		s.quota = rapid.SampledFrom([]int64{5, s.quota, 30}).Draw(rt, "units")
@@ -199,7 +199,7 @@ func (w *crashWorker) run(t *testing.T, key credential.Key, p plan) (bool, error
 	for i, s := range p.steps {
 		ahead := time.Duration(int64(s.process)*p.aheadSeconds) * time.Second
 		clock := func() time.Time { return w.tenant.Clock.Now().Add(ahead) }
-		s.now = clock().Unix()
+		s.now, s.own = clock().Unix(), i
 		ctx := w.process[s.process].Start(t.Context(), s.lastCall, s.applied)
 		if s.create {
 			w.create(ctx, s.process, fmt.Sprint("created ", key.TokenID, "-", i))

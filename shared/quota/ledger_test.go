@@ -56,23 +56,29 @@ func TestCompactDropsOldRecords(t *testing.T) {
 	endedHold := func(ago int64) quota.Record {
 		return quota.Record{State: quota.StateReleased, Quota: 1, EndedAt: now - ago}
 	}
+	expiredHold := func(ago int64) quota.Record {
+		return quota.Record{State: quota.StateExpired, Quota: 1, ExpiresAt: now - ago, EndedAt: now - ago}
+	}
 	for name, row := range map[string]struct {
 		records map[string]quota.Record
 		want    int
 	}{
-		"one, for all but the last second":     {many(1, func(int) quota.Record { return ended(quota.RecordSeconds - 1) }), 1},
-		"one, no more":                         {many(1, func(int) quota.Record { return ended(quota.RecordSeconds) }), 0},
-		"the 16 newest of 20 spends":           {many(20, func(n int) quota.Record { return ended(30 + int64(n)) }), newest},
-		"all 20 spends of the last 30 seconds": {many(20, func(n int) quota.Record { return ended(29 - int64(n)) }), 20},
-		"all spends that there is room for":    {many(spends, func(n int) quota.Record { return ended(int64(n) % 30) }), spends},
-		"not more spends than there is":        {many(300, func(n int) quota.Record { return ended(int64(n) % 30) }), spends},
-		"the recent spends before the old":     {many(40, func(n int) quota.Record { return ended(int64(n) % 2 * 60) }), 20},
-		"the 16 newest of 20 holds":            {many(20, func(n int) quota.Record { return endedHold(10 + int64(n)) }), newest},
-		"all 20 holds of the last 10 seconds":  {many(20, func(int) quota.Record { return endedHold(9) }), 20},
-		"all holds that there is room for":     {many(holds, func(n int) quota.Record { return endedHold(int64(n) % 10) }), holds},
-		"not more holds than there is":         {many(150, func(n int) quota.Record { return endedHold(int64(n) % 10) }), holds},
-		"none less for a clock that is ahead":  {many(3, func(int) quota.Record { return ended(-5) }), 3},
-		"every open hold, besides":             {withOpen(many(300, func(int) quota.Record { return ended(0) }), 50), spends + 50},
+		"one, for all but the last second":      {many(1, func(int) quota.Record { return ended(quota.RecordSeconds - 1) }), 1},
+		"one, no more":                          {many(1, func(int) quota.Record { return ended(quota.RecordSeconds) }), 0},
+		"the 16 newest of 20 spends":            {many(20, func(n int) quota.Record { return ended(30 + int64(n)) }), newest},
+		"all 20 spends of the last 30 seconds":  {many(20, func(n int) quota.Record { return ended(29 - int64(n)) }), 20},
+		"all spends that there is room for":     {many(spends, func(n int) quota.Record { return ended(int64(n) % 30) }), spends},
+		"not more spends than there is":         {many(300, func(n int) quota.Record { return ended(int64(n) % 30) }), spends},
+		"the recent spends before the old":      {many(40, func(n int) quota.Record { return ended(int64(n) % 2 * 60) }), 20},
+		"the 16 newest of 20 holds":             {many(20, func(n int) quota.Record { return endedHold(10 + int64(n)) }), newest},
+		"all 20 holds of the last 10 seconds":   {many(20, func(int) quota.Record { return endedHold(9) }), 20},
+		"all holds that there is room for":      {many(holds, func(n int) quota.Record { return endedHold(int64(n) % 10) }), holds},
+		"not more holds than there is":          {many(150, func(n int) quota.Record { return endedHold(int64(n) % 10) }), holds},
+		"all 20 holds that expired in a minute": {many(20, func(int) quota.Record { return expiredHold(59) }), 20},
+		"the 16 newest of those before":         {many(20, func(n int) quota.Record { return expiredHold(60 + int64(n)) }), newest},
+		"not more of those than there is":       {many(150, func(n int) quota.Record { return expiredHold(int64(n) % 60) }), holds},
+		"none less for a clock that is ahead":   {many(3, func(int) quota.Record { return ended(-5) }), 3},
+		"every open hold, besides":              {withOpen(many(300, func(int) quota.Record { return ended(0) }), 50), spends + 50},
 	} {
 		got := ledgerOf(0, row.records).Compact(now)
 		if len(got.Records) != row.want {
