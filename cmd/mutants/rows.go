@@ -393,6 +393,16 @@ func mutants() []mutant {
 			"shared/boot/modelgateway/answer.go", "			err = b.call.err\n", "",
 			"./shared/boot/modelgateway", "TestUpstreamBreaksOff",
 		},
+		{
+			"the proxy does not wait for releases in the background when it stops: units stay held",
+			"cmd/tokenctl/server.go", "		s.finish()\n", "",
+			"./cmd/tokenctl", "TestProxyReleasesBeforeItEnds",
+		},
+		{
+			"the function gateway does not wait for releases in the background: Lambda freezes them",
+			"shared/boot/modelgateway/handler.go", "	defer wait()\n", "	_ = wait\n",
+			"./shared/boot/modelgateway", "TestReleaseInTheBackground",
+		},
 	}
 }
 

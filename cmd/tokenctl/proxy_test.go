@@ -25,6 +25,7 @@ import (
 // A fleet is a running `tokenctl proxy`, a user with keys and a gate on its table.
 type fleet struct {
 	*tokenctltest.Server
+	engine *dynamotest.SlowEngine // the proxy's
 	tenant *dynamotest.Tenant
 	gate   *gate.Gate
 }
@@ -35,9 +36,10 @@ const upstreamKey = "upstream-secret"
 func proxying(t *testing.T, upstream string, args ...string) *fleet {
 	t.Helper()
 	kit := dynamotest.New(t)
-	env := []string{"PORT=0", "DYNAMODB_ENDPOINT=" + kit.Endpoint, "TABLE_NAME=" + dynamotest.Table, "UPSTREAM_API_KEY=" + upstreamKey}
+	engine := dynamotest.NewSlowEngine(t, kit.Endpoint)
+	env := []string{"PORT=0", "DYNAMODB_ENDPOINT=" + engine.URL, "TABLE_NAME=" + dynamotest.Table, "UPSTREAM_API_KEY=" + upstreamKey}
 	s := tokenctltest.Start(t, tokenctltest.Command(t, env, append([]string{"proxy", "--upstream", upstream}, args...)...))
-	return &fleet{s, kit.Tenant(t, "proxied"), gate.New(dynamo.New(kit.Client, dynamotest.Table))}
+	return &fleet{s, engine, kit.Tenant(t, "proxied"), gate.New(dynamo.New(kit.Client, dynamotest.Table))}
 }
 
 // key creates a token with a quota of 1000 and returns its key.

@@ -57,6 +57,28 @@ func TestProxyDrainTimeout(t *testing.T) {
 	}
 }
 
+// A hold whose reservation got no answer is released before the process ends.
+func TestProxyReleasesBeforeItEnds(t *testing.T) {
+	f := proxying(t, "http://127.0.0.1:1")
+	key := f.key(t, token.Settings{})
+	f.engine.Slow.Store(true)
+	f.engine.Lossy.Store(true)
+	if got := f.ask(t, key, streamed, ""); got.status != http.StatusServiceUnavailable {
+		t.Fatalf("got %d, want 503", got.status)
+	}
+	u, err := f.gate.Usage(t.Context(), key)
+	if err != nil || u.Available == u.Granted {
+		t.Fatalf("got %+v, %v, want a hold that the proxy does not know of", u, err)
+	}
+	f.engine.Lossy.Store(false)
+	if code := f.End(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("got exit %d, want 0; stderr: %s", code, f.Stderr)
+	}
+	if u, err = f.gate.Usage(t.Context(), key); err != nil || u.Available != u.Granted {
+		t.Errorf("got %+v, %v after the end, want everything free", u, err)
+	}
+}
+
 const healthPath = "/healthz"
 
 // dial opens a connection to a server.

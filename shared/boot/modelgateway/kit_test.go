@@ -1,17 +1,12 @@
 package modelgateway_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -38,8 +33,9 @@ const (
 // A fixture is the function with a table and a key.
 type fixture struct {
 	*lambdatest.Function
-	gate *gate.Gate
-	key  string
+	engine *dynamotest.SlowEngine
+	gate   *gate.Gate
+	key    string
 }
 
 // start starts the function in front of an upstream. The key is allowed from the
@@ -54,7 +50,12 @@ func startBinary(t *testing.T, binary string, upstream http.HandlerFunc, limits 
 	kit := dynamotest.New(t)
 	u := httptest.NewServer(upstream)
 	t.Cleanup(u.Close)
-	f := &fixture{lambdatest.Start(t, binary, environment(slow(t, kit.Endpoint), u.URL, parameterStore(t))...), gate.New(dynamo.New(kit.Client, dynamotest.Table)), ""}
+	engine := dynamotest.NewSlowEngine(t, kit.Endpoint)
+	engine.Slow.Store(true)
+	f := &fixture{
+		Function: lambdatest.Start(t, binary, environment(engine.URL, u.URL, parameterStore(t))...),
+		engine:   engine, gate: gate.New(dynamo.New(kit.Client, dynamotest.Table)),
+	}
 	tenant := kit.Tenant(t, "caller")
 	_, key, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a key"), RemainQuota: new(int64(granted)), AllowIPs: limits})
 	if err != nil {
@@ -91,35 +92,6 @@ func environment(engine, upstream, store string) []string {
 		"TABLE_NAME=" + dynamotest.Table, "AWS_REGION=us-east-1", "DYNAMODB_ENDPOINT=" + engine,
 		"UPSTREAM_URL=" + upstream, "UPSTREAM_KEY_PARAMETER=" + parameter, "SSM_ENDPOINT=" + store,
 	}
-}
-
-// slow returns the URL of a proxy to the engine that takes a while for writes, as
-// DynamoDB may, and drops the write of a process that has ended meanwhile.
-func slow(t *testing.T, engine string) string {
-	t.Helper()
-	const delay = 100 * time.Millisecond
-	target, err := url.Parse(engine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".UpdateItem") {
-			content, err := io.ReadAll(r.Body) // the server notices the end of a connection only after that
-			if err != nil {
-				return
-			}
-			r.Body = io.NopCloser(bytes.NewReader(content))
-			select {
-			case <-time.After(delay):
-			case <-r.Context().Done():
-				return
-			}
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(s.Close)
-	return s.URL
 }
 
 // parameterStore returns the URL of an imitation of Parameter Store, which no local

@@ -227,6 +227,22 @@ func TestUpstreamBreaksOff(t *testing.T) {
 	f.wantCharged(t)
 }
 
+// A hold whose reservation got no answer is released before the answer ends: Lambda
+// freezes the process then.
+func TestReleaseInTheBackground(t *testing.T) {
+	f := start(t, func(http.ResponseWriter, *http.Request) { t.Error("a refused request reached the upstream") })
+	f.engine.Lossy.Store(true)
+	s := f.ask(t)
+	if _, held := f.usage(t); s.Status != http.StatusServiceUnavailable || held == 0 {
+		t.Fatalf("got %d and %d units held, want 503 and a hold that the function does not know of", s.Status, held)
+	}
+	f.engine.Lossy.Store(false)
+	if _, err := io.ReadAll(s.Body); err != nil {
+		t.Fatal(err)
+	}
+	f.wantUsed(t, 0)
+}
+
 // A function that can't start says what to do.
 func TestWrongEnvironment(t *testing.T) {
 	kit := dynamotest.New(t)
