@@ -89,6 +89,11 @@ func mutants() []mutant {
 			"./shared/gate", "TestLateWrites",
 		},
 		{
+			"a quota that requests in progress hold looks like one that is spent",
+			"shared/gate/gate.go", "v.InProgress = l.HeldAt(now)", "v.InProgress = 0",
+			"./shared/api", "TestContract/Holds",
+		},
+		{
 			"a hold that grew is returned with the units that it had before: units are lost",
 			"shared/dynamo/directwrite.go", "	e.require(recordAttribute(e, o, recordQuota).equals(o.Held))\n", "",
 			"./shared/dynamo", "TestOperationsMatchApply",

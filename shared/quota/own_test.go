@@ -21,8 +21,9 @@ func again(o quota.Operation) quota.Operation {
 	return o
 }
 
-func grow(id string, from, to int64) quota.Operation {
-	return own(from, quota.Operation{Kind: quota.KindGrow, Now: now, Question: quota.Question{RequestID: id, Quota: to}})
+// grow raises the hold "a".
+func grow(from, to int64) quota.Operation {
+	return own(from, quota.Operation{Kind: quota.KindGrow, Now: now, Question: quota.Question{RequestID: "a", Quota: to}})
 }
 
 func cancel(id string) quota.Operation {
@@ -67,13 +68,13 @@ func TestApplyToOwnHold(t *testing.T) {
 		},
 		"grown": {
 			{line{own(0, reserve("a", 4)), nil, 6, 4, 0}, 1},
-			{line{grow("a", 4, 7), nil, 3, 7, 0}, 1},
-			{line{grow("a", 4, 7), nil, 3, 7, 0}, 1},
-			{line{grow("a", 7, 5), nil, 3, 7, 0}, 1},
-			{line{grow("a", 7, 11), quota.RefusedExhausted.Err(), 3, 7, 0}, 1},
-			{line{grow("a", 7, 10), nil, 0, 10, 0}, 1},
+			{line{grow(4, 7), nil, 3, 7, 0}, 1},
+			{line{grow(4, 7), nil, 3, 7, 0}, 1},
+			{line{grow(7, 5), nil, 3, 7, 0}, 1},
+			{line{grow(7, 11), quota.RefusedExhausted.Err(), 3, 7, 0}, 1},
+			{line{grow(7, 10), nil, 0, 10, 0}, 1},
 			{line{own(4, settle("a", 6)), nil, 4, 0, 6}, 0},
-			{line{grow("a", 4, 7), quota.ErrHoldNotFound, 4, 0, 6}, 0},
+			{line{grow(4, 7), quota.ErrHoldNotFound, 4, 0, 6}, 0},
 		},
 		"given up before it arrives": {
 			{line{cancel("a"), nil, 10, 0, 0}, 1},
