@@ -98,7 +98,7 @@ func (d *database) setPrices(ctx context.Context, out *console, asJSON bool, old
 			Changes  []priceChange `json:"changes"`
 		}{revision, len(table.Models), changes})
 	}
-	return out.print(describeChanges(changes) + fmt.Sprintf("Revision %d of the price table is set, with %d models. It applies everywhere within 60 seconds.\n", revision, len(table.Models)))
+	return out.print(describeChanges(changes) + fmt.Sprintf("Revision %d of the price table is set. Models: %d. It applies everywhere within 60 seconds.\n", revision, len(table.Models)))
 }
 
 type pricesShowCmd struct {

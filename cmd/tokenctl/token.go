@@ -52,11 +52,12 @@ func expiry(t wire.Token) string {
 	return timestamp(t.ExpiredTime)
 }
 
-func remain(t wire.Token) string {
+// remain returns what is left of a token's quota; see amount for perDollar.
+func remain(t wire.Token, perDollar int64) string {
 	if t.UnlimitedQuota {
 		return "unlimited"
 	}
-	return strconv.FormatInt(t.RemainQuota, 10)
+	return amount(t.RemainQuota, perDollar)
 }
 
 func models(t wire.Token) string {
@@ -85,12 +86,12 @@ func shorten(s string) string {
 }
 
 // tokenTable returns one line for each token, below a header.
-func tokenTable(tokens []wire.Token) string {
+func tokenTable(tokens []wire.Token, perDollar int64) string {
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "ID\tNAME\tKEY\tSTATUS\tREMAIN\tUSED\tEXPIRES\tMODELS\tLAST USED") // a Builder never fails
 	for _, t := range tokens {
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.ID, visible(t.Name), visible(t.Key), statusName(t.Status), remain(t), t.UsedQuota, expiry(t), visible(shorten(models(t))), lastUsed(t))
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, visible(t.Name), visible(t.Key), statusName(t.Status), remain(t, perDollar), amount(t.UsedQuota, perDollar), expiry(t), visible(shorten(models(t))), lastUsed(t))
 	}
 	_ = w.Flush()
 	return table.String()
@@ -98,7 +99,7 @@ func tokenTable(tokens []wire.Token) string {
 
 // details returns every field of a token, one on a line. version is its ETag, or
 // empty.
-func details(t wire.Token, version string) string {
+func details(t wire.Token, version string, perDollar int64) string {
 	var list strings.Builder
 	w := tabwriter.NewWriter(&list, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{
@@ -106,8 +107,8 @@ func details(t wire.Token, version string) string {
 		{"Name", t.Name},
 		{"Key", t.Key},
 		{"Status", statusName(t.Status)},
-		{"Remain", remain(t)},
-		{"Used", strconv.FormatInt(t.UsedQuota, 10)},
+		{"Remain", remain(t, perDollar)},
+		{"Used", amount(t.UsedQuota, perDollar)},
 		{"Expires", expiry(t)},
 		{"Models", models(t)},
 		{"Allowed IPs", orElse(strings.ReplaceAll(t.AllowIPs, "\n", ","), "all")},

@@ -22,7 +22,7 @@ type tokenListCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*tokenListCmd) Help() string {
-	return `Keys are masked. With --watch and --json, it prints one line each time.
+	return `Keys are masked. Quota is in units; if the operator has set prices, its value in dollars is shown too. With --watch and --json, it prints one line each time.
 
 Example:
 
@@ -53,7 +53,7 @@ func (c *tokenListCmd) Run(ctx context.Context, out *console) error {
 		if c.JSON {
 			return out.printJSON(list)
 		}
-		return out.print(c.text(list))
+		return out.print(c.text(list, s.unitsPerDollar(ctx)))
 	})
 }
 
@@ -94,10 +94,10 @@ func collect(all iter.Seq2[wire.Token, error]) (tokenListing, error) {
 	return list, nil
 }
 
-func (c *tokenListCmd) text(list tokenListing) string {
+func (c *tokenListCmd) text(list tokenListing, perDollar int64) string {
 	switch shown := int64(len(list.Items)); {
 	case list.Next != 0:
-		return tokenTable(list.Items) + "\nThe search has not reached older tokens; --all searches all.\n"
+		return tokenTable(list.Items, perDollar) + "\nThe search has not reached older tokens; --all searches all.\n"
 	case shown == 0 && list.Total > 0:
 		return fmt.Sprintf("This page is empty; you have %d tokens. Choose a smaller --page.\n", list.Total)
 	case shown == 0 && c.searches():
@@ -105,9 +105,9 @@ func (c *tokenListCmd) text(list tokenListing) string {
 	case shown == 0:
 		return "You have no tokens. Create one with `tokenctl token create NAME`.\n"
 	case shown < list.Total:
-		return tokenTable(list.Items) + fmt.Sprintf("\nShowing %d of %d tokens. Use --page or --all to see more.\n", shown, list.Total)
+		return tokenTable(list.Items, perDollar) + fmt.Sprintf("\nShowing %d of %d tokens. Use --page or --all to see more.\n", shown, list.Total)
 	default:
-		return tokenTable(list.Items)
+		return tokenTable(list.Items, perDollar)
 	}
 }
 
@@ -138,6 +138,6 @@ func (c *tokenGetCmd) Run(ctx context.Context, out *console) error {
 		if c.JSON {
 			return out.printJSON(t)
 		}
-		return out.print(details(t.Token, string(t.ETag)))
+		return out.print(details(t.Token, string(t.ETag), s.unitsPerDollar(ctx)))
 	})
 }

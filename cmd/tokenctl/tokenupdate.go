@@ -75,7 +75,7 @@ func (c *tokenUpdateCmd) Run(ctx context.Context, out *console) error {
 	if c.JSON {
 		return out.printJSON(t.Token)
 	}
-	return out.print(details(t.Token, ""))
+	return out.print(details(t.Token, "", s.unitsPerDollar(ctx)))
 }
 
 func (c *tokenUpdateCmd) bulk(s *session, out *console) bulk {

@@ -53,6 +53,16 @@ scenario("a row shows all that it should", {}, async ({ page, user }) => {
   assert.ok(!(await page.content()).includes(token.key), "the list shows only masks");
 });
 
+scenario("with prices, quota is shown in dollars", {}, async ({ page, context, user }) => {
+  await context.route("**/api/status", (route) => route.fulfill({ json: { success: true, message: "", data: { system_name: "Latchkey", version: "1", quota_per_unit: 500_000 } } }));
+  const token = await user.create({ name: "shop", remain_quota: 750_000 });
+  await user.verify(token.key, { quota: 1250 });
+  await page.reload();
+  await row(page, "shop").getByText("$1.4975 left, $0.0025 used").waitFor();
+  await row(page, "shop").getByRole("button", { name: "Edit shop" }).click();
+  await page.getByText("748,750 units left ($1.4975). 500,000 units are $1.00.").waitFor();
+});
+
 scenario("pages turn and have the chosen size", { tokens: many(27) }, async ({ page }) => {
   const next = pager(page).getByRole("button", { name: "Next" }), previous = pager(page).getByRole("button", { name: "Previous" });
   assert.match(await pager(page).innerText(), /Page 1 of 3 · 27 tokens/);

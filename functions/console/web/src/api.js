@@ -122,6 +122,12 @@ export class Api {
     return this.#request("GET", `${isSearch ? "search" : ""}?${parameters}`, { signal });
   }
 
+  /** Returns how many units a dollar has, or 0 if the operator has set no prices. @returns {Promise<number>} */
+  async unitsPerDollar() {
+    const { data } = await this.#request("GET", "/api/status");
+    return data.quota_per_unit ?? 0;
+  }
+
   /** @param {number} id @returns {Promise<Response<Token>>} */
   get(id) { return this.#request("GET", String(id)); }
 
@@ -192,7 +198,7 @@ export class Api {
     const noResponse = new Problem(noResponseMessage(method, options));
     let response;
     try {
-      response = await fetch(`/api/token/${path}`, {
+      response = await fetch(path.startsWith("/") ? path : `/api/token/${path}`, {
         method, headers, body: body && JSON.stringify(body), signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
         cache: "no-store", credentials: "omit", redirect: "error",
       });

@@ -34,6 +34,7 @@ import { formatCount } from "./words.js";
  * @property {Api | null} api null: signed out
  * @property {boolean} signingIn
  * @property {Problem | null} signInProblem
+ * @property {number} unitsPerDollar 0: quota has no value in dollars
  * @property {Query} query
  * @property {import("./api.js").TokenPage | null} page
  * @property {boolean} loading
@@ -50,7 +51,7 @@ const emptySearch = { text: "", status: "", page: 1, cursors: [] };
 export class App {
   /** @type {State} */
   state = {
-    api: null, signingIn: false, signInProblem: null,
+    api: null, signingIn: false, signInProblem: null, unitsPerDollar: 0,
     query: { ...emptySearch, size: 10 },
     page: null, loading: false, problem: null, searchError: "",
     selected: new Set(), busy: new Set(), dialog: null, notice: null,
@@ -111,8 +112,18 @@ export class App {
   /** @param {string} accessToken */
   #startSession(accessToken) {
     this.#accessToken = accessToken;
-    this.set({ api: new Api(accessToken), signingIn: false, signInProblem: null });
+    const api = new Api(accessToken);
+    this.set({ api, signingIn: false, signInProblem: null, unitsPerDollar: 0 });
+    this.#loadScale(api);
     return this.load();
+  }
+
+  /** Without the scale, quota is shown in units only. @param {Api} api */
+  async #loadScale(api) {
+    try {
+      const unitsPerDollar = await api.unitsPerDollar();
+      if (api === this.state.api) this.set({ unitsPerDollar });
+    } catch { /* an older API, or no connection, which the list reports */ }
   }
 
   /**

@@ -5,7 +5,7 @@ import { html, nothing } from "./lib/lit-html.js";
 import { Problem } from "./api.js";
 import { addsQuota, changedInput, differences, draftOf, expiredTime, inputOf, isEqual, validate } from "./draft.js";
 import { field, modal, problemBox, relativeTime, toggle } from "./parts.js";
-import { formatExact, formatNumber } from "./words.js";
+import { formatDollars, formatExact, formatNumber } from "./words.js";
 
 /** @typedef {import("./api.js").Api} Api */
 /** @typedef {import("./api.js").Token} Token */
@@ -204,10 +204,24 @@ export class Editor {
     const unlimitedToggle = toggle("unlimited", "Unlimited quota", unlimited, (checked) => this.#edit({ unlimited: checked }));
     if (unlimited) return unlimitedToggle;
     if (!this.#token || !addsQuota(this.#token)) {
-      return html`${unlimitedToggle}${this.#unitsField("remain_quota", "Quota", quota, "In your gateway's units. With a quota of 0, the key is refused.", (text) => this.#edit({ quota: text }))}`;
+      return html`${unlimitedToggle}${this.#unitsField("remain_quota", "Quota", quota, `${this.#worth(quota)}With a quota of 0, the key is refused.`, (text) => this.#edit({ quota: text }))}`;
     }
-    const hint = `${formatNumber(this.#token.remain_quota)} units left. Enter how many to add, or a negative number to subtract. Units spent meanwhile still count.`;
+    const { unitsPerDollar } = this.#app.state;
+    const left = unitsPerDollar ? ` (${formatDollars(this.#token.remain_quota, unitsPerDollar)})` : "";
+    const hint = `${formatNumber(this.#token.remain_quota)} units left${left}. ${unitsPerDollar ? this.#worth(delta) : ""}Enter how many to add, or a negative number to subtract. Units spent meanwhile still count.`;
     return html`${unlimitedToggle}${this.#unitsField("quota_delta", "Add to the quota", delta, hint, (text) => this.#edit({ delta: text }))}`;
+  }
+
+  /**
+   * Returns what the typed units are worth, as a sentence.
+   * @param {string} text
+   */
+  #worth(text) {
+    const { unitsPerDollar } = this.#app.state;
+    if (!unitsPerDollar) return "In your gateway's units. ";
+    const units = Number(text);
+    const typed = text.trim() !== "" && Number.isSafeInteger(units) && units > 0 ? `${formatNumber(units)} units are ${formatDollars(units, unitsPerDollar)}. ` : "";
+    return `${formatNumber(unitsPerDollar)} units are ${formatDollars(unitsPerDollar, unitsPerDollar)}. ${typed}`;
   }
 
   /**

@@ -1,7 +1,7 @@
 // @ts-check
 import { html, nothing } from "./lib/lit-html.js";
 import { iconButton, problemBox, relativeTime } from "./parts.js";
-import { formatCount, formatNumber, statuses } from "./words.js";
+import { formatCount, formatDollars, formatNumber, statuses } from "./words.js";
 
 /** @typedef {import("./app.js").App} App */
 /** @typedef {import("./api.js").Token} Token */
@@ -135,7 +135,7 @@ const row = (app, token) => {
     <th role="rowheader" scope="row" class="name">${token.name}<span class="aside">#${token.id}${token.group ? ` · ${token.group}` : ""}</span></th>
     <td role="cell" data-label="Key"><code>${token.key}</code>${token.previous_key ? html`<span class="aside">${token.previous_key} expires ${relativeTime(token.previous_until)}</span>` : nothing}</td>
     <td role="cell" data-label="Status"><span class="status s${token.status}">${statuses[token.status]}</span></td>
-    <td role="cell" data-label="Quota">${quota(token)}</td>
+    <td role="cell" data-label="Quota">${quota(token, app.state.unitsPerDollar)}</td>
     <td role="cell" data-label="Expires">${token.expired_time === -1 ? "never" : relativeTime(token.expired_time)}</td>
     <td role="cell" data-label="Models" class="models">${models(token)}</td>
     <td role="cell" data-label="Last used">${token.used_quota || token.accessed_time > token.created_time ? relativeTime(token.accessed_time) : "never"}</td>
@@ -148,11 +148,15 @@ const row = (app, token) => {
   </tr>`;
 };
 
-/** @param {Token} token */
-const quota = ({ unlimited_quota: unlimited, remain_quota: left, used_quota: used }) => {
-  if (unlimited) return html`unlimited<span class="aside">${formatNumber(used)} used</span>`;
+/**
+ * @param {Token} token
+ * @param {number} unitsPerDollar
+ */
+const quota = ({ unlimited_quota: unlimited, remain_quota: left, used_quota: used }, unitsPerDollar) => {
+  const worth = unitsPerDollar ? html`<span class="aside">${unlimited ? "" : `${formatDollars(left, unitsPerDollar)} left, `}${formatDollars(used, unitsPerDollar)} used</span>` : nothing;
+  if (unlimited) return html`unlimited<span class="aside">${formatNumber(used)} used</span>${worth}`;
   return html`<progress aria-label="Used ${formatNumber(used)} of ${formatNumber(used + left)}" max=${Math.max(1, used + left)} value=${used}></progress>
-    <span class="aside"><b>${formatNumber(left)}</b> left, ${formatNumber(used)} used</span>`;
+    <span class="aside"><b>${formatNumber(left)}</b> left, ${formatNumber(used)} used</span>${worth}`;
 };
 
 /** @param {Token} token */

@@ -11,6 +11,19 @@ const exactFormat = new Intl.DateTimeFormat("en", { dateStyle: "long", timeStyle
 /** @param {number} n */
 export const formatNumber = (n) => numberFormat.format(n);
 
+const dollarFormat = new Intl.NumberFormat("en", { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: 4 });
+
+/**
+ * Formats what units are worth, to a hundredth of a cent, and "" if a unit has no
+ * value in dollars.
+ * @param {number} units
+ * @param {number} unitsPerDollar 0 for none
+ */
+export const formatDollars = (units, unitsPerDollar) => {
+  if (unitsPerDollar === 0) return "";
+  return units > 0 && units / unitsPerDollar < 0.0001 ? "<$0.0001" : dollarFormat.format(Math.floor((units / unitsPerDollar) * 10_000) / 10_000);
+};
+
 /**
  * Formats a count with its noun: "1 token", "2 tokens".
  * @param {number} n
