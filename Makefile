@@ -24,7 +24,7 @@ RUN_CDK = cd infra && ../$(CDK) --no-notices
 FOR_STAGE = -c stage=$(STAGE) $(CDK_CONTEXT) Latchkey-$(STAGE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run tokenctl test test-race fuzz mutants test-console test-deploy test-sam lint check bench build console image test-image \
+.PHONY: help run tokenctl test test-race fuzz mutants test-console test-clients test-deploy test-sam lint check bench bench-overspend build console image test-image \
 	cdk-bootstrap synth diff deploy destroy smoke sam-api sam-invoke tools clean
 
 help: ## list the targets
@@ -56,6 +56,9 @@ mutants: $(NPM) ## break the code in known places; a test must fail each time
 test-console: tokenctl $(NPM) ## the console in Chromium; SCREENSHOTS=docs takes its pictures, MUTANTS=1 breaks it on purpose
 	@scripts/test-console
 
+test-clients: tokenctl $(NPM) ## real clients of OpenAI, Anthropic and Gemini through tokenctl proxy; ONLY=TEXT selects cases
+	@scripts/test-clients
+
 test-deploy: build $(NPM) ## deploy every stage with cdk to a local imitation of AWS
 	@CDK=$(CDK) scripts/test-deploy
 
@@ -77,6 +80,9 @@ check: $(NPM) ## all of the above, two at a time
 
 bench: $(NPM) ## measure cold start, memory and other figures that the documents quote
 	go test -run '^$$' -bench . -benchmem ./cmd/... ./shared/... ./internal/...
+
+bench-overspend: tokenctl $(NPM) ## spend more than a quota with parallel requests and kill -9; prints how much it could
+	@TOKENCTL=$(CURDIR)/build/tokenctl go run ./internal/clientstest/overspend
 
 ##@ Build
 

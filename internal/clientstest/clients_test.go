@@ -2,26 +2,54 @@
 
 package clientstest
 
-import "testing"
+import (
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
 
-// TestClients runs the cases of each client. A case is equal to a direct call,
-// byte for byte, and is charged what the upstream reported.
+// TestClients runs the cases of each client. The client must get the same
+// bytes as from a direct call, and the key is charged what the upstream
+// reported; check_test.go says what applies to answers that don't end.
 func TestClients(t *testing.T) {
 	python, node := env(t, "PYTHON"), "node"
 	for _, c := range []struct {
-		name    string
-		cases   int
-		priced  bool
-		program string
-		driver  string
-		flags   []string
+		name, program, driver string
+		cases                 int
+		priced                bool
+		flags                 []string // of the proxy
 	}{
-		{"openai for Python", 59, false, python, "openai_python.py", nil},
+		{name: "openai_for_Python", program: python, driver: "openai_python.py", cases: 60},
+		{name: "openai_for_Node", program: node, driver: "openai_node.mjs", cases: 31},
+		{name: "langchain-openai", program: python, driver: "langchain_openai_python.py", cases: 21},
+		{name: "litellm", program: python, driver: "litellm_python.py", cases: 24},
+		{name: "AI_SDK", program: node, driver: "ai_sdk.mjs", cases: 21},
 	} {
+		b := newBench(t, c.priced, c.flags...)
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			newBench(t, c.priced, c.flags...).drive(t, c.cases, c.program, "drivers/"+c.driver)
+			b.drive(t, c.cases, c.program, "drivers/"+c.driver)
 		})
 	}
-	_ = node
+}
+
+// waiting returns which cases do not work yet, and why. They run, and must be
+// removed from here as soon as they pass.
+func waiting() *regexp.Regexp {
+	return regexp.MustCompile(strings.Join([]string{
+		// include_usage is not yet added to streams that don't ask for it
+		"^stream(/three choices|/slow|/gzip|/long|/tools|/helper)?$", "^completions/stream$", "^fifty/stream$", "^tools/stream$",
+		"^moderations$",            // not yet free
+		"^upstream/(401|403|429)$", // not yet told apart from the caller's
+		"^refused/quota$",          // the client tries three times
+	}, "|"))
+}
+
+// TestOverspend runs make bench-overspend.
+func TestOverspend(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "run", "./overspend").CombinedOutput()
+	if err != nil || !strings.HasSuffix(string(out), "\noverspent: 0\nstill held: 0\n") {
+		t.Errorf("%v, and the output is\n%s", err, out)
+	}
 }
