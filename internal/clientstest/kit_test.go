@@ -75,6 +75,9 @@ func newBench(t *testing.T, priced bool, flags ...string) *bench {
 	b := &bench{priced: priced, upstream: modelstest.New(), gate: gate.New(kit.Store), tenant: kit.Tenant(t, "clients")}
 	t.Cleanup(b.upstream.Close)
 	env := []string{"PORT=0", "DYNAMODB_ENDPOINT=" + kit.Endpoint, "TABLE_NAME=" + dynamotest.Table, "UPSTREAM_API_KEY=" + modelstest.Key}
+	if priced {
+		setPrices(t, env)
+	}
 	args := append([]string{"proxy", "--upstream", b.upstream.URL}, flags...)
 	b.proxy = tokenctltest.Start(t, tokenctltest.Command(t, env, args...))
 	b.direct, b.proxied = newTap(t, b.upstream.DirectURL), newTap(t, b.proxy.URL)

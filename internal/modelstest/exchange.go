@@ -43,6 +43,7 @@ type request struct {
 	Tools          []any           `json:"tools"`
 	Messages       []obj           `json:"messages"`
 	Contents       []obj           `json:"contents"`
+	Requests       []obj           `json:"requests"`
 	EncodingFormat string          `json:"encoding_format"`
 	ResponseFormat json.RawMessage `json:"response_format"`
 	StreamOptions  struct {

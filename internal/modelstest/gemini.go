@@ -20,6 +20,13 @@ func generate(x *exchange) {
 	case "embedContent":
 		x.order.noUsage = true // this method reports none
 		x.json(obj{"embedding": obj{"values": []float64{0.5, -0.25, 1}}}, price.Usage{InputTokens: x.order.input}, 0, "")
+	case "batchEmbedContents":
+		x.order.noUsage = true
+		var all []obj
+		for i := range x.in.Requests {
+			all = append(all, obj{"values": []float64{0.5, -0.25, float64(i)}})
+		}
+		x.json(obj{"embeddings": all}, price.Usage{InputTokens: int64(len(all)) * x.order.input}, 0, "")
 	default:
 		notFound(x)
 	}

@@ -111,6 +111,7 @@ func (u *Upstream) handler(direct bool) http.Handler {
 		"POST /v1/messages":                    {anthropic, messages},
 		"POST /v1/messages/count_tokens":       {anthropic, countMessage},
 		"POST /v1beta/models/{modelAndMethod}": {gemini, generate},
+		"POST /v1/models/{modelAndMethod}":     {gemini, generate}, // as the package for Python calls it
 		"GET /v1beta/models":                   {gemini, geminiModels},
 		"/":                                    {openAI, notFound},
 	} {

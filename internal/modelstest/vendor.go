@@ -1,6 +1,7 @@
 package modelstest
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 )
@@ -17,14 +18,18 @@ const (
 // keyOf returns the key of a request, from where the vendor expects it.
 func (v vendor) keyOf(r *http.Request) string {
 	switch v {
-	case anthropic:
-		return r.Header.Get("X-Api-Key")
+	case anthropic: // its own package sends Authorization
+		return cmp.Or(r.Header.Get("X-Api-Key"), bearer(r))
 	case gemini:
 		return r.Header.Get("X-Goog-Api-Key")
 	default:
-		key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		return key
+		return bearer(r)
 	}
+}
+
+func bearer(r *http.Request) string {
+	key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return key
 }
 
 // fail answers with an error in the vendor's form.

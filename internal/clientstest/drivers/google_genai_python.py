@@ -12,8 +12,12 @@ WEATHER = types.Tool(function_declarations=[types.FunctionDeclaration(
     parameters=types.Schema(type="OBJECT", properties={"city": types.Schema(type="STRING")}, required=["city"]))])
 
 
+KEPT = []  # a client that is collected closes its connections
+
+
 def client(url, key):
-    return genai.Client(api_key=key, http_options=types.HttpOptions(base_url=url))
+    KEPT[:] = KEPT[-1:] + [genai.Client(api_key=key, http_options=types.HttpOptions(base_url=url))]
+    return KEPT[-1]
 
 
 def said(answer):
@@ -68,6 +72,7 @@ case("stream/tools", streamed(tools=[WEATHER]))
 case("stream/slow", streamed("Hello do:slow"))
 case("stream/aborted", stopped, kind="partial")
 case("count tokens", lambda url, key: said(client(url, key).models.count_tokens(model="gemini-2.5-flash", contents="Hello")))
+case("embeddings", lambda url, key: said(client(url, key).models.embed_content(model="gemini-embedding-001", contents=["Hello", "Bye"])), kind="estimate")
 case("fifty", fifty)
 case("upstream/400", generated("Hello do:error-400"), error="ClientError")
 case("upstream/500", generated("Hello do:error-500"), error="ServerError")

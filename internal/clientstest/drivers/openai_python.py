@@ -128,7 +128,7 @@ case("audio/transcription stream", lambda url, key: list(client(url, key).audio.
 case("audio/transcription text", lambda url, key: client(url, key).audio.transcriptions.create(model="whisper-1", file=("a.wav", WAV), response_format="text"), kind="estimate")
 case("audio/transcription seconds", lambda url, key: client(url, key).audio.transcriptions.create(model="whisper-1", file=("a.wav", WAV), prompt="do:seconds-9"), kind="estimate")
 case("audio/translation", lambda url, key: client(url, key).audio.translations.create(model="whisper-1", file=("a.wav", WAV)), kind="estimate")
-case("moderations", made("moderations.create", model="omni-moderation-latest", input="Hello"))
+case("moderations", made("moderations.create", model="omni-moderation-latest", input="Hello"), kind="estimate")
 case("models", lambda url, key: list(client(url, key).models.list()))
 case("models/one", lambda url, key: client(url, key).models.retrieve("gpt-4o"))
 case("fifty", fifty(False))
