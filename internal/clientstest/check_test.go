@@ -1,6 +1,6 @@
 //go:build clients
 
-package clientstest
+package clientstest_test
 
 import (
 	"bufio"

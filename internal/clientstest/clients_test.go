@@ -1,10 +1,9 @@
 //go:build clients
 
-package clientstest
+package clientstest_test
 
 import (
 	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -34,14 +33,6 @@ func TestClients(t *testing.T) {
 			b.drive(t, c.cases, c.program, "drivers/"+c.driver)
 		})
 	}
-}
-
-// waiting returns which cases do not work yet, and why. They run, and must be
-// removed from here as soon as they pass.
-func waiting() *regexp.Regexp {
-	return regexp.MustCompile(strings.Join([]string{
-		"nothing at all",
-	}, "|"))
 }
 
 // TestOverspend runs make bench-overspend.

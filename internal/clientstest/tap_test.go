@@ -1,6 +1,6 @@
 //go:build clients
 
-package clientstest
+package clientstest_test
 
 import (
 	"bufio"
@@ -67,8 +67,8 @@ func newTap(t *testing.T, server string) *tap {
 }
 
 func (p *tap) connect(client net.Conn, address string) {
-	defer client.Close() //nolint:errcheck // the connection has ended
-	server, err := net.Dial("tcp", address)
+	defer client.Close()                                //nolint:errcheck // the connection has ended
+	server, err := new(net.Dialer).Dial("tcp", address) //nolint:noctx // it ends with the connection
 	if err != nil {
 		return
 	}
@@ -127,17 +127,17 @@ func parse(requests, answers []byte) ([]answer, error) {
 	var all []answer
 	in, out := bufio.NewReader(bytes.NewReader(requests)), bufio.NewReader(bytes.NewReader(answers))
 	for {
-		if _, err := out.Peek(1); err != nil {
-			return all, nil
+		if _, end := out.Peek(1); end != nil {
+			return all, nil //nolint:nilerr // no other answer
 		}
 		request, err := http.ReadRequest(in)
 		if err != nil {
 			return all, err
 		}
-		_, _ = io.Copy(io.Discard, request.Body) // an aborted request may be cut
-		response, err := http.ReadResponse(out, request)
+		_, _ = io.Copy(io.Discard, request.Body)         // an aborted request may be cut
+		response, err := http.ReadResponse(out, request) //nolint:bodyclose // it is read from memory
 		for err == nil && response.StatusCode == http.StatusContinue {
-			response, err = http.ReadResponse(out, request)
+			response, err = http.ReadResponse(out, request) //nolint:bodyclose // as above
 		}
 		if err != nil {
 			return all, err

@@ -119,7 +119,7 @@ func (s *messageStream) block(i int, block obj) bool {
 	case "tool_use":
 		opened["id"], opened["name"], opened["input"] = block["id"], block["name"], obj{}
 		deltaType, field = "input_json_delta", "partial_json"
-		piece = func(k int64) string { return part(toolArgs, k, count) }
+		piece = func(k int64) string { return toolPiece(k, count) }
 	}
 	s.event("content_block_start", obj{"index": i, "content_block": opened}, 0, "")
 	for k := range count {

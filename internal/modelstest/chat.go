@@ -146,12 +146,12 @@ func (x *exchange) streamChat(n, tokens int64, tool bool, reason string, usage p
 
 // toolDelta sends piece k of a tool call.
 func (s chatStream) toolDelta(i, k, pieces int64) {
-	call := obj{"index": 0, "function": obj{"arguments": part(toolArgs, k, pieces)}}
+	call := obj{"index": 0, "function": obj{"arguments": toolPiece(k, pieces)}}
 	if k == 0 {
 		call["id"], call["type"] = "call_fake", "function"
-		call["function"] = obj{"name": toolName, "arguments": part(toolArgs, k, pieces)}
+		call["function"] = obj{"name": toolName, "arguments": toolPiece(k, pieces)}
 	}
-	s.delta(i, obj{"tool_calls": []obj{call}}, nil, 1, part(toolArgs, k, pieces))
+	s.delta(i, obj{"tool_calls": []obj{call}}, nil, 1, toolPiece(k, pieces))
 }
 
 // failChat reports an error in the stream, which then ends without [DONE].
@@ -160,10 +160,10 @@ func (s chatStream) failChat() {
 	s.end()
 }
 
-// part returns piece k of n of a text.
-func part(text string, k, n int64) string {
-	size := int64(len(text))
-	return text[size*k/n : size*(k+1)/n]
+// toolPiece returns piece k of n of a tool call's arguments.
+func toolPiece(k, n int64) string {
+	const size = int64(len(toolArgs))
+	return toolArgs[size*k/n : size*(k+1)/n]
 }
 
 // completions is POST /v1/completions.

@@ -151,7 +151,7 @@ func (s *responseStream) text() bool {
 // call sends a tool call.
 func (s *responseStream) call() bool {
 	for k := range s.tokens {
-		piece := part(toolArgs, k, s.tokens)
+		piece := toolPiece(k, s.tokens)
 		s.event("response.function_call_arguments.delta", s.at(obj{"delta": piece}), 1, piece)
 	}
 	s.event("response.function_call_arguments.done", s.at(obj{"arguments": toolArgs, "name": toolName}), 0, "")

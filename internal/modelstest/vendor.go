@@ -22,9 +22,9 @@ func (v vendor) keyOf(r *http.Request) string {
 		return cmp.Or(r.Header.Get("X-Api-Key"), bearer(r))
 	case gemini:
 		return r.Header.Get("X-Goog-Api-Key")
-	default:
-		return bearer(r)
+	case openAI:
 	}
+	return bearer(r)
 }
 
 func bearer(r *http.Request) string {
@@ -50,9 +50,9 @@ func (v vendor) problem(status int) obj {
 		return obj{"type": "error", "error": obj{"type": name.anthropic, "message": "upstream: " + name.anthropic}, "request_id": "req_fake"}
 	case gemini:
 		return obj{"error": obj{"code": status, "message": "upstream: " + name.gemini, "status": name.gemini}}
-	default:
-		return obj{"error": obj{"message": "upstream: " + name.openAI, "type": name.openAI, "param": nil, "code": name.code}}
+	case openAI:
 	}
+	return obj{"error": obj{"message": "upstream: " + name.openAI, "type": name.openAI, "param": nil, "code": name.code}}
 }
 
 type problemNames struct {
