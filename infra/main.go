@@ -32,16 +32,23 @@ func run(getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
+	upstreamSettings := map[string]string{}
+	for name, variable := range stack.UpstreamContext() {
+		if value := setting(app, name, ""); value != "" {
+			upstreamSettings[variable] = value
+		}
+	}
 	for _, stage := range stages {
 		if _, err := stack.New(app, stage, stack.Options{
-			Build:       setting(app, "build", "../build"), // cdk starts this program in infra/
-			Table:       setting(app, "table", ""),
-			TableStream: setting(app, "tableStream", ""),
-			Upstream:    setting(app, "upstream", ""),
-			UpstreamKey: setting(app, "upstreamKeyParameter", ""),
-			Account:     getenv("CDK_DEFAULT_ACCOUNT"),
-			Region:      getenv("CDK_DEFAULT_REGION"),
-			AlarmEmails: strings.FieldsFunc(getenv("ALARM_EMAILS"), func(r rune) bool { return strings.ContainsRune(", ", r) }),
+			Build:            setting(app, "build", "../build"), // cdk starts this program in infra/
+			Table:            setting(app, "table", ""),
+			TableStream:      setting(app, "tableStream", ""),
+			Upstream:         setting(app, "upstream", ""),
+			UpstreamKey:      setting(app, "upstreamKeyParameter", ""),
+			UpstreamSettings: upstreamSettings,
+			Account:          getenv("CDK_DEFAULT_ACCOUNT"),
+			Region:           getenv("CDK_DEFAULT_REGION"),
+			AlarmEmails:      strings.FieldsFunc(getenv("ALARM_EMAILS"), func(r rune) bool { return strings.ContainsRune(", ", r) }),
 		}); err != nil {
 			return err
 		}

@@ -3,8 +3,10 @@ package stack
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -24,11 +26,20 @@ const (
 	modelGatewayTimeoutSeconds = 15 * 60
 )
 
+// UpstreamContext returns the environment variables of the function gateway by the
+// names with which `cdk -c name=value` sets them.
+func UpstreamContext() map[string]string {
+	return map[string]string{
+		"upstreamAuth": boot.EnvUpstreamAuth, "allow": boot.EnvAllow, "allowOrigin": boot.EnvAllowOrigin,
+		"clamp": boot.EnvClamp, "noInjectUsage": boot.EnvNoInjectUsage,
+	}
+}
+
 // checkUpstream checks the options for the function in front of a model API.
 func (o Options) checkUpstream() error {
 	if o.Upstream == "" {
-		if o.UpstreamKey != "" {
-			return errors.New("upstreamKeyParameter is set but upstream is not: set both")
+		if o.UpstreamKey != "" || len(o.UpstreamSettings) > 0 {
+			return errors.New("settings of the upstream are given but upstream is not: set it, too")
 		}
 		return nil
 	}
@@ -67,6 +78,9 @@ func connectUpstream(stack awscdk.Stack, stage Stage, f *function, options Optio
 	parameter := options.keyParameter(stage)
 	f.lambda.AddEnvironment(jsii.String(boot.EnvUpstream), &options.Upstream, nil)
 	f.lambda.AddEnvironment(jsii.String(boot.EnvKeyParameter), &parameter, nil)
+	for _, name := range slices.Sorted(maps.Keys(options.UpstreamSettings)) {
+		f.lambda.AddEnvironment(&name, jsii.String(options.UpstreamSettings[name]), nil)
+	}
 	f.lambda.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("ssm:GetParameter"),
 		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{

@@ -32,6 +32,20 @@ func TestUpstream(t *testing.T) {
 	}
 }
 
+// TestUpstreamSettings checks that settings and the name of the parameter reach the
+// function.
+func TestUpstreamSettings(t *testing.T) {
+	p := synthesizeWith(t, stack.Stages()[0], stack.Options{
+		Upstream: "https://api.anthropic.com", UpstreamKey: "/other/key",
+		UpstreamSettings: map[string]string{stack.UpstreamContext()["upstreamAuth"]: "x-api-key", stack.UpstreamContext()["clamp"]: "true"},
+	})
+	_, f := p.function(t, api.ModelGateway)
+	got, _ := at(f, "Environment", "Variables").(object)
+	if got["UPSTREAM_AUTH"] != "x-api-key" || got["CLAMP"] != "true" || got["UPSTREAM_KEY_PARAMETER"] != "/other/key" || got["ALLOW"] != nil {
+		t.Errorf("got variables %v, want the settings", got)
+	}
+}
+
 // modelGatewaySettings checks the time, the memory and the variables.
 func modelGatewaySettings(t *testing.T, p *template) {
 	_, f := p.function(t, api.ModelGateway)
@@ -119,7 +133,8 @@ func TestUpstreamOptions(t *testing.T) {
 	}{
 		"http":              {stack.Options{Upstream: "http://api.openai.com"}, "upstream is not an https URL"},
 		"password":          {stack.Options{Upstream: "https://a:secret@api.openai.com"}, "upstream is not an https URL"},
-		"key_without":       {stack.Options{UpstreamKey: "/a/b"}, "upstream is not: set both"},
+		"key_without":       {stack.Options{UpstreamKey: "/a/b"}, "but upstream is not"},
+		"settings_without":  {stack.Options{UpstreamSettings: map[string]string{"CLAMP": "true"}}, "but upstream is not"},
 		"key_with_wildcard": {stack.Options{Upstream: "https://api.openai.com", UpstreamKey: "/latchkey/*"}, "is not the name of a parameter"},
 	} {
 		t.Run(name, func(t *testing.T) {

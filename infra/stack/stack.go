@@ -36,6 +36,9 @@ type Options struct {
 	// SecureString, with the upstream's key; the default is
 	// /latchkey/<stage>/upstream-key.
 	UpstreamKey string
+	// UpstreamSettings are further environment variables of the function
+	// gateway; UpstreamContext has their names.
+	UpstreamSettings map[string]string
 	// AlarmEmails receive a mail for every alarm, once they have confirmed the
 	// subscription.
 	AlarmEmails []string
