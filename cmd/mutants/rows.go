@@ -339,6 +339,11 @@ func mutants() []mutant {
 			"./shared/gateway", "TestFailureIsFree",
 		},
 		{
+			"the decoder reports an early end: compressed answers break off",
+			"shared/gateway/decode.go", "return 0, io.EOF //", "return 0, io.ErrUnexpectedEOF //",
+			"./shared/gateway", "TestDecodedAnswer",
+		},
+		{
 			"the counts of a stream are added up, although they are cumulative",
 			"shared/gateway/counts.go", "*number = max(*number, v.count())", "*number += v.count()",
 			"./shared/gateway", "TestCharge",

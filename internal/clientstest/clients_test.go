@@ -23,6 +23,7 @@ func TestClients(t *testing.T) {
 		{name: "openai_for_Node", program: node, driver: "openai_node.mjs", cases: 31},
 		{name: "langchain-openai", program: python, driver: "langchain_openai_python.py", cases: 21},
 		{name: "litellm", program: python, driver: "litellm_python.py", cases: 24},
+		{name: "litellm_with_anthropic", program: python, driver: "litellm_anthropic_python.py", cases: 9, priced: true, flags: []string{"--upstream-auth", "x-api-key"}},
 		{name: "anthropic_for_Python", program: python, driver: "anthropic_python.py", cases: 28, priced: true, flags: []string{"--upstream-auth", "x-api-key"}},
 		{name: "google-genai_for_Python", program: python, driver: "google_genai_python.py", cases: 22, priced: true, flags: []string{"--upstream-auth", "x-goog-api-key"}},
 		{name: "AI_SDK", program: node, driver: "ai_sdk.mjs", cases: 21, priced: true},

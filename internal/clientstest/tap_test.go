@@ -67,8 +67,8 @@ func newTap(t *testing.T, server string) *tap {
 }
 
 func (p *tap) connect(client net.Conn, address string) {
-	defer client.Close()                                //nolint:errcheck // the connection has ended
-	server, err := new(net.Dialer).Dial("tcp", address) //nolint:noctx // it ends with the connection
+	defer client.Close() //nolint:errcheck // the connection has ended
+	server, err := new(net.Dialer).Dial("tcp", address)
 	if err != nil {
 		return
 	}
