@@ -125,7 +125,7 @@ func mutants() []mutant {
 		},
 		{
 			"an old price table is used while it can't be read",
-			"shared/price/cache.go", "		f.table = nil\n", "		f.table, f.err = c.table, nil\n",
+			"shared/price/cache.go", "	f.err = err\n", "	f.err = err\n	if c.table != nil {\n		f.table, f.err = c.table, nil\n	}\n",
 			"./shared/price", "TestCache",
 		},
 		{

@@ -75,16 +75,26 @@ func (c *Cache) Prices(ctx context.Context) (*Table, error) {
 // read reads the table and ends a flight. The table is as old as the start of the
 // read.
 func (c *Cache) read(ctx context.Context, f *flight, start time.Time) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	f.table, f.err = c.source.Prices(ctx)
+	table, err := c.readSource(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f.err == nil {
-		c.table, c.readAt = f.table, start
-	} else {
-		f.table = nil
+	if err == nil {
+		c.table, c.readAt, f.table = table, start, table
 	}
+	f.err = err
 	c.flight = nil
 	close(f.done)
+}
+
+// readSource reads the table. It turns a panic of the source into an error, because
+// no caller can recover from it.
+func (c *Cache) readSource(ctx context.Context) (_ *Table, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("read the price table: panic: %v", p)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return c.source.Prices(ctx)
 }

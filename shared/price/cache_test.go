@@ -69,6 +69,14 @@ func (s *slowSource) Prices(context.Context) (*price.Table, error) {
 	return &price.Table{}, <-s.answer
 }
 
+// A panic of the source is an error.
+func TestCachePanic(t *testing.T) {
+	cache := price.NewCache(nil, time.Now)
+	if got, err := cache.Prices(t.Context()); got != nil || err == nil {
+		t.Errorf("got %v, %v, want an error", got, err)
+	}
+}
+
 // Concurrent callers share one read and its error. A caller that is gone waits no
 // longer, and its read goes on for the others.
 func TestCacheReadsOnce(t *testing.T) {
