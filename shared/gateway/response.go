@@ -113,7 +113,12 @@ func (w *responseWriter) setStatus(status int) {
 	case w.req.endpoint.kind == kindOther:
 		w.settle(complete) // its price does not depend on the answer
 	default:
-		w.stream = newAnswerStream(w.req.reader, isBinary(w.Header().Get("Content-Type")))
+		mediaType, _, _ := mime.ParseMediaType(w.Header().Get("Content-Type")) // "" is neither
+		binary := isBinary(mediaType)
+		w.stream = newAnswerStream(w.req.reader, binary)
+		if w.injected() || w.req.endpoint.shape == shapeGemini || mediaType != "application/json" && !binary {
+			w.Header().Del("Content-Length") // a stream can become shorter
+		}
 	}
 }
 
@@ -130,8 +135,7 @@ func (w *responseWriter) decode() {
 }
 
 // isBinary reports whether a body of this type is audio or a picture.
-func isBinary(contentType string) bool {
-	mediaType, _, _ := mime.ParseMediaType(contentType) // "" is not binary
+func isBinary(mediaType string) bool {
 	kind, _, _ := strings.Cut(mediaType, "/")
 	return kind == "audio" || kind == "image" || kind == "video" || mediaType == "application/octet-stream"
 }
@@ -207,12 +211,16 @@ func (w *responseWriter) endEvent() error {
 	return w.passQueue()
 }
 
+// injected reports whether the answer's usage is what the middleware has asked
+// for, and not the client.
+func (w *responseWriter) injected() bool { return w.req.body != nil && w.req.body.injected }
+
 // finishEvent returns the part of the event that the client gets, and prepares
 // for the next one.
 func (w *responseWriter) finishEvent(state *progress) []byte {
 	event := w.event
 	if w.stream.mode == modeEvents {
-		if w.req.body != nil && w.req.body.injected && !w.passedPart {
+		if w.injected() && !w.passedPart {
 			event = withoutInjected(event, state, &w.stream.events)
 		}
 		w.stream.events.reset()
@@ -248,6 +256,6 @@ func (w *responseWriter) pass(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
-	_, err := w.ResponseWriter.Write(p)
+	_, err := w.ResponseWriter.Write(p) //nolint:gosec // the upstream's answer, with the upstream's Content-Type
 	return err
 }
