@@ -148,12 +148,12 @@ func (f *fixture) ask(t *testing.T, changes ...func(*events.LambdaFunctionURLReq
 	return s
 }
 
-// wantPiece reads the next piece of an answer.
-func wantPiece(t *testing.T, s *lambdatest.Stream, want string) {
+// wantChunk reads the first piece of an answer.
+func wantChunk(t *testing.T, s *lambdatest.Stream) {
 	t.Helper()
-	got := make([]byte, len(want))
-	if _, err := io.ReadFull(s.Body, got); err != nil || string(got) != want {
-		t.Fatalf("got %q, %v, want %q", got, err, want)
+	got := make([]byte, len(chunk))
+	if _, err := io.ReadFull(s.Body, got); err != nil || string(got) != chunk {
+		t.Fatalf("got %q, %v, want %q", got, err, chunk)
 	}
 }
 

@@ -36,7 +36,7 @@ func TestStreamedAnswer(t *testing.T) {
 		_, _ = io.WriteString(w, lastChunk)
 	})
 	s := f.ask(t)
-	wantPiece(t, s, chunk)
+	wantChunk(t, s)
 	if used, held := f.usage(t); used != 0 || held == 0 {
 		t.Errorf("got %d units used and %d held in the middle, want a hold", used, held)
 	}
@@ -148,7 +148,7 @@ func streaming(t *testing.T) (f *fixture, goOn chan struct{}, over <-chan struct
 func TestClientDisconnects(t *testing.T) {
 	f, goOn, _ := streaming(t)
 	s := f.ask(t)
-	wantPiece(t, s, chunk)
+	wantChunk(t, s)
 	_ = s.Body.Close()
 	close(goOn)
 	if err := s.Wait(t.Context()); err != nil {
@@ -169,7 +169,7 @@ func TestRuntimeAPIFails(t *testing.T) {
 		close(over)
 	})
 	s := f.ask(t)
-	wantPiece(t, s, chunk)
+	wantChunk(t, s)
 	s.Break()
 	<-over // the upstream's answer is not read any more
 	if _, err := f.ExitCode(t.Context()); err != nil {
@@ -196,7 +196,7 @@ func TestDeadline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantPiece(t, s, chunk)
+	wantChunk(t, s)
 	wantBrokenOff(t, s)
 	<-over
 	f.wantCharged(t)
@@ -222,7 +222,7 @@ func TestUpstreamBreaksOff(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	})
 	s := f.ask(t)
-	wantPiece(t, s, chunk)
+	wantChunk(t, s)
 	wantBrokenOff(t, s)
 	f.wantCharged(t)
 }
