@@ -9,6 +9,11 @@ func mutants() []mutant {
 			"./shared/client", "TestConcurrentCreatesAllSucceed",
 		},
 		{
+			"a deletion that was applied says that there is no token, because its answer was lost",
+			"shared/dynamo/delete.go", "case err == nil && found == nil && uncertain:", "case err == nil && found == nil && uncertain && id < 0:",
+			"./shared/dynamo", "TestUncertainDeletion",
+		},
+		{
 			"a deletion is not counted: totals and pages become wrong",
 			"shared/dynamo/delete.go", "return append(writes, s.countWrites(userID, id)...)", "return writes",
 			"./shared/api", "TestContract/Delete",

@@ -61,7 +61,8 @@ func (s *Store) finishDelete(ctx context.Context, userID, id int64, mine bool) e
 
 // revoke makes a token's keys invalid. It is true for the one call that did
 // it. The mark that the call writes is random, so a call that repeats its
-// write after a lost answer recognises its own mark.
+// write after a lost answer recognises its own mark. If the item is gone by then,
+// it can't know whether it was the one: the error is token.ErrUncertain.
 func (s *Store) revoke(ctx context.Context, userID, id int64, versions token.Versions) (bool, error) {
 	mark := rand.Text()
 	e := newExpression()
@@ -70,8 +71,13 @@ func (s *Store) revoke(ctx context.Context, userID, id int64, versions token.Ver
 	e.set(attrHash, nil)
 	e.set(attrPrevious, nil)
 	e.set(attrRevoked, text(mark))
-	found, applied, err := s.update(ctx, tokenKey(userID, id), e, retryIdempotent())
+	uncertain := false
+	policy := retryIdempotent()
+	policy.uncertain = &uncertain
+	found, applied, err := s.update(ctx, tokenKey(userID, id), e, policy)
 	switch {
+	case err == nil && found == nil && uncertain:
+		return false, fmt.Errorf("delete token %d/%d: %w", userID, id, token.ErrUncertain)
 	case err != nil:
 		return false, fmt.Errorf("delete token %d/%d: %w", userID, id, err)
 	case applied:

@@ -80,6 +80,39 @@ func TestUncertainOperationIsNotRefused(t *testing.T) {
 	}
 }
 
+// A deletion whose first attempt got no answer does not say that there is no
+// token, if another deletion removes the item before the next attempt: the first
+// attempt may have been the one that deleted it.
+func TestUncertainDeletion(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []dynamotest.Fault{dynamotest.LostAfter, dynamotest.LostBefore} {
+		t.Run(string(fault), func(t *testing.T) {
+			t.Parallel()
+			kit := newKit(t)
+			tenant := kit.Tenant(t, "victim")
+			mustCreate(t, tenant, 1)
+			var other error
+			faults := &dynamotest.Faults{Choose: func(op string, nth int) dynamotest.Fault {
+				if op != dynamotest.UpdateItem || nth > 2 {
+					return dynamotest.NoFault
+				}
+				if nth == 1 {
+					return fault
+				}
+				other = tenant.Delete(t.Context(), tenant.Access, 1)
+				return dynamotest.NoFault
+			}}
+			err := tenant.WithStore(kit.StoreWith(faults.Configure)).Delete(t.Context(), tenant.Access, 1)
+			if !errors.Is(err, token.ErrUncertain) {
+				t.Errorf("got %v, want ErrUncertain", err)
+			}
+			if want := map[dynamotest.Fault]error{dynamotest.LostAfter: token.ErrNotFound}[fault]; !errors.Is(other, want) {
+				t.Errorf("the other deletion: got %v, want %v", other, want)
+			}
+		})
+	}
+}
+
 // An operation whose first attempt was certainly not applied is refused as
 // usual.
 func TestRefusalAfterThrottling(t *testing.T) {
