@@ -320,7 +320,7 @@ func mutants() []mutant {
 		},
 		{
 			"the first of two models is checked, but the upstream server uses the last",
-			"shared/gateway/jsonbody.go", "slices.Contains(*seen, known[i]) || known[i] != name", "known[i] != name",
+			"shared/gateway/jsonbody.go", "case slices.Contains(*seen, known[i]) || known[i] != name:", "case known[i] != name:",
 			"./shared/gateway", "TestAmbiguousBodyIsRefused/json",
 		},
 		{
@@ -330,7 +330,7 @@ func mutants() []mutant {
 		},
 		{
 			"the key is forwarded to the upstream server",
-			"shared/gateway/credentials.go", "	for _, name := range requestHeaders() {\n		if values := h.Values(name); len(values) > 0 && !isCredential(\"\", values) {", "	for name := range h {\n		if values := h.Values(name); len(values) > 0 {",
+			"shared/gateway/credentials.go", "out := http.Header{}", "out := h.Clone()",
 			"./shared/gateway", "TestKeyIsFoundAndRemoved",
 		},
 		{
@@ -340,7 +340,7 @@ func mutants() []mutant {
 		},
 		{
 			"an error of the upstream server is charged",
-			"shared/gateway/response.go", "	case status >= http.StatusMultipleChoices:\n		w.settle(failed)\n", "	case status >= http.StatusMultipleChoices:\n		w.settle(aborted)\n",
+			"shared/gateway/response.go", "w.settle(failed)\n\tcase ", "w.settle(aborted)\n\tcase ",
 			"./shared/gateway", "TestFailureIsFree",
 		},
 		{
@@ -417,6 +417,73 @@ func mutants() []mutant {
 			"the function gateway does not wait for releases in the background: Lambda freezes them",
 			"shared/boot/modelgateway/handler.go", "	defer wait()\n", "	_ = wait\n",
 			"./shared/boot/modelgateway", "TestReleaseInTheBackground",
+		},
+		{
+			"the answer's headers are not filtered: callers see the operator's cookies, organization and limits",
+			"shared/gateway/ownanswers.go", "	filterHeader(h)\n", "",
+			"./shared/gateway", "TestAnswerHeaders",
+		},
+		{
+			"a path may have dot segments: a path that the operator opened leads to others",
+			"shared/gateway/paths.go", `strings.Trim(segment, ".") == "" || `, "",
+			"./shared/gateway", "TestAllowedPaths",
+		},
+		{
+			"a path may have escapes, which another server reads as slashes",
+			"shared/gateway/paths.go", " || strings.ContainsFunc(segment, isUnsafeInPath)", "",
+			"./shared/gateway", "TestAllowedPaths",
+		},
+		{
+			"query parameters are not checked: one names another model or carries a credential",
+			"shared/gateway/paths.go", "case !slices.Contains(allowed, name):", "case name == \"\" && !slices.Contains(allowed, name):",
+			"./shared/gateway", "TestRefusedPaths",
+		},
+		{
+			"the first of two different keys is taken: the request is charged to either",
+			"shared/gateway/credentials.go", "			return \"\", errTwoKeys\n", "",
+			"./shared/gateway", "TestTwoKeysAreRefused",
+		},
+		{
+			"a hold without an answer is released with the expired context: its units stay held",
+			"shared/gateway/reserve.go", "context.WithTimeout(context.Background(), backgroundTimeout)", "context.WithTimeout(context.Background(), 0)",
+			"./shared/gateway", "TestReservationWithoutAnswerIsReleased",
+		},
+		{
+			"one key can fill the memory with unfinished bodies",
+			"shared/gateway/memory.go", "case m.usedByKey[key]+n > m.keyLimit:", "case n < 0:",
+			"./shared/gateway", "TestMemoryForBodies/one_key",
+		},
+		{
+			"unfinished bodies can fill the memory of the process",
+			"shared/gateway/memory.go", "case n > m.free:", "case n < 0:",
+			"./shared/gateway", "TestMemoryForBodies/three_keys",
+		},
+		{
+			"a body may name fallback models that the key does not allow",
+			"shared/gateway/jsonbody.go", `case "models", "fallbacks", "route":
+		if !isNull {`, `case "models", "fallbacks", "route":
+		if false {`,
+			"./shared/gateway", "TestRefusedMembers",
+		},
+		{
+			"the name of a form's part may have escapes: aiohttp reads mod\\el as model",
+			"shared/gateway/formbody.go", `name)="([A-Za-z0-9_.\[\]-]{1,100})"`, `name)="([A-Za-z0-9_.\[\]\\/-]{1,100})"`,
+			"./shared/gateway", "TestFormsAreReadAsOthersReadThem",
+		},
+		{
+			"usage is not asked for: streams are charged by an estimate",
+			"shared/gateway/jsonbody.go", "	b.injected = true\n		return\n", "		return\n",
+			"./shared/gateway", "TestUsageIsAskedFor",
+		},
+		{
+			"the clamped limit is not sent: the answer crosses the cap",
+			"shared/gateway/request.go", "req.body.setMaxTokens(req.endpoint, req.clampedTokens)", "_ = req.clampedTokens",
+			"./shared/gateway", "TestClamp",
+		},
+		{
+			"the upstream's refusal of the operator's key looks like one of the caller's",
+			"shared/gateway/forward.go", "if e, replaced := operatorError(resp); replaced {", "if e, replaced := operatorError(resp); replaced && e.Status == 0 {",
+			"./shared/gateway", "TestUpstreamRefusesOperator",
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/latchkey-api/latchkey/shared/price"
 )
@@ -21,6 +22,9 @@ func Route(method, target string, allow ...Allowed) (shape, model, query string,
 	e, query, _, err := m.route(&http.Request{Method: method, URL: u})
 	return e.shape.String(), e.model, query, err
 }
+
+// SetReserveTimeout sets how long a reservation may take.
+func (h *Handler) SetReserveTimeout(d time.Duration) { h.reserveTimeout = d }
 
 // EstimateInput returns the estimated input tokens of a JSON body.
 func EstimateInput(body string) int64 { return estimateInput([]byte(body)) }

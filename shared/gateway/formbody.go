@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ const (
 var (
 	dispositionHeader = regexp.MustCompile(`^(?i:Content-Disposition): ?form-data; ?(?i:name)="([A-Za-z0-9_.\[\]-]{1,100})"` +
 		`(; ?(?i:filename)="[^"\\\x00-\x1f\x7f]*")?(; ?(?i:filename)\*=(?i:utf-8)''[A-Za-z0-9%._~!$&+-]*)?$`)
-	otherHeader  = regexp.MustCompile(`^((?i:Content-Type): ?[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?(?i:charset)="?[A-Za-z0-9_-]+"?)?|(?i:Content-Length): ?[0-9]{1,12})$`)
+	otherHeader  = regexp.MustCompile(`^((?i:Content-Type): ?[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?(?i:charset)=(?i:utf-8|us-ascii))?|(?i:Content-Length): ?([0-9]{1,12}))$`)
 	formBoundary = regexp.MustCompile(`^[A-Za-z0-9'()+_,./:=?-]{1,70}$`)
 )
 
@@ -65,9 +66,13 @@ func (b *requestBody) parseForm(boundary string) error {
 func (b *requestBody) formPart(head string, value []byte, fields map[string]bool) error {
 	name, isFile := "", false
 	for i, line := range strings.Split(head, "\r\n") {
-		if m := dispositionHeader.FindStringSubmatch(line); m != nil && name == "" {
-			name, isFile = m[1], m[2]+m[3] != ""
-		} else if m != nil || !otherHeader.MatchString(line) || i > 3 {
+		disposition, other := dispositionHeader.FindStringSubmatch(line), otherHeader.FindStringSubmatch(line)
+		switch {
+		case disposition != nil && name == "":
+			name, isFile = disposition[1], disposition[2]+disposition[3] != ""
+		case other == nil || i > 3:
+			return errAmbiguousForm
+		case other[3] != "" && other[3] != strconv.Itoa(len(value)): // some parsers read no further
 			return errAmbiguousForm
 		}
 	}

@@ -44,7 +44,7 @@ func Middleware(g *gate.Gate, next http.Handler, o Options) *Handler {
 		o.Log = slog.Default()
 	}
 	return &Handler{middleware{
-		gate: g, next: next, Options: o,
+		gate: g, next: next, Options: o, reserveTimeout: defaultReserveTimeout,
 		memory:  newMemory(o.MaxMemoryBytes, min(o.MaxMemoryBytes, keyMemoryFactor*o.MaxBodyBytes)),
 		parsing: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}}

@@ -55,19 +55,19 @@ func TestLimitIsLowered(t *testing.T) {
 // if parsers could read it differently, or if its effect can't be charged.
 func TestRefusedMembers(t *testing.T) {
 	for name, body := range map[string]string{
-		"models":          `{"model":"m","models":["a"]}`,
-		"fallbacks":       `{"model":"m","fallbacks":["a"]}`,
-		"route":           `{"model":"m","route":"fallback"}`,
-		"background":      `{"model":"m","background":true}`,
-		"priority":        `{"model":"m","service_tier":"priority"}`,
-		"stream_twice":    `{"model":"m","stream":false,"stream":true}`,
-		"stream_case":     `{"model":"m","Stream":true}`,
-		"stream_text":     `{"model":"m","stream":"true"}`,
-		"stream_kelvin":   `{"model":"m","bac\u212Aground":true}`,
-		"options_twice":   `{"model":"m","stream_options":{},"stream_options":null}`,
-		"options_text":    `{"model":"m","stream":true,"stream_options":"x"}`,
-		"n_twice":         `{"model":"m","n":1,"n":100}`,
-		"max_tokens_case": `{"model":"m","MAX_TOKENS":100}`,
+		"models":        `{"model":"m","models":["a"]}`,
+		"fallbacks":     `{"model":"m","fallbacks":["a"]}`,
+		"route":         `{"model":"m","route":"fallback"}`,
+		"background":    `{"model":"m","background":true}`,
+		"priority":      `{"model":"m","service_tier":"priority"}`,
+		"stream_twice":  `{"model":"m","stream":false,"stream":true}`,
+		"stream_case":   `{"model":"m","Stream":true}`,
+		"stream_text":   `{"model":"m","stream":"true"}`,
+		"stream_kelvin": `{"model":"m","bac\u212Aground":true}`,
+		"options_twice": `{"model":"m","stream_options":{},"stream_options":null}`,
+		"options_text":  `{"model":"m","stream":true,"stream_options":"x"}`,
+		"n_twice":       `{"model":"m","n":1,"n":100}`,
+		"n_case":        `{"model":"m","N":100}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, _, err := gateway.Rewritten(body, 0); err == nil {

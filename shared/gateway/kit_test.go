@@ -29,6 +29,7 @@ type server struct {
 	*dynamotest.Tenant
 	gate     *gate.Gate // reads usage, without the faults of the middleware's store
 	store    *dynamo.Store
+	handler  *gateway.Handler
 	url      string
 	finished chan struct{} // receives a value when a request and its hold have ended
 	log      *capture.Output
@@ -45,10 +46,10 @@ func newServer(t testing.TB, next http.Handler, o gateway.Options, tweaks ...fun
 	s.store = dynamo.New(dynamotest.Client(kit.Endpoint), dynamotest.Table)
 	s.gate = gate.New(s.store, clock)
 	o.Log = slog.New(slog.NewJSONHandler(s.log, nil))
-	middleware := gateway.Middleware(gate.New(dynamo.New(kit.Client, dynamotest.Table), clock), next, o)
+	s.handler = gateway.Middleware(gate.New(dynamo.New(kit.Client, dynamotest.Table), clock), next, o)
 	httpServer := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() { s.finished <- struct{}{} }()
-		middleware.ServeHTTP(w, r)
+		s.handler.ServeHTTP(w, r)
 	}))
 	httpServer.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // some tests panic on purpose
 	httpServer.Start()

@@ -106,7 +106,7 @@ func TestAllowedPaths(t *testing.T) {
 	for target, served := range map[string]bool{
 		"GET /v1/files": true, "GET /v1/files?purpose=batch": true, "DELETE /v1/files/file-1": true, "POST /v1/batches": true,
 		"GET /v1/files/file-1": false, "POST /v1/files": false, "DELETE /v1/files": false, "DELETE /v1/files/../models/x": false,
-		"GET /v1/files?api-key=x": false, "GET /v1/files?x=sk-0123456789abcdef": false, "GET /v1/filesystem": false,
+		"DELETE /v1/files/a%2F..%2Fb": false, "GET /v1/files?api-key=x": false, "GET /v1/files?x=sk-0123456789abcdef": false, "GET /v1/filesystem": false,
 	} {
 		method, path, _ := strings.Cut(target, " ")
 		if _, _, _, err := gateway.Route(method, path, allow...); (err == nil) != served {

@@ -39,12 +39,13 @@ type request struct {
 }
 
 type middleware struct {
-	gate       *gate.Gate
-	next       http.Handler
-	memory     *memory
-	groups     groupCache
-	parsing    chan struct{} // limits how many large bodies are parsed at the same time
-	background sync.WaitGroup
+	gate           *gate.Gate
+	next           http.Handler
+	memory         *memory
+	groups         groupCache
+	parsing        chan struct{} // limits how many large bodies are parsed at the same time
+	background     sync.WaitGroup
+	reserveTimeout time.Duration
 	Options
 }
 

@@ -12,13 +12,12 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-const (
-	reserveTimeout = 5 * time.Second
+// defaultReserveTimeout limits how long a reservation takes.
+const defaultReserveTimeout = 5 * time.Second
 
-	// clampTokens is the limit of output tokens that Options.Clamp gives to a
-	// request that sets none.
-	clampTokens = 4_096
-)
+// clampTokens is the limit of output tokens that Options.Clamp gives to a request
+// that sets none.
+const clampTokens = 4_096
 
 // verify checks the request's key without holding anything.
 func (m *middleware) verify(ctx context.Context, req *request, q quota.Question) error {
@@ -44,7 +43,7 @@ func (m *middleware) setToken(req *request, t token.Token) {
 // the client disconnects, because otherwise nobody would know whether the hold
 // exists.
 func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reserveTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.reserveTimeout)
 	defer cancel()
 	prices, err := m.pricesFor(ctx, req, q)
 	if err != nil {
@@ -91,7 +90,7 @@ func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question
 
 // reserveUnits holds the price of a request to a path that Options.Allow opened.
 func (m *middleware) reserveUnits(ctx context.Context, req *request, q quota.Question) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reserveTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.reserveTimeout)
 	defer cancel()
 	q.Quota = req.endpoint.units
 	reserved, err := m.hold(ctx, req, q)
