@@ -19,7 +19,7 @@ func TestClients(t *testing.T) {
 		priced                bool
 		flags                 []string // of the proxy
 	}{
-		{name: "openai_for_Python", program: python, driver: "openai_python.py", cases: 60},
+		{name: "openai_for_Python", program: python, driver: "openai_python.py", cases: 64},
 		{name: "openai_for_Node", program: node, driver: "openai_node.mjs", cases: 31},
 		{name: "langchain-openai", program: python, driver: "langchain_openai_python.py", cases: 21},
 		{name: "litellm", program: python, driver: "litellm_python.py", cases: 24},

@@ -104,6 +104,8 @@ case("stream/helper", stream_helper)
 case("stream/no usage", streamed("Hello do:no-usage"), kind="estimate")
 case("stream/closed at the last word", stopped("Hello", 9), kind="partial")
 case("stream/aborted", stopped("Hello do:tokens-400 do:hang-100", 80), kind="partial")
+case("stream/timeout", lambda url, key: list(client(url, key).with_options(timeout=0.5, max_retries=0).chat.completions.create(
+    model="gpt-4o", stream=True, messages=[{"role": "user", "content": "Hello do:hang-4"}])), kind="partial", error="APITimeoutError")
 case("stream/cut", streamed("Hello do:cut-5"), kind="partial", error="APIConnectionError")
 case("stream/error inside", streamed("Hello do:fail-5"), kind="partial", error="APIError")
 case("stream/error at once", streamed("Hello do:error-in-200"), error="APIError")
@@ -141,3 +143,7 @@ case("upstream/429", chat("Hello do:error-429"), kind="mapped", error="InternalS
 case("refused/wrong key", chat(), kind="refused", error="AuthenticationError", key="sk-nonsense")
 case("refused/model", chat(), kind="refused", error="PermissionDeniedError", models=["gpt-5"])
 case("refused/quota", chat(max_tokens=100), kind="refused", error="RateLimitError", quota=5)
+case("refused/model in a form", lambda url, key: client(url, key).audio.transcriptions.create(model="whisper-1", file=("a.wav", WAV)),
+     kind="refused", error="PermissionDeniedError", models=["gpt-5"])
+case("refused/model stream", streamed(), kind="refused", error="PermissionDeniedError", models=["gpt-5"])
+case("refused/model image", made("images.generate", model="gpt-image-1", prompt="A cat"), kind="refused", error="PermissionDeniedError", models=["gpt-5"])
