@@ -144,6 +144,11 @@ func mutants() []mutant {
 			"./shared/api", "TestGroupPrice",
 		},
 		{
+			"a token keeps the prices of a group that is no longer granted",
+			"shared/dynamo/groups.go", "			e.set(attrGroupGranted, optionalFlag(u.Grants(t.Group)))\n", "			e.set(attrGroupGranted, optionalFlag(true))\n",
+			"./shared/api", "TestGroupPrice",
+		},
+		{
 			"tokenctl prices check succeeds although the table differs",
 			"cmd/tokenctl/prices.go", "	case len(changes) > 0:\n", "	case len(changes) < 0:\n",
 			"./cmd/tokenctl", "TestScript/prices",
