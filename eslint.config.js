@@ -51,7 +51,7 @@ export default defineConfig([
       yoda: "error",
     },
   },
-  { files: ["internal/clientstest/drivers/**"], languageOptions: { globals: globals.node } },
+  { files: ["internal/clientstest/drivers/**", "shared/gateway/testdata/**"], languageOptions: { globals: globals.node } },
   { files: ["functions/console/web/**"], languageOptions: { globals: globals.browser } },
   // The functions that Playwright evaluates run in the browser.
   {

@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { createRequire } from 'node:module'
 
-const require = createRequire(process.cwd() + '/')
+const require = createRequire(`${process.cwd()}/`)
 const headers = (body) => ({ 'content-type': 'multipart/form-data; boundary=b', 'content-length': String(body.length) })
 const request = (body) => Object.assign(Readable.from([body]), { headers: headers(body), method: 'POST' })
 
@@ -38,7 +38,9 @@ const parsers = {
   }),
 }
 
-const timeout = () => new Promise((_, reject) => setTimeout(() => reject(new Error('no end')), 2000).unref())
+const timeout = () => new Promise((_, reject) => {
+  setTimeout(() => reject(new Error('no end')), 2000).unref()
+})
 const corpus = JSON.parse(readFileSync(new URL('corpus.json', import.meta.url), 'utf8'))
 const readings = {}
 process.on('uncaughtException', () => {})
