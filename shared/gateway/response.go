@@ -256,6 +256,6 @@ func (w *responseWriter) pass(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
-	_, err := w.ResponseWriter.Write(p) //nolint:gosec // the upstream's answer, with the upstream's Content-Type
+	_, err := w.ResponseWriter.Write(p)
 	return err
 }

@@ -6,6 +6,6 @@ import (
 )
 
 // NewHandler returns the handler of function URL events in front of next.
-func NewHandler(next http.Handler) streamHandler { //nolint:revive // tests call it
+func NewHandler(next http.Handler) streamHandler {
 	return handler(next, func() {}, slog.New(slog.DiscardHandler))
 }
