@@ -354,6 +354,46 @@ func mutants() []mutant {
 			"./shared/gateway", "TestDecodedAnswer",
 		},
 		{
+			"a stream ends with its connection: a client that closes at [DONE] or message_stop is charged an estimate",
+			"shared/gateway/response.go", "case state.ended, state.finished && extra, len(w.queue)", "case extra && false, len(w.queue)",
+			"./shared/gateway", "TestSettledBeforeEnd",
+		},
+		{
+			"tokens that Anthropic reads from its cache are not charged",
+			"shared/gateway/counts.go", "case \"cache_read_input_tokens\":\n\t\tset(&c.cacheRead, v)", "case \"cache_read_input_tokens\":",
+			"./shared/gateway", "TestGoldenCosts",
+		},
+		{
+			"the last byte is passed on before the settlement",
+			"shared/gateway/settle.go", "		w.settle(complete)\n\t\t_ = w.passQueue()", "		_ = w.passQueue()\n\t\tw.Flush()\n\t\tw.settle(complete)",
+			"./shared/gateway", "TestChargedBeforeResponseEnds",
+		},
+		{
+			"an error that an answer with status 200 contains is charged",
+			"shared/gateway/settle.go", "|| state.failed && !w.paid.any() {", "{",
+			"./shared/gateway", "TestErrorInAnswer",
+		},
+		{
+			"the usage chunk that the gateway has asked for reaches the client",
+			"shared/gateway/injected.go", "if state.extra {", "if state.extra && false {",
+			"./shared/gateway", "TestInjectedUsageIsRemoved",
+		},
+		{
+			"a stream that the balance does not cover goes on",
+			"shared/gateway/charge.go", "	if err != nil {\n\t\tw.err = err\n\t\treturn false\n\t}", "	w.err = err",
+			"./shared/gateway", "TestStreamOutOfUnits",
+		},
+		{
+			"a stream does not raise its hold: others spend what it costs",
+			"shared/gateway/charge.go", "quote.Units > w.req.hold.Units() {", "quote.Units < 0 {",
+			"./shared/gateway", "TestHoldGrowsWithStream",
+		},
+		{
+			"an answer that breaks off costs only its estimated input",
+			"shared/gateway/answer.go", "if !p.reported || !complete || !credible {", "if p.reported && !credible {",
+			"./shared/gateway", "TestChargeCoversDelivery",
+		},
+		{
 			"the counts of a stream are added up, although they are cumulative",
 			"shared/gateway/counts.go", "*number = max(*number, v.count())", "*number += v.count()",
 			"./shared/gateway", "TestCharge",

@@ -38,7 +38,9 @@ func (s *server) requestTo(t testing.TB, key, path string) *http.Request {
 // post starts a request to a path. The body is closed at the end of the test.
 func (s *server) post(t testing.TB, key, path string) (status int, body io.Reader) {
 	t.Helper()
-	resp, err := http.DefaultClient.Do(s.requestTo(t, key, path))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	resp, err := http.DefaultClient.Do(s.requestTo(t, key, path).WithContext(ctx))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +239,7 @@ func TestStreamOutOfUnits(t *testing.T) {
 				defer close(gone)
 				w.Header().Set("Content-Type", streamType)
 				_, _ = io.WriteString(w, c.first)
-				for r.Context().Err() == nil {
+				for n := 0; n < 1000 && r.Context().Err() == nil; n++ {
 					_, _ = io.WriteString(w, c.event)
 					_ = http.NewResponseController(w).Flush()
 				}
