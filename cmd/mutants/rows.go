@@ -511,6 +511,11 @@ func mutants() []mutant {
 			"./shared/gateway", "TestRefusedMembers",
 		},
 		{
+			"a form's field model[x] is accepted: Multer puts its value into the model",
+			"shared/gateway/formbody.go", `strings.IndexAny(plain, "[]")`, `strings.IndexAny(plain, "")`,
+			"./shared/gateway", "TestFormsAreReadAsOthersReadThem",
+		},
+		{
 			"the name of a form's part may have escapes: aiohttp reads mod\\el as model",
 			"shared/gateway/formbody.go", `name)="([A-Za-z0-9_.\[\]-]{1,100})"`, `name)="([A-Za-z0-9_.\[\]\\/-]{1,100})"`,
 			"./shared/gateway", "TestFormsAreReadAsOthersReadThem",

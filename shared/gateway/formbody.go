@@ -9,6 +9,7 @@ import (
 
 const (
 	errAmbiguousForm = bodyError("The form is malformed or ambiguous. Send multipart/form-data as defined in RFC 7578, with each field's name in double quotes.")
+	errFormModel     = bodyError("The form must have the field model once, in lower case, as plain text in UTF-8.")
 	maxFormParts     = 200
 )
 
@@ -18,6 +19,7 @@ const (
 var (
 	dispositionHeader = regexp.MustCompile(`^(?i:Content-Disposition): ?form-data; ?(?i:name)="([A-Za-z0-9_.\[\]-]{1,100})"` +
 		`(; ?(?i:filename)="[^"\\\x00-\x1f\x7f]*")?(; ?(?i:filename)\*=(?i:utf-8)''[A-Za-z0-9%._~!$&+-]*)?$`)
+	textHeader   = regexp.MustCompile(`^(?i:Content-Type: ?text/plain(; ?charset=(utf-8|us-ascii))?)$`) // some parsers take a field of another type for a file
 	otherHeader  = regexp.MustCompile(`^((?i:Content-Type): ?[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?(?i:charset)=(?i:utf-8|us-ascii))?|(?i:Content-Length): ?([0-9]{1,12}))$`)
 	formBoundary = regexp.MustCompile(`^[A-Za-z0-9'()+_,./:=?-]{1,70}$`)
 )
@@ -64,7 +66,7 @@ func (b *requestBody) parseForm(boundary string) error {
 
 // formPart reads one part of a form.
 func (b *requestBody) formPart(head string, value []byte, fields map[string]bool) error {
-	name, isFile := "", false
+	name, isFile, isText := "", false, true
 	for i, line := range strings.Split(head, "\r\n") {
 		disposition, other := dispositionHeader.FindStringSubmatch(line), otherHeader.FindStringSubmatch(line)
 		switch {
@@ -74,15 +76,22 @@ func (b *requestBody) formPart(head string, value []byte, fields map[string]bool
 			return errAmbiguousForm
 		case other[3] != "" && other[3] != strconv.Itoa(len(value)): // some parsers read no further
 			return errAmbiguousForm
+		case other[3] == "":
+			isText = textHeader.MatchString(line)
 		}
 	}
-	switch strings.ToLower(strings.TrimSuffix(name, "[]")) {
-	case "":
+	// Multer puts the value of a field model[x] into the field model.
+	plain := strings.ToLower(name)
+	if end := strings.IndexAny(plain, "[]"); end >= 0 {
+		plain = plain[:end]
+	}
+	switch plain {
+	case "", "_charset_": // the latter changes the encoding of other fields
 		return errAmbiguousForm
 	case "model", "n", "stream":
-		if name != strings.ToLower(name) || fields[name] || isFile || strings.HasSuffix(name, "]") {
-			if strings.EqualFold(strings.TrimSuffix(name, "[]"), "model") {
-				return errModelNotOne
+		if name != plain || fields[name] || isFile || !isText {
+			if plain == "model" {
+				return errFormModel
 			}
 			return errAmbiguousForm
 		}

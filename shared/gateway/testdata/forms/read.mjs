@@ -1,10 +1,10 @@
 // Reads the forms of corpus.json with Node's parsers and prints their readings.
 //
-//   npm install busboy@1.6.0 formidable@3.5.4 multiparty@4.3.1
+//   npm install busboy@1.6.0 formidable@3.5.4 multer@2.5.0 multiparty@4.3.1
 //   node read.mjs > node.json
 //
-// A reading is a list of the fields with the name model, or "error". Multer and
-// Fastify use Busboy.
+// A reading is a list of the fields with the name model, or "error". Multer uses Busboy,
+// but puts a field model[x] into model. Fastify uses Busboy too.
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { createRequire } from 'node:module'
@@ -30,6 +30,15 @@ const parsers = {
     const contents = (files.model ?? []).map((f) => readFileSync(f.filepath, 'utf8'))
     return [...(fields.model ?? []), ...contents]
   },
+  multer: (body) => new Promise((resolve, reject) => {
+    const r = request(body)
+    require('multer')().any()(r, {}, (err) => {
+      if (err) return reject(err)
+      const texts = r.body && Object.hasOwn(r.body, 'model') ? [r.body.model].flat() : []
+      const files = (r.files ?? []).filter((f) => f.fieldname === 'model').map((f) => f.buffer.toString('utf8'))
+      resolve([...texts.map((v) => (typeof v === 'string' ? v : JSON.stringify(v))), ...files])
+    })
+  }),
   multiparty: (body) => new Promise((resolve, reject) => {
     new (require('multiparty').Form)().parse(request(body), (err, fields, files) => {
       if (err) return reject(err)
