@@ -21,7 +21,8 @@ type requestBody struct {
 	model    string
 	stream   bool
 	injected bool  // the middleware has asked for the usage of the stream
-	choices  int64 // that the request asks for; 0 is 1
+	choices  int64 // that the request asks for, for each prompt; 0 is 1
+	prompts  int64 // of a completion; 0 is 1
 	limits   []tokenLimit
 
 	// Of a JSON body.
@@ -43,6 +44,9 @@ func (b *requestBody) maxTokens() int64 {
 	}
 	return largest
 }
+
+// answers returns how many answers the request asks for.
+func (b *requestBody) answers() int64 { return multiplySaturated(max(1, b.choices), max(1, b.prompts)) }
 
 // readInto makes the body the one of a request that is passed on.
 func (b *requestBody) readInto(r *http.Request) {

@@ -52,14 +52,14 @@ func (b *requestBody) estimate(e endpoint) (input, output price.Usage) {
 		if limit == 0 {
 			limit = defaultOutputTokens
 		}
-		output.OutputTokens = multiplySaturated(limit, max(1, b.choices))
+		output.OutputTokens = multiplySaturated(limit, b.answers())
 	}
 	return input, output
 }
 
 func (b *requestBody) estimateImages() (input, output price.Usage) {
 	input.InputTokens = tokensOfBytes(b.promptBytes) + int64(len(b.files))*imageTokens
-	output.Images = max(1, b.choices)
+	output.Images = b.answers()
 	output.OutputTokens = multiplySaturated(output.Images, imageOutputTokens)
 	return input, output
 }

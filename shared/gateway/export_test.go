@@ -29,6 +29,13 @@ func (h *Handler) SetReserveTimeout(d time.Duration) { h.reserveTimeout = d }
 // EstimateInput returns the estimated input tokens of a JSON body.
 func EstimateInput(body string) int64 { return estimateInput([]byte(body)) }
 
+// Answers returns how many answers the JSON body of a completion asks for.
+func Answers(body string) int64 {
+	b := &requestBody{content: []byte(body)}
+	_ = b.parseJSON(endpoint{kind: kindCompletion}) // the bodies of the tests are valid
+	return b.answers()
+}
+
 // Rewritten returns a JSON body for a chat completion as it is passed on, with a
 // limit of output tokens if limit is not 0, and whether usage was asked for.
 func Rewritten(body string, limit int64) (string, bool, error) {

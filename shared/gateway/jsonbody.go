@@ -60,9 +60,18 @@ func (b *requestBody) parseJSON(e endpoint) error {
 	if e.model != "" {
 		b.model = e.model
 	}
+	if e.kind == kindModeration && !slices.Contains(seen, "model") {
+		b.model = defaultModerationModel
+		b.insertMember(b.object, `"model":"`+defaultModerationModel+`"`)
+	}
 	b.json = true
 	return nil
 }
+
+// defaultModerationModel is the model that OpenAI uses if a moderation names
+// none. The clients' examples name none.
+// https://platform.openai.com/docs/api-reference/moderations/create
+const defaultModerationModel = "omni-moderation-latest"
 
 // knownName returns the name of a member if the middleware understands it. seen
 // are those that the object had before.
@@ -121,8 +130,23 @@ func (b *requestBody) member(e endpoint, m jsonMember) (err error) {
 		if e.kind == kindSpeech || e.kind == kindImage {
 			b.promptBytes += int64(len(m.value))
 		}
+		if e.kind == kindCompletion {
+			b.prompts = countPrompts(m.value)
+		}
 	}
 	return nil
+}
+
+// countPrompts returns how many prompts a completion has: an array of texts or of
+// arrays of tokens is several, an array of tokens is one.
+func countPrompts(prompt []byte) (n int64) {
+	_ = eachElement(prompt, func(value []byte) error { // f returns no error
+		if value[0] == '"' || value[0] == '[' {
+			n++
+		}
+		return nil
+	})
+	return n
 }
 
 // geminiMember reads a member of a body for Gemini. The model is in the path; a

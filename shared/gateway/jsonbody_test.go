@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -84,6 +85,34 @@ func TestRefusedMembers(t *testing.T) {
 				t.Errorf("got %s, %v, want it accepted", got, err)
 			}
 		})
+	}
+}
+
+// A completion has an answer for each choice of each prompt.
+func TestAnswers(t *testing.T) {
+	for body, want := range map[string]int64{
+		`{"prompt":"a"}`: 1, `{"prompt":["a","b"],"n":3}`: 6, `{"prompt":[1,2,3],"best_of":2}`: 2, `{"prompt":[[1,2],[3]]}`: 2, `{"prompt":[]}`: 1,
+	} {
+		if got := gateway.Answers(body); got != want {
+			t.Errorf("%s: got %d answers, want %d", body, got, want)
+		}
+	}
+}
+
+// A moderation without a model is for OpenAI's default, which the upstream gets
+// by name.
+func TestModerationWithoutModel(t *testing.T) {
+	var sent string
+	s := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		sent = string(text)
+		respond(http.StatusOK, jsonType, `{"results":[]}`)(w, r)
+	}), gateway.Options{})
+	key, _ := s.newKey(t, 1000)
+	r := s.chatRequest(t, key, `{"input":"Hello"}`)
+	r.URL.Path = "/v1/moderations"
+	if got := send(t, r); got.status != http.StatusOK || sent != `{"model":"omni-moderation-latest","input":"Hello"}` {
+		t.Errorf("got %d %s, the upstream got %s", got.status, got.body, sent)
 	}
 }
 

@@ -85,7 +85,7 @@ func (req *request) choices() int64 {
 	if req.body == nil {
 		return 1
 	}
-	return max(1, req.body.choices)
+	return req.body.answers()
 }
 
 // maxUncheckedBodyBytes is the largest body that is read before the key is

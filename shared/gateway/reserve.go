@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"sync"
 	"time"
@@ -58,7 +59,7 @@ func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question
 	clamps := m.Clamp && req.endpoint.takesLimit()
 	if clamps && len(req.body.limits) == 0 {
 		req.clampTo(clampTokens)
-		output.OutputTokens = multiplySaturated(clampTokens, max(1, req.body.choices))
+		output.OutputTokens = multiplySaturated(clampTokens, req.body.answers())
 	}
 	if q.Quota, err = cost(output); err != nil {
 		return err
@@ -75,7 +76,7 @@ func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question
 	switch tokens := affordable(reserved.Remain, req.body, cost); {
 	case clamps && tokens > 0:
 		req.clampTo(tokens)
-		q.Quota, err = cost(price.Usage{OutputTokens: multiplySaturated(tokens, max(1, req.body.choices))})
+		q.Quota, err = cost(price.Usage{OutputTokens: multiplySaturated(tokens, req.body.answers())})
 	case !clamps && reserved.Remain >= least:
 		q.Quota = reserved.Remain
 	default:
@@ -144,7 +145,7 @@ func (req *request) clampTo(tokens int64) {
 
 // affordable returns how many output tokens of each choice some units pay for.
 func affordable(units int64, b *requestBody, cost func(price.Usage) (int64, error)) int64 {
-	choices := max(1, b.choices)
+	choices := b.answers()
 	pays := func(tokens int64) bool {
 		n, err := cost(price.Usage{OutputTokens: multiplySaturated(tokens, choices)})
 		return err == nil && n <= units
@@ -167,7 +168,7 @@ func affordable(units int64, b *requestBody, cost func(price.Usage) (int64, erro
 // leastUnits returns the price of the output that the request asks for, at least
 // one unit. A request without a limit asks for nothing in particular.
 func leastUnits(req *request, prices *price.Table) (int64, error) {
-	tokens := multiplySaturated(req.body.maxTokens(), max(1, req.body.choices))
+	tokens := multiplySaturated(req.body.maxTokens(), req.body.answers())
 	quote, err := prices.Cost(req.group, req.Model, price.Usage{OutputTokens: tokens})
 	return max(1, quote.Units), err
 }
@@ -216,7 +217,7 @@ func retryRelease(ctx context.Context, hold *gate.Hold) error {
 // the group of the reservation.
 type groupCache struct {
 	mu     sync.Mutex
-	groups map[string]string // by key
+	groups map[[sha256.Size]byte]string // by SHA-256 of the key
 }
 
 const maxCachedGroups = 100_000
@@ -224,7 +225,7 @@ const maxCachedGroups = 100_000
 func (c *groupCache) get(key string) (string, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	group, ok := c.groups[key]
+	group, ok := c.groups[sha256.Sum256([]byte(key))]
 	return group, ok
 }
 
@@ -232,7 +233,7 @@ func (c *groupCache) set(key, group string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.groups == nil || len(c.groups) >= maxCachedGroups {
-		c.groups = map[string]string{}
+		c.groups = map[[sha256.Size]byte]string{}
 	}
-	c.groups[key] = group
+	c.groups[sha256.Sum256([]byte(key))] = group
 }
