@@ -38,7 +38,7 @@ func (s *server) requestTo(t testing.TB, key, path string) *http.Request {
 // post starts a request to a path. The body is closed at the end of the test.
 func (s *server) post(t testing.TB, key, path string) (status int, body io.Reader) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	t.Cleanup(cancel)
 	resp, err := http.DefaultClient.Do(s.requestTo(t, key, path).WithContext(ctx))
 	if err != nil {
