@@ -522,7 +522,7 @@ func mutants() []mutant {
 		},
 		{
 			"usage is not asked for: streams are charged by an estimate",
-			"shared/gateway/jsonbody.go", "	b.injected = true\n		return\n", "		return\n",
+			"shared/gateway/jsonbody.go", "	if b.asksUsage || !allowed {", "	if b.asksUsage || allowed {",
 			"./shared/gateway", "TestUsageIsAskedFor",
 		},
 		{

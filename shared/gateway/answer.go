@@ -23,9 +23,15 @@ type answerReader interface {
 	usage() price.Usage
 
 	// cutOff returns the events that end a stream before the model has ended
-	// it, as if the model's limit of output tokens was reached. inArray says
-	// that the stream is an array.
-	cutOff(u price.Usage, inArray bool) []byte
+	// it, as if the model's limit of output tokens was reached.
+	cutOff(c cutOff) []byte
+}
+
+// A cutOff describes a stream that is ended early.
+type cutOff struct {
+	usage     price.Usage // that is charged
+	inArray   bool        // the stream is a JSON array, as Gemini's can be
+	asksUsage bool        // the client of OpenAI's API has asked for the usage
 }
 
 // newAnswerReader returns a reader for the answers of an API.

@@ -38,7 +38,7 @@ func (s *server) requestTo(t testing.TB, key, path string) *http.Request {
 // post starts a request to a path. The body is closed at the end of the test.
 func (s *server) post(t testing.TB, key, path string) (status int, body io.Reader) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	resp, err := http.DefaultClient.Do(s.requestTo(t, key, path).WithContext(ctx))
 	if err != nil {
@@ -254,6 +254,24 @@ func TestStreamOutOfUnits(t *testing.T) {
 			<-gone
 		})
 	}
+}
+
+// A client that has asked for the usage gets it, also if its stream ends early.
+func TestStreamOutOfUnitsWithUsage(t *testing.T) {
+	s := newServer(t, reverseProxy(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", streamType)
+		for n := 0; n < 1000 && r.Context().Err() == nil; n++ {
+			_, _ = io.WriteString(w, chunk)
+			_ = http.NewResponseController(w).Flush()
+		}
+	}), gateway.Options{})
+	key, _ := s.newKey(t, 40)
+	got := s.chat(t, key, `{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true},"messages":[]}`)                                                                                                    // 22 tokens
+	end := `"finish_reason":"length"}]}` + "\n\n" + `data: {"id":"c1","object":"chat.completion.chunk","model":"","choices":[],"usage":{"prompt_tokens":22,"completion_tokens":19,"total_tokens":41}}` + "\n\n" + done // with the piece that the balance did not cover
+	if got.err != nil || !strings.HasSuffix(got.body, end) {
+		t.Errorf("got %q, %v, want the end %q", got.body, got.err, end)
+	}
+	s.wantUsed(t, key, 40, 40)
 }
 
 // A stream that delivers more than was held raises its hold, so that no other

@@ -16,14 +16,15 @@ import (
 
 // A requestBody is the body of a request for a model.
 type requestBody struct {
-	content  []byte // as the client sent it
-	edits    []edit
-	model    string
-	stream   bool
-	injected bool  // the middleware has asked for the usage of the stream
-	choices  int64 // that the request asks for, for each prompt; 0 is 1
-	prompts  int64 // of a completion; 0 is 1
-	limits   []tokenLimit
+	content   []byte // as the client sent it
+	edits     []edit
+	model     string
+	stream    bool
+	injected  bool  // the middleware has asked for the usage of the stream
+	asksUsage bool  // the client has asked for it
+	choices   int64 // that the request asks for, for each prompt; 0 is 1
+	prompts   int64 // of a completion; 0 is 1
+	limits    []tokenLimit
 
 	// Of a JSON body.
 	json             bool

@@ -92,7 +92,7 @@ func (w *responseWriter) endEarly() error {
 	w.queue = w.queue[:0]
 	if !w.settled {
 		u := w.settle(aborted)
-		if err := w.pass(w.stream.reader.cutOff(u, w.stream.json.inArray)); err != nil {
+		if err := w.pass(w.stream.reader.cutOff(cutOff{u, w.stream.json.inArray, w.req.asksUsage()})); err != nil {
 			return err
 		}
 		_ = http.NewResponseController(w.ResponseWriter).Flush() // fails only if the client has disconnected

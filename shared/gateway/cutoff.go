@@ -10,10 +10,10 @@ import (
 
 // cutOff ends the choices that have not finished, as OpenAI's APIs do at the
 // limit of output tokens.
-func (a *openAIAnswer) cutOff(u price.Usage, _ bool) []byte {
+func (a *openAIAnswer) cutOff(c cutOff) []byte {
 	switch {
 	case a.head.responses:
-		return a.cutOffResponse(u)
+		return a.cutOffResponse(c.usage)
 	case a.head.Object == "":
 		return []byte("data: [DONE]\n\n") // audio and images have no reason to name
 	}
@@ -24,6 +24,19 @@ func (a *openAIAnswer) cutOff(u price.Usage, _ bool) []byte {
 		Logprobs     any       `json:"logprobs"`
 		FinishReason string    `json:"finish_reason"`
 	}
+	type usage struct {
+		PromptTokens     int64 `json:"prompt_tokens"`
+		CompletionTokens int64 `json:"completion_tokens"`
+		TotalTokens      int64 `json:"total_tokens"`
+	}
+	type chunk struct {
+		ID      string      `json:"id"`
+		Object  string      `json:"object"`
+		Created json.Number `json:"created,omitempty"`
+		Model   string      `json:"model"`
+		Choices []choice    `json:"choices"`
+		Usage   *usage      `json:"usage,omitempty"`
+	}
 	var out bytes.Buffer
 	for index := range min(a.choices, maxCutOffChoices) {
 		if a.finishedChoices[index] {
@@ -33,13 +46,12 @@ func (a *openAIAnswer) cutOff(u price.Usage, _ bool) []byte {
 		if a.head.Object == "text_completion" {
 			end.Delta, end.Text = nil, new(string)
 		}
-		writeEvent(&out, "", struct {
-			ID      string      `json:"id"`
-			Object  string      `json:"object"`
-			Created json.Number `json:"created,omitempty"`
-			Model   string      `json:"model"`
-			Choices []choice    `json:"choices"`
-		}{a.head.ID, a.head.Object, a.head.Created, a.head.Model, []choice{end}})
+		writeEvent(&out, "", chunk{a.head.ID, a.head.Object, a.head.Created, a.head.Model, []choice{end}, nil})
+	}
+	if c.asksUsage {
+		input := inputOf(c.usage)
+		total := &usage{input, c.usage.OutputTokens, input + c.usage.OutputTokens}
+		writeEvent(&out, "", chunk{a.head.ID, a.head.Object, a.head.Created, a.head.Model, []choice{}, total})
 	}
 	out.WriteString("data: [DONE]\n\n")
 	return out.Bytes()
@@ -86,7 +98,7 @@ func (a *openAIAnswer) cutOffResponse(u price.Usage) []byte {
 }
 
 // cutOff ends the content block and the message with stop_reason max_tokens.
-func (a *anthropicAnswer) cutOff(u price.Usage, _ bool) []byte {
+func (a *anthropicAnswer) cutOff(c cutOff) []byte {
 	var out bytes.Buffer
 	if a.inBlock {
 		writeEvent(&out, "content_block_stop", struct {
@@ -105,7 +117,7 @@ func (a *anthropicAnswer) cutOff(u price.Usage, _ bool) []byte {
 		Type  string `json:"type"`
 		Delta delta  `json:"delta"`
 		Usage usage  `json:"usage"`
-	}{"message_delta", delta{StopReason: "max_tokens"}, usage{u.OutputTokens}})
+	}{"message_delta", delta{StopReason: "max_tokens"}, usage{c.usage.OutputTokens}})
 	writeEvent(&out, "message_stop", struct {
 		Type string `json:"type"`
 	}{"message_stop"})
@@ -114,7 +126,8 @@ func (a *anthropicAnswer) cutOff(u price.Usage, _ bool) []byte {
 
 // cutOff ends the candidates that have not finished with finishReason
 // MAX_TOKENS.
-func (a *geminiAnswer) cutOff(u price.Usage, inArray bool) []byte {
+func (a *geminiAnswer) cutOff(c cutOff) []byte {
+	u := c.usage
 	type candidate struct {
 		Content struct {
 			Parts []struct {
@@ -150,7 +163,7 @@ func (a *geminiAnswer) cutOff(u price.Usage, inArray bool) []byte {
 	if err != nil {
 		return nil // strings and numbers can always be encoded
 	}
-	if inArray {
+	if c.inArray {
 		return append(append([]byte(",\r\n"), body...), ']')
 	}
 	return append(append([]byte("data: "), body...), "\r\n\r\n"...)

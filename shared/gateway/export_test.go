@@ -44,7 +44,7 @@ func Rewritten(body string, limit int64) (string, bool, error) {
 	if err != nil {
 		return "", false, err
 	}
-	b.injectUsage(e.kind)
+	b.injectUsage(e.kind, true)
 	if limit > 0 {
 		b.setMaxTokens(e, limit)
 	}

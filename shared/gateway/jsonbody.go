@@ -108,6 +108,11 @@ func (b *requestBody) member(e endpoint, m jsonMember) (err error) {
 			return bodyError("The field stream_options must be an object.")
 		}
 		b.streamOptions = &m
+		var seen []string
+		return eachMember(m.value, func(option jsonMember) error {
+			_, err := knownName([]string{"include_usage"}, option.name, &seen)
+			return err
+		})
 	case "n", "best_of":
 		b.choices = max(b.choices, parseCount(m.value))
 	case "max_tokens", "max_completion_tokens", "max_output_tokens":
@@ -208,38 +213,39 @@ func parseBool(m jsonMember) (bool, error) {
 }
 
 // injectUsage asks the upstream for the usage at the end of a stream, if the
-// client did not ask for it. The middleware removes the additional chunk from
-// the answer.
-func (b *requestBody) injectUsage(k kind) {
+// client did not ask for it and allowed is true. The middleware removes the
+// additional chunk from the answer.
+func (b *requestBody) injectUsage(k kind, allowed bool) {
 	if !b.json || !b.stream || k != kindChat && k != kindCompletion {
 		return
 	}
-	const ask = `"include_usage":true`
-	if b.streamOptions == nil {
-		b.insertMember(b.object, `"stream_options":{`+ask+`}`)
-		b.injected = true
+	const name, ask = "include_usage", `"include_usage":true`
+	var options jsonMember
+	var answered *jsonMember
+	if b.streamOptions != nil {
+		options = *b.streamOptions
+		_ = eachMember(options.value, func(m jsonMember) error { // f returns no error
+			if m.name == name {
+				answered = &m
+			}
+			return nil
+		})
+	}
+	b.asksUsage = answered != nil && string(answered.value) == "true"
+	if b.asksUsage || !allowed {
 		return
 	}
-	asked, options := false, *b.streamOptions
-	_ = eachMember(options.value, func(m jsonMember) error { // f returns no error
-		if m.name != "include_usage" {
-			return nil
-		}
-		asked = string(m.value) == "true"
-		if !asked {
-			b.replace(options.offset+m.offset, options.offset+m.offset+len(m.value), "true")
-			b.injected = true
-		}
-		return nil
-	})
+	b.injected = true
 	switch {
-	case asked || b.injected:
+	case answered != nil:
+		start := options.offset + answered.offset
+		b.replace(start, start+len(answered.value), "true")
+	case b.streamOptions == nil:
+		b.insertMember(b.object, `"stream_options":{`+ask+`}`)
 	case options.value[0] == '{':
 		b.insertMember(options.offset, ask)
-		b.injected = true
 	default: // null
 		b.replace(options.offset, options.offset+len(options.value), `{`+ask+`}`)
-		b.injected = true
 	}
 }
 

@@ -66,6 +66,7 @@ func TestRefusedMembers(t *testing.T) {
 		"stream_text":   `{"model":"m","stream":"true"}`,
 		"stream_kelvin": `{"model":"m","bac\u212Aground":true}`,
 		"options_twice": `{"model":"m","stream_options":{},"stream_options":null}`,
+		"usage_twice":   `{"model":"m","stream":true,"stream_options":{"include_usage":true,"include_usage":false}}`,
 		"options_text":  `{"model":"m","stream":true,"stream_options":"x"}`,
 		"n_twice":       `{"model":"m","n":1,"n":100}`,
 		"n_case":        `{"model":"m","N":100}`,

@@ -31,11 +31,12 @@ type request struct {
 	hold          *gate.Hold   // nil if nothing is held
 	reader        answerReader // of the answer
 
-	usage         price.Usage // charged
-	reported      bool        // usage is what the upstream has reported
-	priceRevision int64
-	chargedUnits  int64
-	settleFailed  bool
+	usage          price.Usage // charged
+	reported       bool        // usage is what the upstream has reported
+	priceRevision  int64
+	chargedUnits   int64
+	shortfallUnits int64 // due, but not charged, because the balance did not have them
+	settleFailed   bool
 }
 
 type middleware struct {
@@ -87,6 +88,9 @@ func (req *request) choices() int64 {
 	}
 	return req.body.answers()
 }
+
+// asksUsage reports whether the client has asked for the usage of its stream.
+func (req *request) asksUsage() bool { return req.body != nil && req.body.asksUsage }
 
 // maxUncheckedBodyBytes is the largest body that is read before the key is
 // checked.
@@ -142,9 +146,7 @@ func (m *middleware) admitBody(w http.ResponseWriter, r *http.Request, req *requ
 	if err := m.reserve(r.Context(), req, q); err != nil {
 		return err
 	}
-	if !m.NoInjectUsage {
-		req.body.injectUsage(req.endpoint.kind)
-	}
+	req.body.injectUsage(req.endpoint.kind, !m.NoInjectUsage)
 	if req.clampedTokens > 0 {
 		req.body.setMaxTokens(req.endpoint, req.clampedTokens)
 	}
@@ -191,6 +193,9 @@ func (m *middleware) log(ctx context.Context, req *request, status int, err erro
 			slog.Int64("held", req.HeldUnits), slog.Int64("charged", req.chargedUnits),
 		},
 		Err: err,
+	}
+	if req.shortfallUnits > 0 {
+		line.Attrs = append(line.Attrs, slog.Int64("shortfall", req.shortfallUnits))
 	}
 	line.Attrs = append(line.Attrs, req.usageAttrs()...)
 	if err != nil && (req.settleFailed || status >= http.StatusInternalServerError) { // the hold was not ended, or we failed

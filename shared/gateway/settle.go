@@ -143,7 +143,7 @@ func retry(ctx context.Context, f func() error) error {
 // longer, it spends them without a hold, as far as the balance allows.
 func (m *middleware) settle(ctx context.Context, req *request, units int64) error {
 	s, err := req.hold.Settle(ctx, units)
-	req.chargedUnits = s.Charged
+	req.chargedUnits, req.shortfallUnits = s.Charged, s.Shortfall
 	if units > 0 && errors.Is(err, quota.ErrHoldExpired) {
 		err = m.spendWithoutHold(ctx, req, units)
 	}
@@ -164,7 +164,7 @@ func (m *middleware) spendWithoutHold(ctx context.Context, req *request, units i
 		err = v.Refusal.Err()
 	}
 	if err == nil {
-		req.chargedUnits = q.Quota
+		req.chargedUnits, req.shortfallUnits = q.Quota, units-q.Quota
 	}
 	return err
 }
