@@ -42,9 +42,14 @@ func TestApp(t *testing.T) {
 		"all_stages":        {true, map[string]string{"build": build}, nil, []string{"Latchkey-dev", "Latchkey-prod", "Latchkey-staging"}, ""},
 		"stage_in_context":  {false, map[string]string{"build": build, "stage": "dev"}, []string{"STAGE=prod"}, []string{"Latchkey-dev"}, ""},
 		"stage_in_variable": {true, map[string]string{"build": build}, []string{"STAGE=staging", "ALARM_EMAILS=a@example.com, b@example.com"}, []string{"Latchkey-staging"}, ""},
-		"unknown_stage":     {false, map[string]string{"build": build, "stage": "live"}, nil, nil, `unknown stage "live"`},
-		"nothing_built":     {false, map[string]string{"build": empty}, nil, nil, "run `make build`"},
-		"no_node":           {false, map[string]string{"build": build}, []string{"PATH=/nowhere"}, nil, "node is missing"},
+		"upstream": {
+			true, map[string]string{"build": build, "stage": "dev", "upstream": "https://api.example.com/v1", "upstreamKeyParameter": "/latchkey/dev/upstream-key"},
+			nil, []string{"Latchkey-dev"}, "",
+		},
+		"upstream_is_no_url": {false, map[string]string{"build": build, "stage": "dev", "upstream": "api.example.com"}, nil, nil, "upstream is not an https URL"},
+		"unknown_stage":      {false, map[string]string{"build": build, "stage": "live"}, nil, nil, `unknown stage "live"`},
+		"nothing_built":      {false, map[string]string{"build": empty}, nil, nil, "run `make build`"},
+		"no_node":            {false, map[string]string{"build": build}, []string{"PATH=/nowhere"}, nil, "node is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.slow && testing.Short() {
@@ -80,7 +85,7 @@ func runApp(t *testing.T, outputFolder string, context map[string]string, env ..
 func emptyBootstraps(t *testing.T) string {
 	t.Helper()
 	build := t.TempDir()
-	for _, f := range api.Functions() {
+	for _, f := range append(api.Functions(), api.Function{Name: api.ModelGateway}) {
 		folder := filepath.Join(build, f.Name)
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -86,9 +85,8 @@ func (c *proxyCmd) checkOptions() (o gateway.Options, err error) {
 		o.Allow = append(o.Allow, allowed)
 	}
 	for _, origin := range c.AllowOrigin {
-		u, err := url.Parse(origin)
-		if origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
-			return o, problemf("--allow-origin %q is not an origin: use one such as https://app.example.com, without a path, or *", origin)
+		if _, err := gateway.ParseOrigin(origin); err != nil {
+			return o, problemf("--allow-origin %s", sentence(err))
 		}
 	}
 	if c.TrustForwardedFor {

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,6 +61,16 @@ func (m *middleware) setCORS(h http.Header, r *http.Request) bool {
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Access-Control-Expose-Headers", strings.Join([]string{requestIDHeader, clampHeader, "Retry-After"}, ", "))
 	return true
+}
+
+// ParseOrigin returns s if it is an origin for Options.AllowOrigins: a scheme and
+// a host, without a path, or "*".
+func ParseOrigin(s string) (string, error) {
+	u, err := url.Parse(s)
+	if s != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != s) {
+		return "", fmt.Errorf("%q is not an origin: use one such as https://app.example.com, without a path, or *", s)
+	}
+	return s, nil
 }
 
 // requestIDHeader has the id under which the log knows the request.

@@ -78,8 +78,15 @@ func readOptions(getenv func(string) string) (o gateway.Options, err error) {
 		}
 		o.Allow = append(o.Allow, allowed)
 	}
-	if origins := getenv(boot.EnvAllowOrigin); origins != "" {
-		o.AllowOrigins = strings.Split(origins, ",")
+	for text := range strings.SplitSeq(getenv(boot.EnvAllowOrigin), ",") {
+		if text == "" {
+			continue
+		}
+		origin, err := gateway.ParseOrigin(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("environment variable %s: %w", boot.EnvAllowOrigin, err))
+		}
+		o.AllowOrigins = append(o.AllowOrigins, origin)
 	}
 	for _, flag := range []struct {
 		name string

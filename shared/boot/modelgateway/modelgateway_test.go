@@ -252,6 +252,7 @@ func TestWrongEnvironment(t *testing.T) {
 		"no_table":          {"TABLE_NAME=", "TABLE_NAME is not set"},
 		"unknown_auth":      {"UPSTREAM_AUTH=cookie", "UPSTREAM_AUTH is \"cookie\": set it to one of"},
 		"malformed_allow":   {"ALLOW=GET", "ALLOW: \"GET\" is not a method"},
+		"malformed_origin":  {"ALLOW_ORIGIN=https://app.example.com/page", "ALLOW_ORIGIN: \"https://app.example.com/page\" is not an origin"},
 		"malformed_clamp":   {"CLAMP=perhaps", "CLAMP is \"perhaps\": set it to true or false"},
 		"unknown_parameter": {"UPSTREAM_KEY_PARAMETER=/other", "parameter /other with the upstream's key can't be read"},
 	} {
