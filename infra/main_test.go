@@ -43,8 +43,11 @@ func TestApp(t *testing.T) {
 		"stage_in_context":  {false, map[string]string{"build": build, "stage": "dev"}, []string{"STAGE=prod"}, []string{"Latchkey-dev"}, ""},
 		"stage_in_variable": {true, map[string]string{"build": build}, []string{"STAGE=staging", "ALARM_EMAILS=a@example.com, b@example.com"}, []string{"Latchkey-staging"}, ""},
 		"upstream": {
-			true, map[string]string{"build": build, "stage": "dev", "upstream": "https://api.example.com/v1", "upstreamKeyParameter": "/latchkey/dev/upstream-key"},
-			nil, []string{"Latchkey-dev"}, "",
+			true,
+			map[string]string{"build": build, "stage": "dev", "upstream": "https://api.example.com/v1", "upstreamKeyParameter": "/latchkey/dev/upstream-key"},
+			nil,
+			[]string{"Latchkey-dev"},
+			"",
 		},
 		"upstream_is_no_url": {false, map[string]string{"build": build, "stage": "dev", "upstream": "api.example.com"}, nil, nil, "upstream is not an https URL"},
 		"unknown_stage":      {false, map[string]string{"build": build, "stage": "live"}, nil, nil, `unknown stage "live"`},
