@@ -87,8 +87,8 @@ func errorResponse(err error, key string) ErrorResponse {
 	}
 }
 
-// exhaustedResponse tells a quota that is spent from one that requests in
-// progress hold: only the latter comes back by itself.
+// exhaustedResponse distinguishes a quota that is spent from one that requests in
+// progress hold, which may become free again.
 func exhaustedResponse(r *refusal) ErrorResponse {
 	free, held := r.verdict.Remain, r.verdict.InProgress
 	if held > 0 && free+held >= max(1, r.wantedUnits) {
@@ -102,7 +102,7 @@ func exhaustedResponse(r *refusal) ErrorResponse {
 		Status: http.StatusTooManyRequests, Type: insufficientQuota, Code: insufficientQuota, noRetry: true,
 		Message: "This API key has no units left. Ask the issuer of the key for more quota.",
 	}
-	if r.wantedUnits > 0 {
+	if free > 0 && r.wantedUnits > 0 {
 		e.Message = fmt.Sprintf("This API key has %d units left, and the request may need %d. Reduce the maximum number of tokens, or ask the issuer of the key for more quota.",
 			free, r.wantedUnits)
 	}
@@ -143,7 +143,7 @@ func errorTable(key string) []errorRow {
 		forbidden(quota.RefusedIP.Err(), "ip_not_allowed", "This API key does not allow your IP address. Use an allowed address, or ask the issuer of the key to allow yours."),
 		forbidden(price.ErrNotPriced, "model_not_priced", "This gateway has no price for this model, or for something that the request asks for. Use another model, or ask the operator to set a price."),
 		forbidden(errOrigin, "origin_not_allowed", "Pages of this origin may not call the API from a browser. Ask the operator to allow the origin."),
-		invalid(errPath, http.StatusNotFound, "path_not_allowed", "This gateway does not serve this method and path. Use one that its documentation lists, or ask the operator to allow this one."),
+		invalid(errPath, http.StatusNotFound, "path_not_allowed", "This gateway does not serve this method and path. Check the method and the base URL of your client: most paths begin with /v1 or /v1beta. To use another path, ask the operator to allow it."),
 		invalid(errNoModel, http.StatusBadRequest, "model_required", "The body has no model. Send the name of a model in the field model, as JSON or as a form."),
 		invalid(errModelNotOne, http.StatusBadRequest, "invalid_body", "The body must have the field model once, in lower case, with a string as its value."),
 		invalid(errMediaType, http.StatusBadRequest, "invalid_body", "The Content-Type is not supported. Send application/json or multipart/form-data."),

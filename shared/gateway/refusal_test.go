@@ -60,7 +60,7 @@ func TestRefusal(t *testing.T) {
 		},
 		"exhausted": {
 			newKey(0), hello, 429, "insufficient_quota", "insufficient_quota",
-			"This API key has 0 units left, and the request may need 517. Reduce the maximum number of tokens, or ask the issuer of the key for more quota.",
+			"This API key has no units left. Ask the issuer of the key for more quota.",
 		},
 		"exhausted/less_than_max_tokens": {
 			newKey(99), `{"model":"gpt-4o","max_tokens":50,"n":2}`, 429, "insufficient_quota", "insufficient_quota",
