@@ -3,7 +3,7 @@
 // HTTP API's own endpoints use it too. A caller needs this package, package
 // quota for questions, answers and errors, and a store from package dynamo.
 //
-// Package gateway builds on it and charges requests to OpenAI-compatible APIs.
+// Package gateway builds on it and charges requests to model APIs.
 // docs/data-plane.md describes the guarantees and the costs.
 package gate
 

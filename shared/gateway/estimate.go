@@ -167,7 +167,7 @@ const (
 	mediaAudio
 )
 
-// mediaKindOf tells the kind of a file from its first bytes.
+// mediaKindOf returns the kind of a file, by its first bytes.
 func mediaKindOf(head []byte) mediaKind {
 	begins := func(texts ...string) bool {
 		return slices.ContainsFunc(texts, func(s string) bool { return bytes.HasPrefix(head, []byte(s)) })

@@ -22,7 +22,7 @@ import (
 // o.Allow. Before next runs, the handler reserves what the request may cost. It
 // settles the hold before the caller has the end of the answer. If an answer does
 // not say what was used, the estimated input and what was delivered are charged.
-// A request is free if its status is not 2xx.
+// An answer with a status other than 2xx is free.
 //
 // A body must name one model; if two parsers could read two models in it, it is
 // refused. next receives the body with o.Clamp's limit and with a request for the

@@ -13,8 +13,8 @@ import (
 // HealthPath is the path that answers 200 without a key.
 const HealthPath = "/healthz"
 
-// answerOwn answers requests that are not for the upstream: whether the process
-// runs, and whether a browser may send a request from another site.
+// answerOwn answers requests that are not for the upstream: health checks and the
+// preflight requests of browsers.
 func (m *middleware) answerOwn(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case r.URL.Path == HealthPath && (r.Method == http.MethodGet || r.Method == http.MethodHead):
@@ -30,7 +30,7 @@ func (m *middleware) answerOwn(w http.ResponseWriter, r *http.Request) bool {
 	}
 }
 
-// answerPreflight answers a browser's question whether a page may call the API.
+// answerPreflight answers a browser that asks whether a page may call the API.
 // https://fetch.spec.whatwg.org/#http-cors-protocol
 func (m *middleware) answerPreflight(w http.ResponseWriter, r *http.Request) {
 	if !m.setCORS(w.Header(), r) {

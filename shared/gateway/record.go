@@ -16,8 +16,8 @@ type Record struct {
 	Usage   price.Usage // what was charged, estimated where the answer did not say it; zero if nothing was charged
 	Charged int64       // units
 
-	// SettleFailed means that the hold could neither be settled nor released. The
-	// table releases it when its time has come.
+	// SettleFailed means that the hold could neither be settled nor released. It
+	// expires by itself.
 	SettleFailed bool
 }
 

@@ -59,7 +59,7 @@ const (
 var errCut = errors.New("the answer was ended: the key has no units left")
 
 // WriteHeader implements http.ResponseWriter. The hold of a request that has
-// failed is back before its client sees the status.
+// failed is released before its client sees the status.
 func (w *responseWriter) WriteHeader(status int) {
 	if status >= http.StatusOK { // an informational status is not the final one
 		w.setStatus(status)

@@ -73,8 +73,7 @@ func (w *responseWriter) readRest() error {
 }
 
 // settle ends the hold, if it is still open, and returns what is charged. An
-// error is free, and so is an error that is told in an answer which delivers
-// nothing else.
+// error is free, and so is one inside an answer that delivers nothing else.
 func (w *responseWriter) settle(o outcome) price.Usage {
 	if w.settled || w.req.hold == nil {
 		return w.req.usage
