@@ -28,7 +28,7 @@ func main() {
 // grammar declares the commands and global flags for kong.
 type grammar struct {
 	Serve     serveCmd         `cmd:"" help:"Serve the API on this machine with a local DynamoDB engine."`
-	Proxy     proxyCmd         `cmd:"" help:"Check and charge sk- keys in front of an OpenAI-compatible API."`
+	Proxy     proxyCmd         `cmd:"" help:"Check and charge sk- keys in front of a model API."`
 	Login     loginCmd         `cmd:"" help:"Save an API's URL and your access token."`
 	Logout    logoutCmd        `cmd:"" help:"Delete the saved URL and access token."`
 	Token     tokenCmd         `cmd:"" help:"List, create, change, rotate, delete and import your sk- tokens."`

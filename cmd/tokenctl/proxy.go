@@ -16,14 +16,14 @@ import (
 
 type proxyCmd struct {
 	Upstream          string        `env:"UPSTREAM_URL" placeholder:"URL" help:"URL of the API behind the proxy, such as https://api.openai.com; required."`
-	UpstreamAuth      string        `env:"UPSTREAM_AUTH" default:"bearer" enum:"${upstream_auths}" placeholder:"HEADER" help:"Header in which the upstream expects its key: ${upstream_auths} (default ${default})."`
+	UpstreamAuth      string        `env:"UPSTREAM_AUTH" default:"bearer" enum:"${upstream_auths}" placeholder:"HEADER" help:"Header in which the upstream expects its key: bearer for OpenAI, x-api-key for Anthropic, x-goog-api-key for Gemini, api-key for Azure (default ${default})."`
 	Listen            string        `env:"LISTEN,PORT" default:"${proxy_listen}" placeholder:"ADDR" help:"Address to listen on: host:port, :port for all addresses of this machine, or a port of 127.0.0.1. Port 0 chooses a free port (default ${proxy_listen})."`
 	MetricsListen     string        `env:"METRICS_LISTEN" placeholder:"ADDR" help:"Serve Prometheus metrics at /metrics, and the proxy's health at /healthz, on this address (default: off)."`
 	Endpoint          string        `env:"DYNAMODB_ENDPOINT" placeholder:"URL" help:"Use the DynamoDB engine at this URL instead of AWS; serve prints the URL of its engine."`
 	Table             string        `env:"TABLE_NAME" default:"${table}" placeholder:"NAME" help:"Name of the table (default ${table})."`
 	Allow             []string      `env:"ALLOW" sep:"," placeholder:"'GET /v1/files'" help:"Pass on a further method and path, with a price in units if it has one, such as 'POST /v1/files 10'. All keys share the objects behind it. Repeatable."`
 	AllowOrigin       []string      `env:"ALLOW_ORIGIN" sep:"," placeholder:"ORIGIN" help:"Let pages of this origin call the proxy from a browser, such as https://app.example.com; * is every origin. Repeatable."`
-	Clamp             bool          `env:"CLAMP" help:"Lower a request's limit of output tokens to what the key's balance pays for."`
+	Clamp             bool          `env:"CLAMP" help:"Lower a request's limit of output tokens to what the key's balance pays for; one without a limit gets 4096 at most."`
 	NoInjectUsage     bool          `env:"NO_INJECT_USAGE" help:"Do not ask the upstream for the usage of streams whose client has not asked for it; their charge is then estimated."`
 	MaxBody           int64         `env:"MAX_BODY" default:"10" placeholder:"MIB" help:"Largest request body, in MiB (default ${default})."`
 	Memory            int64         `env:"MEMORY" default:"256" placeholder:"MIB" help:"How many MiB of request bodies may be in memory at a time; one key can have four times --max-body of it (default ${default})."`
@@ -34,15 +34,17 @@ type proxyCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*proxyCmd) Help() string {
-	return `Clients call it as they call the API of OpenAI, Anthropic or Gemini, but with an sk- key of Latchkey. For each request it
-reserves quota, forwards the request, and charges what the answer says was used, streamed or not. A failed request costs
-nothing. Errors have the form of the API. The proxy sends the environment variable UPSTREAM_API_KEY to the upstream as
+	return `Clients call it as they call the API of OpenAI, Anthropic or Gemini, but with an sk- key of Latchkey. One proxy has one
+upstream. For each request it reserves quota, forwards the request, and charges what the answer says was used, streamed
+or not. A failed request costs nothing. Errors have the form of the API. The proxy sends the environment variable UPSTREAM_API_KEY to the upstream as
 its own key. Requests are logged as JSON on stderr. After Ctrl-C or SIGTERM it accepts no more connections, and requests
-in progress may finish.
+in progress may finish. It reads keys from the table: in AWS, with your credentials and region, unless DYNAMODB_ENDPOINT
+or --endpoint names another engine. docs/gateway.md describes what it serves and charges.
 
 Example:
 
-    UPSTREAM_API_KEY=… tokenctl proxy --upstream https://api.openai.com`
+    UPSTREAM_API_KEY=… tokenctl proxy --upstream https://api.openai.com
+    UPSTREAM_API_KEY=… tokenctl proxy --upstream https://api.anthropic.com --upstream-auth x-api-key`
 }
 
 // proxyCleanup is how long requests that were cut off have to be settled. It is

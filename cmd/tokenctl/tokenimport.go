@@ -95,7 +95,7 @@ func (c *tokenImportCmd) Run(ctx context.Context, out *console) error {
 	return im.run(ctx, sha256.Sum256(fmt.Appendf(nil, "%d\n%s", c.UnitsPerDollar, content)))
 }
 
-// readFile reads an export.
+// readFile reads a file that the command names.
 func readFile(name string) (content []byte, err error) {
 	const most = 64 << 20      // bytes; enough for about 100,000 tokens
 	file, err := os.Open(name) //nolint:gosec // the user names it
@@ -105,7 +105,7 @@ func readFile(name string) (content []byte, err error) {
 	}
 	switch {
 	case err != nil:
-		return nil, problemf("%s can't be read (%s): check the path of the export", name, reason(err))
+		return nil, problemf("%s can't be read (%s): check its path", name, reason(err))
 	case len(content) > most:
 		return nil, problemf("%s is larger than %d MiB: split it into smaller files", name, most>>20)
 	}
