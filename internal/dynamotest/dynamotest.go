@@ -6,7 +6,6 @@ package dynamotest
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -78,9 +77,6 @@ func ProductClient(endpoint string, options ...func(*dynamodb.Options)) *dynamod
 func waitLonger(o *dynamodb.Options) {
 	c := *o.HTTPClient.(*http.Client)
 	c.Timeout = time.Minute
-	transport := c.Transport.(*http.Transport).Clone()
-	transport.DialContext = (&net.Dialer{Timeout: time.Minute}).DialContext
-	c.Transport = transport
 	o.HTTPClient = &c
 }
 

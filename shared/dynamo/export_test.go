@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -8,6 +9,9 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
+
+// PlainBodies is what a client's transport does with request bodies.
+func PlainBodies(next http.RoundTripper) http.RoundTripper { return plainBodies{next} }
 
 // Access to the store's own items, for tests that fill or simulate a table.
 
