@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // The upstream server must see the same model that the key was checked for.
@@ -41,7 +42,9 @@ type requestBody struct {
 func (b *requestBody) maxTokens() int64 {
 	var largest int64
 	for _, limit := range b.limits {
-		largest = max(largest, limit.value)
+		if limit.value < token.MaxInteger {
+			largest = max(largest, limit.value)
+		}
 	}
 	return largest
 }
@@ -70,6 +73,9 @@ func parseBody(e endpoint, h http.Header, content []byte) (*requestBody, error) 
 		return nil, bodyError("The body is compressed. Send it uncompressed, without Content-Encoding.")
 	}
 	contentType := h.Get("Content-Type")
+	if isCredential("", []string{contentType}) { // it would not be passed on
+		return nil, errMediaType
+	}
 	mediaType, params, err := mime.ParseMediaType(contentType)
 	if contentType != "" && (err != nil || strings.Contains(contentType, "*")) { // * continues a parameter
 		return nil, errMediaType

@@ -48,7 +48,7 @@ func requestHeaders() []string {
 func responseHeaders() []string {
 	return []string{
 		"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "Cache-Control", "Date",
-		"Retry-After", "Retry-After-Ms", "X-Should-Retry", "Www-Authenticate", "Openai-Processing-Ms", "Openai-Version", "Trailer",
+		"Retry-After", "Retry-After-Ms", "X-Should-Retry", "Www-Authenticate", "Openai-Processing-Ms", "Openai-Version",
 	}
 }
 

@@ -22,14 +22,14 @@ type tokenLimit struct {
 func bodyNames(s shape) []string {
 	switch s {
 	case shapeAnthropic:
-		return []string{"model", "stream", "max_tokens", "models", "fallbacks"}
+		return []string{"model", "stream", "max_tokens", "models", "fallbacks", "tools", "service_tier", "speed", "inference_geo"}
 	case shapeGemini:
-		return []string{"model", "generationConfig", "generation_config", "requests", "cachedContent", "cached_content"}
+		return []string{"model", "generationConfig", "generation_config", "requests", "cachedContent", "cached_content", "serviceTier", "service_tier"}
 	case shapeOpenAI:
 	}
 	return []string{
 		"model", "stream", "stream_options", "n", "best_of", "max_tokens", "max_completion_tokens", "max_output_tokens",
-		"background", "service_tier", "models", "fallbacks", "route", "input", "prompt",
+		"background", "service_tier", "models", "fallbacks", "route", "input", "prompt", "tools",
 	}
 }
 
@@ -116,17 +116,18 @@ func (b *requestBody) member(e endpoint, m jsonMember) (err error) {
 	case "n", "best_of":
 		b.choices = max(b.choices, parseCount(m.value))
 	case "max_tokens", "max_completion_tokens", "max_output_tokens":
-		if !isNull {
-			b.limits = append(b.limits, tokenLimit{m.offset, m.offset + len(m.value), parseCount(m.value)})
+		if !slices.Contains(limitNames(e.kind), m.name) {
+			return bodyError(fmt.Sprintf("The field %s is not allowed here. Limit the output with %s.", m.name, strings.Join(limitNames(e.kind), " or ")))
 		}
+		return b.addLimit(m, m.offset)
 	case "background":
 		if string(m.value) != "false" && !isNull {
 			return bodyError("The field background is not allowed: an answer that is fetched later can't be charged. Remove it, or set it to false.")
 		}
-	case "service_tier":
-		if tier := unquote(m.value); tier == "priority" || tier == "scale" {
-			return bodyError(fmt.Sprintf("The service tier %s is not allowed, because its price differs. Remove the field service_tier.", tier))
-		}
+	case "service_tier", "speed", "inference_geo":
+		return checkMode(m)
+	case "tools":
+		return eachElement(m.value, checkTool)
 	case "models", "fallbacks", "route":
 		if !isNull {
 			return bodyError(fmt.Sprintf("The field %s is not allowed, because it lets the upstream choose another model. Remove it, and name one model in the field model.", m.name))
@@ -173,6 +174,8 @@ func (b *requestBody) geminiMember(e endpoint, m jsonMember) error {
 				return b.geminiMember(e, inner)
 			})
 		})
+	case "serviceTier", "service_tier":
+		return checkMode(m)
 	case "cachedContent", "cached_content":
 		return bodyError(fmt.Sprintf("The field %s is not allowed, because cached contents belong to the operator. Remove it.", m.name))
 	case "generationConfig", "generation_config":
@@ -192,8 +195,7 @@ func (b *requestBody) geminiConfig(config jsonMember) error {
 		name, err := knownName(known, m.name, &seen)
 		switch name {
 		case "maxOutputTokens", "max_output_tokens":
-			start := config.offset + m.offset
-			b.limits = append(b.limits, tokenLimit{start, start + len(m.value), parseCount(m.value)})
+			return b.addLimit(m, config.offset+m.offset)
 		case "candidateCount", "candidate_count":
 			b.choices = max(b.choices, parseCount(m.value))
 		}

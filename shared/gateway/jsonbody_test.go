@@ -39,9 +39,9 @@ func TestUsageIsAskedFor(t *testing.T) {
 func TestLimitIsLowered(t *testing.T) {
 	for name, c := range map[string]struct{ body, want string }{
 		"none":    {`{"model":"m"}`, `{"max_completion_tokens":7,"model":"m"}`},
-		"null":    {`{"model":"m","max_tokens":null}`, `{"max_completion_tokens":7,"model":"m","max_tokens":null}`},
+		"null":    {`{"model":"m","max_tokens":null}`, `{"model":"m","max_tokens":7}`},
 		"smaller": {`{"model":"m","max_tokens":6}`, `{"model":"m","max_tokens":6}`},
-		"larger":  {`{"model":"m","max_tokens" : 8.5e3 }`, `{"model":"m","max_tokens" : 7 }`},
+		"larger":  {`{"model":"m","max_tokens" : 8500 }`, `{"model":"m","max_tokens" : 7 }`},
 		"two":     {`{"max_tokens":9,"model":"m","max_completion_tokens":3}`, `{"max_tokens":7,"model":"m","max_completion_tokens":3}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,20 +56,28 @@ func TestLimitIsLowered(t *testing.T) {
 // if parsers could read it differently, or if its effect can't be charged.
 func TestRefusedMembers(t *testing.T) {
 	for name, body := range map[string]string{
-		"models":        `{"model":"m","models":["a"]}`,
-		"fallbacks":     `{"model":"m","fallbacks":["a"]}`,
-		"route":         `{"model":"m","route":"fallback"}`,
-		"background":    `{"model":"m","background":true}`,
-		"priority":      `{"model":"m","service_tier":"priority"}`,
-		"stream_twice":  `{"model":"m","stream":false,"stream":true}`,
-		"stream_case":   `{"model":"m","Stream":true}`,
-		"stream_text":   `{"model":"m","stream":"true"}`,
-		"stream_kelvin": `{"model":"m","bac\u212Aground":true}`,
-		"options_twice": `{"model":"m","stream_options":{},"stream_options":null}`,
-		"usage_twice":   `{"model":"m","stream":true,"stream_options":{"include_usage":true,"include_usage":false}}`,
-		"options_text":  `{"model":"m","stream":true,"stream_options":"x"}`,
-		"n_twice":       `{"model":"m","n":1,"n":100}`,
-		"n_case":        `{"model":"m","N":100}`,
+		"models":          `{"model":"m","models":["a"]}`,
+		"fallbacks":       `{"model":"m","fallbacks":["a"]}`,
+		"route":           `{"model":"m","route":"fallback"}`,
+		"background":      `{"model":"m","background":true}`,
+		"fast_tier":       `{"model":"m","service_tier":"ultrafast"}`,
+		"tool_model":      `{"model":"m","tools":[{"type":"x","Model":"a"}]}`,
+		"tool_images":     `{"model":"m","tools":[{"type":"function"},{"type":"image_generation"}]}`,
+		"limit_elsewhere": `{"model":"m","max_output_tokens":1}`,
+		"limit_zero":      `{"model":"m","max_tokens":0}`,
+		"limit_negative":  `{"model":"m","max_tokens":-1}`,
+		"limit_text":      `{"model":"m","max_tokens":"5"}`,
+		"limit_fraction":  `{"model":"m","max_tokens":1.5}`,
+		"priority":        `{"model":"m","service_tier":"priority"}`,
+		"stream_twice":    `{"model":"m","stream":false,"stream":true}`,
+		"stream_case":     `{"model":"m","Stream":true}`,
+		"stream_text":     `{"model":"m","stream":"true"}`,
+		"stream_kelvin":   `{"model":"m","bac\u212Aground":true}`,
+		"options_twice":   `{"model":"m","stream_options":{},"stream_options":null}`,
+		"usage_twice":     `{"model":"m","stream":true,"stream_options":{"include_usage":true,"include_usage":false}}`,
+		"options_text":    `{"model":"m","stream":true,"stream_options":"x"}`,
+		"n_twice":         `{"model":"m","n":1,"n":100}`,
+		"n_case":          `{"model":"m","N":100}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, _, err := gateway.Rewritten(body, 0); err == nil {
@@ -122,7 +130,7 @@ func TestModerationWithoutModel(t *testing.T) {
 func FuzzRewrite(f *testing.F) {
 	for _, seed := range []string{
 		hello, `{"model":"m","stream":true}`, `{"model":"m","stream":true,"stream_options":{"a":{"include_usage":false}}}`,
-		`{"max_tokens":1e3,"model":"m","max_completion_tokens":5,"stream":true,"stream_options":null,"x":"\"stream_options\":"}`,
+		`{"max_tokens":1000,"model":"m","max_completion_tokens":5,"stream":true,"stream_options":null,"x":"\"stream_options\":"}`,
 	} {
 		f.Add(seed, int64(100))
 	}

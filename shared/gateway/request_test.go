@@ -21,7 +21,7 @@ func TestHoldIsCappedAtBalance(t *testing.T) {
 		body  string
 	}{
 		"no_limit":             {1, hello},
-		"limit_equals_balance": {20, `{"model":"gpt-4o","max_output_tokens":20}`},
+		"limit_equals_balance": {20, `{"model":"gpt-4o","max_tokens":20}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, respond(http.StatusOK, jsonType, completion), gateway.Options{})

@@ -57,7 +57,7 @@ func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question
 		return quote.Units, err
 	}
 	clamps := m.Clamp && req.endpoint.takesLimit()
-	if clamps && len(req.body.limits) == 0 {
+	if clamps && req.body.maxTokens() == 0 {
 		req.clampTo(clampTokens)
 		output.OutputTokens = multiplySaturated(clampTokens, req.body.answers())
 	}
