@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-api/latchkey/internal/capture"
 	"github.com/latchkey-api/latchkey/shared/gateway"
 )
 
@@ -180,11 +182,17 @@ func TestUpstreamRefusesOperator(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newServer(t, gateway.Forward(gateway.Upstream{URL: target, Key: "operator", Auth: gateway.AuthXAPIKey, Log: discard()}), gateway.Options{})
+		log := new(capture.Output)
+		s := newServer(t, gateway.Forward(gateway.Upstream{
+			URL: target, Key: "operator", Auth: gateway.AuthXAPIKey, Log: slog.New(slog.NewJSONHandler(log, nil)),
+		}), gateway.Options{})
 		key, _ := s.newKey(t, 1000)
 		got := s.chat(t, key, hello)
 		if got.status != want.status || !strings.Contains(got.body, `"code":"`+want.code+`"`) || (want.code != "bad") == strings.Contains(got.body, "org-1") {
 			t.Errorf("upstream's %d: got %d %s, want %d and %s", status, got.status, got.body, want.status, want.code)
+		}
+		if id := got.header.Get("X-Request-Id"); want.code != "bad" && !strings.Contains(log.String(), `"request_id":"`+id+`"`) {
+			t.Errorf("upstream's %d: got the log %s, want the request id %s", status, log, id)
 		}
 		if status == http.StatusTooManyRequests && got.header.Get("Retry-After") != "7" {
 			t.Errorf("got Retry-After %q, want 7", got.header.Get("Retry-After"))

@@ -107,14 +107,14 @@ func Forward(up Upstream) http.Handler {
 		},
 		ModifyResponse: func(resp *http.Response) error {
 			if e, replaced := operatorError(resp); replaced {
-				up.Log.WarnContext(resp.Request.Context(), "upstream refused the operator", "status", resp.StatusCode)
+				up.Log.WarnContext(resp.Request.Context(), "upstream refused the operator", "status", resp.StatusCode, "request_id", requestID(resp.Request.Context()))
 				replace(resp, e)
 			}
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if r.Context().Err() == nil { // otherwise the client has closed the connection
-				up.Log.WarnContext(r.Context(), "upstream failed", "error", reason(err))
+				up.Log.WarnContext(r.Context(), "upstream failed", "error", reason(err), "request_id", requestID(r.Context()))
 			}
 			unreachable := ErrorResponse{
 				Status: http.StatusBadGateway, Type: serverError, Code: "upstream_unreachable",
@@ -160,6 +160,12 @@ func replace(resp *http.Response, e ErrorResponse) {
 	resp.Header.Set("Content-Length", strconv.Itoa(len(body)))
 	resp.ContentLength, resp.TransferEncoding, resp.Trailer = int64(len(body)), nil, nil
 	resp.Body = io.NopCloser(bytes.NewReader(body))
+}
+
+// requestID returns the id that the caller has of a request, too.
+func requestID(ctx context.Context) string {
+	grant, _ := GrantOf(ctx) // the zero Grant has none
+	return grant.RequestID
 }
 
 // reason returns an error of a connection without its URL.

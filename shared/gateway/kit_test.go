@@ -63,8 +63,6 @@ func newServer(t testing.TB, next http.Handler, o gateway.Options, tweaks ...fun
 	return s
 }
 
-func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
-
 // setPrices sets the price table. The middleware must not have read it yet.
 func (s *server) setPrices(t testing.TB, file string) {
 	t.Helper()
