@@ -116,6 +116,9 @@ var errBrokenOff = errors.New("the answer was broken off: the log line of the re
 func fill(r *http.Request, event *request) error {
 	about := event.RequestContext.HTTP
 	target := event.RawPath
+	if target != "*" && !strings.HasPrefix(target, "/") || strings.ContainsAny(target, "?#") {
+		return errors.New("the path of the event is no path")
+	}
 	if event.RawQueryString != "" {
 		target += "?" + event.RawQueryString
 	}
