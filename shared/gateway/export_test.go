@@ -29,6 +29,13 @@ func (h *Handler) SetReserveTimeout(d time.Duration) { h.reserveTimeout = d }
 // EstimateInput returns the estimated input tokens of a JSON body.
 func EstimateInput(body string) int64 { return estimateInput([]byte(body)) }
 
+// ParseFor parses a JSON body for the endpoint of a path.
+func ParseFor(path, body string) error {
+	e, _ := findEndpoint(http.MethodPost, path)
+	_, err := parseBody(e, http.Header{}, []byte(body))
+	return err
+}
+
 // Answers returns how many answers the JSON body of a completion asks for.
 func Answers(body string) int64 {
 	b := &requestBody{content: []byte(body)}

@@ -97,6 +97,37 @@ func TestRefusedMembers(t *testing.T) {
 	}
 }
 
+// What changes the price or the model is refused in the words of each API.
+func TestRefusedMembersOfEachAPI(t *testing.T) {
+	for name, c := range map[string]struct {
+		path, members string
+		refused       bool
+	}{
+		"messages":              {messagesPath, `"max_tokens":5,"service_tier":"standard_only","speed":"standard","inference_geo":null`, false},
+		"messages/fast":         {messagesPath, `"max_tokens":5,"speed":"fast"`, true},
+		"messages/geo":          {messagesPath, `"max_tokens":5,"inference_geo":"us"`, true},
+		"messages/tier":         {messagesPath, `"max_tokens":5,"service_tier":"priority"`, true},
+		"messages/tool":         {messagesPath, `"max_tokens":5,"tools":[{"name":"x","model":"y"}]`, true},
+		"responses":             {responsesPath, `"max_output_tokens":16,"tools":[{"type":"function","name":"model"}]`, false},
+		"responses/other_limit": {responsesPath, `"max_tokens":1`, true},
+		"gemini":                {geminiPath, `"generationConfig":{"maxOutputTokens":null},"model":"models/m"`, false},
+		"gemini/tier":           {geminiPath, `"serviceTier":"priority"`, true},
+		"gemini/cached":         {geminiPath, `"cachedContent":"cachedContents/x"`, true},
+		"gemini/limit_text":     {geminiPath, `"generationConfig":{"maxOutputTokens":"65536"}`, true},
+		"gemini/other_model":    {geminiPath, `"model":"models/other"`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := "{" + c.members + `,"model":"m"}`
+			if c.path == geminiPath {
+				body = "{" + c.members + "}"
+			}
+			if err := gateway.ParseFor(c.path, body); (err != nil) != c.refused {
+				t.Errorf("got error %v, want refused %v", err, c.refused)
+			}
+		})
+	}
+}
+
 // A completion has an answer for each choice of each prompt.
 func TestAnswers(t *testing.T) {
 	for body, want := range map[string]int64{
