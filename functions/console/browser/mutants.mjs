@@ -34,6 +34,7 @@ const mutants = [
   ["request outlives its session", "app.js", "if (api !== this.state.api) return true;", "", "signin", "a later session"],
   ["Back shows a signed-in page", "app.js", "event.persisted && loadAccessToken()", "false && loadAccessToken()", "signin", "Back after signing out"],
   ["leaving loses a new key", "app.js", "this.state.dialog?.showsKey || ", "", "create", "leaving a page"],
+  ["another dialog replaces a new key", "app.js", "    if (this.state.dialog?.showsKey) return;", "", "create", "a key is shown once"],
   ["error without aria-invalid", "parts.js", 'invalid: error ? "true" : nothing', "invalid: nothing", "create", "an error appears at its field"],
   ["pager loses the focus", "tokens.js", "aria-disabled=${!possible || loading}", "?disabled=${!possible || loading}", "list", "pages turn"],
   ["text is too pale", "style.css", "--soft: #566076", "--soft: #98a1b3", "axe", "table and dialogs (light)"],

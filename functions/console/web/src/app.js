@@ -254,6 +254,7 @@ export class App {
 
   /** @param {() => Dialog} make */
   openDialog(make) {
+    if (this.state.dialog?.showsKey) return; // only its own button closes it
     if (!this.state.dialog) this.#opener = /** @type {HTMLElement | null} */ (document.activeElement);
     this.set({ dialog: null }); // so that a second dialog gets new elements
     this.set({ notice: this.#undismissedFailure(), dialog: make() });

@@ -93,8 +93,8 @@ export const toggle = (name, label, checked, change) =>
  */
 
 /**
- * A modal dialog. Some browsers close a dialog at the second Escape whatever
- * the page says; it is opened again then.
+ * A modal dialog. Browsers that don't know closedby close a dialog at the
+ * second Escape whatever the page says; it is opened again then.
  * @param {ModalOptions} options
  * @param {TemplateResult} content
  */
@@ -108,7 +108,7 @@ export function modal(options, content) {
     else close();
   };
   const onSubmit = (/** @type {Event} */ e) => { e.preventDefault(); if (submit && !busy && !disabled) submit(); };
-  return html`<dialog aria-labelledby="dialog-title" class=${wide ? "wide" : ""} @cancel=${onCancel} @close=${onClose}>
+  return html`<dialog aria-labelledby="dialog-title" class=${wide ? "wide" : ""} closedby=${staysOpen ? "none" : "closerequest"} @cancel=${onCancel} @close=${onClose}>
     <form novalidate @submit=${onSubmit}>
       <h2 id="dialog-title">${title}</h2>
       <fieldset class="content" ?disabled=${locked}>${content}</fieldset>
