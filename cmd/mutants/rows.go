@@ -1,8 +1,10 @@
 package main
 
+import "slices"
+
 // mutants returns every mutant.
 func mutants() []mutant {
-	return append(gatewayMutants(), []mutant{
+	return slices.Concat(gatewayMutants(), tokenMutants(), []mutant{
 		{
 			"a create does not require the expected next id: two tokens get the same id",
 			"shared/dynamo/create.go", "e.require(e.name(attrLastTokenID).equals(user.LastTokenID))\n", "",
@@ -353,7 +355,7 @@ func mutants() []mutant {
 			"cmd/tokenctl/server.go", "		s.finish()\n", "",
 			"./cmd/tokenctl", "TestProxyReleasesBeforeItEnds",
 		},
-	}...)
+	})
 }
 
 // The head of Verify, and its replacement, which caches verdicts.

@@ -9,12 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/internal/tokenctltest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 )
 
-// expiring creates a token that expired 31 days ago, so that it may be removed.
+// expiring creates a token whose retention has ended, so that it may be removed.
+// It sets the ttl itself, because the server counts retention from a change on.
 func expiring(t *testing.T, s *tokenctltest.Server) {
 	t.Helper()
 	status, body := tokenctltest.Send(t, http.MethodPost, s.URL+"/api/token/", s.AccessToken, `{"name":"old"}`)
@@ -22,9 +27,18 @@ func expiring(t *testing.T, s *tokenctltest.Server) {
 	if err := json.Unmarshal([]byte(body), &made); err != nil || status != http.StatusCreated {
 		t.Fatalf("create: got %d %s, want 201", status, body)
 	}
-	past := time.Now().AddDate(0, 0, -31).Unix()
-	if status, body := tokenctltest.Send(t, http.MethodPut, s.URL+"/api/token/", s.AccessToken, fmt.Sprintf(`{"id":%d,"expired_time":%d}`, made.Data.ID, past)); status != http.StatusOK {
-		t.Fatalf("update: got %d %s, want 200", status, body)
+	client := dynamotest.Client(s.Endpoint)
+	_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: aws.String(dynamotest.Table),
+		Key: map[string]types.AttributeValue{
+			dynamo.PartitionKey: &types.AttributeValueMemberS{Value: "T#1#0"}, dynamo.SortKey: &types.AttributeValueMemberN{Value: fmt.Sprint(made.Data.ID)},
+		},
+		ConditionExpression: aws.String("attribute_exists(#h)"), UpdateExpression: aws.String("SET #t = :t"),
+		ExpressionAttributeNames:  map[string]string{"#h": "hash", "#t": dynamo.TTL},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":t": &types.AttributeValueMemberN{Value: fmt.Sprint(time.Now().Unix() - 1)}},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -112,8 +112,8 @@ func seeded(round, stream int) *rand.Rand {
 	return rand.New(rand.NewPCG(uint64(round), uint64(stream))) //nolint:gosec // nothing here is secret, nor negative
 }
 
-// store returns a store without retention: the engine may remove a token as soon
-// as the token has expired. By the engine's clock, all tokens that expire have.
+// store returns a store with the shortest retention. By the engine's clock, it is
+// over for every token that expires.
 func (r *round) store(tweaks ...func(*dynamodb.Options)) *dynamo.Store {
 	return dynamo.New(dynamotest.Client(r.kit.Endpoint, tweaks...), dynamotest.Table, dynamo.WithRetention(0))
 }

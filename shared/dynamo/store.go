@@ -35,16 +35,25 @@ var (
 )
 
 // DefaultRetention is how long a token is kept after it has expired, before
-// DynamoDB may remove it.
-const DefaultRetention = 30 * 24 * time.Hour
+// DynamoDB may remove it. A token whose expiry is set to a time in the past is
+// kept that long from the change on.
+//
+// MinRetention is the shortest retention: a hold that was made in the last
+// second of a token can be settled, and the settlement repeated, until the
+// token's item may be removed.
+const (
+	DefaultRetention = 30 * 24 * time.Hour
+	MinRetention     = (quota.MaxHoldSeconds + quota.RecordSeconds) * time.Second
+)
 
 // An Option changes a setting of a new Store.
 type Option func(*Store)
 
 // WithRetention sets how long a token is kept after it has expired, instead of
-// DefaultRetention. Fractions of a second are dropped.
+// DefaultRetention. Fractions of a second are dropped. A time below MinRetention
+// counts as MinRetention.
 func WithRetention(d time.Duration) Option {
-	return func(s *Store) { s.retentionSeconds = int64(d / time.Second) }
+	return func(s *Store) { s.retentionSeconds = int64(max(d, MinRetention) / time.Second) }
 }
 
 // New makes a store on a table. Make the client with NewClient: its timeouts

@@ -33,7 +33,7 @@ const (
 )
 
 // tokenItem returns the item of a new token. DynamoDB may remove it
-// retentionSeconds after the token has expired.
+// retentionSeconds after the token has expired, see removableFrom.
 func tokenItem(t token.Token, retentionSeconds int64) item {
 	it := tokenKey(t.UserID, t.ID)
 	it[attrHash] = binary(t.KeyHash[:])
@@ -54,19 +54,31 @@ func tokenItem(t token.Token, retentionSeconds int64) item {
 		attrGroup:    optionalText(t.Group),
 
 		attrGroupGranted: optionalFlag(t.GroupGranted),
-		attrExpires:      optionalExpiry(t.ExpiredTime, 0),
-		TTL:              optionalExpiry(t.ExpiredTime, retentionSeconds),
+		attrExpires:      optionalExpiry(t.ExpiredTime),
+		TTL:              removableFrom(t.ExpiredTime, t.CreatedTime, retentionSeconds),
 	})
 	return it
 }
 
-// optionalExpiry is a Unix second, delayed by some seconds; it is nil for
-// token.Never.
-func optionalExpiry(second, delaySeconds int64) types.AttributeValue {
+// optionalExpiry is a Unix second; it is nil for token.Never.
+func optionalExpiry(second int64) types.AttributeValue {
 	if second == token.Never {
 		return nil
 	}
-	return number(second + delaySeconds)
+	return number(second)
+}
+
+// removableFrom is the TTL of a token whose expiry is written at a Unix second;
+// it is nil for token.Never. A token ends at its expiry, or with this write if
+// the caller chose a second in the past. Retention counts from that end.
+// Otherwise DynamoDB could remove the token at once, with the units used and
+// the open holds; and it would never remove one whose TTL is five years past:
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
+func removableFrom(expires, now, retentionSeconds int64) types.AttributeValue {
+	if expires == token.Never {
+		return nil
+	}
+	return number(max(expires, now) + retentionSeconds)
 }
 
 // readToken reads a token of a user; the item itself does not name the user.

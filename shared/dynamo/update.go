@@ -98,8 +98,8 @@ func (s *Store) changeExpression(c token.Change) *expression {
 	setField(e, attrGroup, c.Group, optionalText)
 	setField(e, attrGroupGranted, c.GroupGranted, optionalFlag)
 	if c.ExpiredTime != nil {
-		e.set(attrExpires, optionalExpiry(*c.ExpiredTime, 0))
-		e.set(TTL, optionalExpiry(*c.ExpiredTime, s.retentionSeconds))
+		e.set(attrExpires, optionalExpiry(*c.ExpiredTime))
+		e.set(TTL, removableFrom(*c.ExpiredTime, c.Now, s.retentionSeconds))
 	}
 	return e
 }

@@ -22,7 +22,7 @@ import (
 // DefaultTTL and MaxTTL are the default and the largest lifetime of a hold.
 const (
 	DefaultTTL = 15 * time.Minute
-	MaxTTL     = 60 * time.Minute
+	MaxTTL     = quota.MaxHoldSeconds * time.Second
 )
 
 // A Store keeps the ledgers of tokens and the price table. A dynamo.Store is one.

@@ -19,6 +19,9 @@ import (
 const (
 	// MaxOpenHolds is the largest number of open holds of one token.
 	MaxOpenHolds = 50
+	// MaxHoldSeconds is the longest time from a reservation to the expiry of its
+	// hold.
+	MaxHoldSeconds = 60 * 60
 	// RecordSeconds is how long the newest records are kept after their
 	// request ended.
 	RecordSeconds = 15 * 60
