@@ -19,7 +19,7 @@ const project = "github.com/latchkey-api/latchkey/"
 // lower floors only. A folder stands for the packages in it, too.
 func floors() [][]string {
 	return [][]string{
-		{"shared/token", "shared/credential", "shared/quota", "shared/reqlog", "shared/price", "shared/engine"},
+		{"shared/token", "shared/credential", "shared/quota", "shared/period", "shared/reqlog", "shared/price", "shared/engine"},
 		{"shared/wire", "shared/gate", "shared/dynamo"},
 		{"shared/api", "shared/client", "shared/gateway"},
 		{"shared/boot"},
@@ -31,7 +31,7 @@ func floors() [][]string {
 // from packages in the same folder of this list.
 func sideways() map[string][]string {
 	return map[string][]string{
-		"shared/token":  {"shared/credential"},
+		"shared/token":  {"shared/credential", "shared/period"},
 		"shared/price":  {"shared/token"},
 		"shared/quota":  {"shared/token", "shared/credential"},
 		"shared/reqlog": {"shared/credential"},
@@ -95,6 +95,7 @@ func TestLinkedPackages(t *testing.T) {
 		{of: "shared", not: testModules},
 		{of: "shared/token", stdlib: true},
 		{of: "shared/credential", stdlib: true},
+		{of: "shared/period", stdlib: true},
 		{of: "shared/price", stdlib: true},
 		{of: "shared/quota", stdlib: true},
 		{of: "shared/reqlog", stdlib: true},
