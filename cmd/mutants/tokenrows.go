@@ -18,5 +18,40 @@ func tokenMutants() []mutant {
 			"shared/dynamo/store.go", "max(d, MinRetention)", "max(d, 0)",
 			"./shared/dynamo", "TestTTLIsNeverTooEarly",
 		},
+		{
+			"a pattern of models is compared as a name: it allows no model",
+			"shared/token/models.go", "return strings.HasPrefix(name, prefix)", "return name == prefix+\"*\"",
+			"./shared/token", "TestAllowsModel",
+		},
+		{
+			"the pattern * allows no model but one that is called *",
+			"shared/token/models.go", "isPattern := strings.CutSuffix(entry, \"*\"); isPattern {", "isPattern := strings.CutSuffix(entry, \"*\"); isPattern && prefix != \"\" {",
+			"./shared/token", "TestAllowsModel",
+		},
+		{
+			"a pattern of models leaves out its last character: gpt-5* allows gpt-4",
+			"shared/token/models.go", "return strings.HasPrefix(name, prefix)", "return strings.HasPrefix(name, prefix[:max(0, len(prefix)-1)])",
+			"./shared/token", "TestAllowsModel",
+		},
+		{
+			"a pattern of models does not allow the name before its star",
+			"shared/token/models.go", "return strings.HasPrefix(name, prefix)", "return strings.HasPrefix(name, prefix) && (prefix == \"\" || len(name) > len(prefix))",
+			"./shared/token", "TestAllowsModel",
+		},
+		{
+			"a direct write compares the beginnings of a model as names: m1 allows m1-large",
+			"shared/dynamo/modelentries.go", "string(letters[:i])+anyRest", "string(letters[:i])",
+			"./shared/dynamo", "TestOperationsMatchApply",
+		},
+		{
+			"a direct write does not test *: such a token pays two writes for each request",
+			"shared/dynamo/modelentries.go", "{model, model + anyRest, anyRest}", "{model, model + anyRest}",
+			"./shared/dynamo", "TestModelPatternCosts",
+		},
+		{
+			"the models of a token may be so large that each request costs 65 write units",
+			"shared/token/models.go", "if size > MaxModelsBytes {", "if size > 100*MaxModelsBytes {",
+			"./shared/token", "TestNormalizeModels",
+		},
 	}
 }

@@ -15,7 +15,7 @@ type settings struct {
 	Quota     *units   `placeholder:"N" help:"Remaining quota in units, or unlimited."`
 	ExpiresIn lifetime `placeholder:"DURATION" xor:"expiry" help:"Time until the token expires, such as 12h or 30d."`
 	Expires   *moment  `placeholder:"TIME" xor:"expiry" help:"Time at which the token expires, such as 2030-01-31T12:00:00Z or 2030-01-31, or never."`
-	Models    *string  `placeholder:"A,B" help:"Models that the token may call; an empty list allows all."`
+	Models    *string  `placeholder:"A,B" help:"Models that the token may call, by name or by pattern such as gpt-5*; an empty list allows all."`
 	AllowIPs  *string  `name:"allow-ips" placeholder:"A,B" help:"Addresses and CIDR ranges from which the token may be used; an empty list allows all."`
 	Group     *string  `placeholder:"NAME" help:"Name of a group of tokens."`
 }

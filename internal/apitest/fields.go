@@ -115,7 +115,9 @@ func accepted() []acceptedRow {
 		{"models null, alias counts", `"models":null,"model_limits":"b"`, "model_limits", "b"},
 		{"models trimmed and once", `"models":[" a ","b","a"]`, "models", []string{"a", "b"}},
 		{"64 models", `"models":[` + strings.Join(names64, ",") + `,"m00"]`, "model_limits", strings.ReplaceAll(strings.Join(names64, ","), `"`, "")},
-		{"model of 64 characters", `"models":["` + strings.Repeat("é", 64) + `"]`, "model_limits", strings.Repeat("é", 64)},
+		{"model of 256 characters", `"models":["` + strings.Repeat("é", 256) + `"]`, "model_limits", strings.Repeat("é", 256)},
+		{"models of 4096 bytes", `"models":"` + strings.Join(longNames(), ",") + `"`, "models", longNames()},
+		{"patterns of models", `"models":" gpt-5* ,o1,*"`, "models", []string{"gpt-5*", "o1", "*"}},
 		{"no models", `"models":[]`, "models", []string{}},
 		{"limits with models", `"model_limits_enabled":true,"models":["a"]`, "model_limits_enabled", true},
 		{"limits off", `"model_limits_enabled":false,"models":""`, "model_limits_enabled", false},
@@ -136,8 +138,18 @@ func accepted() []acceptedRow {
 	}
 }
 
+// longNames returns names of models that have 4096 bytes together.
+func longNames() []string {
+	names := make([]string, 16)
+	for i := range names {
+		names[i] = fmt.Sprintf("%0256d", i)
+	}
+	return names
+}
+
 const (
-	badModels = "models must be names of 1 to 64 characters without control characters."
+	badModels = "models must be names of 1 to 256 characters without control characters."
+	badStar   = `models may have "*" only once, at the end of a name, as in gpt-5*: it stands for any characters there, and alone for any model.`
 	badIPs    = "allow_ips must be IP addresses or CIDR ranges such as 10.0.0.0/8 or 2001:db8::1, separated by newlines or commas."
 	badQuota  = "remain_quota must be between 0 and 9007199254740991."
 )
@@ -174,7 +186,11 @@ func refused() []refusedRow {
 		{`"expired_time":1700000000000`, "expired_time must be at most 99999999999: it is in seconds, not milliseconds."},
 		{`"models":[""]`, badModels},
 		{`"models":["a\u0001"]`, badModels},
-		{`"models":["` + strings.Repeat("m", 65) + `"]`, badModels},
+		{`"models":["` + strings.Repeat("m", 257) + `"]`, badModels},
+		{`"models":"` + strings.Join(longNames(), ",") + `,m"`, "models must have at most 4096 bytes in all names together, not 4097: send fewer names, or a pattern such as gpt-5* for several."},
+		{`"models":["gpt-*-mini"]`, badStar},
+		{`"model_limits":"a,*-mini"`, badStar},
+		{`"models":["gpt-5**"]`, badStar},
 		{`"models":["a,b"]`, "models must be names without commas: send each name as a separate element."},
 		{`"models":"` + strings.Join(names65, ",") + `"`, "models must have at most 64 names, not 65."},
 		{`"model_limits_enabled":true,"models":[]`, noModels},

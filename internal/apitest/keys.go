@@ -55,6 +55,8 @@ func verification(t *testing.T, target *Target) {
 	u.put(t, fmt.Sprintf(`{"id":%d,"expired_time":1}`, past.ID))
 	_, off := u.keyCaller(t, `{"name":"off","unlimited_quota":true,"status":2}`)
 	_, empty := u.keyCaller(t, `{"name":"empty"}`)
+	_, patterns := u.keyCaller(t, `{"name":"patterns","unlimited_quota":true,"model_limits_enabled":true,"models":["gpt-5*","o1"]}`)
+	_, anyModel := u.keyCaller(t, `{"name":"any","unlimited_quota":true,"model_limits_enabled":true,"models":["*"]}`)
 	gone, deleted := u.keyCaller(t, `{"name":"gone","unlimited_quota":true}`)
 	if err := u.Delete(t.Context(), gone.ID); err != nil {
 		t.Fatal(err)
@@ -78,6 +80,11 @@ func verification(t *testing.T, target *Target) {
 		{"other model", b, `{"model":"c"}`, quota.RefusedModel, 100},
 		{"another case", b, `{"model":"A"}`, quota.RefusedModel, 100},
 		{"blanks around", b, `{"model":" a "}`, quota.RefusedModel, 100},
+		{"pattern", patterns, `{"model":"gpt-5-mini"}`, "", 0},
+		{"pattern, to spend", patterns, `{"model":"gpt-5","quota":1}`, "", 0},
+		{"pattern of other models", patterns, `{"model":"gpt-4o","quota":1}`, quota.RefusedModel, 0},
+		{"pattern that is asked for", patterns, `{"model":"*","quota":1}`, quota.RefusedModel, 0},
+		{"any model", anyModel, `{"model":"` + strings.Repeat("m", 256) + `","quota":1}`, "", 0},
 		{"a long name", b, `{"model":"` + strings.Repeat("m", 256) + `"}`, quota.RefusedModel, 100},
 		{"IPv4", b, `{"ip":"10.9.8.7"}`, "", 100},
 		{"IPv4 in IPv6", b, `{"ip":"::ffff:10.9.8.7"}`, "", 100},

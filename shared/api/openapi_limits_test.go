@@ -28,7 +28,7 @@ func limitsInCode() map[string]map[string]int64 {
 		"minimum": {"quota_delta": -token.MaxInteger, "expired_time": token.Never},
 		"maxLength": {
 			"name": token.MaxNameLength, "group": token.MaxGroupLength, "models.items": token.MaxModelNameLength, "model_limits.items": token.MaxModelNameLength,
-			"model": quota.MaxQuestionModelLength, "request_id": quota.MaxRequestIDLength, "keyword": token.MaxKeywordLength,
+			"model": token.MaxModelNameLength, "request_id": quota.MaxRequestIDLength, "keyword": token.MaxKeywordLength,
 			"IdempotencyKey": token.MaxIdempotencyKeyLength,
 		},
 		"maxItems": {
@@ -139,6 +139,7 @@ func TestOpenAPITextLimits(t *testing.T) {
 		rows = append(rows, []words{
 			{property("name"), fmt.Sprintf("1 to %d characters", token.MaxNameLength)},
 			{property("models"), fmt.Sprintf("Up to %d names, each once, of 1 to %d characters", token.MaxModels, token.MaxModelNameLength)},
+			{property("models"), fmt.Sprintf("%d bytes together", token.MaxModelsBytes)},
 			{property("allow_ips"), fmt.Sprintf("Up to %d, each once", token.MaxAllowIPs)},
 			{property("group"), fmt.Sprintf("up to %d characters", token.MaxGroupLength)},
 		}...)

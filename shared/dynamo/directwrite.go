@@ -76,7 +76,7 @@ func requireAllowed(e *expression, o quota.Operation) {
 	e.require(e.name(attrDisabled).absent())
 	e.require(e.name(attrExpires).absent() + " OR " + e.name(attrExpires).above(o.Now))
 	if o.Model != "" {
-		e.require(e.name(attrLimits).absent() + " OR " + e.name(attrModels).containsAny(o.Model))
+		e.require(e.name(attrLimits).absent() + " OR " + e.name(attrModels).containsAny(commonModelEntries(o.Model)...))
 	}
 	if o.IP.IsValid() {
 		e.require(e.name(attrIPs).absent() + " OR " + e.name(attrIPs).containsAny(commonNetworks(o.IP)...))

@@ -26,6 +26,10 @@ func ReadLedger(it map[string]types.AttributeValue, userID int64) (quota.Ledger,
 	return readLedger(it, userID)
 }
 
+// ModelEntries returns the entries of a token's models that a direct write tests
+// for a model.
+func ModelEntries(model string) []string { return commonModelEntries(model) }
+
 // DirectWrite returns the update and the condition of an operation's first
 // write.
 func DirectWrite(key credential.Key, o quota.Operation) (update, condition string) {

@@ -33,7 +33,7 @@ func drawLedger(rt *rapid.T, key credential.Key, now int64) quota.Ledger {
 		ExpiredTime:        drawExpiry(rt, now),
 		UsedQuota:          rapid.SampledFrom([]int64{0, 0, 7, 7, token.MaxInteger - 20, token.MaxInteger}).Draw(rt, "used"),
 		ModelLimitsEnabled: oneIn(rt, 3, "limits"),
-		Models:             rapid.SampledFrom([][]string{{"m1", "m2"}, {"m1"}, nil}).Draw(rt, "models"),
+		Models:             rapid.SampledFrom([][]string{{"m1", "m2"}, {"m1"}, nil, {"m1*"}, {"m3", "m*"}, {"*"}, {midModel[:9] + "*"}, {midModel[:10] + "*", "m1"}, {midModel}}).Draw(rt, "models"),
 		AllowIPs:           rapid.SampledFrom([][]string{nil, nil, nil, {"10.0.0.0/8"}, {"2001:db8::/32", "10.0.0.1"}}).Draw(rt, "ips"),
 	}
 	cost := rapid.Int64Range(0, 30).Draw(rt, "cost")
@@ -203,7 +203,7 @@ func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 		o.ChargeOnExpiry = rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "as lease")
 		o.Forget = rapid.Bool().Draw(rt, "own")
 	}
-	o.Model = rapid.SampledFrom([]string{"", "", "m1", "m1", "m2", "m3"}).Draw(rt, "model")
+	o.Model = rapid.SampledFrom([]string{"", "", "m1", "m1", "m2", "m3", "m1-large", "m1*", "m*", "m", "*", midModel, midModel[:9]}).Draw(rt, "model")
 	o.IP = rapid.SampledFrom([]netip.Addr{
 		{}, {}, {}, netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("::ffff:10.1.2.3"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::7"),
 	}).Draw(rt, "ip")

@@ -54,6 +54,10 @@ func TestRefusal(t *testing.T) {
 			newKey(1000, func(u *token.Settings) { u.ModelLimitsEnabled, u.Models = new(true), []string{"gpt-4o-mini"} }), hello, 403, "permission_error", "model_not_allowed",
 			"This API key does not allow this model. Use an allowed model, or ask the issuer of the key to allow this one.",
 		},
+		"model_of_another_pattern": {
+			newKey(1000, func(u *token.Settings) { u.ModelLimitsEnabled, u.Models = new(true), []string{"gpt-4o-*"} }), hello, 403, "permission_error", "model_not_allowed",
+			"This API key does not allow this model. Use an allowed model, or ask the issuer of the key to allow this one.",
+		},
 		"ip": {
 			newKey(1000, func(u *token.Settings) { u.AllowIPs = []string{"203.0.113.0/24"} }), hello, 403, "permission_error", "ip_not_allowed",
 			"This API key does not allow your IP address. Use an allowed address, or ask the issuer of the key to allow yours.",
@@ -73,6 +77,17 @@ func TestRefusal(t *testing.T) {
 				t.Errorf("WWW-Authenticate: got %q", got.header.Get("WWW-Authenticate"))
 			}
 		})
+	}
+}
+
+// A key allows the models that a pattern of its token stands for.
+func TestModelPattern(t *testing.T) {
+	s := newServer(t, respond(http.StatusOK, jsonType, completion), gateway.Options{})
+	for _, pattern := range []string{"gpt-4*", "gpt-4o*", "*"} {
+		key, _ := s.newKey(t, 1000, func(u *token.Settings) { u.ModelLimitsEnabled, u.Models = new(true), []string{pattern} })
+		if got := s.chat(t, key, hello); got.status != http.StatusOK {
+			t.Errorf("%s: got %d %s, want 200", pattern, got.status, got.body)
+		}
 	}
 }
 

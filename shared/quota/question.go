@@ -10,15 +10,13 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// The lengths of a request id and of a model, in characters. A model in a
-// question can have a longer name than one in a token's model limits.
+// The length of a request id, in characters.
 const (
 	// MinRequestIDLength is that of 128 random bits in base64url. A request id
 	// must be hard to guess: with the key, which every client of a gateway has,
 	// it is all that a caller needs to end a hold.
-	MinRequestIDLength     = 22
-	MaxRequestIDLength     = 128
-	MaxQuestionModelLength = 256
+	MinRequestIDLength = 22
+	MaxRequestIDLength = 128
 )
 
 // A Question asks whether a key may do something now. A zero field is not asked
@@ -70,7 +68,7 @@ func NewRequestID() string { return rand.Text() }
 // CheckModel returns an *InvalidError if name is not a valid name of a model to
 // ask about. Names are compared exactly, white space included.
 func CheckModel(name string) error {
-	_, err := token.CheckText("model", name, 1, MaxQuestionModelLength)
+	_, err := token.CheckText("model", name, 1, token.MaxModelNameLength)
 	return err
 }
 
@@ -140,7 +138,7 @@ func (q Question) check(t token.Token, exhausted bool, now int64) error {
 		return RefusedExpired.Err()
 	case exhausted:
 		return RefusedExhausted.Err()
-	case q.Model != "" && t.ModelLimitsEnabled && !slices.Contains(t.Models, q.Model):
+	case q.Model != "" && !t.AllowsModel(q.Model):
 		return RefusedModel.Err()
 	case q.IP.IsValid() && len(t.AllowIPs) > 0 && !allowsIP(t.AllowIPs, q.IP):
 		return RefusedIP.Err()

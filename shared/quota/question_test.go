@@ -93,6 +93,10 @@ func TestCheck(t *testing.T) {
 		"leased until this second, and so spent": {lease, ask(1), quota.RefusedExhausted},
 		"a model of its":                         {limits("m1", "m2"), model("m2"), ""},
 		"another model":                          {limits("m1", "m2"), model("m"), quota.RefusedModel},
+		"a model of a pattern":                   {limits("m1", "gpt-5*"), model("gpt-5-mini"), ""},
+		"a model before a pattern":               {limits("m1", "gpt-5*"), model("gpt-"), quota.RefusedModel},
+		"any model":                              {limits("*"), model("m3"), ""},
+		"a star that is asked about":             {limits("gpt-5*"), model("*"), quota.RefusedModel},
 		"no model is asked about":                {limits("m1"), ask(1), ""},
 		"limits that are off":                    {with(func(t *token.Token) { t.Models = []string{"m1"} }), model("m3"), ""},
 		"limits without a model":                 {limits(), model("m1"), quota.RefusedModel},
@@ -196,7 +200,7 @@ func TestQuestionNormalize(t *testing.T) {
 			{RequestID: " " + strings.Repeat("a", quota.MinRequestIDLength)},
 			{RequestID: strings.Repeat("a", quota.MinRequestIDLength) + "\xff"},
 		},
-		"model": {{Model: " "}, {Model: strings.Repeat("m", quota.MaxQuestionModelLength+1)}, {Model: "a\u202eb"}},
+		"model": {{Model: " "}, {Model: strings.Repeat("m", token.MaxModelNameLength+1)}, {Model: "a\u202eb"}},
 	} {
 		for _, q := range bad {
 			var invalid *token.InvalidError

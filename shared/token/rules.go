@@ -66,27 +66,6 @@ func checkExpiredTime(n int64) (int64, error) {
 	}
 }
 
-func normalizeModels(names []string) ([]string, error) {
-	const field = "models"
-	checked := make([]string, 0, len(names))
-	for _, name := range names {
-		name, err := CheckText(field, name, 1, MaxModelNameLength)
-		if err != nil {
-			return nil, invalid(field, "must be names of 1 to 64 characters without control characters")
-		}
-		if strings.Contains(name, ",") {
-			return nil, invalid(field, "must be names without commas: send each name as a separate element")
-		}
-		if !slices.Contains(checked, name) {
-			checked = append(checked, name)
-		}
-	}
-	if len(checked) > MaxModels {
-		return nil, invalid(field, fmt.Sprintf("must have at most %d names, not %d", MaxModels, len(checked)))
-	}
-	return checked, nil
-}
-
 func normalizeAllowIPs(entries []string) ([]string, error) {
 	const field = "allow_ips"
 	checked := make([]string, 0, len(entries))

@@ -9,7 +9,8 @@ const (
 	MaxInteger         = 1<<53 - 1
 	MaxNameLength      = 50
 	MaxModels          = 64
-	MaxModelNameLength = 64
+	MaxModelNameLength = 256
+	MaxModelsBytes     = 4096 // of all models of a token together: each write of the token costs their size
 	MaxAllowIPs        = 32
 	MaxGroupLength     = 64
 	MaxExpiredTime     = 99_999_999_999 // Unix seconds; a larger number is probably in milliseconds
@@ -43,7 +44,7 @@ type Token struct {
 	UsedQuota          int64 // units charged so far
 	UnlimitedQuota     bool
 	ModelLimitsEnabled bool
-	Models             []string
+	Models             []string // names, and patterns that end with "*", see AllowsModel
 	AllowIPs           []string // addresses and CIDR prefixes in canonical form
 	Group              string
 	GroupGranted       bool   // see PriceGroup

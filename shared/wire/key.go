@@ -119,7 +119,7 @@ type Usage struct {
 	TotalUsed          int64           `json:"total_used"`
 	TotalAvailable     int64           `json:"total_available"`
 	UnlimitedQuota     bool            `json:"unlimited_quota"`
-	ModelLimits        map[string]bool `json:"model_limits"` // the models that the key may call, each true
+	ModelLimits        map[string]bool `json:"model_limits"` // the names and patterns of the models that the key may call, each true
 	ModelLimitsEnabled bool            `json:"model_limits_enabled"`
 	ExpiresAt          int64           `json:"expires_at"` // Unix seconds; 0 for never
 }

@@ -53,7 +53,7 @@ type TokenInput struct {
 	RemainQuota        *int64   `json:"remain_quota,omitempty"`               // units, 0 to MaxInteger; default 0
 	UnlimitedQuota     *bool    `json:"unlimited_quota,omitempty"`            // default false
 	ModelLimitsEnabled *bool    `json:"model_limits_enabled,omitempty"`       // default false
-	Models             []string `json:"models,omitzero" separators:","`       // up to 64 names of 1 to 64 characters
+	Models             []string `json:"models,omitzero" separators:","`       // up to 64 names of 1 to 256 characters; "*" at the end stands for any rest
 	ModelLimits        []string `json:"model_limits,omitzero" separators:","` // another name of models; ignored if that is present
 	AllowIPs           []string `json:"allow_ips,omitzero" separators:",\n"`  // up to 32 addresses and CIDR ranges; empty allows all
 	Group              *string  `json:"group,omitempty"`                      // up to 64 characters

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
@@ -104,7 +105,11 @@ func readNewAPI(f *fields) wire.TokenInput {
 	if left := f.integer("remain_quota"); left != nil && !unlimited {
 		f.give(&in, *left)
 	}
-	limit(&in, f.list(",", "models", "model_limits"))
+	models := f.list(",", "models", "model_limits")
+	if slices.ContainsFunc(models, f.widens) {
+		f.wrong("models has a name that ends with *, which New API and One API compare literally, and which would allow every model with that beginning here: replace it with names of models")
+	}
+	limit(&in, models)
 	if enabled := f.boolean("model_limits_enabled"); enabled != nil {
 		in.ModelLimitsEnabled = enabled
 	}
@@ -114,6 +119,16 @@ func readNewAPI(f *fields) wire.TokenInput {
 		in.Group = &group
 	}
 	return in
+}
+
+// widens reports whether a name of a model allows more here than where it comes
+// from. Only Latchkey writes both models and model_limits. New API itself has
+// patterns for two kinds of models.
+func (f *fields) widens(model string) bool {
+	_, hasModels := f.values["models"]
+	_, hasLimits := f.values["model_limits"]
+	isPattern := strings.HasSuffix(model, "*") && !strings.HasSuffix(model, "-gizmo-*") && !strings.HasSuffix(model, "-thinking-*")
+	return isPattern && (!hasModels || !hasLimits)
 }
 
 // readLiteLLM converts the remaining budget to units, rounded down.

@@ -126,6 +126,28 @@ func TestMessagesShowNoKey(t *testing.T) {
 	}
 }
 
+// TestPatternsNeverWiden checks that a "*" in a list of models is imported only if
+// it has the same meaning in the other system.
+func TestPatternsNeverWiden(t *testing.T) {
+	const refused = "literally"
+	for content, want := range map[string]string{ // a part of the problem
+		`{"name":"a","remain_quota":1,"model_limits":"gpt-4o,gpt-5*"}`:                           refused,
+		`{"name":"a","remain_quota":1,"model_limits":"*"}`:                                       refused,
+		`{"name":"a","remain_quota":1,"models":"gpt-5*","subnet":""}`:                            refused,
+		`{"name":"a","remain_quota":1,"model_limits":"gpt-4-gizmo-*,gemini-2.5-pro-thinking-*"}`: "",
+		`{"name":"a","remain_quota":1,"models":["gpt-5*"],"model_limits":"gpt-5*"}`:              "", // from Latchkey
+		`{"name":"a","remain_quota":1,"models":["gpt-*-mini"],"model_limits":"gpt-*-mini"}`:      "at the end of a name",
+		`{"key_alias":"a","max_budget":null,"models":["*"]}`:                                     "",
+		`{"key_alias":"a","max_budget":null,"models":["openai/*"]}`:                              "",
+		`{"key_alias":"a","max_budget":null,"models":["bedrock/*-haiku"]}`:                       "at the end of a name",
+	} {
+		f, err := export.Read([]byte(content), export.Options{Now: now})
+		if err != nil || len(f.Rows) != 1 || (f.Rows[0].Problem == "") != (want == "") || !strings.Contains(f.Rows[0].Problem, want) {
+			t.Errorf("%s: got %+v, %v, want a problem with %q", content, f.Rows, err, want)
+		}
+	}
+}
+
 // TestBudgetNeedsUnitsPerDollar checks that a budget in dollars is refused without
 // UnitsPerDollar.
 func TestBudgetNeedsUnitsPerDollar(t *testing.T) {

@@ -245,7 +245,7 @@ export class Editor {
       modelInput()?.focus();
     };
     return html`${limitedToggle}
-      ${field({ name: "models", label: "Models", error: this.#errorOf("models"), hint: "Press Enter or comma to add a model." }, ({ id, describedBy, invalid }) => html`<div class="chips">
+      ${field({ name: "models", label: "Models", error: this.#errorOf("models"), hint: "Press Enter or comma to add a model. gpt-5* allows every model whose name begins with gpt-5." }, ({ id, describedBy, invalid }) => html`<div class="chips">
         ${models.map((name) => html`<span class="chip">${name}<button type="button" aria-label="Remove ${name}" @click=${() => remove(name)}>×</button></span>`)}
         <input id=${id} autocomplete="off" spellcheck="false" aria-describedby=${describedBy} aria-invalid=${invalid} @keydown=${(e) => this.#onModelKey(e)} @change=${() => this.#addTypedModel()}
           @paste=${(e) => this.#onModelPaste(e)}>
