@@ -105,3 +105,33 @@ func TestModelPatternCosts(t *testing.T) {
 		}
 	}
 }
+
+// A token with as many bytes of models as are allowed costs four write units
+// more than one without, for each request.
+func TestLargestModelsCost(t *testing.T) {
+	t.Parallel()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "a")
+	names := make([]string, token.MaxModels)
+	for i := range names {
+		names[i] = fmt.Sprintf("%0*d", token.MaxModelsBytes/token.MaxModels, i)
+	}
+	for _, models := range [][]string{nil, names} {
+		_, key, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a"), RemainQuota: new(int64(100)), ModelLimitsEnabled: new(models != nil), Models: models})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, meter := reqlog.WithMeter(t.Context())
+		v, err := gate.New(kit.Store, gate.WithClock(tenant.Clock.Now)).Verify(ctx, key.Reveal(), quota.Question{Model: names[63], Quota: 1})
+		if err := verdictError(v, err); err != nil {
+			t.Fatal(err)
+		}
+		want := 1.0
+		if models != nil {
+			want = 5
+		}
+		if cost := meter.Cost(); cost.WriteUnits != want || cost.RoundTrips != 1 {
+			t.Errorf("%d models: got %+v, want %v write units and 1 round trip", len(models), cost, want)
+		}
+	}
+}

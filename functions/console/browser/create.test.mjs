@@ -80,9 +80,14 @@ scenario("models are added and removed as chips", {}, async ({ page, user, conte
   await page.getByRole("button", { name: "Remove one" }).click();
   assert.deepEqual(await chips(page), ["two", "three"]);
   assert.equal(await focusedId(page), "field-models");
+  await input.pressSequentially("gpt-5*,");
   await input.pressSequentially("typed but not entered");
-  await create(page);
-  assert.deepEqual((await user.list())[0].models, ["two", "three", "typed but not entered"]);
+  const { key } = await create(page);
+  const [{ id, models }] = await user.list();
+  assert.deepEqual(models, ["two", "three", "gpt-5*", "typed but not entered"]);
+  await user.update({ id, unlimited_quota: true });
+  assert.equal((await user.verify(key, { model: "gpt-5-mini" })).valid, true);
+  assert.equal((await user.verify(key, { model: "gpt-4o" })).code, "model_not_allowed");
 });
 
 scenario("an error appears at its field, with the focus", { allowedErrors: [httpError(400)] }, async ({ page, user }) => {
@@ -114,7 +119,8 @@ scenario("an error appears at its field, with the focus", { allowedErrors: [http
   await page.getByLabel("Allowed addresses").fill("localhost");
   await (await refusedByServer("Allowed addresses")).fill("");
   await page.getByRole("switch", { name: "Only certain models" }).check();
-  await refusedByServer("Models");
+  await (await refusedByServer("Models")).fill("gpt-*-mini");
+  await (await refusedByServer("Models")).press("Backspace");
   await page.getByRole("switch", { name: "Only certain models" }).uncheck();
   await page.getByLabel("Expires").selectOption("On a date…");
   await refusedByPage("Date and time", "Enter both a date and a time.");
@@ -129,7 +135,7 @@ scenario("an error appears at its field, with the focus", { allowedErrors: [http
 scenario("an error of a hidden field appears at the top", { allowedErrors: [httpError(400)] }, async ({ page }) => {
   await openNewToken(page, "hidden");
   await page.getByRole("switch", { name: "Only certain models" }).check();
-  await page.getByLabel("Models", { exact: true }).fill("x".repeat(65));
+  await page.getByLabel("Models", { exact: true }).fill("x".repeat(257));
   await page.getByLabel("Models", { exact: true }).press("Enter");
   await page.getByRole("switch", { name: "Only certain models" }).uncheck();
   await press(page, "Create");

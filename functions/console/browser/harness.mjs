@@ -105,7 +105,7 @@ export async function newUser() {
     update: (token) => call("PUT", "/api/token/", token),
     /** @param {number} id */
     remove: (id) => call("DELETE", `/api/token/${id}`),
-    /** @param {string} key @returns {Promise<{ valid: boolean }>} */
+    /** @param {string} key @returns {Promise<{ valid: boolean, code: string }>} */
     verify: (key, question = {}) => call("POST", "/api/token/verify", question, key),
   };
 }
