@@ -30,7 +30,7 @@ func (p Period) Bounds(now int64) (start, end int64) {
 		c.zone = time.UTC
 	}
 	if p.Length == Hour {
-		return c.lastFullHour(now), c.nextFullHour(now)
+		return c.hour(now)
 	}
 	anchor, i := p.anchors(c.shows(now))
 	start, end = c.first(anchor(i)), c.first(anchor(i+1))
@@ -75,24 +75,27 @@ func (p Period) anchors(wall int64) (anchor func(int64) int64, last int64) {
 type clock struct{ zone *time.Location }
 
 // at returns the offset of the clock from UTC at a Unix second, in seconds, and
-// the bounds of the time around it in which the offset certainly is the same.
-func (c clock) at(second int64) (offset, since, until int64) {
+// a later second up to which the offset certainly is the same.
+func (c clock) at(second int64) (offset, until int64) {
 	t := time.Unix(second, 0).In(c.zone)
 	_, seconds := t.Zone()
-	since, until = -maxNow, 2*maxNow
-	start, end := t.ZoneBounds()
-	if !start.IsZero() {
-		since = start.Unix()
-	}
-	if !end.IsZero() {
+	_, end := t.ZoneBounds()
+	switch {
+	case end.IsZero():
+		until = 2 * maxNow
+	case end.Unix() <= second:
+		// After the last transition that it has a list of, Go lets a zone end
+		// with the year, and counts 365 days for a leap year too.
+		until = second - floorMod(second, secondsPerDay) + secondsPerDay
+	default:
 		until = end.Unix()
 	}
-	return int64(seconds), since, until
+	return int64(seconds), until
 }
 
 // shows returns the wall time of a Unix second.
 func (c clock) shows(second int64) int64 {
-	offset, _, _ := c.at(second)
+	offset, _ := c.at(second)
 	return second + offset
 }
 
@@ -101,7 +104,7 @@ func (c clock) shows(second int64) int64 {
 func (c clock) first(wall int64) int64 {
 	second := wall - secondsPerDay // No clock is a day ahead of UTC.
 	for {
-		offset, _, until := c.at(second)
+		offset, until := c.at(second)
 		if second+offset >= wall {
 			return second // The clock skipped the wall time, or shows it now.
 		}
@@ -112,24 +115,22 @@ func (c clock) first(wall int64) int64 {
 	}
 }
 
-// lastFullHour returns the last Unix second up to now at which the clock shows
-// minute 0 and second 0.
-func (c clock) lastFullHour(now int64) int64 {
-	for {
-		offset, since, _ := c.at(now)
-		if full := now - floorMod(now+offset, secondsPerHour); full >= since {
-			return full
-		}
-		now = since - 1
+// hour returns the window that contains now. A shift of the clock keeps two full
+// hours less than two hours apart.
+func (c clock) hour(now int64) (start, end int64) {
+	start = c.fullHour(now - 2*secondsPerHour)
+	end = c.fullHour(start + 1)
+	for end <= now {
+		start, end = end, c.fullHour(end+1)
 	}
+	return start, end
 }
 
-// nextFullHour returns the first Unix second after now at which the clock shows
+// fullHour returns the first Unix second from second on at which the clock shows
 // minute 0 and second 0.
-func (c clock) nextFullHour(now int64) int64 {
-	second := now + 1
+func (c clock) fullHour(second int64) int64 {
 	for {
-		offset, _, until := c.at(second)
+		offset, until := c.at(second)
 		if full := second + floorMod(-(second+offset), secondsPerHour); full < until {
 			return full
 		}
