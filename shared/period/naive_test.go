@@ -94,14 +94,9 @@ func shownAt(at time.Time, location *time.Location) shown {
 }
 
 // before compares two readings of the clock.
-func (s shown) before(other shown) bool {
-	for _, field := range [][2]int{{s.year, other.year}, {s.month, other.month}, {s.day, other.day}, {s.hour, other.hour}} {
-		if field[0] != field[1] {
-			return field[0] < field[1]
-		}
-	}
-	return s.minute < other.minute
-}
+func (s shown) before(other shown) bool { return s.number() < other.number() }
+
+func (s shown) number() int { return (((s.year*100+s.month)*100+s.day)*100+s.hour)*100 + s.minute }
 
 // A watch waits for the next anchor of a period, and compares each window with
 // Bounds when it has ended.
@@ -133,7 +128,7 @@ func (w *watch) look(second int64, now shown) {
 func (w *watch) change(second int64) {
 	if w.since >= 0 {
 		w.windows++
-		for _, now := range []int64{w.since, w.since + 1, (w.since + second) / 2, second - 1} {
+		for _, now := range []int64{w.since, second - 1} {
 			if start, end := w.period.Bounds(now); start != w.since || end != second {
 				w.t.Fatalf("%+v at %s: got %s to %s, want %s to %s", w.period, utc(now), utc(start), utc(end), utc(w.since), utc(second))
 			}

@@ -71,3 +71,32 @@ func TestZonesAreUpToDate(t *testing.T) {
 		t.Errorf("the time zones (error %v) are not those of %s: install the newest Go %s and run go generate ./shared/period", err, runtime.Version(), want[2:])
 	}
 }
+
+// Windows do not depend on the time zones of the machine or on ZONEINFO: the
+// windows of TestBounds are the same where Berlin has the time of UTC.
+func TestMachineZonesHaveNoEffect(t *testing.T) {
+	files, err := period.ReadZones()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "Europe"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Europe", "Berlin"), files["Etc/UTC"], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBounds$") //nolint:gosec // this test program
+	cmd.Env = append(os.Environ(), "ZONEINFO="+dir, "TZ=Asia/Tokyo")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// A time zone is parsed once, not for each window.
+func TestZonesAreCached(t *testing.T) {
+	p := period.Period{Length: period.Month, Timezone: "Europe/Berlin"}
+	if n := testing.AllocsPerRun(100, func() { p.Bounds(1_800_000_000) }); n > 1 {
+		t.Errorf("got %g allocations, want at most 1", n)
+	}
+}
