@@ -82,7 +82,7 @@ func mutants() []mutant {
 		},
 		{
 			"a hold that expired is taken for settled: the answer is free",
-			"shared/gate/hold.go", "Tried: h.tried}", "Tried: true}",
+			"shared/gate/hold.go", "h.cancel, h.tried\n", "h.cancel, true\n",
 			"./shared/gate", "TestHoldExpires",
 		},
 		{
@@ -92,7 +92,7 @@ func mutants() []mutant {
 		},
 		{
 			"a reservation that arrives after it was given up holds units",
-			"shared/gate/hold.go", "Cancel: h.cancel, ", "",
+			"shared/gate/hold.go", "h.cancel, h.tried\n", "false, h.tried\n",
 			"./shared/gate", "TestLateWrites",
 		},
 		{
@@ -277,12 +277,12 @@ func mutants() []mutant {
 		},
 		{
 			"a spend reads, computes and writes: of two at the same time, one is not charged",
-			"shared/dynamo/operation.go", "found, applied, err := s.writeOperation(ctx, key, o, directWrite(key, o), uncertain)\n", readModifyWrite,
+			"shared/dynamo/operation.go", "found, applied, err := s.tryDirectWrite(ctx, key, o, uncertain)\n", readModifyWrite,
 			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
 			"the quota is read, computed and written: more than the quota is spent",
-			"shared/dynamo/operation.go", "found, applied, err := s.writeOperation(ctx, key, o, directWrite(key, o), uncertain)\n", readModifyWrite,
+			"shared/dynamo/operation.go", "found, applied, err := s.tryDirectWrite(ctx, key, o, uncertain)\n", readModifyWrite,
 			"./shared/gate", "TestConcurrentSpendsNeverExceedQuota/gate",
 		},
 		{

@@ -54,7 +54,7 @@ func holds(t *testing.T, target *Target) {
 	refuse := func(units, left, inProgress int64, message string) {
 		t.Helper()
 		wantSame(t, reserve(fmt.Sprintf(`{"request_id":"c-0123456789abcdefghijk","quota":%d}`, units)), wire.Reservation{
-			Code: quota.RefusedExhausted, RequestID: "c-0123456789abcdefghijk", RemainQuota: left, Exhaustion: wire.Exhaustion{InProgressQuota: &inProgress, Message: message},
+			Code: quota.RefusedExhausted, RequestID: "c-0123456789abcdefghijk", RemainQuota: left, RefusalDetail: wire.RefusalDetail{Scope: quota.ScopeToken}, Exhaustion: wire.Exhaustion{InProgressQuota: &inProgress, Message: message},
 		})
 		v := b.verify(t, fmt.Sprintf(`{"quota":%d}`, units))
 		if v.Code != quota.RefusedExhausted || v.InProgressQuota == nil || *v.InProgressQuota != inProgress || v.Message != message {

@@ -47,6 +47,7 @@ func Run(t *testing.T, target *Target) {
 		{"QuotaDelta", quotaDelta},
 		{"Rotate", rotation},
 		{"Search", search},
+		{"TokenLimits", tokenLimits},
 		{"SystemStatus", systemStatus},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, target) })

@@ -18,6 +18,9 @@ const (
 // ServerFields returns the fields that are ignored in a token that is sent back.
 func ServerFields() []string { return serverFields }
 
+// ComputedFields returns the fields of nested objects that the API computes.
+func ComputedFields() []string { return computedFields }
+
 // A Problem is what an error is answered with.
 type Problem struct {
 	Status  int

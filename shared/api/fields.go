@@ -49,6 +49,12 @@ func setMembers(prefix string, into any, names []string, values map[string]json.
 }
 
 func setField(field reflect.Value, info reflect.StructField, name string, raw json.RawMessage) error {
+	switch kind := field.Type(); {
+	case kind.Kind() == reflect.Pointer && kind.Elem().Kind() == reflect.Struct:
+		return setObject(field, name, raw)
+	case kind.Kind() == reflect.Slice && kind.Elem().Kind() == reflect.Struct:
+		return setObjects(field, name, raw)
+	}
 	var value any
 	var want string
 	var ok bool
@@ -70,12 +76,6 @@ func setField(field reflect.Value, info reflect.StructField, name string, raw js
 		return err
 	case []json.RawMessage:
 		value, err := jsonObjects(name, raw)
-		if err == nil {
-			field.Set(reflect.ValueOf(value))
-		}
-		return err
-	case *wire.ModelUsage:
-		value, err := jsonUsage(name, raw)
 		if err == nil {
 			field.Set(reflect.ValueOf(value))
 		}
@@ -111,18 +111,46 @@ func jsonInteger(raw json.RawMessage) (*int64, bool) {
 	return &n, true
 }
 
-// jsonUsage reads an object that is a usage.
-func jsonUsage(name string, raw json.RawMessage) (*wire.ModelUsage, error) {
+// setObject sets a pointer to a struct to what a JSON object has.
+func setObject(field reflect.Value, name string, raw json.RawMessage) error {
 	if kind := kindOf(raw); kind != "an object" {
-		return nil, &token.InvalidError{Field: name, Reason: "must be an object, not " + kind}
+		return &token.InvalidError{Field: name, Reason: "must be an object, not " + kind}
 	}
+	object := reflect.New(field.Type().Elem())
+	if err := readObject(object.Interface(), name, raw); err != nil {
+		return err
+	}
+	field.Set(object)
+	return nil
+}
+
+// setObjects sets a slice of structs to what an array of JSON objects has.
+func setObjects(field reflect.Value, name string, raw json.RawMessage) error {
+	elements, err := jsonObjects(name, raw)
+	if err != nil {
+		return err
+	}
+	objects := reflect.MakeSlice(field.Type(), len(elements), len(elements))
+	for i, element := range elements {
+		if err := readObject(objects.Index(i).Addr().Interface(), fmt.Sprintf("%s[%d]", name, i), element); err != nil {
+			return err
+		}
+	}
+	field.Set(objects)
+	return nil
+}
+
+func readObject(into any, name string, raw json.RawMessage) error {
 	names, values, err := parseObject(raw)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	usage := new(wire.ModelUsage)
-	return usage, setMembers(name+".", usage, names, values, nil)
+	return setMembers(name+".", into, names, values, computedFields)
 }
+
+// computedFields are parts of objects that the API computes. They are ignored,
+// so that a token can be sent back as it came.
+var computedFields = []string{"used", "remaining", "resets_at"} //nolint:gochecknoglobals // never changed
 
 // jsonIntegers reads an array of JSON integers.
 func jsonIntegers(name string, raw json.RawMessage) ([]int64, error) {

@@ -23,6 +23,8 @@ func limitsInCode() map[string]map[string]int64 {
 		"maximum": {
 			"*": token.MaxInteger, "expired_time": token.MaxExpiredTime, "Usage.expires_at": token.MaxExpiredTime,
 			"status": int64(token.Exhausted), "TokenPage.page_size": api.MaxPageSize, "Result.index": wire.MaxIDs - 1, "ResultsAnswer.data": wire.MaxIDs,
+			"requests_per_minute": token.MaxRate, "units_per_minute": token.MaxRate, "max_concurrent": token.MaxOpenHolds,
+			"hour": 23, "weekday": 7, "day": 31,
 			"grace_seconds": token.MaxGraceSeconds, "ttl_seconds": seconds(gate.MaxTTL),
 		},
 		"minimum": {"quota_delta": -token.MaxInteger, "expired_time": token.Never},
@@ -32,6 +34,7 @@ func limitsInCode() map[string]map[string]int64 {
 			"IdempotencyKey": token.MaxIdempotencyKeyLength,
 		},
 		"maxItems": {
+			"windows": token.MaxWindows, "model_quotas": token.MaxModelQuotas,
 			"models": token.MaxModels, "tokens": token.MaxBatch, "NewTokens.items": token.MaxBatch,
 			"ids": wire.MaxIDs, "results": wire.MaxIDs, "TokenPage.items": api.MaxPageSize,
 		},

@@ -68,6 +68,8 @@ func wireTypes() map[string]any {
 		"DeletionsInput": wire.IDsInput{}, "StatusesInput": wire.IDsInput{}, "RotateInput": wire.RotateInput{},
 		"VerifyInput": wire.VerifyInput{}, "ReserveInput": wire.ReserveInput{},
 		"SettlementInput": wire.HoldInput{}, "ReleaseInput": wire.HoldInput{},
+		"Window": wire.Window{}, "Anchor": wire.Anchor{}, "ModelQuota": wire.ModelQuota{},
+		"WindowInput": wire.WindowInput{}, "AnchorInput": wire.AnchorInput{}, "ModelQuotaInput": wire.ModelQuotaInput{},
 		"UsageInput": wire.ModelUsage{}, "SystemStatus": wire.SystemStatus{},
 	}
 }
@@ -108,6 +110,12 @@ func checkType(t *testing.T, name string, goType reflect.Type) {
 	}
 	if strings.HasPrefix(name, "Update") || name == "TokenInput" {
 		want = append(want, api.ServerFields()...)
+	}
+	switch name {
+	case "WindowInput":
+		want = append(want, api.ComputedFields()...)
+	case "ModelQuotaInput":
+		want = append(want, api.ComputedFields()[:2]...) // it does not renew
 	}
 	wantEqual(t, "properties", slices.Collect(maps.Keys(properties)), want)
 	if !input {

@@ -30,5 +30,5 @@ func readRelease(r *http.Request) (string, error) {
 
 func releaseHold(ctx context.Context, gate Gate, key, requestID string) (response, error) {
 	r, err := gate.Release(ctx, key, requestID)
-	return okResponse(wire.Release{RequestID: r.RequestID, Released: r.Released, RemainQuota: r.Remain}).forKey(r.Token), err
+	return okResponse(wire.Release{RequestID: r.RequestID, Released: r.Released, RemainQuota: r.Remain, Limits: limitsView(r.Token, r.At)}).forKey(r.Token), err
 }

@@ -51,12 +51,13 @@ func seconds(n *int64) time.Duration {
 
 func reserveQuota(ctx context.Context, gate Gate, key string, in reservationInput) (response, error) {
 	q, quote, v, err := in.quote(ctx, gate, key)
-	r := quota.Reservation{Verdict: v, RequestID: cmp.Or(q.RequestID, quota.NewRequestID())}
+	r := quota.Reservation{Verdict: v, RequestID: cmp.Or(q.RequestID, quota.NewRequestID(0, 0))}
 	if err == nil && v.Valid() {
 		r, err = gate.Reserve(ctx, key, q, in.ttl)
 	}
+	detail, exhaustion := explainRefusal(r.Verdict, q.Quota)
 	return okResponse(wire.Reservation{
 		Valid: r.Valid(), Code: r.Refusal, RequestID: r.RequestID,
-		Held: r.Held, RemainQuota: r.Remain, ExpiresAt: r.ExpiresAt, Exhaustion: explainExhausted(r.Verdict, q.Quota), Price: priceOf(in.usage, quote),
+		Held: r.Held, RemainQuota: r.Remain, ExpiresAt: r.ExpiresAt, Limits: limitsView(r.Token, r.At), RefusalDetail: detail, Exhaustion: exhaustion, Price: priceOf(in.usage, quote),
 	}).forKey(r.Token), err
 }

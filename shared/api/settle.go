@@ -53,6 +53,6 @@ func settleHold(ctx context.Context, gate Gate, key string, in settlementInput) 
 	}
 	s, err := gate.Settle(ctx, key, in.requestID, in.quota)
 	return okResponse(wire.Settlement{
-		RequestID: s.RequestID, Charged: s.Charged, Shortfall: s.Shortfall, RemainQuota: s.Remain, Price: priceOf(in.usage, quote),
+		RequestID: s.RequestID, Charged: s.Charged, Shortfall: s.Shortfall, RemainQuota: s.Remain, Limits: limitsView(s.Token, s.At), Price: priceOf(in.usage, quote),
 	}).forKey(s.Token), err
 }

@@ -23,6 +23,8 @@ func tokenView(t token.Token, now int64) wire.Token {
 		ModelLimits:        strings.Join(t.Models, ","),
 		AllowIPs:           strings.Join(t.AllowIPs, "\n"),
 		Group:              t.Group,
+		Limits:             limitsView(t, now),
+		ResetsAt:           t.ResetsAt(now),
 	}
 	if now < t.PreviousUntil {
 		shown.PreviousKey, shown.PreviousUntil = t.PreviousMask, t.PreviousUntil
@@ -42,12 +44,20 @@ func tokenWithKey(t token.Token, key credential.Key, now int64) wire.Token {
 // that a token can be sent back as it came, also by clients of New API.
 var serverFields = []string{
 	"user_id", "key", "previous_key", "previous_until", "created_time", "accessed_time", "used_quota",
-	"cross_group_retry", "auto_groups", "is_edit", "DeletedAt",
+	"cross_group_retry", "auto_groups", "is_edit", "DeletedAt", "resets_at",
 }
 
 // tokenUpdate converts the input to the domain's update.
 func tokenUpdate(in wire.TokenInput) (token.Settings, error) {
 	disabled, err := readStatus(in)
+	if err != nil {
+		return token.Settings{}, err
+	}
+	windows, err := readWindows(in.Windows)
+	if err != nil {
+		return token.Settings{}, err
+	}
+	quotas, err := readModelQuotas(in.ModelQuotas)
 	models := in.Models
 	if models == nil {
 		models = in.ModelLimits
@@ -57,6 +67,8 @@ func tokenUpdate(in wire.TokenInput) (token.Settings, error) {
 		ExpiredTime: in.ExpiredTime, RemainQuota: in.RemainQuota, UnlimitedQuota: in.UnlimitedQuota,
 		ModelLimitsEnabled: in.ModelLimitsEnabled, Models: models,
 		AllowIPs: in.AllowIPs, Group: in.Group,
+		Windows: windows, ModelQuotas: quotas,
+		RequestsPerMinute: in.RequestsPerMinute, UnitsPerMinute: in.UnitsPerMinute, MaxConcurrent: in.MaxConcurrent,
 	}, err
 }
 

@@ -28,6 +28,7 @@ func showUsage(ctx context.Context, gate Gate, key string, _ struct{}) (response
 		Object: "token_usage", Name: t.Name,
 		TotalGranted: u.Granted, TotalUsed: u.Used, TotalAvailable: u.Available, UnlimitedQuota: t.UnlimitedQuota,
 		ModelLimits: map[string]bool{}, ModelLimitsEnabled: t.ModelLimitsEnabled,
+		Limits: limitsView(t, u.At),
 	}
 	for _, model := range t.Models {
 		usage.ModelLimits[model] = true

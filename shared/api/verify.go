@@ -28,12 +28,13 @@ func verifyKey(ctx context.Context, gate Gate, key string, in pricedQuestion) (r
 		v, err = gate.Verify(ctx, key, q)
 	}
 	verdict := wire.Verdict{Valid: v.Valid(), Code: v.Refusal}
-	verdict.Exhaustion = explainExhausted(v, q.Quota)
+	verdict.RefusalDetail, verdict.Exhaustion = explainRefusal(v, q.Quota)
 	if t := v.Token; t.ID != 0 {
 		verdict.KeyInfo = &wire.KeyInfo{
 			TokenID: t.ID, UserID: t.UserID, Name: t.Name, Group: t.Group,
 			RemainQuota: v.Remain, UnlimitedQuota: t.UnlimitedQuota, ExpiredTime: t.ExpiredTime,
 			ModelLimitsEnabled: t.ModelLimitsEnabled, Models: append([]string{}, t.Models...),
+			Limits: limitsView(t, v.At),
 		}
 		if in.usage != nil {
 			verdict.Price = priceOf(in.usage, quote)

@@ -70,7 +70,7 @@ func (a *authorizer) verify(ctx context.Context, event *authorizerEvent) (v quot
 	defer reqlog.Recover(&err)
 	ip, err := quota.ParseIP(event.RequestContext.HTTP.SourceIP)
 	if err != nil || !ip.IsValid() {
-		return quota.Verdict{Refusal: quota.RefusedIP}, nil // an address that can't be parsed is on no token's list
+		return quota.Verdict{Reason: quota.Reason{Refusal: quota.RefusedIP}}, nil // an address that can't be parsed is on no token's list
 	}
 	return a.keys.Verify(ctx, credential.Bearer(authorizationHeader(event)), quota.Question{IP: ip})
 }

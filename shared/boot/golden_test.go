@@ -70,7 +70,7 @@ func readable(t *testing.T, answer []byte) []byte {
 	}
 	body = capture.Normalize(body)
 	body = regexp.MustCompile(`(_time|expires_at|_until)":\d+`).ReplaceAllStringFunc(body, nameTime)
-	body = regexp.MustCompile(`"request_id":"[A-Z2-7]{26}"`).ReplaceAllString(body, `"request_id":"(random)"`)
+	body = regexp.MustCompile(`"request_id":"[A-Z2-7]{26}(-[0-9a-z]+-[0-9a-z]+)?"`).ReplaceAllString(body, `"request_id":"(random)"`)
 	a.Body = json.RawMessage(body)
 	return indented(t, a)
 }

@@ -12,8 +12,15 @@ import (
 // before. Its condition has everything that Operation.Apply checks, and
 // requires that nothing has to be compacted. It may fail where Apply would allow
 // the operation; it must never hold where Apply would refuse it.
-func directWrite(key credential.Key, o quota.Operation) *expression {
+//
+// For a token with limits beside its lifetime quota, the write depends on how
+// the token was last seen. It is nil if such a token needs a read first.
+func directWrite(key credential.Key, o quota.Operation, seen *token.Token) *expression {
 	e := newExpression()
+	hold, ok := countLimits(e, o, seen)
+	if !ok {
+		return nil
+	}
 	requireKey(e, key.Hash(), o.Now, o.EndsHold())
 	requireNoExpiredHold(e, o.Now)
 	e.set(attrAccessed, number(o.Now))
@@ -27,7 +34,8 @@ func directWrite(key credential.Key, o quota.Operation) *expression {
 		}
 	case quota.KindReserve:
 		takeQuota(e, o)
-		addRecord(e, o, quota.Record{State: quota.StateOpen, Quota: o.Quota, ExpiresAt: o.ExpiresAt, ChargeOnExpiry: o.ChargeOnExpiry})
+		hold.State, hold.Quota, hold.ExpiresAt, hold.ChargeOnExpiry = quota.StateOpen, o.Quota, o.ExpiresAt, o.ChargeOnExpiry
+		addRecord(e, o, hold)
 		earliest := e.name(attrEarliestExpiry)
 		e.require(earliest.absent() + " OR " + earliest.atMost(o.ExpiresAt))
 		e.assign(earliest, earliest.orElse(e.value(number(o.ExpiresAt))))

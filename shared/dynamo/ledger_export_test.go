@@ -33,6 +33,6 @@ func ModelEntries(model string) []string { return commonModelEntries(model) }
 // DirectWrite returns the update and the condition of an operation's first
 // write.
 func DirectWrite(key credential.Key, o quota.Operation) (update, condition string) {
-	e := directWrite(key, o)
+	e := directWrite(key, o, nil)
 	return *e.update(), *e.condition()
 }

@@ -49,7 +49,12 @@ func drawLedger(rt *rapid.T, key credential.Key, now int64) quota.Ledger {
 		}
 	}
 	addOtherRecords(rt, records, now)
+	var lastMeter int64
+	if rapid.Bool().Draw(rt, "limited") {
+		lastMeter = drawLimits(rt, &t, records, now)
+	}
 	l := quota.NewLedger(t, balance, records)
+	l.LastMeter = lastMeter
 	l.Revision = rapid.Int64Range(0, 3).Draw(rt, "revision")
 	l.RecordLimit = rapid.SampledFrom([]int64{0, 33, 40, 60, 100, 512}).Draw(rt, "room")
 	l.EarliestExpiry = earliestExpiry(records)
@@ -154,7 +159,7 @@ func openOf(records map[string]quota.Record) (n int) {
 // the units of the hold, if it does not know that the hold has grown.
 func drawOwn(rt *rapid.T, o quota.Operation, l quota.Ledger) quota.Own {
 	r, _ := o.Record(l)
-	own := quota.Own{Forget: true, Held: r.Quota, Tried: rapid.Bool().Draw(rt, "tried")}
+	own := quota.Own{Forget: true, Held: r.Quota, Meters: r.Meters, PerUnit: r.PerUnit, MadeAt: r.MadeAt, Tried: rapid.Bool().Draw(rt, "tried")}
 	if oneIn(rt, 4, "cancel") {
 		own = quota.Own{Cancel: o.Kind == quota.KindRelease, Held: r.Quota}
 	}
@@ -175,7 +180,7 @@ func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 		ids = holds
 	}
 	o.RequestID = rapid.SampledFrom(ids).Draw(rt, "request id")
-	amounts := []int64{1, 1, 1, 5, 20, l.Balance.Left, l.Balance.Free(), l.FreeAt(now), token.MaxInteger - l.UsedQuota, token.MaxInteger}
+	amounts := []int64{1, 1, 1, 5, 20, leastLeft(l), l.Balance.Left, l.Balance.Free(), l.FreeAt(now), token.MaxInteger - l.UsedQuota, token.MaxInteger}
 	if r, ok := o.Record(l); ok {
 		amounts = append(slices.Repeat([]int64{r.Quota}, 12), r.Requested, r.Quota+l.FreeAt(now))
 	}
@@ -185,7 +190,10 @@ func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 	}
 	if o.Kind >= quota.KindSettle && rapid.Bool().Draw(rt, "own") {
 		o.Own = drawOwn(rt, o, l)
+	} else if r, ok := o.Record(l); ok && o.Kind >= quota.KindSettle && rapid.Bool().Draw(rt, "id says") {
+		o.Held, o.MadeAt = r.Quota, r.MadeAt
 	}
+	o.Nanos = rapid.SampledFrom([]int64{0, 1, 999_999_999}).Draw(rt, "nanos")
 	switch o.Kind {
 	case quota.KindGrow:
 	case quota.KindSettle:

@@ -1,6 +1,8 @@
 package dynamo
 
 import (
+	"maps"
+
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/latchkey-api/latchkey/shared/quota"
@@ -68,6 +70,7 @@ func recordValue(r quota.Record) types.AttributeValue {
 	if r.State != quota.StateOpen {
 		m[recordEnded] = number(r.EndedAt)
 	}
+	setHoldLimits(m, r)
 	if r.State == quota.StateSettled || r.State == quota.StateReleased {
 		m[recordBeforeEnd] = balanceValue(r.BeforeEnd)
 	}
@@ -85,6 +88,7 @@ func readRecord(m *reader) quota.Record {
 		State: quota.StateOpen, Quota: m.number(recordQuota), ExpiresAt: m.number(recordExpires), ChargeOnExpiry: m.flag(recordChargeOnExpiry),
 		EndedAt: m.number(recordEnded), Charged: m.number(recordCharged), Requested: m.number(recordRequested),
 	}
+	readHoldLimits(m, &r)
 	switch {
 	case m.has(recordSpent):
 		r.State, r.Quota = quota.StateSpent, m.number(recordSpent)
@@ -118,6 +122,7 @@ func readLedger(it item, userID int64) (quota.Ledger, error) {
 	r.merge(before)
 	l := quota.NewLedger(t, r.balance(attrBalance), records)
 	l.EarliestExpiry, l.RecordLimit, l.Revision = r.number(attrEarliestExpiry), r.number(attrRecordLimit), r.number(attrRevision)
+	l.LastMeter = r.number(attrLastMeter)
 	return l, r.err
 }
 
@@ -131,7 +136,7 @@ func ledgerItem(l quota.Ledger) item {
 			before[key] = balanceValue(r.BeforeReserve)
 		}
 	}
-	return item{
+	it := item{
 		attrBalance:        balanceValue(l.Balance),
 		attrUsed:           number(l.UsedQuota),
 		attrAccessed:       number(l.AccessedTime),
@@ -140,5 +145,10 @@ func ledgerItem(l quota.Ledger) item {
 		attrOpenHolds:      optionalNumber(l.OpenHolds()),
 		attrEarliestExpiry: optionalNumber(l.EarliestExpiry),
 		attrRecordLimit:    optionalNumber(l.RecordLimit),
+		attrLastMeter:      optionalNumber(l.LastMeter),
 	}
+	if l.Limited() {
+		maps.Copy(it, limitItem(l.Token))
+	}
+	return it
 }

@@ -51,7 +51,7 @@ func (s *Store) Do(ctx context.Context, key credential.Key, o quota.Operation) (
 // unchanged. If another caller has changed it, the first write may work now.
 func (s *Store) operate(ctx context.Context, key credential.Key, o quota.Operation, uncertain *bool) (quota.Ledger, error) {
 	for attempt := range maxRewriteAttempts {
-		found, applied, err := s.writeOperation(ctx, key, o, directWrite(key, o), uncertain)
+		found, applied, err := s.tryDirectWrite(ctx, key, o, uncertain)
 		if applied || err != nil {
 			return found, err
 		}
@@ -64,6 +64,9 @@ func (s *Store) operate(ctx context.Context, key credential.Key, o quota.Operati
 			return found, err
 		}
 		found, applied, err = s.writeOperation(ctx, key, o, rewrite(found, next), uncertain)
+		if err == nil {
+			s.seen.keep(found.Token)
+		}
 		if applied || err != nil {
 			return found, err
 		}
@@ -72,6 +75,20 @@ func (s *Store) operate(ctx context.Context, key credential.Key, o quota.Operati
 		}
 	}
 	return quota.Ledger{}, token.ErrContention
+}
+
+// tryDirectWrite makes the operation's direct write, or reads the item if there
+// is no such write for a token with these limits.
+func (s *Store) tryDirectWrite(ctx context.Context, key credential.Key, o quota.Operation, uncertain *bool) (found quota.Ledger, applied bool, err error) {
+	if e := directWrite(key, o, s.seen.get(key)); e != nil {
+		found, applied, err = s.writeOperation(ctx, key, o, e, uncertain)
+	} else {
+		found, err = s.Lookup(ctx, key)
+	}
+	if err == nil {
+		s.seen.keep(found.Token)
+	}
+	return found, applied, err
 }
 
 // writeOperation makes one conditional write for an operation. It returns the

@@ -25,6 +25,7 @@ type Store struct {
 	client           *dynamodb.Client
 	table            string
 	retentionSeconds int64
+	seen             seenTokens
 }
 
 var (

@@ -57,6 +57,7 @@ func tokenItem(t token.Token, retentionSeconds int64) item {
 		attrExpires:      optionalExpiry(t.ExpiredTime),
 		TTL:              removableFrom(t.ExpiredTime, t.CreatedTime, retentionSeconds),
 	})
+	setPresent(it, limitItem(t))
 	return it
 }
 
@@ -110,6 +111,7 @@ func readSettings(r *reader, userID int64) token.Token {
 		PreviousMask:       r.text(attrPreviousMask),
 		PreviousUntil:      r.number(attrPreviousUntil),
 	}
+	readLimits(r, &t)
 	if r.has(attrExpires) {
 		t.ExpiredTime = r.number(attrExpires)
 	}

@@ -42,10 +42,25 @@ func (s *Store) authorizeChange(ctx context.Context, c token.Caller, change toke
 
 // changeToken is Update for a caller who is authorized. If the stored token
 // does not meet the change's conditions, it asks the change what to try
-// instead.
+// instead. A change of limits depends on the stored ones, so it reads them
+// first.
 func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.Change) (token.Token, error) {
+	var known item
+	if change.ChangesLimits() {
+		var err error
+		if known, err = s.get(ctx, tokenKey(userID, id)); err != nil {
+			return token.Token{}, fmt.Errorf("read token %d/%d: %w", userID, id, err)
+		}
+		if known == nil || revoked(known) {
+			return token.Token{}, token.ErrNotFound
+		}
+	}
 	for range maxChangeAttempts {
-		found, applied, err := s.update(ctx, tokenKey(userID, id), s.changeExpression(change), retryNotApplied())
+		e, err := s.changeExpression(change, known, userID)
+		if err != nil {
+			return token.Token{}, err
+		}
+		found, applied, err := s.update(ctx, tokenKey(userID, id), e, retryNotApplied())
 		switch {
 		case err != nil:
 			return token.Token{}, fmt.Errorf("update token %d/%d: %w", userID, id, err)
@@ -58,9 +73,12 @@ func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.
 		if err != nil {
 			return token.Token{}, err
 		}
-		if stored.MustCompactFor(change) {
+		switch {
+		case stored.MustCompactFor(change):
 			err = s.compact(ctx, stored, change.Now)
-		} else {
+		case known != nil && !sameLimits(known, found):
+			known = found // a window began, or another caller has changed the limits
+		default:
 			change, err = change.ResolveMismatch(stored.Token)
 		}
 		if err != nil {
@@ -70,10 +88,16 @@ func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.
 	return token.Token{}, token.ErrContention
 }
 
-// changeExpression translates a change and its conditions.
-func (s *Store) changeExpression(c token.Change) *expression {
+// changeExpression translates a change and its conditions. known is the token's
+// item if the change needs it.
+func (s *Store) changeExpression(c token.Change, known item, userID int64) (*expression, error) {
 	e := newExpression()
 	requireChangeable(e, c)
+	if known != nil {
+		if err := changeLimits(e, c, known, userID); err != nil {
+			return nil, err
+		}
+	}
 	e.add(attrVersion, 1)
 	setField(e, attrName, c.Name, text)
 	setField(e, attrDisabled, c.Disabled, optionalFlag)
@@ -101,7 +125,7 @@ func (s *Store) changeExpression(c token.Change) *expression {
 		e.set(attrExpires, optionalExpiry(*c.ExpiredTime))
 		e.set(TTL, removableFrom(*c.ExpiredTime, c.Now, s.retentionSeconds))
 	}
-	return e
+	return e, nil
 }
 
 // setBalance sets a number of the balance.

@@ -43,14 +43,25 @@ func optionalNumber(n int64) types.AttributeValue {
 }
 
 func optionalList(all []string) types.AttributeValue {
-	if len(all) == 0 {
-		return nil
-	}
 	values := make([]types.AttributeValue, len(all))
 	for i, s := range all {
 		values[i] = text(s)
 	}
-	return &types.AttributeValueMemberL{Value: values}
+	return optionalValues(values)
+}
+
+func optionalValues(all []types.AttributeValue) types.AttributeValue {
+	if len(all) == 0 {
+		return nil
+	}
+	return &types.AttributeValueMemberL{Value: all}
+}
+
+func optionalMap(m item) types.AttributeValue {
+	if len(m) == 0 {
+		return nil
+	}
+	return mapOf(m)
 }
 
 // setPresent adds those of the values to an item that are not nil.
@@ -115,21 +126,46 @@ func (r *reader) hash(name string) (h [32]byte) {
 }
 
 func (r *reader) list(name string) []string {
-	v, ok := r.item[name].(*types.AttributeValueMemberL)
-	if !ok {
-		r.mismatch(name)
-		return nil
-	}
-	all := make([]string, len(v.Value))
-	for i, e := range v.Value {
+	var all []string
+	for _, e := range r.elements(name) {
 		s, ok := e.(*types.AttributeValueMemberS)
 		if !ok {
 			r.mismatch(name)
 			return nil
 		}
-		all[i] = s.Value
+		all = append(all, s.Value)
 	}
 	return all
+}
+
+func (r *reader) numbers(name string) []int64 {
+	var all []int64
+	for _, e := range r.elements(name) {
+		one := reader{item: item{name: e}}
+		all = append(all, one.number(name))
+		r.merge(&one)
+	}
+	return all
+}
+
+// maps returns a reader for each map of a list. Pass each to merge.
+func (r *reader) maps(name string) []*reader {
+	var all []*reader
+	for _, e := range r.elements(name) {
+		one := reader{item: item{name: e}}
+		all = append(all, one.nested(name))
+		r.merge(&one)
+	}
+	return all
+}
+
+func (r *reader) elements(name string) []types.AttributeValue {
+	v, ok := r.item[name].(*types.AttributeValueMemberL)
+	if !ok {
+		r.mismatch(name)
+		return nil
+	}
+	return v.Value
 }
 
 // nested returns a reader of a map attribute. Pass it to merge when it has

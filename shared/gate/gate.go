@@ -45,6 +45,8 @@ type Option func(*Gate)
 // WithClock replaces the system's clock.
 func WithClock(now func() time.Time) Option { return func(g *Gate) { g.now = now } }
 
+var unknown = quota.Reason{Refusal: quota.RefusedUnknown} //nolint:gochecknoglobals // never changed
+
 // New returns a Gate that checks the keys of a store, such as a dynamo.Store.
 func New(store Store, options ...Option) *Gate {
 	g := &Gate{store: store, now: time.Now}
@@ -79,35 +81,42 @@ func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.
 	}
 	k, err := credential.ParseKey(key)
 	if err != nil {
-		return quota.Verdict{Refusal: quota.RefusedUnknown}, nil //nolint:nilerr // no token has a malformed key
+		return quota.Verdict{Reason: unknown}, nil //nolint:nilerr // no token has a malformed key
 	}
-	now := g.now().Unix()
+	now := g.now()
 	if q.Quota == 0 {
-		l, err := g.lookup(ctx, k, now)
+		l, err := g.lookup(ctx, k, now.Unix())
 		if err == nil {
 			err = q.Check(l.Token, now)
 		}
-		return verdict(l, now, err)
+		return verdict(l, now.Unix(), err)
 	}
 	if g.leases != nil && q.RequestID == "" {
 		return g.leases.spend(ctx, k, q)
 	}
-	l, err := g.store.Do(ctx, k, quota.Operation{Kind: quota.KindSpend, Now: now, Question: q})
-	return verdict(l, now, err)
+	return g.spend(ctx, k, q, now)
+}
+
+// spend takes the question's units at the table.
+func (g *Gate) spend(ctx context.Context, key credential.Key, q quota.Question, now time.Time) (quota.Verdict, error) {
+	o := quota.OperationAt(quota.KindSpend, now)
+	o.Question = q
+	l, err := g.store.Do(ctx, key, o)
+	return verdict(l, o.Now, err)
 }
 
 // verdict returns the verdict for the result of a lookup or an operation. If
 // err is a refusal, it becomes the verdict's reason; other errors are returned.
 func verdict(l quota.Ledger, now int64, err error) (quota.Verdict, error) {
-	v := quota.Verdict{Token: l.Token, Remain: l.RemainAt(now)}
+	v := quota.Verdict{Token: l.Token, At: now, Remain: l.RemainAt(now)}
 	var refused quota.RefusedError
 	switch {
 	case err == nil:
 		return v, nil
 	case errors.Is(err, quota.ErrKeyUnknown):
-		return quota.Verdict{Refusal: quota.RefusedUnknown}, nil
+		return quota.Verdict{Reason: unknown}, nil
 	case errors.As(err, &refused):
-		v.Refusal = refused.Refusal
+		v.Reason = refused.Reason
 		if v.Refusal == quota.RefusedExhausted {
 			v.InProgress = l.HeldAt(now)
 		}
@@ -139,7 +148,7 @@ func (g *Gate) Reserve(ctx context.Context, key string, q quota.Question, ttl ti
 	}
 	k, err := credential.ParseKey(key)
 	if err != nil {
-		return refused(quota.Verdict{Refusal: quota.RefusedUnknown}), nil //nolint:nilerr // no token has a malformed key
+		return refused(quota.Verdict{Reason: unknown}), nil //nolint:nilerr // no token has a malformed key
 	}
 	l, err := g.store.Do(ctx, k, o)
 	if err != nil {
@@ -150,8 +159,9 @@ func (g *Gate) Reserve(ctx context.Context, key string, q quota.Question, ttl ti
 }
 
 func (g *Gate) newReserveOperation(q quota.Question, ttl time.Duration) (quota.Operation, error) {
+	now := g.now()
 	if q.RequestID == "" {
-		q.RequestID = quota.NewRequestID()
+		q.RequestID = quota.NewRequestID(q.Quota, now.UnixMilli())
 	}
 	q, err := q.Normalize()
 	if ttl == 0 {
@@ -160,8 +170,9 @@ func (g *Gate) newReserveOperation(q quota.Question, ttl time.Duration) (quota.O
 	if err == nil && (ttl < time.Second || ttl > MaxTTL || ttl%time.Second != 0) {
 		err = &quota.InvalidError{Field: "ttl_seconds", Reason: fmt.Sprintf("must be between 1 and %d", MaxTTL/time.Second)}
 	}
-	now := g.now().Unix()
-	return quota.Operation{Kind: quota.KindReserve, Now: now, ExpiresAt: now + int64(ttl/time.Second), Question: q}, err
+	o := quota.OperationAt(quota.KindReserve, now)
+	o.ExpiresAt, o.Question = o.Now+int64(ttl/time.Second), q
+	return o, err
 }
 
 // Settle ends a hold and charges the units that its request has used, even if
@@ -176,7 +187,7 @@ func (g *Gate) newReserveOperation(q quota.Question, ttl time.Duration) (quota.O
 // quota.ErrHoldExpired, quota.ErrHoldReleased, quota.ErrRequestReused if the
 // hold was settled with another amount, or one of Verify's.
 func (g *Gate) Settle(ctx context.Context, key, requestID string, units int64) (quota.Settlement, error) {
-	o, l, err := g.endHold(ctx, key, quota.Operation{Kind: quota.KindSettle, Question: quota.Question{Quota: units, RequestID: requestID}})
+	o, l, err := g.endHold(ctx, key, quota.KindSettle, requestID, units)
 	if err != nil {
 		return quota.Settlement{}, err
 	}
@@ -188,16 +199,19 @@ func (g *Gate) Settle(ctx context.Context, key, requestID string, units int64) (
 // errors are those of Settle, except that quota.ErrHoldSettled takes the place
 // of quota.ErrHoldReleased and quota.ErrRequestReused.
 func (g *Gate) Release(ctx context.Context, key, requestID string) (quota.Release, error) {
-	o, l, err := g.endHold(ctx, key, quota.Operation{Kind: quota.KindRelease, Question: quota.Question{RequestID: requestID}})
+	o, l, err := g.endHold(ctx, key, quota.KindRelease, requestID, 0)
 	if err != nil {
 		return quota.Release{}, err
 	}
 	return o.Release(l), nil
 }
 
-// endHold carries out a settlement or a release. It returns the operation with
-// its time, and the ledger after it.
-func (g *Gate) endHold(ctx context.Context, key string, o quota.Operation) (quota.Operation, quota.Ledger, error) {
+// endHold carries out a settlement or a release. It returns the operation, and
+// the ledger after it.
+func (g *Gate) endHold(ctx context.Context, key string, kind quota.Kind, requestID string, units int64) (quota.Operation, quota.Ledger, error) {
+	o := quota.OperationAt(kind, g.now())
+	o.Question = quota.Question{Quota: units, RequestID: requestID}
+	o.Held, o.MadeAt = quota.HoldOf(requestID)
 	err := token.CheckQuota("quota", o.Quota)
 	if err == nil {
 		err = quota.CheckRequestID(o.RequestID)
@@ -209,7 +223,6 @@ func (g *Gate) endHold(ctx context.Context, key string, o quota.Operation) (quot
 	if err != nil {
 		return o, quota.Ledger{}, quota.ErrKeyUnknown
 	}
-	o.Now = g.now().Unix()
 	l, err := g.store.Do(ctx, k, o)
 	return o, l, err
 }

@@ -25,6 +25,7 @@ type Hold struct {
 	key   credential.Key
 	id    string
 	units int64
+	made  quota.Record // how the table recorded the reservation
 	// remember keeps the record after the end: a copy of the reservation may
 	// still arrive at the table, and must find that the hold has ended.
 	remember bool
@@ -38,14 +39,14 @@ type Hold struct {
 // or when a delayed attempt arrives at the table. Release makes sure that they
 // are not.
 func (g *Gate) Hold(ctx context.Context, key string, q quota.Question, ttl time.Duration) (*Hold, quota.Reservation, error) {
-	q.RequestID = quota.NewRequestID()
+	q.RequestID = "" // a new one
 	o, err := g.newReserveOperation(q, ttl)
 	if err != nil {
 		return nil, quota.Reservation{}, err
 	}
 	k, err := credential.ParseKey(key)
 	if err != nil {
-		return nil, quota.Reservation{Verdict: quota.Verdict{Refusal: quota.RefusedUnknown}}, nil //nolint:nilerr // no token has a malformed key
+		return nil, quota.Reservation{Verdict: quota.Verdict{Reason: unknown}}, nil //nolint:nilerr // no token has a malformed key
 	}
 	o.Forget = true
 	l, err := g.store.Do(ctx, k, o)
@@ -58,6 +59,7 @@ func (g *Gate) Hold(ctx context.Context, key string, q quota.Question, ttl time.
 		v, err := verdict(l, o.Now, err)
 		return nil, quota.Reservation{Verdict: v}, err
 	}
+	h.made, _ = o.Record(l)
 	r := o.Reservation(l)
 	r.RequestID = "" // it stays here
 	return h, r, nil
@@ -77,15 +79,24 @@ func (h *Hold) Grow(ctx context.Context, q quota.Question, units int64) (quota.V
 	if err != nil {
 		return quota.Verdict{}, err
 	}
-	now := h.gate.now().Unix()
-	l, err := h.gate.store.Do(ctx, h.key, quota.Operation{Kind: quota.KindGrow, Now: now, Own: quota.Own{Held: h.units}, Question: q})
+	o := h.operation(quota.KindGrow)
+	o.Question = q
+	l, err := h.gate.store.Do(ctx, h.key, o)
 	if err == nil {
 		h.units = max(h.units, units)
 	}
 	if errors.Is(err, quota.ErrHoldNotFound) {
 		err = quota.ErrHoldExpired
 	}
-	return verdict(l, now, err)
+	return verdict(l, o.Now, err)
+}
+
+// operation returns an operation on the hold at this moment, without its
+// question.
+func (h *Hold) operation(kind quota.Kind) quota.Operation {
+	o := quota.OperationAt(kind, h.gate.now())
+	o.Own = quota.Own{Held: h.units, Meters: h.made.Meters, PerUnit: h.made.PerUnit, MadeAt: h.made.MadeAt}
+	return o
 }
 
 // Settle is Gate.Settle for this hold. If the error is quota.ErrUnavailable or
@@ -115,10 +126,9 @@ func (h *Hold) Release(ctx context.Context) error {
 }
 
 func (h *Hold) end(ctx context.Context, kind quota.Kind, units int64) (quota.Operation, quota.Ledger, error) {
-	o := quota.Operation{
-		Kind: kind, Now: h.gate.now().Unix(), Own: quota.Own{Forget: !h.remember, Cancel: h.cancel, Held: h.units, Tried: h.tried},
-		Question: quota.Question{Quota: units, RequestID: h.id},
-	}
+	o := h.operation(kind)
+	o.Forget, o.Cancel, o.Tried = !h.remember, h.cancel, h.tried
+	o.Question = quota.Question{Quota: units, RequestID: h.id}
 	l, err := h.gate.store.Do(ctx, h.key, o)
 	h.tried = h.tried || err == nil || errors.Is(err, quota.ErrUncertain)
 	if errors.Is(err, quota.ErrHoldNotFound) {

@@ -43,7 +43,8 @@ const (
 // the next block, so after LeaseDuration at the latest. Units that are leased
 // and not spent are not free for others in the meantime. If the process dies,
 // or can't reach the table to give a block back, the whole block is charged.
-// The quota is never exceeded.
+// The quota is never exceeded. Spends of a token with windows, model quotas or
+// rates are not leased.
 //
 // A block is one of the quota.MaxOpenHolds open holds of its token, so Verify
 // may return quota.ErrTooManyOpen. Call Close to give back unused units.
@@ -91,6 +92,7 @@ type lease struct {
 	spentUnits     int64
 	endsAt         time.Time
 	timer          *time.Timer
+	unleasedUntil  time.Time // the token can't be leased; until then its spends go to the table
 }
 
 func (t *leaseTable) all() []*lease {
@@ -120,20 +122,38 @@ func (t *leaseTable) locked(key credential.Key) *lease {
 
 // spend takes units from the key's block, or from a new one.
 func (t *leaseTable) spend(ctx context.Context, key credential.Key, q quota.Question) (quota.Verdict, error) {
+	now := t.gate.now()
+	v, err := t.spendLeased(ctx, key, q, now)
+	if errors.Is(err, quota.ErrNotLeasable) {
+		return t.gate.spend(ctx, key, q, now)
+	}
+	return v, err
+}
+
+// spendLeased is spend for tokens that can be leased. For others, the error is
+// quota.ErrNotLeasable.
+func (t *leaseTable) spendLeased(ctx context.Context, key credential.Key, q quota.Question, now time.Time) (quota.Verdict, error) {
 	l := t.locked(key)
 	defer l.mu.Unlock()
-	now := t.gate.now()
+	if now.Before(l.unleasedUntil) {
+		return quota.Verdict{}, quota.ErrNotLeasable
+	}
 	if !now.Before(l.endsAt) || l.unspent() < q.Quota {
 		v, err := l.replaceBlock(ctx, now, q.Quota)
+		if errors.Is(err, quota.ErrNotLeasable) {
+			l.unleasedUntil = now.Add(LeaseDuration)
+			time.AfterFunc(LeaseDuration, l.removeLocked)
+			return v, err
+		}
 		if err != nil || !v.Valid() {
 			l.remove()
 			return v, err
 		}
 	}
-	v := quota.Verdict{Token: l.block.Token, Remain: l.block.Remain + l.unspent()}
+	v := quota.Verdict{Token: l.block.Token, At: now.Unix(), Remain: l.block.Remain + l.unspent()}
 	var refused quota.RefusedError
 	if errors.As(q.CheckIgnoringQuota(v.Token, now.Unix()), &refused) {
-		v.Refusal = refused.Refusal
+		v.Reason = refused.Reason
 		return v, nil
 	}
 	l.spentUnits += q.Quota
@@ -154,10 +174,9 @@ func (l *lease) replaceBlock(ctx context.Context, now time.Time, minUnits int64)
 	units := max(minUnits, l.nextBlockUnits)
 	_ = l.settleBlock(ctx) // if it fails, the whole block is charged
 	for {
-		o := quota.Operation{
-			Kind: quota.KindReserve, Now: now.Unix(), ExpiresAt: now.Add(leaseTTL).Unix(), ChargeOnExpiry: true,
-			Question: quota.Question{Quota: units, RequestID: "lease-" + rand.Text()},
-		}
+		o := quota.OperationAt(quota.KindReserve, now)
+		o.ExpiresAt, o.ChargeOnExpiry = now.Add(leaseTTL).Unix(), true
+		o.Question = quota.Question{Quota: units, RequestID: "lease-" + rand.Text()}
 		ledger, err := l.table.gate.store.Do(ctx, l.key, o)
 		v, err := verdict(ledger, o.Now, err)
 		switch {
@@ -207,10 +226,8 @@ func (l *lease) settleBlock(ctx context.Context) error {
 		return nil
 	}
 	l.timer.Stop()
-	o := quota.Operation{
-		Kind: quota.KindSettle, Now: l.table.gate.now().Unix(),
-		Question: quota.Question{Quota: l.spentUnits, RequestID: l.block.RequestID},
-	}
+	o := quota.OperationAt(quota.KindSettle, l.table.gate.now())
+	o.Question = quota.Question{Quota: l.spentUnits, RequestID: l.block.RequestID}
 	l.block, l.spentUnits, l.endsAt = quota.Reservation{}, 0, time.Time{}
 	for attempt := 1; ; attempt++ {
 		_, err := l.table.gate.store.Do(ctx, l.key, o)
@@ -221,6 +238,12 @@ func (l *lease) settleBlock(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+func (l *lease) removeLocked() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.remove()
 }
 
 // remove takes the lease out of the table.

@@ -25,7 +25,7 @@ func (m *middleware) verify(ctx context.Context, req *request, q quota.Question)
 	v, err := m.gate.Verify(ctx, req.key, q)
 	m.setToken(req, v.Token)
 	if err == nil && !v.Valid() {
-		err = &refusal{quota.RefusedError{Refusal: v.Refusal}, v, 0}
+		err = &refusal{quota.RefusedError{Reason: v.Reason}, v, 0}
 	}
 	return err
 }
@@ -130,7 +130,7 @@ func (m *middleware) reserved(req *request, reserved quota.Reservation, wanted i
 	m.setToken(req, reserved.Token)
 	req.HeldUnits = reserved.Held
 	if err == nil && !reserved.Valid() {
-		err = &refusal{quota.RefusedError{Refusal: reserved.Refusal}, reserved.Verdict, wanted}
+		err = &refusal{quota.RefusedError{Reason: reserved.Reason}, reserved.Verdict, wanted}
 	}
 	return err
 }

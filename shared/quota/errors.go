@@ -15,6 +15,9 @@ var (
 	ErrRequestReused = errors.New("request id was used for something else")
 	// ErrTooManyOpen means that the token has MaxOpenHolds open holds.
 	ErrTooManyOpen = errors.New("too many open holds")
+	// ErrNotLeasable means that a token has windows, model quotas or rates,
+	// which a process can't count on its own.
+	ErrNotLeasable = errors.New("a token with windows, model quotas or rates can't be leased")
 	// ErrHoldNotFound means that no hold has this request id, or that the
 	// token no longer remembers it.
 	ErrHoldNotFound = errors.New("hold not found")

@@ -2,6 +2,7 @@ package quota_test
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -69,9 +70,9 @@ func ExampleLedger() {
 func ExampleQuestion_Check() {
 	const now = 1_800_000_000 // Unix seconds
 	t := token.Token{ExpiredTime: token.Never, RemainQuota: 10, ModelLimitsEnabled: true, Models: []string{"small"}}
-	fmt.Println(quota.Question{Model: "small", Quota: 10}.Check(t, now))
-	fmt.Println(quota.Question{Model: "large", Quota: 10}.Check(t, now))
-	fmt.Println(quota.Question{Model: "small", Quota: 11}.Check(t, now))
+	fmt.Println(quota.Question{Model: "small", Quota: 10}.Check(t, time.Unix(now, 0)))
+	fmt.Println(quota.Question{Model: "large", Quota: 10}.Check(t, time.Unix(now, 0)))
+	fmt.Println(quota.Question{Model: "small", Quota: 11}.Check(t, time.Unix(now, 0)))
 	// Output:
 	// <nil>
 	// key refused: model_not_allowed

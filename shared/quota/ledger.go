@@ -18,7 +18,7 @@ import (
 // larger: a spend by about 25 bytes, a hold by about 90.
 const (
 	// MaxOpenHolds is the largest number of open holds of one token.
-	MaxOpenHolds = 50
+	MaxOpenHolds = token.MaxOpenHolds
 	// MaxHoldSeconds is the longest time from a reservation to the expiry of its
 	// hold.
 	MaxHoldSeconds = 60 * 60
@@ -113,6 +113,9 @@ type Record struct {
 	Charged        int64 // units that it charged
 	BeforeReserve  Balance
 	BeforeEnd      Balance // before the settlement or the release
+	Meters         []int64 // of a hold: the numbers of the token's meters that it counts in
+	PerUnit        int64   // of a hold: nanoseconds that each unit took in the rate of units; 0 if there was none
+	MadeAt         int64   // of a hold with PerUnit: when it was made, in Unix milliseconds
 }
 
 // Debited returns how many units the record's hold took from the balance.
@@ -125,6 +128,7 @@ type Ledger struct {
 	Balance        Balance
 	Records        map[string]Record // by RecordKey
 	EarliestExpiry int64             // Unix seconds: no open hold expires earlier; 0 if no hold is open
+	LastMeter      int64             // the highest number of a meter so far
 	RecordLimit    int64             // with this many records, the next write must compact; 0 is FirstRecordLimit
 	Revision       int64             // plus 1 with every write of the ledger
 	Uncertain      bool              // in the result of an operation: an attempt got no answer, so a copy of it may still arrive
@@ -163,6 +167,7 @@ func (l Ledger) Compact(now int64) Ledger {
 	if l.Records == nil {
 		l.Records = map[string]Record{}
 	}
+	l.Windows, l.ModelQuotas = slices.Clone(l.Windows), slices.Clone(l.ModelQuotas)
 	l.Balance = Balance{Left: l.Balance.Free(), Unlimited: l.Balance.Unlimited}
 	l.EarliestExpiry = 0
 	for key, r := range l.Records {
@@ -177,6 +182,7 @@ func (l Ledger) Compact(now int64) Ledger {
 				l.UsedQuota = token.AddSaturated(l.UsedQuota, r.Quota)
 			} else {
 				l.Balance.Left += r.Debited()
+				take(l.metersOf(r), -r.Quota)
 			}
 			r.State, r.EndedAt = StateExpired, r.ExpiresAt
 			l.Records[key] = r
@@ -220,7 +226,7 @@ func (l Ledger) syncToken() Ledger {
 	slices.Sort(open)
 	for _, key := range open {
 		r := l.Records[key]
-		l.Holds = append(l.Holds, token.Hold{Quota: r.Quota, Debited: r.Debited(), ExpiresAt: r.ExpiresAt, ChargeOnExpiry: r.ChargeOnExpiry})
+		l.Holds = append(l.Holds, token.Hold{Quota: r.Quota, Debited: r.Debited(), ExpiresAt: r.ExpiresAt, ChargeOnExpiry: r.ChargeOnExpiry, Meters: r.Meters})
 	}
 	return l
 }

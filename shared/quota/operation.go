@@ -1,6 +1,11 @@
 package quota
 
-import "github.com/latchkey-api/latchkey/shared/token"
+import (
+	"slices"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
 
 // A Kind is what an operation does.
 type Kind int
@@ -22,6 +27,7 @@ const (
 type Operation struct {
 	Kind           Kind
 	Now            int64 // Unix seconds
+	Nanos          int64 // the nanoseconds of the same moment within its second; they count for rates
 	ExpiresAt      int64 // Unix seconds; for KindReserve
 	ChargeOnExpiry bool  // for KindReserve: a hold that expires is charged instead of returned
 	Own
@@ -37,11 +43,26 @@ type Operation struct {
 // caller says so with Tried. The record of a hold that expired is kept for
 // a while, as for every hold.
 type Own struct {
-	Forget bool  // for KindSettle and KindRelease; for KindReserve, that the end will forget the hold
-	Cancel bool  // for KindRelease: if the hold is not there yet, record its end, so that a reservation on its way holds nothing
-	Held   int64 // the hold's units, as far as the caller knows; lets a store end or grow the hold without a read
-	Tried  bool  // an earlier attempt of this operation may have ended the hold, and nobody else can
+	Forget  bool    // for KindSettle and KindRelease; for KindReserve, that the end will forget the hold
+	Cancel  bool    // for KindRelease: if the hold is not there yet, record its end, so that a reservation on its way holds nothing
+	Held    int64   // the hold's units, as far as the caller knows; lets a store end or grow the hold without a read
+	Meters  []int64 // the record's Meters, PerUnit and MadeAt, as far as the caller knows
+	PerUnit int64
+	MadeAt  int64
+	Tried   bool // an earlier attempt of this operation may have ended the hold, and nobody else can
 }
+
+// OperationAt returns an operation of a kind at a time. It still needs a
+// Question.
+func OperationAt(kind Kind, now time.Time) Operation {
+	return Operation{Kind: kind, Now: now.Unix(), Nanos: int64(now.Nanosecond())}
+}
+
+// UnixNano returns the operation's time in Unix nanoseconds.
+func (o Operation) UnixNano() int64 { return o.Now*int64(time.Second) + o.Nanos }
+
+// UnixMilli returns the operation's time in Unix milliseconds.
+func (o Operation) UnixMilli() int64 { return o.UnixNano() / int64(time.Millisecond) }
 
 // Repeatable reports whether the operation can be repeated without taking effect
 // twice.
@@ -86,7 +107,10 @@ func (o Operation) Apply(l Ledger) (Ledger, bool, error) {
 // key may no longer be used.
 func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 	old, known := o.Record(*l)
-	exhausted := !known && !l.Balance.Unlimited && l.Balance.Free() < max(1, o.Quota)
+	var exhausted error
+	if !known {
+		exhausted = o.exhausted(l.Token, o.Quota, o.Now)
+	}
 	err := o.check(l.Token, exhausted, o.Now)
 	switch {
 	case err != nil:
@@ -97,12 +121,35 @@ func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 		return false, old.State.endError()
 	case known:
 		return false, nil
+	case o.ChargeOnExpiry && l.Limited():
+		return false, ErrNotLeasable
+	case o.Kind == KindReserve && l.MaxConcurrent > 0 && l.OpenHolds() >= l.MaxConcurrent:
+		return false, RefusedError{Reason{Refusal: RefusedRate, Scope: ScopeConcurrent}}
 	case o.Kind == KindReserve && l.OpenHolds() >= MaxOpenHolds:
 		return false, ErrTooManyOpen
 	}
+	if err := checkRates(l.Token, o.Quota, o.UnixNano()); err != nil {
+		return false, err
+	}
+	o.recordUse(l)
+	l.Balance = l.Balance.debit(o.Quota)
+	return true, nil
+}
+
+// recordUse counts the operation in the token's meters and rates, and records
+// its request id.
+func (o Operation) recordUse(l *Ledger) {
+	numbers := take(l.metersFor(o.Model, o.Now), o.Quota)
+	perUnit := countRates(&l.Token, o.Quota, o.UnixNano())
 	record := Record{State: StateSpent, Quota: o.Quota, EndedAt: o.Now}
 	if o.Kind == KindReserve {
-		record = Record{State: StateOpen, Quota: o.Quota, ExpiresAt: o.ExpiresAt, ChargeOnExpiry: o.ChargeOnExpiry, BeforeReserve: l.Balance}
+		record = Record{
+			State: StateOpen, Quota: o.Quota, ExpiresAt: o.ExpiresAt, ChargeOnExpiry: o.ChargeOnExpiry,
+			BeforeReserve: l.Balance, Meters: numbers, PerUnit: perUnit,
+		}
+		if perUnit > 0 {
+			record.MadeAt = o.UnixMilli()
+		}
 		if l.EarliestExpiry == 0 || o.ExpiresAt < l.EarliestExpiry {
 			l.EarliestExpiry = o.ExpiresAt
 		}
@@ -112,8 +159,6 @@ func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 	if o.RequestID != "" {
 		l.Records[RecordKey(o.RequestID)] = record
 	}
-	l.Balance = l.Balance.debit(o.Quota)
-	return true, nil
 }
 
 // endHold settles or releases a hold. It does so even if the token has been
@@ -141,19 +186,45 @@ func (o Operation) endHold(l *Ledger) (bool, error) {
 	r.BeforeEnd, r.EndedAt = l.Balance, o.Now
 	l.Balance.Left += r.Debited()
 	r.State = StateReleased
+	take(l.metersOf(r), -r.Quota)
 	if o.Kind == KindSettle {
 		r.State, r.Requested, r.Charged = StateSettled, o.Quota, o.Quota
 		if !l.Balance.Unlimited {
 			r.Charged = min(o.Quota, l.Balance.Left)
 		}
+		r.Charged = o.takeCharged(l, r)
 		l.Balance = l.Balance.debit(r.Charged)
 		l.UsedQuota = token.AddSaturated(l.UsedQuota, r.Charged)
 	}
+	correctUnits(&l.Token, r, r.Charged, o.UnixNano())
 	l.Records[RecordKey(o.RequestID)] = r
 	if o.Forget && r.Charged == r.Requested {
 		delete(l.Records, RecordKey(o.RequestID))
 	}
 	return true, nil
+}
+
+// takeCharged takes what a settlement charges from the hold's meters, to which
+// the held units were returned before. What it charges beyond the hold is also
+// taken from windows that began since. It returns the units that all of them
+// have.
+func (o Operation) takeCharged(l *Ledger, r Record) int64 {
+	meters := l.metersOf(r)
+	// Held units can always be charged, even if a quota was lowered since.
+	charged := max(leastLeft(meters, r.Charged), min(r.Charged, r.Quota))
+	var since []*token.Meter
+	if more := charged - r.Quota; more > 0 && r.Meters != nil {
+		for _, m := range l.metersFor("", o.Now) {
+			if !slices.Contains(r.Meters, m.Number) {
+				since = append(since, m)
+			}
+		}
+		more = leastLeft(since, more)
+		take(since, more)
+		charged = r.Quota + more
+	}
+	take(meters, charged)
+	return charged
 }
 
 // grow raises an open hold. The hold takes the difference from the balance if it
@@ -170,13 +241,14 @@ func (o Operation) grow(l *Ledger) (bool, error) {
 	if more <= 0 {
 		return false, nil // it was allowed before
 	}
-	exhausted := !l.Balance.Unlimited && l.Balance.Free() < more
-	if err := o.check(l.Token, exhausted, o.Now); err != nil {
+	if err := o.check(l.Token, o.exhausted(l.Token, more, o.Now), o.Now); err != nil {
 		return false, err
 	}
 	if l.Balance.Unlimited != r.BeforeReserve.Unlimited {
 		return false, nil // the token became unlimited or limited since
 	}
+	take(l.metersFor(o.Model, o.Now), more)
+	correctUnits(&l.Token, r, o.Quota, o.UnixNano())
 	l.Balance = l.Balance.debit(more)
 	r.Quota = o.Quota
 	l.Records[RecordKey(o.RequestID)] = r

@@ -108,7 +108,7 @@ func TestApplyToOwnHold(t *testing.T) {
 // FuzzRequestID checks that a request id is accepted exactly if it has the
 // documented form.
 func FuzzRequestID(f *testing.F) {
-	for _, id := range []string{"", "r", strings.Repeat("r", 21), strings.Repeat("r", 22), strings.Repeat("r", 128), strings.Repeat("r", 129), strings.Repeat("r", 22) + "\n", strings.Repeat("é", 22), quota.NewRequestID()} {
+	for _, id := range []string{"", "r", strings.Repeat("r", 21), strings.Repeat("r", 22), strings.Repeat("r", 128), strings.Repeat("r", 129), strings.Repeat("r", 22) + "\n", strings.Repeat("é", 22), quota.NewRequestID(5, 6)} {
 		f.Add(id)
 	}
 	form := regexp.MustCompile(`\A[A-Za-z0-9_-]{22,128}\z`)

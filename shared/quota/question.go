@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -62,8 +64,27 @@ func CheckRequestID(id string) error {
 
 const requestIDCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
-// NewRequestID returns a random request id that nobody can guess.
-func NewRequestID() string { return rand.Text() }
+// NewRequestID returns a random request id that nobody can guess. It also says
+// how many units a reservation holds and when it was made, in Unix milliseconds,
+// so that a settlement need not read that first: see HoldOf.
+func NewRequestID(units, madeAt int64) string {
+	return rand.Text() + "-" + strconv.FormatInt(units, 36) + "-" + strconv.FormatInt(madeAt, 36)
+}
+
+// HoldOf returns what a request id of NewRequestID says about its hold. It is
+// only what the caller says; zeros if it says nothing.
+func HoldOf(requestID string) (units, madeAt int64) {
+	parts := strings.Split(requestID, "-")
+	if len(parts) != 3 {
+		return 0, 0
+	}
+	units, unitsErr := strconv.ParseInt(parts[1], 36, 64)
+	madeAt, timeErr := strconv.ParseInt(parts[2], 36, 64)
+	if unitsErr != nil || timeErr != nil || units < 0 || units > token.MaxInteger || madeAt < 0 {
+		return 0, 0
+	}
+	return units, madeAt
+}
 
 // CheckModel returns an *InvalidError if name is not a valid name of a model to
 // ask about. Names are compared exactly, white space included.
@@ -104,40 +125,105 @@ const (
 	RefusedExhausted Refusal = "quota_exhausted"
 	RefusedModel     Refusal = "model_not_allowed"
 	RefusedIP        Refusal = "ip_not_allowed"
+	RefusedRate      Refusal = "rate_limited"
 )
 
-// A RefusedError is a refusal as an error. Test for it with errors.As, or for one
-// refusal with errors.Is.
-type RefusedError struct{ Refusal Refusal }
+// What refused: the Scope of a RefusedError. A window or a model quota has its
+// prefix followed by the window's length or the pattern of models.
+const (
+	ScopeToken      = "token"
+	ScopeWindow     = "window:"
+	ScopeModel      = "model:"
+	ScopeRequests   = "rate:requests"
+	ScopeUnits      = "rate:units"
+	ScopeConcurrent = "rate:concurrent"
+)
+
+// A Reason is a refusal and what refused.
+type Reason struct {
+	Refusal    Refusal       // "" if nothing refused
+	Scope      string        // what refused for RefusedExhausted and RefusedRate, else ""
+	ResetsAt   int64         // for a window: the Unix second at which it is whole again; else 0
+	RetryAfter time.Duration // for a rate: the time until the same request is allowed; 0 if that is not known or never
+}
+
+// A RefusedError is a refusal as an error. Test for it with errors.As, or for
+// one refusal with errors.Is(err, Refusal.Err()).
+type RefusedError struct{ Reason }
 
 func (e RefusedError) Error() string { return "key refused: " + string(e.Refusal) }
+
+// Is reports whether target is the same refusal, whatever refused.
+func (e RefusedError) Is(target error) bool {
+	other, ok := target.(RefusedError) //nolint:errorlint // errors.Is unwraps
+	return ok && e.Refusal == other.Refusal
+}
 
 // Err returns the refusal as a RefusedError, and nil for "".
 func (r Refusal) Err() error {
 	if r == "" {
 		return nil
 	}
-	return RefusedError{Refusal: r}
+	return RefusedError{Reason{Refusal: r}}
 }
 
-// Check returns nil if a token allows what the question asks at a Unix second,
-// and a RefusedError otherwise. A limited token must have q.Quota units free, and
-// at least one.
-func (q Question) Check(t token.Token, now int64) error {
-	return q.check(t, !t.UnlimitedQuota && t.FreeAt(now) < max(1, q.Quota), now)
+// Check returns nil if a token allows what the question asks at a moment, and a
+// RefusedError otherwise. A limited token must have q.Quota units free, and at
+// least one, in each of its quotas.
+func (q Question) Check(t token.Token, now time.Time) error {
+	err := q.check(t, q.exhausted(t, q.Quota, now.Unix()), now.Unix())
+	if err == nil {
+		err = checkRates(t, q.Quota, now.UnixNano())
+	}
+	return err
 }
 
-// CheckIgnoringQuota is Check without the condition on free units.
-func (q Question) CheckIgnoringQuota(t token.Token, now int64) error { return q.check(t, false, now) }
+// CheckIgnoringQuota is Check without the conditions on free units and rates.
+func (q Question) CheckIgnoringQuota(t token.Token, now int64) error { return q.check(t, nil, now) }
 
-func (q Question) check(t token.Token, exhausted bool, now int64) error {
+// exhausted returns a RefusedError if one of the token's quotas that the
+// question counts in has fewer than the given units, or none.
+func (q Question) exhausted(t token.Token, units, now int64) error {
+	units = max(1, units)
+	if !t.UnlimitedQuota && t.FreeAt(now) < units {
+		return RefusedError{Reason{Refusal: RefusedExhausted, Scope: ScopeToken}}
+	}
+	var refused error
+	for _, w := range t.Windows {
+		use := t.WindowUse(w, now)
+		if use.Remaining < units {
+			refused = laterOf(refused, RefusedError{Reason{Refusal: RefusedExhausted, Scope: ScopeWindow + w.Length, ResetsAt: use.ResetsAt}})
+		}
+	}
+	if refused != nil {
+		return refused
+	}
+	for _, m := range t.ModelQuotas {
+		if q.Model != "" && token.MatchesModel(m.Model, q.Model) && t.ModelUse(m, now).Remaining < units {
+			return RefusedError{Reason{Refusal: RefusedExhausted, Scope: ScopeModel + m.Model}}
+		}
+	}
+	return nil
+}
+
+// laterOf returns the refusal that ends later.
+func laterOf(err error, other RefusedError) error {
+	if first, ok := err.(RefusedError); ok && first.ResetsAt >= other.ResetsAt { //nolint:errorlint // made here
+		return first
+	}
+	return other
+}
+
+// check returns the first refusal that applies. exhausted is that for lack of
+// quota, if any.
+func (q Question) check(t token.Token, exhausted error, now int64) error {
 	switch {
 	case t.Disabled:
 		return RefusedDisabled.Err()
 	case t.ExpiredTime != token.Never && t.ExpiredTime <= now:
 		return RefusedExpired.Err()
-	case exhausted:
-		return RefusedExhausted.Err()
+	case exhausted != nil:
+		return exhausted
 	case q.Model != "" && !t.AllowsModel(q.Model):
 		return RefusedModel.Err()
 	case q.IP.IsValid() && len(t.AllowIPs) > 0 && !allowsIP(t.AllowIPs, q.IP):

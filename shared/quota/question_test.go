@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -45,7 +46,7 @@ func TestCheckOrder(t *testing.T) {
 		{quota.RefusedIP, func(_ *token.Token, q *quota.Question) { q.IP = netip.MustParseAddr("10.1.2.3") }},
 		{"", func(*token.Token, *quota.Question) {}},
 	} {
-		if got := refusalOf(t, question.Check(everything, now)); got != step.want {
+		if got := refusalOf(t, question.Check(everything, time.Unix(now, 0))); got != step.want {
 			t.Errorf("got %q, want %q", got, step.want)
 		}
 		step.fix(&everything, &question)
@@ -114,7 +115,7 @@ func TestCheck(t *testing.T) {
 		"any IPv6":                               {from("::/0"), ip("2001:db8::1"), ""},
 		"no address is asked about":              {from("10.0.0.0/8"), ask(1), ""},
 	} {
-		if got := refusalOf(t, row.asks.Check(row.is, now)); got != row.want {
+		if got := refusalOf(t, row.asks.Check(row.is, time.Unix(now, 0))); got != row.want {
 			t.Errorf("%s: got %q, want %q", name, got, row.want)
 		}
 	}
@@ -174,7 +175,7 @@ func TestAllowIPs(t *testing.T) {
 			}
 			prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mapped)
 		}
-		got := (quota.Question{IP: addr}).Check(tok, now) == nil
+		got := (quota.Question{IP: addr}).Check(tok, time.Unix(now, 0)) == nil
 		if want := prefix.Contains(addr.Unmap()); got != want {
 			rt.Fatalf("%s, where %v may: got %v, want %v", addr, tok.AllowIPs, got, want)
 		}

@@ -4,9 +4,10 @@ import "github.com/latchkey-api/latchkey/shared/token"
 
 // A Verdict says whether a key may do what a Question asks.
 type Verdict struct {
-	Refusal Refusal     // "" if it may
-	Token   token.Token // the key's token; the zero Token for RefusedUnknown
-	Remain  int64       // free units; meaningless for an unlimited token
+	Reason             // why not; the zero value if it may
+	Token  token.Token // the key's token; the zero Token for RefusedUnknown
+	At     int64       // the Unix second that the verdict is about
+	Remain int64       // free units; meaningless for an unlimited token
 	// InProgress is how many units open holds keep, if the refusal is
 	// RefusedExhausted. What their requests do not use becomes free again.
 	InProgress int64
@@ -33,6 +34,7 @@ type Reservation struct {
 // A Settlement is the result of settling a hold.
 type Settlement struct {
 	Token     token.Token
+	At        int64 // the Unix second that the settlement is about
 	RequestID string
 	Charged   int64 // units
 	Shortfall int64 // units that could not be charged because the balance did not have them
@@ -42,6 +44,7 @@ type Settlement struct {
 // A Release is the result of releasing a hold.
 type Release struct {
 	Token     token.Token
+	At        int64 // the Unix second that the release is about
 	RequestID string
 	Released  int64 // units of the hold
 	Remain    int64 // free units
@@ -52,12 +55,13 @@ type Release struct {
 // holds.
 type Usage struct {
 	Token                    token.Token
+	At                       int64 // the Unix second that the usage is about
 	Granted, Used, Available int64
 }
 
 // UsageAt returns the token's usage at a Unix second.
 func (l Ledger) UsageAt(now int64) Usage {
-	u := Usage{Token: l.Token, Used: l.UsedAt(now), Available: l.RemainAt(now)}
+	u := Usage{Token: l.Token, At: now, Used: l.UsedAt(now), Available: l.RemainAt(now)}
 	u.Granted = min(u.Available+l.HeldAt(now)+u.Used, token.MaxInteger)
 	return u
 }
@@ -70,7 +74,7 @@ func (l Ledger) UsageAt(now int64) Usage {
 // Reservation returns the result of a KindReserve operation.
 func (o Operation) Reservation(l Ledger) Reservation {
 	r, _ := o.Record(l)
-	verdict := Verdict{Token: l.Token, Remain: min(r.BeforeReserve.debit(r.Quota).Free(), token.MaxInteger)}
+	verdict := Verdict{Token: l.Token, At: o.Now, Remain: min(r.BeforeReserve.debit(r.Quota).Free(), token.MaxInteger)}
 	return Reservation{Verdict: verdict, RequestID: o.RequestID, Held: r.Quota, ExpiresAt: r.ExpiresAt}
 }
 
@@ -78,16 +82,16 @@ func (o Operation) Reservation(l Ledger) Reservation {
 func (o Operation) Settlement(l Ledger) Settlement {
 	r, known := o.Record(l)
 	if !known {
-		return Settlement{l.Token, o.RequestID, o.Quota, 0, l.RemainAt(o.Now)}
+		return Settlement{l.Token, o.Now, o.RequestID, o.Quota, 0, l.RemainAt(o.Now)}
 	}
-	return Settlement{l.Token, o.RequestID, r.Charged, r.Requested - r.Charged, min(r.BeforeEnd.debit(r.Charged).Free()+r.Debited(), token.MaxInteger)}
+	return Settlement{l.Token, o.Now, o.RequestID, r.Charged, r.Requested - r.Charged, min(r.BeforeEnd.debit(r.Charged).Free()+r.Debited(), token.MaxInteger)}
 }
 
 // Release returns the result of a KindRelease operation.
 func (o Operation) Release(l Ledger) Release {
 	r, known := o.Record(l)
 	if !known {
-		return Release{l.Token, o.RequestID, o.Held, l.RemainAt(o.Now)}
+		return Release{l.Token, o.Now, o.RequestID, o.Held, l.RemainAt(o.Now)}
 	}
-	return Release{l.Token, o.RequestID, r.Quota, min(r.BeforeEnd.Free()+r.Debited(), token.MaxInteger)}
+	return Release{l.Token, o.Now, o.RequestID, r.Quota, min(r.BeforeEnd.Free()+r.Debited(), token.MaxInteger)}
 }

@@ -9,13 +9,13 @@ import (
 // AllowsModel reports whether the token's models allow a model. The name is
 // always literal: a "*" in it stands for itself.
 func (t Token) AllowsModel(name string) bool {
-	return !t.ModelLimitsEnabled || slices.ContainsFunc(t.Models, func(entry string) bool { return matchesModel(entry, name) })
+	return !t.ModelLimitsEnabled || slices.ContainsFunc(t.Models, func(entry string) bool { return MatchesModel(entry, name) })
 }
 
-// matchesModel reports whether an entry of Token.Models matches a name. An entry
+// MatchesModel reports whether an entry of Token.Models matches a name. An entry
 // that ends with "*" matches every name that begins with the part before it, so
 // "*" alone matches every name. Case counts.
-func matchesModel(entry, name string) bool {
+func MatchesModel(entry, name string) bool {
 	if prefix, isPattern := strings.CutSuffix(entry, "*"); isPattern {
 		return strings.HasPrefix(name, prefix)
 	}

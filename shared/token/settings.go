@@ -20,6 +20,11 @@ type Settings struct {
 	Models             []string
 	AllowIPs           []string
 	Group              *string
+	Windows            []Window
+	ModelQuotas        []ModelQuota
+	RequestsPerMinute  *int64
+	UnitsPerMinute     *int64
+	MaxConcurrent      *int64
 }
 
 // Normalize checks every field that is not nil and returns the settings in
@@ -41,6 +46,7 @@ func (s Settings) Normalize() (Settings, error) {
 	check(normalizeList(&s.Models, normalizeModels))
 	check(normalizeList(&s.AllowIPs, normalizeAllowIPs))
 	check(normalize(&s.Group, func(group string) (string, error) { return CheckText("group", group, 0, MaxGroupLength) }))
+	check(s.normalizeLimits())
 	if is(s.ModelLimitsEnabled) && s.Models != nil && len(s.Models) == 0 {
 		check(errNoModels())
 	}
@@ -75,6 +81,7 @@ func New(s Settings, userID, now int64) (Token, error) {
 		AllowIPs:           s.AllowIPs,
 		Group:              or(s.Group, ""),
 	}
+	t = s.Limit(t)
 	if t.ExpiredTime != Never && t.ExpiredTime <= now {
 		return Token{}, invalid("expired_time", "is in the past: send a later Unix time in seconds, or -1 for a token that never expires")
 	}

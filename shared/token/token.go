@@ -13,6 +13,10 @@ const (
 	MaxModelsBytes     = 4096 // of all models of a token together: each write of the token costs their size
 	MaxAllowIPs        = 32
 	MaxGroupLength     = 64
+	MaxWindows         = 3
+	MaxModelQuotas     = 8
+	MaxRate            = 1_000_000_000  // requests or units per minute
+	MaxOpenHolds       = 50             // of one token
 	MaxExpiredTime     = 99_999_999_999 // Unix seconds; a larger number is probably in milliseconds
 
 	// Never is the ExpiredTime of a token that does not expire.
@@ -49,14 +53,23 @@ type Token struct {
 	Group              string
 	GroupGranted       bool   // see PriceGroup
 	Holds              []Hold // neither settled nor released; some may have expired
+
+	Windows     []Window
+	ModelQuotas []ModelQuota
+	Rates
+	// The state of the rates, as the "theoretical arrival time" of GCRA in Unix
+	// nanoseconds: when all requests or units so far would have come if they had
+	// kept to the rate exactly.
+	RequestTAT, UnitTAT int64
 }
 
 // A Hold sets units aside for a request in progress.
 type Hold struct {
 	Quota          int64
-	Debited        int64 // units taken from RemainQuota: Quota, or 0 if the token was unlimited
-	ExpiresAt      int64 // the Unix second from which the hold no longer counts
-	ChargeOnExpiry bool  // at ExpiresAt the units count as used instead of free
+	Debited        int64   // units taken from RemainQuota: Quota, or 0 if the token was unlimited
+	ExpiresAt      int64   // the Unix second from which the hold no longer counts
+	ChargeOnExpiry bool    // at ExpiresAt the units count as used instead of free
+	Meters         []int64 // the numbers of the meters that the units were taken from
 }
 
 // FreeAt returns the units that are free to spend at a Unix second. It can
@@ -119,7 +132,7 @@ func (t Token) StatusAt(now int64) Status {
 		return Disabled
 	case t.ExpiredTime != Never && t.ExpiredTime <= now:
 		return Expired
-	case !t.UnlimitedQuota && t.FreeAt(now) <= 0:
+	case !t.UnlimitedQuota && t.FreeAt(now) <= 0, t.ResetsAt(now) > 0:
 		return Exhausted
 	default:
 		return Enabled

@@ -34,15 +34,16 @@ type Verdict struct {
 	Valid bool    `json:"valid"`
 	Code  Refusal `json:"code"` // reason for the refusal; "" if valid
 	*KeyInfo
+	RefusalDetail
 	Exhaustion
 	Charged *int64 `json:"charged,omitempty"` // units that the usage cost; 0 if not valid, nil if the request had no usage
 	Price
 }
 
-// An Exhaustion explains the refusal "quota_exhausted". Its fields are zero if
-// that is not the code.
+// An Exhaustion explains the refusals quota_exhausted and rate_limited. Its
+// fields are zero if the code is another.
 type Exhaustion struct {
-	InProgressQuota *int64 `json:"in_progress_quota,omitempty"` // units held by requests in progress; what they do not use becomes free again
+	InProgressQuota *int64 `json:"in_progress_quota,omitempty"` // only for quota_exhausted: units held by requests in progress; what they do not use becomes free again
 	Message         string `json:"message,omitempty"`           // what to do, for people
 }
 
@@ -57,6 +58,7 @@ type KeyInfo struct {
 	ExpiredTime        int64    `json:"expired_time"` // Unix seconds; -1 for never
 	ModelLimitsEnabled bool     `json:"model_limits_enabled"`
 	Models             []string `json:"models"`
+	Limits
 }
 
 // ReserveInput is the body of a reservation. Quota or Usage is required. Without
@@ -74,6 +76,8 @@ type Reservation struct {
 	Held        int64   `json:"held"`         // units
 	RemainQuota int64   `json:"remain_quota"` // units free to spend
 	ExpiresAt   int64   `json:"expires_at"`   // Unix seconds at which the hold expires; 0 if there is none
+	Limits
+	RefusalDetail
 	Exhaustion
 	Price
 }
@@ -92,6 +96,7 @@ type Settlement struct {
 	Charged     int64  `json:"charged"`
 	Shortfall   int64  `json:"shortfall"`    // the part of the cost that the balance could not cover
 	RemainQuota int64  `json:"remain_quota"` // free to spend
+	Limits
 	Price
 }
 
@@ -100,6 +105,7 @@ type Release struct {
 	RequestID   string `json:"request_id"`
 	Released    int64  `json:"released"`
 	RemainQuota int64  `json:"remain_quota"` // free to spend
+	Limits
 }
 
 // A UsageAnswer is the body of the usage route's answer. Clients of New API
@@ -122,4 +128,5 @@ type Usage struct {
 	ModelLimits        map[string]bool `json:"model_limits"` // the names and patterns of the models that the key may call, each true
 	ModelLimitsEnabled bool            `json:"model_limits_enabled"`
 	ExpiresAt          int64           `json:"expires_at"` // Unix seconds; 0 for never
+	Limits
 }

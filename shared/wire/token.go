@@ -39,6 +39,8 @@ type Token struct {
 	Group              string   `json:"group"`
 	PreviousKey        string   `json:"previous_key,omitempty"`   // mask of the key before the last rotation, while it works
 	PreviousUntil      int64    `json:"previous_until,omitempty"` // when the previous key stops working
+	Limits
+	ResetsAt int64 `json:"resets_at,omitempty"` // Unix seconds; if windows are used up: when the key works again
 }
 
 // TokenInput is the body of a create, and a part of the body of an update. A
@@ -57,6 +59,7 @@ type TokenInput struct {
 	ModelLimits        []string `json:"model_limits,omitzero" separators:","` // another name of models; ignored if that is present
 	AllowIPs           []string `json:"allow_ips,omitzero" separators:",\n"`  // up to 32 addresses and CIDR ranges; empty allows all
 	Group              *string  `json:"group,omitempty"`                      // up to 64 characters
+	LimitsInput
 }
 
 // UpdateInput is the body of an update. ID is required.

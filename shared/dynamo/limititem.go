@@ -1,0 +1,128 @@
+package dynamo
+
+import (
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/period"
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// The attributes of a TOKEN item with limits beside its lifetime quota. Without
+// such a limit they are all absent.
+const (
+	attrLimited           = "limited"   // exists if there is any such limit
+	attrWindows           = "windows"   // a list of maps
+	attrModelQuotas       = "modelq"    // a list of maps
+	attrMeters            = "meters"    // what is left in each meter, by its number
+	attrLastMeter         = "lastmeter" // the highest number of a meter so far
+	attrRequestsPerMinute = "rpm"
+	attrUnitsPerMinute    = "upm"
+	attrMaxConcurrent     = "conc"
+	attrRequestTAT        = "rtat"
+	attrUnitTAT           = "utat"
+
+	// In a window or a model quota.
+	limitLength   = "p"
+	limitTimezone = "z"
+	limitHour     = "h"
+	limitWeekday  = "w"
+	limitDay      = "d"
+	limitModel    = "m"
+	limitQuota    = "q"
+	limitNumber   = "n" // of the meter; absent before the first use
+	limitEndsAt   = "e"
+
+	// In a record of a hold.
+	recordMeters  = "m" // the numbers of the meters
+	recordPerUnit = "p"
+	recordMadeAt  = "g"
+)
+
+// limitItem has every attribute of a token's limits. A nil value means that the
+// attribute is left out.
+func limitItem(t token.Token) item {
+	var windows, models []types.AttributeValue
+	meters := item{}
+	entry := func(m token.Meter, units int64, rest item) types.AttributeValue {
+		it := item{limitQuota: number(units)}
+		if m.Number != 0 {
+			it[limitNumber] = number(m.Number)
+			meters[meterName(m.Number)] = number(m.Left)
+		}
+		rest[limitEndsAt] = optionalNumber(m.EndsAt)
+		setPresent(it, rest)
+		return mapOf(it)
+	}
+	for _, w := range t.Windows {
+		windows = append(windows, entry(w.Meter, w.Quota, item{
+			limitLength: text(w.Length), limitTimezone: optionalText(w.Timezone), limitHour: optionalNumber(int64(w.Anchor.Hour)),
+			limitWeekday: optionalNumber(int64(w.Anchor.Weekday)), limitDay: optionalNumber(int64(w.Anchor.Day)),
+		}))
+	}
+	for _, q := range t.ModelQuotas {
+		models = append(models, entry(q.Meter, q.Quota, item{limitModel: text(q.Model)}))
+	}
+	return item{
+		attrLimited: optionalFlag(t.Limited()), attrWindows: optionalValues(windows), attrModelQuotas: optionalValues(models),
+		attrMeters:            optionalMap(meters),
+		attrRequestsPerMinute: optionalNumber(t.RequestsPerMinute), attrUnitsPerMinute: optionalNumber(t.UnitsPerMinute),
+		attrMaxConcurrent: optionalNumber(t.MaxConcurrent), attrRequestTAT: optionalNumber(t.RequestTAT), attrUnitTAT: optionalNumber(t.UnitTAT),
+	}
+}
+
+// readLimits reads the limits of a token.
+func readLimits(r *reader, t *token.Token) {
+	meters := r.nested(attrMeters)
+	meter := func(m *reader) token.Meter {
+		n := m.number(limitNumber)
+		if n == 0 {
+			return token.Meter{}
+		}
+		return token.Meter{Number: n, Left: meters.number(meterName(n)), EndsAt: m.number(limitEndsAt)}
+	}
+	for _, m := range r.maps(attrWindows) {
+		anchor := period.Anchor{Hour: int(m.number(limitHour)), Weekday: int(m.number(limitWeekday)), Day: int(m.number(limitDay))}
+		t.Windows = append(t.Windows, token.Window{
+			Period: period.Period{Length: m.text(limitLength), Timezone: m.text(limitTimezone), Anchor: anchor},
+			Quota:  m.number(limitQuota), Meter: meter(m),
+		})
+		r.merge(m)
+	}
+	for _, m := range r.maps(attrModelQuotas) {
+		t.ModelQuotas = append(t.ModelQuotas, token.ModelQuota{Model: m.text(limitModel), Quota: m.number(limitQuota), Meter: meter(m)})
+		r.merge(m)
+	}
+	r.merge(meters)
+	t.Rates = token.Rates{
+		RequestsPerMinute: r.number(attrRequestsPerMinute), UnitsPerMinute: r.number(attrUnitsPerMinute), MaxConcurrent: r.number(attrMaxConcurrent),
+	}
+	t.RequestTAT, t.UnitTAT = r.number(attrRequestTAT), r.number(attrUnitTAT)
+}
+
+func meterName(n int64) string { return strconv.FormatInt(n, 10) }
+
+// meterNumbers is the list of a hold's meters in its record.
+func meterNumbers(all []int64) types.AttributeValue {
+	var values []types.AttributeValue
+	for _, n := range all {
+		values = append(values, number(n))
+	}
+	return optionalValues(values)
+}
+
+// setHoldLimits adds to a record what its hold counts in.
+func setHoldLimits(m item, r quota.Record) {
+	setPresent(m, item{
+		recordMeters: meterNumbers(r.Meters), recordPerUnit: optionalNumber(r.PerUnit), recordMadeAt: optionalNumber(r.MadeAt),
+	})
+}
+
+func readHoldLimits(m *reader, r *quota.Record) {
+	r.Meters, r.PerUnit, r.MadeAt = m.numbers(recordMeters), m.number(recordPerUnit), m.number(recordMadeAt)
+}
+
+// meterOf returns the path of a meter in an expression.
+func meterOf(e *expression, n int64) attribute { return e.name(attrMeters, meterName(n)) }

@@ -1,0 +1,103 @@
+package token
+
+import (
+	"slices"
+
+	"github.com/latchkey-api/latchkey/shared/period"
+)
+
+// A Meter counts down a quota that renews, or that is for some models only.
+type Meter struct {
+	// Number tells this count from those before and beside it; it is never used
+	// again for the token. 0 means that nothing was counted yet.
+	Number int64
+	Left   int64 // free units; below 0 if the quota was lowered below what was used
+	EndsAt int64 // the Unix second at which the count ends; 0 if it does not end
+}
+
+// runs reports whether the meter counts at a Unix second. If not, its whole
+// quota is free.
+func (m Meter) runs(now int64) bool { return m.Number != 0 && (m.EndsAt == 0 || m.EndsAt > now) }
+
+// A Window is a quota that renews: each period has Quota units.
+type Window struct {
+	period.Period
+	Quota int64 // units, 1 to MaxInteger
+	Meter
+}
+
+// A ModelQuota is a quota for the models that a pattern matches. It does not
+// renew.
+type ModelQuota struct {
+	Model string // a name, or a prefix followed by *
+	Quota int64  // units, 0 to MaxInteger
+	Meter
+}
+
+// Rates bound how fast a token is used. 0 means no limit.
+type Rates struct {
+	RequestsPerMinute int64 // spends and reservations; as many can come at once after a pause
+	UnitsPerMinute    int64 // units spent or reserved; a settlement corrects the count
+	MaxConcurrent     int64 // open holds
+}
+
+// A Use says how much of a quota is used at a moment, in units. Used, Remaining
+// and the units of open holds add up to the quota, unless it was lowered below
+// what was used.
+type Use struct {
+	Used      int64
+	Remaining int64
+	ResetsAt  int64 // the Unix second at which Remaining is the whole quota again; 0 if that is not known or never
+}
+
+// WindowUse returns the use of a window of the token at a Unix second.
+func (t Token) WindowUse(w Window, now int64) Use {
+	if w.runs(now) {
+		return t.use(w.Quota, w.Meter, now)
+	}
+	fresh := Use{Remaining: w.Quota}
+	if w.IsCalendar() {
+		_, fresh.ResetsAt = w.Bounds(now)
+	}
+	return fresh
+}
+
+// ModelUse returns the use of a model quota of the token at a Unix second.
+func (t Token) ModelUse(q ModelQuota, now int64) Use {
+	if q.runs(now) {
+		return t.use(q.Quota, q.Meter, now)
+	}
+	return Use{Remaining: q.Quota}
+}
+
+func (t Token) use(quota int64, m Meter, now int64) Use {
+	free, held := m.Left, int64(0)
+	for _, h := range t.Holds {
+		switch {
+		case !slices.Contains(h.Meters, m.Number):
+		case h.ExpiresAt > now:
+			held += h.Quota
+		case !h.ChargeOnExpiry:
+			free += h.Quota
+		}
+	}
+	return Use{Used: max(0, quota-free-held), Remaining: max(0, free), ResetsAt: m.EndsAt}
+}
+
+// Limited reports whether the token has a limit beside its lifetime quota, so
+// that each use of it counts in more than one place.
+func (t Token) Limited() bool {
+	return len(t.Windows) > 0 || len(t.ModelQuotas) > 0 || t.Rates != Rates{}
+}
+
+// ResetsAt returns the Unix second at which a token whose windows are used up
+// at a Unix second can be used again. It is 0 if no window is used up.
+func (t Token) ResetsAt(now int64) int64 {
+	var last int64
+	for _, w := range t.Windows {
+		if use := t.WindowUse(w, now); use.Remaining == 0 {
+			last = max(last, use.ResetsAt)
+		}
+	}
+	return last
+}
