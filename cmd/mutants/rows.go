@@ -4,7 +4,7 @@ import "slices"
 
 // mutants returns every mutant.
 func mutants() []mutant {
-	return slices.Concat(gatewayMutants(), tokenMutants(), periodMutants(), []mutant{
+	return slices.Concat(gatewayMutants(), tokenMutants(), periodMutants(), limitMutants(), []mutant{
 		{
 			"a create does not require the expected next id: two tokens get the same id",
 			"shared/dynamo/create.go", "e.require(e.name(attrLastTokenID).equals(user.LastTokenID))\n", "",

@@ -13,10 +13,10 @@ import (
 // unless the verdict refuses for lack of quota or for a rate.
 func explainRefusal(v quota.Verdict, units int64) (wire.RefusalDetail, wire.Exhaustion) {
 	detail := wire.RefusalDetail{Scope: v.Scope, ResetsAt: v.ResetsAt, RetryAfterMS: milliseconds(v.RetryAfter)}
-	switch {
-	case v.Refusal == quota.RefusedRate:
+	switch v.Refusal { //nolint:exhaustive // others need no explanation
+	case quota.RefusedRate:
 		return detail, wire.Exhaustion{Message: explainRate(v.Reason)}
-	case v.Refusal == quota.RefusedExhausted:
+	case quota.RefusedExhausted:
 		return detail, wire.Exhaustion{InProgressQuota: &v.InProgress, Message: explainExhausted(v, units)}
 	default:
 		return detail, wire.Exhaustion{}

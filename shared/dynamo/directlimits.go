@@ -24,9 +24,9 @@ func countLimits(e *expression, o quota.Operation, seen *token.Token) (hold quot
 		return countUse(e, o, seen)
 	case quota.KindGrow:
 		return quota.Record{}, countGrowth(e, o, seen)
-	default:
-		return quota.Record{}, countEnd(e, o, seen)
+	case quota.KindSettle, quota.KindRelease:
 	}
+	return quota.Record{}, countEnd(e, o, seen)
 }
 
 func countUse(e *expression, o quota.Operation, t *token.Token) (hold quota.Record, ok bool) {
@@ -39,21 +39,30 @@ func countUse(e *expression, o quota.Operation, t *token.Token) (hold quota.Reco
 	}
 	requests, units := quota.PaceOf(t.RequestsPerMinute), quota.PaceOf(t.UnitsPerMinute)
 	if requests.PerItem > 0 {
-		countPace(e, attrRequestTAT, t.RequestTAT, o, requests.Cost(1), requests.Burst)
+		countPace(e, attrRequestTAT, t.RequestTAT, o, requests.Cost(1), burstOf(requests, o))
 	}
 	if units.PerItem > 0 {
-		if units.Cost(o.Quota) > units.Burst {
+		burst := burstOf(units, o)
+		if burst >= 0 && units.Cost(o.Quota) > burst {
 			return hold, false
 		}
-		countPace(e, attrUnitTAT, t.UnitTAT, o, units.Cost(o.Quota), units.Burst)
+		countPace(e, attrUnitTAT, t.UnitTAT, o, units.Cost(o.Quota), burst)
 		hold.PerUnit, hold.MadeAt = units.PerItem, o.UnixMilli()
 	}
-	if o.Kind == quota.KindReserve && t.MaxConcurrent > 0 {
+	if o.Kind == quota.KindReserve && !o.Used && t.MaxConcurrent > 0 {
 		open := e.name(attrOpenHolds)
 		e.require(open.absent() + " OR " + open.atMost(t.MaxConcurrent-1))
 	}
 	hold.Meters = meters
 	return hold, true
+}
+
+// burstOf returns the burst of a pace, or -1 if the operation may exceed it.
+func burstOf(p quota.Pace, o quota.Operation) int64 {
+	if o.Used {
+		return -1
+	}
+	return p.Burst
 }
 
 // countGrowth counts what a hold grows by. Its meters must be those that the
@@ -82,7 +91,7 @@ func countEnd(e *expression, o quota.Operation, t *token.Token) bool {
 		o.PerUnit = quota.PaceOf(t.UnitsPerMinute).PerItem
 		e.require(recordAttribute(e, o, recordQuota).equals(o.Held))
 	}
-	if now, running := runningMeters(t, o); o.Quota > o.Held && !(running && isSubset(now, o.Meters)) {
+	if now, running := runningMeters(t, o); o.Quota > o.Held && (!running || !isSubset(now, o.Meters)) {
 		return false
 	}
 	requireMeters(e, o)

@@ -83,6 +83,9 @@ func takeQuota(e *expression, o quota.Operation) {
 func requireAllowed(e *expression, o quota.Operation) {
 	e.require(e.name(attrDisabled).absent())
 	e.require(e.name(attrExpires).absent() + " OR " + e.name(attrExpires).above(o.Now))
+	if o.Used {
+		return
+	}
 	if o.Model != "" {
 		e.require(e.name(attrLimits).absent() + " OR " + e.name(attrModels).containsAny(commonModelEntries(o.Model)...))
 	}

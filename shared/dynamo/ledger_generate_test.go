@@ -211,6 +211,7 @@ func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 		o.ChargeOnExpiry = rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "as lease")
 		o.Forget = rapid.Bool().Draw(rt, "own")
 	}
+	o.Used = oneIn(rt, 6, "used")
 	o.Model = rapid.SampledFrom([]string{"", "", "m1", "m1", "m2", "m3", "m1-large", "m1*", "m*", "m", "*", midModel, midModel[:9]}).Draw(rt, "model")
 	o.IP = rapid.SampledFrom([]netip.Addr{
 		{}, {}, {}, netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("::ffff:10.1.2.3"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::7"),

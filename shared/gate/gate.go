@@ -89,7 +89,7 @@ func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.
 		if err == nil {
 			err = q.Check(l.Token, now)
 		}
-		return verdict(l, now.Unix(), err)
+		return verdict(l, q, now.Unix(), err)
 	}
 	if g.leases != nil && q.RequestID == "" {
 		return g.leases.spend(ctx, k, q)
@@ -102,12 +102,12 @@ func (g *Gate) spend(ctx context.Context, key credential.Key, q quota.Question, 
 	o := quota.OperationAt(quota.KindSpend, now)
 	o.Question = q
 	l, err := g.store.Do(ctx, key, o)
-	return verdict(l, o.Now, err)
+	return verdict(l, q, o.Now, err)
 }
 
 // verdict returns the verdict for the result of a lookup or an operation. If
 // err is a refusal, it becomes the verdict's reason; other errors are returned.
-func verdict(l quota.Ledger, now int64, err error) (quota.Verdict, error) {
+func verdict(l quota.Ledger, q quota.Question, now int64, err error) (quota.Verdict, error) {
 	v := quota.Verdict{Token: l.Token, At: now, Remain: l.RemainAt(now)}
 	var refused quota.RefusedError
 	switch {
@@ -116,9 +116,12 @@ func verdict(l quota.Ledger, now int64, err error) (quota.Verdict, error) {
 	case errors.Is(err, quota.ErrKeyUnknown):
 		return quota.Verdict{Reason: unknown}, nil
 	case errors.As(err, &refused):
-		v.Reason = refused.Reason
-		if v.Refusal == quota.RefusedExhausted {
+		v.Reason, v.Free = refused.Reason, l.FreeFor(q.Model, now)
+		switch {
+		case v.Refusal == quota.RefusedExhausted && v.Scope == quota.ScopeToken:
 			v.InProgress = l.HeldAt(now)
+		case v.Refusal == quota.RefusedExhausted:
+			v.InProgress = l.InProgress(now)
 		}
 		return v, nil
 	default:
@@ -152,7 +155,7 @@ func (g *Gate) Reserve(ctx context.Context, key string, q quota.Question, ttl ti
 	}
 	l, err := g.store.Do(ctx, k, o)
 	if err != nil {
-		v, err := verdict(l, o.Now, err)
+		v, err := verdict(l, o.Question, o.Now, err)
 		return refused(v), err
 	}
 	return o.Reservation(l), nil

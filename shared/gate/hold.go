@@ -56,7 +56,7 @@ func (g *Gate) Hold(ctx context.Context, key string, q quota.Question, ttl time.
 		h.remember, h.cancel = true, true
 		return h, quota.Reservation{}, err
 	case err != nil:
-		v, err := verdict(l, o.Now, err)
+		v, err := verdict(l, o.Question, o.Now, err)
 		return nil, quota.Reservation{Verdict: v}, err
 	}
 	h.made, _ = o.Record(l)
@@ -88,7 +88,7 @@ func (h *Hold) Grow(ctx context.Context, q quota.Question, units int64) (quota.V
 	if errors.Is(err, quota.ErrHoldNotFound) {
 		err = quota.ErrHoldExpired
 	}
-	return verdict(l, o.Now, err)
+	return verdict(l, o.Question, o.Now, err)
 }
 
 // operation returns an operation on the hold at this moment, without its

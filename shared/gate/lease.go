@@ -178,7 +178,7 @@ func (l *lease) replaceBlock(ctx context.Context, now time.Time, minUnits int64)
 		o.ExpiresAt, o.ChargeOnExpiry = now.Add(leaseTTL).Unix(), true
 		o.Question = quota.Question{Quota: units, RequestID: "lease-" + rand.Text()}
 		ledger, err := l.table.gate.store.Do(ctx, l.key, o)
-		v, err := verdict(ledger, o.Now, err)
+		v, err := verdict(ledger, o.Question, o.Now, err)
 		switch {
 		case err != nil:
 			return quota.Verdict{}, err

@@ -62,7 +62,7 @@ func (w *responseWriter) grow(units int64) error {
 		if errors.Is(err, quota.ErrHoldExpired) {
 			return w.holdAgain(ctx, want)
 		}
-		if err == nil && v.Refusal == quota.RefusedExhausted && want > units && held+v.Remain >= units {
+		if err == nil && v.Refusal == quota.RefusedExhausted && want > units && held+v.Free >= units {
 			want = units
 			v, err = w.req.hold.Grow(ctx, quota.Question{Model: w.req.Model}, want)
 		}
@@ -75,7 +75,7 @@ func (w *responseWriter) grow(units int64) error {
 
 // holdAgain makes a new hold in place of one that has expired.
 func (w *responseWriter) holdAgain(ctx context.Context, units int64) error {
-	hold, reserved, err := w.m.gate.Hold(ctx, w.req.key, quota.Question{Model: w.req.Model, Quota: units}, w.m.TTL)
+	hold, reserved, err := w.m.gate.Hold(ctx, w.req.key, quota.Question{Model: w.req.Model, Quota: units, Used: true}, w.m.TTL)
 	if err == nil {
 		err = reserved.Refusal.Err()
 	}

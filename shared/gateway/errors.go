@@ -66,6 +66,8 @@ func errorResponse(err error, key string) ErrorResponse {
 	switch {
 	case errors.As(err, &refused) && refused.Refusal == quota.RefusedExhausted:
 		return exhaustedResponse(refused)
+	case errors.As(err, &refused) && refused.Refusal == quota.RefusedRate:
+		return rateResponse(refused.Reason)
 	case errors.As(err, &tooLarge):
 		return ErrorResponse{
 			Status: http.StatusRequestEntityTooLarge, Type: invalidRequest, Code: "body_too_large",
@@ -90,13 +92,16 @@ func errorResponse(err error, key string) ErrorResponse {
 // exhaustedResponse distinguishes a quota that is spent from one that requests in
 // progress hold, which may become free again.
 func exhaustedResponse(r *refusal) ErrorResponse {
-	free, held := r.verdict.Remain, r.verdict.InProgress
+	free, held := r.verdict.Free, r.verdict.InProgress
 	if held > 0 && free+held >= max(1, r.wantedUnits) {
 		return ErrorResponse{
 			Status: http.StatusTooManyRequests, Type: rateLimit, Code: "quota_in_progress", RetryAfterSeconds: 1,
 			Message: fmt.Sprintf("This API key has %d units left, and the request may need %d. Requests in progress hold %d more. Wait until they end, then try again.",
 				free, max(1, r.wantedUnits), held),
 		}
+	}
+	if r.ResetsAt > 0 {
+		return windowResponse(r)
 	}
 	e := ErrorResponse{
 		Status: http.StatusTooManyRequests, Type: insufficientQuota, Code: insufficientQuota, noRetry: true,

@@ -99,6 +99,7 @@ func (w *filteredWriter) setHeaders(h http.Header) {
 	filterHeader(h)
 	w.m.setCORS(h, w.r)
 	h.Set(requestIDHeader, w.req.RequestID)
+	w.req.rates.set(h)
 	if w.req.endpoint.shape == shapeAnthropic {
 		h.Set("Request-Id", w.req.RequestID)
 	}

@@ -29,6 +29,7 @@ type request struct {
 	input         price.Usage  // estimated
 	clampedTokens int64        // the limit that Options.Clamp has set, or 0
 	hold          *gate.Hold   // nil if nothing is held
+	rates         rateHeaders
 	reader        answerReader // of the answer
 
 	usage          price.Usage // charged

@@ -66,19 +66,19 @@ func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question
 	}
 	wanted := q.Quota
 	reserved, err := m.hold(ctx, req, q)
-	if err != nil || reserved.Refusal != quota.RefusedExhausted || reserved.Remain >= wanted {
+	if err != nil || reserved.Refusal != quota.RefusedExhausted || reserved.Free >= wanted {
 		return m.reserved(req, reserved, wanted, err)
 	}
 	least, err := leastUnits(req, prices)
 	if err != nil {
 		return err
 	}
-	switch tokens := affordable(reserved.Remain, req.body, cost); {
+	switch tokens := affordable(reserved.Free, req.body, cost); {
 	case clamps && tokens > 0:
 		req.clampTo(tokens)
 		q.Quota, err = cost(price.Usage{OutputTokens: multiplySaturated(tokens, req.body.answers())})
-	case !clamps && reserved.Remain >= least:
-		q.Quota = reserved.Remain
+	case !clamps && reserved.Free >= least:
+		q.Quota = reserved.Free
 	default:
 		return m.reserved(req, reserved, wanted, nil)
 	}
@@ -128,7 +128,7 @@ func (m *middleware) hold(ctx context.Context, req *request, q quota.Question) (
 // reserved takes over the result of a reservation.
 func (m *middleware) reserved(req *request, reserved quota.Reservation, wanted int64, err error) error {
 	m.setToken(req, reserved.Token)
-	req.HeldUnits = reserved.Held
+	req.rates, req.HeldUnits = ratesOf(reserved.Token, m.gate.Now()), reserved.Held
 	if err == nil && !reserved.Valid() {
 		err = &refusal{quota.RefusedError{Reason: reserved.Reason}, reserved.Verdict, wanted}
 	}

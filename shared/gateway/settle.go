@@ -153,10 +153,10 @@ func (m *middleware) settle(ctx context.Context, req *request, units int64) erro
 }
 
 func (m *middleware) spendWithoutHold(ctx context.Context, req *request, units int64) error {
-	q := quota.Question{Quota: units, RequestID: req.RequestID + "-late"}
+	q := quota.Question{Model: req.Model, Quota: units, RequestID: req.RequestID + "-late", Used: true}
 	v, err := m.gate.Verify(ctx, req.key, q)
-	if err == nil && v.Refusal == quota.RefusedExhausted && v.Remain > 0 {
-		q.Quota, q.RequestID = v.Remain, req.RequestID+"-rest"
+	if err == nil && v.Refusal == quota.RefusedExhausted && v.Free > 0 {
+		q.Quota, q.RequestID = v.Free, req.RequestID+"-rest"
 		v, err = m.gate.Verify(ctx, req.key, q)
 	}
 	if err == nil {

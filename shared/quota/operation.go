@@ -123,13 +123,15 @@ func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 		return false, nil
 	case o.ChargeOnExpiry && l.Limited():
 		return false, ErrNotLeasable
-	case o.Kind == KindReserve && l.MaxConcurrent > 0 && l.OpenHolds() >= l.MaxConcurrent:
+	case o.Kind == KindReserve && !o.Used && l.MaxConcurrent > 0 && l.OpenHolds() >= l.MaxConcurrent:
 		return false, RefusedError{Reason{Refusal: RefusedRate, Scope: ScopeConcurrent}}
 	case o.Kind == KindReserve && l.OpenHolds() >= MaxOpenHolds:
 		return false, ErrTooManyOpen
 	}
-	if err := checkRates(l.Token, o.Quota, o.UnixNano()); err != nil {
-		return false, err
+	if !o.Used {
+		if err := checkRates(l.Token, o.Quota, o.UnixNano()); err != nil {
+			return false, err
+		}
 	}
 	o.recordUse(l)
 	l.Balance = l.Balance.debit(o.Quota)
@@ -209,21 +211,23 @@ func (o Operation) endHold(l *Ledger) (bool, error) {
 // taken from windows that began since. It returns the units that all of them
 // have.
 func (o Operation) takeCharged(l *Ledger, r Record) int64 {
-	meters := l.metersOf(r)
-	// Held units can always be charged, even if a quota was lowered since.
-	charged := max(leastLeft(meters, r.Charged), min(r.Charged, r.Quota))
 	var since []*token.Meter
-	if more := charged - r.Quota; more > 0 && r.Meters != nil {
+	if r.Charged > r.Quota && r.Meters != nil {
 		for _, m := range l.metersFor("", o.Now) {
 			if !slices.Contains(r.Meters, m.Number) {
 				since = append(since, m)
 			}
 		}
-		more = leastLeft(since, more)
-		take(since, more)
-		charged = r.Quota + more
 	}
+	meters := l.metersOf(r)
+	charged := leastLeft(meters, r.Charged)
+	if more := charged - r.Quota; more > 0 {
+		charged = r.Quota + leastLeft(since, more)
+	}
+	// Held units can always be charged, even if a quota was lowered since.
+	charged = max(charged, min(r.Charged, r.Quota))
 	take(meters, charged)
+	take(since, max(0, charged-r.Quota))
 	return charged
 }
 

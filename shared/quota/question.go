@@ -28,6 +28,9 @@ type Question struct {
 	IP        netip.Addr // of the caller
 	Quota     int64      // units to spend or to reserve, 0 to token.MaxInteger
 	RequestID string     // makes the request take effect once, see Operation and CheckRequestID
+	// Used says that the units are used already, so that only the quota can
+	// refuse them: models, addresses and rates count them and refuse nothing.
+	Used bool
 }
 
 // Normalize checks every field and returns the question in canonical form. The
@@ -155,7 +158,7 @@ func (e RefusedError) Error() string { return "key refused: " + string(e.Refusal
 
 // Is reports whether target is the same refusal, whatever refused.
 func (e RefusedError) Is(target error) bool {
-	other, ok := target.(RefusedError) //nolint:errorlint // errors.Is unwraps
+	other, ok := target.(RefusedError)
 	return ok && e.Refusal == other.Refusal
 }
 
@@ -172,7 +175,7 @@ func (r Refusal) Err() error {
 // least one, in each of its quotas.
 func (q Question) Check(t token.Token, now time.Time) error {
 	err := q.check(t, q.exhausted(t, q.Quota, now.Unix()), now.Unix())
-	if err == nil {
+	if err == nil && !q.Used {
 		err = checkRates(t, q.Quota, now.UnixNano())
 	}
 	return err
@@ -224,6 +227,8 @@ func (q Question) check(t token.Token, exhausted error, now int64) error {
 		return RefusedExpired.Err()
 	case exhausted != nil:
 		return exhausted
+	case q.Used:
+		return nil
 	case q.Model != "" && !t.AllowsModel(q.Model):
 		return RefusedModel.Err()
 	case q.IP.IsValid() && len(t.AllowIPs) > 0 && !allowsIP(t.AllowIPs, q.IP):

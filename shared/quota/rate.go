@@ -50,6 +50,13 @@ func (p Pace) after(tat, n, now int64) (next, wait int64) {
 	}
 }
 
+// Left returns how many items can come at a time in Unix nanoseconds, and the
+// time until a whole burst can.
+func (p Pace) Left(tat, now int64) (items int64, full time.Duration) {
+	behind := max(0, tat-now)
+	return max(0, p.Burst-behind) / p.PerItem, time.Duration(behind)
+}
+
 // A rateCheck is one of a token's rates with what an operation adds to it.
 type rateCheck struct {
 	scope string

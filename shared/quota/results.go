@@ -8,6 +8,7 @@ type Verdict struct {
 	Token  token.Token // the key's token; the zero Token for RefusedUnknown
 	At     int64       // the Unix second that the verdict is about
 	Remain int64       // free units; meaningless for an unlimited token
+	Free   int64       // of a refusal: units free in every quota that the question counts in
 	// InProgress is how many units open holds keep, if the refusal is
 	// RefusedExhausted. What their requests do not use becomes free again.
 	InProgress int64
@@ -19,7 +20,7 @@ func (v Verdict) Valid() bool { return v.Refusal == "" }
 // MayFitLater reports whether a number of units that are not free now may be free
 // once the requests in progress have ended. If not, the units are spent.
 func (v Verdict) MayFitLater(units int64) bool {
-	return v.InProgress > 0 && v.Remain+v.InProgress >= max(1, units)
+	return v.InProgress > 0 && token.AddSaturated(v.Free, v.InProgress) >= max(1, units)
 }
 
 // A Reservation is the result of reserving units. If it is not valid, nothing

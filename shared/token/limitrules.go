@@ -23,7 +23,8 @@ func (s *Settings) normalizeLimits() error {
 		value *int64
 		most  int64
 	}{
-		{"requests_per_minute", s.RequestsPerMinute, MaxRate}, {"units_per_minute", s.UnitsPerMinute, MaxRate},
+		{"requests_per_minute", s.RequestsPerMinute, MaxRate},
+		{"units_per_minute", s.UnitsPerMinute, MaxRate},
 		{"max_concurrent", s.MaxConcurrent, MaxOpenHolds},
 	} {
 		if n := or(rate.value, 0); n < 0 || n > rate.most {

@@ -84,6 +84,36 @@ func (t Token) use(quota int64, m Meter, now int64) Use {
 	return Use{Used: max(0, quota-free-held), Remaining: max(0, free), ResetsAt: m.EndsAt}
 }
 
+// FreeFor returns the units that are free at a Unix second in every quota that
+// the use of a model counts in; "" names no model.
+func (t Token) FreeFor(model string, now int64) int64 {
+	free := int64(MaxInteger)
+	if !t.UnlimitedQuota {
+		free = t.RemainAt(now)
+	}
+	for _, w := range t.Windows {
+		free = min(free, t.WindowUse(w, now).Remaining)
+	}
+	for _, q := range t.ModelQuotas {
+		if model != "" && MatchesModel(q.Model, model) {
+			free = min(free, t.ModelUse(q, now).Remaining)
+		}
+	}
+	return free
+}
+
+// InProgress returns the units of all open holds at a Unix second, also of holds
+// that were made while the token was unlimited.
+func (t Token) InProgress(now int64) int64 {
+	var held int64
+	for _, h := range t.Holds {
+		if h.ExpiresAt > now {
+			held = AddSaturated(held, h.Quota)
+		}
+	}
+	return held
+}
+
 // Limited reports whether the token has a limit beside its lifetime quota, so
 // that each use of it counts in more than one place.
 func (t Token) Limited() bool {

@@ -1,0 +1,79 @@
+package main
+
+// limitMutants returns the mutants of windows, model quotas and rates.
+func limitMutants() []mutant {
+	const (
+		meters = "shared/quota/meters.go"
+		rate   = "shared/quota/rate.go"
+		direct = "shared/dynamo/directlimits.go"
+		tests  = "./shared/quota"
+		match  = "TestOperationsMatchApply"
+	)
+	return []mutant{
+		{
+			"a window does not renew",
+			meters, "if w.Number == 0 || w.EndsAt <= now {", "if w.Number == 0 {",
+			tests, "TestWindows",
+		},
+		{
+			"units of a window that has ended return to the next one",
+			meters, "m.Number != 0 && slices.Contains(r.Meters, m.Number)", "m.Number != 0 && (true || slices.Contains(r.Meters, m.Number))",
+			tests, "TestWindows",
+		},
+		{
+			"a rate is doubled after a pause",
+			rate, "next-now-p.Burst", "next-now-2*p.Burst",
+			tests, "TestRatesAreNeverExceeded",
+		},
+		{
+			"a rate is counted by the minute: twice as much comes around the full minute",
+			rate, "next = max(tat, now) + p.Cost(n)", "next = max(tat, now/int64(time.Minute)*int64(time.Minute)) + p.Cost(n)",
+			tests, "TestRatesAreNeverExceeded",
+		},
+		{
+			"unused units come back on top of a full burst",
+			rate, "-max(0, now-madeAt*int64(time.Millisecond))", "",
+			tests, "TestRatesAreNeverExceeded",
+		},
+		{
+			"a settlement beyond its hold is not charged to the window of the charge",
+			"shared/quota/operation.go", "take(since, max(0, charged-r.Quota))", "take(since, 0)",
+			tests, "TestWindows",
+		},
+		{
+			"a write without a read trusts settings that it saw long ago",
+			direct, "e.require(e.name(attrVersion).equals(seen.Version))\n", "",
+			"./shared/dynamo", match,
+		},
+		{
+			"a write without a read does not require what is left in a window",
+			direct, "		e.require(left.atLeast(least))", "		e.require(left.exists())",
+			"./shared/dynamo", match,
+		},
+		{
+			"a write without a read admits two bursts",
+			direct, "e.require(tat.atMost(now + burst - cost))", "e.require(tat.atMost(now + 2*burst - cost))",
+			"./shared/dynamo", match,
+		},
+		{
+			"a write without a read ignores max_concurrent",
+			direct, "open.atMost(t.MaxConcurrent-1)", "open.atMost(t.MaxConcurrent+50)",
+			"./shared/dynamo", match,
+		},
+		{
+			"a change of windows overwrites one that began meanwhile",
+			"shared/dynamo/changelimits.go", "requireSame(e, attr, known[attr])", "_ = attr",
+			"./shared/dynamo", "TestChangeOfLimits",
+		},
+		{
+			"a token without quota of a window counts as enabled",
+			"shared/token/token.go", ", t.ResetsAt(now) > 0:", ":",
+			"./shared/api", "TestContract/TokenLimits",
+		},
+		{
+			"a late charge is lost because of a rate",
+			"shared/gateway/settle.go", ", Used: true}", "}",
+			"./shared/gateway", "TestLateChargeIgnoresRates",
+		},
+	}
+}
