@@ -27,7 +27,7 @@ async function fits(page, where) {
 for (const [width, height] of [[1280, 800], [360, 740]]) {
   scenario(`hostile names are text and fit ${width} px`, {
     viewport: { width, height },
-    tokens: names.map((name) => ({ name, group: name, models: [model, name.replaceAll(",", ""), "third"], model_limits_enabled: true })),
+    tokens: names.map((name) => ({ name, group: name, models: [model, name.replaceAll(/[,*]/g, ""), "third"], model_limits_enabled: true })),
   }, async ({ page, user, tokens }) => {
     await user.update({ id: tokens[2].id, status: 2 });
     await user.verify(tokens[3].key, { quota: 1 });
