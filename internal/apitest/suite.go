@@ -43,7 +43,6 @@ func Run(t *testing.T, target *Target) {
 		{"BatchStatus", batchStatus},
 		{"Idempotency", idempotency},
 		{"Limits", limits},
-		{"ChangePace", changePace},
 		{"IfMatch", ifMatch},
 		{"QuotaDelta", quotaDelta},
 		{"Rotate", rotation},
