@@ -4,27 +4,7 @@ import "slices"
 
 // mutants returns every mutant.
 func mutants() []mutant {
-	return slices.Concat(gatewayMutants(), tokenMutants(), periodMutants(), limitMutants(), []mutant{
-		{
-			"a create does not require the expected next id: two tokens get the same id",
-			"shared/dynamo/create.go", "e.require(e.name(attrLastTokenID).equals(user.LastTokenID))\n", "",
-			"./shared/client", "TestConcurrentCreatesAllSucceed",
-		},
-		{
-			"a deletion that was applied says that there is no token, because its answer was lost",
-			"shared/dynamo/delete.go", "case err == nil && found == nil && uncertain:", "case err == nil && found == nil && uncertain && id < 0:",
-			"./shared/dynamo", "TestUncertainDeletion",
-		},
-		{
-			"a deletion is not counted: totals and pages become wrong",
-			"shared/dynamo/delete.go", "return append(writes, s.countWrites(userID, id)...)", "return writes",
-			"./shared/api", "TestContract/Delete",
-		},
-		{
-			"a saved response is overwritten: two requests with one idempotency key create two tokens",
-			"shared/dynamo/savedresponse.go", `e.name(TTL).atMost(r.Now)`, `e.name(TTL).atMost(r.ExpiresAt)`,
-			"./shared/api", "TestConcurrentIdempotentRequests",
-		},
+	return slices.Concat(gatewayMutants(), storeMutants(), tokenMutants(), periodMutants(), limitMutants(), []mutant{
 		{
 			"a repeated batch delete forgets what the first attempt deleted",
 			"shared/api/batchdelete.go", "if there[i] && ", "if there[i] && plan == nil && ",
@@ -36,48 +16,13 @@ func mutants() []mutant {
 			"./shared/token", "TestIdempotentRequest",
 		},
 		{
-			"the state of a user's create rate limit is not stored",
-			"shared/dynamo/create.go", "	if made.RateTAT != user.RateTAT {\n", "	if made.RateTAT < user.RateTAT {\n",
-			"./shared/dynamo", "TestConcurrentCreatesKeepLimits/rate",
-		},
-		{
-			"the previous key is accepted after its grace period",
-			"shared/dynamo/rotate.go", "	if !afterGrace {\n", "	if !afterGrace && now < 0 {\n",
-			"./shared/api", "TestContract/Rotate",
-		},
-		{
-			"a short request id is accepted: the holder of a key guesses it and ends the gateway's hold",
-			"shared/quota/question.go", "if len(id) < MinRequestIDLength || ", "if id == \"\" || ",
-			"./shared/api", "TestContract/KeyRules",
-		},
-		{
 			"a client's Idempotency-Key is taken as the request id: four spends count as one",
 			"shared/api/verify.go", "	return readPricedQuestion(in)\n", "	if key := r.Header.Get(\"Idempotency-Key\"); in.RequestID == nil && key != \"\" {\n		in.RequestID = &key\n	}\n	return readPricedQuestion(in)\n",
 			"./shared/api", "TestContract/Idempotency",
 		},
 		{
-			"a repeated reservation whose hold has ended is valid, although nothing is held",
-			"shared/quota/operation.go", "		return false, old.State.endError()\n", "		return false, nil\n",
-			"./shared/api", "TestContract/Holds",
-		},
-		{
-			"a hold of the gateway's own leaves its record behind: a busy key costs more with each request",
-			"shared/dynamo/directwrite.go", "	case o.Forget:\n", "	case o.Forget && o.Held < 0:\n",
-			"./shared/gate", "TestHoldCosts",
-		},
-		{
-			"a settlement whose answer was lost finds no hold when it is sent again: the caller is not told that it was charged",
-			"shared/dynamo/operation.go", "		o.Tried = o.Tried || o.Forget && *uncertain\n", "",
-			"./shared/gate", "TestHoldAfterLostAnswers",
-		},
-		{
 			"a gateway that repeats a settlement is told that the hold has expired: it charges twice",
 			"shared/gate/hold.go", " || errors.Is(err, quota.ErrUncertain)\n	if errors.Is(err, quota.ErrHoldNotFound) {", "\n	if errors.Is(err, quota.ErrHoldNotFound) {",
-			"./shared/gate", "TestHoldAfterLostAnswers",
-		},
-		{
-			"a settlement with a shortfall forgets it: a repetition says that all was charged",
-			"shared/quota/operation.go", "if o.Forget && r.Charged == r.Requested {", "if o.Forget {",
 			"./shared/gate", "TestHoldAfterLostAnswers",
 		},
 		{
@@ -99,11 +44,6 @@ func mutants() []mutant {
 			"a quota that requests in progress hold looks like one that is spent",
 			"shared/gate/gate.go", "v.InProgress = l.HeldAt(now)", "v.InProgress = 0",
 			"./shared/api", "TestContract/Holds",
-		},
-		{
-			"a hold that grew is returned with the units that it had before: units are lost",
-			"shared/dynamo/directwrite.go", "	e.require(recordAttribute(e, o, recordQuota).equals(o.Held))\n", "",
-			"./shared/dynamo", "TestOperationsMatchApply",
 		},
 		{
 			"a cost is rounded down",
@@ -146,11 +86,6 @@ func mutants() []mutant {
 			"./shared/api", "TestGroupPrice",
 		},
 		{
-			"a token keeps the prices of a group that is no longer granted",
-			"shared/dynamo/groups.go", "			e.set(attrGroupGranted, optionalFlag(u.Grants(t.Group)))\n", "			e.set(attrGroupGranted, optionalFlag(true))\n",
-			"./shared/api", "TestGroupPrice",
-		},
-		{
 			"tokenctl prices check succeeds although the table differs",
 			"cmd/tokenctl/prices.go", "	case len(changes) > 0:\n", "	case len(changes) < 0:\n",
 			"./cmd/tokenctl", "TestScript/prices",
@@ -164,16 +99,6 @@ func mutants() []mutant {
 			"a check accepts a rotated key after its grace period",
 			"shared/gate/gate.go", "if err == nil && !l.AcceptsKey(key.Hash(), now) {", "if err == nil && !l.HasKey(key.Hash()) {",
 			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
-		},
-		{
-			"a deletion leaves the previous key valid for its grace period",
-			"shared/dynamo/delete.go", "	e.set(attrPrevious, nil)\n", "",
-			"./shared/dynamo", "TestDeleteRevokesBothKeys",
-		},
-		{
-			"the write of an update does not check If-Match: it overwrites another update",
-			"shared/dynamo/update.go", "	if versions == nil {\n", "	if len(versions) > 0 {\n",
-			"./shared/api", "TestContract/IfMatch",
 		},
 		{
 			"a token has a field that is missing from the API document",
@@ -191,31 +116,6 @@ func mutants() []mutant {
 			"./shared/api", "TestContract/Delete",
 		},
 		{
-			"quota_delta subtracts more than is left",
-			"shared/dynamo/update.go", "		e.require(left.atLeast(-n))\n", "",
-			"./shared/dynamo", "TestConcurrentDeltasAndSpends",
-		},
-		{
-			"a purge does not require that its mark is new: a repeated stream record is counted again",
-			"shared/dynamo/purge.go", "s.putNew(purgeMarkItem(userID, id, now))", "s.putWrite(purgeMarkItem(userID, id, now), newExpression())",
-			"./shared/boot", "TestCountsAfterRandomHistories",
-		},
-		{
-			"the removal of a revoked token does not require its item: a purged token is counted again",
-			"shared/dynamo/delete.go", "e.require(e.name(attrRevoked).exists())", `e.require(e.name(attrRevoked).exists() + " OR " + e.name(attrHash).absent())`,
-			"./shared/boot", "TestCountsAfterRandomHistories",
-		},
-		{
-			"the purge also counts removals by callers: a deletion is counted twice",
-			"shared/dynamo/purge.go", `r.Actor != "Service" || r.Principal != "dynamodb.amazonaws.com"`, `r.Actor == "" && r.Principal != ""`,
-			"./shared/boot", "TestCountsAfterRandomHistories",
-		},
-		{
-			"a repair stores no marks: a late purge is counted again",
-			"shared/dynamo/reconcile.go", "for _, id := range found.missing {", "for _, id := range found.missing[:0] {",
-			"./shared/dynamo", "TestReconcile",
-		},
-		{
 			"an expired token has the status enabled",
 			"shared/token/token.go", "case t.ExpiredTime != Never && t.ExpiredTime <= now:\n\t\treturn Expired", "case t.ExpiredTime != Never && t.ExpiredTime <= now:\n\t\treturn Enabled",
 			"./shared/api", "TestContract/Status",
@@ -224,16 +124,6 @@ func mutants() []mutant {
 			"another user's token gets another error than a missing token",
 			"shared/api/get.go", "t, err := service.Get(ctx, at, id)", "t, err := service.Get(ctx, at, id)\n\tif err != nil && id < 100 {\n\t\terr = token.ErrForbidden\n\t}",
 			"./shared/api", "TestContract/Foreign",
-		},
-		{
-			"authentication reads with eventual consistency: a revoked access token still works",
-			"shared/dynamo/calls.go", "Key: key, ConsistentRead: aws.Bool(true)", "Key: key, ConsistentRead: aws.Bool(false)",
-			"./shared/dynamo", "TestOperationCosts/10_tokens",
-		},
-		{
-			"an update without an answer is sent again: it overwrites another update",
-			"shared/dynamo/retry.go", "retryPolicy{maxAttempts, false, true, nil", "retryPolicy{maxAttempts, true, true, nil",
-			"./shared/dynamo", "TestSingleFault",
 		},
 		{
 			"the log shows access tokens",
@@ -269,56 +159,6 @@ func mutants() []mutant {
 			"checks are cached for 5 ms: a deleted key is accepted",
 			"shared/gate/gate.go", verify, cachedVerify,
 			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
-		},
-		{
-			"verify reads with eventual consistency: a deleted key is accepted",
-			"shared/dynamo/calls.go", "Key: key, ConsistentRead: aws.Bool(true)", "Key: key, ConsistentRead: aws.Bool(false)",
-			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
-		},
-		{
-			"a spend reads, computes and writes: of two at the same time, one is not charged",
-			"shared/dynamo/operation.go", "found, applied, err := s.tryDirectWrite(ctx, key, o, uncertain)\n", readModifyWrite,
-			"./shared/gate", "TestHistoriesAreLinearizable/gate",
-		},
-		{
-			"the quota is read, computed and written: more than the quota is spent",
-			"shared/dynamo/operation.go", "found, applied, err := s.tryDirectWrite(ctx, key, o, uncertain)\n", readModifyWrite,
-			"./shared/gate", "TestConcurrentSpendsNeverExceedQuota/gate",
-		},
-		{
-			"a rewrite does not require the revision: it overwrites another operation",
-			"shared/dynamo/operation.go", `e.require(e.name(attrRevision).absent() + " OR " + e.name(attrRevision).equals(found.Revision))`, "_ = found",
-			"./shared/gate", "TestHistoriesAreLinearizable/gate",
-		},
-		{
-			"a spend without a request id is sent again without an answer: it is charged twice",
-			"shared/dynamo/operation.go", "if o.Repeatable() {\n", "if o.Repeatable() || o.Kind == quota.KindSpend {\n",
-			"./shared/gate", "TestHistoriesAreLinearizable/gate",
-		},
-		{
-			"an operation that was applied is refused because the key was disabled since",
-			"shared/dynamo/operation.go", "if err != nil && uncertain && ", "if err == nil && uncertain && ",
-			"./shared/dynamo", "TestUncertainOperationIsNotRefused",
-		},
-		{
-			"settle does not require an open hold: it is charged again",
-			"shared/dynamo/directwrite.go", "e.require(recordAttribute(e, o, recordEnded).absent())\n", "",
-			"./shared/gate", "TestHistoriesAreLinearizable/gate",
-		},
-		{
-			"an expired hold stays open: its units are returned again and again",
-			"shared/quota/ledger.go", "r.State, r.EndedAt = StateExpired, r.ExpiresAt\n", "r.EndedAt = r.ExpiresAt\n",
-			"./shared/gate", "TestHistoriesAreLinearizable/gate",
-		},
-		{
-			"a direct write ignores a hold that expires in this second: its units are missing",
-			"shared/dynamo/directwrite.go", "e.name(attrEarliestExpiry).above(now)", "e.name(attrEarliestExpiry).above(now-1)",
-			"./shared/gate", "TestHistoriesAreLinearizable/gate",
-		},
-		{
-			"the lease of a process that died is returned instead of charged",
-			"shared/quota/ledger.go", "if r.ChargeOnExpiry {", "if r.ChargeOnExpiry && r.Quota < 0 {",
-			"./shared/gate", "TestLeaseOfDeadProcessIsCharged",
 		},
 		{
 			"a restarted import sends its pending batch with a new idempotency key: the tokens are created twice",
@@ -387,21 +227,3 @@ var verdicts, lock = map[string]cachedVerdict{}, make(chan struct{}, 1)
 func (g *Gate) verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error) {
 `
 )
-
-// readModifyWrite replaces the direct write of an operation.
-const readModifyWrite = `
-		read, err := s.Lookup(ctx, key)
-		if err != nil {
-			return read, err
-		}
-		then, changes, err := o.Apply(read)
-		if err != nil || !changes {
-			return read, err
-		}
-		e := newExpression()
-		e.require(e.name(attrHash).exists())
-		for attr, value := range ledgerItem(then) {
-			e.set(attr, value)
-		}
-		found, applied, err := s.writeOperation(ctx, key, o, e, uncertain)
-`

@@ -57,6 +57,9 @@ func TestZonesAreUpToDate(t *testing.T) {
 	}
 	want := "go" + strings.TrimSpace(string(out))
 	if got := runtime.Version(); version.Lang(got) != version.Lang(want) {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("go.mod names %s, but this is %s: run the tests with the version that go.mod names", want, got)
+		}
 		t.Skipf("go.mod names %s, but this is %s", want, got)
 	}
 	out, err = exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
