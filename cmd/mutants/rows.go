@@ -4,10 +4,10 @@ import "slices"
 
 // mutants returns every mutant.
 func mutants() []mutant {
-	return slices.Concat(gatewayMutants(), storeMutants(), tokenMutants(), periodMutants(), limitMutants(), []mutant{
+	return slices.Concat(gatewayMutants(), storeMutants(), tokenMutants(), periodMutants(), limitMutants(), paceMutants(), []mutant{
 		{
 			"a repeated batch delete forgets what the first attempt deleted",
-			"shared/api/batchdelete.go", "if there[i] && ", "if there[i] && plan == nil && ",
+			"shared/api/batchdelete.go", "if plan.existed[i] && ", "if plan.existed[i] && !plan.saved && ",
 			"./shared/api", "TestInterruptedBatchIsFinished",
 		},
 		{

@@ -56,8 +56,10 @@ func OfEndpoint(e api.Endpoint) []string {
 	switch e.Name {
 	case "list", "search": // they finish an interrupted delete that they find
 		return []string{get, batchGet, query, update, remove}
-	case "create", "batchcreate", "batchstatus":
+	case "create", "batchcreate":
 		return []string{get, put, update}
+	case "batchstatus":
+		return []string{get, batchGet, put, update}
 	case "update":
 		return []string{get, batchGet, update}
 	case "get":

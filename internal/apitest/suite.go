@@ -43,6 +43,7 @@ func Run(t *testing.T, target *Target) {
 		{"BatchStatus", batchStatus},
 		{"Idempotency", idempotency},
 		{"Limits", limits},
+		{"ChangePace", changePace},
 		{"IfMatch", ifMatch},
 		{"QuotaDelta", quotaDelta},
 		{"Rotate", rotation},

@@ -1,9 +1,14 @@
 package api
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
@@ -56,6 +61,48 @@ func batchResponse(ids []int64, where []int, errs []error) response {
 	}
 	a.status, a.data, a.results = http.StatusOK, count, results
 	return a
+}
+
+// A batchPlan is what was decided before a batch on ids began.
+type batchPlan struct {
+	existed []bool // which of the tokens existed when the request came first
+	saved   bool   // for repetitions of the request
+}
+
+// planBatch saves which tokens exist, so that a retry, or the same request at the
+// same time, can tell a token that it deleted from one that never existed. If
+// none exists now, it saves nothing, but the plan of an earlier attempt counts.
+func (o *idempotency) planBatch(ctx context.Context, service *token.Service, at credential.AccessToken, exist []bool) (batchPlan, error) {
+	if o == nil {
+		return batchPlan{existed: make([]bool, len(exist))}, nil
+	}
+	var content []byte
+	var err error
+	if slices.Contains(exist, true) {
+		if content, err = json.Marshal(exist); err == nil {
+			content, err = service.SaveResponse(ctx, at, o.IdempotentRequest, token.PartPlan, content)
+		}
+	} else {
+		content, err = service.LoadPlan(ctx, at, o.IdempotentRequest)
+		if errors.Is(err, token.ErrNoSavedResponse) {
+			return batchPlan{existed: exist}, nil
+		}
+	}
+	if err != nil {
+		return batchPlan{}, err
+	}
+	plan := batchPlan{saved: true}
+	return plan, json.Unmarshal(content, &plan.existed)
+}
+
+// saveBatch saves the response to a batch, unless no token existed or one of the
+// errors may go away on a retry.
+func (o *idempotency) saveBatch(ctx context.Context, service *token.Service, at credential.AccessToken, plan batchPlan, ids []int64, where []int, errs []error) (response, error) {
+	a := batchResponse(ids, where, errs)
+	if !plan.saved || slices.ContainsFunc(errs, func(err error) bool { return err != nil && problemOf(err).retryAfter != "" }) {
+		return a, nil
+	}
+	return o.save(ctx, service, at, a)
 }
 
 func readIDs(r *http.Request) (wire.IDsInput, error) {

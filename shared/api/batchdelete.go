@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -28,34 +27,23 @@ func readDeletes(r *http.Request) (wire.IDsInput, error) {
 	return in, err
 }
 
-// deleteTokens saves which of the tokens existed, so that a retry can tell a
-// token that it deleted from one that never existed.
 func deleteTokens(ctx context.Context, service *token.Service, at credential.AccessToken, idem *idempotency, in wire.IDsInput) (response, error) {
 	ids, where := uniqueIDs(in)
-	plan, err := idem.plan(ctx, service, at, func() ([]byte, error) {
-		there, err := service.Exist(ctx, at, ids)
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(there)
+	if err := idem.replayed(ctx, service, at); err != nil {
+		return response{}, err
+	}
+	var plan batchPlan
+	errs, err := service.DeleteAll(ctx, at, ids, func(exist []bool) (err error) {
+		plan, err = idem.planBatch(ctx, service, at, exist)
+		return err
 	})
 	if err != nil {
 		return response{}, err
 	}
-	there := make([]bool, len(ids))
-	if plan != nil {
-		if err := json.Unmarshal(plan, &there); err != nil {
-			return response{}, err
-		}
-	}
-	errs, err := service.DeleteAll(ctx, at, ids)
-	if err != nil {
-		return response{}, err
-	}
 	for i := range errs {
-		if there[i] && errors.Is(errs[i], token.ErrNotFound) {
+		if plan.existed[i] && errors.Is(errs[i], token.ErrNotFound) {
 			errs[i] = nil
 		}
 	}
-	return idem.saveBatch(ctx, service, at, ids, where, errs)
+	return idem.saveBatch(ctx, service, at, plan, ids, where, errs)
 }

@@ -28,12 +28,16 @@ func readStatuses(r *http.Request) (wire.IDsInput, error) {
 
 func setStatuses(ctx context.Context, service *token.Service, at credential.AccessToken, idem *idempotency, in wire.IDsInput) (response, error) {
 	ids, where := uniqueIDs(in)
-	if _, err := idem.plan(ctx, service, at, func() ([]byte, error) { return nil, nil }); err != nil {
+	if err := idem.replayed(ctx, service, at); err != nil {
 		return response{}, err
 	}
-	errs, err := service.SetStatusAll(ctx, at, ids, token.Status(*in.Status) == token.Disabled)
+	var plan batchPlan
+	errs, err := service.SetStatusAll(ctx, at, ids, token.Status(*in.Status) == token.Disabled, func(exist []bool) (err error) {
+		plan, err = idem.planBatch(ctx, service, at, exist)
+		return err
+	})
 	if err != nil {
 		return response{}, err
 	}
-	return idem.saveBatch(ctx, service, at, ids, where, errs)
+	return idem.saveBatch(ctx, service, at, plan, ids, where, errs)
 }

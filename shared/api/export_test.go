@@ -41,7 +41,7 @@ func Problems() []Problem {
 		p := problemOf(err)
 		all = append(all, Problem{p.status, p.code, ""})
 	}
-	for _, err := range []error{&token.CreateRateError{}, nil} {
+	for _, err := range []error{&token.CreateRateError{}, &token.ChangeRateError{}, nil} {
 		p := problemOf(err)
 		all = append(all, Problem{p.status, p.code, p.message})
 	}

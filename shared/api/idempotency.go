@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -91,6 +90,10 @@ func (o *idempotency) replay(ctx context.Context, service *token.Service, at cre
 		}
 		return decodeSaved(content)
 	}
+	var early *token.ChangeRateError
+	if errors.As(failure, &early) { // no response was saved when the request came
+		return response{}, failure
+	}
 	if p := problemOf(failure); p.status == http.StatusUnauthorized || p.status == http.StatusForbidden {
 		return response{}, failure
 	}
@@ -124,27 +127,22 @@ func (o *idempotency) saveWithTokens(respond func([]token.IssuedToken) response)
 	}
 }
 
-// plan saves a decision before work that takes more than one write, so that a
-// retry, or the same request at the same time, acts on the same decision. The
-// error is a *replayError if a response is saved already, and
-// token.ErrIdempotencyMismatch if the key belongs to another request. Without
-// an Idempotency-Key it returns nil and decides nothing.
-func (o *idempotency) plan(ctx context.Context, service *token.Service, at credential.AccessToken, decide func() ([]byte, error)) ([]byte, error) {
+// replayed returns nil if the request was not answered before. The error is a
+// *replayError if a response is saved, and token.ErrIdempotencyMismatch if the
+// key belongs to another request.
+func (o *idempotency) replayed(ctx context.Context, service *token.Service, at credential.AccessToken) error {
 	if o == nil {
-		return nil, nil
+		return nil
 	}
 	content, err := service.LoadResponse(ctx, at, o.IdempotentRequest)
-	if err == nil {
-		return nil, &replayError{content}
+	switch {
+	case err == nil:
+		return &replayError{content}
+	case errors.Is(err, token.ErrNoSavedResponse):
+		return nil
+	default:
+		return err
 	}
-	if !errors.Is(err, token.ErrNoSavedResponse) {
-		return nil, err
-	}
-	decided, err := decide()
-	if err != nil {
-		return nil, err
-	}
-	return service.SaveResponse(ctx, at, o.IdempotentRequest, token.PartPlan, decided)
 }
 
 // save saves the response after such work. If the same request was served at
@@ -163,15 +161,6 @@ func (o *idempotency) save(ctx context.Context, service *token.Service, at crede
 	kept, err := decodeSaved(content)
 	kept.tokenIDs = a.tokenIDs // what was done now is in the log now
 	return kept, err
-}
-
-// saveBatch saves the response to a batch, unless one of its errors may go away
-// on a retry.
-func (o *idempotency) saveBatch(ctx context.Context, service *token.Service, at credential.AccessToken, ids []int64, where []int, errs []error) (response, error) {
-	if slices.ContainsFunc(errs, func(err error) bool { return err != nil && problemOf(err).retryAfter != "" }) {
-		return batchResponse(ids, where, errs), nil
-	}
-	return o.save(ctx, service, at, batchResponse(ids, where, errs))
 }
 
 // A savedResponse is the form in which a response is saved.

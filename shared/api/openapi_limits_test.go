@@ -126,6 +126,8 @@ func TestOpenAPITextLimits(t *testing.T) {
 	rows := []words{
 		{[]string{"info", "description"}, fmt.Sprintf("at most %d KiB (%d KiB for a batch of creates)", api.MaxBody>>10, api.MaxBatchBody>>10)},
 		{[]string{"info", "description"}, fmt.Sprintf("more than %d levels", api.MaxDepth)},
+		{[]string{"info", "description"}, fmt.Sprintf("make %d changes a second, and %d at once", limits.ChangesPerSecond, limits.ChangeBurst)},
+		{[]string{"info", "description"}, fmt.Sprintf("one for each %d tokens", token.TokensPerRead)},
 		{schema("UpdateInput", "properties", "quota_delta", "description"), fmt.Sprintf("a sum above %d is 400", int64(token.MaxInteger))},
 		{[]string{"paths", "/api/token/", "post", "description"}, fmt.Sprintf("have %s tokens and create %d a second", thousands(limits.MaxTokens), limits.CreatesPerSecond)},
 		{[]string{"paths", "/api/token/search", "get", "description"}, fmt.Sprintf("at most %s tokens", thousands(token.MaxSearchWindow))},

@@ -105,6 +105,7 @@ func problemOf(err error) problem {
 		method  *methodError
 		size    *sizeError
 		rate    *token.CreateRateError
+		changes *token.ChangeRateError
 	)
 	switch {
 	case errors.As(err, &invalid):
@@ -115,6 +116,8 @@ func problemOf(err error) problem {
 		return problem{status: http.StatusRequestEntityTooLarge, code: wire.ErrBodyTooLarge, message: fmt.Sprintf("The body is larger than %d KiB. Send a smaller one.", size.limit>>10)}
 	case errors.As(err, &rate):
 		return problem{status: http.StatusTooManyRequests, code: wire.ErrRateLimited, retryAfter: strconv.FormatInt(rate.RetryAfter, 10), message: "Create rate limit reached; no token was created. Try again after the number of seconds in Retry-After, or ask the operator to raise the limit."}
+	case errors.As(err, &changes):
+		return problem{status: http.StatusTooManyRequests, code: wire.ErrRateLimited, retryAfter: strconv.FormatInt(changes.RetryAfter, 10), message: "Rate limit of changes and searches reached; nothing was done. Try again after the number of seconds in Retry-After, or ask the operator to raise the limit."}
 	case errors.As(err, &method):
 		return problem{status: http.StatusMethodNotAllowed, code: wire.ErrMethodNotAllowed, allow: method.allow, message: "Method not allowed for this path. Use one of " + method.allow + "."}
 	}

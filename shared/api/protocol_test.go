@@ -38,7 +38,10 @@ func (b broken) Create(_ context.Context, _ token.Caller, mint func(token.User) 
 }
 
 // DeleteAll finds all tokens but number 5.
-func (b broken) DeleteAll(_ context.Context, _ token.Caller, ids []int64) ([]error, error) {
+func (b broken) DeleteAll(_ context.Context, _ token.Caller, ids []int64, plan token.BatchPlan) ([]error, error) {
+	if err := plan(make([]bool, len(ids))); err != nil {
+		return nil, err
+	}
 	errs := make([]error, len(ids))
 	for i, id := range ids {
 		if id == 5 {

@@ -43,26 +43,35 @@ func rotateKey(ctx context.Context, service *token.Service, at credential.Access
 	if err != nil {
 		return response{}, err
 	}
-	plan, err := idem.plan(ctx, service, at, func() ([]byte, error) {
-		t, err := service.Get(ctx, at, in.id)
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(savedRotation{rotation.Key.Reveal(), rotation.PreviousUntil, t.Version})
+	if err := idem.replayed(ctx, service, at); err != nil {
+		return response{}, err
+	}
+	made, err := service.RotateAsPlanned(ctx, at, in.id, func() (token.KeyRotation, error) {
+		return idem.planRotation(ctx, service, at, in.id, rotation)
 	})
 	if err != nil {
 		return response{}, err
 	}
-	if plan != nil {
-		if rotation, err = readSavedRotation(plan); err != nil {
-			return response{}, err
-		}
-	}
-	made, err := service.Rotate(ctx, at, in.id, rotation)
-	if err != nil {
-		return response{}, err
-	}
 	return idem.save(ctx, service, at, okResponse(tokenWithKey(made.Token, made.Key, service.UnixNow())).withETag(made.Version).forToken(in.id))
+}
+
+// planRotation saves a rotation and returns the one that is saved.
+func (o *idempotency) planRotation(ctx context.Context, service *token.Service, at credential.AccessToken, id int64, rotation token.KeyRotation) (token.KeyRotation, error) {
+	if o == nil {
+		return rotation, nil
+	}
+	t, err := service.Get(ctx, at, id)
+	if err != nil {
+		return rotation, err
+	}
+	plan, err := json.Marshal(savedRotation{rotation.Key.Reveal(), rotation.PreviousUntil, t.Version})
+	if err != nil {
+		return rotation, err
+	}
+	if plan, err = service.SaveResponse(ctx, at, o.IdempotentRequest, token.PartPlan, plan); err != nil {
+		return rotation, err
+	}
+	return readSavedRotation(plan)
 }
 
 func readSavedRotation(plan []byte) (token.KeyRotation, error) {

@@ -205,6 +205,38 @@ func TestRetryAfter(t *testing.T) {
 	})
 }
 
+// A change or a search that comes too fast is sent again after Retry-After,
+// whatever it changes: nothing was done.
+func TestChangesWait(t *testing.T) {
+	for name, call := range map[string]func(context.Context, *client.Client) error{
+		"update": func(ctx context.Context, c *client.Client) error {
+			return errorOf(c.Update(ctx, 1, wire.UpdateInput{}))
+		},
+		"status":     func(ctx context.Context, c *client.Client) error { return errorOf(c.SetStatus(ctx, 1, token.Enabled)) },
+		"rotate":     func(ctx context.Context, c *client.Client) error { return errorOf(c.Rotate(ctx, 1, 0)) },
+		"delete":     func(ctx context.Context, c *client.Client) error { return c.Delete(ctx, 1) },
+		"delete_all": func(ctx context.Context, c *client.Client) error { return errorOf(c.DeleteAll(ctx, []int64{1})) },
+		"status_all": func(ctx context.Context, c *client.Client) error {
+			return errorOf(c.SetStatusAll(ctx, []int64{1}, token.Enabled))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start, asked := time.Now(), 0
+				c := withTransport(roundTripper(func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+					if asked++; asked == 1 {
+						return busy(r, send)
+					}
+					return response(r, http.StatusOK, "", `{"success":true,"message":"","data":null}`), nil
+				}))
+				if err := call(t.Context(), c); err != nil || asked != 2 || time.Since(start) < 7*time.Second {
+					t.Errorf("got %v after %d requests and %v, want success after 2 requests and 7 s", err, asked, time.Since(start))
+				}
+			})
+		})
+	}
+}
+
 // The end of the context ends a pause between attempts; the error has both
 // reasons.
 func TestContextEndsPause(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 // does not happen, the next delete or list that finds the revoked token makes
 // up for it.
 func (s *Store) Delete(ctx context.Context, c token.Caller, id int64, versions token.Versions) error {
-	if err := s.Authorize(ctx, c); err != nil {
+	if err := s.authorizeChanges(ctx, c, 1); err != nil {
 		return err
 	}
 	mine, err := s.revoke(ctx, c.UserID, id, versions)
@@ -28,12 +28,22 @@ func (s *Store) Delete(ctx context.Context, c token.Caller, id int64, versions t
 
 // DeleteAll implements token.Store. It revokes tokens in parallel. It removes
 // them one after the other, because each removal writes META.
-func (s *Store) DeleteAll(ctx context.Context, c token.Caller, ids []int64) ([]error, error) {
-	if err := s.Authorize(ctx, c); err != nil {
+func (s *Store) DeleteAll(ctx context.Context, c token.Caller, ids []int64, plan token.BatchPlan) ([]error, error) {
+	if err := s.authorizeChanges(ctx, c, int64(len(ids))); err != nil {
+		return nil, err
+	}
+	stored, err := s.startBatch(ctx, c.UserID, ids, plan)
+	if err != nil {
 		return nil, err
 	}
 	var revokedHere sync.Map
 	errs := forEach(ids, func(id int64) error {
+		if stored[id] == nil {
+			return token.ErrNotFound
+		}
+		if revoked(stored[id]) {
+			return nil // by another call: only to be removed
+		}
 		mine, err := s.revoke(ctx, c.UserID, id, nil)
 		revokedHere.Store(id, mine)
 		return err

@@ -29,6 +29,9 @@ func MetaItem(u token.User, deleted pages.Segment) map[string]types.AttributeVal
 	if u.RateTAT != 0 {
 		it[attrRateTAT] = number(u.RateTAT)
 	}
+	if u.ChangeTAT != 0 {
+		it[attrChangeTAT] = number(u.ChangeTAT)
+	}
 	return addCounts(it, deleted)
 }
 

@@ -60,6 +60,7 @@ func (s *Store) SearchWindow(ctx context.Context, c token.Caller, below int64) (
 			spans, next = l.Window(min(below-1, l.LastID), token.MaxSearchWindow)
 			return spans, true
 		},
+		paced: true,
 	})
 	page.Next = next
 	return page, err
@@ -72,6 +73,8 @@ type listPlan struct {
 	// spans returns the spans with the list's tokens; false if it needs a
 	// segment that was not read.
 	spans func(*pages.Counts) ([]pages.Span, bool)
+	// paced lists count as changes, by the tokens that they read.
+	paced bool
 }
 
 // readPage reads META, then the counts of other segments if there are any, then
@@ -80,13 +83,19 @@ type listPlan struct {
 // again.
 func (s *Store) readPage(ctx context.Context, c token.Caller, plan listPlan) (token.Page, error) {
 	for attempt := 1; ; attempt++ {
-		_, counts, err := s.readCaller(ctx, c)
+		user, counts, err := s.readCaller(ctx, c)
 		if err != nil {
 			return token.Page{}, err
 		}
 		spans, err := s.findSpans(ctx, c.UserID, counts, plan)
 		if err != nil {
 			return token.Page{}, fmt.Errorf("count tokens of user %d: %w", c.UserID, err)
+		}
+		if plan.paced {
+			reads := max(1, (pages.Expected(spans)+token.TokensPerRead-1)/token.TokensPerRead)
+			if err := s.admitChanges(ctx, c, user, reads); err != nil {
+				return token.Page{}, err
+			}
 		}
 		items, err := s.readSpans(ctx, c.UserID, spans)
 		if err != nil {

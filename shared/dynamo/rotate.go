@@ -7,12 +7,16 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// Rotate implements token.Store in one write, in which DynamoDB copies the
+// Rotate implements token.Store in one write of the token, in which DynamoDB copies the
 // current hash and mask to the attributes of the previous key. If the rotation
 // names a version, it can't be applied twice and the store may repeat the
 // write; otherwise the store sends it again only if it was not applied.
-func (s *Store) Rotate(ctx context.Context, c token.Caller, id int64, rotation token.KeyRotation) (token.Token, error) {
-	if err := s.Authorize(ctx, c); err != nil {
+func (s *Store) Rotate(ctx context.Context, c token.Caller, id int64, plan func() (token.KeyRotation, error)) (token.Token, error) {
+	if err := s.authorizeChanges(ctx, c, 1); err != nil {
+		return token.Token{}, err
+	}
+	rotation, err := plan()
+	if err != nil {
 		return token.Token{}, err
 	}
 	policy := retryNotApplied()

@@ -47,11 +47,11 @@ func (s *Store) SaveResponse(ctx context.Context, c token.Caller, r token.SavedR
 }
 
 // LoadResponse implements token.Store.
-func (s *Store) LoadResponse(ctx context.Context, c token.Caller, requestID string, now int64) ([]byte, error) {
+func (s *Store) LoadResponse(ctx context.Context, c token.Caller, requestID string, part token.ResponsePart, now int64) ([]byte, error) {
 	if err := s.Authorize(ctx, c); err != nil {
 		return nil, err
 	}
-	it, err := s.get(ctx, responseKey(c.UserID, requestID, token.PartResponse))
+	it, err := s.get(ctx, responseKey(c.UserID, requestID, part))
 	if err != nil {
 		return nil, fmt.Errorf("load a response for user %d: %w", c.UserID, err)
 	}

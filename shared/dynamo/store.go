@@ -26,6 +26,7 @@ type Store struct {
 	table            string
 	retentionSeconds int64
 	seen             seenTokens
+	debtors          changeDebtors
 }
 
 var (
@@ -111,22 +112,24 @@ func (s *Store) Get(ctx context.Context, c token.Caller, id int64) (token.Token,
 	return readToken(found[1], c.UserID)
 }
 
-// Exist implements token.Store.
-func (s *Store) Exist(ctx context.Context, c token.Caller, ids []int64) ([]bool, error) {
-	if err := s.Authorize(ctx, c); err != nil {
-		return nil, err
-	}
+// startBatch reads the tokens of a batch and passes to plan which of them exist.
+// It returns the items by their ids, also of revoked tokens.
+func (s *Store) startBatch(ctx context.Context, userID int64, ids []int64, plan token.BatchPlan) (map[int64]item, error) {
 	keys := make([]item, len(ids))
 	for i, id := range ids {
-		keys[i] = tokenKey(c.UserID, id)
+		keys[i] = tokenKey(userID, id)
 	}
 	found, err := s.batchGet(ctx, keys...)
 	if err != nil {
-		return nil, fmt.Errorf("look for tokens of user %d: %w", c.UserID, err)
+		return nil, fmt.Errorf("look for tokens of user %d: %w", userID, err)
 	}
-	exist := make([]bool, len(ids))
+	stored, exist := map[int64]item{}, make([]bool, len(ids))
 	for i, it := range found {
+		stored[ids[i]] = it
 		exist[i] = it != nil && !revoked(it)
 	}
-	return exist, nil
+	if plan == nil {
+		return stored, nil
+	}
+	return stored, plan(exist)
 }

@@ -158,8 +158,8 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			_, err := tenant.Service.Update(ctx, tenant.Access, last, token.Settings{QuotaDelta: new(int64(-5))}, token.Versions{2})
 			return err
 		}},
-		{"delete three", 1, 1, 3 * (1 + removal), 1 + 3*2, func(ctx context.Context) error {
-			errs, err := tenant.DeleteAll(ctx, tenant.Access, []int64{last + 1, last + 2, last + 3})
+		{"delete three", 4, 4, 3 * (1 + removal), 2 + 3*2, func(ctx context.Context) error {
+			errs, err := tenant.DeleteAll(ctx, tenant.Access, []int64{last + 1, last + 2, last + 3}, nil)
 			return errors.Join(append(errs, err)...)
 		}},
 		{"update", 1, 1, 1, 2, func(ctx context.Context) error {

@@ -11,7 +11,7 @@ import (
 // Update implements token.Store. It tests and changes the token in one
 // conditional write, so that no other write can come in between.
 func (s *Store) Update(ctx context.Context, c token.Caller, id int64, change token.Change) (token.Token, error) {
-	change, err := s.authorizeChange(ctx, c, change)
+	change, err := s.authorizeChange(ctx, c, change, 1)
 	if err != nil {
 		return token.Token{}, err
 	}
@@ -19,25 +19,44 @@ func (s *Store) Update(ctx context.Context, c token.Caller, id int64, change tok
 }
 
 // UpdateAll implements token.Store.
-func (s *Store) UpdateAll(ctx context.Context, c token.Caller, ids []int64, change token.Change) ([]error, error) {
-	change, err := s.authorizeChange(ctx, c, change)
+func (s *Store) UpdateAll(ctx context.Context, c token.Caller, ids []int64, change token.Change, plan token.BatchPlan) ([]error, error) {
+	change, err := s.authorizeChange(ctx, c, change, int64(len(ids)))
+	if err != nil {
+		return nil, err
+	}
+	stored, err := s.startBatch(ctx, c.UserID, ids, plan)
 	if err != nil {
 		return nil, err
 	}
 	return forEach(ids, func(id int64) error {
+		if stored[id] == nil || revoked(stored[id]) {
+			return token.ErrNotFound
+		}
 		_, err := s.changeToken(ctx, c.UserID, id, change)
 		return err
 	}), nil
 }
 
-// authorizeChange authorizes the caller and returns the change as its user may
-// make it.
-func (s *Store) authorizeChange(ctx context.Context, c token.Caller, change token.Change) (token.Change, error) {
+// authorizeChange authorizes the caller to change n tokens and returns the
+// change as its user may make it.
+func (s *Store) authorizeChange(ctx context.Context, c token.Caller, change token.Change, n int64) (token.Change, error) {
 	u, _, err := s.readCaller(ctx, c)
 	if err != nil {
 		return change, err
 	}
-	return change.For(u)
+	if change, err = change.For(u); err != nil {
+		return change, err
+	}
+	return change, s.admitChanges(ctx, c, u, n)
+}
+
+// authorizeChanges authorizes the caller to make n changes.
+func (s *Store) authorizeChanges(ctx context.Context, c token.Caller, n int64) error {
+	u, _, err := s.readCaller(ctx, c)
+	if err != nil {
+		return err
+	}
+	return s.admitChanges(ctx, c, u, n)
 }
 
 // changeToken is Update for a caller who is authorized. If the stored token

@@ -13,17 +13,20 @@ import (
 // that a transaction pays two write units for it.
 const (
 	attrRole          = "role"
-	attrLastTokenID   = "seq"   // token ids given so far
-	attrDeletedTokens = "del"   // deletions counted, in all segments
-	attrUserID        = "uid"   // in NAME items
-	attrRateTAT       = "paced" // microseconds; see token.User.RateTAT
+	attrLastTokenID   = "seq" // token ids given so far
+	attrDeletedTokens = "del" // deletions counted, in all segments
+	attrUserID        = "uid" // in NAME items
+	attrRateTAT       = "nt"  // microseconds; see token.User.RateTAT
+	attrChangeTAT     = "ct"  // microseconds; see token.User.ChangeTAT
 
-	attrGroups = "groups" // granted by the operator
+	attrGroups = "gr" // granted by the operator
 
 	// The limits, if they differ from the defaults.
-	attrMaxTokens   = "max"
-	attrCreateRate  = "rate"
-	attrCreateBurst = "burst"
+	attrMaxTokens   = "mt"
+	attrCreateRate  = "nr"
+	attrCreateBurst = "nb"
+	attrChangeRate  = "cr"
+	attrChangeBurst = "cb"
 
 	// Deletions counted in bucket n of the item's segment: d0 … d63. META
 	// has segment 0; each other segment has a SEG item.
@@ -83,6 +86,8 @@ func limits(l *token.Limits) map[string]limit {
 		attrMaxTokens:   {&l.MaxTokens, defaults.MaxTokens},
 		attrCreateRate:  {&l.CreatesPerSecond, defaults.CreatesPerSecond},
 		attrCreateBurst: {&l.CreateBurst, defaults.CreateBurst},
+		attrChangeRate:  {&l.ChangesPerSecond, defaults.ChangesPerSecond},
+		attrChangeBurst: {&l.ChangeBurst, defaults.ChangeBurst},
 	}
 }
 
@@ -115,6 +120,7 @@ func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 		LastTokenID:   r.number(attrLastTokenID),
 		DeletedTokens: r.number(attrDeletedTokens),
 		RateTAT:       r.number(attrRateTAT),
+		ChangeTAT:     r.number(attrChangeTAT),
 		Groups:        r.list(attrGroups),
 	}
 	for name, limit := range limits(&u.Limits) {

@@ -6,8 +6,8 @@ import (
 )
 
 // Errors of this package's operations. Test for them with errors.Is, and for
-// *InvalidError, *IndexError, *CreateRateError and *AlreadyAnsweredError with
-// errors.As. Any other error is internal.
+// *InvalidError, *IndexError, *CreateRateError, *ChangeRateError and
+// *AlreadyAnsweredError with errors.As. Any other error is internal.
 var (
 	// ErrUnauthorized means that the access token is not a valid one of its
 	// user.

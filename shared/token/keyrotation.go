@@ -35,7 +35,18 @@ func (s *Service) NewKeyRotation(ctx context.Context, at credential.AccessToken,
 // settings. An old key that is still in its grace period from an earlier
 // rotation stops working. Repeating the same rotation changes nothing.
 func (s *Service) Rotate(ctx context.Context, at credential.AccessToken, id int64, rotation KeyRotation) (IssuedToken, error) {
-	t, err := s.Store.Rotate(ctx, s.caller(at), id, rotation)
+	return s.RotateAsPlanned(ctx, at, id, func() (KeyRotation, error) { return rotation, nil })
+}
+
+// RotateAsPlanned is Rotate with what plan returns. It calls plan once the
+// caller is authorized and the change is within its limits; an error of plan is
+// its error.
+func (s *Service) RotateAsPlanned(ctx context.Context, at credential.AccessToken, id int64, plan func() (KeyRotation, error)) (IssuedToken, error) {
+	var rotation KeyRotation
+	t, err := s.Store.Rotate(ctx, s.caller(at), id, func() (_ KeyRotation, err error) {
+		rotation, err = plan()
+		return rotation, err
+	})
 	return IssuedToken{t, rotation.Key}, err
 }
 

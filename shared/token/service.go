@@ -115,7 +115,7 @@ func (s *Service) Create(ctx context.Context, at credential.AccessToken, setting
 		}
 	}
 	var issued []IssuedToken
-	_, err := s.Store.Create(ctx, callerOf(at, now.Unix()), func(u User) (NewTokens, error) {
+	_, err := s.Store.Create(ctx, callerOf(at, now), func(u User) (NewTokens, error) {
 		after, err := u.afterCreating(int64(len(tokens)), now.UnixMicro())
 		if err != nil {
 			return NewTokens{}, err
@@ -167,11 +167,20 @@ func (s *Service) SaveResponse(ctx context.Context, at credential.AccessToken, r
 // ErrNoSavedResponse if there is none, and ErrIdempotencyMismatch if it is that
 // of another request with the same idempotency key.
 func (s *Service) LoadResponse(ctx context.Context, at credential.AccessToken, r *IdempotentRequest) ([]byte, error) {
-	sealed, err := s.Store.LoadResponse(ctx, s.caller(at), r.id, s.UnixNow())
+	return s.loadPart(ctx, at, r, PartResponse)
+}
+
+// LoadPlan is LoadResponse for the plan of a request.
+func (s *Service) LoadPlan(ctx context.Context, at credential.AccessToken, r *IdempotentRequest) ([]byte, error) {
+	return s.loadPart(ctx, at, r, PartPlan)
+}
+
+func (s *Service) loadPart(ctx context.Context, at credential.AccessToken, r *IdempotentRequest, part ResponsePart) ([]byte, error) {
+	sealed, err := s.Store.LoadResponse(ctx, s.caller(at), r.id, part, s.UnixNow())
 	if err != nil {
 		return nil, err
 	}
-	return r.Open(PartResponse, sealed)
+	return r.Open(part, sealed)
 }
 
 // Update changes the settings of a token that are not nil. If the token has
@@ -209,20 +218,16 @@ func (s *Service) Delete(ctx context.Context, at credential.AccessToken, id int6
 }
 
 // SetStatusAll enables or disables several tokens, each independently of the
-// others. It returns one error or nil for each id, in order.
-func (s *Service) SetStatusAll(ctx context.Context, at credential.AccessToken, ids []int64, disabled bool) ([]error, error) {
-	return s.Store.UpdateAll(ctx, s.caller(at), ids, s.statusChange(disabled))
+// others. It returns one error or nil for each id, in order. plan is as for
+// BatchWriter.
+func (s *Service) SetStatusAll(ctx context.Context, at credential.AccessToken, ids []int64, disabled bool, plan BatchPlan) ([]error, error) {
+	return s.Store.UpdateAll(ctx, s.caller(at), ids, s.statusChange(disabled), plan)
 }
 
 // DeleteAll removes several tokens, each independently of the others. It
-// returns one error or nil for each id, in order.
-func (s *Service) DeleteAll(ctx context.Context, at credential.AccessToken, ids []int64) ([]error, error) {
-	return s.Store.DeleteAll(ctx, s.caller(at), ids)
-}
-
-// Exist reports for each id, in order, whether the token exists.
-func (s *Service) Exist(ctx context.Context, at credential.AccessToken, ids []int64) ([]bool, error) {
-	return s.Store.Exist(ctx, s.caller(at), ids)
+// returns one error or nil for each id, in order. plan is as for BatchWriter.
+func (s *Service) DeleteAll(ctx context.Context, at credential.AccessToken, ids []int64, plan BatchPlan) ([]error, error) {
+	return s.Store.DeleteAll(ctx, s.caller(at), ids, plan)
 }
 
 // refuse returns the error of invalid input. Authentication errors take
@@ -234,4 +239,4 @@ func (s *Service) refuse(ctx context.Context, at credential.AccessToken, bad err
 	return bad
 }
 
-func (s *Service) caller(at credential.AccessToken) Caller { return callerOf(at, s.UnixNow()) }
+func (s *Service) caller(at credential.AccessToken) Caller { return callerOf(at, s.Now()) }

@@ -16,6 +16,8 @@ import "context"
 //   - ErrNotFound is returned for a token that was deleted, belongs to another
 //     user or never existed.
 //   - A store never reads the clock.
+//   - Before a change or a search, a method asks User.AdmitChanges. If that
+//     refuses it, the method returns the *ChangeRateError and has done nothing.
 //
 // Besides the errors named at a method, any method may return ErrUnavailable,
 // and any write ErrUncertain.
@@ -38,9 +40,6 @@ type Authorizer interface {
 type Reader interface {
 	// Get returns one token.
 	Get(ctx context.Context, c Caller, id int64) (Token, error)
-
-	// Exist reports for each id, in order, whether the token exists.
-	Exist(ctx context.Context, c Caller, ids []int64) ([]bool, error)
 
 	// List skips the newest skip tokens and returns up to limit of the
 	// following ones, newest first, with the total. Skipping all tokens is
@@ -77,11 +76,12 @@ type Writer interface {
 	// many attempts the error is ErrContention.
 	Update(ctx context.Context, c Caller, id int64, change Change) (Token, error)
 
-	// Rotate replaces a token's key and returns the token as stored. If the
-	// new key is already the token's current or previous key, it changes
+	// Rotate replaces a token's key as plan says, which it calls once, and
+	// returns the token as stored. An error of plan is the error of Rotate. If
+	// the new key is already the token's current or previous key, it changes
 	// nothing. If the token does not have the rotation's version, the error is
 	// ErrVersionMismatch.
-	Rotate(ctx context.Context, c Caller, id int64, rotation KeyRotation) (Token, error)
+	Rotate(ctx context.Context, c Caller, id int64, plan func() (KeyRotation, error)) (Token, error)
 
 	// Delete removes a token for good. Once it returns nil, the token's keys
 	// are refused. After ErrUncertain they may or may not be. If the token has
@@ -89,15 +89,22 @@ type Writer interface {
 	Delete(ctx context.Context, c Caller, id int64, versions Versions) error
 }
 
-// A BatchWriter changes several tokens, each independently of the others. Its
+// A BatchPlan is called with one bool for each id of a batch, in order, which
+// says whether the token exists, before anything is written. If it returns an
+// error, nothing is done, and that is the error of the call. It may be nil.
+type BatchPlan func(exist []bool) error
+
+// A BatchWriter changes several tokens, each independently of the others. The
+// ids must be unique. Each counts as one change, also one without a token. Its
 // methods return one error or nil for each id, in order, and a separate error
-// that concerns the whole call.
+// that concerns the whole call: then nothing was written. They read the tokens
+// first, and write none that does not exist.
 type BatchWriter interface {
 	// UpdateAll does what Update does, for each id.
-	UpdateAll(ctx context.Context, c Caller, ids []int64, change Change) ([]error, error)
+	UpdateAll(ctx context.Context, c Caller, ids []int64, change Change, plan BatchPlan) ([]error, error)
 
 	// DeleteAll does what Delete does, for each id and any version.
-	DeleteAll(ctx context.Context, c Caller, ids []int64) ([]error, error)
+	DeleteAll(ctx context.Context, c Caller, ids []int64, plan BatchPlan) ([]error, error)
 }
 
 // A ResponseStore saves responses so that a repeated request gets the first
@@ -107,9 +114,9 @@ type ResponseStore interface {
 	// saved already, and returns the part that is now saved.
 	SaveResponse(ctx context.Context, c Caller, response SavedResponse) ([]byte, error)
 
-	// LoadResponse returns the PartResponse that is saved for a request at a
-	// Unix second, or ErrNoSavedResponse.
-	LoadResponse(ctx context.Context, c Caller, requestID string, now int64) ([]byte, error)
+	// LoadResponse returns a part that is saved for a request at a Unix second,
+	// or ErrNoSavedResponse.
+	LoadResponse(ctx context.Context, c Caller, requestID string, part ResponsePart, now int64) ([]byte, error)
 }
 
 // MaxSearchWindow is the largest number of tokens that one search reads.

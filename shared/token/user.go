@@ -34,6 +34,7 @@ type User struct {
 	Limits        Limits
 	Groups        []string // granted by the operator, see Grants
 	RateTAT       int64    // Unix microseconds; the state of the create rate limit, see Limits
+	ChangeTAT     int64    // Unix microseconds; the state of the change rate limit, see AdmitChanges
 }
 
 // TokenCount returns the number of tokens that the user has.

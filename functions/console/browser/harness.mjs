@@ -92,7 +92,7 @@ export async function newUser() {
   };
   return {
     name, accessToken,
-    removeLimits: () => tokenctl("user", "limit", name, "--max-tokens", "0", "--creates-per-second", "0"),
+    removeLimits: () => tokenctl("user", "limit", name, "--max-tokens", "0", "--creates-per-second", "0", "--changes-per-second", "0"),
     /** @param {TokenFields} token @returns {Promise<Token>} */
     create: (token) => call("POST", "/api/token/", token),
     /** @param {TokenFields[]} tokens @returns {Promise<Token[]>} */
