@@ -65,7 +65,7 @@ func storeMutants() []mutant {
 		},
 		{
 			"a token keeps the prices of a group that is no longer granted",
-			"shared/dynamo/groups.go", "			e.set(attrGroupGranted, optionalFlag(u.Grants(t.Group)))\n", "			e.set(attrGroupGranted, optionalFlag(true))\n",
+			"shared/dynamo/groups.go", "		e.set(attrGroupGranted, optionalFlag(u.Grants(t.Group)))\n", "		e.set(attrGroupGranted, optionalFlag(true))\n",
 			"./shared/api", "TestGroupPrice",
 		},
 		{
