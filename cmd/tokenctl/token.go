@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -85,13 +86,18 @@ func shorten(s string) string {
 	return s
 }
 
-// tokenTable returns one line for each token, below a header.
+// tokenTable returns one line for each token, below a header. It has a column for
+// windows if one of the tokens has windows.
 func tokenTable(tokens []wire.Token, perDollar int64) string {
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "ID\tNAME\tKEY\tSTATUS\tREMAIN\tUSED\tEXPIRES\tMODELS\tLAST USED") // a Builder never fails
+	header, window := "", func(wire.Token) string { return "" }
+	if slices.ContainsFunc(tokens, func(t wire.Token) bool { return len(t.Windows) > 0 }) {
+		header, window = "WINDOW\t", func(t wire.Token) string { return visible(tightest(t.Windows)) + "\t" }
+	}
+	_, _ = fmt.Fprintln(w, "ID\tNAME\tKEY\tSTATUS\tREMAIN\tUSED\t"+header+"EXPIRES\tMODELS\tLAST USED") // a Builder never fails
 	for _, t := range tokens {
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, visible(t.Name), visible(t.Key), statusName(t.Status), remain(t, perDollar), amount(t.UsedQuota, perDollar), expiry(t), visible(shorten(models(t))), lastUsed(t))
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s%s\t%s\t%s\n", t.ID, visible(t.Name), visible(t.Key), statusName(t.Status), remain(t, perDollar), amount(t.UsedQuota, perDollar), window(t), expiry(t), visible(shorten(models(t))), lastUsed(t))
 	}
 	_ = w.Flush()
 	return table.String()
@@ -102,20 +108,23 @@ func tokenTable(tokens []wire.Token, perDollar int64) string {
 func details(t wire.Token, version string, perDollar int64) string {
 	var list strings.Builder
 	w := tabwriter.NewWriter(&list, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]string{
+	lines := [][2]string{
 		{"ID", strconv.FormatInt(t.ID, 10)},
 		{"Name", t.Name},
 		{"Key", t.Key},
-		{"Status", statusName(t.Status)},
+		{"Status", statusLine(t)},
 		{"Remain", remain(t, perDollar)},
 		{"Used", amount(t.UsedQuota, perDollar)},
+	}
+	lines = append(lines, limitLines(t.Limits, perDollar)...)
+	for _, line := range append(lines, [][2]string{
 		{"Expires", expiry(t)},
 		{"Models", models(t)},
 		{"Allowed IPs", orElse(strings.ReplaceAll(t.AllowIPs, "\n", ","), "all")},
 		{"Group", orElse(t.Group, "-")},
 		{"Created", timestamp(t.CreatedTime)},
 		{"Last used", lastUsed(t)},
-	} {
+	}...) {
 		_, _ = fmt.Fprintf(w, "%s\t%s\n", line[0], visible(line[1]))
 	}
 	if t.PreviousUntil != 0 {

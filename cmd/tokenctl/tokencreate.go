@@ -39,7 +39,10 @@ func (c *tokenCreateCmd) Run(ctx context.Context, out *console) error {
 	if c.Count != 1 {
 		return c.many(ctx, s, out)
 	}
-	in := c.input(time.Now())
+	in, err := c.input(time.Now())
+	if err != nil {
+		return err
+	}
 	in.Name = &c.Name
 	t, err := s.Create(ctx, in)
 	if err != nil {
@@ -57,11 +60,14 @@ func (c *tokenCreateCmd) inputs(now time.Time) ([]wire.TokenInput, error) {
 	if c.Count < 1 || c.Count > most {
 		return nil, problemf("--count must be between 1 and %d", most)
 	}
+	in, err := c.input(now)
+	if err != nil {
+		return nil, err
+	}
 	all := make([]wire.TokenInput, c.Count)
 	for i := range all {
-		all[i] = c.input(now)
+		all[i] = in
 		all[i].Name = new(fmt.Sprintf("%s-%d", c.Name, i+1))
-		var err error
 		if all[i], err = export.Check(all[i], now.Unix()); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -18,11 +19,21 @@ type settings struct {
 	Models    *string  `placeholder:"A,B" help:"Models that the token may call, by name or by pattern such as gpt-5*; an empty list allows all."`
 	AllowIPs  *string  `name:"allow-ips" placeholder:"A,B" help:"Addresses and CIDR ranges from which the token may be used; an empty list allows all."`
 	Group     *string  `placeholder:"NAME" help:"Name of a group of tokens."`
+	tokenLimits
+}
+
+// given reports whether a flag was given.
+func (s settings) given() bool {
+	return !reflect.ValueOf(s).IsZero()
 }
 
 // input returns the fields that the flags set, for a request at the time now.
-func (s settings) input(now time.Time) wire.TokenInput {
+func (s settings) input(now time.Time) (wire.TokenInput, error) {
 	in := wire.TokenInput{Group: s.Group}
+	var err error
+	if in.LimitsInput, err = s.tokenLimits.input(); err != nil {
+		return in, err
+	}
 	if s.Quota != nil {
 		in.UnlimitedQuota = &s.Quota.unlimited
 		if !s.Quota.unlimited {
@@ -43,7 +54,7 @@ func (s settings) input(now time.Time) wire.TokenInput {
 		list := commaList(*s.AllowIPs)
 		in.AllowIPs = list
 	}
-	return in
+	return in, nil
 }
 
 // commaList splits s at commas and drops empty parts.

@@ -34,9 +34,13 @@ Example:
 // Run implements the command.
 func (c *tokenUpdateCmd) Run(ctx context.Context, out *console) error {
 	c.ID = unique(c.ID)
-	in := wire.UpdateInput{TokenInput: c.input(time.Now()), QuotaDelta: c.AddQuota}
+	changes, err := c.input(time.Now())
+	if err != nil {
+		return err
+	}
+	in := wire.UpdateInput{TokenInput: changes, QuotaDelta: c.AddQuota}
 	in.Name = c.Name
-	others := c.Name != nil || c.AddQuota != nil || c.settings != settings{}
+	others := c.Name != nil || c.AddQuota != nil || c.given()
 	switch {
 	case c.Quota != nil && c.AddQuota != nil:
 		return problemf("--quota and --add-quota can't be used together: use one of them")

@@ -1,0 +1,38 @@
+package main
+
+// tokenctlMutants returns the mutants of what tokenctl sends about windows, model
+// quotas and rates.
+func tokenctlMutants() []mutant {
+	const (
+		windows = "cmd/tokenctl/windowflag.go"
+		limits  = "cmd/tokenctl/tokenlimits.go"
+		tests   = "./cmd/tokenctl"
+	)
+	return []mutant{
+		{
+			"tokenctl creates a token without the windows that were given",
+			limits, "	in.Windows = windowInputs(windows)\n", "	_ = windowInputs(windows)\n",
+			tests, "TestWindowFlag",
+		},
+		{
+			"--window none is sent as no change",
+			windows, "	if windows == nil {\n", "	if len(windows) == 0 {\n",
+			tests, "TestWindowFlag",
+		},
+		{
+			"--window with an empty value removes all windows",
+			windows, "if string(text) == none {", "if string(text) == none || len(text) == 0 {",
+			tests, "TestScript/limits-errors",
+		},
+		{
+			"--model-quota with an empty value removes all model quotas",
+			limits, "if string(text) == none {", "if string(text) == none || len(text) == 0 {",
+			tests, "TestScript/limits-errors",
+		},
+		{
+			"--window none with other windows removes all",
+			windows, "case f == windowFlag{} && len(flags) > 1:", "case f == windowFlag{} && len(flags) < 1:",
+			tests, "TestScript/limits-errors",
+		},
+	}
+}
