@@ -1,12 +1,16 @@
 package main
 
-// tokenctlMutants returns the mutants of what tokenctl sends about windows, model
-// quotas and rates.
+// tokenctlMutants returns the mutants of what tokenctl sends and imports of windows,
+// model quotas and rates.
 func tokenctlMutants() []mutant {
 	const (
 		windows = "cmd/tokenctl/windowflag.go"
 		limits  = "cmd/tokenctl/tokenlimits.go"
 		tests   = "./cmd/tokenctl"
+
+		imported     = "cmd/tokenctl/export/dialect.go"
+		importLimits = "cmd/tokenctl/export/limits.go"
+		exports      = "./cmd/tokenctl/export"
 	)
 	return []mutant{
 		{
@@ -33,6 +37,26 @@ func tokenctlMutants() []mutant {
 			"--window none with other windows removes all",
 			windows, "case f == windowFlag{} && len(flags) > 1:", "case f == windowFlag{} && len(flags) < 1:",
 			tests, "TestScript/limits-errors",
+		},
+		{
+			"an import drops windows",
+			imported, "	in.LimitsInput = f.limits()\n", "",
+			exports, "TestLimits",
+		},
+		{
+			"an import starts a partly used window anew without --restart-windows",
+			importLimits, "case f.options.RestartWindows:", "case f.options.RestartWindows || w.Used > 0:",
+			exports, "TestLimits",
+		},
+		{
+			"an import gives a model its whole quota again",
+			importLimits, "Quota: q.left()", "Quota: q.Quota",
+			exports, "TestLimits",
+		},
+		{
+			"an import ignores a field of a window that it does not know",
+			importLimits, "	d.DisallowUnknownFields()\n", "",
+			exports, "TestLimits",
 		},
 	}
 }

@@ -22,6 +22,7 @@ type tokenImportCmd struct {
 	Keys           string `placeholder:"FILE" help:"File for the new keys (default FILE.keys.csv)."`
 	Format         string `enum:"auto,csv,json" default:"auto" placeholder:"FORMAT" help:"csv, json, or auto to detect it from the content (default ${default})."`
 	UnitsPerDollar int64  `placeholder:"N" help:"Units per dollar of a LiteLLM budget; 500000 on the scale of New API."`
+	RestartWindows bool   `help:"Import tokens whose windows are partly used, too; their windows begin anew."`
 	SkipBad        bool   `help:"Skip rows that can't be imported; without it, one such row stops the import."`
 	Resend         bool   `help:"Send a batch again whose result has been unknown for more than a day; first delete the tokens that it created."`
 	DryRun         bool   `help:"Report what would be imported and which rows have errors; needs no login."`
@@ -74,7 +75,7 @@ func (c *tokenImportCmd) Run(ctx context.Context, out *console) error {
 	if c.UnitsPerDollar < 0 || c.UnitsPerDollar > token.MaxInteger {
 		return problemf("--units-per-dollar must be a number from 1 to %d", int64(token.MaxInteger))
 	}
-	file, err := export.Read(content, export.Options{Format: c.Format, UnitsPerDollar: c.UnitsPerDollar, Now: time.Now().Unix()})
+	file, err := export.Read(content, export.Options{Format: c.Format, UnitsPerDollar: c.UnitsPerDollar, Now: time.Now().Unix(), RestartWindows: c.RestartWindows})
 	if err != nil {
 		return problemf("%s can't be imported: %s", c.File, err)
 	}

@@ -32,8 +32,11 @@ func dialects() []dialect {
 		{
 			name: "New API", id: []string{"id"}, label: []string{"name"},
 			markers: []string{"remain_quota", "unlimited_quota", "expired_time", "model_limits", "model_limits_enabled", "allow_ips", "subnet"},
-			columns: []string{"id", "name", "status", "remain_quota", "unlimited_quota", "expired_time", "models", "model_limits", "model_limits_enabled", "allow_ips", "subnet", "group", "deletedat", "deleted_at"},
-			ignored: []string{"used_quota", "created_time", "accessed_time", "previous_key", "previous_until", "etag"},
+			columns: []string{
+				"id", "name", "status", "remain_quota", "unlimited_quota", "expired_time", "models", "model_limits", "model_limits_enabled", "allow_ips", "subnet", "group", "deletedat", "deleted_at",
+				"windows", "model_quotas", "requests_per_minute", "units_per_minute", "max_concurrent",
+			},
+			ignored: []string{"resets_at", "used_quota", "created_time", "accessed_time", "previous_key", "previous_until", "etag"},
 			read:    readNewAPI,
 		},
 		{
@@ -118,6 +121,7 @@ func readNewAPI(f *fields) wire.TokenInput {
 	if group := f.text("group"); group != "" {
 		in.Group = &group
 	}
+	in.LimitsInput = f.limits()
 	return in
 }
 

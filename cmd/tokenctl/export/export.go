@@ -21,6 +21,7 @@ type Options struct {
 	Format         string // Auto, CSV or JSON; empty means Auto
 	UnitsPerDollar int64  // units per dollar of a budget; 0 makes every budget a problem
 	Now            int64  // Unix seconds
+	RestartWindows bool   // import partly used windows, too; they begin anew
 }
 
 // Formats of a file. Auto detects it from the content.
@@ -147,10 +148,10 @@ func (r *Row) check(now int64) {
 // Check applies the API's rules to a new token and returns it in the API's own
 // form, without repetitions, which may be much shorter.
 func Check(in wire.TokenInput, now int64) (wire.TokenInput, error) {
-	draft, err := token.New(token.Settings{
+	draft, err := token.New(limited(token.Settings{
 		Name: in.Name, ExpiredTime: in.ExpiredTime, RemainQuota: in.RemainQuota, UnlimitedQuota: in.UnlimitedQuota,
 		ModelLimitsEnabled: in.ModelLimitsEnabled, Models: in.Models, AllowIPs: in.AllowIPs, Group: in.Group,
-	}, 0, now)
+	}, in.LimitsInput), 0, now)
 	if err != nil {
 		return in, err
 	}

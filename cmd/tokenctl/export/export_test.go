@@ -107,7 +107,7 @@ func TestUnreadableFiles(t *testing.T) {
 // or with a shifted one, and checks that no message contains it.
 func TestMessagesShowNoKey(t *testing.T) {
 	key := credential.NewKey(1, 1).Reveal()
-	columns := []string{"name", "id", "status", "remain_quota", "unlimited_quota", "expired_time", "models", "model_limits_enabled", "allow_ips", "group", "deleted_at"}
+	columns := []string{"name", "id", "status", "remain_quota", "unlimited_quota", "expired_time", "models", "model_limits_enabled", "allow_ips", "group", "deleted_at", "windows", "model_quotas", "max_concurrent"}
 	for _, content := range []string{
 		key + ",name\n1,2\n", key + "," + key + "\n1,2\n",
 		strings.Join(columns, ",") + "\n" + strings.Repeat(key+",", len(columns)-1) + key + "\n",

@@ -1,0 +1,113 @@
+package export
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/period"
+	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
+)
+
+// A window is a window as Latchkey shows it.
+type window struct {
+	wire.WindowInput
+	Used      int64  `json:"used"`
+	Remaining *int64 `json:"remaining"`
+	ResetsAt  int64  `json:"resets_at"`
+}
+
+// isUsed reports whether a part of the quota is used or held at a Unix second.
+func (w window) isUsed(now int64) bool {
+	isHeld := w.Quota != nil && w.Remaining != nil && *w.Remaining < *w.Quota
+	return (w.Used > 0 || isHeld) && (w.ResetsAt == 0 || w.ResetsAt > now)
+}
+
+// A modelQuota is a model quota as Latchkey shows it.
+type modelQuota struct {
+	wire.ModelQuotaInput
+	Used      int64  `json:"used"`
+	Remaining *int64 `json:"remaining"`
+}
+
+// left returns the units that are left, or the quota itself if it is not valid.
+func (q modelQuota) left() *int64 {
+	if q.Quota == nil || *q.Quota < 0 {
+		return q.Quota
+	}
+	left := *q.Quota - max(0, q.Used)
+	if q.Remaining != nil {
+		left = min(left, *q.Remaining)
+	}
+	return new(max(0, left))
+}
+
+// limits reads the columns of windows, model quotas and rates, which only Latchkey
+// has. As with the quota of a token, what is left of a model quota is imported. A
+// window can't be imported with its use, because it always begins anew.
+func (f *fields) limits() wire.LimitsInput {
+	var in wire.LimitsInput
+	var windows []window
+	f.objects("windows", &windows)
+	for _, w := range windows {
+		in.Windows = append(in.Windows, w.WindowInput)
+		switch {
+		case !w.isUsed(f.options.Now):
+		case f.options.RestartWindows:
+			f.warnings = append(f.warnings, "one of its windows is partly used and begins anew")
+		default:
+			f.wrong("one of its windows is partly used, and would begin anew: import the token after that window has reset, or use --restart-windows")
+		}
+	}
+	var quotas []modelQuota
+	f.objects("model_quotas", &quotas)
+	for _, q := range quotas {
+		in.ModelQuotas = append(in.ModelQuotas, wire.ModelQuotaInput{Model: q.Model, Quota: q.left()})
+	}
+	in.RequestsPerMinute, in.UnitsPerMinute = f.integer("requests_per_minute"), f.integer("units_per_minute")
+	in.MaxConcurrent = f.integer("max_concurrent")
+	return in
+}
+
+// objects reads a list of objects, or a text with such a list in JSON. It refuses a
+// field that it does not know, because the field may restrict the token.
+func (f *fields) objects(name string, list any) {
+	v, ok := f.values[name]
+	if !ok {
+		return
+	}
+	content, isText := v.(string)
+	if !isText {
+		written, _ := json.Marshal(v) // it was read from JSON
+		content = string(written)
+	}
+	d := json.NewDecoder(bytes.NewReader([]byte(content)))
+	d.DisallowUnknownFields()
+	if !strings.HasPrefix(strings.TrimSpace(content), "[") || d.Decode(list) != nil || d.More() {
+		f.wrong(name + " must be a list of objects as Latchkey writes it, with no other fields")
+	}
+}
+
+// limited returns settings with the limits of an input, for a check.
+func limited(s token.Settings, in wire.LimitsInput) token.Settings {
+	for _, w := range in.Windows {
+		p := period.Period{Length: or(w.Period, ""), Timezone: or(w.Timezone, "")}
+		if a := w.Anchor; a != nil {
+			p.Anchor = period.Anchor{Hour: int(or(a.Hour, 0)), Weekday: int(or(a.Weekday, 0)), Day: int(or(a.Day, 0))}
+		}
+		s.Windows = append(s.Windows, token.Window{Period: p, Quota: or(w.Quota, 0)})
+	}
+	for _, q := range in.ModelQuotas {
+		s.ModelQuotas = append(s.ModelQuotas, token.ModelQuota{Model: or(q.Model, ""), Quota: or(q.Quota, -1)})
+	}
+	s.RequestsPerMinute, s.UnitsPerMinute, s.MaxConcurrent = in.RequestsPerMinute, in.UnitsPerMinute, in.MaxConcurrent
+	return s
+}
+
+func or[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
