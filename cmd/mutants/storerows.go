@@ -168,7 +168,7 @@ func storeMutants() []mutant {
 
 // readModifyWrite replaces the direct write of an operation.
 const readModifyWrite = `
-		read, err := s.Lookup(ctx, key)
+		read, err := s.lookup(ctx, key)
 		if err != nil {
 			return read, err
 		}

@@ -51,7 +51,7 @@ func changeLimits(e *expression, c token.Change, known item, userID int64) error
 // limitSettings are the attributes that say what a token's limits are, and
 // which meters count them.
 func limitSettings() []string {
-	return []string{attrLimited, attrWindows, attrModelQuotas, attrRequestsPerMinute, attrUnitsPerMinute, attrMaxConcurrent}
+	return []string{attrLimited, attrWindows, attrModelQuotas, attrRequestsPerMinute, attrUnitsPerMinute, attrMaxConcurrent, attrWallet, attrWalletOrder}
 }
 
 // sameLimits reports whether two items of a token have the same limits and
@@ -83,6 +83,7 @@ func metersByNumber(t token.Token) map[int64]token.Meter {
 	for _, q := range t.ModelQuotas {
 		all[q.Number] = q.Meter
 	}
+	all[t.Block.Number] = t.Block.Meter
 	delete(all, 0)
 	return all
 }

@@ -19,11 +19,11 @@ func (s *Store) Delete(ctx context.Context, c token.Caller, id int64, versions t
 	if err := s.authorizeChanges(ctx, c, 1); err != nil {
 		return err
 	}
-	mine, err := s.revoke(ctx, c.UserID, id, versions)
+	found, mine, err := s.revoke(ctx, c.UserID, id, versions)
 	if err != nil {
 		return err
 	}
-	return s.finishDelete(ctx, c.UserID, id, mine)
+	return s.finishDelete(ctx, c.UserID, id, found, mine)
 }
 
 // DeleteAll implements token.Store. It revokes tokens in parallel. It removes
@@ -36,22 +36,28 @@ func (s *Store) DeleteAll(ctx context.Context, c token.Caller, ids []int64, plan
 	if err != nil {
 		return nil, err
 	}
-	var revokedHere sync.Map
+	type revocation struct {
+		found item
+		mine  bool
+	}
+	var all sync.Map
 	errs := forEach(ids, func(id int64) error {
 		if stored[id] == nil {
 			return token.ErrNotFound
 		}
 		if revoked(stored[id]) {
+			all.Store(id, revocation{found: stored[id]})
 			return nil // by another call: only to be removed
 		}
-		mine, err := s.revoke(ctx, c.UserID, id, nil)
-		revokedHere.Store(id, mine)
+		found, mine, err := s.revoke(ctx, c.UserID, id, nil)
+		all.Store(id, revocation{found, mine})
 		return err
 	})
 	for i, id := range ids {
 		if errs[i] == nil {
-			mine, _ := revokedHere.Load(id)
-			errs[i] = s.finishDelete(ctx, c.UserID, id, mine == true)
+			v, _ := all.Load(id)
+			r, _ := v.(revocation)
+			errs[i] = s.finishDelete(ctx, c.UserID, id, r.found, r.mine)
 		}
 	}
 	return errs, nil
@@ -59,8 +65,8 @@ func (s *Store) DeleteAll(ctx context.Context, c token.Caller, ids []int64, plan
 
 // finishDelete removes a revoked token. mine says that this call revoked it;
 // otherwise another call has deleted it before, and the answer is ErrNotFound.
-func (s *Store) finishDelete(ctx context.Context, userID, id int64, mine bool) error {
-	if err := s.removeRevoked(ctx, userID, id); err != nil {
+func (s *Store) finishDelete(ctx context.Context, userID, id int64, found item, mine bool) error {
+	if err := s.removeRevoked(ctx, userID, id, found); err != nil {
 		return err
 	}
 	if !mine {
@@ -69,11 +75,11 @@ func (s *Store) finishDelete(ctx context.Context, userID, id int64, mine bool) e
 	return nil
 }
 
-// revoke makes a token's keys invalid. It is true for the one call that did
-// it. The mark that the call writes is random, so a call that repeats its
+// revoke makes a token's keys invalid. It returns the item as it is then, and
+// true for the one call that did it. The mark that the call writes is random, so a call that repeats its
 // write after a lost answer recognises its own mark. If the item is gone by then,
 // it can't know whether it was the one: the error is token.ErrUncertain.
-func (s *Store) revoke(ctx context.Context, userID, id int64, versions token.Versions) (bool, error) {
+func (s *Store) revoke(ctx context.Context, userID, id int64, versions token.Versions) (found item, mine bool, err error) {
 	mark := rand.Text()
 	e := newExpression()
 	e.require(e.name(attrHash).exists())
@@ -87,39 +93,54 @@ func (s *Store) revoke(ctx context.Context, userID, id int64, versions token.Ver
 	found, applied, err := s.update(ctx, tokenKey(userID, id), e, policy)
 	switch {
 	case err == nil && found == nil && uncertain:
-		return false, fmt.Errorf("delete token %d/%d: %w", userID, id, token.ErrUncertain)
+		return nil, false, fmt.Errorf("delete token %d/%d: %w", userID, id, token.ErrUncertain)
 	case err != nil:
-		return false, fmt.Errorf("delete token %d/%d: %w", userID, id, err)
+		return nil, false, fmt.Errorf("delete token %d/%d: %w", userID, id, err)
 	case applied:
-		return true, nil
+		return found, true, nil
 	case found == nil:
-		return false, token.ErrNotFound
+		return nil, false, token.ErrNotFound
 	case !revoked(found):
-		return false, token.ErrVersionMismatch
+		return nil, false, token.ErrVersionMismatch
 	default:
 		r := reader{item: found}
-		return r.text(attrRevoked) == mark, r.err
+		return found, r.text(attrRevoked) == mark, r.err
 	}
 }
 
-// removeRevoked removes a revoked token and counts its deletion, in one
-// transaction. It is not an error if another call has done it already.
-func (s *Store) removeRevoked(ctx context.Context, userID, id int64) error {
-	reasons, err := s.transact(ctx, s.removeWrites(userID, id)...)
-	if reasons != nil && reasons[0].failed {
-		return nil
-	}
+// removeRevoked removes a revoked token, counts its deletion, and returns its
+// block to the wallet, in one transaction. known is its item, which does not
+// change any more, or nil. It is not an error if another call has done it already.
+func (s *Store) removeRevoked(ctx context.Context, userID, id int64, known item) error {
+	t, err := readToken(known, userID)
 	if err != nil {
-		return fmt.Errorf("count deletion of token %d/%d: %w", userID, id, err)
+		return err
 	}
-	return nil
-}
-
-func (s *Store) removeWrites(userID, id int64) []write {
-	e := newExpression()
-	e.require(e.name(attrRevoked).exists())
-	writes := []write{s.deleteWrite(tokenKey(userID, id), e)}
-	return append(writes, s.countWrites(userID, id)...)
+	for {
+		remove := newExpression()
+		remove.require(remove.name(attrRevoked).exists())
+		requireSame(remove, attrWallet, known[attrWallet])
+		writes := append([]write{s.deleteWrite(tokenKey(userID, id), remove)}, s.countWrites(userID, id)...)
+		back := s.returnWrites(t)
+		reasons, err := s.transact(ctx, append(writes, back...)...)
+		switch {
+		case reasons == nil && err != nil:
+			return fmt.Errorf("count deletion of token %d/%d: %w", userID, id, err)
+		case reasons == nil:
+			return nil
+		case reasons[0].failed && !revoked(reasons[0].item):
+			return nil
+		case reasons[0].failed && known == nil:
+			known = reasons[0].item
+			if t, err = readToken(known, userID); err != nil {
+				return err
+			}
+		case back != nil && reasons[len(writes)].failed:
+			t.Block = token.Block{} // void
+		default:
+			return fmt.Errorf("count deletion of token %d/%d: %w", userID, id, err)
+		}
+	}
 }
 
 // countWrites count the removal of a token for its user and in its bucket.

@@ -19,6 +19,9 @@ func countLimits(e *expression, o quota.Operation, seen *token.Token) (hold quot
 		return quota.Record{}, true
 	}
 	e.require(e.name(attrVersion).equals(seen.Version))
+	if !seen.UsesWallet {
+		e.require(e.name(attrWallet).absent())
+	}
 	switch o.Kind {
 	case quota.KindSpend, quota.KindReserve:
 		return countUse(e, o, seen)
@@ -186,13 +189,19 @@ func runningMeters(t *token.Token, o quota.Operation) ([]int64, bool) {
 		}
 		numbers = append(numbers, q.Number)
 	}
+	if b := t.Block; t.UsesWallet {
+		if b.Number == 0 || b.EndsAt != 0 && b.EndsAt <= o.Now {
+			return nil, false
+		}
+		numbers = append(numbers, b.Number)
+	}
 	return numbers, true
 }
 
 // current reports whether a meter is one that a token has now. What is returned
 // to another vanishes.
 func current(t token.Token, n int64) bool {
-	return slices.ContainsFunc(t.Windows, func(w token.Window) bool { return w.Number == n }) ||
+	return t.Block.Number == n || slices.ContainsFunc(t.Windows, func(w token.Window) bool { return w.Number == n }) ||
 		slices.ContainsFunc(t.ModelQuotas, func(q token.ModelQuota) bool { return q.Number == n })
 }
 

@@ -36,6 +36,7 @@ func userKey(userID int64) item          { return key(userPartition(userID), 0) 
 func segmentKey(userID, seg int64) item  { return key(userPartition(userID), seg) }
 func tokenKey(userID, id int64) item     { return key(tokenPartition(userID, pages.BucketOf(id)), id) }
 func nameKey(name string) item           { return key("N#"+name, 0) }
+func walletKey(userID int64) item        { return key(fmt.Sprintf("W#%d", userID), 0) }
 func pricesKey() item                    { return key("P", 0) }
 func directoryKey(userID int64) item     { return key(directoryPartition, userID) }
 func purgeMarkKey(userID, id int64) item { return key(fmt.Sprintf("X#%d#%d", userID, id), 0) }

@@ -54,7 +54,7 @@ func TestOperationsMatchApply(t *testing.T) {
 			if meter.Cost().WriteUnits > 0 && meter.Cost().RoundTrips == 1 {
 				direct++
 			}
-			after, lookErr := kit.Store.Lookup(rt.Context(), key)
+			after, lookErr := kit.Store.Lookup(rt.Context(), key, dynamotest.Epoch)
 			if lookErr != nil {
 				rt.Fatal(lookErr)
 			}

@@ -147,7 +147,7 @@ func ledgerItem(l quota.Ledger) item {
 		attrRecordLimit:    optionalNumber(l.RecordLimit),
 		attrLastMeter:      optionalNumber(l.LastMeter),
 	}
-	if l.Limited() {
+	if l.Limited() || l.WalletOrder != 0 {
 		maps.Copy(it, limitItem(l.Token))
 	}
 	return it

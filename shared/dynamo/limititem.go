@@ -5,7 +5,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/latchkey-api/latchkey/shared/period"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -57,20 +56,25 @@ func limitItem(t token.Token) item {
 		return mapOf(it)
 	}
 	for _, w := range t.Windows {
-		windows = append(windows, entry(w.Meter, w.Quota, item{
-			limitLength: text(w.Length), limitTimezone: optionalText(w.Timezone), limitHour: optionalNumber(int64(w.Anchor.Hour)),
-			limitWeekday: optionalNumber(int64(w.Anchor.Weekday)), limitDay: optionalNumber(int64(w.Anchor.Day)),
-		}))
+		windows = append(windows, entry(w.Meter, w.Quota, periodItem(w.Period)))
 	}
 	for _, q := range t.ModelQuotas {
 		models = append(models, entry(q.Meter, q.Quota, item{limitModel: text(q.Model)}))
 	}
-	return item{
+	if t.UsesWallet && t.Block.Number != 0 {
+		meters[meterName(t.Block.Number)] = number(t.Block.Left)
+	}
+	it := item{
 		attrLimited: optionalFlag(t.Limited()), attrWindows: optionalValues(windows), attrModelQuotas: optionalValues(models),
 		attrMeters:            optionalMap(meters),
 		attrRequestsPerMinute: optionalNumber(t.RequestsPerMinute), attrUnitsPerMinute: optionalNumber(t.UnitsPerMinute),
 		attrMaxConcurrent: optionalNumber(t.MaxConcurrent), attrRequestTAT: optionalNumber(t.RequestTAT), attrUnitTAT: optionalNumber(t.UnitTAT),
+		attrWallet: nil, attrWalletOrder: optionalNumber(t.WalletOrder),
 	}
+	if t.UsesWallet {
+		it[attrWallet] = blockValue(t.Block)
+	}
+	return it
 }
 
 // readLimits reads the limits of a token.
@@ -84,17 +88,14 @@ func readLimits(r *reader, t *token.Token) {
 		return token.Meter{Number: n, Left: meters.number(meterName(n)), EndsAt: m.number(limitEndsAt)}
 	}
 	for _, m := range r.maps(attrWindows) {
-		anchor := period.Anchor{Hour: int(m.number(limitHour)), Weekday: int(m.number(limitWeekday)), Day: int(m.number(limitDay))}
-		t.Windows = append(t.Windows, token.Window{
-			Period: period.Period{Length: m.text(limitLength), Timezone: m.text(limitTimezone), Anchor: anchor},
-			Quota:  m.number(limitQuota), Meter: meter(m),
-		})
+		t.Windows = append(t.Windows, token.Window{Period: readPeriod(m), Quota: m.number(limitQuota), Meter: meter(m)})
 		r.merge(m)
 	}
 	for _, m := range r.maps(attrModelQuotas) {
 		t.ModelQuotas = append(t.ModelQuotas, token.ModelQuota{Model: m.text(limitModel), Quota: m.number(limitQuota), Meter: meter(m)})
 		r.merge(m)
 	}
+	readBlock(r, meters, t)
 	r.merge(meters)
 	t.Rates = token.Rates{
 		RequestsPerMinute: r.number(attrRequestsPerMinute), UnitsPerMinute: r.number(attrUnitsPerMinute), MaxConcurrent: r.number(attrMaxConcurrent),

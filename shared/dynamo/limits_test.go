@@ -166,7 +166,7 @@ func reserveUntilAnswered(t *testing.T, g *gate.Gate, key credential.Key, units 
 // checkAllFree checks that nothing of a token is used or held.
 func checkAllFree(t *testing.T, kit *dynamotest.Kit, key credential.Key) {
 	t.Helper()
-	l, err := kit.Store.Lookup(t.Context(), key)
+	l, err := kit.Store.Lookup(t.Context(), key, dynamotest.Epoch)
 	if err != nil {
 		t.Fatal(err)
 	}

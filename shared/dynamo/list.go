@@ -92,8 +92,7 @@ func (s *Store) readPage(ctx context.Context, c token.Caller, plan listPlan) (to
 			return token.Page{}, fmt.Errorf("count tokens of user %d: %w", c.UserID, err)
 		}
 		if plan.paced {
-			reads := max(1, (pages.Expected(spans)+token.TokensPerRead-1)/token.TokensPerRead)
-			if err := s.admitChanges(ctx, c, user, reads); err != nil {
+			if err := s.admitChanges(ctx, c, user, token.ChangesOfReading(pages.Expected(spans))); err != nil {
 				return token.Page{}, err
 			}
 		}
@@ -110,7 +109,7 @@ func (s *Store) readPage(ctx context.Context, c token.Caller, plan listPlan) (to
 				return token.Page{}, fmt.Errorf("list tokens of user %d: %w", c.UserID, err)
 			case !revoked(it):
 				page.Tokens = append(page.Tokens, t)
-			case s.removeRevoked(ctx, c.UserID, t.ID) == nil:
+			case s.removeRevoked(ctx, c.UserID, t.ID, it) == nil:
 				removed++
 			}
 		}

@@ -10,8 +10,17 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// Lookup implements quota.Store.
-func (s *Store) Lookup(ctx context.Context, key credential.Key) (quota.Ledger, error) {
+// Lookup implements quota.Store. A token with free units in its block costs no
+// read of the wallet.
+func (s *Store) Lookup(ctx context.Context, key credential.Key, now int64) (quota.Ledger, error) {
+	l, err := s.lookup(ctx, key)
+	if err == nil && l.UsesWallet && l.BlockUse(now).Remaining == 0 {
+		l.Drawable, err = s.drawable(ctx, l.Token, now)
+	}
+	return l, err
+}
+
+func (s *Store) lookup(ctx context.Context, key credential.Key) (quota.Ledger, error) {
 	it, err := s.get(ctx, tokenKey(key.UserID, key.TokenID))
 	if err != nil {
 		return quota.Ledger{}, fmt.Errorf("look up token %d/%d: %w", key.UserID, key.TokenID, err)
@@ -50,6 +59,7 @@ func (s *Store) Do(ctx context.Context, key credential.Key, o quota.Operation) (
 // the operation to it and stores the result, on the condition that the item is
 // unchanged. If another caller has changed it, the first write may work now.
 func (s *Store) operate(ctx context.Context, key credential.Key, o quota.Operation, uncertain *bool) (quota.Ledger, error) {
+	filled := false
 	for attempt := range maxRewriteAttempts {
 		found, applied, err := s.tryDirectWrite(ctx, key, o, uncertain)
 		if applied || err != nil {
@@ -57,6 +67,18 @@ func (s *Store) operate(ctx context.Context, key credential.Key, o quota.Operati
 		}
 		if !o.EndsHold() && !found.AcceptsKey(key.Hash(), o.Now) {
 			return quota.Ledger{}, quota.ErrKeyUnknown
+		}
+		if lacks, required := o.Shortage(found); lacks > 0 && (required || !filled) {
+			filled = true
+			refused, err := s.fillBlock(ctx, found, lacks, required, o.Now)
+			switch {
+			case err != nil:
+				return found, err
+			case refused == nil:
+				continue
+			case required:
+				return found, quota.RefusedError{Reason: *refused}
+			}
 		}
 		o.Tried = o.Tried || o.Forget && *uncertain
 		next, changed, err := o.Apply(found)
@@ -83,7 +105,7 @@ func (s *Store) tryDirectWrite(ctx context.Context, key credential.Key, o quota.
 	if e := directWrite(key, o, s.seen.get(key)); e != nil {
 		found, applied, err = s.writeOperation(ctx, key, o, e, uncertain)
 	} else {
-		found, err = s.Lookup(ctx, key)
+		found, err = s.lookup(ctx, key)
 	}
 	if err == nil {
 		s.seen.keep(found.Token)

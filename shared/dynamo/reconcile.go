@@ -88,7 +88,7 @@ func (s *Store) reconcileBucket(ctx context.Context, userID, bucket, now int64, 
 		}
 		if len(found.revoked) > 0 && !dryRun {
 			for _, id := range found.revoked {
-				if err := s.removeRevoked(ctx, userID, id); err != nil {
+				if err := s.removeRevoked(ctx, userID, id, nil); err != nil {
 					return nil, unfinished, err
 				}
 				unfinished++

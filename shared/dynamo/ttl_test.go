@@ -187,7 +187,7 @@ func isAboutHold(err error) bool {
 
 // checkTTL checks the ttl of a token whose expiry was last set at a Unix second.
 func checkTTL(rt *rapid.T, kit *dynamotest.Kit, key credential.Key, changed, retentionSeconds int64) {
-	l, err := kit.Store.Lookup(rt.Context(), key)
+	l, err := kit.Store.Lookup(rt.Context(), key, dynamotest.Epoch)
 	if err != nil {
 		rt.Fatal(err)
 	}

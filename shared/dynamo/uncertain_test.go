@@ -51,7 +51,7 @@ func TestUncertainOperationIsNotRefused(t *testing.T) {
 						return dynamotest.LostAfter
 					}
 					var errs [2]error
-					after, errs[0] = kit.Store.Lookup(t.Context(), key)
+					after, errs[0] = kit.Store.Lookup(t.Context(), key, dynamotest.Epoch)
 					errs[1] = apply(t.Context(), tenant)
 					if err := errors.Join(errs[:]...); err != nil {
 						t.Error(err)

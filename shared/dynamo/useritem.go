@@ -122,6 +122,8 @@ func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 		RateTAT:       r.number(attrRateTAT),
 		ChangeTAT:     r.number(attrChangeTAT),
 		Groups:        r.list(attrGroups),
+		UsesWallet:    r.number(attrUserWallet) > 0,
+		WalletOrder:   max(r.number(attrUserWallet), -r.number(attrUserWallet)),
 	}
 	for name, limit := range limits(&u.Limits) {
 		*limit.value = limit.byDefault

@@ -249,7 +249,7 @@ func (g *Gate) Usage(ctx context.Context, key string) (quota.Usage, error) {
 // lookup reads the ledger of a key. For an old key whose grace period after a
 // rotation has ended, the error is quota.ErrKeyUnknown.
 func (g *Gate) lookup(ctx context.Context, key credential.Key, now int64) (quota.Ledger, error) {
-	l, err := g.store.Lookup(ctx, key)
+	l, err := g.store.Lookup(ctx, key, now)
 	if err == nil && !l.AcceptsKey(key.Hash(), now) {
 		return quota.Ledger{}, quota.ErrKeyUnknown
 	}

@@ -39,7 +39,7 @@ func wantBalance(t testing.TB, g *gate.Gate, key credential.Key, granted, used i
 // records returns how many records the table keeps of a key's requests.
 func records(t testing.TB, kit *dynamotest.Kit, key credential.Key) int {
 	t.Helper()
-	l, err := kit.Store.Lookup(t.Context(), key)
+	l, err := kit.Store.Lookup(t.Context(), key, dynamotest.Epoch)
 	if err != nil {
 		t.Fatal(err)
 	}

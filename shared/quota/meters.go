@@ -29,7 +29,19 @@ func (l *Ledger) metersFor(model string, now int64) []*token.Meter {
 		}
 		meters = append(meters, &q.Meter)
 	}
+	if l.UsesWallet {
+		meters = append(meters, l.block(now))
+	}
 	return meters
+}
+
+// block returns the meter of the token's block. A block that has ended has
+// nothing until the store draws another, which Apply can't.
+func (l *Ledger) block(now int64) *token.Meter {
+	if b := &l.Block; b.EndsAt != 0 && b.EndsAt <= now {
+		*b = token.Block{}
+	}
+	return &l.Block.Meter
 }
 
 // start begins a new count of a meter.
@@ -58,7 +70,7 @@ func (l *Ledger) allMeters() []*token.Meter {
 	for i := range l.ModelQuotas {
 		meters = append(meters, &l.ModelQuotas[i].Meter)
 	}
-	return meters
+	return append(meters, &l.Block.Meter)
 }
 
 // take subtracts units from meters. It returns the meters' numbers.

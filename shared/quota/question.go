@@ -137,6 +137,7 @@ const (
 	ScopeToken      = "token"
 	ScopeWindow     = "window:"
 	ScopeModel      = "model:"
+	ScopeWallet     = "wallet"
 	ScopeRequests   = "rate:requests"
 	ScopeUnits      = "rate:units"
 	ScopeConcurrent = "rate:concurrent"
@@ -146,7 +147,7 @@ const (
 type Reason struct {
 	Refusal    Refusal       // "" if nothing refused
 	Scope      string        // what refused for RefusedExhausted and RefusedRate, else ""
-	ResetsAt   int64         // for a window: the Unix second at which it is whole again; else 0
+	ResetsAt   int64         // for a window, and a wallet that renews: the Unix second at which it is whole again; else 0
 	RetryAfter time.Duration // for a rate: the time until the same request is allowed; 0 if that is not known or never
 }
 
@@ -178,7 +179,25 @@ func (q Question) Check(t token.Token, now time.Time) error {
 	if err == nil && !q.Used {
 		err = checkRates(t, q.Quota, now.UnixNano())
 	}
+	if err == nil && shortage(t, q.Quota, now.Unix()) > t.Drawable {
+		err = refusedByWallet()
+	}
 	return err
+}
+
+// refusedByWallet refuses for lack of units in the token's block. The store knows
+// what the wallet has.
+func refusedByWallet() error {
+	return RefusedError{Reason{Refusal: RefusedExhausted, Scope: ScopeWallet}}
+}
+
+// shortage returns how many units a token that uses a wallet must draw from it
+// before the given units, or at least one, can be taken from its block.
+func shortage(t token.Token, units, now int64) int64 {
+	if !t.UsesWallet {
+		return 0
+	}
+	return max(0, max(1, units)-t.BlockUse(now).Remaining)
 }
 
 // CheckIgnoringQuota is Check without the conditions on free units and rates.

@@ -12,8 +12,10 @@ import (
 // deleted, the error is ErrKeyUnknown. A store never reads the clock.
 type Store interface {
 	// Lookup returns the ledger of a key's token. The key may be the token's
-	// previous one: Token.AcceptsKey says whether it still works.
-	Lookup(ctx context.Context, key credential.Key) (Ledger, error)
+	// previous one: Token.AcceptsKey says whether it still works. If the token
+	// uses a wallet and has no free unit in its block at a Unix second, Drawable
+	// says whether it could draw some.
+	Lookup(ctx context.Context, key credential.Key, now int64) (Ledger, error)
 
 	// Do applies an operation to the ledger of a key's token and returns the
 	// ledger as stored. Its errors are:

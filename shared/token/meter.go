@@ -74,7 +74,7 @@ func (t Token) use(quota int64, m Meter, now int64) Use {
 	free, held := m.Left, int64(0)
 	for _, h := range t.Holds {
 		switch {
-		case !slices.Contains(h.Meters, m.Number):
+		case !t.counts(h, m.Number):
 		case h.ExpiresAt > now:
 			held += h.Quota
 		case !h.ChargeOnExpiry:
@@ -82,6 +82,11 @@ func (t Token) use(quota int64, m Meter, now int64) Use {
 		}
 	}
 	return Use{Used: max(0, quota-free-held), Remaining: max(0, free), ResetsAt: m.EndsAt}
+}
+
+// counts reports whether a hold counts in a meter.
+func (t Token) counts(h Hold, number int64) bool {
+	return number != 0 && slices.Contains(h.Meters, number)
 }
 
 // FreeFor returns the units that are free at a Unix second in every quota that
@@ -98,6 +103,9 @@ func (t Token) FreeFor(model string, now int64) int64 {
 		if model != "" && MatchesModel(q.Model, model) {
 			free = min(free, t.ModelUse(q, now).Remaining)
 		}
+	}
+	if t.UsesWallet {
+		free = min(free, AddSaturated(t.BlockUse(now).Remaining, t.Drawable))
 	}
 	return free
 }
@@ -117,7 +125,7 @@ func (t Token) InProgress(now int64) int64 {
 // Limited reports whether the token has a limit beside its lifetime quota, so
 // that each use of it counts in more than one place.
 func (t Token) Limited() bool {
-	return len(t.Windows) > 0 || len(t.ModelQuotas) > 0 || t.Rates != Rates{}
+	return len(t.Windows) > 0 || len(t.ModelQuotas) > 0 || t.Rates != Rates{} || t.UsesWallet
 }
 
 // ResetsAt returns the Unix second at which a token whose windows are used up

@@ -29,6 +29,9 @@ func roundUp(micros int64) int64 { return (micros + secondMicros - 1) / secondMi
 // TokensPerRead is how many tokens a search reads for one change.
 const TokensPerRead = 200
 
+// ChangesOfReading returns how many changes it counts as to read n tokens.
+func ChangesOfReading(n int64) int64 { return max(1, (n+TokensPerRead-1)/TokensPerRead) }
+
 // MaxChangeDebt is how many changes a process may admit before it records them.
 const MaxChangeDebt = 19
 

@@ -78,6 +78,18 @@ func (s *Service) Get(ctx context.Context, at credential.AccessToken, id int64) 
 	return s.Store.Get(ctx, s.caller(at), id)
 }
 
+// Account returns the user and its wallet.
+func (s *Service) Account(ctx context.Context, at credential.AccessToken) (User, Wallet, error) {
+	u, w, err := s.Store.Account(ctx, s.caller(at))
+	return u, w.At(s.UnixNow()), err
+}
+
+// Holdings returns where the units of the user's budget are. The errors are
+// those of AccountReader.AccountHoldings.
+func (s *Service) Holdings(ctx context.Context, at credential.AccessToken) (Holdings, error) {
+	return s.Store.AccountHoldings(ctx, s.caller(at))
+}
+
 // MaxBatch is the largest number of tokens that one create can make.
 const MaxBatch = 50
 
@@ -125,6 +137,7 @@ func (s *Service) Create(ctx context.Context, at credential.AccessToken, setting
 				return NewTokens{}, &IndexError{i, err}
 			}
 			tokens[i].GroupGranted = u.Grants(tokens[i].Group)
+			tokens[i].UsesWallet, tokens[i].WalletOrder = u.UsesWallet, u.WalletOrder
 		}
 		created := NewTokens{RateTAT: after.RateTAT}
 		issued = issue(tokens, at.UserID, u.LastTokenID+1)

@@ -27,6 +27,7 @@ type Store interface {
 	Writer
 	BatchWriter
 	ResponseStore
+	AccountReader
 }
 
 // An Authorizer checks callers.
@@ -87,6 +88,18 @@ type Writer interface {
 	// are refused. After ErrUncertain they may or may not be. If the token has
 	// none of the versions, the error is ErrVersionMismatch.
 	Delete(ctx context.Context, c Caller, id int64, versions Versions) error
+}
+
+// An AccountReader reads what concerns all of a user's tokens together.
+type AccountReader interface {
+	// Account returns the caller's user and its wallet as it was last written;
+	// see Wallet.At.
+	Account(ctx context.Context, c Caller) (User, Wallet, error)
+
+	// AccountHoldings reads all of the user's tokens, and counts as a search of
+	// that many. If tokens draw and return units all the time, the error is
+	// ErrContention.
+	AccountHoldings(ctx context.Context, c Caller) (Holdings, error)
 }
 
 // A BatchPlan is called with one bool for each id of a batch, in order, which

@@ -33,6 +33,8 @@ type User struct {
 	DeletedTokens int64 // how many tokens were deleted
 	Limits        Limits
 	Groups        []string // granted by the operator, see Grants
+	UsesWallet    bool     // new tokens use the user's Wallet
+	WalletOrder   int64    // the Wallet.Order that new tokens follow
 	RateTAT       int64    // Unix microseconds; the state of the create rate limit, see Limits
 	ChangeTAT     int64    // Unix microseconds; the state of the change rate limit, see AdmitChanges
 }

@@ -37,6 +37,25 @@ type UserStore interface {
 	// GrantGroups sets GroupGranted of each of the user's tokens by User.Grants.
 	GrantGroups(ctx context.Context, u User) error
 
+	// Wallet returns the user's wallet as it was last written; see Wallet.At.
+	Wallet(ctx context.Context, userID int64) (Wallet, error)
+
+	// SetBudget changes the user's wallet by Wallet.SetBudget and adds 1 to
+	// the user's version. It returns both as stored. If u.Version is not the
+	// stored version, the error is ErrContention.
+	SetBudget(ctx context.Context, u User, b *Budget) (User, Wallet, error)
+
+	// FollowWallet changes each of the user's tokens by Token.Follow, and calls
+	// progress with the id of each token that it has looked at. Operations on
+	// tokens may go on meanwhile. It can be repeated after an error. now is in
+	// Unix seconds.
+	FollowWallet(ctx context.Context, u User, w Wallet, now int64, progress func(id int64)) error
+
+	// Holdings returns where the units of the user's budget are at a Unix
+	// second. It reads all of the user's tokens. If they draw and return units
+	// all the time, the error is ErrContention.
+	Holdings(ctx context.Context, u User, now int64) (Holdings, error)
+
 	// Reconcile recounts a user's tokens as UserService.Reconcile describes.
 	// now is in Unix seconds. Too many concurrent changes are ErrContention;
 	// repairs made before an error stay.
@@ -144,6 +163,44 @@ func (s *UserService) SetGroups(ctx context.Context, name string, groups []strin
 		return u, err
 	}
 	return u, s.Store.GrantGroups(ctx, u)
+}
+
+// SetBudget gives all tokens of a user one budget together, or none if b is nil,
+// and returns once each of the tokens follows. It calls progress after each
+// token. A budget that Budget.Normalize refuses is an *InvalidError. After
+// another error, some tokens may not follow yet; SetBudget can be repeated.
+func (s *UserService) SetBudget(ctx context.Context, name string, b *Budget, progress func(done, of int64)) (Wallet, error) {
+	if b != nil {
+		normal, err := b.Normalize()
+		if err != nil {
+			return Wallet{}, err
+		}
+		b = &normal
+	}
+	u, err := s.Store.FindUser(ctx, name)
+	if err != nil {
+		return Wallet{}, err
+	}
+	u, w, err := s.Store.SetBudget(ctx, u, b)
+	if err != nil {
+		return w, err
+	}
+	done := int64(0)
+	return w, s.Store.FollowWallet(ctx, u, w, s.Now().Unix(), func(int64) {
+		done++
+		progress(done, u.TokenCount())
+	})
+}
+
+// Holdings returns the user with that name and where the units of its budget
+// are.
+func (s *UserService) Holdings(ctx context.Context, name string) (User, Holdings, error) {
+	u, err := s.Store.FindUser(ctx, name)
+	if err != nil {
+		return User{}, Holdings{}, err
+	}
+	h, err := s.Store.Holdings(ctx, u, s.Now().Unix())
+	return u, h, err
 }
 
 // List returns all users, by id.

@@ -1,0 +1,165 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// fillBlock draws units from the wallet into a token's block, so that the
+// operation can be tried again. Unless the operation requires all the units that
+// its block lacks, it draws what there is. refused says that the wallet has not
+// enough, and no other block has units either; see reclaim.
+func (s *Store) fillBlock(ctx context.Context, found quota.Ledger, lacks int64, required bool, now int64) (refused *quota.Reason, err error) {
+	for attempt := range maxRewriteAttempts {
+		stored, err := s.walletOf(ctx, found.UserID)
+		if err != nil {
+			return nil, err
+		}
+		if !stored.On || stored.Order != found.WalletOrder {
+			return nil, s.followWallet(ctx, found, stored, now) // it is being turned on or off
+		}
+		w := stored.At(now)
+		size := w.DrawSize(lacks)
+		if size < lacks {
+			reclaimed, err := s.reclaim(ctx, w, found.ID, lacks-w.Left, now)
+			switch {
+			case err != nil:
+				return nil, err
+			case reclaimed:
+				if err := pause(ctx, attempt/4); err != nil {
+					return nil, err
+				}
+				continue
+			case required || size == 0:
+				return &quota.Reason{Refusal: quota.RefusedExhausted, Scope: quota.ScopeWallet, ResetsAt: w.EndsAt}, nil
+			}
+		}
+		drawn, tokenChanged, err := s.draw(ctx, found, stored, w, size)
+		if drawn || tokenChanged || err != nil {
+			return nil, err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return nil, err
+		}
+	}
+	return nil, token.ErrContention
+}
+
+// walletOf reads a user's wallet.
+func (s *Store) walletOf(ctx context.Context, userID int64) (token.Wallet, error) {
+	it, err := s.get(ctx, walletKey(userID))
+	if err != nil {
+		return token.Wallet{}, fmt.Errorf("read wallet of user %d: %w", userID, err)
+	}
+	return readWallet(it, userID)
+}
+
+// draw moves units from the wallet to a token's block in one transaction. w is
+// the stored wallet at the time of the draw. tokenChanged means that the token
+// isn't as it was found.
+func (s *Store) draw(ctx context.Context, found quota.Ledger, stored, w token.Wallet, units int64) (drawn, tokenChanged bool, err error) {
+	block := found.Block
+	if block.Number == 0 || block.Count != w.Count {
+		block = token.Block{Count: w.Count, Meter: token.Meter{Number: found.LastMeter + 1, EndsAt: w.EndsAt}}
+	}
+	block.Drawn, block.Left = block.Drawn+units, block.Left+units
+	reasons, err := s.transact(ctx,
+		s.updateWrite(walletKey(w.UserID), takeFromWallet(stored, w, units)),
+		s.updateWrite(tokenKey(found.UserID, found.ID), addToBlock(found, block, units)))
+	switch {
+	case reasons != nil:
+		return false, reasons[1].failed, nil
+	case err != nil:
+		return false, false, fmt.Errorf("draw for token %d/%d: %w", found.UserID, found.ID, beforeOperation(err))
+	}
+	t := found.Token
+	t.Block = block
+	s.seen.keep(t)
+	return true, false, nil
+}
+
+// takeFromWallet takes units from the wallet, which must be turned on and have
+// them. A wallet whose count has ended, or not begun, is stored as w.
+func takeFromWallet(stored, w token.Wallet, units int64) *expression {
+	e := newExpression()
+	if w != stored {
+		e.require(e.name(attrRevision).equals(stored.Revision))
+		w.Left -= units
+		for attr, value := range walletAttributes(w) {
+			e.set(attr, value)
+		}
+	} else {
+		requireCount(e, w)
+		left := e.name(walletLeft)
+		e.require(left.atLeast(units))
+		e.assign(left, left.placeholder+" - "+e.value(number(units)))
+	}
+	e.add(attrRevision, 1)
+	return e
+}
+
+// requireCount requires a wallet to be turned on and in the same count.
+func requireCount(e *expression, w token.Wallet) {
+	e.require(e.name(walletOrder).equals(w.Order))
+	e.require(e.name(walletCount).equals(w.Count))
+}
+
+// addToBlock adds units to the block of a token, which then is the given one.
+func addToBlock(found quota.Ledger, block token.Block, units int64) *expression {
+	e := newExpression()
+	e.require(e.name(attrHash).exists())
+	e.add(attrRevision, 1)
+	if block.Number == found.Block.Number {
+		moveInBlock(e, block, units)
+		return e
+	}
+	if found.LastMeter == 0 {
+		e.require(e.name(attrLastMeter).absent())
+	} else {
+		e.require(e.name(attrLastMeter).equals(found.LastMeter)) // so it has no other meter than those that were found
+	}
+	requireSame(e, attrWallet, blockValue(found.Block))
+	e.set(attrWallet, blockValue(block))
+	e.set(attrLastMeter, number(block.Number))
+	if len(metersByNumber(found.Token)) == 0 {
+		e.set(attrMeters, mapOf(item{meterName(block.Number): number(block.Left)}))
+		return e
+	}
+	e.assign(meterOf(e, block.Number), e.value(number(block.Left)))
+	if found.Block.Number != 0 {
+		e.remove(meterOf(e, found.Block.Number))
+	}
+	return e
+}
+
+// moveInBlock adds units to a block, or takes free ones if the number is
+// negative.
+func moveInBlock(e *expression, block token.Block, units int64) {
+	e.require(e.name(attrWallet, blockNumber).equals(block.Number))
+	left, drawn := meterOf(e, block.Number), e.name(attrWallet, blockDrawn)
+	if units < 0 {
+		e.require(left.atLeast(-units))
+	}
+	for _, a := range []attribute{left, drawn} {
+		e.assign(a, a.placeholder+" + "+e.value(number(units)))
+	}
+}
+
+// returnWrites return the block of a token that is removed to its user's wallet.
+// They require the block to be of the wallet's present count; otherwise it is
+// void.
+func (s *Store) returnWrites(t token.Token) []write {
+	if t.Block.Count == 0 {
+		return nil
+	}
+	e := newExpression()
+	requireCount(e, token.Wallet{Order: t.WalletOrder, Count: t.Block.Count})
+	back := t.Returnable()
+	e.add(walletLeft, back)
+	e.add(walletGone, t.Block.Drawn-back)
+	e.add(attrRevision, 1)
+	return []write{s.updateWrite(walletKey(t.UserID), e)}
+}
