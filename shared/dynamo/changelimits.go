@@ -8,8 +8,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// changeLimits changes a token's windows, model quotas and rates. It requires
-// them to be as in the known item. What is left in a meter changes by the
+// changeLimits changes a token's windows, model quotas, rates and raises. It
+// requires them to be as in the known item. What is left changes by the
 // difference of the quotas, because spends go on meanwhile.
 func changeLimits(e *expression, c token.Change, known item, userID int64) error {
 	before, err := readToken(known, userID)
@@ -19,7 +19,10 @@ func changeLimits(e *expression, c token.Change, known item, userID int64) error
 	for _, attr := range limitSettings() {
 		requireSame(e, attr, known[attr])
 	}
-	after := c.Limit(before)
+	after, err := c.Limit(before)
+	if err != nil {
+		return err
+	}
 	for attr, value := range limitItem(after) {
 		switch attr {
 		case attrMeters:
@@ -30,6 +33,10 @@ func changeLimits(e *expression, c token.Change, known item, userID int64) error
 		default:
 			e.set(attr, value)
 		}
+	}
+	if change := after.Raise.Units - before.Raise.Units; change != 0 {
+		left := e.name(attrBalance, balanceLeft)
+		e.assign(left, left.placeholder+" + "+e.value(number(change)))
 	}
 	kept := map[int64]bool{}
 	old := metersByNumber(before)
@@ -49,9 +56,11 @@ func changeLimits(e *expression, c token.Change, known item, userID int64) error
 }
 
 // limitSettings are the attributes that say what a token's limits are, and
-// which meters count them.
+// which meters count them, and the version of all settings.
 func limitSettings() []string {
-	return []string{attrLimited, attrWindows, attrModelQuotas, attrRequestsPerMinute, attrUnitsPerMinute, attrMaxConcurrent, attrWallet, attrWalletOrder}
+	return []string{
+		attrVersion, attrRaise, attrLimited, attrWindows, attrModelQuotas, attrRequestsPerMinute, attrUnitsPerMinute, attrMaxConcurrent, attrWallet, attrWalletOrder,
+	}
 }
 
 // sameLimits reports whether two items of a token have the same limits and

@@ -12,11 +12,14 @@ import (
 // known to have limits; the write's condition is that its settings and meters
 // are still those. The record has what the operation's hold counts in. It is
 // false if the operation needs a read first, for example because a window has
-// to begin.
+// to begin or a raise has ended.
 func countLimits(e *expression, o quota.Operation, seen *token.Token) (hold quota.Record, ok bool) {
 	if seen == nil {
 		e.require(e.name(attrLimited).absent())
 		return quota.Record{}, true
+	}
+	if seen.HasEndedRaise(o.Now) {
+		return hold, false // its units are still in what is left
 	}
 	e.require(e.name(attrVersion).equals(seen.Version))
 	if !seen.UsesWallet {

@@ -184,7 +184,7 @@ func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 	if r, ok := o.Record(l); ok {
 		amounts = append(slices.Repeat([]int64{r.Quota}, 12), r.Requested, r.Quota+l.FreeAt(now))
 	}
-	o.Quota = rapid.SampledFrom(amounts).Draw(rt, "quota")
+	o.Quota = max(0, rapid.SampledFrom(amounts).Draw(rt, "quota"))
 	if oneIn(rt, 3, "quota beside") {
 		o.Quota = around(rt, "quota", 0, token.MaxInteger, o.Quota)
 	}

@@ -126,7 +126,8 @@ func readLedger(it item, userID int64) (quota.Ledger, error) {
 	return l, r.err
 }
 
-// ledgerItem has every attribute that spending changes, except the revision.
+// ledgerItem has every attribute that spending changes, except the revision,
+// and the limits if the token has any.
 // A nil value means that the attribute is left out.
 func ledgerItem(l quota.Ledger) item {
 	records, before := item{}, item{}

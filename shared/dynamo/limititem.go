@@ -9,10 +9,10 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// The attributes of a TOKEN item with limits beside its lifetime quota. Without
-// such a limit they are all absent.
+// The attributes of a TOKEN item with limits beside its lifetime quota, or with
+// a raise of that. Without them they are all absent.
 const (
-	attrLimited           = "limited"   // exists if there is any such limit
+	attrLimited           = "limited"   // exists if there is any of them
 	attrWindows           = "windows"   // a list of maps
 	attrModelQuotas       = "modelq"    // a list of maps
 	attrMeters            = "meters"    // what is left in each meter, by its number
@@ -22,6 +22,7 @@ const (
 	attrMaxConcurrent     = "conc"
 	attrRequestTAT        = "rtat"
 	attrUnitTAT           = "utat"
+	attrRaise             = "extra" // a map; the raise of the lifetime quota
 
 	// In a window or a model quota.
 	limitLength   = "p"
@@ -33,6 +34,11 @@ const (
 	limitQuota    = "q"
 	limitNumber   = "n" // of the meter; absent before the first use
 	limitEndsAt   = "e"
+	limitRaise    = "x" // of a window: a map
+
+	// In a raise.
+	raiseUnits = "q"
+	raiseUntil = "e"
 
 	// In a record of a hold.
 	recordMeters  = "m" // the numbers of the meters
@@ -56,7 +62,9 @@ func limitItem(t token.Token) item {
 		return mapOf(it)
 	}
 	for _, w := range t.Windows {
-		windows = append(windows, entry(w.Meter, w.Quota, periodItem(w.Period)))
+		limit := periodItem(w.Period)
+		limit[limitRaise] = raiseValue(w.Raise)
+		windows = append(windows, entry(w.Meter, w.Quota, limit))
 	}
 	for _, q := range t.ModelQuotas {
 		models = append(models, entry(q.Meter, q.Quota, item{limitModel: text(q.Model)}))
@@ -67,6 +75,7 @@ func limitItem(t token.Token) item {
 	it := item{
 		attrLimited: optionalFlag(t.Limited()), attrWindows: optionalValues(windows), attrModelQuotas: optionalValues(models),
 		attrMeters:            optionalMap(meters),
+		attrRaise:             raiseValue(t.Raise),
 		attrRequestsPerMinute: optionalNumber(t.RequestsPerMinute), attrUnitsPerMinute: optionalNumber(t.UnitsPerMinute),
 		attrMaxConcurrent: optionalNumber(t.MaxConcurrent), attrRequestTAT: optionalNumber(t.RequestTAT), attrUnitTAT: optionalNumber(t.UnitTAT),
 		attrWallet: nil, attrWalletOrder: optionalNumber(t.WalletOrder),
@@ -88,7 +97,7 @@ func readLimits(r *reader, t *token.Token) {
 		return token.Meter{Number: n, Left: meters.number(meterName(n)), EndsAt: m.number(limitEndsAt)}
 	}
 	for _, m := range r.maps(attrWindows) {
-		t.Windows = append(t.Windows, token.Window{Period: readPeriod(m), Quota: m.number(limitQuota), Meter: meter(m)})
+		t.Windows = append(t.Windows, token.Window{Period: readPeriod(m), Quota: m.number(limitQuota), Raise: m.raise(limitRaise), Meter: meter(m)})
 		r.merge(m)
 	}
 	for _, m := range r.maps(attrModelQuotas) {
@@ -97,10 +106,26 @@ func readLimits(r *reader, t *token.Token) {
 	}
 	readBlock(r, meters, t)
 	r.merge(meters)
+	t.Raise = r.raise(attrRaise)
 	t.Rates = token.Rates{
 		RequestsPerMinute: r.number(attrRequestsPerMinute), UnitsPerMinute: r.number(attrUnitsPerMinute), MaxConcurrent: r.number(attrMaxConcurrent),
 	}
 	t.RequestTAT, t.UnitTAT = r.number(attrRequestTAT), r.number(attrUnitTAT)
+}
+
+// raiseValue is nil if nothing is raised.
+func raiseValue(r token.Raise) types.AttributeValue {
+	if r == (token.Raise{}) {
+		return nil
+	}
+	return mapOf(item{raiseUnits: number(r.Units), raiseUntil: number(r.Until)})
+}
+
+func (r *reader) raise(name string) token.Raise {
+	m := r.nested(name)
+	raise := token.Raise{Units: m.number(raiseUnits), Until: m.number(raiseUntil)}
+	r.merge(m)
+	return raise
 }
 
 func meterName(n int64) string { return strconv.FormatInt(n, 10) }

@@ -30,6 +30,7 @@ func drawLimits(rt *rapid.T, t *token.Token, records map[string]quota.Record, no
 		if w.IsCalendar() {
 			w.Timezone, w.Anchor = "Europe/Berlin", period.Anchor{Hour: 3, Day: 31}
 		}
+		w.Raise = drawRaise(rt, now)
 		t.Windows = append(t.Windows, w)
 	}
 	for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(rt, "model quotas") {
@@ -42,6 +43,7 @@ func drawLimits(rt *rapid.T, t *token.Token, records map[string]quota.Record, no
 		UnitsPerMinute:    rapid.SampledFrom([]int64{0, 0, 7, 100, 1_000_000_000}).Draw(rt, "units per minute"),
 		MaxConcurrent:     rapid.SampledFrom([]int64{0, 0, 1, 3, 60}).Draw(rt, "concurrent"),
 	}
+	t.Raise = drawRaise(rt, now)
 	tat := func(perMinute int64, name string) int64 {
 		if perMinute == 0 {
 			return 0
@@ -55,6 +57,17 @@ func drawLimits(rt *rapid.T, t *token.Token, records map[string]quota.Record, no
 		}
 	}
 	return lastMeter
+}
+
+// drawRaise draws a raise that goes on, or has ended and was not removed, or none.
+func drawRaise(rt *rapid.T, now int64) token.Raise {
+	if !oneIn(rt, 3, "raised") {
+		return token.Raise{}
+	}
+	return token.Raise{
+		Units: rapid.SampledFrom([]int64{1, 10, 30, token.MaxInteger}).Draw(rt, "raise"),
+		Until: now + rapid.SampledFrom([]int64{-60, 0, 1, 30, 60, 600, 4000}).Draw(rt, "raised until"),
+	}
 }
 
 // drawCounted draws what an open hold counts in.

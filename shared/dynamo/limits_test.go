@@ -45,41 +45,46 @@ func TestLimitedOperationCosts(t *testing.T) {
 				t.Fatal(err)
 			}
 			g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
-			key, q := made.Reveal(), quota.Question{Model: "gpt-5", Quota: 10}
-			spend := func(ctx context.Context) error { return verdictError(g.Verify(ctx, key, q)) }
-			if err := spend(t.Context()); err != nil { // the windows begin
+			if err := verdictError(g.Verify(t.Context(), made.Reveal(), quota.Question{Model: "gpt-5", Quota: 10})); err != nil { // the windows begin
 				t.Fatal(err)
 			}
-			var hold *gate.Hold
-			reserve := func(ctx context.Context) error {
-				h, r, err := g.Hold(ctx, key, q, 0)
-				hold = h
-				return verdictError(r.Verdict, err)
-			}
-			var held quota.Reservation
-			for _, r := range []row{
-				{"check", 1, 1, 0, 1, func(ctx context.Context) error {
-					return verdictError(g.Verify(ctx, key, quota.Question{Model: "gpt-5"}))
-				}},
-				{"spend", 0, 0, 1, 1, spend},
-				{"spend again", 0, 0, 1, 1, spend},
-				{"own hold", 0, 0, 1, 1, reserve},
-				{"grow", 0, 0, 1, 1, func(ctx context.Context) error {
-					return verdictError(hold.Grow(ctx, quota.Question{Model: "gpt-5"}, 30))
-				}},
-				{"settle for less", 0, 0, 1, 1, func(ctx context.Context) error { _, err := hold.Settle(ctx, 7); return err }},
-				{"another own hold", 0, 0, 1, 1, reserve},
-				{"settle for more", 0, 0, 1, 1, func(ctx context.Context) error { _, err := hold.Settle(ctx, 25); return err }},
-				{"reserve", 0, 0, 1, 1, func(ctx context.Context) error {
-					var err error
-					held, err = g.Reserve(ctx, key, q, 0)
-					return verdictError(held.Verdict, err)
-				}},
-				{"release", settleReads(u), settleReads(u), 1, 1 + int(settleReads(u)), func(ctx context.Context) error { _, err := g.Release(ctx, key, held.RequestID); return err }},
-			} {
+			for _, r := range steadyRows(g, made.Reveal(), settleReads(u)) {
 				r.check(t)
 			}
 		})
+	}
+}
+
+// steadyRows are the operations on a token that the process has seen.
+func steadyRows(g *gate.Gate, key string, settleReads float64) []row {
+	q := quota.Question{Model: "gpt-5", Quota: 10}
+	spend := func(ctx context.Context) error { return verdictError(g.Verify(ctx, key, q)) }
+	var hold *gate.Hold
+	reserve := func(ctx context.Context) error {
+		h, r, err := g.Hold(ctx, key, q, 0)
+		hold = h
+		return verdictError(r.Verdict, err)
+	}
+	var held quota.Reservation
+	return []row{
+		{"check", 1, 1, 0, 1, func(ctx context.Context) error {
+			return verdictError(g.Verify(ctx, key, quota.Question{Model: "gpt-5"}))
+		}},
+		{"spend", 0, 0, 1, 1, spend},
+		{"spend again", 0, 0, 1, 1, spend},
+		{"own hold", 0, 0, 1, 1, reserve},
+		{"grow", 0, 0, 1, 1, func(ctx context.Context) error {
+			return verdictError(hold.Grow(ctx, quota.Question{Model: "gpt-5"}, 30))
+		}},
+		{"settle for less", 0, 0, 1, 1, func(ctx context.Context) error { _, err := hold.Settle(ctx, 7); return err }},
+		{"another own hold", 0, 0, 1, 1, reserve},
+		{"settle for more", 0, 0, 1, 1, func(ctx context.Context) error { _, err := hold.Settle(ctx, 25); return err }},
+		{"reserve", 0, 0, 1, 1, func(ctx context.Context) error {
+			var err error
+			held, err = g.Reserve(ctx, key, q, 0)
+			return verdictError(held.Verdict, err)
+		}},
+		{"release", settleReads, settleReads, 1, 1 + int(settleReads), func(ctx context.Context) error { _, err := g.Release(ctx, key, held.RequestID); return err }},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/quota"
@@ -138,7 +139,11 @@ func rewrite(found, next quota.Ledger) *expression {
 	e.require(e.name(attrHash).exists())
 	e.require(e.name(attrVersion).equals(found.Version))
 	e.require(e.name(attrRevision).absent() + " OR " + e.name(attrRevision).equals(found.Revision))
-	for attr, value := range ledgerItem(next) {
+	attributes := ledgerItem(next)
+	if found.Limited() { // also if its only limit was a raise that has ended
+		maps.Copy(attributes, limitItem(next.Token))
+	}
+	for attr, value := range attributes {
 		e.set(attr, value)
 	}
 	e.add(attrRevision, 1)

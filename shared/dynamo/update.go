@@ -93,10 +93,12 @@ func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.
 			return token.Token{}, err
 		}
 		switch {
+		case change.Repeats(stored.Token):
+			return stored.Token, nil
 		case stored.MustCompactFor(change):
 			err = s.compact(ctx, stored, change.Now)
 		case known != nil && !sameLimits(known, found):
-			known = found // a window began, or another caller has changed the limits
+			known = found // a window began, or another caller has changed the token
 		default:
 			change, err = change.ResolveMismatch(stored.Token)
 		}
@@ -158,6 +160,7 @@ func requireChangeable(e *expression, c token.Change) {
 	requireVersion(e, c.Versions)
 	if c.DependsOnQuota() {
 		requireNoExpiredHold(e, c.Now)
+		e.require(e.name(attrRaise).absent() + " OR " + e.name(attrRaise, raiseUntil).above(c.Now))
 	}
 	if c.NeedsModels {
 		e.require(e.name(attrModels).exists())

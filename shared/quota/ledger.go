@@ -160,8 +160,8 @@ func (l Ledger) HasExpiredHold(now int64) bool {
 }
 
 // Compact returns the ledger at a Unix second in its simplest form: the units of
-// expired holds are returned or charged, all free units are in Balance.Left, and
-// old records are dropped. It does not change l.
+// expired holds are returned or charged, raises that have ended are removed, all
+// free units are in Balance.Left, and old records are dropped. It does not change l.
 func (l Ledger) Compact(now int64) Ledger {
 	l.Records = maps.Clone(l.Records)
 	if l.Records == nil {
@@ -170,6 +170,7 @@ func (l Ledger) Compact(now int64) Ledger {
 	l.Windows, l.ModelQuotas = slices.Clone(l.Windows), slices.Clone(l.ModelQuotas)
 	l.Balance = Balance{Left: l.Balance.Free(), Unlimited: l.Balance.Unlimited}
 	l.EarliestExpiry = 0
+	l.endRaises(now)
 	for key, r := range l.Records {
 		switch {
 		case r.State != StateOpen:
@@ -254,6 +255,6 @@ func (l Ledger) MustCompactFor(c token.Change) bool {
 		return false // the change is refused whatever is free
 	}
 	b := l.Balance
-	return c.DependsOnQuota() && l.HasExpiredHold(c.Now) || c.NeedsUsable && b.Left <= 0 && b.Returned > 0 ||
+	return c.DependsOnQuota() && (l.HasExpiredHold(c.Now) || l.HasEndedRaise(c.Now)) || c.NeedsUsable && b.Left <= 0 && b.Returned > 0 ||
 		c.QuotaDelta != nil && b.Returned != b.Charged && token.DeltaFits(b.Free(), *c.QuotaDelta)
 }

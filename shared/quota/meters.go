@@ -8,14 +8,14 @@ import (
 
 // metersFor returns the meters that a use of a model counts in, for the caller
 // to change. It starts those that have ended or were never used. The ledger
-// must own its windows and model quotas.
+// must be compacted.
 func (l *Ledger) metersFor(model string, now int64) []*token.Meter {
 	var meters []*token.Meter
 	for i := range l.Windows {
 		w := &l.Windows[i]
 		if w.Number == 0 || w.EndsAt <= now {
 			_, endsAt := w.Bounds(now)
-			l.start(&w.Meter, w.Quota, endsAt)
+			l.start(&w.Meter, w.Quota+w.Raise.Units, endsAt)
 		}
 		meters = append(meters, &w.Meter)
 	}
@@ -71,6 +71,24 @@ func (l *Ledger) allMeters() []*token.Meter {
 		meters = append(meters, &l.ModelQuotas[i].Meter)
 	}
 	return append(meters, &l.Block.Meter)
+}
+
+// endRaises takes back the units of the raises that have ended. The ledger must
+// own its windows.
+func (l *Ledger) endRaises(now int64) {
+	if units := l.Raise.EndedUnits(now); units > 0 {
+		l.Balance.Left -= units
+		l.Raise = token.Raise{}
+	}
+	for i := range l.Windows {
+		w := &l.Windows[i]
+		if units := w.Raise.EndedUnits(now); units > 0 {
+			if w.Number != 0 {
+				w.Left -= units
+			}
+			w.Raise = token.Raise{}
+		}
+	}
 }
 
 // take subtracts units from meters. It returns the meters' numbers.

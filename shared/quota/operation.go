@@ -223,7 +223,8 @@ func (o Operation) endHold(l *Ledger) (bool, error) {
 	if o.Kind == KindSettle {
 		r.State, r.Requested, r.Charged = StateSettled, o.Quota, o.Quota
 		if !l.Balance.Unlimited {
-			r.Charged = min(o.Quota, l.Balance.Left)
+			// Held units can always be charged, even if a raise has ended since.
+			r.Charged = min(o.Quota, max(l.Balance.Left, r.Debited()))
 		}
 		r.Charged = o.takeCharged(l, r)
 		l.Balance = l.Balance.debit(r.Charged)

@@ -53,7 +53,7 @@ type Release struct {
 
 // A Usage is what the holder of a key can see of its quota, in units. For a
 // limited token, Granted is the sum of Available, Used and the units of open
-// holds.
+// holds, or less if a raise has ended of which units were used.
 type Usage struct {
 	Token                    token.Token
 	At                       int64 // the Unix second that the usage is about
@@ -63,7 +63,7 @@ type Usage struct {
 // UsageAt returns the token's usage at a Unix second.
 func (l Ledger) UsageAt(now int64) Usage {
 	u := Usage{Token: l.Token, At: now, Used: l.UsedAt(now), Available: l.RemainAt(now)}
-	u.Granted = min(u.Available+l.HeldAt(now)+u.Used, token.MaxInteger)
+	u.Granted = max(0, min(l.FreeAt(now)+l.HeldAt(now)+u.Used, token.MaxInteger))
 	return u
 }
 
@@ -75,7 +75,7 @@ func (l Ledger) UsageAt(now int64) Usage {
 // Reservation returns the result of a KindReserve operation.
 func (o Operation) Reservation(l Ledger) Reservation {
 	r, _ := o.Record(l)
-	verdict := Verdict{Token: l.Token, At: o.Now, Remain: min(r.BeforeReserve.debit(r.Quota).Free(), token.MaxInteger)}
+	verdict := Verdict{Token: l.Token, At: o.Now, Remain: shown(r.BeforeReserve.debit(r.Quota).Free())}
 	return Reservation{Verdict: verdict, RequestID: o.RequestID, Held: r.Quota, ExpiresAt: r.ExpiresAt}
 }
 
@@ -85,7 +85,7 @@ func (o Operation) Settlement(l Ledger) Settlement {
 	if !known {
 		return Settlement{l.Token, o.Now, o.RequestID, o.Quota, 0, l.RemainAt(o.Now)}
 	}
-	return Settlement{l.Token, o.Now, o.RequestID, r.Charged, r.Requested - r.Charged, min(r.BeforeEnd.debit(r.Charged).Free()+r.Debited(), token.MaxInteger)}
+	return Settlement{l.Token, o.Now, o.RequestID, r.Charged, r.Requested - r.Charged, shown(r.BeforeEnd.debit(r.Charged).Free() + r.Debited())}
 }
 
 // Release returns the result of a KindRelease operation.
@@ -94,5 +94,8 @@ func (o Operation) Release(l Ledger) Release {
 	if !known {
 		return Release{l.Token, o.Now, o.RequestID, o.Held, l.RemainAt(o.Now)}
 	}
-	return Release{l.Token, o.Now, o.RequestID, r.Quota, min(r.BeforeEnd.Free()+r.Debited(), token.MaxInteger)}
+	return Release{l.Token, o.Now, o.RequestID, r.Quota, shown(r.BeforeEnd.Free() + r.Debited())}
 }
+
+// shown returns free units as answers show them.
+func shown(free int64) int64 { return max(0, min(free, token.MaxInteger)) }

@@ -93,15 +93,15 @@ func (s Settings) ChangesLimits() bool {
 
 // Limit returns a token with the windows, model quotas and rates of normalized
 // settings. A window with the same period, or a model quota of the same models,
-// goes on: what was used of it stays used. Others begin anew.
+// goes on: what was used of it stays used, and its raise stays. Others begin anew.
 func (s Settings) Limit(t Token) Token {
 	if s.Windows != nil {
 		old := t.Windows
 		t.Windows = slices.Clone(s.Windows)
 		for i, w := range t.Windows {
-			t.Windows[i].Meter = Meter{}
+			t.Windows[i].Meter, t.Windows[i].Raise = Meter{}, Raise{}
 			if at := slices.IndexFunc(old, func(o Window) bool { return o.Period == w.Period }); at >= 0 {
-				t.Windows[i].Meter = old[at].resized(w.Quota - old[at].Quota)
+				t.Windows[i].Meter, t.Windows[i].Raise = old[at].resized(w.Quota-old[at].Quota), old[at].Raise
 			}
 		}
 	}

@@ -23,6 +23,7 @@ func (m Meter) runs(now int64) bool { return m.Number != 0 && (m.EndsAt == 0 || 
 type Window struct {
 	period.Period
 	Quota int64 // units, 1 to MaxInteger
+	Raise Raise // of Quota
 	Meter
 }
 
@@ -42,8 +43,8 @@ type Rates struct {
 }
 
 // A Use says how much of a quota is used at a moment, in units. Used, Remaining
-// and the units of open holds add up to the quota, unless it was lowered below
-// what was used.
+// and the units of open holds add up to the quota and its raise, unless that was
+// lowered below what was used, or the raise ended.
 type Use struct {
 	Used      int64
 	Remaining int64
@@ -52,10 +53,11 @@ type Use struct {
 
 // WindowUse returns the use of a window of the token at a Unix second.
 func (t Token) WindowUse(w Window, now int64) Use {
+	raised := w.Quota + w.Raise.at(now)
 	if w.runs(now) {
-		return t.use(w.Quota, w.Meter, now)
+		return t.use(raised, w.resized(-w.Raise.EndedUnits(now)), now)
 	}
-	fresh := Use{Remaining: w.Quota}
+	fresh := Use{Remaining: min(raised, MaxInteger)}
 	if w.IsCalendar() {
 		_, fresh.ResetsAt = w.Bounds(now)
 	}
@@ -81,7 +83,7 @@ func (t Token) use(quota int64, m Meter, now int64) Use {
 			free += h.Quota
 		}
 	}
-	return Use{Used: max(0, quota-free-held), Remaining: max(0, free), ResetsAt: m.EndsAt}
+	return Use{Used: max(0, quota-free-held), Remaining: max(0, min(free, MaxInteger)), ResetsAt: m.EndsAt}
 }
 
 // counts reports whether a hold counts in a meter.
@@ -122,10 +124,10 @@ func (t Token) InProgress(now int64) int64 {
 	return held
 }
 
-// Limited reports whether the token has a limit beside its lifetime quota, so
-// that each use of it counts in more than one place.
+// Limited reports whether the token has a limit beside its lifetime quota, or a
+// raise of that, so that a use of it needs to know more than what is left.
 func (t Token) Limited() bool {
-	return len(t.Windows) > 0 || len(t.ModelQuotas) > 0 || t.Rates != Rates{} || t.UsesWallet
+	return len(t.Windows) > 0 || len(t.ModelQuotas) > 0 || t.Rates != Rates{} || t.UsesWallet || t.Raise != Raise{}
 }
 
 // ResetsAt returns the Unix second at which a token whose windows are used up

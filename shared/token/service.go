@@ -209,6 +209,18 @@ func (s *Service) Update(ctx context.Context, at credential.AccessToken, id int6
 	return s.Store.Update(ctx, s.caller(at), id, change)
 }
 
+// Raise raises a quota of a token for a while. If the token has none of the
+// versions, the error is ErrVersionMismatch, unless the same raise was set
+// before; nil versions allow any. The other errors are ErrNotFound and
+// *InvalidError.
+func (s *Service) Raise(ctx context.Context, at credential.AccessToken, id int64, r RaiseChange, versions Versions) (Token, error) {
+	now := s.UnixNow()
+	if err := r.check(now); err != nil {
+		return Token{}, s.refuse(ctx, at, err)
+	}
+	return s.Store.Update(ctx, s.caller(at), id, Change{Raise: &r, Versions: versions, Now: now})
+}
+
 // SetStatus enables or disables a token and changes nothing else. If an enabled
 // token would still be unusable, the error is ErrExpired or ErrExhausted. If
 // the token has none of the versions, the error is ErrVersionMismatch; nil

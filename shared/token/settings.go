@@ -104,6 +104,8 @@ type Change struct {
 	NeedsUnlimited *bool
 	// Versions are the versions that the token may have.
 	Versions Versions
+	// Raise, if not nil, sets the raise of a quota; such a change has no Settings.
+	Raise *RaiseChange
 	// GroupGranted is the token's new GroupGranted; For sets it.
 	GroupGranted *bool
 
@@ -120,10 +122,10 @@ type Versions []int64
 func (vs Versions) Allow(version int64) bool { return vs == nil || slices.Contains(vs, version) }
 
 // DeltaFits reports whether delta can be added to the free units: the sum is
-// not negative and, if delta is positive, not above MaxInteger. Free units can
-// exceed MaxInteger while holds are open, so a negative delta has no upper bound.
+// not above MaxInteger and, if delta is negative, not negative. Free units can
+// exceed MaxInteger while holds are open, and be negative after a raise.
 func DeltaFits(free, delta int64) bool {
-	return free+delta >= 0 && (delta <= 0 || free <= MaxInteger-delta)
+	return (delta >= 0 || free+delta >= 0) && (delta <= 0 || free <= MaxInteger-delta)
 }
 
 // DependsOnQuota reports whether the change depends on how many units are free,
@@ -164,7 +166,7 @@ func (c Change) ResolveMismatch(t Token) (Change, error) {
 			c.RemainQuota, c.QuotaDelta = nil, nil
 		}
 		return c, nil
-	case c.QuotaDelta != nil && t.FreeAt(c.Now)+*c.QuotaDelta < 0:
+	case c.QuotaDelta != nil && *c.QuotaDelta < 0 && t.FreeAt(c.Now)+*c.QuotaDelta < 0:
 		return c, ErrQuotaBelowZero
 	case c.QuotaDelta != nil && !DeltaFits(t.FreeAt(c.Now), *c.QuotaDelta):
 		return c, invalid("quota_delta", fmt.Sprintf("would raise remain_quota above %d, so nothing was changed", int64(MaxInteger)))

@@ -44,7 +44,7 @@ type Token struct {
 	CreatedTime        int64
 	AccessedTime       int64
 	ExpiredTime        int64 // the second from which the token is expired, or Never
-	RemainQuota        int64 // free units, without those of Holds that have expired; ignored while UnlimitedQuota is set
+	RemainQuota        int64 // free units, with Raise, and without those of Holds that have expired; ignored while UnlimitedQuota is set
 	UsedQuota          int64 // units charged so far
 	UnlimitedQuota     bool
 	ModelLimitsEnabled bool
@@ -54,6 +54,7 @@ type Token struct {
 	GroupGranted       bool   // see PriceGroup
 	Holds              []Hold // neither settled nor released; some may have expired
 
+	Raise       Raise // of the lifetime quota
 	Windows     []Window
 	ModelQuotas []ModelQuota
 	Rates
@@ -78,9 +79,10 @@ type Hold struct {
 }
 
 // FreeAt returns the units that are free to spend at a Unix second. It can
-// exceed MaxInteger if quota was raised while units were held.
+// exceed MaxInteger if quota was raised while units were held. It is below 0 if
+// a raise has ended of which units were used.
 func (t Token) FreeAt(now int64) int64 {
-	free := t.RemainQuota
+	free := t.RemainQuota - t.Raise.EndedUnits(now)
 	for _, h := range t.Holds {
 		if h.ExpiresAt <= now && !h.ChargeOnExpiry {
 			free += h.Debited
@@ -89,8 +91,8 @@ func (t Token) FreeAt(now int64) int64 {
 	return free
 }
 
-// RemainAt is FreeAt, but at most MaxInteger. Answers to clients show it.
-func (t Token) RemainAt(now int64) int64 { return min(t.FreeAt(now), MaxInteger) }
+// RemainAt is FreeAt, but from 0 to MaxInteger. Answers to clients show it.
+func (t Token) RemainAt(now int64) int64 { return max(0, min(t.FreeAt(now), MaxInteger)) }
 
 // UsedAt returns the units that have been charged by a Unix second.
 func (t Token) UsedAt(now int64) int64 {
