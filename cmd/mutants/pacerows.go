@@ -95,7 +95,7 @@ func paceMutants() []mutant {
 		},
 		{
 			"a search counts as one change, whatever it reads",
-			"shared/dynamo/list.go", "max(1, (pages.Expected(spans)+token.TokensPerRead-1)/token.TokensPerRead)", "min(1, 1+pages.Expected(spans))",
+			"shared/dynamo/list.go", "token.ChangesOfReading(pages.Expected(spans))", "1",
 			"./shared/dynamo", "TestChangeCosts",
 		},
 		{

@@ -49,3 +49,6 @@ func addCounts(it item, deleted pages.Segment) item {
 	}
 	return it
 }
+
+// WalletItem returns the item of a wallet.
+func WalletItem(w token.Wallet) map[string]types.AttributeValue { return walletItem(w) }

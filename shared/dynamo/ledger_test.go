@@ -30,6 +30,12 @@ func TestOperationsMatchApply(t *testing.T) {
 	t.Parallel()
 	kit := dynamotest.New(t)
 	client := dynamotest.Client(kit.Endpoint)
+	put := func(it item) {
+		if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(dynamotest.Table), Item: it}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(dynamo.WalletItem(emptyWallet()))
 	key := credential.NewKey(1, 1)
 	operations, direct := 0, 0
 	var versions atomic.Int64
@@ -37,9 +43,7 @@ func TestOperationsMatchApply(t *testing.T) {
 		now := int64(dynamotest.Epoch)
 		ledger := drawLedger(rt, key, now)
 		ledger.Version = versions.Add(1) // the store relies on a version having one meaning
-		if _, err := client.PutItem(rt.Context(), &dynamodb.PutItemInput{TableName: aws.String(dynamotest.Table), Item: dynamo.LedgerItem(ledger)}); err != nil {
-			rt.Fatal(err)
-		}
+		put(dynamo.LedgerItem(ledger))
 		before := ledger
 		for range rapid.IntRange(1, 16).Draw(rt, "operations") {
 			checkReading(rt, before, now)

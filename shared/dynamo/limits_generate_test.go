@@ -51,6 +51,15 @@ func drawLimits(rt *rapid.T, t *token.Token, records map[string]quota.Record, no
 		return now*1e9 + rapid.SampledFrom([]int64{-90e9, -1, 0, 1, 5e9, 59e9, 60e9}).Draw(rt, name)
 	}
 	t.RequestTAT, t.UnitTAT = tat(t.RequestsPerMinute, "request tat"), tat(t.UnitsPerMinute, "unit tat")
+	if oneIn(rt, 3, "wallet") {
+		t.UsesWallet, t.WalletOrder = true, emptyWallet().Order
+		units := rapid.SampledFrom([]int64{1, 30, 100}).Draw(rt, "drawn")
+		endsAt := rapid.SampledFrom([]int64{0, 0, now, now + 1, now + 600}).Draw(rt, "block ends")
+		if m := meter(units, endsAt); m.Number != 0 {
+			m.Left = max(0, m.Left)
+			t.Block = token.Block{Count: emptyWallet().Count, Drawn: m.Left + 40, Meter: m}
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(records)) {
 		if r := records[key]; r.State == quota.StateOpen && !r.ChargeOnExpiry {
 			records[key] = drawCounted(rt, *t, r, now)
@@ -83,6 +92,9 @@ func drawCounted(rt *rapid.T, t token.Token, r quota.Record, now int64) quota.Re
 			r.Meters = append(r.Meters, q.Number)
 		}
 	}
+	if t.Block.Number != 0 && rapid.Bool().Draw(rt, "counts in the block") {
+		r.Meters = append(r.Meters, t.Block.Number)
+	}
 	if t.UnitsPerMinute > 0 && !oneIn(rt, 4, "before the rate") {
 		r.PerUnit = quota.PaceOf(t.UnitsPerMinute).PerItem
 		r.MadeAt = (now - rapid.SampledFrom([]int64{0, 0, 1, 30}).Draw(rt, "age")) * 1000
@@ -90,11 +102,20 @@ func drawCounted(rt *rapid.T, t token.Token, r quota.Record, now int64) quota.Re
 	return r
 }
 
+// emptyWallet is a wallet from which nothing can be drawn, so that only the token
+// decides.
+func emptyWallet() token.Wallet {
+	return token.Wallet{UserID: 1, On: true, Order: 1, Count: 7, Revision: 1}
+}
+
 // leastLeft returns the units left in the meter that has the fewest.
 func leastLeft(l quota.Ledger) int64 {
 	least := int64(20)
 	for _, w := range l.Windows {
 		least = min(least, w.Left)
+	}
+	if l.UsesWallet {
+		least = min(least, l.Block.Left)
 	}
 	return max(1, least)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
@@ -148,7 +149,7 @@ func TestBudgetIsUsedExactly(t *testing.T) {
 		for worker := range 3 {
 			all.Go(func() {
 				random := seeded(n, worker)
-				for {
+				for range budget {
 					v, err := spend(t.Context(), g, keys[random.IntN(tokens)], 1+random.Int64N(30))
 					switch {
 					case err != nil:
@@ -172,7 +173,7 @@ func TestBudgetIsUsedExactly(t *testing.T) {
 		t.Errorf("%d units are left after a refusal of at most 30", rest)
 	}
 	g := p.gate()
-	for {
+	for range budget {
 		v, err := spend(t.Context(), g, keys[0], 1)
 		if err != nil {
 			t.Fatal(err)
@@ -295,4 +296,167 @@ func TestRefusalByEmptyWalletCosts(t *testing.T) {
 	}
 	row{"first, which reads all tokens", 4, 4, 0, 5, refused}.check(t)
 	row{"again", 2, 2, 0, 2, refused}.check(t)
+}
+
+// A process that has seen a token without the wallet counts in it as soon as the
+// token follows; and an order that arrives late changes nothing.
+func TestWalletOfKnownToken(t *testing.T) {
+	t.Parallel()
+	p := newPurse(t, newKit(t), "known")
+	_, key, err := p.Create(t.Context(), p.Access, token.Settings{
+		Name: new("app"), UnlimitedQuota: new(true), Windows: []token.Window{{Period: period.Period{Length: period.Day}, Quota: 1_000}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := p.gate()
+	allowed := func(n int64, want bool) {
+		t.Helper()
+		if v, err := spend(t.Context(), g, key, n); err != nil || v.Valid() != want {
+			t.Errorf("%d units: got %+v, %v, want allowed: %v", n, v.Reason, err, want)
+		}
+	}
+	allowed(20, true)
+	first := p.budget(t, units(10))
+	allowed(11, false)
+	allowed(10, true)
+	p.budget(t, nil)
+	allowed(11, true)
+	u, err := p.kit.Store.FindUser(t.Context(), p.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.kit.Store.FollowWallet(t.Context(), u, first, p.UnixNow(), func(int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	allowed(11, true)
+}
+
+// A token finds the units of another one's hold that was released, at the latest
+// in the second after a refusal.
+func TestReclaimAfterRelease(t *testing.T) {
+	t.Parallel()
+	p := newPurse(t, newKit(t), "reclaim")
+	p.budget(t, units(10))
+	keys := p.create(t, 2)
+	g := p.gate()
+	h, r, err := g.Hold(t.Context(), keys[0].Reveal(), quota.Question{Quota: 10}, 0)
+	if err != nil || !r.Valid() {
+		t.Fatalf("got %+v, %v", r.Reason, err)
+	}
+	if v, err := spend(t.Context(), g, keys[1], 4); err != nil || v.Valid() {
+		t.Errorf("all is held: got %+v, %v", v.Reason, err)
+	}
+	if err := h.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.Clock.Advance(1)
+	for range 2 {
+		if v, err := g.Verify(t.Context(), keys[1].Reveal(), quota.Question{}); err != nil || !v.Valid() {
+			t.Errorf("check: got %+v, %v", v.Reason, err)
+		}
+		if v, err := spend(t.Context(), g, keys[1], 4); err != nil || !v.Valid() {
+			t.Errorf("got %+v, %v", v.Reason, err)
+		}
+	}
+	_, _, err = g.Hold(t.Context(), keys[1].Reveal(), quota.Question{Quota: 2}, gate.MaxTTL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Clock.Advance(3_600) // the hold expires
+	if v, err := spend(t.Context(), g, keys[0], 2); err != nil || !v.Valid() {
+		t.Errorf("after the hold expired: got %+v, %v", v.Reason, err)
+	}
+	if h := p.holdings(t); h.Used != 10 {
+		t.Errorf("got %+v", h)
+	}
+}
+
+// Tokens that are removed return their blocks, if these are of the present count.
+func TestRemovedTokenReturnsBlock(t *testing.T) {
+	t.Parallel()
+	p := newPurse(t, newKit(t), "removed")
+	p.budget(t, &token.Budget{Units: 100, Period: period.Period{Length: "1h"}})
+	keys := p.create(t, 3)
+	g := p.gate()
+	for _, key := range keys {
+		if v, err := spend(t.Context(), g, key, 5); err != nil || !v.Valid() {
+			t.Fatalf("got %+v, %v", v.Reason, err)
+		}
+	}
+	if _, r, err := g.Hold(t.Context(), keys[0].Reveal(), quota.Question{Quota: 50}, 0); err != nil || !r.Valid() {
+		t.Fatalf("got %+v, %v", r.Reason, err)
+	}
+	if err := p.Delete(t.Context(), p.Access, keys[0].TokenID); err != nil {
+		t.Fatal(err)
+	}
+	if h := p.holdings(t); h.Used != 15 || h.Gone != 5 || h.Held != 0 || h.Left+h.Free != 85 {
+		t.Errorf("deleted: got %+v", h)
+	}
+	p.Clock.Advance(3_601)
+	if v, err := spend(t.Context(), g, keys[1], 5); err != nil || !v.Valid() {
+		t.Fatalf("got %+v, %v", v.Reason, err)
+	}
+	if err := p.Delete(t.Context(), p.Access, keys[2].TokenID); err != nil {
+		t.Fatal(err)
+	}
+	if h := p.holdings(t); h.Used != 5 || h.Gone != 0 || h.Left+h.Free != 95 {
+		t.Errorf("deleted in the next hour: got %+v", h)
+	}
+}
+
+// Many processes renew a wallet at once, and it has its budget once.
+func TestRenewalByManyProcesses(t *testing.T) {
+	t.Parallel()
+	const processes, budget, rounds = 8, 80, 10
+	p := newPurse(t, newKit(t), "renewals")
+	p.budget(t, &token.Budget{Units: budget, Period: period.Period{Length: period.Hour}})
+	keys := p.create(t, processes)
+	gates := make([]*gate.Gate, processes)
+	for i := range gates {
+		gates[i] = p.gate()
+	}
+	for range rounds {
+		var charged atomic.Int64
+		var all sync.WaitGroup
+		for i, g := range gates {
+			all.Go(func() {
+				for range 2 * budget / processes {
+					v, err := spend(t.Context(), g, keys[i], 1)
+					if err != nil {
+						t.Error(err)
+					} else if v.Valid() {
+						charged.Add(1)
+					}
+				}
+			})
+		}
+		all.Wait()
+		if charged.Load() != budget {
+			t.Errorf("%d of %d units were charged in an hour", charged.Load(), budget)
+		}
+		p.holdings(t)
+		p.Clock.Advance(3_600)
+	}
+}
+
+// A settlement in the next period charges the held units to the period of the
+// hold, and more only as far as the new period has units.
+func TestLateSettlement(t *testing.T) {
+	t.Parallel()
+	p := newPurse(t, newKit(t), "late")
+	p.budget(t, &token.Budget{Units: 10, Period: period.Period{Length: period.Hour}})
+	key := p.create(t, 1)[0]
+	g := p.gate()
+	h, r, err := g.Hold(t.Context(), key.Reveal(), quota.Question{Quota: 8}, gate.MaxTTL)
+	if err != nil || !r.Valid() {
+		t.Fatalf("got %+v, %v", r.Reason, err)
+	}
+	p.Clock.Advance(3_599)
+	if got, err := h.Settle(t.Context(), 30); err != nil || got.Charged != 18 || got.Shortfall != 12 {
+		t.Errorf("got %+v, %v, want the 8 units held and the 10 of the new hour", got, err)
+	}
+	if h := p.holdings(t); h.Used != 10 {
+		t.Errorf("got %+v", h)
+	}
 }
