@@ -80,6 +80,8 @@ for (const [look, options] of Object.entries(looks)) {
     await page.getByRole("switch", { name: "Only certain models" }).check();
     await page.getByLabel("Models", { exact: true }).fill("gpt-4o,");
     await page.getByLabel("Expires").selectOption("On a date…");
+    await addLimits(page);
+    await clean(page, "editor with limits");
     await dialog(page).getByRole("button", { name: "Create" }).click();
     await dialog(page).locator(".error").waitFor();
     await clean(page, "editor with an error");
@@ -104,4 +106,16 @@ for (const [look, options] of Object.entries(looks)) {
 async function clean(page, state) {
   const found = await runAxe(page);
   assert.deepEqual(found, [], `${state}: ${found.join("\n")}`);
+}
+
+/** @param {import("playwright-core").Page} page */
+async function addLimits(page) {
+  await dialog(page).getByText("More limits").click();
+  for (const period of ["month", "week", "length"]) {
+    await dialog(page).getByRole("button", { name: "Add a window" }).click();
+    await dialog(page).getByLabel("Every").last().selectOption(period);
+    await dialog(page).getByLabel("Units", { exact: true }).last().fill("5");
+  }
+  await dialog(page).getByLabel("Length").fill("5h");
+  await dialog(page).getByRole("button", { name: "Add a model quota" }).click();
 }

@@ -27,7 +27,10 @@ async function fits(page, where) {
 for (const [width, height] of [[1280, 800], [360, 740]]) {
   scenario(`hostile names are text and fit ${width} px`, {
     viewport: { width, height },
-    tokens: names.map((name) => ({ name, group: name, models: [model, name.replaceAll(/[,*]/g, ""), "third"], model_limits_enabled: true })),
+    tokens: names.map((name) => ({
+      name, group: name, models: [model, name.replaceAll(/[,*]/g, ""), "third"], model_limits_enabled: true,
+      windows: [{ period: "month", quota: Number.MAX_SAFE_INTEGER, timezone: "America/Argentina/ComodRivadavia" }], model_quotas: [{ model: `${name.replaceAll(/[,*]/g, "")}*`, quota: 1 }],
+    })),
   }, async ({ page, user, tokens }) => {
     await user.update({ id: tokens[2].id, status: 2 });
     await user.verify(tokens[3].key, { quota: 1 });
@@ -42,6 +45,7 @@ for (const [width, height] of [[1280, 800], [360, 740]]) {
       await dialog(page).getByRole("heading", { name: `Edit ${name}`, exact: true }).waitFor();
       await dialog(page).getByRole("button", { name: "Save", disabled: false }).waitFor();
       assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), name);
+      assert.equal(await page.getByLabel("Model", { exact: true }).inputValue(), `${name.replaceAll(/[,*]/g, "")}*`);
       assert.equal(await dialog(page).locator("img, script, b").count(), 0);
       if (name === wide) await fits(page, "editor");
       await page.keyboard.press("Escape");

@@ -20,12 +20,45 @@
  * @property {string[]} models
  * @property {string} allow_ips one address or range per line
  * @property {string} group
+ * @property {Window[]} [windows]
+ * @property {ModelQuota[]} [model_quotas]
+ * @property {number} [requests_per_minute]
+ * @property {number} [units_per_minute]
+ * @property {number} [max_concurrent]
+ * @property {number} [resets_at] Unix seconds at which the windows that are used up renew
+ */
+
+/**
+ * A quota that renews, as it is set. A newer API may have more properties.
+ * @typedef {object} WindowInput
+ * @property {string} period hour, day, week, month, or a length such as 5h
+ * @property {number | string} quota
+ * @property {string} [timezone]
+ * @property {{ hour?: number, weekday?: number, day?: number }} [anchor] where in the calendar it begins
+ */
+
+/** @typedef {WindowInput & { quota: number, used: number, remaining: number, resets_at: number }} Window */
+/** @typedef {{ model: string, quota: number | string }} ModelQuotaInput */
+/** @typedef {ModelQuotaInput & { quota: number, used: number, remaining: number }} ModelQuota */
+
+/**
+ * Windows and model quotas replace those of the token. A rate of 0 is no limit.
+ * @typedef {object} LimitsInput
+ * @property {WindowInput[]} [windows]
+ * @property {ModelQuotaInput[]} [model_quotas]
+ * @property {number | string} [requests_per_minute]
+ * @property {number | string} [units_per_minute]
+ * @property {number | string} [max_concurrent]
  */
 
 /**
  * What create and update accept. A quota that is not a number is sent as
  * typed, and the API explains what is wrong with it.
- * @typedef {object} TokenInput
+ * @typedef {LimitsInput & TokenSettings} TokenInput
+ */
+
+/**
+ * @typedef {object} TokenSettings
  * @property {string} name
  * @property {number} [expired_time]
  * @property {boolean} unlimited_quota
@@ -76,10 +109,10 @@ export class Problem extends Error {
   /** Whether the request may or may not have been carried out. */
   get outcomeUnknown() { return this.status === 0 || this.status >= 500; }
 
-  /** The input field that the message is about, or "". The API's messages start with it. */
+  /** The input field that the message is about, such as name or windows[0].quota, or "". The API's messages start with it. */
   get field() {
     if (this.#field !== "" || this.code !== "invalid_parameter") return this.#field;
-    return /^[a-z_]+/.exec(this.message)?.[0] ?? "";
+    return /^[a-z_]+(\[\d+\]\.[a-z_]+)?/.exec(this.message)?.[0] ?? "";
   }
 }
 

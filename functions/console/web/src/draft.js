@@ -2,7 +2,8 @@
 // A draft holds the fields of the editor. These functions turn a token into a
 // draft and a draft into what the API accepts.
 import { Problem } from "./api.js";
-import { formatExact, formatList, formatNumber, statuses } from "./words.js";
+import { limitsDraftOf, limitsInputOf, limitsOf, validateLimits, windowName } from "./limits.js";
+import { formatExact, formatList, formatNumber, isEqual, parseInteger, statuses } from "./words.js";
 
 /** @typedef {import("./api.js").Token} Token */
 /** @typedef {import("./api.js").TokenInput} TokenInput */
@@ -20,6 +21,7 @@ import { formatExact, formatList, formatNumber, statuses } from "./words.js";
  * @property {string[]} models
  * @property {string} allow_ips
  * @property {string} group
+ * @property {import("./limits.js").LimitsDraft} limits
  */
 
 /**
@@ -34,6 +36,7 @@ export function draftOf(token) {
     unlimited: token?.unlimited_quota ?? false, quota: token?.unlimited_quota ? String(token.remain_quota) : "", delta: "",
     limited: token?.model_limits_enabled ?? false, models: [...(token?.models ?? [])],
     allow_ips: token?.allow_ips ?? "", group: token?.group ?? "",
+    limits: limitsDraftOf(token),
   };
 }
 
@@ -55,6 +58,7 @@ export function inputOf(draft, token) {
   const input = {
     name: draft.name, unlimited_quota: draft.unlimited,
     model_limits_enabled: draft.limited, models: draft.models, allow_ips: draft.allow_ips, group: draft.group,
+    ...limitsInputOf(draft.limits, token === null),
   };
   if (draft.expiry !== "keep") input.expired_time = expiredTime(draft);
   if (draft.unlimited) return input;
@@ -99,23 +103,11 @@ export function validate(draft, token) {
   if (draft.expiry === "at" && !expiredTime(draft)) {
     return new Problem("Enter both a date and a time.", { status: 400, field: "expired_time" });
   }
-  return null;
+  return validateLimits(draft.limits);
 }
 
-/**
- * Parses an integer whose digits may be grouped. Returns the text if it is none.
- * @param {string} text
- */
-function parseInteger(text) {
-  const digits = text.replace(/(?<=\d)[ ,_](?=\d{3}(?!\d))/g, "").trim();
-  return /^[-+]?\d+$/.test(digits) && Number.isSafeInteger(Number(digits)) ? Number(digits) : text;
-}
-
-/**
- * @param {unknown} a
- * @param {unknown} b
- */
-export const isEqual = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+/** @param {number | undefined} rate */
+const formatRate = (rate) => (rate ? formatNumber(rate) : "no limit");
 
 /** @type {[keyof Token, string, (token: Token) => string][]} */
 const comparedFields = [
@@ -128,8 +120,20 @@ const comparedFields = [
   ["models", "Models", (t) => formatList(t.models)],
   ["allow_ips", "Allowed addresses", (t) => formatList(t.allow_ips.split("\n").filter(Boolean))],
   ["group", "Group", (t) => t.group || "none"],
+  ["windows", "Windows", (t) => formatList((t.windows ?? []).map((w) => `${formatNumber(w.quota)} units, ${windowName(w)}`))],
+  ["model_quotas", "Model quotas", (t) => formatList((t.model_quotas ?? []).map(({ model, quota }) => `${formatNumber(quota)} units for ${model}`))],
+  ["requests_per_minute", "Requests per minute", (t) => formatRate(t.requests_per_minute)],
+  ["units_per_minute", "Units per minute", (t) => formatRate(t.units_per_minute)],
+  ["max_concurrent", "Requests at the same time", (t) => formatRate(t.max_concurrent)],
   ["key", "Key", (t) => t.key],
 ];
+
+/**
+ * Returns the values of a token by the name of their field. Limits are without
+ * their use, as an update sends them.
+ * @param {Token} token
+ */
+export const settingsOf = (token) => new Map(Object.entries({ ...token, ...limitsOf(token) }));
 
 /**
  * Returns the fields in which two versions of a token differ, with their new values.
@@ -137,6 +141,7 @@ const comparedFields = [
  * @param {Token} after
  */
 export function differences(before, after) {
-  return comparedFields.filter(([name]) => !isEqual(before[name], after[name]))
+  const [a, b] = [settingsOf(before), settingsOf(after)];
+  return comparedFields.filter(([name]) => !isEqual(a.get(name), b.get(name)))
     .map(([name, label, format]) => ({ name, label, value: format(after) }));
 }

@@ -3,9 +3,11 @@
 // were changed, and the API refuses it if the token has changed meanwhile.
 import { html, nothing } from "./lib/lit-html.js";
 import { Problem } from "./api.js";
-import { addsQuota, changedInput, differences, draftOf, expiredTime, inputOf, isEqual, validate } from "./draft.js";
+import { addsQuota, changedInput, differences, draftOf, expiredTime, inputOf, settingsOf, validate } from "./draft.js";
+import { limitFieldNames, limitFields } from "./limitfields.js";
+import { hasLimits, isLimit, limitsOf, withoutEmptyRows } from "./limits.js";
 import { field, modal, problemBox, relativeTime, toggle } from "./parts.js";
-import { formatDollars, formatExact, formatNumber } from "./words.js";
+import { formatDollars, formatExact, formatNumber, isEqual } from "./words.js";
 
 /** @typedef {import("./api.js").Api} Api */
 /** @typedef {import("./api.js").Token} Token */
@@ -25,6 +27,7 @@ export class Editor {
   #conflict = null; // the version that somebody else saved
   #saveMayBeDone = false; // the response to a save was lost
   #draft;
+  #showsLimits = false;
   busy = false;
   /** @type {Problem | null} */
   problem = null;
@@ -37,18 +40,20 @@ export class Editor {
     this.#app = app;
     this.#token = token;
     this.#draft = draftOf(token);
+    this.#showsLimits = hasLimits(token);
     if (token) this.#read(token);
   }
 
   /**
    * Reads the current version, which the list does not have. Keeps what the
-   * user types meanwhile.
+   * user types meanwhile, except limits that somebody else has changed.
    * @param {Token} token
    */
   #read(token) {
     return this.#app.request(this, (api) => api.get(token.id), ({ data, etag }) => {
       const before = new Map(Object.entries(draftOf(this.#token)));
-      const typed = Object.entries(this.#draft).filter(([name, value]) => !isEqual(value, before.get(name)));
+      const canKeep = (/** @type {string} */ name) => name !== "limits" || isEqual(limitsOf(token), limitsOf(data));
+      const typed = Object.entries(this.#draft).filter(([name, value]) => !isEqual(value, before.get(name)) && canKeep(name));
       this.#load({ token: data, etag }, Object.fromEntries(typed));
     });
   }
@@ -65,6 +70,7 @@ export class Editor {
     this.#conflict = null;
     this.#saveMayBeDone = false;
     this.#draft = { ...draftOf(token), ...typed };
+    this.#showsLimits ||= hasLimits(token);
     this.#app.set({});
   }
 
@@ -76,6 +82,7 @@ export class Editor {
 
   #save() {
     this.#addTypedModel();
+    this.#draft.limits = withoutEmptyRows(this.#draft.limits);
     this.problem = validate(this.#draft, this.#token);
     if (this.problem) return this.#app.showProblem();
     return this.#token ? this.#update(this.#token) : this.#create();
@@ -116,7 +123,7 @@ export class Editor {
       if (error.outcomeUnknown) this.#saveMayBeDone = true;
       if (error.status !== 412) throw error;
       const { data, etag } = await api.get(token.id);
-      const current = new Map(Object.entries(data));
+      const current = settingsOf(data);
       const isOurs = Object.entries(body).every(([name, value]) => isEqual(current.get(name), value)) && differences(token, data).every(({ name }) => name in body);
       if (isOurs && !("quota_delta" in body)) return { saved: data };
       return { conflict: { token: data, etag } };
@@ -143,12 +150,22 @@ export class Editor {
       ${this.#quotaFields()}
       ${this.#modelFields()}
       ${this.#addressField()}
-      ${this.#textField("group", "Group")}`);
+      ${this.#textField("group", "Group")}
+      ${this.#limitFields()}`);
+  }
+
+  #limitFields() {
+    const { limits } = this.#draft;
+    return limitFields({
+      draft: limits, edit: (change) => this.#edit({ limits: { ...limits, ...change } }), errorOf: (name) => this.#errorOf(name),
+      open: this.#showsLimits, toggle: (open) => { this.#showsLimits = open; this.#app.set({}); },
+      hasError: isLimit(this.problem?.field ?? ""), unitsPerDollar: this.#app.state.unitsPerDollar,
+    });
   }
 
   /** Whether the field that the problem is about is on the screen. */
   #problemIsShownAtField() {
-    const names = ["name", "expired_time", addsQuota(this.#token) ? "quota_delta" : "remain_quota", "allow_ips", "group", ...(this.#draft.limited ? ["models"] : [])];
+    const names = ["name", "expired_time", addsQuota(this.#token) ? "quota_delta" : "remain_quota", "allow_ips", "group", ...(this.#draft.limited ? ["models"] : []), ...limitFieldNames(this.#draft.limits)];
     return names.some((name) => this.#errorOf(name));
   }
 

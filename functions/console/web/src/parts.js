@@ -1,7 +1,7 @@
 // @ts-check
 // Parts that several screens and dialogs share.
 import { html, nothing } from "./lib/lit-html.js";
-import { formatExact, formatRelative } from "./words.js";
+import { formatExact, formatRelative, formatShort } from "./words.js";
 
 /** @typedef {import("./lib/lit-html.js").TemplateResult} TemplateResult */
 /** @typedef {import("./lib/lit-html.js").TemplateValue} TemplateValue */
@@ -37,6 +37,13 @@ export const iconButton = (name, label, click, disabled = false) =>
  */
 export const relativeTime = (seconds) =>
   html`<time datetime=${new Date(seconds * 1000).toISOString()} title=${formatExact(seconds)}>${formatRelative(seconds)}</time>`;
+
+/**
+ * A short time, with the exact time as its tooltip.
+ * @param {number} seconds Unix time
+ */
+export const exactTime = (seconds) =>
+  html`<time datetime=${new Date(seconds * 1000).toISOString()} title=${formatExact(seconds)}>${formatShort(seconds)}</time>`;
 
 /**
  * An error message with its request ID, which the operator needs to find it

@@ -1,6 +1,7 @@
 // @ts-check
 import { html, nothing } from "./lib/lit-html.js";
-import { iconButton, problemBox, relativeTime } from "./parts.js";
+import { tightestWindow, windowName, worksAgainAt } from "./limits.js";
+import { exactTime, iconButton, problemBox, relativeTime } from "./parts.js";
 import { formatCount, formatDollars, formatNumber, statuses } from "./words.js";
 
 /** @typedef {import("./app.js").App} App */
@@ -134,8 +135,8 @@ const row = (app, token) => {
     <td role="cell" class="choose"><input type="checkbox" aria-label="Select ${token.name}" .checked=${selected.has(token.id)} @change=${(e) => app.select([token.id], e.target.checked)}></td>
     <th role="rowheader" scope="row" class="name">${token.name}<span class="aside">#${token.id}${token.group ? ` · ${token.group}` : ""}</span></th>
     <td role="cell" data-label="Key"><code>${token.key}</code>${token.previous_key ? html`<span class="aside">${token.previous_key} expires ${relativeTime(token.previous_until)}</span>` : nothing}</td>
-    <td role="cell" data-label="Status"><span class="status s${token.status}">${statuses[token.status]}</span></td>
-    <td role="cell" data-label="Quota">${quota(token, app.state.unitsPerDollar)}</td>
+    <td role="cell" data-label="Status"><span class="status s${token.status}">${statuses[token.status]}</span>${worksAgainAt(token) ? html`<span class="aside">used up until ${exactTime(worksAgainAt(token))}</span>` : nothing}</td>
+    <td role="cell" data-label="Quota">${quota(token, app.state.unitsPerDollar)}${tightest(token)}</td>
     <td role="cell" data-label="Expires">${token.expired_time === -1 ? "never" : relativeTime(token.expired_time)}</td>
     <td role="cell" data-label="Models" class="models">${models(token)}</td>
     <td role="cell" data-label="Last used">${token.used_quota || token.accessed_time > token.created_time ? relativeTime(token.accessed_time) : "never"}</td>
@@ -157,6 +158,18 @@ const quota = ({ unlimited_quota: unlimited, remain_quota: left, used_quota: use
   if (unlimited) return html`unlimited<span class="aside">${formatNumber(used)} used</span>${worth}`;
   return html`<progress aria-label="Used ${formatNumber(used)} of ${formatNumber(used + left)}" max=${Math.max(1, used + left)} value=${used}></progress>
     <span class="aside"><b>${formatNumber(left)}</b> left, ${formatNumber(used)} used</span>${worth}`;
+};
+
+/**
+ * The window of a token with the smallest part left. The tooltip names all.
+ * @param {Token} token
+ */
+const tightest = (token) => {
+  const window = tightestWindow(token);
+  if (!window) return nothing;
+  const { remaining, quota: all, period } = window;
+  const title = token.windows?.map((w) => `${formatNumber(w.remaining)} of ${formatNumber(w.quota)} left ${windowName(w)}`).join("\n");
+  return html`<span class="aside window" title=${title}><b>${formatNumber(remaining)}</b> of ${formatNumber(all)} left per ${period}</span>`;
 };
 
 /** @param {Token} token */

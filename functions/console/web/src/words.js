@@ -1,5 +1,5 @@
 // @ts-check
-// Formats numbers, times and statuses.
+// Formats numbers, times and statuses, and parses numbers.
 
 /** @type {Record<number, string>} */
 export const statuses = { 1: "enabled", 2: "disabled", 3: "expired", 4: "exhausted" };
@@ -10,6 +10,15 @@ const exactFormat = new Intl.DateTimeFormat("en", { dateStyle: "long", timeStyle
 
 /** @param {number} n */
 export const formatNumber = (n) => numberFormat.format(n);
+
+/**
+ * Parses an integer whose digits may be grouped. Returns the text if it is none.
+ * @param {string} text
+ */
+export function parseInteger(text) {
+  const digits = text.replace(/(?<=\d)[ ,_](?=\d{3}(?!\d))/g, "").trim();
+  return /^[-+]?\d+$/.test(digits) && Number.isSafeInteger(Number(digits)) ? Number(digits) : text;
+}
 
 const dollarFormat = new Intl.NumberFormat("en", { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: 4 });
 
@@ -37,6 +46,14 @@ export const formatCount = (n, noun) => `${formatNumber(n)} ${noun}${n === 1 ? "
  */
 export const formatExact = (seconds) => exactFormat.format(new Date(seconds * 1000));
 
+const shortFormat = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+
+/**
+ * Formats Unix seconds as a short date and time.
+ * @param {number} seconds
+ */
+export const formatShort = (seconds) => shortFormat.format(new Date(seconds * 1000));
+
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const units = [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60]];
 
@@ -57,3 +74,9 @@ export function formatRelative(seconds) {
 
 /** @param {string[]} list */
 export const formatList = (list) => (list.length > 0 ? list.join(", ") : "none");
+
+/**
+ * @param {unknown} a
+ * @param {unknown} b
+ */
+export const isEqual = (a, b) => JSON.stringify(a) === JSON.stringify(b);
