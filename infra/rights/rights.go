@@ -41,7 +41,7 @@ func ofFunction(name string) []string {
 	case api.Authorizer:
 		return []string{get}
 	case api.ModelGateway: // verify, reserve, settle, release
-		return []string{get, update}
+		return []string{get, query, update}
 	case api.Purge:
 		return []string{put, update}
 	default:
@@ -71,10 +71,14 @@ func OfEndpoint(e api.Endpoint) []string {
 	case "batchdelete":
 		return []string{get, batchGet, put, update, remove}
 	case "verify", "reserve", "settle":
-		return []string{get, update} // get: the price table and, for a price that depends on it, the token's group
+		// get: the price table, a token whose limits are not known, and the wallet.
+		// query: other tokens whose units return to an empty wallet.
+		return []string{get, query, update}
 	case "release":
-		return []string{update}
-	case "usage", "status":
+		return []string{get, update}
+	case "usage":
+		return []string{get, query}
+	case "status":
 		return []string{get}
 	default:
 		return nil

@@ -34,7 +34,7 @@ func TestOf(t *testing.T) {
 	t.Run("a_function_has_no_more_than_it_serves", func(t *testing.T) {
 		for name, want := range map[string][]string{
 			"get":          {"dynamodb:BatchGetItem", "dynamodb:GetItem"},
-			"release":      {"dynamodb:UpdateItem"},
+			"release":      {"dynamodb:GetItem", "dynamodb:UpdateItem"},
 			"batchcreate":  {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
 			api.Authorizer: {"dynamodb:GetItem"},
 			api.Purge:      {"dynamodb:PutItem", "dynamodb:UpdateItem"},

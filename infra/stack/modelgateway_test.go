@@ -69,7 +69,7 @@ func modelGatewayPermissions(t *testing.T, p *template) {
 		"arn:", ref("AWS::Partition"), ":ssm:", ref("AWS::Region"), ":", ref("AWS::AccountId"), ":parameter/latchkey/" + p.stage + "/upstream-key",
 	}}}
 	want := []statement{
-		{list{"dynamodb:GetItem", "dynamodb:UpdateItem"}, list{attribute(table, "Arn")}},
+		{list{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}, list{attribute(table, "Arn")}},
 		{list{"logs:CreateLogStream", "logs:PutLogEvents"}, list{attribute(logs, "Arn")}},
 		{list{"ssm:GetParameter"}, list{parameter}},
 		{list{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}, list{"*"}},

@@ -23,9 +23,9 @@ func newTable(stack awscdk.Stack, stage Stage, options Options) awsdynamodb.ITab
 		PartitionKey:        &awsdynamodb.Attribute{Name: jsii.String(dynamo.PartitionKey), Type: awsdynamodb.AttributeType_STRING},
 		SortKey:             &awsdynamodb.Attribute{Name: jsii.String(dynamo.SortKey), Type: awsdynamodb.AttributeType_NUMBER},
 		TimeToLiveAttribute: jsii.String(dynamo.TTL),
-		// The keys contain the user whose token TTL removed, which is enough to
-		// count it.
-		Stream:               awsdynamodb.StreamViewType_KEYS_ONLY,
+		// The item that TTL removed says what its token had drawn from the wallet of
+		// its user, which gets back what was not used.
+		Stream:               awsdynamodb.StreamViewType_OLD_IMAGE,
 		BillingMode:          awsdynamodb.BillingMode_PAY_PER_REQUEST,
 		MaxReadRequestUnits:  orNone(stage.MaxReadUnits),
 		MaxWriteRequestUnits: orNone(stage.MaxWriteUnits),

@@ -20,7 +20,7 @@ func tableSettings(t *testing.T, p *template) {
 		},
 		"BillingMode":                      "PAY_PER_REQUEST",
 		"TimeToLiveSpecification":          object{"AttributeName": "ttl", "Enabled": true},
-		"StreamSpecification":              object{"StreamViewType": "KEYS_ONLY"},
+		"StreamSpecification":              object{"StreamViewType": "OLD_IMAGE"},
 		"PointInTimeRecoverySpecification": object{"PointInTimeRecoveryEnabled": p.stage != "dev"},
 		"DeletionProtectionEnabled":        p.stage == "prod",
 		"SSESpecification":                 object{"SSEEnabled": false}, // encrypted with a key that AWS owns

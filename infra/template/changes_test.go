@@ -113,6 +113,6 @@ func changes() map[string]change {
 		"CDK/architecture": {`"arm64"`, `"x86_64"`, []string{"architecture x86_64: in CDK, not in template.yaml"}},
 		"CDK/key":          {`"AttributeType": "N"`, `"AttributeType": "S"`, []string{"the table: key sk N RANGE: in the code, not in CDK"}},
 		"CDK/TTL":          {`"AttributeName": "ttl"`, `"AttributeName": "expires"`, []string{"the table: TTL expires: in CDK, not in the code"}},
-		"CDK/stream":       {`"KEYS_ONLY"`, `"NEW_IMAGE"`, []string{"the table: stream NEW_IMAGE: in CDK, not in template.yaml"}},
+		"CDK/stream":       {`"OLD_IMAGE"`, `"NEW_IMAGE"`, []string{"the table: stream NEW_IMAGE: in CDK, not in template.yaml"}},
 	}
 }

@@ -101,7 +101,7 @@ func checkTable(t *testing.T, deployed account, made stack, wanted template) {
 		t.Error("got a table without a stream, want one")
 	}
 	want.BillingModeSummary.BillingMode = "PAY_PER_REQUEST"
-	want.StreamSpecification.StreamEnabled, want.StreamSpecification.StreamViewType = true, "KEYS_ONLY"
+	want.StreamSpecification.StreamEnabled, want.StreamSpecification.StreamViewType = true, "OLD_IMAGE"
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}

@@ -180,8 +180,8 @@ func readStreamEventStrictly(t *testing.T, name string) {
 		t.Errorf("%s: got %v, want an event of a DynamoDB stream", name, err)
 	}
 	for _, r := range e.Records {
-		if c := r.Change; c.StreamViewType != "KEYS_ONLY" || len(c.Keys) != 2 || c.SequenceNumber == "" || r.EventSource != "aws:dynamodb" {
-			t.Errorf("%s: got record %+v, want a record of a stream with keys only", name, r)
+		if c := r.Change; c.StreamViewType != "OLD_IMAGE" || len(c.Keys) != 2 || c.SequenceNumber == "" || r.EventSource != "aws:dynamodb" {
+			t.Errorf("%s: got record %+v, want a record of a stream with old images", name, r)
 		}
 	}
 }

@@ -88,6 +88,7 @@ func readBatch(payload []byte) (b batch, err error) {
 			Event:     r.EventName,
 			Partition: keyOf(r.Change.Keys[dynamo.PartitionKey], events.DataTypeString),
 			Number:    keyOf(r.Change.Keys[dynamo.SortKey], events.DataTypeNumber),
+			Before:    itemOf(r.Change.OldImage),
 		}
 		if r.UserIdentity != nil {
 			c.Actor, c.Principal = r.UserIdentity.Type, r.UserIdentity.PrincipalID

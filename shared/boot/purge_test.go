@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/boot"
@@ -70,5 +73,37 @@ func TestPurgeSkipsOtherKeys(t *testing.T) {
 		if answer, err := h.Invoke(t.Context(), []byte(payload)); err != nil || string(answer) != `{"batchItemFailures":[]}` {
 			t.Errorf("%s: got %s, %v, want it skipped", keys, answer, err)
 		}
+	}
+}
+
+// images keeps the items of the changes that it is given.
+type images struct{ items []dynamo.Item }
+
+func (s *images) CountPurges(_ context.Context, changes []dynamo.StreamRecord, _ int64) (done, counted int, err error) {
+	for _, c := range changes {
+		s.items = append(s.items, c.Before)
+	}
+	return len(changes), 0, nil
+}
+
+// An event has the removed item with the types that the store writes.
+func TestPurgeReadsOldImage(t *testing.T) {
+	t.Parallel()
+	store := new(images)
+	payload := `{"Records":[{"eventSource":"aws:dynamodb","dynamodb":{"SequenceNumber":"1","Keys":{"pk":{"S":"T#1#0"},"sk":{"N":"4"}},"OldImage":{
+		"name":{"S":"app"},"sk":{"N":"4"},"hash":{"B":"AQID"},"limited":{"BOOL":true},"wallet":{"M":{"c":{"N":"1"}}},"models":{"L":[{"S":"m"}]}}}}]}`
+	if _, err := boot.Purge(store, time.Now, quiet()).Invoke(t.Context(), []byte(payload)); err != nil {
+		t.Fatal(err)
+	}
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	number := func(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
+	want := []dynamo.Item{{
+		"name": text("app"), "sk": number("4"), "hash": &types.AttributeValueMemberB{Value: []byte{1, 2, 3}},
+		"limited": &types.AttributeValueMemberBOOL{Value: true},
+		"wallet":  &types.AttributeValueMemberM{Value: dynamo.Item{"c": number("1")}},
+		"models":  &types.AttributeValueMemberL{Value: []types.AttributeValue{text("m")}},
+	}}
+	if !reflect.DeepEqual(store.items, want) {
+		t.Errorf("got %v, want %v", store.items, want)
 	}
 }

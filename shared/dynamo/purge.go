@@ -4,6 +4,10 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // purgeMarkSeconds is how long a MARK item is kept. A stream keeps its records
@@ -17,7 +21,11 @@ type StreamRecord struct {
 	Actor, Principal string // type and id of the AWS service that made the change; empty if a caller of DynamoDB made it
 	Partition        string // the item's partition key
 	Number           string // the item's sort key, in decimal
+	Before           Item   // the item before the change
 }
+
+// An Item is an item as DynamoDB stores it.
+type Item = map[string]types.AttributeValue
 
 // Purged returns the token that DynamoDB removed because its time to live was
 // over. ok is false for every other change: a caller that removes a token
@@ -37,7 +45,7 @@ func (r StreamRecord) Purged() (userID, id int64, ok bool) {
 func (s *Store) CountPurges(ctx context.Context, records []StreamRecord, now int64) (done, counted int, err error) {
 	for _, r := range records {
 		if userID, id, ok := r.Purged(); ok {
-			if err := s.CountPurge(ctx, userID, id, now); err != nil {
+			if err := s.CountPurge(ctx, userID, id, r.Before, now); err != nil {
 				return done, counted, err
 			}
 			counted++
@@ -50,17 +58,26 @@ func (s *Store) CountPurges(ctx context.Context, records []StreamRecord, now int
 // CountPurge counts the removal of a token by DynamoDB. Further calls for the
 // same token change nothing: the first one stores a MARK item that is kept for
 // longer than a stream record may be repeated. An id that was never given is
-// an error.
-func (s *Store) CountPurge(ctx context.Context, userID, id, now int64) error {
-	writes := append([]write{s.putNew(purgeMarkItem(userID, id, now))}, s.countWrites(userID, id)...)
-	reasons, err := s.transact(ctx, writes...)
-	if reasons != nil && reasons[0].failed {
-		return nil
-	}
+// an error. last is the item that was removed: what the token had drawn from its
+// user's wallet and not used returns to it.
+func (s *Store) CountPurge(ctx context.Context, userID, id int64, last Item, now int64) error {
+	t, err := readToken(last, userID)
 	if err != nil {
-		return fmt.Errorf("count purge of token %d/%d: %w", userID, id, err)
+		return fmt.Errorf("read purged token %d/%d: %w", userID, id, err)
 	}
-	return nil
+	for {
+		writes := append([]write{s.putNew(purgeMarkItem(userID, id, now))}, s.countWrites(userID, id)...)
+		back := s.returnWrites(t)
+		reasons, err := s.transact(ctx, append(writes, back...)...)
+		switch {
+		case err == nil, reasons != nil && reasons[0].failed:
+			return nil
+		case reasons != nil && back != nil && reasons[len(writes)].failed:
+			t.Block = token.Block{} // void
+		default:
+			return fmt.Errorf("count purge of token %d/%d: %w", userID, id, err)
+		}
+	}
 }
 
 func purgeMarkItem(userID, id, now int64) item {

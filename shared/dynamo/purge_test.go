@@ -38,7 +38,7 @@ func TestPurgeIsCountedOnce(t *testing.T) {
 			load(t, kit, tenant, given, func(id int64) bool { return id < given })
 			removeItem(t, kit, uid, given)
 			for range 3 {
-				if err := kit.Store.CountPurge(t.Context(), uid, given, dynamotest.Epoch); err != nil {
+				if err := kit.Store.CountPurge(t.Context(), uid, given, nil, dynamotest.Epoch); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -57,7 +57,7 @@ func TestPurgeOfUnknownToken(t *testing.T) {
 	mustCreate(t, tenant, 1)
 	for _, ids := range [][2]int64{{tenant.Access.UserID, 2}, {99, 1}} {
 		var cancelled *types.TransactionCanceledException
-		if err := kit.Store.CountPurge(t.Context(), ids[0], ids[1], dynamotest.Epoch); !errors.As(err, &cancelled) {
+		if err := kit.Store.CountPurge(t.Context(), ids[0], ids[1], nil, dynamotest.Epoch); !errors.As(err, &cancelled) {
 			t.Errorf("token %v: got error %v, want a cancelled transaction", ids, err)
 		}
 	}

@@ -91,7 +91,7 @@ func TestReconcile(t *testing.T) {
 	}
 	kit.Audit(t, uid)
 	for _, id := range []int64{1, 100, 230, pages.SegmentSize + 1} {
-		if err := kit.Store.CountPurge(t.Context(), uid, id, dynamotest.Epoch); err != nil {
+		if err := kit.Store.CountPurge(t.Context(), uid, id, nil, dynamotest.Epoch); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -123,7 +123,7 @@ func TestInterruptedReconcile(t *testing.T) {
 					t.Errorf("got error %v, want one, because the process died", err)
 				}
 				for id := int64(1); id <= 220; id += 20 { // some purges are reported late
-					if err := kit.Store.CountPurge(context.WithoutCancel(t.Context()), uid, id, dynamotest.Epoch); err != nil {
+					if err := kit.Store.CountPurge(context.WithoutCancel(t.Context()), uid, id, nil, dynamotest.Epoch); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -52,7 +52,7 @@ func CreateTable(ctx context.Context, client *dynamodb.Client, name string) erro
 }
 
 // SetStream enables or disables the table's stream, for local engines and
-// tests. The stream's records have the keys of changed items and nothing else.
+// tests. The stream's records have the changed items as they were before.
 // Setting it to its current state is not an error.
 func SetStream(ctx context.Context, client *dynamodb.Client, name string, on bool) error {
 	table, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
@@ -65,7 +65,7 @@ func SetStream(ctx context.Context, client *dynamodb.Client, name string, on boo
 	}
 	stream := &types.StreamSpecification{StreamEnabled: &on}
 	if on {
-		stream.StreamViewType = types.StreamViewTypeKeysOnly
+		stream.StreamViewType = types.StreamViewTypeOldImage
 	}
 	if _, err := client.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &name, StreamSpecification: stream}); err != nil {
 		return fmt.Errorf("set the stream of table %s: %w", name, retryReads().explain(err))

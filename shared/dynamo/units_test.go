@@ -271,7 +271,7 @@ func purgeRow(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, give
 	uid := tenant.Access.UserID
 	removeItem(t, kit, uid, given)
 	return row{"count a purge", 0, 0, writes, 1, func(ctx context.Context) error {
-		return kit.Store.CountPurge(ctx, uid, given, dynamotest.Epoch)
+		return kit.Store.CountPurge(ctx, uid, given, nil, dynamotest.Epoch)
 	}}
 }
 

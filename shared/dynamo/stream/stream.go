@@ -108,7 +108,7 @@ func (r *Reader) read(ctx context.Context, arn, shard *string) ([]Record, error)
 
 func recordOf(in streamtypes.Record) Record {
 	out := Record{
-		StreamRecord: dynamo.StreamRecord{Event: string(in.EventName)},
+		StreamRecord: dynamo.StreamRecord{Event: string(in.EventName), Before: itemOf(in.Dynamodb.OldImage)},
 		Sequence:     aws.ToString(in.Dynamodb.SequenceNumber),
 		Time:         aws.ToTime(in.Dynamodb.ApproximateCreationDateTime),
 	}

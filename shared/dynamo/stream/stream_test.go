@@ -9,6 +9,8 @@ import (
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/dynamo/stream"
+	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -62,5 +64,52 @@ func TestSweepIsStreamed(t *testing.T) {
 	}
 	if err := tenant.Authorize(t.Context(), tenant.Access); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A token that time to live removes returns to its user's wallet what it had drawn
+// and not used, once.
+func TestSweptTokenReturnsBlock(t *testing.T) {
+	t.Parallel()
+	kit := dynamotest.New(t)
+	client := dynamotest.Client(kit.Endpoint)
+	if err := dynamo.SetStream(t.Context(), client, dynamotest.Table, true); err != nil {
+		t.Fatal(err)
+	}
+	tenant := kit.Tenant(t, "alice")
+	users := &token.UserService{Store: kit.Store, Now: tenant.Clock.Now}
+	if _, err := users.SetBudget(t.Context(), "alice", &token.Budget{Units: 100}, func(int64, int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	_, key, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a"), UnlimitedQuota: new(true), ExpiredTime: new(tenant.UnixNow() + 10)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := gate.New(kit.Store, gate.WithClock(tenant.Clock.Now))
+	if v, err := g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: 5}); err != nil || !v.Valid() {
+		t.Fatalf("got %+v, %v", v.Reason, err)
+	}
+	if _, r, err := g.Hold(t.Context(), key.Reveal(), quota.Question{Quota: 7}, 0); err != nil || !r.Valid() {
+		t.Fatalf("got %+v, %v", r.Reason, err)
+	}
+	if n, err := kit.Engine.Sweep(t.Context()); err != nil || n != 1 {
+		t.Fatalf("got %d swept, %v, want 1", n, err)
+	}
+	read, err := stream.New(client, dynamotest.Table).Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var records []dynamo.StreamRecord
+	for _, r := range read {
+		records = append(records, r.StreamRecord)
+	}
+	for range 2 {
+		if _, _, err := kit.Store.CountPurges(t.Context(), records, tenant.UnixNow()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, h, err := users.Holdings(t.Context(), "alice")
+	if err != nil || h.Left != 95 || h.Used != 5 || h.Missing != 0 {
+		t.Errorf("got %+v, %v, want 95 left and 5 used", h, err)
 	}
 }
