@@ -39,6 +39,11 @@ func tokenctlMutants() []mutant {
 			tests, "TestScript/limits-errors",
 		},
 		{
+			"tokenctl says that a token works again although its own quota is used up",
+			"cmd/tokenctl/limitlines.go", " && (t.UnlimitedQuota || t.RemainQuota > 0)", "",
+			tests, "TestUsedUpWindow",
+		},
+		{
 			"an import drops windows",
 			imported, "	in.LimitsInput = f.limits()\n", "",
 			exports, "TestLimits",

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -42,4 +43,32 @@ func TestWindowFlag(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUsedUpWindow checks that a token whose windows are used up shows until when,
+// but not if its own quota, which does not renew, is used up, too.
+func TestUsedUpWindow(t *testing.T) {
+	_, u, env := serveAPI(t)
+	made, err := u.Create(t.Context(), wire.TokenInput{Name: new("app"), RemainQuota: new(int64(10)), LimitsInput: wire.LimitsInput{Windows: []wire.WindowInput{
+		{Period: new("month"), Quota: new(int64(8))}, {Period: new("5h"), Quota: new(int64(4))},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shows := func(want, command string) {
+		t.Helper()
+		out, err := tokenctltest.Command(t, env, strings.Fields(command)...).Output()
+		if err != nil || !regexp.MustCompile(want).Match(out) {
+			t.Errorf("%s: got %v and no %q in\n%s", command, err, want, out)
+		}
+	}
+	const at = `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`
+	if v, err := u.Verify(t.Context(), made.Key, wire.VerifyInput{Quota: new(int64(4))}); err != nil || !v.Valid {
+		t.Fatal(v, err)
+	}
+	shows(`Status +exhausted until `+at, "token get 1")
+	shows(`Window +5h: 4 of 4 used, 0 left; resets at `+at, "token get 1")
+	shows(`Window +month, UTC: 4 of 8 used, 4 left; resets at `+at, "token get 1")
+	shows(`5h: 0 of 4 left \(\+1\)`, "token list")
+	shows(`Status +exhausted\n`, "token update 1 --quota 0")
 }
