@@ -24,7 +24,7 @@ func walletMutants() []mutant {
 		{
 			"a block survives the end of the wallet's period",
 			"shared/dynamo/walletdraw.go", "Number: found.LastMeter + 1, EndsAt: w.EndsAt}", "Number: found.LastMeter + 1}",
-			"./shared/dynamo", "TestWalletRenews",
+			"./shared/dynamo", "TestOldBlockIsVoid",
 		},
 		{
 			"a wallet whose period has ended is renewed by two processes at once",

@@ -149,7 +149,7 @@ func TestBudgetIsUsedExactly(t *testing.T) {
 		for worker := range 3 {
 			all.Go(func() {
 				random := seeded(n, worker)
-				for range budget {
+				for range 200 { // a tenth is enough
 					v, err := spend(t.Context(), g, keys[random.IntN(tokens)], 1+random.Int64N(30))
 					switch {
 					case err != nil:
@@ -320,16 +320,44 @@ func TestWalletOfKnownToken(t *testing.T) {
 	first := p.budget(t, units(10))
 	allowed(11, false)
 	allowed(10, true)
-	p.budget(t, nil)
+	off := p.budget(t, nil)
 	allowed(11, true)
+	on := p.budget(t, units(10))
 	u, err := p.kit.Store.FindUser(t.Context(), p.name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.kit.Store.FollowWallet(t.Context(), u, first, p.UnixNow(), func(int64) {}); err != nil {
-		t.Fatal(err)
+	for _, late := range []token.Wallet{off, first, on, off} {
+		if err := p.kit.Store.FollowWallet(t.Context(), u, late, p.UnixNow(), func(int64) {}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	allowed(11, true)
+	allowed(11, false)
+	allowed(10, true)
+}
+
+// What a token has left of a block is void in the next period.
+func TestOldBlockIsVoid(t *testing.T) {
+	t.Parallel()
+	const budget = 6_400
+	p := newPurse(t, newKit(t), "void")
+	p.budget(t, &token.Budget{Units: budget, Period: period.Period{Length: period.Hour}})
+	keys := p.create(t, 2)
+	g := p.gate()
+	allowed := func(i int, n int64, want bool) {
+		t.Helper()
+		if v, err := spend(t.Context(), g, keys[i], n); err != nil || v.Valid() != want {
+			t.Errorf("token %d, %d units: got %+v, %v, want allowed: %v", i, n, v.Reason, err, want)
+		}
+	}
+	allowed(0, 1, true)
+	if h := p.holdings(t); h.Free == 0 {
+		t.Fatalf("got %+v, want a block with free units", h)
+	}
+	p.Clock.Advance(3_600)
+	allowed(1, budget, true)
+	allowed(0, 1, false)
+	p.holdings(t)
 }
 
 // A token finds the units of another one's hold that was released, at the latest
