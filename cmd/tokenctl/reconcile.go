@@ -17,7 +17,8 @@ type reconcileCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*reconcileCmd) Help() string {
-	return `It reads all tokens of the user, completes unfinished deletions, and corrects stored counts that differ from the tokens.
+	return `It reads all tokens of the user, completes unfinished deletions, and corrects stored counts that differ from the tokens. It also
+checks that the user's budget is the sum of what is left, what its tokens have drawn, and what removed tokens have used.
 It is safe to run while the user creates and deletes tokens. A dry run also reports expired tokens that DynamoDB has
 removed but the purge function has not counted yet. A difference that is still there after a day is an error.
 
@@ -54,6 +55,7 @@ type reconciled struct {
 	Unfinished int64     `json:"unfinished"`
 	Drifts     []drifted `json:"drifts"`
 	Total      *drifted  `json:"total,omitempty"`
+	Missing    int64     `json:"missing_units,omitempty"`
 }
 
 type drifted struct {
@@ -64,7 +66,7 @@ type drifted struct {
 }
 
 func reconciledJSON(r token.Reconciliation, dryRun bool) reconciled {
-	out := reconciled{r.User.ID, r.User.Name, dryRun, r.Buckets, r.Unfinished, []drifted{}, nil}
+	out := reconciled{r.User.ID, r.User.Name, dryRun, r.Buckets, r.Unfinished, []drifted{}, nil, r.Missing}
 	for _, d := range r.Drifts {
 		out.Drifts = append(out.Drifts, drifted(d))
 	}
@@ -87,8 +89,14 @@ func reconciledText(r token.Reconciliation, dryRun bool) string {
 	if d := r.Total; d != nil {
 		line("All IDs: %d counted as removed in total, %d in the buckets.", d.Recorded, d.Actual)
 	}
+	switch n := r.Missing; {
+	case n > 0:
+		line("Budget: %d units were drawn by tokens that no longer exist. They count as used.", n)
+	case n < 0:
+		line("Budget: tokens have drawn %d units more than were taken from it. They are taken from what is left.", -n)
+	}
 	switch {
-	case len(r.Drifts) == 0 && r.Total == nil:
+	case len(r.Drifts) == 0 && r.Total == nil && r.Missing == 0:
 		line("The counts of user %s are correct.", r.User.Name)
 	case dryRun:
 		line("Nothing was changed. To correct the counts, run `tokenctl reconcile %s`.", r.User.Name)

@@ -51,6 +51,10 @@ func (s *Store) Reconcile(ctx context.Context, userID, now int64, dryRun bool) (
 	if err != nil {
 		return out, fmt.Errorf("reconcile the total of user %d: %w", userID, err)
 	}
+	out.Missing, err = s.reconcileWallet(ctx, userID, now, dryRun)
+	if err != nil {
+		return out, fmt.Errorf("reconcile the budget of user %d: %w", userID, err)
+	}
 	return out, nil
 }
 

@@ -488,3 +488,37 @@ func TestLateSettlement(t *testing.T) {
 		t.Errorf("got %+v", h)
 	}
 }
+
+// Reconcile finds units that went missing with tokens whose removal was not
+// counted, and counts them as used, once.
+func TestReconcileWallet(t *testing.T) {
+	t.Parallel()
+	p := newPurse(t, newKit(t), "drifted")
+	p.budget(t, units(64_000))
+	keys := p.create(t, 2)
+	g := p.gate()
+	for _, key := range keys {
+		if v, err := spend(t.Context(), g, key, 5); err != nil || !v.Valid() {
+			t.Fatalf("got %+v, %v", v.Reason, err)
+		}
+	}
+	uid := p.Access.UserID
+	removeItem(t, p.kit, uid, keys[0].TokenID)
+	reconcile := func(dryRun bool, want int64) {
+		t.Helper()
+		r, err := p.users.Reconcile(t.Context(), p.name, dryRun)
+		if err != nil || r.Missing != want {
+			t.Errorf("dry run %v: got %+v, %v, want %d units missing", dryRun, r, err, want)
+		}
+	}
+	reconcile(true, 1_000)
+	reconcile(false, 1_000)
+	reconcile(false, 0)
+	if err := p.kit.Store.CountPurge(t.Context(), uid, keys[0].TokenID, nil, p.UnixNow()); err != nil {
+		t.Fatal(err) // late, and counted before
+	}
+	reconcile(true, 0)
+	if h := p.holdings(t); h.Gone != 1_000 || h.Used != 1_005 {
+		t.Errorf("got %+v", h)
+	}
+}
