@@ -54,6 +54,11 @@ func tokenctlMutants() []mutant {
 			exports, "TestLimits",
 		},
 		{
+			"an import turns a rate of 0, which stops a key of LiteLLM, into no limit",
+			importLimits, "if n != nil && *n < 1 {", "if n != nil && *n < 0 {",
+			exports, "TestDialects",
+		},
+		{
 			"an import gives a model its whole quota again",
 			importLimits, "Quota: q.left()", "Quota: q.Quota",
 			exports, "TestLimits",

@@ -42,7 +42,7 @@ func dialects() []dialect {
 		{
 			name: "LiteLLM", id: []string{"token", "token_id", "id"}, label: []string{"key_alias", "key_name"},
 			markers: []string{"key_alias", "key_name", "max_budget", "blocked"},
-			columns: []string{"token", "token_id", "id", "key_alias", "key_name", "max_budget", "spend", "expires", "models", "blocked"},
+			columns: []string{"token", "token_id", "id", "key_alias", "key_name", "max_budget", "spend", "expires", "models", "blocked", "rpm_limit", "max_parallel_requests"},
 			ignored: []string{"last_active", "created_by", "updated_by"},
 			read:    readLiteLLM,
 		},
@@ -167,6 +167,11 @@ func readLiteLLM(f *fields) wire.TokenInput {
 			f.wrong(fmt.Sprintf("its budget is above %d units: lower the budget or --units-per-dollar", int64(token.MaxInteger)))
 		}
 		f.give(&in, left.Int64())
+	}
+	in.RequestsPerMinute = f.rate("rpm_limit")
+	if in.MaxConcurrent = f.rate("max_parallel_requests"); in.MaxConcurrent != nil && *in.MaxConcurrent > token.MaxOpenHolds {
+		f.warnings = append(f.warnings, fmt.Sprintf("max_parallel_requests is lowered to %d, the most here", token.MaxOpenHolds))
+		in.MaxConcurrent = new(int64(token.MaxOpenHolds))
 	}
 	return in
 }

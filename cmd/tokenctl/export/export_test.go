@@ -38,7 +38,7 @@ func shown(f export.File) string {
 
 // TestDialects compares each dialect with a golden file.
 func TestDialects(t *testing.T) {
-	for _, name := range []string{"newapi.json", "newapi.csv", "oneapi.jsonl", "litellm.json", "unkey.json"} {
+	for _, name := range []string{"newapi.json", "newapi.csv", "oneapi.jsonl", "litellm.json", "unkey.json", "latchkey.json"} {
 		t.Run(name, func(t *testing.T) {
 			content, err := os.ReadFile(filepath.Join("testdata", name)) //nolint:gosec // our own folder
 			if err != nil {
@@ -207,7 +207,7 @@ func TestEmptyRows(t *testing.T) {
 // FuzzRead checks that Read never panics and that a row without a problem follows
 // the rules of the API.
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"newapi.json", "newapi.csv", "oneapi.jsonl", "litellm.json", "unkey.json"} {
+	for _, name := range []string{"newapi.json", "newapi.csv", "oneapi.jsonl", "litellm.json", "unkey.json", "latchkey.json"} {
 		content, err := os.ReadFile(filepath.Join("testdata", name)) //nolint:gosec // our own folder
 		if err != nil {
 			f.Fatal(err)

@@ -70,6 +70,16 @@ func (f *fields) limits() wire.LimitsInput {
 	return in
 }
 
+// rate returns nil if there is no value. It refuses 0, which stops a key of LiteLLM
+// and would mean no limit here.
+func (f *fields) rate(name string) *int64 {
+	n := f.integer(name)
+	if n != nil && *n < 1 {
+		f.wrong(name + " must be at least 1, because 0 means no limit here: disable the token to stop it")
+	}
+	return n
+}
+
 // objects reads a list of objects, or a text with such a list in JSON. It refuses a
 // field that it does not know, because the field may restrict the token.
 func (f *fields) objects(name string, list any) {
