@@ -74,6 +74,8 @@ func (d *database) explain(err error, user string) error {
 		return problemf("user %s already exists: choose another name, or issue another access token with `tokenctl user rotate %s`", user, user)
 	case errors.Is(err, token.ErrUserNotFound):
 		return problemf("user %s does not exist %s: list the users with `tokenctl user list`", user, d.at())
+	case errors.Is(err, token.ErrUserDeleting):
+		return problemf("user %s is being deleted: finish it with `tokenctl user delete %s`", user, user)
 	case errors.Is(err, token.ErrSlotsFull):
 		return problemf("user %s has %d valid access tokens, which is the maximum: when all clients use the newest one, revoke the others with `tokenctl user rotate %s --revoke`", user, token.MaxSlots, user)
 	case errors.Is(err, token.ErrContention):

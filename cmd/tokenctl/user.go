@@ -17,8 +17,9 @@ type userCmd struct {
 	Create  userCreateCmd  `cmd:"" help:"Create a user and print its first access token."`
 	List    userListCmd    `cmd:"" help:"List all users."`
 	Rotate  userRotateCmd  `cmd:"" help:"Issue another access token, or revoke the older ones with --revoke."`
-	Disable userDisableCmd `cmd:"" help:"Disable a user: the API refuses its access tokens."`
-	Enable  userEnableCmd  `cmd:"" help:"Enable a disabled user."`
+	Disable userDisableCmd `cmd:"" help:"Disable a user: the API refuses its access tokens, and its keys are stopped."`
+	Enable  userEnableCmd  `cmd:"" help:"Enable a disabled user, and let stopped keys work again."`
+	Delete  userDeleteCmd  `cmd:"" help:"Delete a user and all of its tokens for good."`
 	Limit   userLimitCmd   `cmd:"" help:"Show or set how many tokens a user may have and how fast it may create them."`
 }
 
@@ -95,7 +96,9 @@ type userListCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*userListCmd) Help() string {
-	return `TOKENS is the number of sk- tokens, ACCESS TOKENS the number of valid access tokens.
+	return `TOKENS is the number of sk- tokens, ACCESS TOKENS the number of valid access tokens. The keys
+of a disabled user are refused, and those of a user with the state "keys stopped". If a user is "being deleted", its deletion
+was interrupted: run "user delete" again.
 
 Example:
 
@@ -124,11 +127,24 @@ func (c *userListCmd) Run(ctx context.Context, out *console) error {
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "ID\tNAME\tROLE\tSTATE\tCREATED\tTOKENS\tACCESS TOKENS") // a Builder never fails
 	for _, u := range users {
-		state := map[bool]string{false: "enabled", true: "disabled"}[u.Disabled]
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%d\n", u.ID, u.Name, u.Role, state, timestamp(u.Created), u.TokenCount(), validAccessTokens(u, now))
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%d\n", u.ID, u.Name, u.Role, stateOf(u), timestamp(u.Created), u.TokenCount(), validAccessTokens(u, now))
 	}
 	_ = w.Flush()
 	return out.print(table.String())
+}
+
+// stateOf describes whether the operator has stopped a user.
+func stateOf(u token.User) string {
+	switch {
+	case u.Deleting:
+		return "being deleted"
+	case u.Disabled:
+		return "disabled"
+	case u.KeysStopped():
+		return "keys stopped"
+	default:
+		return "enabled"
+	}
 }
 
 // listedUser is one user in what --json prints.
@@ -137,6 +153,8 @@ type listedUser struct {
 	Name         string `json:"name"`
 	Role         string `json:"role"`
 	Disabled     bool   `json:"disabled"`
+	KeysStopped  bool   `json:"keys_stopped"`
+	Deleting     bool   `json:"deleting,omitempty"`
 	CreatedTime  int64  `json:"created_time"`
 	Tokens       int64  `json:"tokens"`
 	AccessTokens int    `json:"access_tokens"`
@@ -145,7 +163,7 @@ type listedUser struct {
 func listed(users []token.User, now int64) []listedUser {
 	all := make([]listedUser, len(users))
 	for i, u := range users {
-		all[i] = listedUser{u.ID, u.Name, string(u.Role), u.Disabled, u.Created, u.TokenCount(), validAccessTokens(u, now)}
+		all[i] = listedUser{u.ID, u.Name, string(u.Role), u.Disabled, u.KeysStopped(), u.Deleting, u.Created, u.TokenCount(), validAccessTokens(u, now)}
 	}
 	return all
 }
@@ -158,61 +176,6 @@ func validAccessTokens(u token.User, now int64) int {
 		}
 	}
 	return n
-}
-
-type userDisableCmd struct {
-	Name string `arg:"" help:"Name of the user."`
-	access
-}
-
-// Help implements kong.HelpProvider.
-func (*userDisableCmd) Help() string {
-	return `The access tokens work again once the user is enabled. The user's sk- tokens keep working.
-
-Example:
-
-    tokenctl user disable alice`
-}
-
-// Run implements the command.
-func (c *userDisableCmd) Run(ctx context.Context, out *console) error {
-	return setDisabled(ctx, out, c.Name, c.access, true)
-}
-
-type userEnableCmd struct {
-	Name string `arg:"" help:"Name of the user."`
-	access
-}
-
-// Help implements kong.HelpProvider.
-func (*userEnableCmd) Help() string {
-	return `Example:
-
-    tokenctl user enable alice`
-}
-
-// Run implements the command.
-func (c *userEnableCmd) Run(ctx context.Context, out *console) error {
-	return setDisabled(ctx, out, c.Name, c.access, false)
-}
-
-func setDisabled(ctx context.Context, out *console, name string, a access, disabled bool) error {
-	name, db, err := named(ctx, name, a)
-	if err != nil {
-		return err
-	}
-	u, err := db.accounts().SetDisabled(ctx, name, disabled)
-	if err != nil {
-		return db.explain(err, name)
-	}
-	if a.JSON {
-		return out.printJSON(struct {
-			UserID   int64  `json:"user_id"`
-			Name     string `json:"name"`
-			Disabled bool   `json:"disabled"`
-		}{u.ID, u.Name, u.Disabled})
-	}
-	return out.print(fmt.Sprintf("User %s is %s.\n", u.Name, map[bool]string{false: "enabled", true: "disabled"}[u.Disabled]))
 }
 
 // named checks a user's name and connects to the database.

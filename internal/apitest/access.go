@@ -92,11 +92,18 @@ func authentication(t *testing.T, target *Target) {
 		setDisabled(t, target, disabled, false)
 		wantFailure(t, disabled.Do(t, http.MethodGet, "/api/token/1", ""), 404, "token_not_found", noSuchToken)
 	})
+	t.Run("403/keys_stopped", func(t *testing.T) { stoppedKeys(t, target) })
 }
 
 func setDisabled(t *testing.T, target *Target, u *User, disabled bool) {
 	t.Helper()
-	if _, err := target.Users.SetDisabled(t.Context(), u.Name, disabled); err != nil {
+	var err error
+	if disabled {
+		_, err = target.Users.Disable(t.Context(), u.Name, false, nil)
+	} else {
+		_, err = target.Users.Enable(t.Context(), u.Name, nil)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }

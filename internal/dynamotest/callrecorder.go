@@ -70,6 +70,8 @@ func (r *CallRecorder) record(input any) {
 		r.call("UpdateItem", in.ReturnConsumedCapacity)
 	case *dynamodb.PutItemInput:
 		r.call("PutItem", in.ReturnConsumedCapacity)
+	case *dynamodb.DeleteItemInput:
+		r.call("DeleteItem", in.ReturnConsumedCapacity)
 	case *dynamodb.TransactWriteItemsInput:
 		r.call("TransactWriteItems", in.ReturnConsumedCapacity)
 		if aws.ToString(in.ClientRequestToken) == "" {

@@ -32,6 +32,7 @@ var (
 	errKeyNotAccessToken = errors.New("an sk- key instead of an access token")
 	errNoKey             = errors.New("no key")
 	errKeyDisabled       = errors.New("key is disabled")
+	errKeyStopped        = errors.New("the operator has stopped the keys of the user")
 	errRouteNotFound     = errors.New("route not found")
 	errMediaType         = errors.New("media type is not JSON")
 )
@@ -72,8 +73,10 @@ var problems = []struct {
 	{errNoKey, problem{status: http.StatusUnauthorized, code: wire.ErrUnauthorized, challenge: challenge, message: "No key. Send the header Authorization: Bearer, followed by the sk- key."}},
 	{quota.ErrKeyUnknown, problem{status: http.StatusUnauthorized, code: wire.ErrUnauthorized, challenge: challenge, message: "The key is not valid. Check that it is complete; it may have been deleted."}},
 	{errKeyDisabled, problem{status: http.StatusUnauthorized, code: wire.ErrUnauthorized, challenge: challenge, message: "The key is disabled. Ask its owner to enable it."}},
+	{errKeyStopped, problem{status: http.StatusUnauthorized, code: wire.ErrUnauthorized, challenge: challenge, message: keysStopped}},
 	{token.ErrUserDisabled, problem{status: http.StatusForbidden, code: wire.ErrUserDisabled, message: "This user is disabled. Ask the operator to enable it."}},
 	{token.ErrForbidden, problem{status: http.StatusForbidden, code: wire.ErrForbidden, message: "This user may not manage tokens. Ask the operator for the role \"user\"."}},
+	{token.ErrKeysStopped, problem{status: http.StatusForbidden, code: wire.ErrKeysStopped, message: "The operator has stopped the keys of this user, so no token can be created or enabled; nothing was changed. Ask the operator to let them work again."}},
 	{token.ErrNotFound, problem{status: http.StatusNotFound, code: wire.ErrTokenNotFound, message: "Token not found. Check the ID, or list your tokens."}},
 	{errRouteNotFound, problem{status: http.StatusNotFound, code: wire.ErrRouteNotFound, message: "Path not found. Tokens are at /api/token/ and /api/token/{id}."}},
 	{errMediaType, problem{status: http.StatusUnsupportedMediaType, code: wire.ErrUnsupportedMedia, message: "The body is not declared as JSON. Send Content-Type: application/json."}},

@@ -9,14 +9,20 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
+// keysStopped explains that the operator has stopped the keys of a user.
+const keysStopped = "The operator has stopped the keys of this key's user. Ask the operator to let them work again."
+
 // explainRefusal says what refused and what to do, for people. It is empty
-// unless the verdict refuses for lack of quota or for a rate.
+// unless the verdict refuses for lack of quota, for a rate, or because the
+// operator has stopped the user's keys.
 func explainRefusal(v quota.Verdict, units int64) (wire.RefusalDetail, wire.Exhaustion) {
 	detail := wire.RefusalDetail{Scope: v.Scope, ResetsAt: v.ResetsAt, RetryAfterMS: milliseconds(v.RetryAfter)}
-	switch v.Refusal { //nolint:exhaustive // others need no explanation
-	case quota.RefusedRate:
+	switch {
+	case v.Scope == quota.ScopeUser:
+		return detail, wire.Exhaustion{Message: keysStopped}
+	case v.Refusal == quota.RefusedRate:
 		return detail, wire.Exhaustion{Message: explainRate(v.Reason)}
-	case quota.RefusedExhausted:
+	case v.Refusal == quota.RefusedExhausted:
 		return detail, wire.Exhaustion{InProgressQuota: &v.InProgress, Message: explainExhausted(v, units)}
 	default:
 		return detail, wire.Exhaustion{}

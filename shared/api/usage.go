@@ -21,7 +21,11 @@ func readNothing(*http.Request) (struct{}, error) { return struct{}{}, nil }
 func showUsage(ctx context.Context, gate Gate, key string, _ struct{}) (response, error) {
 	u, err := gate.Usage(ctx, key)
 	t := u.Token
-	if err == nil && t.Disabled {
+	switch {
+	case err != nil:
+	case t.Stopped:
+		err = errKeyStopped
+	case t.Disabled:
 		err = errKeyDisabled
 	}
 	usage := wire.Usage{

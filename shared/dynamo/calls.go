@@ -157,6 +157,16 @@ func (s *Store) put(ctx context.Context, it item, e *expression, policy retryPol
 	return it, nil
 }
 
+// remove removes one item if there is one.
+func (s *Store) remove(ctx context.Context, key item) error {
+	policy := retryIdempotent()
+	_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.table, Key: key, ReturnConsumedCapacity: consumed}, policy.configure)
+	if err != nil {
+		return policy.explain(err)
+	}
+	return nil
+}
+
 // stored returns the item that a failed condition reports. Any other error it
 // returns as the policy explains it.
 func stored(err error, policy retryPolicy) (found item, applied bool, _ error) {

@@ -110,7 +110,8 @@ func (s *Store) revoke(ctx context.Context, userID, id int64, versions token.Ver
 
 // removeRevoked removes a revoked token, counts its deletion, and returns its
 // block to the wallet, in one transaction. known is its item, which does not
-// change any more, or nil. It is not an error if another call has done it already.
+// change any more, or nil. It is not an error if another call has done it already,
+// or if the user is being deleted, with all tokens.
 func (s *Store) removeRevoked(ctx context.Context, userID, id int64, known item) error {
 	t, err := readToken(known, userID)
 	if err != nil {
@@ -128,7 +129,7 @@ func (s *Store) removeRevoked(ctx context.Context, userID, id int64, known item)
 			return fmt.Errorf("count deletion of token %d/%d: %w", userID, id, err)
 		case reasons == nil:
 			return nil
-		case reasons[0].failed && !revoked(reasons[0].item):
+		case reasons[0].failed && !revoked(reasons[0].item), userGone(reasons[1]):
 			return nil
 		case reasons[0].failed && known == nil:
 			known = reasons[0].item
@@ -144,11 +145,12 @@ func (s *Store) removeRevoked(ctx context.Context, userID, id int64, known item)
 }
 
 // countWrites count the removal of a token for its user and in its bucket.
-// They require that the id was given.
+// They require that the id was given and that the user is not being deleted.
 func (s *Store) countWrites(userID, id int64) []write {
 	counter := bucketAttribute(pages.BucketOf(id))
 	meta := newExpression()
 	meta.require(meta.name(attrLastTokenID).atLeast(id))
+	meta.require(meta.name(attrDeleting).absent())
 	meta.add(attrDeletedTokens, 1)
 	seg := pages.SegmentOf(id)
 	if seg == 0 {

@@ -82,6 +82,7 @@ func takeQuota(e *expression, o quota.Operation) {
 // is left.
 func requireAllowed(e *expression, o quota.Operation) {
 	e.require(e.name(attrDisabled).absent())
+	e.require(e.name(attrStopped).absent())
 	e.require(e.name(attrExpires).absent() + " OR " + e.name(attrExpires).above(o.Now))
 	if o.Used {
 		return

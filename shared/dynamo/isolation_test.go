@@ -75,11 +75,11 @@ func TestUnauthorizedCallers(t *testing.T) {
 		}
 	}
 	refused("wrong secret", &stranger, token.ErrUnauthorized)
-	if _, err := users.SetDisabled(t.Context(), "owner", true); err != nil {
+	if _, err := users.Disable(t.Context(), "owner", false, nil); err != nil {
 		t.Fatal(err)
 	}
 	refused("disabled user", tenant, token.ErrUserDisabled)
-	if _, err := users.SetDisabled(t.Context(), "owner", false); err != nil {
+	if _, err := users.Enable(t.Context(), "owner", nil); err != nil {
 		t.Fatal(err)
 	}
 	if a := kit.Audit(t, tenant.Access.UserID); a.Given != 2 || a.Deleted != 0 {

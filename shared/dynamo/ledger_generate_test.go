@@ -30,6 +30,7 @@ func drawLedger(rt *rapid.T, key credential.Key, now int64) quota.Ledger {
 		ID: key.TokenID, UserID: key.UserID, Version: rapid.Int64Range(1, 3).Draw(rt, "version"),
 		KeyHash: key.Hash(), Mask: key.Mask(), Name: "any", CreatedTime: now - 10_000, AccessedTime: now - rapid.Int64Range(0, 2000).Draw(rt, "accessed"),
 		Disabled:           oneIn(rt, 12, "disabled"),
+		Stopped:            oneIn(rt, 12, "stopped"),
 		ExpiredTime:        drawExpiry(rt, now),
 		UsedQuota:          rapid.SampledFrom([]int64{0, 0, 7, 7, token.MaxInteger - 20, token.MaxInteger}).Draw(rt, "used"),
 		ModelLimitsEnabled: oneIn(rt, 3, "limits"),

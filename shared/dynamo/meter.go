@@ -46,6 +46,8 @@ func cost(result any) reqlog.Cost {
 		return reqlog.Cost{WriteUnits: units(out.ConsumedCapacity)}
 	case *dynamodb.UpdateItemOutput:
 		return reqlog.Cost{WriteUnits: units(out.ConsumedCapacity)}
+	case *dynamodb.DeleteItemOutput:
+		return reqlog.Cost{WriteUnits: units(out.ConsumedCapacity)}
 	case *dynamodb.TransactWriteItemsOutput:
 		return reqlog.Cost{WriteUnits: sumUnits(out.ConsumedCapacity)}
 	default:

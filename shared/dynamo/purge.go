@@ -57,9 +57,10 @@ func (s *Store) CountPurges(ctx context.Context, records []StreamRecord, now int
 
 // CountPurge counts the removal of a token by DynamoDB. Further calls for the
 // same token change nothing: the first one stores a MARK item that is kept for
-// longer than a stream record may be repeated. An id that was never given is
-// an error. last is the item that was removed: what the token had drawn from its
-// user's wallet and not used returns to it.
+// longer than a stream record may be repeated. Of a user who was deleted,
+// nothing is counted. An id that was never given is an error. last is the item
+// that was removed: what the token had drawn from its user's wallet and not used
+// returns to it.
 func (s *Store) CountPurge(ctx context.Context, userID, id int64, last Item, now int64) error {
 	t, err := readToken(last, userID)
 	if err != nil {
@@ -70,7 +71,7 @@ func (s *Store) CountPurge(ctx context.Context, userID, id int64, last Item, now
 		back := s.returnWrites(t)
 		reasons, err := s.transact(ctx, append(writes, back...)...)
 		switch {
-		case err == nil, reasons != nil && reasons[0].failed:
+		case err == nil, reasons != nil && (reasons[0].failed || userGone(reasons[1])):
 			return nil
 		case reasons != nil && back != nil && reasons[len(writes)].failed:
 			t.Block = token.Block{} // void

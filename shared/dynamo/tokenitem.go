@@ -26,6 +26,11 @@ const (
 
 	attrGroupGranted = "granted" // the operator grants the group to the user, so that prices apply it
 
+	// Whether the operator has stopped the user's keys, and the order that
+	// decided it, which is a number of token.User.StopOrders.
+	attrStopped   = "stopped"
+	attrStopOrder = "stoporder"
+
 	// The previous key.
 	attrPrevious      = "prev" // SHA-256
 	attrPreviousMask  = "prevmask"
@@ -48,6 +53,7 @@ func tokenItem(t token.Token, retentionSeconds int64) item {
 	it[attrVersion] = number(t.Version)
 	setPresent(it, item{
 		attrDisabled: optionalFlag(t.Disabled),
+		attrStopped:  optionalFlag(t.Stopped),
 		attrLimits:   optionalFlag(t.ModelLimitsEnabled),
 		attrModels:   optionalList(t.Models),
 		attrIPs:      optionalList(t.AllowIPs),
@@ -98,6 +104,7 @@ func readSettings(r *reader, userID int64) token.Token {
 		Mask:               r.text(attrMask),
 		Name:               r.text(attrName),
 		Disabled:           r.flag(attrDisabled),
+		Stopped:            r.flag(attrStopped),
 		CreatedTime:        r.number(attrCreated),
 		AccessedTime:       r.number(attrAccessed),
 		ExpiredTime:        token.Never,

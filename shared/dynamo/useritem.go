@@ -19,7 +19,9 @@ const (
 	attrRateTAT       = "nt"  // microseconds; see token.User.RateTAT
 	attrChangeTAT     = "ct"  // microseconds; see token.User.ChangeTAT
 
-	attrGroups = "gr" // granted by the operator
+	attrGroups     = "gr"   // granted by the operator
+	attrStopOrders = "ks"   // see token.User.StopOrders
+	attrDeleting   = "gone" // the deletion of the user has begun; the only attribute once it is finished
 
 	// The limits, if they differ from the defaults.
 	attrMaxTokens   = "mt"
@@ -60,7 +62,10 @@ func userItem(u token.User) item {
 // operatorAttributes are the attributes that the operator changes. A nil value
 // means that the attribute is left out.
 func operatorAttributes(u token.User) item {
-	it := item{attrRole: text(string(u.Role)), attrDisabled: optionalFlag(u.Disabled), attrGroups: optionalList(u.Groups)}
+	it := item{
+		attrRole: text(string(u.Role)), attrDisabled: optionalFlag(u.Disabled), attrGroups: optionalList(u.Groups),
+		attrStopOrders: optionalNumber(u.StopOrders), attrDeleting: optionalFlag(u.Deleting),
+	}
 	for name, limit := range limits(&u.Limits) {
 		it[name] = nil
 		if *limit.value != limit.byDefault {
@@ -115,6 +120,8 @@ func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 		Name:          r.text(attrName),
 		Role:          token.Role(r.text(attrRole)),
 		Disabled:      r.flag(attrDisabled),
+		StopOrders:    r.number(attrStopOrders),
+		Deleting:      r.flag(attrDeleting),
 		Version:       r.number(attrVersion),
 		Created:       r.number(attrCreated),
 		LastTokenID:   r.number(attrLastTokenID),

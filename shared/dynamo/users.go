@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -56,6 +57,9 @@ func (s *Store) FindUser(ctx context.Context, name string) (token.User, error) {
 	if err != nil {
 		return token.User{}, err
 	}
+	if len(found) == 0 {
+		return token.User{}, token.ErrUserNotFound
+	}
 	return found[0], nil
 }
 
@@ -65,14 +69,18 @@ func (s *Store) Users(ctx context.Context) ([]token.User, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
-	ids := make([]int64, len(entries))
-	for i, it := range entries {
+	var ids []int64
+	for _, it := range entries {
 		r := reader{item: it}
-		ids[len(ids)-1-i] = r.number(SortKey) // a query returns the newest first
+		if r.has(attrName) { // else the user was deleted
+			ids = append(ids, r.number(SortKey))
+		}
 	}
+	slices.Reverse(ids) // a query returns the newest first
 	return s.readUsers(ctx, ids...)
 }
 
+// readUsers leaves out users who were deleted in the meantime.
 func (s *Store) readUsers(ctx context.Context, ids ...int64) ([]token.User, error) {
 	keys := make([]item, len(ids))
 	for i, id := range ids {
@@ -82,10 +90,14 @@ func (s *Store) readUsers(ctx context.Context, ids ...int64) ([]token.User, erro
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
 	}
-	users := make([]token.User, len(ids))
+	users := make([]token.User, 0, len(ids))
 	for i, id := range ids {
-		if users[i], _, err = readUser(found[i], id); err != nil {
+		u, _, err := readUser(found[i], id)
+		if err != nil {
 			return nil, fmt.Errorf("read user %d: %w", id, err)
+		}
+		if u.Name != "" {
+			users = append(users, u)
 		}
 	}
 	return users, nil

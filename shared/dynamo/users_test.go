@@ -92,14 +92,15 @@ func TestChangeOfOldUserVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	disabled, err := users.SetDisabled(t.Context(), "demo", true)
+	stopped, err := users.Disable(t.Context(), "demo", false, nil)
+	disabled := stopped.User
 	if err != nil || disabled.Version != 2 || !disabled.Disabled {
 		t.Errorf("got %+v (%v), want version 2, disabled", disabled, err)
 	}
 	if _, err := kit.Store.ChangeUser(t.Context(), stale); !errors.Is(err, token.ErrContention) {
 		t.Errorf("got error %v, want ErrContention", err)
 	}
-	if _, err := users.SetDisabled(t.Context(), "nobody", true); !errors.Is(err, token.ErrUserNotFound) {
+	if _, err := users.Disable(t.Context(), "nobody", false, nil); !errors.Is(err, token.ErrUserNotFound) {
 		t.Errorf("got error %v, want ErrUserNotFound", err)
 	}
 	found, err := kit.Store.FindUser(t.Context(), "demo")
@@ -118,7 +119,8 @@ func TestUserChangeKeepsCounters(t *testing.T) {
 	if err := tenant.Delete(t.Context(), tenant.Access, 2); err != nil {
 		t.Fatal(err)
 	}
-	u, err := users.SetDisabled(t.Context(), "demo", true)
+	stopped, err := users.Disable(t.Context(), "demo", false, nil)
+	u := stopped.User
 	if err != nil || u.LastTokenID != 3 || u.DeletedTokens != 1 || u.TokenCount() != 2 {
 		t.Errorf("got %+v (%v), want 3 given, 1 deleted", u, err)
 	}

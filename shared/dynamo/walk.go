@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -12,11 +13,7 @@ import (
 // and calls do for each. It includes revoked tokens, and may include tokens with
 // higher ids. It stops at the first error.
 func (s *Store) eachToken(ctx context.Context, userID, lastID int64, do func(item, token.Token) error) error {
-	for bucket := range pages.BucketOf(max(lastID, 1)) + 1 {
-		items, err := s.query(ctx, tokenPartition(userID, bucket), pages.Span{Lo: 1, Hi: token.MaxInteger})
-		if err != nil {
-			return fmt.Errorf("read the tokens of user %d: %w", userID, err)
-		}
+	return s.eachBucket(ctx, userID, lastID, func(items []item) error {
 		for _, it := range items {
 			t, err := readToken(it, userID)
 			if err != nil {
@@ -26,6 +23,22 @@ func (s *Store) eachToken(ctx context.Context, userID, lastID int64, do func(ite
 				return err
 			}
 		}
+		return nil
+	})
+}
+
+// eachBucket is eachToken for all items of a bucket together.
+func (s *Store) eachBucket(ctx context.Context, userID, lastID int64, do func([]item) error) error {
+	for bucket := range pages.BucketOf(max(lastID, 1)) + 1 {
+		items, err := s.query(ctx, tokenPartition(userID, bucket), wholePartition())
+		if err != nil {
+			return fmt.Errorf("read the tokens of user %d: %w", userID, err)
+		}
+		if err := do(items); err != nil {
+			return err
+		}
 	}
 	return nil
 }
+
+func wholePartition() pages.Span { return pages.Span{Lo: math.MinInt64, Hi: math.MaxInt64} }

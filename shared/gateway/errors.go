@@ -66,6 +66,11 @@ func errorResponse(err error, key string) ErrorResponse {
 	switch {
 	case errors.As(err, &refused) && refused.Refusal == quota.RefusedExhausted:
 		return exhaustedResponse(refused)
+	case errors.As(err, &refused) && refused.Scope == quota.ScopeUser:
+		return ErrorResponse{
+			Status: http.StatusUnauthorized, Type: invalidRequest, Code: "key_disabled",
+			Message: "The operator has stopped this API key and all others of its issuer. Ask the issuer of the key to contact the operator.",
+		}
 	case errors.As(err, &refused) && refused.Refusal == quota.RefusedRate:
 		return rateResponse(refused.Reason)
 	case errors.As(err, &tooLarge):

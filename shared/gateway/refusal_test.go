@@ -80,6 +80,24 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
+// A key that the operator has stopped is refused with another message than one
+// that its owner has disabled.
+func TestStoppedKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, notCalled(t), gateway.Options{})
+	key, _ := s.newKey(t, 1000)
+	users := &token.UserService{Store: s.store, Now: s.Clock.Now}
+	all, err := users.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := users.Disable(t.Context(), all[0].Name, true, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.wantRefused(t, s.chatRequest(t, key, hello), http.StatusUnauthorized, errorBody(invalidRequest, "key_disabled",
+		"The operator has stopped this API key and all others of its issuer. Ask the issuer of the key to contact the operator."))
+}
+
 // A key allows the models that a pattern of its token stands for.
 func TestModelPattern(t *testing.T) {
 	s := newServer(t, respond(http.StatusOK, jsonType, completion), gateway.Options{})

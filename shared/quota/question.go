@@ -135,6 +135,7 @@ const (
 // prefix followed by the window's length or the pattern of models.
 const (
 	ScopeToken      = "token"
+	ScopeUser       = "user" // the operator has stopped the keys of all tokens of the user
 	ScopeWindow     = "window:"
 	ScopeModel      = "model:"
 	ScopeWallet     = "wallet"
@@ -146,7 +147,7 @@ const (
 // A Reason is a refusal and what refused.
 type Reason struct {
 	Refusal    Refusal       // "" if nothing refused
-	Scope      string        // what refused for RefusedExhausted and RefusedRate, else ""
+	Scope      string        // what refused, for RefusedExhausted, RefusedRate and, if it is ScopeUser, RefusedDisabled; else ""
 	ResetsAt   int64         // for a window, and a wallet that renews: the Unix second at which it is whole again; else 0
 	RetryAfter time.Duration // for a rate: the time until the same request is allowed; 0 if that is not known or never
 }
@@ -240,6 +241,8 @@ func laterOf(err error, other RefusedError) error {
 // quota, if any.
 func (q Question) check(t token.Token, exhausted error, now int64) error {
 	switch {
+	case t.Stopped:
+		return RefusedError{Reason{Refusal: RefusedDisabled, Scope: ScopeUser}}
 	case t.Disabled:
 		return RefusedDisabled.Err()
 	case t.ExpiredTime != token.Never && t.ExpiredTime <= now:

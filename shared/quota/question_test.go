@@ -31,7 +31,7 @@ func TestCheckOrder(t *testing.T) {
 	type fix func(*token.Token, *quota.Question)
 	// The token breaks every rule. Each step fixes the rule that was reported.
 	everything := token.Token{
-		Disabled: true, ExpiredTime: now, RemainQuota: 0,
+		Stopped: true, Disabled: true, ExpiredTime: now, RemainQuota: 0,
 		ModelLimitsEnabled: true, Models: []string{"m1"}, AllowIPs: []string{"10.0.0.0/8"},
 	}
 	question := quota.Question{Model: "m2", IP: netip.MustParseAddr("192.0.2.1"), Quota: 5}
@@ -39,6 +39,7 @@ func TestCheckOrder(t *testing.T) {
 		want quota.Refusal
 		fix  fix
 	}{
+		{quota.RefusedDisabled, func(t *token.Token, _ *quota.Question) { t.Stopped = false }},
 		{quota.RefusedDisabled, func(t *token.Token, _ *quota.Question) { t.Disabled = false }},
 		{quota.RefusedExpired, func(t *token.Token, _ *quota.Question) { t.ExpiredTime = now + 1 }},
 		{quota.RefusedExhausted, func(t *token.Token, _ *quota.Question) { t.RemainQuota = 5 }},

@@ -18,6 +18,9 @@ var (
 	// ErrForbidden means that the access token is valid, but its user's role
 	// may not manage tokens.
 	ErrForbidden = errors.New("user may not manage tokens")
+	// ErrKeysStopped means that the operator has stopped the user's keys, so
+	// that no token can be created or enabled.
+	ErrKeysStopped = errors.New("the operator has stopped the keys of the user")
 	// ErrNotFound means that the caller has no token with this id.
 	ErrNotFound = errors.New("token not found")
 	// ErrVersionMismatch means that the token does not have a version that
@@ -56,6 +59,9 @@ var (
 	ErrUserNotFound = errors.New("user not found")
 	// ErrUserExists means that the user name is taken.
 	ErrUserExists = errors.New("user exists")
+	// ErrUserDeleting means that the deletion of the user has begun and was
+	// interrupted: it can only be finished.
+	ErrUserDeleting = errors.New("user is being deleted")
 	// ErrSlotsFull means that all access-token slots of a user hold a valid
 	// access token.
 	ErrSlotsFull = errors.New("all access-token slots are in use")

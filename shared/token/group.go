@@ -53,8 +53,12 @@ func (t Token) PriceGroup() string {
 }
 
 // For returns the change as a user may make it. The error is an *InvalidError if
-// the user may not use the group.
+// the user may not use the group, and ErrKeysStopped if the change enables a token
+// while the user's keys are stopped.
 func (c Change) For(u User) (Change, error) {
+	if c.NeedsUsable && u.KeysStopped() {
+		return c, ErrKeysStopped
+	}
 	if c.Group == nil {
 		return c, nil
 	}

@@ -52,11 +52,14 @@ type CreateRateError struct{ RetryAfter int64 } // seconds, at least 1
 func (e *CreateRateError) Error() string { return "tokens are created too fast" }
 
 // afterCreating returns the user after it has created n tokens at a time in
-// Unix microseconds, or ErrTokenLimit or a *CreateRateError.
+// Unix microseconds, or ErrKeysStopped, ErrTokenLimit or a *CreateRateError.
 //
 // A request for more tokens than a burst is allowed once the whole burst is
 // available; the following creates wait for the excess.
 func (u User) afterCreating(n, now int64) (User, error) {
+	if u.KeysStopped() {
+		return u, ErrKeysStopped
+	}
 	if u.Limits.MaxTokens > 0 && u.TokenCount()+n > u.Limits.MaxTokens {
 		return u, ErrTokenLimit
 	}

@@ -27,7 +27,7 @@ type Drift struct {
 // expired tokens that were removed recently and that the purge has not counted
 // yet show as drift; without it, Reconcile counts them instead of the purge.
 func (s *UserService) Reconcile(ctx context.Context, name string, dryRun bool) (Reconciliation, error) {
-	u, err := s.Store.FindUser(ctx, name)
+	u, err := s.find(ctx, name)
 	if err != nil {
 		return Reconciliation{}, err
 	}

@@ -116,7 +116,7 @@ func (e *IndexError) Unwrap() error { return e.Err }
 // result counts.
 //
 // Invalid settings are an *IndexError that wraps an *InvalidError. Other errors
-// are ErrTokenLimit, a *CreateRateError and those of Writer.Create.
+// are ErrKeysStopped, ErrTokenLimit, a *CreateRateError and those of Writer.Create.
 func (s *Service) Create(ctx context.Context, at credential.AccessToken, settings []Settings, respond func([]IssuedToken) (SavedResponse, error)) ([]IssuedToken, error) {
 	now := s.Now()
 	tokens := make([]Token, len(settings))
@@ -222,7 +222,8 @@ func (s *Service) Raise(ctx context.Context, at credential.AccessToken, id int64
 }
 
 // SetStatus enables or disables a token and changes nothing else. If an enabled
-// token would still be unusable, the error is ErrExpired or ErrExhausted. If
+// token would still be unusable, the error is ErrExpired, ErrExhausted or
+// ErrKeysStopped. If
 // the token has none of the versions, the error is ErrVersionMismatch; nil
 // versions allow any.
 func (s *Service) SetStatus(ctx context.Context, at credential.AccessToken, id int64, disabled bool, versions Versions) (Token, error) {

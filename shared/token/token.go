@@ -41,6 +41,7 @@ type Token struct {
 
 	Name               string
 	Disabled           bool
+	Stopped            bool // the operator has stopped the keys of the user, see User.KeysStopped
 	CreatedTime        int64
 	AccessedTime       int64
 	ExpiredTime        int64 // the second from which the token is expired, or Never
@@ -135,7 +136,7 @@ const (
 // stored: more quota or a later expiry makes a token usable again.
 func (t Token) StatusAt(now int64) Status {
 	switch {
-	case t.Disabled:
+	case t.Disabled || t.Stopped:
 		return Disabled
 	case t.ExpiredTime != Never && t.ExpiredTime <= now:
 		return Expired

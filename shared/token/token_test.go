@@ -15,6 +15,7 @@ func TestStatusAt(t *testing.T) {
 	unlimited := token.Token{ExpiredTime: token.Never, UnlimitedQuota: true}
 	expiring := func(t token.Token, at int64) token.Token { t.ExpiredTime = at; return t }
 	disabled := func(t token.Token) token.Token { t.Disabled = true; return t }
+	stopped := func(t token.Token) token.Token { t.Stopped = true; return t }
 	for _, row := range []struct {
 		name string
 		is   token.Token
@@ -28,6 +29,8 @@ func TestStatusAt(t *testing.T) {
 		{"after expiry", expiring(limited(1), now-1), token.Expired},
 		{"expired and exhausted", expiring(limited(0), now), token.Expired},
 		{"disabled", disabled(unlimited), token.Disabled},
+		{"stopped by the operator", stopped(unlimited), token.Disabled},
+		{"stopped and expired", stopped(expiring(limited(0), now)), token.Disabled},
 		{"disabled, expired and exhausted", disabled(expiring(limited(0), now)), token.Disabled},
 	} {
 		if got := row.is.StatusAt(now); got != row.want {

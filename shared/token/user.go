@@ -26,6 +26,8 @@ type User struct {
 	Name          string
 	Role          Role
 	Disabled      bool
+	StopOrders    int64 // how often the operator has stopped the user's keys or let them work again; odd while they are stopped
+	Deleting      bool  // the operator has begun to delete the user, which can't be undone
 	Version       int64 // 1 at creation, plus 1 with every change by the operator
 	Created       int64 // Unix seconds
 	Slots         [MaxSlots]Slot
@@ -41,6 +43,17 @@ type User struct {
 
 // TokenCount returns the number of tokens that the user has.
 func (u User) TokenCount() int64 { return u.LastTokenID - u.DeletedTokens }
+
+// KeysStopped reports whether the operator has stopped the keys of all the
+// user's tokens.
+func (u User) KeysStopped() bool { return u.StopOrders%2 == 1 }
+
+// stopKeys stops the user's keys or lets them work again.
+func (u *User) stopKeys(stop bool) {
+	if u.KeysStopped() != stop {
+		u.StopOrders++
+	}
+}
 
 // A Slot holds the hash of one access token. The zero Slot is empty.
 type Slot struct {

@@ -29,10 +29,22 @@ type UserStore interface {
 	// Users returns all users, by id.
 	Users(ctx context.Context) ([]User, error)
 
-	// ChangeUser stores the role, the disabled flag, the limits and the slots
-	// of u, adds 1 to its version and returns it as stored. If u.Version is
-	// not the stored version, the error is ErrContention.
+	// ChangeUser stores the role, the disabled and deleting flags, the stop
+	// orders, the limits and the slots of u, adds 1 to its version and returns
+	// it as stored. If u.Version is not the stored version, the error is
+	// ErrContention.
 	ChangeUser(ctx context.Context, u User) (User, error)
+
+	// StopTokens sets Token.Stopped of each of the user's tokens to
+	// u.KeysStopped, unless that was done for a newer order, which is one with
+	// more u.StopOrders. It returns for how many tokens that was a
+	// change. It can be repeated.
+	StopTokens(ctx context.Context, u User, report Progress) (changed int64, err error)
+
+	// RemoveUser removes a user who is Deleting, with all tokens. The user's id
+	// is never given again. It returns how many tokens it has removed. It can
+	// be repeated; a user who was removed before is not an error.
+	RemoveUser(ctx context.Context, u User, report Progress) (removed int64, err error)
 
 	// GrantGroups sets GroupGranted of each of the user's tokens by User.Grants.
 	GrantGroups(ctx context.Context, u User) error
@@ -128,14 +140,6 @@ func (s *UserService) RotateAccessToken(ctx context.Context, name string, revoke
 	return out, err
 }
 
-// SetDisabled disables or enables a user. Its access tokens are kept.
-func (s *UserService) SetDisabled(ctx context.Context, name string, disabled bool) (User, error) {
-	return s.change(ctx, name, func(u *User) error {
-		u.Disabled = disabled
-		return nil
-	})
-}
-
 // SetLimits changes a user's limits with edit. Limits that Limits.Check
 // refuses are an *InvalidError.
 func (s *UserService) SetLimits(ctx context.Context, name string, edit func(*Limits)) (User, error) {
@@ -177,7 +181,7 @@ func (s *UserService) SetBudget(ctx context.Context, name string, b *Budget, pro
 		}
 		b = &normal
 	}
-	u, err := s.Store.FindUser(ctx, name)
+	u, err := s.find(ctx, name)
 	if err != nil {
 		return Wallet{}, err
 	}
@@ -195,7 +199,7 @@ func (s *UserService) SetBudget(ctx context.Context, name string, b *Budget, pro
 // Holdings returns the user with that name and where the units of its budget
 // are.
 func (s *UserService) Holdings(ctx context.Context, name string) (User, Holdings, error) {
-	u, err := s.Store.FindUser(ctx, name)
+	u, err := s.find(ctx, name)
 	if err != nil {
 		return User{}, Holdings{}, err
 	}
@@ -207,7 +211,7 @@ func (s *UserService) Holdings(ctx context.Context, name string) (User, Holdings
 func (s *UserService) List(ctx context.Context) ([]User, error) { return s.Store.Users(ctx) }
 
 func (s *UserService) change(ctx context.Context, name string, edit func(*User) error) (User, error) {
-	u, err := s.Store.FindUser(ctx, name)
+	u, err := s.find(ctx, name)
 	if err != nil {
 		return User{}, err
 	}
@@ -215,6 +219,15 @@ func (s *UserService) change(ctx context.Context, name string, edit func(*User) 
 		return User{}, err
 	}
 	return s.Store.ChangeUser(ctx, u)
+}
+
+// find returns the user with that name, unless its deletion has begun.
+func (s *UserService) find(ctx context.Context, name string) (User, error) {
+	u, err := s.Store.FindUser(ctx, name)
+	if err == nil && u.Deleting {
+		err = ErrUserDeleting
+	}
+	return u, err
 }
 
 func (s *UserService) slot(at credential.AccessToken, version int64, valid time.Duration) Slot {

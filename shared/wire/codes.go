@@ -14,6 +14,7 @@ const (
 	ErrUnauthorized        Code = "unauthorized"
 	ErrUserDisabled        Code = "user_disabled"
 	ErrForbidden           Code = "forbidden"
+	ErrKeysStopped         Code = "keys_stopped"
 	ErrTokenNotFound       Code = "token_not_found"
 	ErrRouteNotFound       Code = "route_not_found"
 	ErrMethodNotAllowed    Code = "method_not_allowed"

@@ -40,8 +40,8 @@ type Verdict struct {
 	Price
 }
 
-// An Exhaustion explains the refusals quota_exhausted and rate_limited. Its
-// fields are zero if the code is another.
+// An Exhaustion explains the refusals quota_exhausted and rate_limited, and
+// disabled if its scope is user. Its fields are zero otherwise.
 type Exhaustion struct {
 	InProgressQuota *int64 `json:"in_progress_quota,omitempty"` // only for quota_exhausted: units held by requests in progress; what they do not use becomes free again
 	Message         string `json:"message,omitempty"`           // what to do, for people

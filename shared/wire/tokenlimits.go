@@ -71,9 +71,10 @@ type ModelQuotaInput struct {
 }
 
 // RefusalDetail says what refused, for the refusals quota_exhausted and
-// rate_limited.
+// rate_limited, and for disabled if its scope is user: the operator has stopped
+// all keys of the user.
 type RefusalDetail struct {
-	Scope        string `json:"scope,omitempty"`          // token, window:day, model:gpt-5*, rate:requests, rate:units or rate:concurrent
+	Scope        string `json:"scope,omitempty"`          // token, window:day, model:gpt-5*, rate:requests, rate:units, rate:concurrent or user
 	ResetsAt     int64  `json:"resets_at,omitempty"`      // Unix seconds at which the window renews
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty"` // milliseconds until the rate allows the same request
 }
