@@ -59,12 +59,12 @@ func walletMutants() []mutant {
 		{
 			"a new token does not use its user's wallet",
 			"shared/token/service.go", "			tokens[i].UsesWallet, tokens[i].WalletOrder = u.UsesWallet, u.WalletOrder\n", "",
-			"./shared/dynamo", "TestBudgetIsUsedExactly",
+			"./shared/dynamo", "TestReclaimAfterRelease",
 		},
 		{
 			"a refusal comes although other tokens' blocks have free units",
 			"shared/dynamo/walletreclaim.go", "	if s.empty.is(w, now) {\n		return false, nil\n	}\n	var got", "	if want > 0 {\n		return false, nil\n	}\n	var got",
-			"./shared/dynamo", "TestTurningWalletOnAndOff",
+			"./shared/dynamo", "TestReclaimAfterRelease",
 		},
 		{
 			"that no block had free units is remembered for ever",
@@ -82,18 +82,13 @@ func walletMutants() []mutant {
 			"./shared/dynamo", "TestTurningWalletOnAndOff",
 		},
 		{
-			"an update of a token's limits drops its block",
-			"shared/dynamo/changelimits.go", "	all[t.Block.Number] = t.Block.Meter\n", "",
-			"./shared/dynamo", "TestWalletCrashes",
-		},
-		{
 			"a spend does not need units in the block",
 			"shared/quota/operation.go", "	if shortage(l.Token, o.Quota, o.Now) > 0 {\n		return false, refusedByWallet()\n	}\n	o.recordUse(l)", "	o.recordUse(l)",
-			"./shared/dynamo", "TestBudgetIsUsedExactly",
+			"./shared/dynamo", "TestTurningWalletOnAndOff",
 		},
 		{
-			"a settlement beyond a hold whose block has ended charges no block",
-			"shared/quota/meters.go", "	if l.UsesWallet {\n		meters", "	if l.UsesWallet && l.Block.Number != 0 {\n		meters",
+			"a block that has ended is charged",
+			"shared/quota/meters.go", "b.EndsAt != 0 && b.EndsAt <= now", "b.EndsAt < 0",
 			"./shared/dynamo", "TestLateSettlement",
 		},
 		{

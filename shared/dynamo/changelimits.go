@@ -92,7 +92,6 @@ func metersByNumber(t token.Token) map[int64]token.Meter {
 	for _, q := range t.ModelQuotas {
 		all[q.Number] = q.Meter
 	}
-	all[t.Block.Number] = t.Block.Meter
 	delete(all, 0)
 	return all
 }

@@ -472,20 +472,34 @@ func TestRenewalByManyProcesses(t *testing.T) {
 // hold, and more only as far as the new period has units.
 func TestLateSettlement(t *testing.T) {
 	t.Parallel()
-	p := newPurse(t, newKit(t), "late")
-	p.budget(t, &token.Budget{Units: 10, Period: period.Period{Length: period.Hour}})
-	key := p.create(t, 1)[0]
-	g := p.gate()
-	h, r, err := g.Hold(t.Context(), key.Reveal(), quota.Question{Quota: 8}, gate.MaxTTL)
-	if err != nil || !r.Valid() {
-		t.Fatalf("got %+v, %v", r.Reason, err)
-	}
-	p.Clock.Advance(3_599)
-	if got, err := h.Settle(t.Context(), 30); err != nil || got.Charged != 18 || got.Shortfall != 12 {
-		t.Errorf("got %+v, %v, want the 8 units held and the 10 of the new hour", got, err)
-	}
-	if h := p.holdings(t); h.Used != 10 {
-		t.Errorf("got %+v", h)
+	for name, c := range map[string]struct{ others, charged int64 }{
+		"the new period has 10 units": {0, 18},
+		"it has 3":                    {7, 11},
+		"it has none":                 {10, 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPurse(t, newKit(t), "late")
+			p.budget(t, &token.Budget{Units: 10, Period: period.Period{Length: period.Hour}})
+			keys := p.create(t, 2)
+			g := p.gate()
+			h, r, err := g.Hold(t.Context(), keys[0].Reveal(), quota.Question{Quota: 8}, gate.MaxTTL)
+			if err != nil || !r.Valid() {
+				t.Fatalf("got %+v, %v", r.Reason, err)
+			}
+			p.Clock.Advance(3_599)
+			if c.others > 0 {
+				if v, err := spend(t.Context(), g, keys[1], c.others); err != nil || !v.Valid() {
+					t.Fatalf("got %+v, %v", v.Reason, err)
+				}
+			}
+			if got, err := h.Settle(t.Context(), 30); err != nil || got.Charged != c.charged || got.Shortfall != 30-c.charged {
+				t.Errorf("got %+v, %v, want %d units charged", got, err, c.charged)
+			}
+			if h := p.holdings(t); h.Used != c.others+c.charged-8 {
+				t.Errorf("got %+v", h)
+			}
+		})
 	}
 }
 
@@ -521,4 +535,32 @@ func TestReconcileWallet(t *testing.T) {
 	if h := p.holdings(t); h.Gone != 1_000 || h.Used != 1_005 {
 		t.Errorf("got %+v", h)
 	}
+}
+
+// A change of a token's limits keeps its block.
+func TestUpdateKeepsBlock(t *testing.T) {
+	t.Parallel()
+	p := newPurse(t, newKit(t), "updated")
+	p.budget(t, units(64_000))
+	key := p.create(t, 1)[0]
+	g := p.gate()
+	if v, err := spend(t.Context(), g, key, 5); err != nil || !v.Valid() {
+		t.Fatalf("got %+v, %v", v.Reason, err)
+	}
+	before := p.holdings(t)
+	for _, u := range []token.Settings{
+		{Windows: []token.Window{{Period: period.Period{Length: period.Day}, Quota: 1_000}}},
+		{Windows: []token.Window{}, MaxConcurrent: new(int64(3))},
+		{MaxConcurrent: new(int64(0))},
+	} {
+		if _, err := p.Update(t.Context(), p.Access, key.TokenID, u); err != nil {
+			t.Fatal(err)
+		}
+		if after := p.holdings(t); after != before {
+			t.Errorf("got %+v, want %+v", after, before)
+		}
+	}
+	row{"spend from the block, whose token has another version", 0, 0, 1, 2, func(ctx context.Context) error {
+		return verdictError(g.Verify(ctx, key.Reveal(), quota.Question{Quota: 1}))
+	}}.check(t)
 }
