@@ -472,15 +472,16 @@ func TestRenewalByManyProcesses(t *testing.T) {
 // hold, and more only as far as the new period has units.
 func TestLateSettlement(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ others, charged int64 }{
-		"the new period has 10 units": {0, 18},
-		"it has 3":                    {7, 11},
-		"it has none":                 {10, 8},
+	for name, c := range map[string]struct{ budget, others, charged int64 }{
+		"the new period has 10 units":                  {10, 0, 18},
+		"it has 3":                                     {10, 7, 11},
+		"it has none":                                  {10, 10, 8},
+		"it has none, and the token had a large block": {6_400, 6_400, 8},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPurse(t, newKit(t), "late")
-			p.budget(t, &token.Budget{Units: 10, Period: period.Period{Length: period.Hour}})
+			p.budget(t, &token.Budget{Units: c.budget, Period: period.Period{Length: period.Hour}})
 			keys := p.create(t, 2)
 			g := p.gate()
 			h, r, err := g.Hold(t.Context(), keys[0].Reveal(), quota.Question{Quota: 8}, gate.MaxTTL)
