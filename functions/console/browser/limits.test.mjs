@@ -128,6 +128,23 @@ scenario("what the console does not know is kept", { tokens: [limited] }, async 
   await reported(page, "saved");
 });
 
+// A raise is not sent back: it is not a part of the window's settings.
+scenario("a raise is shown and not sent", { tokens: [{ name: "app", remain_quota: 5, windows: [window] }] }, async ({ page, context, tokens: [token] }) => {
+  const extra = { units: 20_000, remaining: 20_000, until: Date.UTC(2040, 0, 31, 12) / 1000 };
+  const raised = { ...token, extra, windows: token.windows?.map((w) => ({ ...w, extra, remaining: w.quota + extra.units })) };
+  await context.route(/\/api\/token\/\?/, (route) => route.fulfill({ json: { success: true, data: { items: [raised], total: 1 } } }));
+  await context.route(`**/api/token/${token.id}`, (route) => route.fulfill({ json: { success: true, data: raised }, headers: { ETag: "\"1\"" } }));
+  await context.route("**/api/token/", (route) => route.fulfill({ json: { success: true, data: raised } }));
+  await page.reload();
+  await page.getByText("2,020,000 of 2,020,000 left per month").waitFor();
+  await page.getByText("raised by 20,000 until Jan 31, 2040, 12:00 PM").waitFor();
+  await openEditor(page, "app");
+  await group(page, "Window 1").getByText("raised by 20,000 until Jan 31, 2040, 12:00 PM").waitFor();
+  await group(page, "Window 1").getByLabel("Units").fill("9");
+  assert.deepEqual(await save(page), { id: token.id, windows: [{ ...window, quota: 9 }] });
+  await reported(page, "app is saved.");
+});
+
 scenario("the use of limits is shown", { tokens: [{ ...limited, windows: [...limited.windows, { period: "day", quota: 400 }] }, { name: "plain", remain_quota: 1 }] }, async ({ page, user, tokens: [token] }) => {
   await user.verify(token.key, { quota: 300, model: "gpt-5-mini" });
   await page.reload();

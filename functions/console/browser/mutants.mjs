@@ -39,6 +39,7 @@ const mutants = [
   ["pager loses the focus", "tokens.js", "aria-disabled=${!possible || loading}", "?disabled=${!possible || loading}", "list", "pages turn"],
   ["an edit drops the other windows", "limits.js", "draft.windows.map(windowInputOf)", "draft.windows.slice(0, 1).map(windowInputOf)", "limits", "a save keeps the limits"],
   ["an edit drops what it does not know", "limits.js", "original.anchor : {}), ...unknown };", "original.anchor : {}) };", "limits", "what the console does not know"],
+  ["a raise is sent as a setting", "limits.js", ', "resets_at", "extra")', ', "resets_at")', "limits", "a raise is shown and not sent"],
   ["removed windows are not sent", "limits.js", "if (!isNew || draft.windows.length > 0)", "if (draft.windows.length > 0)", "limits", "limits are removed"],
   ["a new token overrides default windows", "limits.js", "if (!isNew || draft.windows.length > 0)", "if (draft.windows)", "limits", "a token without limits"],
   ["limits of an old version are saved", "editor.js", 'name !== "limits" || ', 'name !== "" || ', "limits", "limits typed on an old version"],

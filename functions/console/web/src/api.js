@@ -20,6 +20,7 @@
  * @property {string[]} models
  * @property {string} allow_ips one address or range per line
  * @property {string} group
+ * @property {Extra} [extra] a raise of the quota
  * @property {Window[]} [windows]
  * @property {ModelQuota[]} [model_quotas]
  * @property {number} [requests_per_minute]
@@ -37,7 +38,12 @@
  * @property {{ hour?: number, weekday?: number, day?: number }} [anchor] where in the calendar it begins
  */
 
-/** @typedef {WindowInput & { quota: number, used: number, remaining: number, resets_at: number }} Window */
+/**
+ * A raise of a quota, which ends by itself.
+ * @typedef {{ units: number, until: number }} Extra
+ */
+
+/** @typedef {WindowInput & { quota: number, used: number, remaining: number, resets_at: number, extra?: Extra }} Window */
 /** @typedef {{ model: string, quota: number | string }} ModelQuotaInput */
 /** @typedef {ModelQuotaInput & { quota: number, used: number, remaining: number }} ModelQuota */
 

@@ -2,7 +2,7 @@
 // A draft holds the fields of the editor. These functions turn a token into a
 // draft and a draft into what the API accepts.
 import { Problem } from "./api.js";
-import { limitsDraftOf, limitsInputOf, limitsOf, validateLimits, windowName } from "./limits.js";
+import { limitsDraftOf, limitsInputOf, limitsOf, raisesOf, validateLimits, windowName } from "./limits.js";
 import { formatExact, formatList, formatNumber, isEqual, parseInteger, statuses } from "./words.js";
 
 /** @typedef {import("./api.js").Token} Token */
@@ -109,7 +109,7 @@ export function validate(draft, token) {
 /** @param {number | undefined} rate */
 const formatRate = (rate) => (rate ? formatNumber(rate) : "no limit");
 
-/** @type {[keyof Token, string, (token: Token) => string][]} */
+/** @type {[keyof Token | "raises", string, (token: Token) => string][]} */
 const comparedFields = [
   ["name", "Name", (t) => t.name],
   ["status", "Status", (t) => statuses[t.status]],
@@ -125,6 +125,7 @@ const comparedFields = [
   ["requests_per_minute", "Requests per minute", (t) => formatRate(t.requests_per_minute)],
   ["units_per_minute", "Units per minute", (t) => formatRate(t.units_per_minute)],
   ["max_concurrent", "Requests at the same time", (t) => formatRate(t.max_concurrent)],
+  ["raises", "Raises", (t) => formatList(raisesOf(t))],
   ["key", "Key", (t) => t.key],
 ];
 
@@ -133,7 +134,7 @@ const comparedFields = [
  * their use, as an update sends them.
  * @param {Token} token
  */
-export const settingsOf = (token) => new Map(Object.entries({ ...token, ...limitsOf(token) }));
+export const settingsOf = (token) => new Map(Object.entries({ ...token, ...limitsOf(token), raises: raisesOf(token) }));
 
 /**
  * Returns the fields in which two versions of a token differ, with their new values.

@@ -1,7 +1,7 @@
 // @ts-check
 // The part of the editor for windows, model quotas and rates.
 import { html, nothing } from "./lib/lit-html.js";
-import { calendarPeriods, countOf, maxModelQuotas, maxWindows, newWindow, rates, weekdays } from "./limits.js";
+import { calendarPeriods, countOf, maxModelQuotas, maxWindows, newWindow, raise, rates, weekdays } from "./limits.js";
 import { field, relativeTime } from "./parts.js";
 import { formatDollars, formatNumber, parseInteger } from "./words.js";
 
@@ -82,16 +82,16 @@ const addButton = (id, label, possible, add, fieldId) => html`<button type="butt
 
 /**
  * What is used of a limit, and what the typed units are worth.
- * @param {{ quota: string, original: { quota: number, used: number, remaining: number, resets_at?: number } | null }} row
+ * @param {{ quota: string, original: { quota: number, used: number, remaining: number, resets_at?: number, extra?: import("./api.js").Extra } | null }} row
  * @param {number} unitsPerDollar
  */
 function use({ quota, original }, unitsPerDollar) {
   const units = parseInteger(quota);
   const worth = unitsPerDollar && typeof units === "number" && units > 0 ? html`${formatNumber(units)} units are ${formatDollars(units, unitsPerDollar)}. ` : nothing;
   if (!original) return worth === nothing ? undefined : html`${worth}`;
-  const { used, remaining, resets_at: resetsAt } = original;
+  const { used, remaining, resets_at: resetsAt, extra } = original;
   const next = resetsAt ? html`, resets ${relativeTime(resetsAt)}` : ", begins with the next use";
-  return html`${worth}${formatNumber(used)} of ${formatNumber(original.quota)} used, ${formatNumber(remaining)} left${resetsAt === undefined ? "" : next}.`;
+  return html`${worth}${formatNumber(used)} of ${formatNumber(original.quota)} used, ${formatNumber(remaining)} left${resetsAt === undefined ? "" : next}${extra ? `, ${raise(extra)}` : ""}.`;
 }
 
 /** @param {LimitFieldsOptions} options */

@@ -2,7 +2,7 @@
 // Windows, model quotas and rates: their drafts in the editor, what the API
 // gets, and their names.
 import { Problem } from "./api.js";
-import { formatNumber, isEqual, parseInteger } from "./words.js";
+import { formatNumber, formatShort, isEqual, parseInteger } from "./words.js";
 
 /** @typedef {import("./api.js").Token} Token */
 /** @typedef {import("./api.js").Window} Window */
@@ -73,7 +73,7 @@ export const limitsOf = (token) => ({
  * @template {Window | ModelQuota} Limit
  * @param {Limit} limit
  */
-const withoutUse = (limit) => /** @type {Limit} */ (without(limit, "used", "remaining", "resets_at"));
+const withoutUse = (limit) => /** @type {Limit} */ (without(limit, "used", "remaining", "resets_at", "extra"));
 
 /**
  * Returns the properties of an object other than those named.
@@ -199,6 +199,21 @@ export function tightestWindow({ windows = [] }) {
   const part = (/** @type {Window} */ { remaining, quota }) => remaining / Math.max(1, quota);
   return windows.toSorted((a, b) => part(a) - part(b))[0];
 }
+
+/**
+ * Returns by how much and until when a quota is raised, or "".
+ * @param {import("./api.js").Extra} [extra]
+ */
+export const raise = (extra) => (extra ? `raised by ${formatNumber(extra.units)} until ${formatShort(extra.until)}` : "");
+
+/**
+ * Returns the raises of a token's quota and of its windows.
+ * @param {Token} token
+ */
+export const raisesOf = ({ extra, windows = [] }) => [
+  ...(extra ? [`quota ${raise(extra)}`] : []),
+  ...windows.filter((window) => window.extra).map((window) => `${windowName(window)} ${raise(window.extra)}`),
+];
 
 /**
  * Returns when a token works again whose windows alone are used up, in Unix

@@ -1,6 +1,6 @@
 // @ts-check
 import { html, nothing } from "./lib/lit-html.js";
-import { tightestWindow, windowName, worksAgainAt } from "./limits.js";
+import { raise, tightestWindow, windowName, worksAgainAt } from "./limits.js";
 import { exactTime, iconButton, problemBox, relativeTime } from "./parts.js";
 import { formatCount, formatDollars, formatNumber, statuses } from "./words.js";
 
@@ -136,7 +136,7 @@ const row = (app, token) => {
     <th role="rowheader" scope="row" class="name">${token.name}<span class="aside">#${token.id}${token.group ? ` · ${token.group}` : ""}</span></th>
     <td role="cell" data-label="Key"><code>${token.key}</code>${token.previous_key ? html`<span class="aside">${token.previous_key} expires ${relativeTime(token.previous_until)}</span>` : nothing}</td>
     <td role="cell" data-label="Status"><span class="status s${token.status}">${statuses[token.status]}</span>${worksAgainAt(token) ? html`<span class="aside">used up until ${exactTime(worksAgainAt(token))}</span>` : nothing}</td>
-    <td role="cell" data-label="Quota">${quota(token, app.state.unitsPerDollar)}${tightest(token)}</td>
+    <td role="cell" data-label="Quota">${quota(token, app.state.unitsPerDollar)}${token.extra ? html`<span class="aside window">${raise(token.extra)}</span>` : nothing}${tightest(token)}</td>
     <td role="cell" data-label="Expires">${token.expired_time === -1 ? "never" : relativeTime(token.expired_time)}</td>
     <td role="cell" data-label="Models" class="models">${models(token)}</td>
     <td role="cell" data-label="Last used">${token.used_quota || token.accessed_time > token.created_time ? relativeTime(token.accessed_time) : "never"}</td>
@@ -167,9 +167,9 @@ const quota = ({ unlimited_quota: unlimited, remain_quota: left, used_quota: use
 const tightest = (token) => {
   const window = tightestWindow(token);
   if (!window) return nothing;
-  const { remaining, quota: all, period } = window;
-  const title = token.windows?.map((w) => `${formatNumber(w.remaining)} of ${formatNumber(w.quota)} left ${windowName(w)}`).join("\n");
-  return html`<span class="aside window" title=${title}><b>${formatNumber(remaining)}</b> of ${formatNumber(all)} left per ${period}</span>`;
+  const { remaining, quota: all, period, extra } = window;
+  const title = token.windows?.map((w) => `${formatNumber(w.remaining)} of ${formatNumber(w.quota)} left ${windowName(w)}${w.extra ? `, ${raise(w.extra)}` : ""}`).join("\n");
+  return html`<span class="aside window" title=${title}><b>${formatNumber(remaining)}</b> of ${formatNumber(all + (extra?.units ?? 0))} left per ${period}</span>`;
 };
 
 /** @param {Token} token */
