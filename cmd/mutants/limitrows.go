@@ -36,6 +36,16 @@ func limitMutants() []mutant {
 			tests, "TestRatesAreNeverExceeded",
 		},
 		{
+			"a hold from before a rate was set again gives units back to it",
+			"shared/token/token.go", "madeAt >= 1000*t.UnitRateSince", "madeAt >= 0*t.UnitRateSince",
+			tests, "TestHoldsFromBeforeRate",
+		},
+		{
+			"a write without a read lets a hold from before a rate give units back to it",
+			direct, "	if !t.CountsUnits(o.MadeAt) {\n", "	if false {\n",
+			"./shared/dynamo", "TestRateSetAgain",
+		},
+		{
 			"a settlement beyond its hold is not charged to the window of the charge",
 			"shared/quota/operation.go", "take(since, max(0, charged-r.Quota))", "take(since, 0)",
 			tests, "TestWindows",

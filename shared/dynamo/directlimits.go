@@ -163,6 +163,9 @@ func correctPace(e *expression, o quota.Operation, t *token.Token, charged int64
 	}
 	e.require(perUnit.equals(o.PerUnit))
 	e.require(recordAttribute(e, o, recordMadeAt).equals(o.MadeAt))
+	if !t.CountsUnits(o.MadeAt) {
+		return true
+	}
 	if more := charged - o.Held; more > 0 {
 		countPace(e, attrUnitTAT, t.UnitTAT, o, quota.Pace{PerItem: o.PerUnit}.Cost(more), -1)
 		return true

@@ -22,7 +22,8 @@ const (
 	attrMaxConcurrent     = "conc"
 	attrRequestTAT        = "rtat"
 	attrUnitTAT           = "utat"
-	attrRaise             = "extra" // a map; the raise of the lifetime quota
+	attrUnitRateSince     = "usince" // only if an update added the rate
+	attrRaise             = "extra"  // a map; the raise of the lifetime quota
 
 	// In a window or a model quota.
 	limitLength   = "p"
@@ -78,7 +79,8 @@ func limitItem(t token.Token) item {
 		attrRaise:             raiseValue(t.Raise),
 		attrRequestsPerMinute: optionalNumber(t.RequestsPerMinute), attrUnitsPerMinute: optionalNumber(t.UnitsPerMinute),
 		attrMaxConcurrent: optionalNumber(t.MaxConcurrent), attrRequestTAT: optionalNumber(t.RequestTAT), attrUnitTAT: optionalNumber(t.UnitTAT),
-		attrWallet: nil, attrWalletOrder: optionalNumber(t.WalletOrder),
+		attrUnitRateSince: optionalNumber(t.UnitRateSince),
+		attrWallet:        nil, attrWalletOrder: optionalNumber(t.WalletOrder),
 	}
 	if t.UsesWallet {
 		it[attrWallet] = blockValue(t.Block)
@@ -110,7 +112,7 @@ func readLimits(r *reader, t *token.Token) {
 	t.Rates = token.Rates{
 		RequestsPerMinute: r.number(attrRequestsPerMinute), UnitsPerMinute: r.number(attrUnitsPerMinute), MaxConcurrent: r.number(attrMaxConcurrent),
 	}
-	t.RequestTAT, t.UnitTAT = r.number(attrRequestTAT), r.number(attrUnitTAT)
+	t.RequestTAT, t.UnitTAT, t.UnitRateSince = r.number(attrRequestTAT), r.number(attrUnitTAT), r.number(attrUnitRateSince)
 }
 
 // raiseValue is nil if nothing is raised.

@@ -51,6 +51,9 @@ func drawLimits(rt *rapid.T, t *token.Token, records map[string]quota.Record, no
 		return now*1e9 + rapid.SampledFrom([]int64{-90e9, -1, 0, 1, 5e9, 59e9, 60e9}).Draw(rt, name)
 	}
 	t.RequestTAT, t.UnitTAT = tat(t.RequestsPerMinute, "request tat"), tat(t.UnitsPerMinute, "unit tat")
+	if t.UnitsPerMinute > 0 {
+		t.UnitRateSince = rapid.SampledFrom([]int64{0, 0, now - 30, now, now + 1}).Draw(rt, "rate since")
+	}
 	if oneIn(rt, 3, "wallet") {
 		t.UsesWallet, t.WalletOrder = true, emptyWallet().Order
 		units := rapid.SampledFrom([]int64{1, 30, 100}).Draw(rt, "drawn")

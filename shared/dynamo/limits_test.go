@@ -245,3 +245,48 @@ func TestChangeOfLimits(t *testing.T) {
 func quotaIsBusy(err error) bool {
 	return errors.Is(err, quota.ErrContention) || errors.Is(err, quota.ErrUnavailable)
 }
+
+// A rate of units that is removed and set again while a hold is open does not get
+// the hold's units back, and a process that saw the token before knows it.
+func TestRateSetAgain(t *testing.T) {
+	t.Parallel()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "changing")
+	rate := func(perMinute int64) token.Settings { return token.Settings{UnitsPerMinute: &perMinute} }
+	u := rate(100)
+	u.Name, u.UnlimitedQuota = new("app"), new(true)
+	made, key, err := tenant.Create(t.Context(), tenant.Access, u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := gate.New(dynamo.New(dynamotest.Client(kit.Endpoint), dynamotest.Table), gate.WithClock(tenant.Clock.Now))
+	const open = 3
+	var holds []*gate.Hold
+	for range open {
+		holds = append(holds, reserveUntilAnswered(t, g, key, 30))
+	}
+	for _, perMinute := range []int64{0, 100} {
+		if _, err := tenant.Update(t.Context(), tenant.Access, made.ID, rate(perMinute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tenant.Clock.Advance(1)
+	spend := func(units int64) quota.Verdict {
+		v, err := g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: units})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	if v := spend(100); !v.Valid() {
+		t.Fatalf("a whole burst: got %+v, want it allowed", v.Reason)
+	}
+	for _, h := range holds {
+		if err := h.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v := spend(1); v.Scope != quota.ScopeUnits {
+		t.Errorf("one more unit: got %+v, want it refused", v.Reason)
+	}
+}

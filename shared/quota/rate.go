@@ -101,7 +101,7 @@ func countRates(t *token.Token, units, now int64) (perUnit int64) {
 // the next requests wait for them.
 func correctUnits(t *token.Token, r Record, charged, now int64) {
 	switch more := charged - r.Quota; {
-	case r.PerUnit == 0 || t.UnitsPerMinute == 0:
+	case r.PerUnit == 0 || !t.CountsUnits(r.MadeAt):
 	case more > 0:
 		t.UnitTAT = max(t.UnitTAT, now) + Pace{PerItem: r.PerUnit}.Cost(more)
 	default:

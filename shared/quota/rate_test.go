@@ -168,3 +168,40 @@ func TestUnusedUnitsComeBack(t *testing.T) {
 		}
 	}
 }
+
+// TestHoldsFromBeforeRate checks that a hold gives nothing back to a rate of
+// units that was removed and set again since: it was never counted in that one.
+func TestHoldsFromBeforeRate(t *testing.T) {
+	ledger := ledgerOf(1000, nil)
+	ledger.UnitsPerMinute = 60
+	nanos := int64(now) * int64(time.Second)
+	do := func(o quota.Operation) {
+		t.Helper()
+		next, _, err := o.Apply(ledger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ledger = next
+	}
+	free := func(want int64) {
+		t.Helper()
+		if got, _ := quota.PaceOf(60).Left(ledger.UnitTAT, nanos); got != want {
+			t.Errorf("%d units can come, want %d", got, want)
+		}
+	}
+	do(at(quota.KindReserve, nanos, "old", 60))
+	for _, perMinute := range []int64{0, 60} {
+		var err error
+		change := token.Change{Settings: token.Settings{UnitsPerMinute: &perMinute}, Now: now}
+		if ledger.Token, err = change.Limit(ledger.Token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nanos += int64(time.Second)
+	do(at(quota.KindReserve, nanos, "new", 40))
+	free(20)
+	do(at(quota.KindSettle, nanos, "old", 5))
+	free(20)
+	do(at(quota.KindSettle, nanos, "new", 10))
+	free(50)
+}

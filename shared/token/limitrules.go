@@ -121,7 +121,7 @@ func (s Settings) Limit(t Token) Token {
 		t.RequestTAT = 0
 	}
 	if t.UnitsPerMinute == 0 {
-		t.UnitTAT = 0
+		t.UnitTAT, t.UnitRateSince = 0, 0
 	}
 	return t
 }

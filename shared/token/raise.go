@@ -176,7 +176,11 @@ func (c Change) Limit(t Token) (Token, error) {
 	if c.Raise != nil {
 		return c.Raise.apply(t, c.Now)
 	}
-	return c.Settings.Limit(t), nil
+	limited := c.Settings.Limit(t)
+	if t.UnitsPerMinute == 0 && limited.UnitsPerMinute > 0 {
+		limited.UnitRateSince = c.Now + 1 // not before any hold of this second
+	}
+	return limited, nil
 }
 
 // Repeats reports whether the change is a raise that the token has already, and

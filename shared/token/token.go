@@ -63,6 +63,9 @@ type Token struct {
 	// nanoseconds: when all requests or units so far would have come if they had
 	// kept to the rate exactly.
 	RequestTAT, UnitTAT int64
+	// UnitRateSince is the second at which an update added UnitsPerMinute; 0 if
+	// the token was created with it. Holds from before do not count in it.
+	UnitRateSince int64
 
 	UsesWallet  bool  // each use counts in the Block, which the token draws from its user's Wallet
 	WalletOrder int64 // the newest Wallet.Order that the token follows
@@ -145,4 +148,10 @@ func (t Token) StatusAt(now int64) Status {
 	default:
 		return Enabled
 	}
+}
+
+// CountsUnits reports whether a hold that was made at a time in Unix milliseconds
+// counts in the token's rate of units as it is now.
+func (t Token) CountsUnits(madeAt int64) bool {
+	return t.UnitsPerMinute > 0 && madeAt >= 1000*t.UnitRateSince
 }
