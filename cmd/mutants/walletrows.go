@@ -96,5 +96,15 @@ func walletMutants() []mutant {
 			"shared/token/wallet.go", "w.Left += b.Units - w.Units", "w.Left = b.Units",
 			"./shared/token", "TestSetBudget",
 		},
+		{
+			"a lowered budget leaves the free units to the tokens",
+			"shared/dynamo/wallet.go", "if err != nil || w.Left >= 0 {", "if err != nil || w.Left >= 0 || w.On {",
+			"./shared/dynamo", "TestLoweredBudget",
+		},
+		{
+			"a token charges more than the budget of all",
+			"shared/dynamo/walletdraw.go", "		e.require(left.atLeast(units))\n", "",
+			"./shared/gate", "TestWalletIsLinearizable",
+		},
 	}
 }

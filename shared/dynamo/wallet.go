@@ -81,6 +81,15 @@ func (s *Store) AccountHoldings(ctx context.Context, c token.Caller) (token.Hold
 
 // FollowWallet implements token.UserStore.
 func (s *Store) FollowWallet(ctx context.Context, u token.User, w token.Wallet, now int64, progress func(id int64)) error {
+	err := s.followAll(ctx, u, w, now, progress)
+	if err != nil || w.Left >= 0 {
+		return err
+	}
+	_, err = s.reclaim(ctx, w, 0, -w.Left, now) // the budget was lowered below what was drawn
+	return err
+}
+
+func (s *Store) followAll(ctx context.Context, u token.User, w token.Wallet, now int64, progress func(id int64)) error {
 	return s.eachToken(ctx, u.ID, u.LastTokenID, func(it item, t token.Token) error {
 		for attempt := range maxChangeAttempts {
 			if _, changes := t.Follow(w); !changes || it == nil || revoked(it) {

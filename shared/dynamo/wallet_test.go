@@ -473,9 +473,9 @@ func TestRenewalByManyProcesses(t *testing.T) {
 func TestLateSettlement(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ budget, others, charged int64 }{
-		"the new period has 10 units":                  {10, 0, 18},
-		"it has 3":                                     {10, 7, 11},
-		"it has none":                                  {10, 10, 8},
+		"the new period has 10 units": {10, 0, 18},
+		"it has 3":                    {10, 7, 11},
+		"it has none":                 {10, 10, 8},
 		"it has none, and the token had a large block": {6_400, 6_400, 8},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -564,4 +564,27 @@ func TestUpdateKeepsBlock(t *testing.T) {
 	row{"spend from the block, whose token has another version", 0, 0, 1, 2, func(ctx context.Context) error {
 		return verdictError(g.Verify(ctx, key.Reveal(), quota.Question{Quota: 1}))
 	}}.check(t)
+}
+
+// A budget that is lowered takes back the free units of tokens.
+func TestLoweredBudget(t *testing.T) {
+	t.Parallel()
+	p := newPurse(t, newKit(t), "lowered")
+	p.budget(t, units(64_000))
+	keys := p.create(t, 3)
+	g := p.gate()
+	for _, key := range keys {
+		if v, err := spend(t.Context(), g, key, 5); err != nil || !v.Valid() {
+			t.Fatalf("got %+v, %v", v.Reason, err)
+		}
+	}
+	p.budget(t, units(16))
+	if h := p.holdings(t); h.Used != 15 || h.Left+h.Free != 1 {
+		t.Errorf("got %+v", h)
+	}
+	for _, want := range []bool{true, false} {
+		if v, err := spend(t.Context(), g, keys[0], 1); err != nil || v.Valid() != want {
+			t.Errorf("got %+v, %v, want allowed: %v", v.Reason, err, want)
+		}
+	}
 }

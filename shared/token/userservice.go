@@ -58,9 +58,10 @@ type UserStore interface {
 	SetBudget(ctx context.Context, u User, b *Budget) (User, Wallet, error)
 
 	// FollowWallet changes each of the user's tokens by Token.Follow, and calls
-	// progress with the id of each token that it has looked at. Operations on
-	// tokens may go on meanwhile. It can be repeated after an error. now is in
-	// Unix seconds.
+	// progress with the id of each token that it has looked at. If more was drawn
+	// than the budget, it then returns free units of the tokens to the wallet.
+	// Operations on tokens may go on meanwhile. It can be repeated after an error.
+	// now is in Unix seconds.
 	FollowWallet(ctx context.Context, u User, w Wallet, now int64, progress func(id int64)) error
 
 	// Holdings returns where the units of the user's budget are at a Unix
@@ -171,7 +172,8 @@ func (s *UserService) SetGroups(ctx context.Context, name string, groups []strin
 
 // SetBudget gives all tokens of a user one budget together, or none if b is nil,
 // and returns once each of the tokens follows. It calls progress after each
-// token. A budget that Budget.Normalize refuses is an *InvalidError. After
+// token. Units that a token holds stay with it, even if the budget is lowered below
+// what is used and held. A budget that Budget.Normalize refuses is an *InvalidError. After
 // another error, some tokens may not follow yet; SetBudget can be repeated.
 func (s *UserService) SetBudget(ctx context.Context, name string, b *Budget, progress func(done, of int64)) (Wallet, error) {
 	if b != nil {
