@@ -47,6 +47,9 @@ func withPages(t *testing.T, kit *dynamotest.Kit, pages ...api.Route) string {
 func TestRunPasses(t *testing.T) {
 	target, kit := apitest.Serve(t)
 	u := target.User(t, token.RoleUser)
+	if _, err := target.Users.SetBudget(t.Context(), u.Name, &token.Budget{Units: 1_000_000}, func(int64, int64) {}); err != nil {
+		t.Fatal(err)
+	}
 	out, err := smoke(t, withPages(t, kit, web.Pages()...)+"/", u.AccessToken)
 	if err != nil || !strings.HasSuffix(out, "All steps passed; the tokens they created are deleted.\n") {
 		t.Fatalf("got %v:\n%s", err, out)

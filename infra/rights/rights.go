@@ -39,7 +39,7 @@ func Of(f api.Function) []string {
 func ofFunction(name string) []string {
 	switch name {
 	case api.Authorizer:
-		return []string{get}
+		return []string{get, query} // query: the other tokens of a user whose wallet is empty
 	case api.ModelGateway: // verify, reserve, settle, release
 		return []string{get, query, update}
 	case api.Purge:
@@ -80,6 +80,10 @@ func OfEndpoint(e api.Endpoint) []string {
 		return []string{get, query}
 	case "status":
 		return []string{get}
+	case "self":
+		return []string{batchGet}
+	case "budget":
+		return []string{get, query, update} // update: it counts as a search
 	default:
 		return nil
 	}

@@ -35,8 +35,10 @@ func TestOf(t *testing.T) {
 		for name, want := range map[string][]string{
 			"get":          {"dynamodb:BatchGetItem", "dynamodb:GetItem"},
 			"release":      {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+			"self":         {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"},
+			"status":       {"dynamodb:GetItem"},
 			"batchcreate":  {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
-			api.Authorizer: {"dynamodb:GetItem"},
+			api.Authorizer: {"dynamodb:GetItem", "dynamodb:Query"},
 			api.Purge:      {"dynamodb:PutItem", "dynamodb:UpdateItem"},
 			api.Console:    nil,
 		} {

@@ -84,11 +84,11 @@ func changes() map[string]change {
 			"reserve: route POST /api/token/hold: in CDK, not in the code",
 			"reserve: route POST /api/token/hold: in CDK, not in template.yaml",
 		}},
-		// The authorizer is the first function with only this permission.
-		"CDK/permissions_of_the_authorizer": {`"Action": "dynamodb:GetItem"`, `"Action": "dynamodb:UpdateItem"`, []string{
-			"authorize: action dynamodb:GetItem: in the code, not in CDK",
-			"authorize: action dynamodb:UpdateItem: in CDK, not in the code",
-			"authorize: action dynamodb:UpdateItem: in CDK, not in template.yaml",
+		// The status is the only function with just this permission.
+		"CDK/permissions_of_the_status": {`"Action": "dynamodb:GetItem"`, `"Action": "dynamodb:UpdateItem"`, []string{
+			"status: action dynamodb:GetItem: in the code, not in CDK",
+			"status: action dynamodb:UpdateItem: in CDK, not in the code",
+			"status: action dynamodb:UpdateItem: in CDK, not in template.yaml",
 		}},
 		"CDK/action": {`"dynamodb:PutItem"`, `"dynamodb:*"`, []string{
 			"action dynamodb:PutItem: in the code, not in CDK",

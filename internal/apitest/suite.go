@@ -50,6 +50,7 @@ func Run(t *testing.T, target *Target) {
 		{"Search", search},
 		{"TokenLimits", tokenLimits},
 		{"SystemStatus", systemStatus},
+		{"Account", account},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, target) })
 	}

@@ -21,4 +21,6 @@ var endpoints = []Endpoint{
 	{Name: "release", Method: "POST", Path: "/api/token/release"},
 	{Name: "usage", Method: "GET", Path: "/api/usage/token"},
 	{Name: "status", Method: "GET", Path: "/api/status"},
+	{Name: "self", Method: "GET", Path: "/api/user/self"},
+	{Name: "budget", Method: "GET", Path: "/api/user/self/budget"},
 }

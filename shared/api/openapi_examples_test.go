@@ -168,6 +168,11 @@ func sendExample(t *testing.T, target *apitest.Target, o *openapitest.Operation,
 			credential = answer.Data.Key
 		}
 	}
+	if o.ID == "budget" {
+		if _, err := target.Users.SetBudget(t.Context(), u.Name, &token.Budget{Units: 50_000_000}, func(int64, int64) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if o.ID == "settle" || o.ID == "release" {
 		hold := values(t, "paths", "/api/token/reserve", "post", "requestBody")["hold"]
 		target.Do(t, http.MethodPost, "/api/token/reserve", marshal(t, hold), "Authorization", "Bearer "+credential)

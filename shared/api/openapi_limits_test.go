@@ -27,7 +27,7 @@ func limitsInCode() map[string]map[string]int64 {
 			"hour": 23, "weekday": 7, "day": 31,
 			"grace_seconds": token.MaxGraceSeconds, "ttl_seconds": seconds(gate.MaxTTL),
 		},
-		"minimum": {"quota_delta": -token.MaxInteger, "expired_time": token.Never},
+		"minimum": {"quota_delta": -token.MaxInteger, "remaining": -token.MaxInteger, "expired_time": token.Never},
 		"maxLength": {
 			"name": token.MaxNameLength, "group": token.MaxGroupLength, "models.items": token.MaxModelNameLength, "model_limits.items": token.MaxModelNameLength,
 			"model": token.MaxModelNameLength, "request_id": quota.MaxRequestIDLength, "keyword": token.MaxKeywordLength,

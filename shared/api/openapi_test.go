@@ -70,7 +70,7 @@ func wireTypes() map[string]any {
 		"SettlementInput": wire.HoldInput{}, "ReleaseInput": wire.HoldInput{},
 		"Window": wire.Window{}, "Anchor": wire.Anchor{}, "ModelQuota": wire.ModelQuota{},
 		"WindowInput": wire.WindowInput{}, "AnchorInput": wire.AnchorInput{}, "ModelQuotaInput": wire.ModelQuotaInput{},
-		"UsageInput": wire.ModelUsage{}, "SystemStatus": wire.SystemStatus{},
+		"UsageInput": wire.ModelUsage{}, "SystemStatus": wire.SystemStatus{}, "Self": wire.Self{}, "Budget": wire.Budget{},
 	}
 }
 

@@ -33,10 +33,14 @@ func explainExhausted(v quota.Verdict, units int64) string {
 	period, isWindow := strings.CutPrefix(v.Scope, quota.ScopeWindow)
 	model, isModel := strings.CutPrefix(v.Scope, quota.ScopeModel)
 	switch {
+	case v.Scope == quota.ScopeWallet && v.ResetsAt == 0:
+		return "The budget of all tokens of this user does not have as many units. Ask for fewer units, or ask the operator to raise it."
+	case v.Scope == quota.ScopeWallet:
+		return "The budget of all tokens of this user does not have as many units. It renews at " + renewal(v) + "."
 	case isWindow && v.ResetsAt == 0:
 		return fmt.Sprintf("The quota of each period of %s is less than that. Ask for fewer units, or raise the quota of this window.", period)
 	case isWindow:
-		return fmt.Sprintf("The quota of this period (%s) does not have as many units. It renews at %s.", period, time.Unix(v.ResetsAt, 0).UTC().Format(time.RFC3339))
+		return fmt.Sprintf("The quota of this period (%s) does not have as many units. It renews at %s.", period, renewal(v))
 	case isModel:
 		return fmt.Sprintf("The quota for models %s does not have as many units. Raise it in model_quotas of the token.", model)
 	case v.MayFitLater(units):
@@ -49,6 +53,8 @@ func explainExhausted(v quota.Verdict, units int64) string {
 		return "The quota is spent. Raise remain_quota of the token."
 	}
 }
+
+func renewal(v quota.Verdict) string { return time.Unix(v.ResetsAt, 0).UTC().Format(time.RFC3339) }
 
 func explainRate(r quota.Reason) string {
 	switch {

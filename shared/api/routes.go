@@ -41,7 +41,7 @@ func Routes() []Route {
 	return []Route{
 		ListTokens, SearchTokens, CreateToken, UpdateToken, GetToken, DeleteToken,
 		RotateKey, CreateTokens, DeleteTokens, SetStatuses,
-		VerifyKey, ReserveQuota, SettleHold, ReleaseHold, ShowUsage, ShowStatus,
+		VerifyKey, ReserveQuota, SettleHold, ReleaseHold, ShowUsage, ShowStatus, ShowSelf, ShowBudget,
 	}
 }
 

@@ -35,7 +35,8 @@ func intercepted(target *apitest.Target, u *apitest.User, f roundTripper) *clien
 func TestEveryRouteHasAMethod(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	reached := map[string]bool{}
-	c, ctx := intercepted(target, target.User(t, token.RoleUser), func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+	u := target.User(t, token.RoleUser)
+	c, ctx := intercepted(target, u, func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
 		path := regexp.MustCompile(`/\d+`).ReplaceAllString(strings.TrimSuffix(r.URL.Path, "/"), "/{id}")
 		reached[r.Method+" "+path] = true
 		return send()
@@ -49,6 +50,9 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 		_, err := c.Reserve(ctx, key, wire.ReserveInput{VerifyInput: wire.VerifyInput{RequestID: hold, Quota: new(int64(1))}, TTLSeconds: new(int64(60))})
 		return err
 	}
+	if _, err := target.Users.SetBudget(ctx, u.Name, &token.Budget{Units: 1_000}, func(int64, int64) {}); err != nil {
+		t.Fatal(err)
+	}
 	for name, err := range map[string]error{
 		"CreateAll":    errorOf(c.CreateAll(ctx, []wire.TokenInput{{Name: new("more")}})),
 		"Get":          errorOf(c.Get(ctx, id)),
@@ -59,6 +63,8 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 		"SetStatusAll": errorOf(c.SetStatusAll(ctx, []int64{id}, token.Enabled)),
 		"Verify":       errorOf(c.Verify(ctx, key, wire.VerifyInput{})),
 		"Status":       errorOf(c.Status(ctx)),
+		"Self":         errorOf(c.Self(ctx)),
+		"Budget":       errorOf(c.Budget(ctx)),
 		"Usage":        errorOf(c.Usage(ctx, key)),
 		"Reserve":      reserve(),
 		"Settle":       errorOf(c.Settle(ctx, key, *hold, 1)),

@@ -91,6 +91,23 @@ func (c *Client) Status(ctx context.Context) (wire.SystemStatus, error) {
 	return call[wire.SystemStatus](ctx, r)
 }
 
+// Self returns the user that the access token belongs to, with what is left of
+// its budget.
+func (c *Client) Self(ctx context.Context) (wire.Self, error) {
+	r := c.manage(http.MethodGet, "", nil, nil)
+	r.path = wire.SelfPath
+	return call[wire.Self](ctx, r)
+}
+
+// Budget returns the budget of all tokens of the user together. It reads all of
+// them, and counts as a search. If the user has no budget, the error is
+// wire.ErrBudgetNotFound.
+func (c *Client) Budget(ctx context.Context) (wire.Budget, error) {
+	r := c.manage(http.MethodGet, "", nil, nil)
+	r.path = wire.BudgetPath
+	return call[wire.Budget](ctx, r)
+}
+
 // Update changes the fields of a token that are set in the input; in.ID is
 // ignored. Errors: wire.ErrTokenNotFound; wire.ErrVersionMismatch with IfMatch;
 // if it enables the token, wire.ErrTokenExpired and wire.ErrTokenExhausted; if

@@ -78,7 +78,8 @@ func (s *Store) operate(ctx context.Context, key credential.Key, o quota.Operati
 			case refused == nil:
 				continue
 			case required:
-				return found, quota.RefusedError{Reason: *refused}
+				found.Drawable = refused.left
+				return found, quota.RefusedError{Reason: refused.Reason}
 			}
 		}
 		o.Tried = o.Tried || o.Forget && *uncertain

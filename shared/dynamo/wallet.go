@@ -73,6 +73,9 @@ func (s *Store) AccountHoldings(ctx context.Context, c token.Caller) (token.Hold
 	if err != nil {
 		return token.Holdings{}, err
 	}
+	if !u.UsesWallet {
+		return token.Holdings{}, nil
+	}
 	if err := s.admitChanges(ctx, c, u, token.ChangesOfReading(u.TokenCount())); err != nil {
 		return token.Holdings{}, err
 	}
@@ -144,7 +147,7 @@ func (s *Store) Holdings(ctx context.Context, u token.User, now int64) (token.Ho
 		if err != nil {
 			return token.Holdings{}, err
 		}
-		h := token.NewHoldings(before.At(now))
+		h := token.NewHoldings(before.AsOf(now))
 		err = s.eachToken(ctx, u.ID, u.LastTokenID, func(_ item, t token.Token) error {
 			h.Add(t, now)
 			return nil

@@ -12,7 +12,7 @@ import (
 // operation can be tried again. Unless the operation requires all the units that
 // its block lacks, it draws what there is. refused says that the wallet has not
 // enough, and no other block has units either; see reclaim.
-func (s *Store) fillBlock(ctx context.Context, found quota.Ledger, lacks int64, required bool, now int64) (refused *quota.Reason, err error) {
+func (s *Store) fillBlock(ctx context.Context, found quota.Ledger, lacks int64, required bool, now int64) (refused *emptyWallet, err error) {
 	for attempt := range maxRewriteAttempts {
 		stored, err := s.walletOf(ctx, found.UserID)
 		if err != nil {
@@ -34,7 +34,7 @@ func (s *Store) fillBlock(ctx context.Context, found quota.Ledger, lacks int64, 
 				}
 				continue
 			case required || size == 0:
-				return &quota.Reason{Refusal: quota.RefusedExhausted, Scope: quota.ScopeWallet, ResetsAt: w.EndsAt}, nil
+				return &emptyWallet{quota.Reason{Refusal: quota.RefusedExhausted, Scope: quota.ScopeWallet, ResetsAt: w.EndsAt}, max(0, w.Left)}, nil
 			}
 		}
 		drawn, tokenChanged, err := s.draw(ctx, found, stored, w, size)
@@ -46,6 +46,12 @@ func (s *Store) fillBlock(ctx context.Context, found quota.Ledger, lacks int64, 
 		}
 	}
 	return nil, token.ErrContention
+}
+
+// An emptyWallet has fewer units than an operation needs.
+type emptyWallet struct {
+	quota.Reason
+	left int64
 }
 
 // walletOf reads a user's wallet.

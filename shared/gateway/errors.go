@@ -105,6 +105,9 @@ func exhaustedResponse(r *refusal) ErrorResponse {
 				free, max(1, r.wantedUnits), held),
 		}
 	}
+	if r.Scope == quota.ScopeWallet {
+		return walletResponse(r)
+	}
 	if r.ResetsAt > 0 {
 		return windowResponse(r)
 	}

@@ -67,5 +67,20 @@ func windowResponse(r *refusal) ErrorResponse {
 	return e
 }
 
+// walletResponse tells that the budget of the key's user is used up.
+func walletResponse(r *refusal) ErrorResponse {
+	e := ErrorResponse{
+		Status: http.StatusTooManyRequests, Type: insufficientQuota, Code: insufficientQuota, noRetry: true,
+		Message: fmt.Sprintf("The budget of this API key's account does not have the %d units that the request may need.", max(1, r.wantedUnits)),
+	}
+	if r.ResetsAt == 0 {
+		e.Message += " Ask the issuer of the key to raise it."
+		return e
+	}
+	e.RetryAfterSeconds = int(max(1, r.ResetsAt-r.verdict.At))
+	e.Message += fmt.Sprintf(" It renews at %s.", time.Unix(r.ResetsAt, 0).UTC().Format(time.RFC3339))
+	return e
+}
+
 // seconds rounds up.
 func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

@@ -83,6 +83,47 @@ func TestWindowOfKey(t *testing.T) {
 	}
 }
 
+// A budget of all keys of a user is refused with the time at which it renews, if
+// it does. A request that only a part of it pays for is held to that part.
+func TestBudgetOfKey(t *testing.T) {
+	for name, c := range map[string]struct {
+		period             period.Period
+		advice, retryAfter string
+	}{
+		"lifetime": {period.Period{}, " Ask the issuer of the key to raise it.", ""},
+		"renewing": {period.Period{Length: "5h"}, " It renews at " + time.Unix(dynamotest.Epoch+5*3600, 0).UTC().Format(time.RFC3339) + ".", "18000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, respond(http.StatusOK, jsonType, completion), gateway.Options{})
+			users := &token.UserService{Store: s.store, Now: s.Clock.Now}
+			if _, err := users.SetBudget(t.Context(), "gateway", &token.Budget{Units: 30, Period: c.period}, func(int64, int64) {}); err != nil {
+				t.Fatal(err)
+			}
+			first, _ := s.newKey(t, 1000)
+			second, _ := s.newKey(t, 1000)
+			for _, key := range []string{first, second} {
+				if got := s.chat(t, key, hello); got.status != http.StatusOK {
+					t.Fatalf("got %d %s, want 200", got.status, got.body)
+				}
+			}
+			s.wantUsed(t, first, 1000, 21)
+			s.wantUsed(t, second, 1000, 9)
+			got := s.wantRefused(t, s.chatRequest(t, first, hello), http.StatusTooManyRequests, errorBody("insufficient_quota", "insufficient_quota",
+				"The budget of this API key's account does not have the 517 units that the request may need."+c.advice))
+			if got.header.Get("Retry-After") != c.retryAfter || got.header.Get("X-Should-Retry") != "false" {
+				t.Errorf("got Retry-After %q, X-Should-Retry %q, want %q, false", got.header.Get("Retry-After"), got.header.Get("X-Should-Retry"), c.retryAfter)
+			}
+			if c.retryAfter == "" {
+				return
+			}
+			s.Clock.Advance(5 * 3600)
+			if got := s.chat(t, first, hello); got.status != http.StatusOK {
+				t.Errorf("in the next period: got %d %s, want 200", got.status, got.body)
+			}
+		})
+	}
+}
+
 // A response that takes longer than its hold is charged although the key has
 // reached its rate meanwhile.
 func TestLateChargeIgnoresRates(t *testing.T) {

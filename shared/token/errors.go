@@ -55,6 +55,9 @@ var (
 	// can be repeated: it then takes effect once. It wraps ErrUncertain.
 	ErrRepeatable = fmt.Errorf("%w, and repeating it is safe", ErrUncertain)
 
+	// ErrNoBudget means that the user has no wallet.
+	ErrNoBudget = errors.New("user has no budget")
+
 	// ErrUserNotFound means that no user has this name.
 	ErrUserNotFound = errors.New("user not found")
 	// ErrUserExists means that the user name is taken.

@@ -78,16 +78,21 @@ func (s *Service) Get(ctx context.Context, at credential.AccessToken, id int64) 
 	return s.Store.Get(ctx, s.caller(at), id)
 }
 
-// Account returns the user and its wallet.
+// Account returns the user and its wallet as of now.
 func (s *Service) Account(ctx context.Context, at credential.AccessToken) (User, Wallet, error) {
 	u, w, err := s.Store.Account(ctx, s.caller(at))
-	return u, w.At(s.UnixNow()), err
+	return u, w.AsOf(s.UnixNow()), err
 }
 
-// Holdings returns where the units of the user's budget are. The errors are
-// those of AccountReader.AccountHoldings.
+// Holdings returns where the units of the user's budget are. If the user has no
+// wallet, the error is ErrNoBudget. The other errors are those of
+// AccountReader.AccountHoldings.
 func (s *Service) Holdings(ctx context.Context, at credential.AccessToken) (Holdings, error) {
-	return s.Store.AccountHoldings(ctx, s.caller(at))
+	h, err := s.Store.AccountHoldings(ctx, s.caller(at))
+	if err == nil && !h.On {
+		return Holdings{}, ErrNoBudget
+	}
+	return h, err
 }
 
 // MaxBatch is the largest number of tokens that one create can make.

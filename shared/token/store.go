@@ -96,8 +96,9 @@ type AccountReader interface {
 	// see Wallet.At.
 	Account(ctx context.Context, c Caller) (User, Wallet, error)
 
-	// AccountHoldings reads all of the user's tokens, and counts as a search of
-	// that many. If tokens draw and return units all the time, the error is
+	// AccountHoldings returns where the units of the user's budget are. If the
+	// user has a wallet, it reads all of its tokens, and counts as a search of that
+	// many. If tokens draw and return units all the time, the error is
 	// ErrContention.
 	AccountHoldings(ctx context.Context, c Caller) (Holdings, error)
 }

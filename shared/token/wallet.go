@@ -70,6 +70,17 @@ func (w Wallet) At(now int64) Wallet {
 	return w
 }
 
+// AsOf returns the wallet to show at a Unix second. It is At, but EndsAt is 0 if a
+// period of a fixed length has not begun.
+func (w Wallet) AsOf(now int64) Wallet {
+	begun := w.EndsAt > now
+	w = w.At(now)
+	if !begun && !w.IsCalendar() {
+		w.EndsAt = 0
+	}
+	return w
+}
+
 // DrawSize returns how many units a token should draw that needs some: at least
 // that many, or all that is left if that is less.
 func (w Wallet) DrawSize(need int64) int64 {

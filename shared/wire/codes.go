@@ -16,6 +16,7 @@ const (
 	ErrForbidden           Code = "forbidden"
 	ErrKeysStopped         Code = "keys_stopped"
 	ErrTokenNotFound       Code = "token_not_found"
+	ErrBudgetNotFound      Code = "budget_not_found"
 	ErrRouteNotFound       Code = "route_not_found"
 	ErrMethodNotAllowed    Code = "method_not_allowed"
 	ErrVersionMismatch     Code = "version_mismatch"

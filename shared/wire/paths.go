@@ -17,6 +17,8 @@ const (
 	ReleasePath     = TokensPath + "/release"
 	UsagePath       = "/api/usage/token"
 	StatusPath      = "/api/status"
+	SelfPath        = "/api/user/self"
+	BudgetPath      = SelfPath + "/budget"
 	OpenAPIPath     = "/api/openapi.json"
 
 	// IDParameter stands in a path for the id of a token.

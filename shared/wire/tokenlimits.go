@@ -74,7 +74,7 @@ type ModelQuotaInput struct {
 // rate_limited, and for disabled if its scope is user: the operator has stopped
 // all keys of the user.
 type RefusalDetail struct {
-	Scope        string `json:"scope,omitempty"`          // token, window:day, model:gpt-5*, rate:requests, rate:units, rate:concurrent or user
-	ResetsAt     int64  `json:"resets_at,omitempty"`      // Unix seconds at which the window renews
+	Scope        string `json:"scope,omitempty"`          // token, window:day, model:gpt-5*, wallet, rate:requests, rate:units, rate:concurrent or user
+	ResetsAt     int64  `json:"resets_at,omitempty"`      // Unix seconds at which the window or the budget renews
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty"` // milliseconds until the rate allows the same request
 }
