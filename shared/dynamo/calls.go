@@ -158,8 +158,7 @@ func (s *Store) put(ctx context.Context, it item, e *expression, policy retryPol
 }
 
 // remove removes one item if there is one.
-func (s *Store) remove(ctx context.Context, key item) error {
-	policy := retryIdempotent()
+func (s *Store) remove(ctx context.Context, key item, policy retryPolicy) error {
 	_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.table, Key: key, ReturnConsumedCapacity: consumed}, policy.configure)
 	if err != nil {
 		return policy.explain(err)

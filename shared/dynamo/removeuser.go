@@ -63,7 +63,7 @@ func (s *Store) forgetUser(u token.User) []write {
 func (s *Store) removeItems(ctx context.Context, items []item) error {
 	errs := make([]error, len(items))
 	inParallel(len(items), maxParallelWrites, func(i int) {
-		errs[i] = s.remove(ctx, item{PartitionKey: items[i][PartitionKey], SortKey: items[i][SortKey]})
+		errs[i] = s.remove(ctx, item{PartitionKey: items[i][PartitionKey], SortKey: items[i][SortKey]}, retryStop())
 	})
 	return errors.Join(errs...)
 }

@@ -27,6 +27,9 @@ const (
 	// maxTransactAttempts is higher because concurrent transactions on one
 	// user's META item conflict.
 	maxTransactAttempts = 6
+	// maxStopAttempts is higher still: stopping a key is most urgent if it is so
+	// busy that DynamoDB refuses many of its writes.
+	maxStopAttempts = 30
 
 	firstBackoff   = 20 * time.Millisecond
 	longestBackoff = 200 * time.Millisecond
@@ -88,6 +91,11 @@ func retryNotApplied() retryPolicy {
 // have been applied.
 func retryIdempotent() retryPolicy {
 	return retryPolicy{maxTransactAttempts, true, true, nil, token.ErrUncertain, token.ErrUncertain}
+}
+
+// retryStop is for writes that stop or remove a token, and can be repeated.
+func retryStop() retryPolicy {
+	return retryPolicy{maxStopAttempts, true, true, nil, token.ErrUncertain, token.ErrUncertain}
 }
 
 // retryRecorded is for quota operations with a request id. The item records the

@@ -8,10 +8,6 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// maxStopAttempts limits attempts to stop one token. Stopping a key is most
-// urgent if it is so busy that DynamoDB refuses many of its writes.
-const maxStopAttempts = 30
-
 // StopTokens implements token.UserStore. Each token remembers the order that
 // reached it last, so a slow call can't undo what a newer order did. Tokens that
 // were created after u was read are not its business: if keys are stopped, none
@@ -56,8 +52,6 @@ func (s *Store) stopToken(ctx context.Context, u token.User, id int64) error {
 	e.set(attrStopOrder, number(u.StopOrders))
 	e.set(attrStopped, optionalFlag(u.KeysStopped()))
 	e.add(attrRevision, 1)
-	policy := retryIdempotent()
-	policy.maxAttempts = maxStopAttempts
-	_, _, err := s.update(ctx, tokenKey(u.ID, id), e, policy)
+	_, _, err := s.update(ctx, tokenKey(u.ID, id), e, retryStop())
 	return err
 }

@@ -390,6 +390,28 @@ func TestInterruptedStop(t *testing.T) {
 	}
 }
 
+// A stop reaches the tokens of all buckets and reports its progress.
+func TestStopOfManyTokens(t *testing.T) {
+	t.Parallel()
+	const tokens = 600
+	kit, tenant, first := newTenant(t, token.Settings{UnlimitedQuota: new(true)})
+	keys := append(kit.CopyFirstToken(t, tenant, tokens-1), first)
+	users, g := usersOf(kit.Store, tenant), gate.New(kit.Store, gate.WithClock(tenant.Clock.Now))
+	var reports []string
+	r, err := users.Disable(t.Context(), "tenant", false, func(done, of int64) { reports = append(reports, fmt.Sprint(done, " of ", of)) })
+	if want := "[256 of 600 512 of 600 600 of 600]"; err != nil || r.Tokens != tokens || fmt.Sprint(reports) != want {
+		t.Errorf("got %d tokens stopped (%v) and reports %v, want %s", r.Tokens, err, reports, want)
+	}
+	for _, key := range keys {
+		if spend(t, g, key.Reveal(), quota.Question{}) {
+			t.Fatalf("the key of token %d is accepted", key.TokenID)
+		}
+	}
+	if r := enableUser(t, users); r.Tokens != tokens {
+		t.Errorf("got %d tokens enabled, want %d", r.Tokens, tokens)
+	}
+}
+
 // A process that leases quota refuses stopped keys once its lease has ended.
 func TestLeaseOfStoppedKeyEnds(t *testing.T) {
 	t.Parallel()
