@@ -68,7 +68,7 @@ func walletMutants() []mutant {
 		},
 		{
 			"that no block had free units is remembered for ever",
-			"shared/dynamo/walletreclaim.go", "emptyAt{now, w.Revision}\n}\n\nfunc (e *emptyWallets) keep", "(emptyAt{e.byID[w.UserID].second, w.Revision})\n}\n\nfunc (e *emptyWallets) keep",
+			"shared/dynamo/walletreclaim.go", "return now < found.second && found.revision", "return found.revision",
 			"./shared/dynamo", "TestReclaimAfterRelease",
 		},
 		{

@@ -588,3 +588,36 @@ func TestLoweredBudget(t *testing.T) {
 		}
 	}
 }
+
+// A token whose whole block was reclaimed can draw again, also after its item was
+// written anew.
+func TestDrawAfterReclaim(t *testing.T) {
+	t.Parallel()
+	p := newPurse(t, newKit(t), "again")
+	p.budget(t, units(10))
+	keys := p.create(t, 2)
+	g := p.gate()
+	for i := range 3 {
+		h, r, err := g.Hold(t.Context(), keys[0].Reveal(), quota.Question{Quota: 8}, 0)
+		if err != nil || !r.Valid() {
+			t.Fatalf("got %+v, %v", r.Reason, err)
+		}
+		if err := h.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.Clock.Advance(1)
+		if h, r, err = g.Hold(t.Context(), keys[1].Reveal(), quota.Question{Quota: 9}, 0); err != nil || !r.Valid() {
+			t.Fatalf("got %+v, %v", r.Reason, err)
+		}
+		if err := h.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.Clock.Advance(1)
+		if _, err := p.Update(t.Context(), p.Access, keys[0].TokenID, token.Settings{MaxConcurrent: new(int64(i + 3))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if h := p.holdings(t); h.Used != 0 || h.Left+h.Free != 10 {
+		t.Errorf("got %+v", h)
+	}
+}

@@ -95,13 +95,14 @@ func readPeriod(r *reader) period.Period {
 	}
 }
 
-// blockValue is the map of a token's block. Its units are in the token's meters.
+// blockValue is the map of a token's block, empty if there is none. Its free units
+// are in the token's meters.
 func blockValue(b token.Block) types.AttributeValue {
-	it := item{}
-	setPresent(it, item{
-		blockCount: optionalNumber(b.Count), blockDrawn: optionalNumber(b.Drawn),
-		blockNumber: optionalNumber(b.Number), blockEndsAt: optionalNumber(b.EndsAt),
-	})
+	if b.Number == 0 {
+		return mapOf(item{})
+	}
+	it := item{blockCount: number(b.Count), blockDrawn: number(b.Drawn), blockNumber: number(b.Number)}
+	setPresent(it, item{blockEndsAt: optionalNumber(b.EndsAt)})
 	return mapOf(it)
 }
 

@@ -20,13 +20,14 @@ var (
 // wallet, until it has the wanted number. It is false if they had none while the
 // wallet was unchanged. As a
 // user whose budget is used up may go on asking, a process that has found nothing
-// does not look again in the same second, unless the wallet has changed.
+// does not look again for a second, or longer if the user has more than
+// tokensPerSecond tokens, unless the wallet has changed.
 func (s *Store) reclaim(ctx context.Context, w token.Wallet, except, want, now int64) (bool, error) {
 	if s.empty.is(w, now) {
 		return false, nil
 	}
 	var got int64
-	err := s.eachFreeBlock(ctx, w, now, func(l quota.Ledger) error {
+	looked, err := s.eachFreeBlock(ctx, w, now, func(l quota.Ledger) error {
 		if l.ID == except {
 			return nil
 		}
@@ -46,22 +47,24 @@ func (s *Store) reclaim(ctx context.Context, w token.Wallet, except, want, now i
 	if err != nil || after.Revision != w.Revision {
 		return true, err
 	}
-	s.empty.keep(w, now)
+	s.empty.keep(w, now, looked)
 	return false, nil
 }
 
 // eachFreeBlock calls do for each of a user's tokens that has free units in a
-// block of the wallet's count, with the units of expired holds returned.
-func (s *Store) eachFreeBlock(ctx context.Context, w token.Wallet, now int64, do func(quota.Ledger) error) error {
+// block of the wallet's count, those of expired holds included. It returns how
+// many tokens it has looked at.
+func (s *Store) eachFreeBlock(ctx context.Context, w token.Wallet, now int64, do func(quota.Ledger) error) (looked int64, err error) {
 	meta, err := s.get(ctx, userKey(w.UserID))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	u, _, err := readUser(meta, w.UserID)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return s.eachToken(ctx, w.UserID, u.LastTokenID, func(it item, t token.Token) error {
+	err = s.eachToken(ctx, w.UserID, u.LastTokenID, func(it item, t token.Token) error {
+		looked++
 		if t.Block.Count != w.Count || revoked(it) || t.BlockUse(now).Remaining == 0 {
 			return nil
 		}
@@ -71,6 +74,7 @@ func (s *Store) eachFreeBlock(ctx context.Context, w token.Wallet, now int64, do
 		}
 		return do(l)
 	})
+	return looked, err
 }
 
 // returnBlock moves the free units of a token's block to the wallet. It returns
@@ -139,7 +143,7 @@ func (s *Store) drawable(ctx context.Context, t token.Token, now int64) (int64, 
 		return max(0, w.Left), nil
 	}
 	units := w.Left
-	err = s.eachFreeBlock(ctx, w, now, func(l quota.Ledger) error {
+	looked, err := s.eachFreeBlock(ctx, w, now, func(l quota.Ledger) error {
 		if l.ID != t.ID {
 			units += l.BlockUse(now).Remaining
 		}
@@ -152,34 +156,40 @@ func (s *Store) drawable(ctx context.Context, t token.Token, now int64) (int64, 
 		return 0, err
 	}
 	if units <= 0 {
-		s.empty.keep(w, now)
+		s.empty.keep(w, now, looked)
 	}
 	return max(0, units), nil
 }
 
-const maxEmptyWallets = 10_000
+const (
+	maxEmptyWallets = 10_000
+	tokensPerSecond = 1_000 // that are looked at in vain
+)
 
 // emptyWallets remembers for which users no block had free units.
 type emptyWallets struct {
 	mu   sync.Mutex
-	byID map[int64]emptyAt
+	byID map[int64]emptyUntil
 }
 
-// emptyAt is the second in which the blocks were empty, and the wallet's
-// Revision then.
-type emptyAt struct{ second, revision int64 }
+// An emptyUntil is the second until which the blocks count as empty, while the
+// wallet has a Revision.
+type emptyUntil struct{ second, revision int64 }
 
 func (e *emptyWallets) is(w token.Wallet, now int64) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.byID[w.UserID] == emptyAt{now, w.Revision}
+	found := e.byID[w.UserID]
+	return now < found.second && found.revision == w.Revision
 }
 
-func (e *emptyWallets) keep(w token.Wallet, now int64) {
+// keep remembers an empty wallet. looked is the number of tokens that were looked
+// at.
+func (e *emptyWallets) keep(w token.Wallet, now, looked int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.byID == nil || len(e.byID) >= maxEmptyWallets {
-		e.byID = map[int64]emptyAt{}
+		e.byID = map[int64]emptyUntil{}
 	}
-	e.byID[w.UserID] = emptyAt{now, w.Revision}
+	e.byID[w.UserID] = emptyUntil{now + max(1, looked/tokensPerSecond), w.Revision}
 }
