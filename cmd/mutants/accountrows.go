@@ -23,5 +23,10 @@ func accountMutants() []mutant {
 			"shared/dynamo/operation.go", "				found.Drawable = refused.left\n", "				_ = refused.left\n",
 			"./shared/gateway", "TestBudgetOfKey",
 		},
+		{
+			"a budget in dollars is rounded up",
+			"cmd/tokenctl/userbudget.go", "Quo(amount.Num(), amount.Denom())", "Quo(new(big.Int).Add(amount.Num(), amount.Denom()), amount.Denom())",
+			"./cmd/tokenctl", "TestUnitsOfDollars",
+		},
 	}
 }

@@ -16,11 +16,13 @@ import (
 type userCmd struct {
 	Create  userCreateCmd  `cmd:"" help:"Create a user and print its first access token."`
 	List    userListCmd    `cmd:"" help:"List all users."`
+	Show    userShowCmd    `cmd:"" help:"Show a user: its limits, access tokens and budget."`
 	Rotate  userRotateCmd  `cmd:"" help:"Issue another access token, or revoke the older ones with --revoke."`
 	Disable userDisableCmd `cmd:"" help:"Disable a user: the API refuses its access tokens, and its keys are stopped."`
 	Enable  userEnableCmd  `cmd:"" help:"Enable a disabled user, and let stopped keys work again."`
 	Delete  userDeleteCmd  `cmd:"" help:"Delete a user and all of its tokens for good."`
 	Limit   userLimitCmd   `cmd:"" help:"Show or set how many tokens a user may have and how fast it may create them."`
+	Budget  userBudgetCmd  `cmd:"" help:"Set a budget that all tokens of a user share."`
 }
 
 // Help implements kong.HelpProvider.

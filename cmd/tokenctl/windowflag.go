@@ -35,18 +35,29 @@ func (w *windowFlag) UnmarshalText(text []byte) error {
 	if w.Quota, err = strconv.ParseInt(quota, 10, 64); err != nil || w.Quota < 1 || w.Quota > token.MaxInteger {
 		return problemf("%q is not the quota of a window: use a number of units from 1 to %d, such as %s=100000", quota, int64(token.MaxInteger), length)
 	}
+	var all []string
+	if more {
+		all = strings.Split(settings, ",")
+	}
+	w.Period, err = newPeriod(length, all)
+	return err
+}
+
+// newPeriod returns a period in canonical form, with settings such as
+// timezone=Europe/Berlin.
+func newPeriod(length string, settings []string) (period.Period, error) {
 	p, err := period.Period{Length: length}.Normalize()
-	if err == nil && more {
-		err = setWindow(&p, strings.Split(settings, ","))
+	if err == nil {
+		err = setWindow(&p, settings)
 	}
 	if err == nil {
-		w.Period, err = p.Normalize()
+		p, err = p.Normalize()
 	}
 	var invalid *period.InvalidError
 	if errors.As(err, &invalid) {
-		return problemf("%s", strings.TrimPrefix(invalid.Error(), "anchor "))
+		return p, problemf("%s", strings.TrimPrefix(invalid.Error(), "anchor "))
 	}
-	return err
+	return p, err
 }
 
 // setWindow applies settings such as timezone=Europe/Berlin to a period.
