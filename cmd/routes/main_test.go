@@ -68,7 +68,7 @@ func TestFolders(t *testing.T) {
 func TestServes(t *testing.T) {
 	want := map[string][]string{
 		"list":        {"list", "search", "get"},
-		"create":      {"create", "rotate", "batchcreate", "batchdelete", "batchstatus", "verify", "reserve", "settle", "release"},
+		"create":      {"create", "rotate", "extra", "batchcreate", "batchdelete", "batchstatus", "verify", "reserve", "settle", "release"},
 		"self":        {"self", "budget"},
 		"batchdelete": {"batchdelete", "batchcreate", "batchstatus"},
 	}

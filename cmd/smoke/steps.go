@@ -23,6 +23,7 @@ func lifecycle(collection string, made wire.Token) []step {
 		{name: "get", method: http.MethodGet, path: one, status: 200},
 		{name: "search", method: http.MethodGet, path: wire.SearchPath + slash + "?keyword=SMOKE", status: 200, contains: `"name":"smoke"`},
 		{name: "rotate", method: http.MethodPost, path: fmt.Sprintf("%s/%d/rotate%s", wire.TokensPath, made.ID, slash), body: `{"grace_seconds":600}`, status: 200},
+		{name: "raise the quota", method: http.MethodPost, path: fmt.Sprintf("%s/%d/extra%s", wire.TokensPath, made.ID, slash), body: `{"units":0}`, status: 200},
 		verify(slash, made.Key, "refuse a key without quota", `{}`, `"valid":false,"code":"quota_exhausted"`),
 		{name: "update", method: http.MethodPut, path: collection, body: about(`"name":"smoke 2","remain_quota":100`), status: 200},
 	}

@@ -26,6 +26,9 @@ func limitLines(l wire.Limits, perDollar int64) [][2]string {
 		if w.ResetsAt != 0 {
 			next = "resets at " + timestamp(w.ResetsAt)
 		}
+		if w.Extra != nil {
+			next = "raised " + raise(w.Extra, perDollar) + "; " + next
+		}
 		lines = append(lines, [2]string{"Window", fmt.Sprintf("%s: %s; %s", windowName(w), use(w.Used, w.Quota, w.Remaining, perDollar), next)})
 	}
 	for _, q := range l.ModelQuotas {
@@ -44,6 +47,11 @@ func limitLines(l wire.Limits, perDollar int64) [][2]string {
 		lines = append(lines, [2]string{"Rates", strings.Join(rates, ", ")})
 	}
 	return lines
+}
+
+// raise returns by how much and until when a quota is raised.
+func raise(e *wire.Extra, perDollar int64) string {
+	return fmt.Sprintf("by %s until %s", amount(e.Units, perDollar), timestamp(e.Until))
 }
 
 func use(used, quota, remaining, perDollar int64) string {

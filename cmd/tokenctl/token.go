@@ -18,6 +18,7 @@ type tokenCmd struct {
 	Update tokenUpdateCmd `cmd:"" help:"Change a token, or enable or disable several."`
 	Delete tokenDeleteCmd `cmd:"" help:"Delete tokens; their keys stop working at once."`
 	Rotate tokenRotateCmd `cmd:"" help:"Replace the key of a token and print the new one, once."`
+	Extra  tokenExtraCmd  `cmd:"" help:"Raise the quota of a token, or one of its windows, for a while."`
 	Import tokenImportCmd `cmd:"" help:"Create tokens from an export of another system."`
 }
 
@@ -115,6 +116,9 @@ func details(t wire.Token, version string, perDollar int64) string {
 		{"Status", statusLine(t)},
 		{"Remain", remain(t, perDollar)},
 		{"Used", amount(t.UsedQuota, perDollar)},
+	}
+	if t.Extra != nil {
+		lines = append(lines, [2]string{"Raised", raise(t.Extra, perDollar)})
 	}
 	lines = append(lines, limitLines(t.Limits, perDollar)...)
 	for _, line := range append(lines, [][2]string{

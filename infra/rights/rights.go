@@ -66,6 +66,8 @@ func OfEndpoint(e api.Endpoint) []string {
 		return []string{get, batchGet}
 	case "delete":
 		return []string{get, update, remove}
+	case "extra":
+		return []string{get, put, update}
 	case "rotate":
 		return []string{get, batchGet, put, update}
 	case "batchdelete":

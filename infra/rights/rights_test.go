@@ -23,7 +23,7 @@ func TestOf(t *testing.T) {
 	}
 	t.Run("create_may_serve_its_slash_paths", func(t *testing.T) {
 		got := rights.Of(named("create"))
-		for _, other := range []string{"create", "rotate", "batchcreate", "batchdelete", "batchstatus", "verify", "reserve", "settle", "release"} {
+		for _, other := range []string{"create", "rotate", "extra", "batchcreate", "batchdelete", "batchstatus", "verify", "reserve", "settle", "release"} {
 			for _, action := range rights.Of(named(other)) {
 				if !slices.Contains(got, action) {
 					t.Errorf("got %v for create, want %s of %s among them", got, action, other)

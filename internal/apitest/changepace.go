@@ -49,6 +49,8 @@ func changePace(t *testing.T, target *Target) {
 		{http.MethodDelete, "/api/token/1", "", ""},
 		{http.MethodPost, "/api/token/1/rotate", "{}", ""},
 		{http.MethodPost, "/api/token/1/rotate", "{}", "rotate"},
+		{http.MethodPost, "/api/token/1/extra", `{"units":0}`, ""},
+		{http.MethodPost, "/api/token/1/extra", `{"units":0}`, "extra"},
 		{http.MethodPost, batchPath, `{"ids":[1,2]}`, ""},
 		{http.MethodPost, batchPath, `{"ids":[1,2]}`, "delete"},
 		{http.MethodPost, batchStatusPath, `{"ids":[1,2],"status":1}`, ""},

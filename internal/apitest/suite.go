@@ -49,6 +49,7 @@ func Run(t *testing.T, target *Target) {
 		{"Rotate", rotation},
 		{"Search", search},
 		{"TokenLimits", tokenLimits},
+		{"Extra", extra},
 		{"SystemStatus", systemStatus},
 		{"Account", account},
 	} {

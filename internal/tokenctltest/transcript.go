@@ -184,7 +184,7 @@ func normalize(ts *testscript.TestScript, s string) string {
 		{`sk-[0-9A-Za-z]{54}`, "sk-KEY"},
 		{`sk-[0-9A-Za-z]{4}(\*+)[0-9A-Za-z]{4}`, "sk-XXXX${1}XXXX"},
 		{`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`, "2026-01-01T00:00:00Z"},
-		{`(_(?:time|at)":)[12]\d{9}\b`, "${1}1767225600"},
+		{`((?:_time|_at|"until)":)[12]\d{9}\b`, "${1}1767225600"},
 		{`/Library/Application Support/latchkey`, "/.config/latchkey"},
 	} {
 		s = regexp.MustCompile(r.pattern).ReplaceAllString(s, r.replacement)

@@ -12,6 +12,7 @@ var endpoints = []Endpoint{
 	{Name: "get", Method: "GET", Path: "/api/token/{id}"},
 	{Name: "delete", Method: "DELETE", Path: "/api/token/{id}"},
 	{Name: "rotate", Method: "POST", Path: "/api/token/{id}/rotate"},
+	{Name: "extra", Method: "POST", Path: "/api/token/{id}/extra"},
 	{Name: "batchcreate", Method: "POST", Path: "/api/token/batch/create"},
 	{Name: "batchdelete", Method: "POST", Path: "/api/token/batch"},
 	{Name: "batchstatus", Method: "POST", Path: "/api/token/batch/status"},

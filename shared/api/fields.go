@@ -150,7 +150,7 @@ func readObject(into any, name string, raw json.RawMessage) error {
 
 // computedFields are parts of objects that the API computes. They are ignored,
 // so that a token can be sent back as it came.
-var computedFields = []string{"used", "remaining", "resets_at"}
+var computedFields = []string{"used", "remaining", "resets_at", "extra"}
 
 // jsonIntegers reads an array of JSON integers.
 func jsonIntegers(name string, raw json.RawMessage) ([]int64, error) {

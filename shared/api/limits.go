@@ -15,7 +15,7 @@ func limitsView(t token.Token, now int64) wire.Limits {
 		use := t.WindowUse(w, now)
 		shown.Windows = append(shown.Windows, wire.Window{
 			Period: w.Length, Quota: w.Quota, Timezone: w.Timezone, Anchor: anchorView(w.Period),
-			Used: use.Used, Remaining: use.Remaining, ResetsAt: use.ResetsAt,
+			Used: use.Used, Remaining: use.Remaining, ResetsAt: use.ResetsAt, Extra: extraView(w.RaiseUse(use.Remaining, now)),
 		})
 	}
 	for _, q := range t.ModelQuotas {
@@ -23,6 +23,14 @@ func limitsView(t token.Token, now int64) wire.Limits {
 		shown.ModelQuotas = append(shown.ModelQuotas, wire.ModelQuota{Model: q.Model, Quota: q.Quota, Used: use.Used, Remaining: use.Remaining})
 	}
 	return shown
+}
+
+// extraView returns a raise if there is one, else nil.
+func extraView(r token.RaiseUse, raised bool) *wire.Extra {
+	if !raised {
+		return nil
+	}
+	return &wire.Extra{Units: r.Units, Remaining: r.Remaining, Until: r.Until}
 }
 
 func anchorView(p period.Period) *wire.Anchor {
@@ -48,10 +56,14 @@ func readWindows(in []wire.WindowInput) ([]token.Window, error) {
 		}
 		windows[i] = token.Window{Quota: *w.Quota, Period: period.Period{Length: *w.Period, Timezone: valueOf(w.Timezone)}}
 		if w.Anchor != nil {
-			windows[i].Anchor = period.Anchor{Hour: anchorPart(w.Anchor.Hour), Weekday: anchorPart(w.Anchor.Weekday), Day: anchorPart(w.Anchor.Day)}
+			windows[i].Anchor = readAnchor(*w.Anchor)
 		}
 	}
 	return windows, nil
+}
+
+func readAnchor(in wire.AnchorInput) period.Anchor {
+	return period.Anchor{Hour: anchorPart(in.Hour), Weekday: anchorPart(in.Weekday), Day: anchorPart(in.Day)}
 }
 
 // anchorPart returns a part of an anchor. What is out of any range stays so.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -158,7 +159,16 @@ func sendExample(t *testing.T, target *apitest.Target, o *openapitest.Operation,
 	u.Do(t, http.MethodPost, "/api/token/batch/create", `{"tokens":[`+fillers+`]}`)
 	credential := u.AccessToken
 	if o.ID != "create" && o.ID != "batchcreate" {
-		limited := values(t, "paths", "/api/token/", "post", "requestBody")["limited"]
+		limited, _ := values(t, "paths", "/api/token/", "post", "requestBody")["limited"].(map[string]any)
+		if raise, _ := body.(map[string]any); o.ID == "extra" && raise["until"] != nil {
+			raise = maps.Clone(raise)
+			raise["until"] = time.Now().Unix() + 3600
+			body = raise
+			if raise["window"] != nil {
+				limited = maps.Clone(limited)
+				limited["windows"] = []any{map[string]any{"period": raise["window"], "quota": 1}}
+			}
+		}
 		made := u.Do(t, http.MethodPost, "/api/token/", marshal(t, limited))
 		var answer wire.Envelope[wire.Token]
 		if err := json.Unmarshal([]byte(made.Body), &answer); err != nil || answer.Data.ID != 42 {
@@ -231,7 +241,7 @@ func likeExample(t testing.TB, body string, example any) any {
 			want, _ := want.(map[string]any)
 			for name, value := range got {
 				switch name {
-				case "key", "user_id", "created_time", "accessed_time", "previous_key", "previous_until", "expires_at":
+				case "key", "user_id", "created_time", "accessed_time", "previous_key", "previous_until", "expires_at", "until":
 					if w, ok := want[name]; ok && value != json.Number("0") {
 						got[name] = w
 					}

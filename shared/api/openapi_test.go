@@ -65,10 +65,10 @@ func wireTypes() map[string]any {
 		"Verdict": wire.Verdict{}, "Reservation": wire.Reservation{}, "Settlement": wire.Settlement{}, "Release": wire.Release{},
 		"Usage": wire.Usage{}, "UsageAnswer": wire.UsageAnswer{}, "Failure": wire.Failure{},
 		"TokenInput": wire.TokenInput{}, "UpdateInput": wire.UpdateInput{}, "TokensInput": wire.TokensInput{},
-		"DeletionsInput": wire.IDsInput{}, "StatusesInput": wire.IDsInput{}, "RotateInput": wire.RotateInput{},
+		"DeletionsInput": wire.IDsInput{}, "StatusesInput": wire.IDsInput{}, "RotateInput": wire.RotateInput{}, "ExtraInput": wire.ExtraInput{},
 		"VerifyInput": wire.VerifyInput{}, "ReserveInput": wire.ReserveInput{},
 		"SettlementInput": wire.HoldInput{}, "ReleaseInput": wire.HoldInput{},
-		"Window": wire.Window{}, "Anchor": wire.Anchor{}, "ModelQuota": wire.ModelQuota{},
+		"Window": wire.Window{}, "Extra": wire.Extra{}, "Anchor": wire.Anchor{}, "ModelQuota": wire.ModelQuota{},
 		"WindowInput": wire.WindowInput{}, "AnchorInput": wire.AnchorInput{}, "ModelQuotaInput": wire.ModelQuotaInput{},
 		"UsageInput": wire.ModelUsage{}, "SystemStatus": wire.SystemStatus{}, "Self": wire.Self{}, "Budget": wire.Budget{},
 	}

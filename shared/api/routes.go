@@ -40,7 +40,7 @@ type Route struct {
 func Routes() []Route {
 	return []Route{
 		ListTokens, SearchTokens, CreateToken, UpdateToken, GetToken, DeleteToken,
-		RotateKey, CreateTokens, DeleteTokens, SetStatuses,
+		RotateKey, RaiseQuota, CreateTokens, DeleteTokens, SetStatuses,
 		VerifyKey, ReserveQuota, SettleHold, ReleaseHold, ShowUsage, ShowStatus, ShowSelf, ShowBudget,
 	}
 }

@@ -214,6 +214,7 @@ func TestChangesWait(t *testing.T) {
 		},
 		"status":     func(ctx context.Context, c *client.Client) error { return errorOf(c.SetStatus(ctx, 1, token.Enabled)) },
 		"rotate":     func(ctx context.Context, c *client.Client) error { return errorOf(c.Rotate(ctx, 1, 0)) },
+		"raise":      func(ctx context.Context, c *client.Client) error { return errorOf(c.Raise(ctx, 1, wire.ExtraInput{})) },
 		"delete":     func(ctx context.Context, c *client.Client) error { return c.Delete(ctx, 1) },
 		"delete_all": func(ctx context.Context, c *client.Client) error { return errorOf(c.DeleteAll(ctx, []int64{1})) },
 		"status_all": func(ctx context.Context, c *client.Client) error {

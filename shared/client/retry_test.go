@@ -121,7 +121,7 @@ func TestIfMatchOutsideWrites(t *testing.T) {
 		"create": errorOf(c.Create(ctx, wire.TokenInput{}, stale)),
 		"rotate": errorOf(c.Rotate(ctx, 1, 0, stale)),
 	} {
-		if err == nil || !strings.Contains(err.Error(), "IfMatch is only for PUT and DELETE") {
+		if err == nil || !strings.Contains(err.Error(), "IfMatch is only for changes of one token") {
 			t.Errorf("%s: got %v, want it refused", name, err)
 		}
 	}

@@ -69,6 +69,7 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 		"Reserve":      reserve(),
 		"Settle":       errorOf(c.Settle(ctx, key, *hold, 1)),
 		"Rotate":       errorOf(c.Rotate(ctx, id, 60)),
+		"Raise":        errorOf(c.Raise(ctx, id, wire.ExtraInput{Units: new(int64(0))})),
 		"Delete":       c.Delete(ctx, id),
 		"DeleteAll":    errorOf(c.DeleteAll(ctx, []int64{2})),
 	} {
@@ -152,6 +153,7 @@ func TestETag(t *testing.T) {
 		},
 		"status": func() (client.Token, error) { return c.SetStatus(ctx, created.ID, wire.Disabled) },
 		"rotate": func() (client.Token, error) { return c.Rotate(ctx, created.ID, 0) },
+		"raise":  func() (client.Token, error) { return c.Raise(ctx, created.ID, wire.ExtraInput{Units: new(int64(0))}) },
 	} {
 		changed, err := call()
 		if err != nil || changed.ETag == "" || changed.ETag == last {

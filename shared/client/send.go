@@ -30,6 +30,7 @@ type request struct {
 	in             any    // the body; nil for none
 	idempotencyKey string // "" for none
 	match          ETag   // for If-Match; "" for none
+	conditional    bool   // a POST that may have If-Match
 	repeatable     bool   // a second attempt changes nothing more, even if the first one succeeded
 	attempts       int    // at most
 
@@ -73,8 +74,8 @@ func (r request) send(ctx context.Context, answer any) (http.Header, error) {
 	if r.idempotencyKey != "" && r.method != http.MethodPost { // net/http would retry it, too
 		return nil, fmt.Errorf("an idempotency key is for a POST alone: the API would repeat a %s", r.method)
 	}
-	if r.match != "" && r.method != http.MethodPut && r.method != http.MethodDelete { // the API would ignore it
-		return nil, fmt.Errorf("IfMatch is only for PUT and DELETE, not for %s", r.method)
+	if r.match != "" && !r.conditional && r.method != http.MethodPut && r.method != http.MethodDelete { // the API would ignore it
+		return nil, fmt.Errorf("IfMatch is only for changes of one token by Update, SetStatus, Raise and Delete, not for this %s", r.method)
 	}
 	if strings.ContainsFunc(r.credential.Reveal(), notVisibleASCII) {
 		return nil, errCredential

@@ -132,6 +132,15 @@ func (c *Client) Rotate(ctx context.Context, id, graceSeconds int64, options ...
 	return c.one(ctx, c.post(tokenPath(id)+"/rotate", wire.RotateInput{GraceSeconds: &graceSeconds}, options))
 }
 
+// Raise makes the lifetime quota or a window of a token larger until a time. It
+// gives no units away: what was used counts on after that. Errors:
+// wire.ErrTokenNotFound; wire.ErrVersionMismatch with IfMatch.
+func (c *Client) Raise(ctx context.Context, id int64, in wire.ExtraInput, options ...CallOption) (Token, error) {
+	r := c.post(tokenPath(id)+"/extra", in, options)
+	r.conditional = true
+	return c.one(ctx, r)
+}
+
 // Delete deletes a token; it can't be undone. Errors: wire.ErrTokenNotFound;
 // wire.ErrVersionMismatch with IfMatch.
 func (c *Client) Delete(ctx context.Context, id int64, options ...CallOption) error {

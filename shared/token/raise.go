@@ -106,6 +106,8 @@ func (r RaiseChange) apply(t Token, now int64) (Token, error) {
 		return r.applyToWindow(t, raise)
 	}
 	switch {
+	case t.UnlimitedQuota && raise.Units > 0 && len(t.Windows) == 0:
+		return t, invalid("units", "has nothing to raise, because the lifetime quota is unlimited and the token has no windows")
 	case t.UnlimitedQuota && raise.Units > 0:
 		return t, invalid("window", "is required, because the lifetime quota is unlimited: send the period of one of the token's windows")
 	case t.FreeAt(now)-t.Raise.at(now) > MaxInteger-raise.Units:

@@ -8,6 +8,7 @@ const (
 	TokenPath       = TokensPath + "/" + IDParameter
 	SearchPath      = TokensPath + "/search"
 	RotatePath      = TokenPath + "/rotate"
+	ExtraPath       = TokenPath + "/extra"
 	BatchPath       = TokensPath + "/batch"
 	BatchCreatePath = BatchPath + "/create"
 	BatchStatusPath = BatchPath + "/status"

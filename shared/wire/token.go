@@ -39,6 +39,7 @@ type Token struct {
 	Group              string   `json:"group"`
 	PreviousKey        string   `json:"previous_key,omitempty"`   // mask of the key before the last rotation, while it works
 	PreviousUntil      int64    `json:"previous_until,omitempty"` // when the previous key stops working
+	Extra              *Extra   `json:"extra,omitempty"`          // of the lifetime quota
 	Limits
 	ResetsAt int64 `json:"resets_at,omitempty"` // Unix seconds; if windows are used up: when the key works again
 }

@@ -20,6 +20,26 @@ type Window struct {
 	Used      int64   `json:"used"`
 	Remaining int64   `json:"remaining"`
 	ResetsAt  int64   `json:"resets_at"` // Unix seconds at which the quota is whole again; 0 if the period has not begun
+	Extra     *Extra  `json:"extra,omitempty"`
+}
+
+// An Extra makes a quota larger until a time. The quota's remaining units
+// include it.
+type Extra struct {
+	Units     int64 `json:"units"`     // by which the quota is larger
+	Remaining int64 `json:"remaining"` // free units of it; those of the quota itself are used first
+	Until     int64 `json:"until"`     // Unix seconds from which it no longer counts
+}
+
+// An ExtraInput is the body of a request for an Extra. Units and, unless they
+// are 0, Until are required. Timezone and Anchor are only needed if more than one
+// window has the period.
+type ExtraInput struct {
+	Units    *int64       `json:"units,omitempty"`  // 1 to MaxInteger, in place of the quota's present extra; 0 ends that
+	Until    *int64       `json:"until,omitempty"`  // Unix seconds, up to 366 days ahead
+	Window   *string      `json:"window,omitempty"` // the period of a window of the token; absent means the lifetime quota
+	Timezone *string      `json:"timezone,omitempty"`
+	Anchor   *AnchorInput `json:"anchor,omitempty"`
 }
 
 // An Anchor says where in a calendar period a window begins.

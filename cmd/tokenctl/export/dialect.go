@@ -34,7 +34,7 @@ func dialects() []dialect {
 			markers: []string{"remain_quota", "unlimited_quota", "expired_time", "model_limits", "model_limits_enabled", "allow_ips", "subnet"},
 			columns: []string{
 				"id", "name", "status", "remain_quota", "unlimited_quota", "expired_time", "models", "model_limits", "model_limits_enabled", "allow_ips", "subnet", "group", "deletedat", "deleted_at",
-				"windows", "model_quotas", "requests_per_minute", "units_per_minute", "max_concurrent",
+				"windows", "extra", "model_quotas", "requests_per_minute", "units_per_minute", "max_concurrent",
 			},
 			ignored: []string{"resets_at", "used_quota", "created_time", "accessed_time", "previous_key", "previous_until", "etag"},
 			read:    readNewAPI,

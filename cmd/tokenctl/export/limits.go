@@ -16,7 +16,12 @@ type window struct {
 	Used      int64  `json:"used"`
 	Remaining *int64 `json:"remaining"`
 	ResetsAt  int64  `json:"resets_at"`
+	Extra     any    `json:"extra"`
 }
+
+// raised is the problem of a token of which a quota is raised: what is left of the
+// quota includes the raise, which ends.
+const raised = "a quota of it is raised for a while: end the raise with `tokenctl token extra` and export again, or import the token after the raise has ended"
 
 // isUsed reports whether a part of the quota is used or held at a Unix second.
 func (w window) isUsed(now int64) bool {
@@ -48,11 +53,16 @@ func (q modelQuota) left() *int64 {
 // window can't be imported with its use, because it always begins anew.
 func (f *fields) limits() wire.LimitsInput {
 	var in wire.LimitsInput
+	if _, extra := f.find("extra"); extra != nil && extra != "" {
+		f.wrong(raised)
+	}
 	var windows []window
 	f.objects("windows", &windows)
 	for _, w := range windows {
 		in.Windows = append(in.Windows, w.WindowInput)
 		switch {
+		case w.Extra != nil:
+			f.wrong(raised)
 		case !w.isUsed(f.options.Now):
 		case f.options.RestartWindows:
 			f.warnings = append(f.warnings, "one of its windows is partly used and begins anew")
