@@ -39,6 +39,11 @@ func tokenctlMutants() []mutant {
 			tests, "TestScript/limits-errors",
 		},
 		{
+			"tokenctl removes a window without a warning",
+			"cmd/tokenctl/tokenupdate.go", "		out.note(\"warning: \" + warning + \".\")\n", "		_ = warning\n",
+			tests, "TestScript/limits",
+		},
+		{
 			"tokenctl says that a token works again although its own quota is used up",
 			"cmd/tokenctl/limitlines.go", " && (t.UnlimitedQuota || t.RemainQuota > 0)", "",
 			tests, "TestUsedUpWindow",

@@ -31,6 +31,32 @@ func (f tokenLimits) input() (wire.LimitsInput, error) {
 	return in, err
 }
 
+// replaces reports whether a flag replaces windows or model quotas by others.
+func (f tokenLimits) replaces() bool {
+	return f.Window != nil && f.Window[0] != (windowFlag{}) || f.ModelQuota != nil && f.ModelQuota[0] != (modelQuotaFlag{})
+}
+
+// replaced returns a warning for each window and model quota that a token had
+// before an update and has no more, unless none was given to remove them.
+func (f tokenLimits) replaced(before, after wire.Limits) []string {
+	var warnings []string
+	if f.Window != nil && f.Window[0] != (windowFlag{}) {
+		for _, w := range before.Windows {
+			if name := windowName(w); !slices.ContainsFunc(after.Windows, func(other wire.Window) bool { return windowName(other) == name }) {
+				warnings = append(warnings, "the window "+name+" was removed: --window replaces all windows")
+			}
+		}
+	}
+	if f.ModelQuota != nil && f.ModelQuota[0] != (modelQuotaFlag{}) {
+		for _, q := range before.ModelQuotas {
+			if !slices.ContainsFunc(after.ModelQuotas, func(other wire.ModelQuota) bool { return other.Model == q.Model }) {
+				warnings = append(warnings, "the model quota "+q.Model+" was removed: --model-quota replaces all model quotas")
+			}
+		}
+	}
+	return warnings
+}
+
 // A modelQuotaFlag is a model quota given on the command line, such as
 // gpt-5*=1000. Its zero value is none.
 type modelQuotaFlag struct {

@@ -60,19 +60,10 @@ func (c *tokenUpdateCmd) Run(ctx context.Context, out *console) error {
 	if len(c.ID) > 1 {
 		return c.bulk(s, out).run(c.ID, func(ids []int64) ([]wire.Result, error) { return s.SetStatusAll(ctx, ids, status) })
 	}
-	var options []client.CallOption
-	if c.IfMatch != "" {
-		options = append(options, client.IfMatch(eTag(c.IfMatch)))
+	if c.Enable || c.Disable {
+		in.Status = new(int64(status))
 	}
-	var t client.Token
-	if others {
-		if c.Enable || c.Disable {
-			in.Status = new(int64(status))
-		}
-		t, err = s.Update(ctx, c.ID[0], in, options...)
-	} else {
-		t, err = s.SetStatus(ctx, c.ID[0], status, options...)
-	}
+	t, err := c.change(ctx, s, out, in, others)
 	if err != nil {
 		return s.explain(err)
 	}
@@ -80,6 +71,31 @@ func (c *tokenUpdateCmd) Run(ctx context.Context, out *console) error {
 		return out.printJSON(t.Token)
 	}
 	return out.print(details(t.Token, "", s.unitsPerDollar(ctx)))
+}
+
+// change updates one token, or sets only its status. It warns of windows and model
+// quotas that were removed because others were given.
+func (c *tokenUpdateCmd) change(ctx context.Context, s *session, out *console, in wire.UpdateInput, others bool) (t client.Token, err error) {
+	var options []client.CallOption
+	if c.IfMatch != "" {
+		options = append(options, client.IfMatch(eTag(c.IfMatch)))
+	}
+	if !others {
+		return s.SetStatus(ctx, c.ID[0], wire.Status(*in.Status), options...)
+	}
+	var before client.Token
+	if c.replaces() {
+		if before, err = s.Get(ctx, c.ID[0]); err != nil {
+			return t, err
+		}
+	}
+	if t, err = s.Update(ctx, c.ID[0], in, options...); err != nil {
+		return t, err
+	}
+	for _, warning := range c.replaced(before.Limits, t.Limits) {
+		out.note("warning: " + warning + ".")
+	}
+	return t, nil
 }
 
 func (c *tokenUpdateCmd) bulk(s *session, out *console) bulk {
