@@ -53,5 +53,30 @@ func raiseMutants() []mutant {
 			"shared/dynamo/changelimits.go", "attrVersion, attrRaise, ", "",
 			store, "TestConcurrentRaises",
 		},
+		{
+			"a change of windows makes the raise of one permanent",
+			"shared/token/limitrules.go", "old[at].resized(w.Quota-old[at].Quota), old[at].Raise", "old[at].resized(w.Quota-old[at].Quota), Raise{}",
+			"./shared/token", "TestRaiseOfChangedWindows",
+		},
+		{
+			"a window keeps the units of a raise that has ended",
+			"shared/quota/meters.go", "				w.Left -= units\n", "				w.Left -= 0\n",
+			ledger, "TestRaises",
+		},
+		{
+			"If-Match does not hold for a raise",
+			"shared/api/extra.go", "in.RaiseChange, in.versions)", "in.RaiseChange, nil)",
+			"./shared/api", "TestContract/Extra",
+		},
+		{
+			"a raise whose answer was lost is refused when it is sent again",
+			"shared/dynamo/update.go", "case change.Repeats(stored.Token):", "case change.Repeats(stored.Token) && id < 0:",
+			"./shared/api", "TestContract/Extra",
+		},
+		{
+			"an import keeps a raise for ever",
+			"cmd/tokenctl/export/limits.go", `extra != nil && extra != "" {`, `extra == "" {`,
+			"./cmd/tokenctl/export", "TestLimits",
+		},
 	}
 }
