@@ -103,6 +103,8 @@ export async function newUser() {
     list: async () => (await call("GET", "/api/token/?p=1&page_size=100")).items,
     /** @param {TokenFields & { id: number }} token @returns {Promise<Token>} */
     update: (token) => call("PUT", "/api/token/", token),
+    /** @param {number} id @param {{ units: number, until: number, window?: string }} extra @returns {Promise<Token>} */
+    raise: (id, extra) => call("POST", `/api/token/${id}/extra`, extra),
     /** @param {number} id */
     remove: (id) => call("DELETE", `/api/token/${id}`),
     /** @param {string} key @returns {Promise<{ valid: boolean, code: string }>} */

@@ -129,20 +129,23 @@ scenario("what the console does not know is kept", { tokens: [limited] }, async 
 });
 
 // A raise is not sent back: it is not a part of the window's settings.
-scenario("a raise is shown and not sent", { tokens: [{ name: "app", remain_quota: 5, windows: [window] }] }, async ({ page, context, tokens: [token] }) => {
-  const extra = { units: 20_000, remaining: 20_000, until: Date.UTC(2040, 0, 31, 12) / 1000 };
-  const raised = { ...token, extra, windows: token.windows?.map((w) => ({ ...w, extra, remaining: w.quota + extra.units })) };
-  await context.route(/\/api\/token\/\?/, (route) => route.fulfill({ json: { success: true, data: { items: [raised], total: 1 } } }));
-  await context.route(`**/api/token/${token.id}`, (route) => route.fulfill({ json: { success: true, data: raised }, headers: { ETag: "\"1\"" } }));
-  await context.route("**/api/token/", (route) => route.fulfill({ json: { success: true, data: raised } }));
+scenario("a raise is shown and not sent", { tokens: [{ name: "app", remain_quota: 5, windows: [window] }], allowedErrors: [httpError(412)] }, async ({ page, user, tokens: [token] }) => {
+  const until = Math.floor(Date.now() / 1000) + 86_400;
+  await user.raise(token.id, { units: 30_000, until });
+  await user.raise(token.id, { units: 20_000, until, window: "month" });
   await page.reload();
   await page.getByText("2,020,000 of 2,020,000 left per month").waitFor();
-  await page.getByText("raised by 20,000 until Jan 31, 2040, 12:00 PM").waitFor();
+  await page.getByText(/^raised by 30,000 until [A-Z][a-z]+ \d/).waitFor();
   await openEditor(page, "app");
-  await group(page, "Window 1").getByText("raised by 20,000 until Jan 31, 2040, 12:00 PM").waitFor();
+  await group(page, "Window 1").getByText(/raised by 20,000 until [A-Z][a-z]+ \d/).waitFor();
   await group(page, "Window 1").getByLabel("Units").fill("9");
+  await user.raise(token.id, { units: 40_000, until, window: "month" });
   assert.deepEqual(await save(page), { id: token.id, windows: [{ ...window, quota: 9 }] });
+  await dialog(page).locator("dd", { hasText: /raised by 40,000/ }).waitFor();
+  await press(page, "Overwrite with mine");
   await reported(page, "app is saved.");
+  const [{ quota, extra }] = (await user.get(token.id)).windows ?? [];
+  assert.deepEqual([quota, extra?.units], [9, 40_000]);
 });
 
 scenario("the use of limits is shown", { tokens: [{ ...limited, windows: [...limited.windows, { period: "day", quota: 400 }] }, { name: "plain", remain_quota: 1 }] }, async ({ page, user, tokens: [token] }) => {
