@@ -119,6 +119,7 @@ func renewal(t *testing.T, target *Target) {
 		t.Errorf("the budget resets at %d, want two days after its first use at %d", begun.ResetsAt, now)
 	}
 	wantSame(t, begun, wire.Budget{Budget: 640, Period: "2d", Used: 640, ResetsAt: begun.ResetsAt})
+	wantSame(t, []int64{u.self(t).Quota, u.self(t).ResetsAt}, []int64{0, begun.ResetsAt})
 	refused := b.verify(t, `{"quota":1}`)
 	wantSame(t, []any{refused.Scope, refused.ResetsAt}, []any{quota.ScopeWallet, begun.ResetsAt})
 	wantSame(t, refused.Message, "The budget of all tokens of this user does not have as many units. It renews at "+time.Unix(begun.ResetsAt, 0).UTC().Format(time.RFC3339)+".")

@@ -29,6 +29,7 @@ func showSelf(ctx context.Context, service *token.Service, at credential.AccessT
 	}
 	if w.On {
 		self.Quota, self.UsedQuota = max(0, w.Left), w.Units-w.Left
+		self.ResetsAt = w.EndsAt
 	}
 	return okResponse(self), err
 }

@@ -12,7 +12,8 @@ type Self struct {
 	Quota          int64  `json:"quota"`        // what no token has drawn from the budget; MaxInteger without a budget
 	UsedQuota      int64  `json:"used_quota"`   // what tokens have drawn from the budget: used, held, or free in a token
 	RequestCount   int64  `json:"request_count"`
-	UnlimitedQuota bool   `json:"unlimited_quota"` // there is no budget
+	UnlimitedQuota bool   `json:"unlimited_quota"`     // there is no budget
+	ResetsAt       int64  `json:"resets_at,omitempty"` // Unix seconds at which the budget is whole again; absent if it does not renew, or its period has not begun
 }
 
 // UserRole is the role of every user that may manage tokens.

@@ -1,7 +1,7 @@
 // @ts-check
 // The table of tokens: what it shows, and how to search it.
 import assert from "node:assert/strict";
-import { barrier, button, scenario } from "./harness.mjs";
+import { barrier, button, scenario, tokenctl } from "./harness.mjs";
 
 const three = ["one", "two", "three"].map((name) => ({ name, remain_quota: 100 }));
 /** @param {import("playwright-core").Page} page */
@@ -61,6 +61,19 @@ scenario("with prices, quota is shown in dollars", {}, async ({ page, context, u
   await row(page, "shop").getByText("$1.4975 left, $0.0025 used").waitFor();
   await row(page, "shop").getByRole("button", { name: "Edit shop" }).click();
   await page.getByText("748,750 units left ($1.4975). 500,000 units are $1.00.").waitFor();
+});
+
+scenario("a budget is shown with what is left of it", {}, async ({ page, user }) => {
+  const token = await user.create({ name: "shop", unlimited_quota: true });
+  assert.equal(await page.getByText("Budget:").count(), 0, "no budget, nothing to show");
+  await tokenctl("user", "budget", user.name, "--units", "6400", "--per", "month");
+  await user.verify(token.key, { quota: 10 }); // draws a 64th
+  await page.reload();
+  await page.getByText(/Budget: 6,300 of 6,400 units left, renews in /).waitFor();
+  await tokenctl("user", "budget", user.name, "--none");
+  await page.reload();
+  await row(page, "shop").waitFor();
+  assert.equal(await page.getByText("Budget:").count(), 0, "the budget was removed");
 });
 
 scenario("pages turn and have the chosen size", { tokens: many(27) }, async ({ page }) => {

@@ -36,6 +36,7 @@ const mutants = [
   ["leaving loses a new key", "app.js", "this.state.dialog?.showsKey || ", "", "create", "leaving a page"],
   ["another dialog replaces a new key", "app.js", "    if (this.state.dialog?.showsKey) return;", "", "create", "a key is shown once"],
   ["error without aria-invalid", "parts.js", 'invalid: error ? "true" : nothing', "invalid: nothing", "create", "an error appears at its field"],
+  ["a user without a budget has one", "app.js", "data.unlimited_quota ? null : data", "data", "list", "a budget is shown"],
   ["pager loses the focus", "tokens.js", "aria-disabled=${!possible || loading}", "?disabled=${!possible || loading}", "list", "pages turn"],
   ["an edit drops the other windows", "limits.js", "draft.windows.map(windowInputOf)", "draft.windows.slice(0, 1).map(windowInputOf)", "limits", "a save keeps the limits"],
   ["an edit drops what it does not know", "limits.js", "original.anchor : {}), ...unknown };", "original.anchor : {}) };", "limits", "what the console does not know"],

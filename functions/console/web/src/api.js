@@ -76,6 +76,12 @@
  * @property {string} group
  */
 
+/**
+ * The user, with the units of its budget that no token has drawn, and those that
+ * tokens have.
+ * @typedef {{ quota: number, used_quota: number, unlimited_quota: boolean, resets_at?: number }} Self
+ */
+
 /** @typedef {{ items: Token[], total: number, next?: string }} TokenPage */
 /** @typedef {{ id: number, success: boolean, message: string }} BatchResult */
 
@@ -166,6 +172,9 @@ export class Api {
     const { data } = await this.#request("GET", "/api/status");
     return data.quota_per_unit ?? 0;
   }
+
+  /** @returns {Promise<Response<Self>>} */
+  self() { return this.#request("GET", "/api/user/self"); }
 
   /** @param {number} id @returns {Promise<Response<Token>>} */
   get(id) { return this.#request("GET", String(id)); }

@@ -11,6 +11,7 @@ import { formatCount } from "./words.js";
 
 /** @typedef {import("./api.js").Token} Token */
 /** @typedef {import("./api.js").BatchResult} BatchResult */
+/** @typedef {import("./api.js").Self} Self */
 
 /**
  * What the list shows. `cursors` are those of the older pages that were opened.
@@ -35,6 +36,7 @@ import { formatCount } from "./words.js";
  * @property {boolean} signingIn
  * @property {Problem | null} signInProblem
  * @property {number} unitsPerDollar 0: quota has no value in dollars
+ * @property {Self | null} budget null: the user has none
  * @property {Query} query
  * @property {import("./api.js").TokenPage | null} page
  * @property {boolean} loading
@@ -51,7 +53,7 @@ const emptySearch = { text: "", status: "", page: 1, cursors: [] };
 export class App {
   /** @type {State} */
   state = {
-    api: null, signingIn: false, signInProblem: null, unitsPerDollar: 0,
+    api: null, signingIn: false, signInProblem: null, unitsPerDollar: 0, budget: null,
     query: { ...emptySearch, size: 10 },
     page: null, loading: false, problem: null, searchError: "",
     selected: new Set(), busy: new Set(), dialog: null, notice: null,
@@ -113,8 +115,9 @@ export class App {
   #startSession(accessToken) {
     this.#accessToken = accessToken;
     const api = new Api(accessToken);
-    this.set({ api, signingIn: false, signInProblem: null, unitsPerDollar: 0 });
+    this.set({ api, signingIn: false, signInProblem: null, unitsPerDollar: 0, budget: null });
     this.#loadScale(api);
+    this.#loadBudget(api);
     return this.load();
   }
 
@@ -124,6 +127,14 @@ export class App {
       const unitsPerDollar = await api.unitsPerDollar();
       if (api === this.state.api) this.set({ unitsPerDollar });
     } catch { /* an older API, or no connection, which the list reports */ }
+  }
+
+  /** Without an answer, no budget is shown. @param {Api} api */
+  async #loadBudget(api) {
+    try {
+      const { data } = await api.self();
+      if (api === this.state.api) this.set({ budget: data.unlimited_quota ? null : data });
+    } catch { /* as for the scale */ }
   }
 
   /**

@@ -19,6 +19,7 @@ let searchTimer;
 export const tokensScreen = (app) => html`<div class="page">
   <header class="bar">
     <h1><img src="/console/icon.svg" alt="" width="28" height="28">Latchkey</h1>
+    ${budget(app)}
     <nav aria-label="Pages"><a href="/docs">API reference</a></nav>
     <button type="button" @click=${() => app.signOut()}>Sign out</button>
   </header>
@@ -30,6 +31,18 @@ export const tokensScreen = (app) => html`<div class="page">
   </main>
   ${notices(app)}
 </div>`;
+
+/**
+ * What is left of the budget of all tokens, as of the start of the session.
+ * @param {App} app
+ */
+const budget = ({ state: { budget: self, unitsPerDollar } }) => {
+  if (!self) return nothing;
+  const { quota: left, used_quota: drawn, resets_at: resetsAt } = self;
+  const worth = unitsPerDollar ? ` (${formatDollars(left, unitsPerDollar)} of ${formatDollars(left + drawn, unitsPerDollar)})` : "";
+  const text = `Budget: ${formatNumber(left)} of ${formatNumber(left + drawn)} units left${worth}`;
+  return html`<p class="budget" title="All of your tokens share it. Units that a token has drawn and not yet used are not counted as left.">${text}${resetsAt ? html`, renews ${relativeTime(resetsAt)}` : nothing}</p>`;
+};
 
 /**
  * Messages about the last action. They lie over the page, so that they move
