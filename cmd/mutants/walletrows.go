@@ -58,7 +58,7 @@ func walletMutants() []mutant {
 		},
 		{
 			"a new token does not use its user's wallet",
-			"shared/token/service.go", "			tokens[i].UsesWallet, tokens[i].WalletOrder = u.UsesWallet, u.WalletOrder\n", "",
+			"shared/token/service.go", "		t.UsesWallet, t.WalletOrder = u.UsesWallet, u.WalletOrder\n", "",
 			"./shared/dynamo", "TestReclaimAfterRelease",
 		},
 		{

@@ -16,6 +16,9 @@ func (s *Store) Create(ctx context.Context, c token.Caller, mint func(token.User
 		return nil, err
 	}
 	for attempt := range maxCreateAttempts {
+		if user, err = s.withPolicy(ctx, user); err != nil {
+			return nil, err
+		}
 		made, err := mint(user)
 		if err != nil {
 			return nil, err

@@ -32,6 +32,9 @@ func MetaItem(u token.User, deleted pages.Segment) map[string]types.AttributeVal
 	if u.ChangeTAT != 0 {
 		it[attrChangeTAT] = number(u.ChangeTAT)
 	}
+	if u.PolicyVersion != 0 {
+		it[attrPolicyVersion] = number(u.PolicyVersion)
+	}
 	return addCounts(it, deleted)
 }
 

@@ -40,9 +40,10 @@ func largestUser() (token.User, pages.Segment) {
 	u := token.User{
 		ID: 1<<40 - 1, Name: strings.Repeat("n", 50), Role: token.RoleGuest, Disabled: true, Version: 999_999, Created: dynamotest.Epoch + 1,
 		LastTokenID: 999_999_999_999, DeletedTokens: 999_999_999_998, RateTAT: 1e6*dynamotest.Epoch + 1, ChangeTAT: 1e6*dynamotest.Epoch + 1,
-		Limits:     token.Limits{MaxTokens: 999_999_999, CreatesPerSecond: 999_999_999, CreateBurst: 999_999_999, ChangesPerSecond: 999_999_999, ChangeBurst: 999_999_999},
-		StopOrders: 9_999,
-		Groups:     []string{strings.Repeat("g", 64), strings.Repeat("h", 62)},
+		Limits:        token.Limits{MaxTokens: 999_999_999, CreatesPerSecond: 999_999_999, CreateBurst: 999_999_999, ChangesPerSecond: 999_999_999, ChangeBurst: 999_999_999},
+		StopOrders:    9_999,
+		Groups:        []string{strings.Repeat("g", 64), strings.Repeat("h", 62)},
+		PolicyVersion: 999_998,
 	}
 	for i := range u.Slots {
 		u.Slots[i] = token.Slot{Hash: [32]byte{byte(i + 1)}, UserVersion: 999_999 - int64(i), Created: dynamotest.Epoch + 1, Expires: dynamotest.Epoch + 99_999}

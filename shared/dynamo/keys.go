@@ -24,8 +24,8 @@ type item = map[string]types.AttributeValue
 // directoryPartition has one item for each user; the sort key is the user id.
 const directoryPartition = "D"
 
-// The partitions of META and SEG items, and of TOKEN items. META and the
-// segments of a user share a partition; no other two kinds of item do.
+// The partitions of META and SEG items, and of TOKEN items. META, the
+// policy and the segments of a user share a partition; no other two kinds of item do.
 
 func userPartition(userID int64) string          { return fmt.Sprintf("U#%d", userID) }
 func tokenPartition(userID, bucket int64) string { return fmt.Sprintf("T#%d#%d", userID, bucket) }
@@ -36,6 +36,7 @@ func userKey(userID int64) item          { return key(userPartition(userID), 0) 
 func segmentKey(userID, seg int64) item  { return key(userPartition(userID), seg) }
 func tokenKey(userID, id int64) item     { return key(tokenPartition(userID, pages.BucketOf(id)), id) }
 func nameKey(name string) item           { return key("N#"+name, 0) }
+func policyKey(userID int64) item        { return key(userPartition(userID), -1) }
 func walletKey(userID int64) item        { return key(fmt.Sprintf("W#%d", userID), 0) }
 func pricesKey() item                    { return key("P", 0) }
 func directoryKey(userID int64) item     { return key(directoryPartition, userID) }

@@ -28,6 +28,7 @@ type Store struct {
 	seen             seenTokens
 	debtors          changeDebtors
 	empty            emptyWallets
+	policies         knownPolicies
 }
 
 var (

@@ -47,6 +47,12 @@ func (s *Store) authorizeChange(ctx context.Context, c token.Caller, change toke
 	if change, err = change.For(u); err != nil {
 		return change, err
 	}
+	if change.NeedsPolicy() {
+		if u, err = s.withPolicy(ctx, u); err != nil {
+			return change, err
+		}
+		change.Policy = u.Policy
+	}
 	return change, s.admitChanges(ctx, c, u, n)
 }
 
@@ -61,11 +67,11 @@ func (s *Store) authorizeChanges(ctx context.Context, c token.Caller, n int64) e
 
 // changeToken is Update for a caller who is authorized. If the stored token
 // does not meet the change's conditions, it asks the change what to try
-// instead. A change of limits depends on the stored ones, so it reads them
-// first.
+// instead. A change of limits depends on the stored ones, and a policy on all
+// settings, so it reads them first.
 func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.Change) (token.Token, error) {
 	var known item
-	if change.ChangesLimits() {
+	if change.ChangesLimits() || change.Policy != nil {
 		var err error
 		if known, err = s.get(ctx, tokenKey(userID, id)); err != nil {
 			return token.Token{}, fmt.Errorf("read token %d/%d: %w", userID, id, err)
@@ -114,7 +120,12 @@ func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.
 func (s *Store) changeExpression(c token.Change, known item, userID int64) (*expression, error) {
 	e := newExpression()
 	requireChangeable(e, c)
-	if known != nil {
+	if c.Policy != nil {
+		if err := requirePolicy(e, c, known, userID); err != nil {
+			return nil, err
+		}
+	}
+	if c.ChangesLimits() {
 		if err := changeLimits(e, c, known, userID); err != nil {
 			return nil, err
 		}

@@ -23,6 +23,8 @@ const (
 	attrStopOrders = "ks"   // see token.User.StopOrders
 	attrDeleting   = "gone" // the deletion of the user has begun; the only attribute once it is finished
 
+	attrPolicyVersion = "po" // see token.User.PolicyVersion
+
 	// The limits, if they differ from the defaults.
 	attrMaxTokens   = "mt"
 	attrCreateRate  = "nr"
@@ -130,6 +132,7 @@ func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 		ChangeTAT:     r.number(attrChangeTAT),
 		Groups:        r.list(attrGroups),
 		UsesWallet:    r.number(attrUserWallet) > 0,
+		PolicyVersion: r.number(attrPolicyVersion),
 		WalletOrder:   max(r.number(attrUserWallet), -r.number(attrUserWallet)),
 	}
 	for name, limit := range limits(&u.Limits) {

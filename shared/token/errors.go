@@ -6,7 +6,7 @@ import (
 )
 
 // Errors of this package's operations. Test for them with errors.Is, and for
-// *InvalidError, *IndexError, *CreateRateError, *ChangeRateError and
+// *InvalidError, *PolicyError, *IndexError, *CreateRateError, *ChangeRateError and
 // *AlreadyAnsweredError with errors.As. Any other error is internal.
 var (
 	// ErrUnauthorized means that the access token is not a valid one of its

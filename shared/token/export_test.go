@@ -5,3 +5,8 @@ func (u User) AfterCreating(n, now int64) (User, error) { return u.afterCreating
 
 // ID returns the id under which the parts of the request's response are saved.
 func (r *IdempotentRequest) ID() string { return r.id }
+
+// NewToken makes newToken available to the tests.
+func (p Policy) NewToken(s Settings, userID, now int64) (Token, error) {
+	return p.newToken(s, userID, now)
+}

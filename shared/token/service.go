@@ -120,29 +120,25 @@ func (e *IndexError) Unwrap() error { return e.Err }
 // repetitions of the request. respond may be called more than once; the last
 // result counts.
 //
-// Invalid settings are an *IndexError that wraps an *InvalidError. Other errors
-// are ErrKeysStopped, ErrTokenLimit, a *CreateRateError and those of Writer.Create.
+// Invalid settings are an *IndexError that wraps an *InvalidError, and settings
+// that the user's policy refuses one that wraps a *PolicyError. Other errors are
+// ErrKeysStopped, ErrTokenLimit, a *CreateRateError and those of Writer.Create.
 func (s *Service) Create(ctx context.Context, at credential.AccessToken, settings []Settings, respond func([]IssuedToken) (SavedResponse, error)) ([]IssuedToken, error) {
 	now := s.Now()
-	tokens := make([]Token, len(settings))
 	for i, one := range settings {
-		var err error
-		if tokens[i], err = New(one, at.UserID, now.Unix()); err != nil {
+		if _, err := New(one, at.UserID, now.Unix()); err != nil {
 			return nil, s.refuse(ctx, at, &IndexError{i, err})
 		}
 	}
 	var issued []IssuedToken
 	_, err := s.Store.Create(ctx, callerOf(at, now), func(u User) (NewTokens, error) {
-		after, err := u.afterCreating(int64(len(tokens)), now.UnixMicro())
+		after, err := u.afterCreating(int64(len(settings)), now.UnixMicro())
 		if err != nil {
 			return NewTokens{}, err
 		}
-		for i := range tokens {
-			if err := u.checkGroup(tokens[i].Group); err != nil {
-				return NewTokens{}, &IndexError{i, err}
-			}
-			tokens[i].GroupGranted = u.Grants(tokens[i].Group)
-			tokens[i].UsesWallet, tokens[i].WalletOrder = u.UsesWallet, u.WalletOrder
+		tokens, err := u.newTokens(settings, now.Unix())
+		if err != nil {
+			return NewTokens{}, err
 		}
 		created := NewTokens{RateTAT: after.RateTAT}
 		issued = issue(tokens, at.UserID, u.LastTokenID+1)
@@ -157,6 +153,25 @@ func (s *Service) Create(ctx context.Context, at credential.AccessToken, setting
 		return created, nil
 	})
 	return issued, err
+}
+
+// newTokens returns new tokens of the user at a Unix second. The error is an
+// *IndexError.
+func (u User) newTokens(settings []Settings, now int64) ([]Token, error) {
+	tokens := make([]Token, len(settings))
+	for i, one := range settings {
+		t, err := or(u.Policy, Policy{}).newToken(one, u.ID, now)
+		if err == nil {
+			err = u.checkGroup(t.Group)
+		}
+		if err != nil {
+			return nil, &IndexError{i, err}
+		}
+		t.GroupGranted = u.Grants(t.Group)
+		t.UsesWallet, t.WalletOrder = u.UsesWallet, u.WalletOrder
+		tokens[i] = t
+	}
+	return tokens, nil
 }
 
 // issue gives each of a user's new tokens an id, counting up from firstID, and a

@@ -104,6 +104,8 @@ type Change struct {
 	NeedsUnlimited *bool
 	// Versions are the versions that the token may have.
 	Versions Versions
+	// Policy, if not nil, is that of the token's user; see CheckPolicy.
+	Policy *Policy
 	// Raise, if not nil, sets the raise of a quota; such a change has no Settings.
 	Raise *RaiseChange
 	// GroupGranted is the token's new GroupGranted; For sets it.

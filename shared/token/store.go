@@ -62,8 +62,8 @@ type Reader interface {
 
 // A Writer creates, changes and deletes tokens.
 type Writer interface {
-	// Create stores the tokens that mint makes for the caller's user: all or
-	// none of them. Their ids must follow User.LastTokenID. If another create
+	// Create stores the tokens that mint makes for the caller's user, which has
+	// its Policy: all or none of them. Their ids must follow User.LastTokenID. If another create
 	// takes the ids first, mint is called again with the user's new state; its
 	// last result is what was stored and returned, and an error of mint is the
 	// error of Create. After too many attempts the error is ErrContention. If a
@@ -74,7 +74,9 @@ type Writer interface {
 	// Update applies a change, adds 1 to the token's version and returns the
 	// token as stored. If the token does not meet the change's requirements,
 	// Change.ResolveMismatch decides the error or another attempt; after too
-	// many attempts the error is ErrContention.
+	// many attempts the error is ErrContention. If a policy can refuse the
+	// change, Update sets Change.Policy to the user's and asks
+	// Change.CheckPolicy.
 	Update(ctx context.Context, c Caller, id int64, change Change) (Token, error)
 
 	// Rotate replaces a token's key as plan says, which it calls once, and

@@ -37,6 +37,8 @@ type User struct {
 	Groups        []string // granted by the operator, see Grants
 	UsesWallet    bool     // new tokens use the user's Wallet
 	WalletOrder   int64    // the Wallet.Order that new tokens follow
+	PolicyVersion int64    // the Version that set the user's policy; 0 if there is none
+	Policy        *Policy  // nil without one; only set where the store says so
 	RateTAT       int64    // Unix microseconds; the state of the create rate limit, see Limits
 	ChangeTAT     int64    // Unix microseconds; the state of the change rate limit, see AdmitChanges
 }

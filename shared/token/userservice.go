@@ -49,6 +49,13 @@ type UserStore interface {
 	// GrantGroups sets GroupGranted of each of the user's tokens by User.Grants.
 	GrantGroups(ctx context.Context, u User) error
 
+	// Policy returns the user's policy.
+	Policy(ctx context.Context, u User) (Policy, error)
+
+	// SetPolicy replaces the user's policy and adds 1 to the user's version. If
+	// u.Version is not the stored version, the error is ErrContention.
+	SetPolicy(ctx context.Context, u User, p Policy) error
+
 	// Wallet returns the user's wallet as it was last written; see Wallet.At.
 	Wallet(ctx context.Context, userID int64) (Wallet, error)
 
@@ -168,6 +175,31 @@ func (s *UserService) SetGroups(ctx context.Context, name string, groups []strin
 		return u, err
 	}
 	return u, s.Store.GrantGroups(ctx, u)
+}
+
+// Policy returns the user with that name and its policy.
+func (s *UserService) Policy(ctx context.Context, name string) (User, Policy, error) {
+	u, err := s.find(ctx, name)
+	if err != nil {
+		return User{}, Policy{}, err
+	}
+	p, err := s.Store.Policy(ctx, u)
+	return u, p, err
+}
+
+// SetPolicy changes a user's policy with edit. It applies to each create from
+// then on, and to each update that has not begun; tokens that exist stay as they
+// are. A policy that Policy.Normalize refuses is an *InvalidError.
+func (s *UserService) SetPolicy(ctx context.Context, name string, edit func(*Policy)) (User, Policy, error) {
+	u, p, err := s.Policy(ctx, name)
+	if err != nil {
+		return u, p, err
+	}
+	edit(&p)
+	if p, err = p.Normalize(); err != nil {
+		return u, p, err
+	}
+	return u, p, s.Store.SetPolicy(ctx, u, p)
 }
 
 // SetBudget gives all tokens of a user one budget together, or none if b is nil,
