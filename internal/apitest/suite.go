@@ -50,6 +50,7 @@ func Run(t *testing.T, target *Target) {
 		{"Search", search},
 		{"TokenLimits", tokenLimits},
 		{"Extra", extra},
+		{"Policy", policy},
 		{"SystemStatus", systemStatus},
 		{"Account", account},
 	} {

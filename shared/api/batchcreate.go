@@ -45,10 +45,13 @@ func readNewTokens(r *http.Request) ([]token.Settings, error) {
 // inItem names the token of the batch in an error.
 func inItem(i int, err error) error {
 	var invalid *token.InvalidError
+	var policy *token.PolicyError
 	var input *inputError
 	switch {
 	case errors.As(err, &invalid):
 		return &token.InvalidError{Field: fmt.Sprintf("tokens[%d].%s", i, invalid.Field), Reason: invalid.Reason}
+	case errors.As(err, &policy):
+		return &token.PolicyError{Field: fmt.Sprintf("tokens[%d].%s", i, policy.Field), Policy: policy.Policy, Advice: policy.Advice}
 	case errors.As(err, &input):
 		return &inputError{input.code, fmt.Sprintf("In tokens[%d]: %s", i, input.message)}
 	default:

@@ -36,7 +36,7 @@ func Problems() []Problem {
 		all = append(all, Problem{p.status, p.code, p.message})
 	}
 	for _, err := range []error{
-		&token.InvalidError{}, &inputError{code: wire.ErrInvalidJSON}, &inputError{code: wire.ErrUnknownField}, &sizeError{}, &methodError{},
+		&token.InvalidError{}, &token.PolicyError{}, &inputError{code: wire.ErrInvalidJSON}, &inputError{code: wire.ErrUnknownField}, &sizeError{}, &methodError{},
 	} {
 		p := problemOf(err)
 		all = append(all, Problem{p.status, p.code, ""})

@@ -105,6 +105,7 @@ var problems = []struct {
 func problemOf(err error) problem {
 	var (
 		invalid *token.InvalidError
+		policy  *token.PolicyError
 		input   *inputError
 		method  *methodError
 		size    *sizeError
@@ -114,6 +115,8 @@ func problemOf(err error) problem {
 	switch {
 	case errors.As(err, &invalid):
 		return problem{status: http.StatusBadRequest, code: wire.ErrInvalidParameter, message: invalid.Error() + "."}
+	case errors.As(err, &policy):
+		return problem{status: http.StatusForbidden, code: wire.ErrPolicyViolation, message: policy.Error() + "."}
 	case errors.As(err, &input):
 		return problem{status: http.StatusBadRequest, code: input.code, message: input.message}
 	case errors.As(err, &size):

@@ -112,7 +112,8 @@ func (c *Client) Budget(ctx context.Context) (wire.Budget, error) {
 // ignored. Errors: wire.ErrTokenNotFound; wire.ErrVersionMismatch with IfMatch;
 // if it enables the token, wire.ErrTokenExpired and wire.ErrTokenExhausted; if
 // in.QuotaDelta takes away more than the token has left,
-// wire.ErrTokenExhausted.
+// wire.ErrTokenExhausted; if the operator's policy does not allow the token as
+// it would be, wire.ErrPolicyViolation.
 func (c *Client) Update(ctx context.Context, id int64, in wire.UpdateInput, options ...CallOption) (Token, error) {
 	in.ID = &id
 	return c.one(ctx, c.manage(http.MethodPut, "/", in, options))

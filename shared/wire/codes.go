@@ -15,6 +15,7 @@ const (
 	ErrUserDisabled        Code = "user_disabled"
 	ErrForbidden           Code = "forbidden"
 	ErrKeysStopped         Code = "keys_stopped"
+	ErrPolicyViolation     Code = "policy_violation"
 	ErrTokenNotFound       Code = "token_not_found"
 	ErrBudgetNotFound      Code = "budget_not_found"
 	ErrRouteNotFound       Code = "route_not_found"
