@@ -22,7 +22,7 @@ type tokenLimits struct {
 // input returns the limits for a request. A limit without a flag is absent.
 func (f tokenLimits) input() (wire.LimitsInput, error) {
 	in := wire.LimitsInput{RequestsPerMinute: f.RequestsPerMinute, UnitsPerMinute: f.UnitsPerMinute, MaxConcurrent: f.MaxConcurrent}
-	windows, err := windowsOf(f.Window)
+	windows, err := windowsOf("--window", f.Window)
 	if err != nil {
 		return in, err
 	}

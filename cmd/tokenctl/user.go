@@ -23,6 +23,7 @@ type userCmd struct {
 	Delete  userDeleteCmd  `cmd:"" help:"Delete a user and all of its tokens for good."`
 	Limit   userLimitCmd   `cmd:"" help:"Show or set how many tokens a user may have and how fast it may create them."`
 	Budget  userBudgetCmd  `cmd:"" help:"Set a budget that all tokens of a user share."`
+	Policy  userPolicyCmd  `cmd:"" help:"Show or set what a user's tokens must have, and what new ones get."`
 }
 
 // Help implements kong.HelpProvider.

@@ -107,9 +107,9 @@ func weekdays() []string {
 	return []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
 }
 
-// windowsOf returns the windows that flags give: nil without flags, and an empty
-// list for none.
-func windowsOf(flags []windowFlag) ([]token.Window, error) {
+// windowsOf returns the windows that a repeated flag, such as --window, gives: nil
+// without one, and an empty list for none.
+func windowsOf(name string, flags []windowFlag) ([]token.Window, error) {
 	if flags == nil {
 		return nil, nil
 	}
@@ -117,16 +117,16 @@ func windowsOf(flags []windowFlag) ([]token.Window, error) {
 	for _, f := range flags {
 		switch {
 		case f == windowFlag{} && len(flags) > 1:
-			return nil, problemf("--window none can't be used with other windows: the windows that you give replace the present ones")
+			return nil, problemf("%s none can't be used with other windows: the windows that you give replace the present ones", name)
 		case f == windowFlag{}:
 			return windows, nil
 		case slices.ContainsFunc(windows, func(other token.Window) bool { return other.Period == f.Period }):
-			return nil, problemf("--window %s is given twice with the same time zone and anchor: use it once, with the smaller quota", f.Length)
+			return nil, problemf("%s %s is given twice with the same time zone and anchor: use it once, with the smaller quota", name, f.Length)
 		}
 		windows = append(windows, f.Window)
 	}
 	if len(windows) > token.MaxWindows {
-		return nil, problemf("a token can have at most %d windows: use --window up to %d times", token.MaxWindows, token.MaxWindows)
+		return nil, problemf("a token can have at most %d windows: use %s up to %d times", token.MaxWindows, name, token.MaxWindows)
 	}
 	return windows, nil
 }
