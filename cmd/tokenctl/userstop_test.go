@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-api/latchkey/internal/tokenctltest"
 )
 
-// A command that has begun to stop, enable or delete a user and fails says what that
-// means for the keys, and that it can be repeated.
+// A command that has begun to write the tokens of a user and fails says what that
+// means, and that it can be repeated.
 func TestUnfinishedUserCommand(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -25,6 +25,7 @@ func TestUnfinishedUserCommand(t *testing.T) {
 		{[]string{"disable", "alice"}, "some of its keys may still be accepted"},
 		{[]string{"delete", "alice", "--yes"}, "some of its keys may still be accepted"},
 		{[]string{"enable", "alice"}, "some of its keys may still be refused"},
+		{[]string{"budget", "alice", "--units", "5"}, "the budget may be set, and some tokens may not follow it yet"},
 	} {
 		t.Run(c.args[0], func(t *testing.T) {
 			endpoint := refusing(t, "Query", "ThrottlingException")
@@ -40,6 +41,16 @@ func TestUnfinishedUserCommand(t *testing.T) {
 
 // Ctrl-C while tokens are written ends the command, which can be repeated.
 func TestUserCommandStopsOnCtrlC(t *testing.T) {
+	for _, c := range []struct{ args, state, again string }{
+		{"disable alice", "some of its keys may still be accepted", "User alice is disabled, and its keys are stopped. Tokens changed: 0.\n"},
+		{"budget alice --units 5", "the budget may be set, and some tokens may not follow it yet", "User alice has a budget for all of its tokens together: 5 units.\nWhat was used of it before still counts.\n"},
+	} {
+		t.Run(c.args, func(t *testing.T) { stopsOnCtrlC(t, strings.Fields("user "+c.args), c.state, c.again) })
+	}
+}
+
+func stopsOnCtrlC(t *testing.T, args []string, state, again string) {
+	t.Helper()
 	kit := dynamotest.New(t)
 	direct := []string{"DYNAMODB_ENDPOINT=" + kit.Endpoint, "TABLE_NAME=" + dynamotest.Table}
 	tokenctltest.Succeed(t, direct, "user", "create", "alice")
@@ -59,7 +70,7 @@ func TestUserCommandStopsOnCtrlC(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	t.Cleanup(front.Close)
-	cmd := tokenctltest.Command(t, []string{"DYNAMODB_ENDPOINT=" + front.URL, "TABLE_NAME=" + dynamotest.Table}, "user", "disable", "alice")
+	cmd := tokenctltest.Command(t, []string{"DYNAMODB_ENDPOINT=" + front.URL, "TABLE_NAME=" + dynamotest.Table}, args...)
 	var errors bytes.Buffer
 	cmd.Stderr = &errors
 	if err := cmd.Start(); err != nil {
@@ -69,10 +80,10 @@ func TestUserCommandStopsOnCtrlC(t *testing.T) {
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); err == nil || errors.String() != "tokenctl: interrupted, so some of its keys may still be accepted: run this command again.\n" {
+	if err := cmd.Wait(); err == nil || errors.String() != "tokenctl: interrupted, so "+state+": run this command again.\n" {
 		t.Errorf("got error %v and %q, want it interrupted", err, errors.String())
 	}
-	if out := tokenctltest.Succeed(t, direct, "user", "disable", "alice"); out != "User alice is disabled, and its keys are stopped. Tokens changed: 0.\n" {
+	if out := tokenctltest.Succeed(t, direct, args...); out != again {
 		t.Errorf("again: got %q", out)
 	}
 }
