@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/latchkey-api/latchkey/shared/period"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -59,6 +60,15 @@ func policy(t *testing.T, target *Target) {
 	}
 	made.Key = mask(made.Key)
 	wantSame(t, u.get(t, made.ID), made)
+
+	// A raise counts in the window's quota. The lifetime quota has no maximum.
+	until := time.Now().Unix() + 600
+	u.put(t, fmt.Sprintf(`{"id":%d,"windows":[{"period":"week","quota":90,"timezone":"Europe/Berlin","anchor":{"hour":6}}]}`, made.ID))
+	tooMuch := u.Do(t, http.MethodPost, extraPath(made.ID), fmt.Sprintf(`{"units":11,"until":%d,"window":"week"}`, until))
+	wantPolicy(t, tooMuch, "units"+against+"max_windows week=100,timezone=Europe/Berlin,hour=6; send at most 10 units")
+	u.raise(t, made.ID, `{"units":10,"until":%d,"window":"week"}`, until)
+	wantPolicy(t, u.Do(t, http.MethodPut, "/api/token/", fmt.Sprintf(`{"id":%d,"windows":[{"period":"week","quota":91,"timezone":"Europe/Berlin","anchor":{"hour":6}}]}`, made.ID)), maxWindow)
+	u.raise(t, made.ID, `{"units":1000,"until":%d}`, until)
 
 	// A token that is older than the policy can be used, renamed, disabled and rotated.
 	u.put(t, fmt.Sprintf(`{"id":%d,"name":"renamed","remain_quota":5}`, old.ID))

@@ -60,6 +60,9 @@ func TestDeletedUser(t *testing.T) {
 	if _, err := users.SetBudget(t.Context(), "demo", &token.Budget{Units: 100}, func(int64, int64) {}); err != nil {
 		t.Fatal(err)
 	}
+	if _, _, err := users.SetPolicy(t.Context(), "demo", func(p *token.Policy) { p.RequireLimit = true }); err != nil {
+		t.Fatal(err)
+	}
 	r, err := users.Delete(t.Context(), "demo", nil)
 	if err != nil || r.Tokens != 17 || r.Before.Deleting {
 		t.Fatalf("got %d tokens removed of %+v (%v), want 17", r.Tokens, r.Before, err)
@@ -74,6 +77,7 @@ func TestDeletedUser(t *testing.T) {
 		"find":      second(kit.Store.FindUser(t.Context(), "demo")),
 		"delete":    second(users.Delete(t.Context(), "demo", nil)),
 		"enable":    second(users.Enable(t.Context(), "demo", nil)),
+		"policy":    third(users.SetPolicy(t.Context(), "demo", func(*token.Policy) {})),
 		"reconcile": second(users.Reconcile(t.Context(), "demo", false)),
 		"holdings":  third(users.Holdings(t.Context(), "demo")),
 	} {
