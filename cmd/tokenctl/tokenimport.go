@@ -177,6 +177,7 @@ func (im *importing) run(ctx context.Context, source [sha256.Size]byte) error {
 func refused(err error) bool {
 	return slices.ContainsFunc([]wire.Code{
 		wire.ErrInvalidParameter, wire.ErrTokenLimit, wire.ErrBodyTooLarge, wire.ErrInvalidJSON, wire.ErrUnknownField, wire.ErrUnsupportedMedia,
+		wire.ErrPolicyViolation,
 	}, func(code wire.Code) bool { return errors.Is(err, code) })
 }
 
