@@ -8,6 +8,8 @@ func limitMutants() []mutant {
 		direct = "shared/dynamo/directlimits.go"
 		tests  = "./shared/quota"
 		match  = "TestOperationsMatchApply"
+
+		histories = "TestLimitedHistoriesAreLinearizable"
 	)
 	return []mutant{
 		{
@@ -74,6 +76,36 @@ func limitMutants() []mutant {
 			"a change of windows overwrites one that began meanwhile",
 			"shared/dynamo/changelimits.go", "requireSame(e, attr, known[attr])", "_ = attr",
 			"./shared/dynamo", "TestChangeOfLimits",
+		},
+		{
+			"a window begins anew without a condition",
+			"shared/dynamo/operation.go", "	e.require(e.name(attrRevision).absent() + \" OR \" + e.name(attrRevision).equals(found.Revision))\n", "",
+			"./shared/gate", histories,
+		},
+		{
+			"histories with a window that ends an hour off where the clock shifts",
+			"shared/period/bounds.go", "start, end = c.first(anchor(i)), c.first(anchor(i+1))", "start = c.first(anchor(i))\n	end = start + anchor(i+1) - anchor(i)",
+			"./shared/gate", histories,
+		},
+		{
+			"histories with a rate that is counted by the minute",
+			rate, "next = max(tat, now) + p.Cost(n)", "next = max(tat, now/int64(time.Minute)*int64(time.Minute)) + p.Cost(n)",
+			"./shared/gate", histories,
+		},
+		{
+			"an expired hold counts in max_concurrent",
+			"shared/quota/ledger.go", "		if r.State == StateOpen {\n			n++", "		if r.State == StateOpen || r.State == StateExpired {\n			n++",
+			"./shared/gate", histories,
+		},
+		{
+			"an expired hold keeps the units of its window",
+			"shared/quota/ledger.go", "				take(l.metersOf(r), -r.Quota)\n", "",
+			"./shared/gate", histories,
+		},
+		{
+			"a late settlement counts as made because its hold is forgotten",
+			"shared/gate/hold.go", "if err == nil && late && !h.tried && !h.cancel {", "if err == nil && late && h.tried && !h.cancel {",
+			"./shared/gate", "TestHoldExpires",
 		},
 		{
 			"a token without quota of a window counts as enabled",

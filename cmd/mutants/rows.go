@@ -22,7 +22,7 @@ func mutants() []mutant {
 		},
 		{
 			"a gateway that repeats a settlement is told that the hold has expired: it charges twice",
-			"shared/gate/hold.go", " || errors.Is(err, quota.ErrUncertain)\n	if errors.Is(err, quota.ErrHoldNotFound) {", "\n	if errors.Is(err, quota.ErrHoldNotFound) {",
+			"shared/gate/hold.go", "!late && (err == nil || errors.Is(err, quota.ErrUncertain))", "!late && err == nil",
 			"./shared/gate", "TestHoldAfterLostAnswers",
 		},
 		{

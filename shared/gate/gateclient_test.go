@@ -22,6 +22,8 @@ type gateClient struct {
 	gate   *gate.Gate
 	tenant *dynamotest.Tenant // uses the gate's DynamoDB client
 	key    credential.Key
+	clock  func() time.Time
+	at     time.Time // of the operation, if it has a time of its own
 
 	hold   *gate.Hold // the client's own
 	unsure bool       // the hold may not exist
@@ -35,13 +37,29 @@ func newGateClients(_ testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant
 // clock.
 func gateClients(db *dynamodb.Client, tenant *dynamotest.Tenant, clock func() time.Time) func(credential.Key) client {
 	store := dynamo.New(db, dynamotest.Table)
-	g, owner := gate.New(store, gate.WithClock(clock)), tenant.WithStore(store)
-	return func(key credential.Key) client { return &gateClient{gate: g, tenant: owner, key: key} }
+	return func(key credential.Key) client {
+		c := &gateClient{key: key, clock: clock}
+		c.gate, c.tenant = gate.New(store, gate.WithClock(c.now)), tenantAt(tenant, store, c.now)
+		return c
+	}
+}
+
+// tenantAt returns the same tenant, served by another store with another clock.
+func tenantAt(tenant *dynamotest.Tenant, store *dynamo.Store, clock func() time.Time) *dynamotest.Tenant {
+	return &dynamotest.Tenant{Service: &token.Service{Store: store, Now: clock}, Access: tenant.Access, Clock: tenant.Clock}
+}
+
+func (c *gateClient) now() time.Time {
+	if c.at.IsZero() {
+		return c.clock()
+	}
+	return c.at
 }
 
 func (c *gateClient) do(ctx context.Context, op operation) (result, outcome, error) {
 	var got result
 	var err error
+	c.at = op.at
 	switch op.kind { //nolint:exhaustive // the others need no hold
 	case opHold:
 		got, err = c.makeHold(ctx, op)
@@ -91,10 +109,14 @@ func (c *gateClient) call(ctx context.Context, op operation) (result, error) {
 	switch op.kind { //nolint:exhaustive // the owner's operations follow
 	case opCheck, opSpend:
 		v, err := c.gate.Verify(ctx, key, question)
-		return result{string(v.Refusal), [3]int64{v.Remain}}, err
+		got := refusedResult(v.Reason, v.Remain)
+		if op.kind == opCheck {
+			got.quotas = quotaUses(v)
+		}
+		return got, err
 	case opReserve:
 		r, err := c.gate.Reserve(ctx, key, question, time.Duration(op.ttlSeconds)*time.Second)
-		return result{string(r.Refusal), [3]int64{r.Held, r.Remain, r.ExpiresAt}}, err
+		return refusedResult(r.Reason, r.Held, r.Remain, r.ExpiresAt), err
 	case opSettle:
 		s, err := c.gate.Settle(ctx, key, fullID(op.requestID), op.quota)
 		return result{numbers: [3]int64{s.Charged, s.Shortfall, s.Remain}}, err
@@ -145,7 +167,7 @@ func (c *gateClient) makeHold(ctx context.Context, op operation) (result, error)
 	var err error
 	c.hold, r, err = c.gate.Hold(ctx, c.key.Reveal(), quota.Question{Model: op.model, Quota: op.quota}, time.Duration(op.ttlSeconds)*time.Second)
 	c.unsure = err != nil
-	return result{string(r.Refusal), [3]int64{r.Held, r.Remain, r.ExpiresAt}}, err
+	return refusedResult(r.Reason, r.Held, r.Remain, r.ExpiresAt), err
 }
 
 // callHold changes or ends the client's hold. A call whose outcome is unknown is
@@ -157,7 +179,7 @@ func (c *gateClient) callHold(ctx context.Context, op operation) (got result, er
 		case opGrowHold:
 			var v quota.Verdict
 			v, err = c.hold.Grow(ctx, quota.Question{Model: op.model}, op.quota)
-			got = result{string(v.Refusal), [3]int64{v.Remain}}
+			got = refusedResult(v.Reason, v.Remain)
 		case opSettleHold:
 			var s quota.Settlement
 			s, err = c.hold.Settle(ctx, op.quota)
@@ -178,4 +200,29 @@ func (c *gateClient) callHold(ctx context.Context, op operation) (got result, er
 		return result{}, unknown
 	}
 	return result{}, err
+}
+
+// refusedResult returns the result of an operation that can be refused.
+func refusedResult(why quota.Reason, numbers ...int64) result {
+	res := result{code: string(why.Refusal), scope: why.Scope, wait: why.ResetsAt}
+	if why.RetryAfter > 0 {
+		res.wait = int64((why.RetryAfter + time.Millisecond - 1) / time.Millisecond)
+	}
+	copy(res.numbers[:], numbers)
+	return res
+}
+
+// quotaUses returns what a verdict says of the token's windows and model quotas.
+func quotaUses(v quota.Verdict) (uses [maxMeters]quotaUse) {
+	all := []quotaUse{}
+	for _, w := range v.Token.Windows {
+		use := v.Token.WindowUse(w, v.At)
+		all = append(all, quotaUse{use.Used, use.Remaining, use.ResetsAt})
+	}
+	for _, q := range v.Token.ModelQuotas {
+		use := v.Token.ModelUse(q, v.At)
+		all = append(all, quotaUse{used: use.Used, remaining: use.Remaining})
+	}
+	copy(uses[:], all)
+	return uses
 }

@@ -130,7 +130,11 @@ func (h *Hold) end(ctx context.Context, kind quota.Kind, units int64) (quota.Ope
 	o.Forget, o.Cancel, o.Tried = !h.remember, h.cancel, h.tried
 	o.Question = quota.Question{Quota: units, RequestID: h.id}
 	l, err := h.gate.store.Do(ctx, h.key, o)
-	h.tried = h.tried || err == nil || errors.Is(err, quota.ErrUncertain)
+	late := o.Now >= h.ExpiresAt // no attempt can end the hold any more
+	if err == nil && late && !h.tried && !h.cancel {
+		err = quota.ErrHoldExpired // the table has forgotten it
+	}
+	h.tried = h.tried || !late && (err == nil || errors.Is(err, quota.ErrUncertain))
 	if errors.Is(err, quota.ErrHoldNotFound) {
 		err = quota.ErrHoldExpired // no one else can have ended it
 	}

@@ -173,18 +173,26 @@ func TestHoldExpires(t *testing.T) {
 		later int64            // seconds after the expiry
 		want  error
 		used  int64
+		lost  bool // the first attempt after that does not arrive
 	}{
-		"at_once":               {dynamotest.NoFault, 0, quota.ErrHoldExpired, 0},
-		"forgotten":             {dynamotest.NoFault, quota.RecordSeconds, quota.ErrHoldExpired, 0},
-		"attempt_not_applied":   {dynamotest.ErrorBefore, 30, quota.ErrHoldExpired, 0},
-		"attempt_applied":       {dynamotest.ErrorAfter, 30, nil, 30},
-		"applied_and_forgotten": {dynamotest.ErrorAfter, quota.RecordSeconds, nil, 30},
+		"at_once":               {dynamotest.NoFault, 0, quota.ErrHoldExpired, 0, false},
+		"forgotten":             {dynamotest.NoFault, quota.RecordSeconds, quota.ErrHoldExpired, 0, false},
+		"attempt_not_applied":   {dynamotest.ErrorBefore, 30, quota.ErrHoldExpired, 0, false},
+		"attempt_applied":       {dynamotest.ErrorAfter, 30, nil, 30, false},
+		"applied_and_forgotten": {dynamotest.ErrorAfter, quota.RecordSeconds, nil, 30, false},
+		"late_and_lost":         {dynamotest.NoFault, quota.RecordSeconds, quota.ErrHoldExpired, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			kit, tenant, key := newTenant(t, token.Settings{RemainQuota: new(int64(granted))})
 			fault := lost(dynamotest.NoFault)
-			faults := &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault { return fault.Load().(dynamotest.Fault) }}
+			var lose atomic.Bool
+			faults := &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault {
+				if lose.CompareAndSwap(true, false) {
+					return dynamotest.LostBefore
+				}
+				return fault.Load().(dynamotest.Fault)
+			}}
 			g := gate.New(dynamo.New(dynamotest.Client(kit.Endpoint, faults.Configure), dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 			h := mustHold(t, t.Context(), g, key, held)
 			if c.first != dynamotest.NoFault {
@@ -204,6 +212,7 @@ func TestHoldExpires(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			lose.Store(c.lost)
 			if _, err := h.Settle(t.Context(), 30); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
 				t.Errorf("settle: got %v, want %v", err, c.want)
 			}

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -23,6 +24,10 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
+// timeHeader is the time of the server's clock during the request, if the request
+// has its own.
+const timeHeader = "Test-Time"
+
 // An httpClient calls the HTTP endpoints.
 type httpClient struct {
 	baseURL     string
@@ -34,11 +39,18 @@ type httpClient struct {
 func newHTTPClients(t testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, tweaks ...func(*dynamodb.Options)) func(credential.Key) client {
 	t.Helper()
 	store := dynamo.New(dynamotest.Client(kit.Endpoint, tweaks...), dynamotest.Table)
-	services := api.Services{
-		Tokens: tenant.WithStore(store).Service,
-		Keys:   gate.New(store, gate.WithClock(tenant.Clock.Now)),
+	handler := func(clock func() time.Time) http.Handler {
+		services := api.Services{Tokens: tenantAt(tenant, store, clock).Service, Keys: gate.New(store, gate.WithClock(clock))}
+		return api.New(services, slog.New(slog.DiscardHandler), api.Routes()...)
 	}
-	server := httptest.NewServer(api.New(services, slog.New(slog.DiscardHandler), api.Routes()...))
+	usual := handler(tenant.Clock.Now)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if at, err := time.Parse(time.RFC3339Nano, r.Header.Get(timeHeader)); err == nil {
+			handler(func() time.Time { return at }).ServeHTTP(w, r)
+			return
+		}
+		usual.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	transport := &http.Transport{MaxIdleConnsPerHost: 256}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -56,7 +68,7 @@ func (c *httpClient) do(ctx context.Context, op operation) (result, outcome, err
 	if method != http.MethodPost && op.kind != opUsage || op.kind == opRotateKey {
 		bearer = c.accessToken
 	}
-	status, content, err := c.send(ctx, method, path, bearer, body)
+	status, content, err := c.send(ctx, method, path, bearer, body, op.at)
 	if err != nil {
 		return result{}, known, err
 	}
@@ -118,7 +130,7 @@ func (c *httpClient) request(op operation) (method, path string, body map[string
 	return http.MethodPost, "/api/token/" + string(op.kind), question
 }
 
-func (c *httpClient) send(ctx context.Context, method, path, bearer string, body map[string]any) (int, []byte, error) {
+func (c *httpClient) send(ctx context.Context, method, path, bearer string, body map[string]any, at time.Time) (int, []byte, error) {
 	content, err := json.Marshal(body)
 	if err != nil {
 		return 0, nil, err
@@ -132,6 +144,9 @@ func (c *httpClient) send(ctx context.Context, method, path, bearer string, body
 	}
 	r.Header.Set("Authorization", "Bearer "+bearer)
 	r.Header.Set("Content-Type", "application/json")
+	if !at.IsZero() {
+		r.Header.Set(timeHeader, at.Format(time.RFC3339Nano))
+	}
 	resp, err := c.client.Do(r)
 	if err != nil {
 		return 0, nil, err
@@ -145,7 +160,13 @@ func (c *httpClient) send(ctx context.Context, method, path, bearer string, body
 func parseResult(kind opKind, content []byte) (result, error) {
 	var body struct {
 		Data struct {
-			Code wire.Code `json:"code"`
+			Code         wire.Code `json:"code"`
+			Scope        string    `json:"scope"`
+			ResetsAt     int64     `json:"resets_at"`
+			RetryAfterMS int64     `json:"retry_after_ms"`
+
+			Windows     []httpUse `json:"windows"`
+			ModelQuotas []httpUse `json:"model_quotas"`
 
 			Held      int64 `json:"held"`
 			ExpiresAt int64 `json:"expires_at"`
@@ -162,11 +183,27 @@ func parseResult(kind opKind, content []byte) (result, error) {
 	}
 	err := json.Unmarshal(content, &body)
 	d := body.Data
-	return result{string(d.Code), map[opKind][3]int64{
+	got := result{code: string(d.Code), scope: d.Scope}
+	if d.Scope != "" {
+		got.wait = max(d.ResetsAt, d.RetryAfterMS)
+	}
+	if kind == opCheck {
+		for i, use := range append(d.Windows, d.ModelQuotas...) {
+			got.quotas[i] = quotaUse{use.Used, use.Remaining, use.ResetsAt}
+		}
+	}
+	got.numbers = map[opKind][3]int64{
 		opCheck: {d.Remain}, opSpend: {d.Remain}, opReserve: {d.Held, d.Remain, d.ExpiresAt},
 		opSettle: {d.Charged, d.Shortfall, d.Remain}, opRelease: {d.Released, d.Remain},
 		opUsage: {d.TotalGranted, d.TotalUsed, d.TotalAvailable}, opDisable: {d.Remain, d.Used}, opEnable: {d.Remain, d.Used},
 		opSetQuota: {d.Remain, d.Used}, opUnlimit: {d.Remain, d.Used}, opLimit: {d.Remain, d.Used},
 		opAllowOne: {d.Remain, d.Used}, opAllowAll: {d.Remain, d.Used}, opRotateKey: {d.Remain, d.Used},
-	}[kind]}, err
+	}[kind]
+	return got, err
+}
+
+type httpUse struct {
+	Used      int64 `json:"used"`
+	Remaining int64 `json:"remaining"`
+	ResetsAt  int64 `json:"resets_at"`
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -59,7 +60,22 @@ type operation struct {
 	quota      int64
 	model      string
 	ttlSeconds int64
-	now        int64 // the Unix second of the client's clock
+	now        int64     // the Unix second of the client's clock
+	at         time.Time // the exact time of the client's clock; zero if that is the tenant's
+}
+
+// startedAt returns the operation at a time of the client's clock.
+func (op operation) startedAt(t time.Time) operation {
+	op.at, op.now = t, t.Unix()
+	return op
+}
+
+// unixNano returns the time of the client's clock in Unix nanoseconds.
+func (op operation) unixNano() int64 {
+	if op.at.IsZero() {
+		return op.now * int64(time.Second)
+	}
+	return op.at.UnixNano()
 }
 
 func (op operation) String() string {
@@ -79,8 +95,14 @@ func fullID(name string) string {
 // code, which is empty for success, and the numbers of that kind of operation.
 type result struct {
 	code    string
+	scope   string // what refused for lack of quota or because of a rate
+	wait    int64  // of such a refusal: the second at which the window renews, or the milliseconds until the rate allows it
 	numbers [3]int64
+	quotas  [maxMeters]quotaUse // of a check: the token's windows, then its model quotas
 }
+
+// A quotaUse is what a client sees of a window or of a model quota.
+type quotaUse struct{ used, remaining, resetsAt int64 }
 
 // anyNumber in a result stands for a number that is not checked.
 const anyNumber = -1

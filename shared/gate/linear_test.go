@@ -18,6 +18,8 @@ import (
 
 // The size of a history.
 const (
+	historiesPerTransport, shortHistories = 110, 20
+
 	clientsPerHistory  = 8
 	roundsPerHistory   = 2 // the clock may move between them
 	operationsPerRound = 4 // of each client
@@ -30,11 +32,17 @@ const (
 // some sequence of these operations would give.
 func TestHistoriesAreLinearizable(t *testing.T) {
 	t.Parallel()
+	checkHistories(t, (*historyWorker).run)
+}
+
+// checkHistories checks histories of each transport. run carries out one of them.
+func checkHistories(t *testing.T, run func(w *historyWorker, t *testing.T, seed int) *history) {
+	t.Helper()
 	const workers = 4
 	eachTransport(t, func(t *testing.T, newClients newClientsFunc) {
-		histories := 110
+		histories := historiesPerTransport
 		if testing.Short() {
-			histories = 20
+			histories = shortHistories
 		}
 		kit := dynamotest.New(t)
 		var lastSeed, operations, uncertainOperations atomic.Int64
@@ -43,7 +51,7 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 			w := newHistoryWorker(t, kit, newClients, n)
 			all.Go(func() {
 				for seed := lastSeed.Add(1); seed <= int64(histories) && !t.Failed(); seed = lastSeed.Add(1) {
-					h := w.run(t, int(seed))
+					h := run(w, t, int(seed))
 					for _, o := range h.operations {
 						operations.Add(1)
 						if o.Output.(observation).outcome == uncertain {
@@ -109,9 +117,6 @@ type history struct {
 
 // run creates a token and runs one history on it.
 func (w *historyWorker) run(t *testing.T, seed int) *history {
-	w.mu.Lock()
-	w.faultPercent = 0
-	w.mu.Unlock()
 	h := &history{first: tokenModel{free: initialUnits}, started: time.Now()}
 	key := newToken(t, w.tenant, token.Settings{RemainQuota: new(int64(initialUnits))})
 	random := w.reseed(seed)

@@ -18,6 +18,9 @@ type tokenModel struct {
 	free, used                   int64
 	requests                     [4]requestModel // by index in requestIDs
 	own                          [ownHolds]requestModel
+	limits                       limitsModel
+	// A wallet would be another pool of units here, from which a block of
+	// limits.meters is drawn.
 }
 
 // requestIDs returns the ids that clients use. They are few, so that clients
@@ -34,6 +37,7 @@ type requestModel struct {
 	endedAt         int64  // the second of the spend, or of the hold's end
 	firstResult     result // of the spend or the reservation
 	endOfHoldResult result // of the settlement or the release
+	counted         countedModel
 }
 
 type requestState int
@@ -70,6 +74,7 @@ func (m tokenModel) tidied(now int64) tokenModel {
 		if r.state == stateOpen && r.expiresAt <= now {
 			r.state, r.endedAt = stateExpired, r.expiresAt
 			m.free += r.backing
+			m.limits = m.limits.giveBack(*r)
 		}
 		if r.state != stateUnused && r.state != stateOpen && now-r.endedAt >= 15*60 {
 			*r = requestModel{}
@@ -79,6 +84,7 @@ func (m tokenModel) tidied(now int64) tokenModel {
 		if r := &m.own[i]; r.state == stateOpen && r.expiresAt <= now {
 			r.state = stateExpired
 			m.free += r.backing
+			m.limits = m.limits.giveBack(*r)
 		}
 	}
 	return m
@@ -90,6 +96,14 @@ func (m tokenModel) tidied(now int64) tokenModel {
 func (m tokenModel) step(op operation) (tokenModel, result) {
 	tidied := m.tidied(op.now)
 	next, res := tidied.apply(op)
+	switch op.kind {
+	case opDelete, opDisable, opUnlimit, opLimit, opAllowOne, opAllowAll, opRotateKey: // they don't look at holds
+		next, _ = m.apply(op)
+		return next, res
+	case opEnable, opSetQuota: // they end the holds that have expired, whatever comes of it
+		return next, res
+	case opCheck, opSpend, opReserve, opSettle, opRelease, opUsage, opHold, opGrowHold, opSettleHold, opReleaseHold:
+	}
 	if next == tidied {
 		return m, res
 	}
@@ -125,21 +139,45 @@ func (m tokenModel) keyEnded(now int64) bool {
 	return m.deleted || m.rotations == 2 || m.rotations == 1 && m.oldKeyUntil <= now
 }
 
-// refusal returns why the key is refused, or "". A repeated request needs no
-// free quota.
-func (m tokenModel) refusal(op operation, repeated bool) string {
+// refusal returns why the key is refused; the code is "" if it is not. A
+// repeated request needs no free quota.
+func (m tokenModel) refusal(op operation, repeated bool) result {
+	exhausted := m.limits.exhausted(op)
 	switch {
 	case m.keyEnded(op.now):
-		return "not_found"
+		return result{code: "not_found"}
 	case m.disabled:
-		return "disabled"
+		return result{code: "disabled"}
 	case !m.unlimited && !repeated && m.free < max(1, op.quota):
-		return "quota_exhausted"
+		return result{code: "quota_exhausted", scope: "token"}
+	case !repeated && exhausted.code != "":
+		return exhausted
 	case op.model != "" && m.onlyModel != "" && op.model != m.onlyModel:
-		return "model_not_allowed"
+		return result{code: "model_not_allowed"}
 	default:
-		return ""
+		return result{}
 	}
+}
+
+// pace returns why a new request is refused because of a rate.
+func (m tokenModel) pace(op operation) result {
+	if op.kind == opReserve || op.kind == opHold {
+		if most := m.limits.of().concurrent; most > 0 && m.openHolds() >= most {
+			return result{code: "rate_limited", scope: "rate:concurrent"}
+		}
+	}
+	return m.limits.tooEarly(op)
+}
+
+func (m tokenModel) openHolds() (n int64) {
+	for _, all := range [][]requestModel{m.requests[:], m.own[:]} {
+		for _, r := range all {
+			if r.state == stateOpen {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // verify checks the key, and spends or reserves.
@@ -149,24 +187,29 @@ func (m tokenModel) verify(op operation) (tokenModel, result) {
 	if i >= 0 && op.kind != opCheck {
 		r = m.requests[i]
 	}
-	withBalance := func(code string) result {
-		res := result{code: code, numbers: [3]int64{m.free}}
+	withBalance := func(res result) result {
+		res.numbers = [3]int64{m.free}
 		if op.kind == opReserve {
 			res.numbers = [3]int64{0, m.free, 0}
 		}
 		if m.keyEnded(op.now) {
 			res.numbers = [3]int64{}
+		} else if op.kind == opCheck {
+			res.quotas = m.quotaUses(op.now)
 		}
 		return res
 	}
-	if code := m.refusal(op, r.state != stateUnused); code != "" || op.kind == opCheck {
-		return m, withBalance(code)
+	if refused := m.refusal(op, r.state != stateUnused); refused.code != "" {
+		return m, withBalance(refused)
+	}
+	if op.kind == opCheck {
+		return m, withBalance(m.limits.tooEarly(op))
 	}
 	switch {
 	case r.state != stateUnused && (r.quota != op.quota || (r.state == stateSpent) != (op.kind == opSpend)):
 		return m, result{code: "request_id_reused"}
 	case r.state == stateSpent:
-		return m, withBalance("")
+		return m, withBalance(result{})
 	case r.state == stateSettled:
 		return m, result{code: "hold_settled"}
 	case r.state == stateReleased:
@@ -176,7 +219,11 @@ func (m tokenModel) verify(op operation) (tokenModel, result) {
 	case r.state == stateOpen:
 		return m, r.firstResult
 	}
+	if refused := m.pace(op); refused.code != "" {
+		return m, withBalance(refused)
+	}
 	r.quota = op.quota
+	m.limits, r.counted = m.limits.count(op)
 	if !m.unlimited {
 		m.free -= op.quota
 		r.backing = op.quota
@@ -184,7 +231,7 @@ func (m tokenModel) verify(op operation) (tokenModel, result) {
 	if op.kind == opSpend {
 		r.state, r.endedAt = stateSpent, op.now
 		m.used += op.quota
-		r.firstResult = withBalance("")
+		r.firstResult, r.counted = withBalance(result{}), countedModel{}
 	} else {
 		r.state, r.expiresAt = stateOpen, op.now+op.ttlSeconds
 		r.firstResult = result{numbers: [3]int64{op.quota, m.free, r.expiresAt}}
@@ -217,22 +264,34 @@ func (m tokenModel) endHold(op operation) (tokenModel, result) {
 		return m, r.endOfHoldResult
 	}
 	m.free += r.backing
+	m.limits = m.limits.giveBack(r)
 	r.endedAt = op.now
 	if op.kind == opRelease {
+		m.limits = m.limits.correct(r, 0, op)
 		r.state, r.endOfHoldResult = stateReleased, result{numbers: [3]int64{r.quota, m.free}}
 		m.requests[i] = r
 		return m, r.endOfHoldResult
 	}
-	charged := op.quota
-	if !m.unlimited {
-		charged = min(op.quota, m.free)
-		m.free -= charged
-	}
-	m.used += charged
+	m, charged := m.charge(r, op)
 	r.state, r.settledQuota = stateSettled, op.quota
 	r.endOfHoldResult = result{numbers: [3]int64{charged, op.quota - charged, m.free}}
 	m.requests[i] = r
 	return m, r.endOfHoldResult
+}
+
+// charge charges what a settlement asks for, as far as the quotas have it. The
+// hold's units were given back before.
+func (m tokenModel) charge(r requestModel, op operation) (tokenModel, int64) {
+	charged := op.quota
+	if !m.unlimited {
+		charged = min(op.quota, m.free)
+	}
+	m.limits, charged = m.limits.charge(r, charged, op)
+	if !m.unlimited {
+		m.free -= charged
+	}
+	m.used += charged
+	return m, charged
 }
 
 // update carries out the owner's operations, except for the deletion.
@@ -260,7 +319,10 @@ func (m tokenModel) update(op operation) (tokenModel, result) {
 		m.onlyModel = ""
 	case opRotateKey:
 		m.rotations = min(m.rotations+1, 2)
-		m.oldKeyUntil = op.now + op.ttlSeconds
+		m.oldKeyUntil = 0 // at once, whatever the clocks say
+		if op.ttlSeconds > 0 {
+			m.oldKeyUntil = op.now + op.ttlSeconds
+		}
 	}
 	return m, result{numbers: [3]int64{m.free, m.used}}
 }
@@ -299,7 +361,7 @@ func porcupineModel(first tokenModel) porcupine.Model {
 			if o.outcome == uncertain {
 				return fmt.Sprint(input, " -> uncertain")
 			}
-			return fmt.Sprint(input, " -> ", o.code, o.numbers)
+			return fmt.Sprint(input, " -> ", o.code, o.numbers, " ", o.scope, o.wait, o.quotas)
 		},
 	}
 }

@@ -24,15 +24,14 @@ func (m tokenModel) ownHold(op operation) (tokenModel, result) {
 		return m, result{}
 	}
 	m.free += r.backing
+	m.limits = m.limits.giveBack(r)
 	r.state = stateReleased
 	var res result
-	if op.kind == opSettleHold {
-		charged := op.quota
-		if !m.unlimited {
-			charged = min(op.quota, m.free)
-			m.free -= charged
-		}
-		m.used += charged
+	if op.kind == opReleaseHold {
+		m.limits = m.limits.correct(r, 0, op)
+	} else {
+		var charged int64
+		m, charged = m.charge(r, op)
 		r.state = stateSettled
 		res.numbers = [3]int64{charged, op.quota - charged, m.free}
 	}
@@ -44,18 +43,22 @@ func (m tokenModel) makeHold(op operation, r requestModel) (tokenModel, result) 
 	if r.state != stateUnused {
 		return m, result{code: "released before it arrived"} // the caller was told that the outcome is unknown
 	}
-	if code := m.refusal(op, false); code != "" {
-		res := result{code: code, numbers: [3]int64{0, m.free, 0}}
-		if m.keyEnded(op.now) {
-			res.numbers = [3]int64{}
+	refused := m.refusal(op, false)
+	if refused.code == "" {
+		refused = m.pace(op)
+	}
+	if refused.code != "" {
+		if !m.keyEnded(op.now) {
+			refused.numbers = [3]int64{0, m.free, 0}
 		}
-		return m, res
+		return m, refused
 	}
 	r = requestModel{state: stateOpen, quota: op.quota, expiresAt: op.now + op.ttlSeconds}
 	if !m.unlimited {
 		m.free -= op.quota
 		r.backing = op.quota
 	}
+	m.limits, r.counted = m.limits.count(op)
 	m.own[op.own] = r
 	return m, result{numbers: [3]int64{op.quota, m.free, r.expiresAt}}
 }
@@ -75,11 +78,12 @@ func (m tokenModel) growHold(op operation, r requestModel) (tokenModel, result) 
 	}
 	needed := op
 	needed.quota = more
-	enough := m.free >= more
-	if code := m.refusal(needed, enough); code != "" {
-		return m, result{code: code, numbers: [3]int64{m.free}}
+	if refused := m.refusal(needed, false); refused.code != "" {
+		refused.numbers = [3]int64{m.free}
+		return m, refused
 	}
 	if limited := r.backing > 0; m.unlimited != limited {
+		m.limits = m.limits.grow(r, needed)
 		r.quota = op.quota
 		if limited {
 			r.backing = op.quota
