@@ -75,7 +75,7 @@ func policyMutants() []mutant {
 		},
 		{
 			"a token that is older than the policy can't be renamed",
-			rules, "lifetime: c.ExpiredTime != nil,", "lifetime: true,",
+			rules, "r.limit && (windows || before.UnlimitedQuota != after.UnlimitedQuota)", "true",
 			"./shared/token", "TestPolicyOnUpdate",
 		},
 	}

@@ -77,6 +77,12 @@ func policy(t *testing.T, target *Target) {
 		wantSame(t, u.get(t, old.ID).Status, status)
 	}
 	wantData[wire.Token](t, u.Do(t, http.MethodPost, tokenPath(old.ID)+"/rotate", "{}"), http.StatusOK)
+	echo, err := json.Marshal(u.get(t, old.ID)) // all of its settings as they are
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.put(t, string(echo))
+	u.put(t, fmt.Sprintf(`{"id":%d,"unlimited_quota":false}`, old.ID))
 	wantPolicy(t, u.Do(t, http.MethodPut, "/api/token/", fmt.Sprintf(`{"id":%d,"unlimited_quota":true}`, old.ID)), "unlimited_quota"+against+"require_limit; send unlimited_quota false, or windows with at least one window")
 }
 

@@ -10,7 +10,7 @@ import (
 // changes, and what a new token gets where its settings say nothing. The zero
 // Policy requires and gives nothing.
 //
-// A change is checked only against the rules that it touches. So a token that is
+// A change is checked only against the rules about what it changes. So a token that is
 // older than the policy can be renamed, disabled and enabled as it is.
 type Policy struct {
 	RequireLimit       bool     // a token has a limited lifetime quota, or a window
@@ -154,6 +154,20 @@ func (c Change) touches() touched {
 	}
 }
 
+// changed returns the rules of which a setting will be another than before. So a
+// client may send all settings of a token back to change one of them.
+func (r touched) changed(before, after Token) touched {
+	windows := !slices.EqualFunc(before.Windows, after.Windows, func(a, b Window) bool {
+		return a.Period == b.Period && a.Quota == b.Quota && a.Raise == b.Raise
+	})
+	return touched{
+		lifetime: r.lifetime && before.ExpiredTime != after.ExpiredTime,
+		limit:    r.limit && (windows || before.UnlimitedQuota != after.UnlimitedQuota),
+		windows:  r.windows && windows,
+		models:   r.models && (before.ModelLimitsEnabled != after.ModelLimitsEnabled || !slices.Equal(before.Models, after.Models)),
+	}
+}
+
 // NeedsPolicy reports whether a policy can refuse the change.
 func (c Change) NeedsPolicy() bool { return c.touches() != touched{} }
 
@@ -175,7 +189,7 @@ func (c Change) CheckPolicy(t Token) error {
 	if c.Models != nil {
 		after.Models = c.Models
 	}
-	if err := c.Policy.check(after, c.touches(), c.Now); err != nil {
+	if err := c.Policy.check(after, c.touches().changed(t, after), c.Now); err != nil {
 		return c.explain(err, after)
 	}
 	return nil

@@ -141,7 +141,8 @@ func TestPolicyOnUpdate(t *testing.T) {
 		t.Fatal(err)
 	}
 	limited := token.Policy{RequireLimit: true}
-	windowed := token.Token{UnlimitedQuota: true, Windows: []token.Window{windowOf("day", 1)}}
+	windowed := token.Token{UnlimitedQuota: true, Windows: []token.Window{windowOf("week", 1)}}
+	expired := token.Token{ExpiredTime: policyNow - 1}
 	raise := func(units int64, length *token.WindowName) token.Change {
 		return token.Change{Raise: &token.RaiseChange{Raise: token.Raise{Units: units, Until: policyNow + 60}, Window: length}}
 	}
@@ -157,12 +158,16 @@ func TestPolicyOnUpdate(t *testing.T) {
 		"old, quota":            {strict(t), old, settings(token.Settings{RemainQuota: new(int64(1)), AllowIPs: []string{}}), ""},
 		"old, rates":            {strict(t), old, settings(token.Settings{RequestsPerMinute: new(int64(0))}), ""},
 		"old, expiry":           {strict(t), old, settings(token.Settings{ExpiredTime: new(int64(policyNow + 1))}), ""},
-		"old, never":            {strict(t), old, settings(token.Settings{ExpiredTime: new(int64(token.Never))}), day30},
+		"expiring, never":       {strict(t), kept, settings(token.Settings{ExpiredTime: new(int64(token.Never))}), day30},
+		"old, later":            {strict(t), expired, settings(token.Settings{ExpiredTime: new(int64(policyNow + 40*86_400))}), day30},
+		"old, all as it is":     {strict(t), old, settings(token.Settings{Name: new("b"), UnlimitedQuota: new(true), ExpiredTime: new(int64(token.Never)), ModelLimitsEnabled: new(false), Models: []string{}, Windows: []token.Window{}}), ""},
+		"old windows, as is":    {strict(t), windowed, settings(token.Settings{Windows: []token.Window{windowOf("week", 1)}, UnlimitedQuota: new(true)}), ""},
+		"old windows, more":     {strict(t), windowed, settings(token.Settings{Windows: []token.Window{windowOf("week", 2)}}), "max_windows"},
 		"past expiry":           {strict(t), old, settings(token.Settings{ExpiredTime: new(int64(1))}), ""},
 		"old, models only":      {strict(t), old, settings(token.Settings{Models: []string{"gpt-5"}}), "model_limits_enabled: the operator"},
 		"old, limits on":        {strict(t), old, settings(token.Settings{ModelLimitsEnabled: new(true), Models: []string{"gpt-5"}}), ""},
 		"old, limited":          {strict(t), old, settings(token.Settings{UnlimitedQuota: new(false)}), ""},
-		"old, unlimited":        {strict(t), old, settings(token.Settings{UnlimitedQuota: new(true)}), "require_limit"},
+		"limited, unlimited":    {strict(t), token.Token{}, settings(token.Settings{UnlimitedQuota: new(true)}), "require_limit"},
 		"limits off":            {strict(t), kept, settings(token.Settings{ModelLimitsEnabled: new(false)}), "model_limits_enabled: the operator"},
 		"other models":          {strict(t), kept, settings(token.Settings{Models: []string{"gpt-5", "o3"}}), `without "o3"`},
 		"no windows":            {strict(t), kept, settings(token.Settings{Windows: []token.Window{}}), "max_windows"},
@@ -174,7 +179,7 @@ func TestPolicyOnUpdate(t *testing.T) {
 		"raise up to the max":   {strict(t), kept, raise(50, &token.WindowName{Length: "day"}), ""},
 		"raise, other window":   {strict(t), kept, raise(1_000, &token.WindowName{Length: "5h"}), ""},
 		"raise, lifetime quota": {strict(t), kept, raise(1_000, nil), ""},
-		"old, end of raise":     {strict(t), windowed, raise(0, &token.WindowName{Length: "day"}), ""},
+		"old, end of raise":     {strict(t), windowed, raise(0, &token.WindowName{Length: "week"}), ""},
 		"old, raise":            {strict(t), token.Token{Windows: []token.Window{windowOf("week", 1)}}, raise(5, &token.WindowName{Length: "week"}), "can't be raised"},
 	} {
 		t.Run(name, func(t *testing.T) {
