@@ -98,6 +98,11 @@ func limitMutants() []mutant {
 			"./shared/gate", histories,
 		},
 		{
+			"after a crash an expired hold counts in max_concurrent",
+			"shared/quota/ledger.go", "		if r.State == StateOpen {\n			n++", "		if r.State == StateOpen || r.State == StateExpired {\n			n++",
+			"./shared/gate", "TestCrashes",
+		},
+		{
 			"an expired hold keeps the units of its window",
 			"shared/quota/ledger.go", "				take(l.metersOf(r), -r.Quota)\n", "",
 			"./shared/gate", histories,

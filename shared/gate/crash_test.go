@@ -31,9 +31,10 @@ const (
 
 // In random histories of one token, processes die at any of their calls to
 // DynamoDB, whether or not the call is applied, and new ones take their place
-// while the clock moves. At the end the balance is right, no hold is left, no
-// acknowledged operation is lost or applied twice, and the user's counters match
-// its tokens.
+// while the clock moves over the ends of windows and of holds. Most tokens have
+// windows, model quotas or rates. At the end the balance and the windows are right,
+// no hold is left and none counts in max_concurrent, no acknowledged operation is
+// lost or applied twice, and the user's counters match its tokens.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
 	kit := dynamotest.New(t) // a slow engine must not look like a crash
@@ -45,11 +46,12 @@ func TestCrashes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		checks++
 		const n = crashWorkers * historiesPerWorker
+		limits := rapid.SliceOfN(rapid.SampledFrom(append(limitKinds(), limitSettings{})), crashWorkers, crashWorkers).Draw(rt, "limits")
 		plans := rapid.SliceOfN(rapid.Custom(drawPlan), n, n).Draw(rt, "plans")
 		recreateTable(rt, kit)
 		var all sync.WaitGroup
 		for i, w := range workers {
-			w.reset(t, fmt.Sprint("tenant-", i))
+			w.reset(t, fmt.Sprint("tenant-", i), limits[i])
 			workerPlans := plans[i*historiesPerWorker : (i+1)*historiesPerWorker]
 			all.Go(func() { w.err = w.runAll(t, workerPlans) })
 		}
@@ -111,8 +113,8 @@ func (s step) String() string {
 
 func drawPlan(rt *rapid.T) plan {
 	ahead := rapid.SampledFrom([]int64{0, 0, 1, 30}).Draw(rt, "ahead")
-	seconds := []int64{0, 0, 0, 1, 29, 30}
-	if ahead == 0 { // with two clocks, the time at which a request is forgotten depends on the process
+	seconds := []int64{0, 0, 0, 1, 29, 30, 61, 3600} // the last two are longer than some windows
+	if ahead == 0 {                                  // with two clocks, the time at which a request is forgotten depends on the process
 		seconds = append(seconds, quota.RecordSeconds)
 	}
 	steps := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) step { return drawStep(rt, seconds) }), 2, 6)
@@ -126,7 +128,7 @@ func drawStep(rt *rapid.T, seconds []int64) step {
 			kind: rapid.SampledFrom([]opKind{
 				opReserve, opReserve, opReserve, opSettle, opSettle, opSettle, opRelease, opRelease, opSpend, opSpend, opDelete, opHold,
 			}).Draw(rt, "kind"),
-			requestID: requestIDs()[n], quota: int64(9 + 7*n),
+			requestID: requestIDs()[n], quota: int64(9 + 7*n), model: rapid.SampledFrom([]string{"", "m1"}).Draw(rt, "model"),
 		},
 		process:      rapid.IntRange(0, 1).Draw(rt, "process"),
 		lastCall:     rapid.SampledFrom([]int{0, 0, 0, 0, 1, 1, 1, 2, 2, 3}).Draw(rt, "last call"),
@@ -157,6 +159,7 @@ type crashWorker struct {
 	db      [2]*dynamodb.Client // by process
 
 	tenant  *dynamotest.Tenant
+	limits  limitSettings
 	created map[string]outcome // of the tokens that steps created, by name
 	crashes int
 	err     error
@@ -171,9 +174,9 @@ func newCrashWorker(kit *dynamotest.Kit) *crashWorker {
 	return w
 }
 
-func (w *crashWorker) reset(t *testing.T, name string) {
-	w.tenant, w.created, w.crashes, w.err = w.kit.Tenant(t, name), map[string]outcome{}, 0, nil
-	newToken(t, w.tenant, token.Settings{RemainQuota: new(int64(crashUnits))})
+func (w *crashWorker) reset(t *testing.T, name string, limits limitSettings) {
+	w.tenant, w.limits, w.created, w.crashes, w.err = w.kit.Tenant(t, name), limits, map[string]outcome{}, 0, nil
+	newToken(t, w.tenant, limits.token(crashUnits))
 }
 
 // runAll runs each plan on a token of its own, and then audits the tenant.
@@ -195,7 +198,8 @@ func (w *crashWorker) runAll(t *testing.T, plans []plan) error {
 // run carries out a plan. After each step it computes every state that the token
 // can have. It reports whether the token exists at the end.
 func (w *crashWorker) run(t *testing.T, key credential.Key, p plan) (bool, error) {
-	possible := []tokenModel{{free: crashUnits}}
+	possible := []tokenModel{{free: crashUnits, limits: limitsModel{settings: &w.limits}}}
+	var clients [2]client // by process; they remember tokens with limits until the process dies
 	for i, s := range p.steps {
 		ahead := time.Duration(int64(s.process)*p.aheadSeconds) * time.Second
 		clock := func() time.Time { return w.tenant.Clock.Now().Add(ahead) }
@@ -204,10 +208,14 @@ func (w *crashWorker) run(t *testing.T, key credential.Key, p plan) (bool, error
 		if s.create {
 			w.create(ctx, s.process, fmt.Sprint("created ", key.TokenID, "-", i))
 		} else {
-			got, outcome, err := gateClients(w.db[s.process], w.tenant, clock)(key).do(ctx, s.operation)
+			if clients[s.process] == nil {
+				clients[s.process] = gateClients(w.db[s.process], w.tenant, clock)(key)
+			}
+			got, outcome, err := clients[s.process].do(ctx, s.operation)
 			died := w.process[s.process].Stop()
 			if died {
 				w.crashes++
+				clients[s.process] = nil
 				outcome, err = uncertain, nil
 			}
 			if err != nil || outcome != known && !died {
@@ -261,8 +269,19 @@ func (w *crashWorker) create(ctx context.Context, process int, name string) {
 // checkUsage reads the token's usage with a process that does not die. It
 // reports whether the token exists.
 func (w *crashWorker) checkUsage(t *testing.T, key credential.Key, possible []tokenModel) (exists bool, _ error) {
-	op := operation{kind: opUsage, now: w.tenant.UnixNow()}
-	got, _, err := gateClients(w.kit.Client, w.tenant, w.tenant.Clock.Now)(key).do(t.Context(), op)
+	c := gateClients(w.kit.Client, w.tenant, w.tenant.Clock.Now)(key)
+	op := operation{kind: opCheck, now: w.tenant.UnixNow()}
+	got, _, err := c.do(t.Context(), op)
+	if possible = nextStates(possible, op, observation{result: got}); err != nil || len(possible) == 0 {
+		return false, fmt.Errorf("a check at the end: got %+v (%w), which is impossible", got, err)
+	}
+	for i, m := range w.limits.meters { // nothing is held any more
+		if use := got.quotas[i]; got.code != "not_found" && use.used+use.remaining != m.quota {
+			return false, fmt.Errorf("a check at the end: got %+v, want used and remaining units to be all of %+v", use, m)
+		}
+	}
+	op.kind = opUsage
+	got, _, err = c.do(t.Context(), op)
 	if err != nil || len(nextStates(possible, op, observation{result: got})) == 0 {
 		return false, fmt.Errorf("at the end: got %q %v (%w), which is impossible in each of %+v", got.code, got.numbers, err, possible)
 	}
@@ -272,6 +291,12 @@ func (w *crashWorker) checkUsage(t *testing.T, key credential.Key, possible []to
 	granted, used, available := got.numbers[0], got.numbers[1], got.numbers[2]
 	if granted != crashUnits || used+available != granted || available < 0 {
 		return true, fmt.Errorf("at the end: got %d granted, %d used, %d available, want %d granted and none held", granted, used, available, crashUnits)
+	}
+	for n := range w.limits.concurrent { // none of them is taken by a hold that has expired
+		op := operation{kind: opReserve, requestID: fmt.Sprint("last-", n), quota: 1, ttlSeconds: 30, now: op.now}
+		if got, _, err := c.do(t.Context(), op); err != nil || got.code == "rate_limited" {
+			return true, fmt.Errorf("reservation %d at the end: got %+v (%w), want no rate to refuse it", n, got, err)
+		}
 	}
 	return true, nil
 }
