@@ -35,6 +35,9 @@ func MetaItem(u token.User, deleted pages.Segment) map[string]types.AttributeVal
 	if u.PolicyVersion != 0 {
 		it[attrPolicyVersion] = number(u.PolicyVersion)
 	}
+	if u.WalletOrder != 0 {
+		it[attrUserWallet] = userWallet(token.Wallet{On: u.UsesWallet, Order: u.WalletOrder})
+	}
 	return addCounts(it, deleted)
 }
 

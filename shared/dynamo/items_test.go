@@ -42,6 +42,7 @@ func largestUser() (token.User, pages.Segment) {
 		LastTokenID: 999_999_999_999, DeletedTokens: 999_999_999_998, RateTAT: 1e6*dynamotest.Epoch + 1, ChangeTAT: 1e6*dynamotest.Epoch + 1,
 		Limits:        token.Limits{MaxTokens: 999_999_999, CreatesPerSecond: 999_999_999, CreateBurst: 999_999_999, ChangesPerSecond: 999_999_999, ChangeBurst: 999_999_999},
 		StopOrders:    9_999,
+		WalletOrder:   9_999, // turned off
 		Groups:        []string{strings.Repeat("g", 64), strings.Repeat("h", 62)},
 		PolicyVersion: 999_998,
 	}
