@@ -98,8 +98,8 @@ func limitMutants() []mutant {
 			"./shared/gate", histories,
 		},
 		{
-			"after a crash an expired hold counts in max_concurrent",
-			"shared/quota/ledger.go", "		if r.State == StateOpen {\n			n++", "		if r.State == StateOpen || r.State == StateExpired {\n			n++",
+			"after a crash an expired hold keeps the units of its window",
+			"shared/quota/ledger.go", "				take(l.metersOf(r), -r.Quota)\n", "",
 			"./shared/gate", "TestCrashes",
 		},
 		{
