@@ -122,5 +122,10 @@ func limitMutants() []mutant {
 			"shared/gateway/settle.go", ", Used: true}", "}",
 			"./shared/gateway", "TestLateChargeIgnoresRates",
 		},
+		{
+			"a hold that grows without its model returns units that it did not take",
+			"shared/quota/operation.go", "		meters = append(meters, m)\n	}\n	take(meters, more)", "	}\n	take(meters, more)",
+			"./shared/quota", "TestGrowWithAnotherModel",
+		},
 	}
 }

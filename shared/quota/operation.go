@@ -264,7 +264,8 @@ func (o Operation) takeCharged(l *Ledger, r Record) int64 {
 }
 
 // grow raises an open hold. The hold takes the difference from the balance if it
-// took its first units from it.
+// took its first units from it, and from each quota that it counts in, also if the
+// question names another model.
 func (o Operation) grow(l *Ledger) (bool, error) {
 	r, known := o.Record(*l)
 	if !known || r.State == StateSpent {
@@ -286,7 +287,18 @@ func (o Operation) grow(l *Ledger) (bool, error) {
 	if shortage(l.Token, more, o.Now) > 0 {
 		return false, refusedByWallet()
 	}
-	take(l.metersFor(o.Model, o.Now), more)
+	meters := l.metersFor(o.Model, o.Now)
+	for i, q := range l.ModelQuotas { // those of the hold's own model, which gets back what it does not use
+		m := &l.ModelQuotas[i].Meter
+		if m.Number == 0 || !slices.Contains(r.Meters, m.Number) || slices.Contains(meters, m) {
+			continue
+		}
+		if m.Left < more {
+			return false, RefusedError{Reason{Refusal: RefusedExhausted, Scope: ScopeModel + q.Model}}
+		}
+		meters = append(meters, m)
+	}
+	take(meters, more)
 	correctUnits(&l.Token, r, o.Quota, o.UnixNano())
 	l.Balance = l.Balance.debit(more)
 	r.Quota = o.Quota

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // own makes an operation that of a caller whose hold nobody else can end.
@@ -119,4 +120,35 @@ func FuzzRequestID(f *testing.F) {
 			t.Errorf("%q: got %v", id, err)
 		}
 	})
+}
+
+// A hold that grows takes the units from the quotas that get them back, whatever
+// model the growth names.
+func TestGrowWithAnotherModel(t *testing.T) {
+	for _, model := range []string{"m1", "m2", ""} {
+		l := ledgerOf(100, nil)
+		l.ModelQuotas = []token.ModelQuota{{Model: "m1", Quota: 10}, {Model: "m2", Quota: 50}}
+		do := func(o quota.Operation, want error) {
+			t.Helper()
+			next, _, err := o.Apply(l)
+			if !errors.Is(err, want) {
+				t.Fatalf("growth of %q: got error %v, want %v", model, err, want)
+			}
+			l = next
+		}
+		first := reserve("a", 4)
+		first.Model = "m1"
+		do(own(0, first), nil)
+		larger, tooLarge := grow(4, 8), grow(8, 11)
+		larger.Model, tooLarge.Model = model, model
+		do(larger, nil)
+		do(tooLarge, quota.RefusedExhausted.Err())
+		if left := l.ModelQuotas[0].Left; left != 2 {
+			t.Errorf("growth of %q: got %d left for m1, want 2", model, left)
+		}
+		do(own(8, settle("a", 5)), nil)
+		if left := l.ModelQuotas[0].Left; left != 5 {
+			t.Errorf("growth of %q, settled: got %d left for m1, want 5", model, left)
+		}
+	}
 }
