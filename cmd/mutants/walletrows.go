@@ -78,7 +78,7 @@ func walletMutants() []mutant {
 		},
 		{
 			"a settlement beyond the hold does not draw",
-			"shared/quota/operation.go", "		return shortage(l.Token, units, o.Now), false\n", "		return 0, false\n",
+			"shared/quota/block.go", "		return shortage(l.Token, units, o.Now), false\n", "		return 0, false\n",
 			"./shared/dynamo", "TestTurningWalletOnAndOff",
 		},
 		{
@@ -88,7 +88,7 @@ func walletMutants() []mutant {
 		},
 		{
 			"a block that has ended is charged",
-			"shared/quota/meters.go", "b.EndsAt != 0 && b.EndsAt <= now", "b.EndsAt < 0",
+			"shared/quota/block.go", "b.EndsAt != 0 && b.EndsAt <= now", "b.EndsAt < 0",
 			"./shared/dynamo", "TestLateSettlement",
 		},
 		{

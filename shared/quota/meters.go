@@ -35,15 +35,6 @@ func (l *Ledger) metersFor(model string, now int64) []*token.Meter {
 	return meters
 }
 
-// block returns the meter of the token's block. A block that has ended has
-// nothing until the store draws another, which Apply can't.
-func (l *Ledger) block(now int64) *token.Meter {
-	if b := &l.Block; b.EndsAt != 0 && b.EndsAt <= now {
-		*b = token.Block{}
-	}
-	return &l.Block.Meter
-}
-
 // start begins a new count of a meter.
 func (l *Ledger) start(m *token.Meter, units, endsAt int64) {
 	l.LastMeter++

@@ -1,7 +1,6 @@
 package quota
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -165,33 +164,6 @@ func (o Operation) recordUse(l *Ledger) {
 	if o.RequestID != "" {
 		l.Records[RecordKey(o.RequestID)] = record
 	}
-}
-
-// Shortage returns how many units the token must draw from its wallet before
-// Apply, so that it isn't the token's block that prevents the operation, or
-// charges less than a settlement asks for. required is false if the operation
-// can do with fewer.
-func (o Operation) Shortage(l Ledger) (units int64, required bool) {
-	if !l.UsesWallet {
-		return 0, false
-	}
-	l = l.Compact(o.Now)
-	r, known := o.Record(l)
-	units = o.Quota
-	if o.Kind == KindGrow || o.Kind == KindSettle {
-		units -= r.Quota
-	}
-	if o.EndsHold() {
-		if o.Kind == KindRelease || !known || r.State != StateOpen || r.Meters == nil || units <= 0 {
-			return 0, false
-		}
-		return shortage(l.Token, units, o.Now), false
-	}
-	var refused RefusedError
-	if _, _, err := o.Apply(l); errors.As(err, &refused) && refused.Scope == ScopeWallet {
-		return shortage(l.Token, units, o.Now), true
-	}
-	return 0, false
 }
 
 // endHold settles or releases a hold. It does so even if the token has been

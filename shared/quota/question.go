@@ -186,21 +186,6 @@ func (q Question) Check(t token.Token, now time.Time) error {
 	return err
 }
 
-// refusedByWallet refuses for lack of units in the token's block. The store knows
-// what the wallet has.
-func refusedByWallet() error {
-	return RefusedError{Reason{Refusal: RefusedExhausted, Scope: ScopeWallet}}
-}
-
-// shortage returns how many units a token that uses a wallet must draw from it
-// before the given units, or at least one, can be taken from its block.
-func shortage(t token.Token, units, now int64) int64 {
-	if !t.UsesWallet {
-		return 0
-	}
-	return max(0, max(1, units)-t.BlockUse(now).Remaining)
-}
-
 // CheckIgnoringQuota is Check without the conditions on free units and rates.
 func (q Question) CheckIgnoringQuota(t token.Token, now int64) error { return q.check(t, nil, now) }
 
