@@ -26,11 +26,6 @@ func mutants() []mutant {
 			"./shared/gate", "TestHoldAfterLostAnswers",
 		},
 		{
-			"a hold that expired is taken for settled: the answer is free",
-			"shared/gate/hold.go", "h.cancel, h.tried\n", "h.cancel, true\n",
-			"./shared/gate", "TestHoldExpires",
-		},
-		{
 			"a reservation that arrives after its hold has ended holds units again",
 			"shared/gate/hold.go", "remember: l.Uncertain}", "remember: false}",
 			"./shared/gate", "TestLateWrites",
