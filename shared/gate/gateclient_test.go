@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ type gateClient struct {
 	tenant *dynamotest.Tenant // uses the gate's DynamoDB client
 	key    credential.Key
 	clock  func() time.Time
-	at     time.Time // of the operation, if it has a time of its own
+	at     atomic.Pointer[time.Time] // of the operation, if it has a time of its own
 
 	hold   *gate.Hold // the client's own
 	unsure bool       // the hold may not exist
@@ -50,16 +51,16 @@ func tenantAt(tenant *dynamotest.Tenant, store *dynamo.Store, clock func() time.
 }
 
 func (c *gateClient) now() time.Time {
-	if c.at.IsZero() {
-		return c.clock()
+	if at := c.at.Load(); at != nil && !at.IsZero() {
+		return *at
 	}
-	return c.at
+	return c.clock()
 }
 
 func (c *gateClient) do(ctx context.Context, op operation) (result, outcome, error) {
 	var got result
 	var err error
-	c.at = op.at
+	c.at.Store(&op.at)
 	switch op.kind { //nolint:exhaustive // the others need no hold
 	case opHold:
 		got, err = c.makeHold(ctx, op)

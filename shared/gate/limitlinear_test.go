@@ -109,7 +109,7 @@ func (w *historyWorker) runLimited(t *testing.T, seed int) *history {
 			operations := make([]operation, operationsPerRound)
 			moves := make([]time.Duration, operationsPerRound)
 			for i := range operations {
-				operations[i] = drawOperation(random, clock.now.Unix())
+				operations[i] = drawOperation(random, clock.advance(0).Unix())
 				if slices.Contains([]opKind{opSetQuota, opDisable, opEnable}, operations[i].kind) {
 					// They are two writes if a hold has expired. An operation in between, by a
 					// clock from before, would see that only the first was made.
