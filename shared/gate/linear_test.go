@@ -172,7 +172,7 @@ func (h *history) record(t *testing.T, c client, clientID int, op operation, fau
 	})
 }
 
-// check searches for a sequence of the operations that explains every result.
+// check checks that the history is linearizable.
 func (h *history) check(t *testing.T, seed int64) {
 	t.Helper()
 	end := time.Since(h.started).Nanoseconds()
@@ -181,13 +181,18 @@ func (h *history) check(t *testing.T, seed int64) {
 			h.operations[i].Return = end // it may be done until then
 		}
 	}
-	m := porcupineModel(h.first)
-	res := porcupine.CheckOperationsTimeout(m, h.operations, checkTimeout)
+	explain(t, porcupineModel(h.first), h.operations, seed)
+}
+
+// explain searches for a sequence of operations that explains every result.
+func explain(t *testing.T, m porcupine.Model, operations []porcupine.Operation, seed int64) {
+	t.Helper()
+	res := porcupine.CheckOperationsTimeout(m, operations, checkTimeout)
 	if res == porcupine.Ok {
 		return
 	}
 	var lines strings.Builder
-	for _, o := range h.operations {
+	for _, o := range operations {
 		fmt.Fprintf(&lines, "\n%12d %12d  client %d: %s", o.Call, o.Return, o.ClientId, m.DescribeOperation(o.Input, o.Output))
 	}
 	t.Errorf("seed %d: got %s, want a sequence that explains every result:%s", seed, res, lines.String())

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -279,7 +278,7 @@ func (h *walletHistory) record(t *testing.T, c client, op walletOp) {
 	})
 }
 
-// check searches for a sequence of the operations that explains every result.
+// check checks that the history is linearizable.
 func (h *walletHistory) check(t *testing.T, seed int64) {
 	t.Helper()
 	m := porcupine.Model{
@@ -294,13 +293,5 @@ func (h *walletHistory) check(t *testing.T, seed int64) {
 			return fmt.Sprintf("%s %s: %+v", input.(walletOp).operator, input.(walletOp).operation, output)
 		},
 	}
-	res := porcupine.CheckOperationsTimeout(m, h.operations, checkTimeout)
-	if res == porcupine.Ok {
-		return
-	}
-	var lines strings.Builder
-	for _, o := range h.operations {
-		fmt.Fprintf(&lines, "\n%12d %12d  client %d: %s", o.Call, o.Return, o.ClientId, m.DescribeOperation(o.Input, o.Output))
-	}
-	t.Errorf("seed %d: got %s, want a sequence that explains every result:%s", seed, res, lines.String())
+	explain(t, m, h.operations, seed)
 }
