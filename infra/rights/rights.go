@@ -55,7 +55,7 @@ func ofFunction(name string) []string {
 func OfEndpoint(e api.Endpoint) []string {
 	switch e.Name {
 	case "list", "search": // they finish an interrupted delete that they find
-		return []string{get, batchGet, query, update, remove}
+		return []string{get, query, update, remove}
 	case "create", "batchcreate":
 		return []string{get, put, update}
 	case "batchstatus":

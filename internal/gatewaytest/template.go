@@ -15,7 +15,8 @@ import (
 
 // An API is the HTTP API of a synthesized stack.
 type API struct {
-	Routes []Route
+	Routes    []Route
+	Functions []Function // all of the stack, also those without a route
 }
 
 // A Route is a route key and the function that its integration calls, directly
@@ -30,13 +31,15 @@ type Function struct {
 	ID          string // its logical ID
 	Folder      string // the last part of the path of its asset
 	Environment map[string]string
+	Actions     []string // that its role allows on the table, such as dynamodb:GetItem
 }
 
 // Read reads the HTTP API from a stack's template, in JSON as CDK synthesizes it.
 // It returns an error for anything that would not work on AWS: a stage other
 // than $default, an integration that is not a Lambda proxy with payload format
 // 2.0, a function that API Gateway may not invoke, an environment variable that
-// is neither a string nor the name of the table.
+// is neither a string nor the name of the table. It also returns one for a
+// permission on the table that depends on more than the action.
 func Read(text []byte) (*API, error) {
 	var t template
 	if err := json.Unmarshal(text, &t); err != nil {
@@ -59,6 +62,13 @@ func Read(text []byte) (*API, error) {
 	}
 	if api.Routes == nil {
 		return nil, errors.New("the template has no AWS::ApiGatewayV2::Route")
+	}
+	for _, id := range t.ofType("AWS::Lambda::Function") {
+		f, err := t.function(id)
+		if err != nil {
+			return nil, err
+		}
+		api.Functions = append(api.Functions, f)
 	}
 	return &api, nil
 }
@@ -137,9 +147,12 @@ func ending(value any) string {
 	return text
 }
 
-func (t template) function(id string) (Function, error) {
+func (t template) function(id string) (f Function, err error) {
 	r := t.Resources[id]
-	f := Function{ID: id, Environment: map[string]string{}}
+	f = Function{ID: id, Environment: map[string]string{}}
+	if f.Actions, err = t.tableActions(r.Properties); err != nil {
+		return Function{}, fmt.Errorf("function %s: %w", id, err)
+	}
 	asset, _ := r.Metadata["aws:asset:path"].(string)
 	f.Folder = path.Base(asset)
 	environment, _ := r.Properties["Environment"].(map[string]any)

@@ -17,7 +17,11 @@ const small = `{"Resources":{
   "Live":{"Type":"AWS::Lambda::Alias","Properties":{"FunctionName":{"Ref":"Function"}}},
   "Permission":{"Type":"AWS::Lambda::Permission","Properties":{"Action":"lambda:InvokeFunction","Principal":"apigateway.amazonaws.com","FunctionName":{"Ref":"Live"},"SourceArn":{"Fn::Join":["",["arn:aws:execute-api:us-east-1:123456789012:",{"Ref":"Api"},"/*/*/x"]]}}},
   "Table":{"Type":"AWS::DynamoDB::Table"},
-  "Function":{"Type":"AWS::Lambda::Function","Metadata":{"aws:asset:path":"build/x"},"Properties":{"Environment":{"Variables":{"TABLE_NAME":{"Ref":"Table"},"A":"b"}}}}
+  "Policy":{"Type":"AWS::IAM::Policy","Properties":{"Roles":[{"Ref":"Role"}],"PolicyDocument":{"Statement":[
+    {"Effect":"Allow","Action":["dynamodb:Query","dynamodb:GetItem"],"Resource":{"Fn::GetAtt":["Table","Arn"]}},
+    {"Effect":"Allow","Action":"dynamodb:PutItem","Resource":{"Fn::GetAtt":["Table","Arn"]}},
+    {"Effect":"Allow","Action":["dynamodb:ListStreams","logs:PutLogEvents"],"Resource":"*"}]}}},
+  "Function":{"Type":"AWS::Lambda::Function","Metadata":{"aws:asset:path":"build/x"},"Properties":{"Role":{"Fn::GetAtt":["Role","Arn"]},"Environment":{"Variables":{"TABLE_NAME":{"Ref":"Table"},"A":"b"}}}}
 }}`
 
 // TestRead checks that a route is followed to its function through an alias.
@@ -31,6 +35,9 @@ func TestRead(t *testing.T) {
 	if len(got.Routes) != 1 || route.Key != "GET /x" || f.ID != "Function" || f.Folder != "x" ||
 		len(f.Environment) != 2 || f.Environment["A"] != "b" || f.Environment["TABLE_NAME"] != "latchkey-test" {
 		t.Errorf("got %+v, want GET /x to build/x with its two variables", got.Routes)
+	}
+	if want := []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}; !slices.Equal(f.Actions, want) {
+		t.Errorf("got actions %v, want those that the role allows on the table: %v", f.Actions, want)
 	}
 }
 
@@ -50,6 +57,13 @@ func TestReadErrors(t *testing.T) {
 		"alias of nothing":             {`{"FunctionName":{"Ref":"Function"}}`, `{}`, "want one AWS::Lambda::Function"},
 		"another resource's name":      {`{"Ref":"Table"}`, `{"Ref":"Live"}`, "want one AWS::DynamoDB::Table"},
 		"variable not a string":        {`"A":"b"`, `"A":{"Ref":"Table"}`, "variable A"},
+		"permission with a condition":  {`"Action":"dynamodb:PutItem",`, `"Action":"dynamodb:PutItem","Condition":{},`, "not a plain permission"},
+		"denied action":                {`{"Effect":"Allow","Action":"dynamodb:PutItem"`, `{"Effect":"Deny","Action":"dynamodb:PutItem"`, "not a plain permission"},
+		"wildcard":                     {`"dynamodb:PutItem"`, `"dynamodb:*"`, "not a plain permission"},
+		"every action":                 {`"dynamodb:PutItem"`, `"*"`, "not a plain permission"},
+		"everything but an action":     {`"Action":"dynamodb:PutItem"`, `"NotAction":"dynamodb:PutItem"`, "not a plain permission"},
+		"another resource":             {`"dynamodb:PutItem","Resource":{"Fn::GetAtt":["Table","Arn"]}`, `"dynamodb:PutItem","Resource":"*"`, "dynamodb:PutItem is allowed on *"},
+		"an index":                     {`"dynamodb:PutItem","Resource":{"Fn::GetAtt":["Table","Arn"]}`, `"dynamodb:PutItem","Resource":{"Fn::Join":["",[{"Fn::GetAtt":["Table","Arn"]},"/index/*"]]}`, "want the table"},
 		"integration not of a Lambda":  {`"IntegrationUri":{"Ref":"Live"}`, `"IntegrationUri":{"Ref":"Table"}`, "want one AWS::Lambda::Alias or"},
 	} {
 		text := strings.ReplaceAll(small, row.old, row.changed)
@@ -60,13 +74,13 @@ func TestReadErrors(t *testing.T) {
 }
 
 // TestReadWithoutRoute checks that a function without a route, such as the
-// authorizer, is left out.
+// authorizer, is among the functions only.
 func TestReadWithoutRoute(t *testing.T) {
 	const authorizer = `"Authorizer":{"Type":"AWS::Lambda::Function","Metadata":{"aws:asset:path":"build/authorize"},"Properties":{}},
   "Authorizers":{"Type":"AWS::Lambda::Permission","Properties":{"Action":"lambda:InvokeFunction","Principal":"apigateway.amazonaws.com","FunctionName":{"Fn::GetAtt":["Authorizer","Arn"]},"SourceArn":{"Fn::Join":["",["arn:aws:execute-api:us-east-1:123456789012",":*/authorizers/*"]]}}},`
 	got, err := gatewaytest.Read([]byte(strings.Replace(small, `"Table":`, authorizer+`"Table":`, 1)))
-	if err != nil || len(got.Routes) != 1 || got.Routes[0].Function.ID != "Function" {
-		t.Errorf("got %+v, %v, want the one route and no error", got, err)
+	if err != nil || len(got.Routes) != 1 || got.Routes[0].Function.ID != "Function" || len(got.Functions) != 2 {
+		t.Errorf("got %+v, %v, want the one route, both functions and no error", got, err)
 	}
 }
 

@@ -1,0 +1,130 @@
+package gatewaytest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/gatewaytest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+)
+
+// authorizeKeys sends the events of an authorizer.
+func authorizeKeys(t *testing.T, p *gatewaytest.Process, c *caller) {
+	keys := c.spenders(t)
+	empty := c.beside(t)
+	c.prepare(t, empty, "/api/token/verify", fmt.Sprintf(`{"quota":%d}`, budget-block))
+	for _, key := range append(keys, empty) {
+		e := events.APIGatewayV2CustomAuthorizerV2Request{Version: "2.0", Type: "REQUEST", Headers: map[string]string{"authorization": "Bearer " + key}}
+		e.RequestContext.HTTP.SourceIP = "203.0.113.7"
+		answer, err := p.Invoke(t.Context(), jsonOf(t, e))
+		if err != nil || string(answer)[:20] != `{"isAuthorized":true` {
+			t.Errorf("got %s, %v, want it admitted", answer, err)
+		}
+	}
+}
+
+// purgeToken sends the record of a token with a block that TTL has removed.
+func purgeToken(t *testing.T, p *gatewaytest.Process, c *caller) {
+	u := c.restricted(t)
+	made := u.prepare(t, u.access, "/api/token", plain).Data
+	u.prepare(t, made.Key, "/api/token/verify", `{"quota":1}`)
+	record := fmt.Sprintf(`{"Records":[{"eventName":"REMOVE","eventSource":"aws:dynamodb","userIdentity":{"type":"Service","principalId":"dynamodb.amazonaws.com"},
+		"dynamodb":{"SequenceNumber":"1","Keys":{"pk":{"S":"T#%d#0"},"sk":{"N":"1"}},"OldImage":%s}}]}`, u.id, c.remove(t, u.id))
+	for range 2 {
+		if answer, err := p.Invoke(t.Context(), []byte(record)); err != nil || string(answer) != `{"batchItemFailures":[]}` {
+			t.Errorf("got %s, %v, want no failure", answer, err)
+		}
+	}
+	if _, h, err := c.users.Holdings(t.Context(), u.name); err != nil || h.Left != budget-1 {
+		t.Errorf("got %d units in the wallet, %v, want the token's block back but for one", h.Left, err)
+	}
+}
+
+// remove removes the user's first token as TTL does, and returns its item in the
+// form in which streams have it.
+func (c *caller) remove(t *testing.T, userID int64) json.RawMessage {
+	t.Helper()
+	var raw bytes.Buffer
+	client := dynamotest.Client(c.kit.Endpoint, func(o *dynamodb.Options) { o.HTTPClient = copier{o.HTTPClient, &raw} })
+	_, err := client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+		TableName: aws.String(dynamotest.Table), ReturnValues: types.ReturnValueAllOld,
+		Key: dynamo.Item{"pk": &types.AttributeValueMemberS{Value: fmt.Sprintf("T#%d#0", userID)}, "sk": &types.AttributeValueMemberN{Value: "1"}},
+	})
+	var out struct{ Attributes json.RawMessage }
+	if err != nil || json.Unmarshal(raw.Bytes(), &out) != nil || len(out.Attributes) == 0 {
+		t.Fatalf("got %s, %v, want the item", raw.Bytes(), err)
+	}
+	return out.Attributes
+}
+
+// A copier copies the bodies of responses.
+type copier struct {
+	next dynamodb.HTTPClient
+	to   io.Writer
+}
+
+func (c copier) Do(r *http.Request) (*http.Response, error) {
+	resp, err := c.next.Do(r)
+	if err == nil {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.TeeReader(resp.Body, c.to), resp.Body}
+	}
+	return resp, err
+}
+
+// newUpstream returns the URL of a model API.
+func newUpstream(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}}`)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// completeChats sends requests for chat completions.
+func completeChats(t *testing.T, p *gatewaytest.Process, c *caller) {
+	keys := c.spenders(t)
+	empty := c.beside(t)
+	c.prepare(t, empty, "/api/token/verify", fmt.Sprintf(`{"quota":%d}`, budget-block))
+	for _, key := range append(keys, empty) {
+		e := events.LambdaFunctionURLRequest{
+			Version: "2.0", RawPath: "/v1/chat/completions", Body: `{"model":"m","max_tokens":20,"messages":[{"role":"user","content":"Hello"}]}`,
+			Headers: map[string]string{"authorization": "Bearer " + key, "content-type": "application/json", "host": "a.lambda-url.us-east-1.on.aws"},
+		}
+		e.RequestContext.HTTP.Method, e.RequestContext.HTTP.Path, e.RequestContext.HTTP.SourceIP = http.MethodPost, e.RawPath, "203.0.113.7"
+		s, err := p.Stream(t.Context(), jsonOf(t, e))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(s.Body); err != nil || s.Status != http.StatusOK {
+			t.Errorf("got %d %s, %v, want a completion", s.Status, text, err)
+		}
+		if err := s.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func jsonOf(t *testing.T, value any) []byte {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
