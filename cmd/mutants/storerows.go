@@ -34,6 +34,46 @@ func storeMutants() []mutant {
 			"./shared/api", "TestContract/Rotate",
 		},
 		{
+			"a rotation that drops a key leaves its holds free: two rotations make a request free",
+			"shared/dynamo/rotate.go", "rewrite(l, l.ChargeOpenHolds(now))", "rewrite(l, l.Compact(now))",
+			"./shared/dynamo", "TestRotationChargesHolds",
+		},
+		{
+			"the histories don't see that a rotation that drops a key leaves its holds free",
+			"shared/dynamo/rotate.go", "rewrite(l, l.ChargeOpenHolds(now))", "rewrite(l, l.Compact(now))",
+			"./shared/gate", "TestHistoriesAreLinearizable",
+		},
+		{
+			"a rotation does not look for holds: two rotations make a request free",
+			"shared/dynamo/rotate.go", `open.absent() + " OR " + open.atMost(0))`, `open.absent() + " OR " + open.atLeast(0))`,
+			"./shared/dynamo", "TestRotationHistories",
+		},
+		{
+			"a rotation long after the last one still reads the token",
+			"shared/dynamo/rotate.go", `e.name(attrPreviousHolds).atMost(now) + " OR " + open`, `e.name(attrPreviousHolds).atMost(now-1) + " OR " + open`,
+			"./shared/dynamo", "TestRotationCosts",
+		},
+		{
+			"a rotation forgets that the previous key could make holds until its grace period ended",
+			"shared/dynamo/rotate.go", "number(max(now, rotation.PreviousUntil)+quota.", "number(now+quota.",
+			"./shared/dynamo", "TestRotationAfterLongGrace",
+		},
+		{
+			"a rotation beside a hold does not say that the token has another version",
+			"shared/dynamo/rotate.go", "		case rotation.Version != 0 && rotation.Version != l.Version:\n", "		case rotation.Version != 0 && rotation.Version > l.Version:\n",
+			"./shared/dynamo", "TestRotationIsAppliedOnce",
+		},
+		{
+			"a rotation that may still arrive says that it changed nothing",
+			"shared/dynamo/rotate.go", "if uncertain && errors.Is(err, token.ErrContention) {", "if uncertain && errors.Is(err, token.ErrNotFound) {",
+			"./shared/dynamo", "TestRotationContention",
+		},
+		{
+			"a repeated reservation is refused because a rotation came in between",
+			"shared/quota/operation.go", "o.ChargeOnExpiry && !old.ChargeOnExpiry", "o.ChargeOnExpiry != old.ChargeOnExpiry",
+			"./shared/dynamo", "TestRotationKeepsOtherHolds",
+		},
+		{
 			"a short request id is accepted: the holder of a key guesses it and ends the gateway's hold",
 			"shared/quota/question.go", "if len(id) < MinRequestIDLength || ", "if id == \"\" || ",
 			"./shared/api", "TestContract/KeyRules",

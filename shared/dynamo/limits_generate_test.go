@@ -64,7 +64,7 @@ func drawLimits(rt *rapid.T, t *token.Token, records map[string]quota.Record, no
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(records)) {
-		if r := records[key]; r.State == quota.StateOpen && !r.ChargeOnExpiry {
+		if r := records[key]; r.State == quota.StateOpen { // a rotation makes it one that is charged if it expires
 			records[key] = drawCounted(rt, *t, r, now)
 		}
 	}

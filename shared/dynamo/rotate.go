@@ -2,15 +2,24 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// Rotate implements token.Store in one write of the token, in which DynamoDB copies the
-// current hash and mask to the attributes of the previous key. If the rotation
-// names a version, it can't be applied twice and the store may repeat the
-// write; otherwise the store sends it again only if it was not applied.
+// clockSkewSeconds is by how much the clocks of two processes may differ without
+// a rotation taking an open hold for an expired one.
+const clockSkewSeconds = 60
+
+// Rotate implements token.Store. It is one write without a read, in which DynamoDB
+// copies the current hash and mask to the attributes of the previous key. Only
+// if open holds may be of the previous key, which the rotation drops, it also
+// marks the open holds, so that they are charged if they expire: their requests
+// can't be charged any more. If the rotation names a version, it can't be applied
+// twice and the store may repeat a write; otherwise the store sends it again only
+// if it was not applied.
 func (s *Store) Rotate(ctx context.Context, c token.Caller, id int64, plan func() (token.KeyRotation, error)) (token.Token, error) {
 	if err := s.authorizeChanges(ctx, c, 1); err != nil {
 		return token.Token{}, err
@@ -19,27 +28,57 @@ func (s *Store) Rotate(ctx context.Context, c token.Caller, id int64, plan func(
 	if err != nil {
 		return token.Token{}, err
 	}
-	policy := retryNotApplied()
-	if rotation.Version != 0 {
-		policy = retryIdempotent()
+	uncertain := false
+	t, err := s.rotate(ctx, c.UserID, id, rotation, c.Now/1_000_000, &uncertain)
+	if uncertain && errors.Is(err, token.ErrContention) {
+		err = token.ErrUncertain // an attempt without an answer may still arrive
 	}
-	found, applied, err := s.update(ctx, tokenKey(c.UserID, id), rotationExpression(rotation), policy)
 	if err != nil {
-		return token.Token{}, fmt.Errorf("rotate token %d/%d: %w", c.UserID, id, err)
-	}
-	if !applied && (found == nil || revoked(found)) {
-		return token.Token{}, token.ErrNotFound
-	}
-	t, err := readToken(found, c.UserID)
-	if err == nil && !applied && !t.HasKey(rotation.Key.Hash()) {
-		err = token.ErrVersionMismatch
+		err = fmt.Errorf("rotate token %d/%d: %w", c.UserID, id, err)
 	}
 	return t, err
 }
 
-func rotationExpression(rotation token.KeyRotation) *expression {
-	hash := rotation.Key.Hash()
+// rotate tries again at once if another caller has changed the token: the item
+// that it then has gets older with time.
+func (s *Store) rotate(ctx context.Context, userID, id int64, rotation token.KeyRotation, now int64, uncertain *bool) (token.Token, error) {
+	policy := retryNotApplied()
+	if rotation.Version != 0 {
+		policy = retryIdempotent()
+	}
+	policy.uncertain = uncertain
 	e := newExpression()
+	requireNoHoldOfPrevious(e, now)
+	for range maxRewriteAttempts {
+		rotateKey(e, rotation, now)
+		found, applied, err := s.update(ctx, tokenKey(userID, id), e, policy)
+		if err != nil {
+			return token.Token{}, err
+		}
+		if !applied && (found == nil || revoked(found)) {
+			return token.Token{}, token.ErrNotFound
+		}
+		l, err := readLedger(found, userID)
+		switch {
+		case err != nil || applied || l.HasKey(rotation.Key.Hash()):
+			return l.Token, err
+		case rotation.Version != 0 && rotation.Version != l.Version:
+			return l.Token, token.ErrVersionMismatch
+		}
+		e = rewrite(l, l.ChargeOpenHolds(now))
+	}
+	return token.Token{}, token.ErrContention
+}
+
+// requireNoHoldOfPrevious requires that no open hold is of the previous key. A
+// token that was rotated before attrPreviousHolds existed may have one.
+func requireNoHoldOfPrevious(e *expression, now int64) {
+	open := e.name(attrOpenHolds)
+	e.require(e.name(attrPrevious).absent() + " OR " + e.name(attrPreviousHolds).atMost(now) + " OR " + open.absent() + " OR " + open.atMost(0))
+}
+
+func rotateKey(e *expression, rotation token.KeyRotation, now int64) {
+	hash := rotation.Key.Hash()
 	current, mask := e.name(attrHash), e.name(attrMask)
 	e.require(current.exists())
 	if rotation.Version != 0 {
@@ -48,10 +87,10 @@ func rotationExpression(rotation token.KeyRotation) *expression {
 	e.assign(e.name(attrPrevious), current.placeholder)
 	e.assign(e.name(attrPreviousMask), mask.placeholder)
 	e.set(attrPreviousUntil, optionalNumber(rotation.PreviousUntil))
+	e.set(attrPreviousHolds, number(max(now, rotation.PreviousUntil)+quota.MaxHoldSeconds+clockSkewSeconds))
 	e.set(attrHash, binary(hash[:]))
 	e.set(attrMask, text(rotation.Key.Mask()))
 	e.add(attrVersion, 1)
-	return e
 }
 
 // requireKey requires the token to have the key with this hash: as its current

@@ -88,27 +88,38 @@ func TestPreviousKeyExpires(t *testing.T) {
 	}
 }
 
-// A rotation for a version is applied once, however often it is sent.
+// A rotation for a version is applied once, however often it is sent, also if it
+// finds an open hold.
 func TestRotationIsAppliedOnce(t *testing.T) {
 	t.Parallel()
-	_, tenant, _, _ := rotated(t)
-	rotation, err := tenant.NewKeyRotation(t.Context(), tenant.Access, 1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rotation.Version = 2
-	var all sync.WaitGroup
-	for range 20 {
-		all.Go(func() {
-			if made, err := tenant.Rotate(t.Context(), tenant.Access, 1, rotation); err != nil || made.Version != 3 || made.KeyHash != rotation.Key.Hash() {
-				t.Errorf("got version %d, %v, want 3 and the rotation's key", made.Version, err)
+	for name, held := range map[string]bool{"without holds": false, "beside a hold": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, tenant, g, keys := rotated(t)
+			if held {
+				if _, r, err := g.Hold(t.Context(), keys[1], quota.Question{Quota: 5}, gate.MaxTTL); err != nil || !r.Valid() {
+					t.Fatalf("hold: %v, %v", r.Refusal, err)
+				}
+			}
+			rotation, err := tenant.NewKeyRotation(t.Context(), tenant.Access, 1, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rotation.Version = 2
+			var all sync.WaitGroup
+			for range 20 {
+				all.Go(func() {
+					if made, err := tenant.Rotate(t.Context(), tenant.Access, 1, rotation); err != nil || made.Version != 3 || made.KeyHash != rotation.Key.Hash() {
+						t.Errorf("got version %d, %v, want 3 and the rotation's key", made.Version, err)
+					}
+				})
+			}
+			all.Wait()
+			rotation.Key = credential.NewKey(rotation.Key.UserID, 1)
+			if _, err := tenant.Rotate(t.Context(), tenant.Access, 1, rotation); !errors.Is(err, token.ErrVersionMismatch) {
+				t.Errorf("another rotation for that version: got error %v, want ErrVersionMismatch", err)
 			}
 		})
-	}
-	all.Wait()
-	rotation.Key = credential.NewKey(rotation.Key.UserID, 1)
-	if _, err := tenant.Rotate(t.Context(), tenant.Access, 1, rotation); !errors.Is(err, token.ErrVersionMismatch) {
-		t.Errorf("another rotation for that version: got error %v, want ErrVersionMismatch", err)
 	}
 }
 

@@ -35,6 +35,7 @@ const (
 	attrPrevious      = "prev" // SHA-256
 	attrPreviousMask  = "prevmask"
 	attrPreviousUntil = "prevuntil"
+	attrPreviousHolds = "prevholds" // the second by which all holds that the key made have expired
 )
 
 // tokenItem returns the item of a new token. DynamoDB may remove it

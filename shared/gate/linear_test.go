@@ -142,7 +142,9 @@ func (w *historyWorker) run(t *testing.T, seed int) *history {
 		w.tenant.Clock.Advance(oneOf(random, int64(0), 29, 30, 31, 900))
 	}
 	w.reseed(0) // no faults during the last operation
-	h.record(t, w.newClients[0](key), clientsPerHistory, operation{kind: opUsage, now: w.tenant.UnixNow()}, false)
+	last := w.newClients[0](key)
+	h.record(t, last, clientsPerHistory, operation{kind: opUsage, now: w.tenant.UnixNow()}, false)
+	h.record(t, last, clientsPerHistory, operation{kind: opDisable, now: w.tenant.UnixNow()}, false) // shows the units also if the clients' key is gone
 	return h
 }
 
@@ -242,7 +244,7 @@ func drawOperation(random *rand.Rand, now int64) operation {
 	switch random.IntN(80) {
 	case 0:
 		op.kind = opDelete
-	case 1:
+	case 1, 2, 3:
 		op.kind, op.ttlSeconds = opRotateKey, oneOf(random, int64(0), 0, 30, 900)
 	}
 	switch op.kind { //nolint:exhaustive // the others have no arguments

@@ -38,6 +38,7 @@ type requestModel struct {
 	firstResult     result // of the spend or the reservation
 	endOfHoldResult result // of the settlement or the release
 	counted         countedModel
+	charged         bool // if the hold expires, because a rotation dropped a key
 }
 
 type requestState int
@@ -72,9 +73,7 @@ func (m tokenModel) tidied(now int64) tokenModel {
 	for i := range m.requests {
 		r := &m.requests[i]
 		if r.state == stateOpen && r.expiresAt <= now {
-			r.state, r.endedAt = stateExpired, r.expiresAt
-			m.free += r.backing
-			m.limits = m.limits.giveBack(*r)
+			m.expire(r)
 		}
 		if r.state != stateUnused && r.state != stateOpen && now-r.endedAt >= 15*60 {
 			*r = requestModel{}
@@ -82,12 +81,34 @@ func (m tokenModel) tidied(now int64) tokenModel {
 	}
 	for i := range m.own {
 		if r := &m.own[i]; r.state == stateOpen && r.expiresAt <= now {
-			r.state = stateExpired
-			m.free += r.backing
-			m.limits = m.limits.giveBack(*r)
+			m.expire(r)
 		}
 	}
 	return m
+}
+
+// expire ends a hold that has reached its time. r is in m.
+func (m *tokenModel) expire(r *requestModel) {
+	r.state, r.endedAt = stateExpired, r.expiresAt
+	if r.charged {
+		m.used += r.quota
+		return
+	}
+	m.free += r.backing
+	m.limits = m.limits.giveBack(*r)
+}
+
+// dropsKey reports whether a rotation forgets a key with which open holds may
+// have been made. No history takes so long that they must have expired.
+func (m tokenModel) dropsKey() bool { return !m.deleted && m.rotations > 0 && m.openHolds() > 0 }
+
+// chargeOpenHolds makes open holds charged if they expire.
+func (m *tokenModel) chargeOpenHolds() {
+	for _, all := range [][]requestModel{m.requests[:], m.own[:]} {
+		for i := range all {
+			all[i].charged = all[i].charged || all[i].state == stateOpen
+		}
+	}
 }
 
 // step returns the token after an operation, and the operation's result. An
@@ -97,7 +118,14 @@ func (m tokenModel) step(op operation) (tokenModel, result) {
 	tidied := m.tidied(op.now)
 	next, res := tidied.apply(op)
 	switch op.kind {
-	case opDelete, opDisable, opUnlimit, opLimit, opAllowOne, opAllowAll, opRotateKey: // they don't look at holds
+	case opRotateKey:
+		if m.dropsKey() {
+			next.chargeOpenHolds()
+			return next, res
+		}
+		next, _ = m.apply(op)
+		return next, res
+	case opDelete, opDisable, opUnlimit, opLimit, opAllowOne, opAllowAll: // they don't look at holds
 		next, _ = m.apply(op)
 		return next, res
 	case opEnable, opSetQuota: // they end the holds that have expired, whatever comes of it

@@ -195,6 +195,20 @@ func (l Ledger) Compact(now int64) Ledger {
 	return l.syncToken()
 }
 
+// ChargeOpenHolds returns the compacted ledger with every open hold charged if it
+// expires. It is for a token that is about to forget a key with which some of
+// them were made.
+func (l Ledger) ChargeOpenHolds(now int64) Ledger {
+	l = l.Compact(now)
+	for key, r := range l.Records {
+		if r.State == StateOpen {
+			r.ChargeOnExpiry = true
+			l.Records[key] = r
+		}
+	}
+	return l.syncToken()
+}
+
 // dropRecords drops old records of spends and of ended holds from l.Records.
 func (l Ledger) dropRecords(now int64) {
 	ended := l.keys(false) // newest first

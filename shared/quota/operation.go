@@ -104,7 +104,8 @@ func (o Operation) Apply(l Ledger) (Ledger, bool, error) {
 
 // spendOrReserve takes units from the balance. A repetition is not refused for
 // lack of quota, because its units are already taken; but it is refused if the
-// key may no longer be used.
+// key may no longer be used. A rotation may have made its hold one that is
+// charged if it expires.
 func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 	old, known := o.Record(*l)
 	var exhausted error
@@ -115,7 +116,7 @@ func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 	switch {
 	case err != nil:
 		return false, err
-	case known && (old.Quota != o.Quota || old.ChargeOnExpiry != o.ChargeOnExpiry || (old.State == StateSpent) != (o.Kind == KindSpend)):
+	case known && (old.Quota != o.Quota || o.ChargeOnExpiry && !old.ChargeOnExpiry || (old.State == StateSpent) != (o.Kind == KindSpend)):
 		return false, ErrRequestReused
 	case known && o.Kind == KindReserve:
 		return false, old.State.endError()

@@ -115,19 +115,51 @@ func TestApply(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := ledgerOf(10, nil)
-			for i, line := range sequence {
-				next, _, err := line.operation.Apply(l)
-				if !errors.Is(err, line.err) || (err == nil) != (line.err == nil) {
-					t.Fatalf("line %d: got error %v, want %v", i, err, line.err)
-				}
-				l = next
-				at := line.operation.Now
-				if free, held, used := l.FreeAt(at), l.HeldAt(at), l.UsedAt(at); free != line.free || held != line.held || used != line.used {
-					t.Fatalf("line %d: got %d free, %d held, %d used, want %d, %d, %d", i, free, held, used, line.free, line.held, line.used)
-				}
-			}
+			checkLines(t, ledgerOf(10, nil), sequence)
 		})
+	}
+}
+
+// After a rotation, an open hold is repeated, grown, settled and released as
+// before, and charged if it expires.
+func TestApplyAfterRotation(t *testing.T) {
+	lease := reserve("a", 8)
+	lease.ChargeOnExpiry = true
+	for name, sequence := range map[string][]line{
+		"repeated":            {{reserve("a", 8), nil, 2, 8, 0}},
+		"another amount":      {{reserve("a", 7), quota.ErrRequestReused, 2, 8, 0}},
+		"settled":             {{settle("a", 5), nil, 5, 0, 5}, {settle("a", 5), nil, 5, 0, 5}},
+		"settled for more":    {{settle("a", 9), nil, 1, 0, 9}},
+		"released":            {{release("a"), nil, 10, 0, 0}},
+		"grown, then expired": {{grow(8, 9), nil, 1, 9, 0}, {after(60, spend("", 1)), nil, 0, 0, 10}},
+		"expired":             {{after(60, spend("", 1)), nil, 1, 0, 9}, {after(60, reserve("a", 8)), quota.ErrHoldExpired, 1, 0, 9}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, _, err := reserve("a", 8).Apply(ledgerOf(10, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := lease.Apply(l); !errors.Is(err, quota.ErrRequestReused) {
+				t.Errorf("a lease with the id of a hold: got error %v, want ErrRequestReused", err)
+			}
+			checkLines(t, l.ChargeOpenHolds(now), sequence)
+		})
+	}
+}
+
+// checkLines applies operations to a ledger, one after the other.
+func checkLines(t *testing.T, l quota.Ledger, sequence []line) {
+	t.Helper()
+	for i, line := range sequence {
+		next, _, err := line.operation.Apply(l)
+		if !errors.Is(err, line.err) || (err == nil) != (line.err == nil) {
+			t.Fatalf("line %d: got error %v, want %v", i, err, line.err)
+		}
+		l = next
+		at := line.operation.Now
+		if free, held, used := l.FreeAt(at), l.HeldAt(at), l.UsedAt(at); free != line.free || held != line.held || used != line.used {
+			t.Fatalf("line %d: got %d free, %d held, %d used, want %d, %d, %d", i, free, held, used, line.free, line.held, line.used)
+		}
 	}
 }
 
