@@ -69,6 +69,11 @@ func storeMutants() []mutant {
 			"./shared/dynamo", "TestRotationContention",
 		},
 		{
+			"a settlement by usage is refused after one rotation if prices have groups: the request is free",
+			"shared/gate/cost.go", "	l, err := g.store.Lookup(ctx, k, g.now().Unix())\n", "	l, err := g.lookup(ctx, k, g.now().Unix())\n",
+			"./shared/api", "TestSettleByUsageAfterRotation",
+		},
+		{
 			"a repeated reservation is refused because a rotation came in between",
 			"shared/quota/operation.go", "o.ChargeOnExpiry && !old.ChargeOnExpiry", "o.ChargeOnExpiry != old.ChargeOnExpiry",
 			"./shared/dynamo", "TestRotationKeepsOtherHolds",

@@ -73,3 +73,33 @@ func TestGroupPrice(t *testing.T) {
 	update(`{"id":2,"group":"dear"}`, http.StatusOK)
 	wantCharge(second, 1000)
 }
+
+// A hold is settled by usage with the key that made it, also after a rotation
+// without a grace period, if the price depends on the token's group. The key can
+// do nothing else.
+func TestSettleByUsageAfterRotation(t *testing.T) {
+	target, kit := apitest.Serve(t)
+	if _, err := kit.Store.SetPriceFile(t.Context(), []byte(`{"groups":{"vip":"0.5"},"models":{"m":{"input":"2.00"}}}`), 0); err != nil {
+		t.Fatal(err)
+	}
+	u := target.User(t, token.RoleUser)
+	if _, err := target.Users.SetGroups(t.Context(), u.Name, []string{"vip"}); err != nil {
+		t.Fatal(err)
+	}
+	made := u.Do(t, http.MethodPost, "/api/token/", `{"name":"app","unlimited_quota":true,"group":"vip"}`)
+	key, _, _ := strings.Cut(made.Body[strings.Index(made.Body, "sk-"):], `"`)
+	const usage = `"model":"m","usage":{"input_tokens":1000}`
+	do := func(call, body, want string) {
+		t.Helper()
+		if got := target.Do(t, http.MethodPost, "/api/token/"+call, body, "Authorization", "Bearer "+key); !strings.Contains(got.Body, want) {
+			t.Errorf("%s: got %d %s, want %s", call, got.Status, got.Body, want)
+		}
+	}
+	do("reserve", `{"request_id":"held-0123456789abcdefghijk",`+usage+`}`, `"held":500,`)
+	if got := u.Do(t, http.MethodPost, "/api/token/1/rotate", ""); got.Status != http.StatusOK {
+		t.Fatalf("rotate: got %d %s", got.Status, got.Body)
+	}
+	do("verify", `{`+usage+`}`, `{"valid":false,"code":"not_found"}`)
+	do("reserve", `{"request_id":"next-0123456789abcdefghijk",`+usage+`}`, `"code":"not_found"`)
+	do("settle", `{"request_id":"held-0123456789abcdefghijk",`+usage+`}`, `"charged":500,`)
+}

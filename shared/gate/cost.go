@@ -30,7 +30,8 @@ func (g *Gate) Prices(ctx context.Context) (*price.Table, error) {
 
 // Quote returns what a usage of a model costs the token of a key. It reads the
 // token only if the price depends on its group. The error is one of Cost's, or
-// quota.ErrKeyUnknown, which takes precedence.
+// quota.ErrKeyUnknown, which takes precedence. The key may be the token's previous
+// one, also after its grace period: it may still settle holds.
 func (g *Gate) Quote(ctx context.Context, key, model string, u price.Usage) (price.Quote, error) {
 	k, err := credential.ParseKey(key)
 	if err != nil {
@@ -46,7 +47,7 @@ func (g *Gate) Quote(ctx context.Context, key, model string, u price.Usage) (pri
 			return quote, nil
 		}
 	}
-	l, err := g.lookup(ctx, k, g.now().Unix())
+	l, err := g.store.Lookup(ctx, k, g.now().Unix())
 	if err != nil {
 		return price.Quote{}, err
 	}
