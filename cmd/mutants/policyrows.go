@@ -54,6 +54,11 @@ func policyMutants() []mutant {
 			"./shared/token", "TestAllowedPatternsAreNarrower",
 		},
 		{
+			"a new token that only says that its models are limited does not get the allowed ones",
+			rules, "or(s.ModelLimitsEnabled, true)", "s.ModelLimitsEnabled == nil",
+			"./shared/token", "TestPolicyDefaults",
+		},
+		{
 			"a token lives a second longer than the policy allows",
 			errors, "t.ExpiredTime <= last {", "t.ExpiredTime <= last+1 {",
 			"./shared/token", "TestPolicyOnCreate",

@@ -33,6 +33,20 @@ func policy(t *testing.T, target *Target) {
 	wantSame(t, made.Windows, []wire.Window{window})
 	wantSame(t, []any{made.RequestsPerMinute, made.Models, made.ModelLimitsEnabled, made.ExpiredTime - made.CreatedTime}, []any{60, []string{"gpt-5*"}, true, 86_400})
 
+	for _, absent := range []string{`"models":null`, `"model_limits_enabled":true`, `"model_limits_enabled":true,"models":null,"expired_time":null,"windows":null,"requests_per_minute":null`} {
+		draft := fmt.Sprintf(`{"name":"absent",%s}`, absent)
+		batch := wantData[wire.Tokens](t, u.Do(t, http.MethodPost, batchCreatePath, `{"tokens":[`+draft+`]}`), http.StatusCreated).Items
+		for _, got := range append(batch, u.make(t, draft)) {
+			wantSame(t, []any{got.Models, got.ModelLimitsEnabled, len(got.Windows), got.RequestsPerMinute, got.ExpiredTime - got.CreatedTime}, []any{made.Models, true, 1, 60, 86_400})
+			if err := u.Delete(t.Context(), got.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	wantFailure(t, u.Do(t, http.MethodPost, "/api/token/", `{"name":"a","model_limits_enabled":true,"models":[]}`), 400, "invalid_parameter", noModels)
+	other := target.User(t, token.RoleUser) // without a policy
+	wantFailure(t, other.Do(t, http.MethodPost, batchCreatePath, `{"tokens":[{"name":"a"},{"name":"b","model_limits_enabled":true}]}`), 400, "invalid_parameter", "tokens[1]."+noModels)
+
 	const (
 		against   = ": the operator's policy for this user is "
 		lifetime  = "expired_time" + against + "max_lifetime 1d; send a Unix time in seconds up to "

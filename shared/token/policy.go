@@ -79,7 +79,7 @@ func (p Policy) Defaults(s Settings, now int64) Settings {
 			s.Windows = p.MaxWindows
 		}
 	}
-	if len(p.AllowedModels) > 0 && s.ModelLimitsEnabled == nil {
+	if len(p.AllowedModels) > 0 && or(s.ModelLimitsEnabled, true) {
 		if s.Models == nil {
 			s.Models = p.AllowedModels
 		}

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,6 +75,14 @@ func TestPolicyDefaults(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("with settings of its own: -want +got:\n%s", diff)
+	}
+	limited := token.Settings{Name: new("app"), ModelLimitsEnabled: new(true)}
+	if got, err = strict(t).NewToken(limited, 1, policyNow); err != nil || !slices.Equal(got.Models, strict(t).AllowedModels) {
+		t.Errorf("limited without models: got %v, %v, want the allowed models", got.Models, err)
+	}
+	limited.Models = []string{}
+	if got, err = strict(t).NewToken(limited, 1, policyNow); err == nil {
+		t.Errorf("limited to an empty list: got %v, want an error", got.Models)
 	}
 	windowed := token.Policy{MaxWindows: strict(t).MaxWindows}
 	if got, err = windowed.NewToken(token.Settings{Name: new("app")}, 1, policyNow); err != nil || len(got.Windows) != 1 || got.Windows[0].Quota != 100 {

@@ -126,6 +126,9 @@ func (e *IndexError) Unwrap() error { return e.Err }
 func (s *Service) Create(ctx context.Context, at credential.AccessToken, settings []Settings, respond func([]IssuedToken) (SavedResponse, error)) ([]IssuedToken, error) {
 	now := s.Now()
 	for i, one := range settings {
+		if one.Models == nil {
+			one.ModelLimitsEnabled = nil // the user's policy may give the models
+		}
 		if _, err := New(one, at.UserID, now.Unix()); err != nil {
 			return nil, s.refuse(ctx, at, &IndexError{i, err})
 		}

@@ -112,7 +112,9 @@ func readNewAPI(f *fields) wire.TokenInput {
 	if slices.ContainsFunc(models, f.widens) {
 		f.wrong("models has a name that ends with *, which New API and One API compare literally, and which would allow every model with that beginning here: replace it with names of models")
 	}
-	limit(&in, models)
+	if f.has("models", "model_limits") {
+		limit(&in, models)
+	}
 	if enabled := f.boolean("model_limits_enabled"); enabled != nil {
 		in.ModelLimitsEnabled = enabled
 	}
@@ -150,7 +152,9 @@ func readLiteLLM(f *fields) wire.TokenInput {
 	if slices.Contains(models, "all-proxy-models") {
 		models = nil
 	}
-	limit(&in, append([]string{}, models...))
+	if f.has("models") {
+		limit(&in, append([]string{}, models...))
+	}
 	budget, spend := f.dollars("max_budget"), f.dollars("spend")
 	switch {
 	case budget == nil:

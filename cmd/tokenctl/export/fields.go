@@ -34,6 +34,14 @@ func (f *fields) find(names ...string) (string, any) {
 	return "", nil
 }
 
+// has reports whether one of the named columns has a value, which may be empty. A
+// setting of which the export says nothing is left to the API's defaults and to
+// those of the user's policy.
+func (f *fields) has(names ...string) bool {
+	_, v := f.find(names...)
+	return v != nil
+}
+
 // scalar returns a value as text. ok is false for a list or an object.
 func scalar(v any) (text string, ok bool) {
 	switch v := v.(type) {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { confirmKeySaved, dialog, focusedId, hasFocus, httpError, networkError, openNewToken, press, scenario } from "./harness.mjs";
+import { confirmKeySaved, dialog, focusedId, hasFocus, httpError, networkError, openNewToken, press, scenario, tokenctl } from "./harness.mjs";
 
 const run = promisify(execFile);
 /** @param {import("playwright-core").Page} page */
@@ -61,6 +61,36 @@ scenario("each expiry option sets the expiry it names", { allowedErrors: [httpEr
   await create(page);
   const [token] = await user.list();
   assert.deepEqual([token.expired_time, token.unlimited_quota], [-1, true]);
+});
+
+// The operator's defaults apply to what is not sent.
+scenario("a field that is not touched is left to the defaults", { allowedErrors: [httpError(403)] }, async ({ page, user }) => {
+  await tokenctl("user", "policy", user.name, "--max-lifetime", "30d", "--allow-models", "gpt-5*,o3", "--max-window", "day=1000");
+  const onlyCertain = page.getByRole("switch", { name: "Only certain models" });
+  const isLimited = async (/** @type {object} */ sent, /** @type {string[]} */ models) => {
+    assert.deepEqual((await create(page)).body, sent);
+    await confirmKeySaved(page);
+    const [token] = await user.list();
+    assert.deepEqual([token.model_limits_enabled, token.models, token.windows?.[0].quota], [true, models, 1000]);
+    assert.ok(Math.abs(token.expired_time - now() - 30 * 86_400) < 20);
+  };
+  await openNewToken(page, "plain");
+  await onlyCertain.check();
+  await page.getByRole("switch", { name: "Unlimited quota" }).check();
+  await onlyCertain.uncheck();
+  await page.getByRole("switch", { name: "Unlimited quota" }).uncheck();
+  await isLimited({ name: "plain" }, ["gpt-5*", "o3"]);
+  await openNewToken(page, "any of them");
+  await onlyCertain.check();
+  await isLimited({ name: "any of them", model_limits_enabled: true }, ["gpt-5*", "o3"]);
+  await openNewToken(page, "one of them");
+  await page.getByLabel("Expires").selectOption("Never");
+  await onlyCertain.check();
+  await page.getByLabel("Models", { exact: true }).fill("gpt-5-mini");
+  await press(page, "Create");
+  await dialog(page).locator(".error", { hasText: "expired_time: the operator's policy for this user is max_lifetime 30d" }).waitFor();
+  await page.getByLabel("Expires").selectOption("Default");
+  await isLimited({ name: "one of them", model_limits_enabled: true, models: ["gpt-5-mini"] }, ["gpt-5-mini"]);
 });
 
 // Enter, comma, paste and leaving the field add a model; Backspace and × remove one.

@@ -43,6 +43,8 @@ const mutants = [
   ["a raise is sent as a setting", "limits.js", ', "resets_at", "extra")', ', "resets_at")', "limits", "a raise is shown and not sent"],
   ["removed windows are not sent", "limits.js", "if (!isNew || draft.windows.length > 0)", "if (draft.windows.length > 0)", "limits", "limits are removed"],
   ["a new token overrides default windows", "limits.js", "if (!isNew || draft.windows.length > 0)", "if (draft.windows)", "limits", "a token without limits"],
+  ["a new token overrides the default expiry", "draft.js", 'if (!token) return "default"', 'if (!token) return "never"', "create", "a field that is not touched"],
+  ["a new token overrides the allowed models", "draft.js", "draft.models.length > 0 && { model_limits_enabled", "{ model_limits_enabled", "create", "a field that is not touched"],
   ["limits of an old version are saved", "editor.js", 'name !== "limits" || ', 'name !== "" || ', "limits", "limits typed on an old version"],
   ["a used up token seems to come back", "limits.js", "unlimited || left > 0", "unlimited || left >= 0", "limits", "the use of limits is shown"],
   ["an error is in a closed disclosure", "limitfields.js", "options.open || options.hasError", "options.open", "limits", "an error of a limit"],

@@ -123,7 +123,7 @@ export class Problem extends Error {
 
   /** The input field that the message is about, such as name or windows[0].quota, or "". The API's messages start with it. */
   get field() {
-    if (this.#field !== "" || this.code !== "invalid_parameter") return this.#field;
+    if (this.#field !== "" || !["invalid_parameter", "policy_violation"].includes(this.code)) return this.#field;
     return /^[a-z_]+(\[\d+\]\.[a-z_]+)?/.exec(this.message)?.[0] ?? "";
   }
 }
@@ -179,7 +179,7 @@ export class Api {
   /** @param {number} id @returns {Promise<Response<Token>>} */
   get(id) { return this.#request("GET", String(id)); }
 
-  /** @param {TokenInput} input @param {string} idempotencyKey @returns {Promise<Response<Token>>} */
+  /** @param {Partial<TokenInput>} input @param {string} idempotencyKey @returns {Promise<Response<Token>>} */
   create(input, idempotencyKey) { return this.#request("POST", "", { body: input, idempotencyKey }); }
 
   /** @param {{ id: number } & Partial<TokenInput>} change @param {string} etag @returns {Promise<Response<Token>>} */

@@ -11,7 +11,7 @@ import { formatExact, formatList, formatNumber, isEqual, parseInteger, statuses 
 /**
  * @typedef {object} Draft
  * @property {string} name
- * @property {string} expiry "keep", "never", "at", or the seconds of a preset
+ * @property {string} expiry "default" of a new token, "keep", "never", "at", or the seconds of a preset
  * @property {number} presetTime the Unix time that a preset means
  * @property {string} at a local date and time
  * @property {boolean} unlimited
@@ -32,12 +32,18 @@ import { formatExact, formatList, formatNumber, isEqual, parseInteger, statuses 
 export function draftOf(token) {
   return {
     name: token?.name ?? "",
-    expiry: !token || token.expired_time === -1 ? "never" : "keep", presetTime: 0, at: "",
+    expiry: expiryOf(token), presetTime: 0, at: "",
     unlimited: token?.unlimited_quota ?? false, quota: token?.unlimited_quota ? String(token.remain_quota) : "", delta: "",
     limited: token?.model_limits_enabled ?? false, models: [...(token?.models ?? [])],
     allow_ips: token?.allow_ips ?? "", group: token?.group ?? "",
     limits: limitsDraftOf(token),
   };
+}
+
+/** @param {Token | null} token */
+function expiryOf(token) {
+  if (!token) return "default";
+  return token.expired_time === -1 ? "never" : "keep";
 }
 
 /**
@@ -60,7 +66,7 @@ export function inputOf(draft, token) {
     model_limits_enabled: draft.limited, models: draft.models, allow_ips: draft.allow_ips, group: draft.group,
     ...limitsInputOf(draft.limits, token === null),
   };
-  if (draft.expiry !== "keep") input.expired_time = expiredTime(draft);
+  if (draft.expiry !== "keep" && draft.expiry !== "default") input.expired_time = expiredTime(draft);
   if (draft.unlimited) return input;
   if (!addsQuota(token)) input.remain_quota = parseInteger(draft.quota.trim() || "0");
   else if (draft.delta.trim() !== "") input.quota_delta = parseInteger(draft.delta);
@@ -68,9 +74,19 @@ export function inputOf(draft, token) {
 }
 
 /**
- * Returns the fields of a draft that differ from the token.
+ * Returns what the API gets for the draft of a new token: without what the user
+ * has not touched, so that the defaults apply to it, also those of the operator's
+ * policy.
  * @param {Draft} draft
- * @param {Token} token
+ * @returns {Partial<TokenInput>}
+ */
+export const newInput = (draft) => ({ ...changedInput(draft, null), ...(draft.models.length > 0 && { model_limits_enabled: draft.limited }) });
+
+/**
+ * Returns the fields of a draft that differ from the token, or from the draft of
+ * a new one.
+ * @param {Draft} draft
+ * @param {Token | null} token
  * @returns {Partial<TokenInput>}
  */
 export function changedInput(draft, token) {

@@ -3,7 +3,7 @@
 // were changed, and the API refuses it if the token has changed meanwhile.
 import { html, nothing } from "./lib/lit-html.js";
 import { Problem } from "./api.js";
-import { addsQuota, changedInput, differences, draftOf, expiredTime, inputOf, settingsOf, validate } from "./draft.js";
+import { addsQuota, changedInput, differences, draftOf, expiredTime, newInput, settingsOf, validate } from "./draft.js";
 import { limitFieldNames, limitFields } from "./limitfields.js";
 import { hasLimits, isLimit, limitsOf, withoutEmptyRows } from "./limits.js";
 import { field, modal, problemBox, relativeTime, toggle } from "./parts.js";
@@ -89,7 +89,7 @@ export class Editor {
   }
 
   #create() {
-    const input = inputOf(this.#draft, null);
+    const input = newInput(this.#draft);
     return this.#app.submit(this, input, (api, idempotencyKey) => api.create(input, idempotencyKey),
       ({ data }) => this.#app.showKey(data, `${data.name} is created`));
   }
@@ -196,10 +196,12 @@ export class Editor {
     const { expiry } = this.#draft;
     const error = this.#errorOf("expired_time");
     const current = this.#token && this.#token.expired_time !== -1 ? this.#token.expired_time : 0;
-    const hint = expiry === "keep" ? html`${relativeTime(current)}, ${formatExact(current)}` : undefined;
+    const unless = expiry === "default" ? "Never, unless the operator has set a maximum lifetime." : undefined;
+    const hint = expiry === "keep" ? html`${relativeTime(current)}, ${formatExact(current)}` : unless;
     const choose = (/** @type {string} */ value) => this.#edit({ expiry: value, presetTime: Math.floor(Date.now() / 1000) + Number(value) });
     return html`${field({ name: "expired_time", label: "Expires", hint, error: expiry === "at" ? undefined : error },
       ({ id, describedBy, invalid }) => html`<select id=${id} aria-describedby=${describedBy} aria-invalid=${invalid} .value=${expiry} @change=${(e) => choose(e.target.value)}>
+        ${this.#token ? nothing : html`<option value="default" ?selected=${expiry === "default"}>Default</option>`}
         ${current ? html`<option value="keep" ?selected=${expiry === "keep"}>Keep current</option>` : nothing}
         <option value="never" ?selected=${expiry === "never"}>Never</option>
         ${presets.map(([label, seconds]) => html`<option value=${seconds} ?selected=${expiry === String(seconds)}>In ${label}</option>`)}
