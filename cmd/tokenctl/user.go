@@ -16,7 +16,7 @@ import (
 type userCmd struct {
 	Create  userCreateCmd  `cmd:"" help:"Create a user and print its first access token."`
 	List    userListCmd    `cmd:"" help:"List all users."`
-	Show    userShowCmd    `cmd:"" help:"Show a user: its limits, access tokens and budget."`
+	Show    userShowCmd    `cmd:"" help:"Show a user: its state, limits, access tokens, budget and policy."`
 	Rotate  userRotateCmd  `cmd:"" help:"Issue another access token, or revoke the older ones with --revoke."`
 	Disable userDisableCmd `cmd:"" help:"Disable a user: the API refuses its access tokens, and its keys are stopped."`
 	Enable  userEnableCmd  `cmd:"" help:"Enable a disabled user, and let stopped keys work again."`

@@ -38,7 +38,7 @@ func TestUnitsOfDollars(t *testing.T) {
 func TestShownHoldings(t *testing.T) {
 	w := token.Wallet{On: true, Budget: token.Budget{Units: 1000}, Left: 100}
 	h := token.Holdings{Wallet: w, Free: 200, Held: 30, Used: 663, Missing: 7}
-	got := shownText(token.User{ID: 1, Name: "alice", Role: token.RoleUser}, h, 0, 0)
+	got := shownText(token.User{ID: 1, Name: "alice", Role: token.RoleUser}, h, token.Policy{}, 0, 0)
 	want := `Budget          1000 units
 Left            100
 Free in tokens  200

@@ -174,20 +174,29 @@ func policyLines(u token.User, p token.Policy) string {
 
 // policyOutput is what --json prints.
 func policyOutput(u token.User, p token.Policy) any {
-	windows := func(all []token.Window) []wire.WindowInput { return windowInputs(append([]token.Window{}, all...)) }
 	return struct {
-		UserID                   int64              `json:"user_id"`
-		Name                     string             `json:"name"`
-		RequireLimit             bool               `json:"require_limit"`
-		MaxLifetimeSeconds       int64              `json:"max_lifetime_seconds"`
-		DefaultWindows           []wire.WindowInput `json:"default_windows"`
-		MaxWindows               []wire.WindowInput `json:"max_windows"`
-		DefaultRequestsPerMinute int64              `json:"default_requests_per_minute"`
-		DefaultUnitsPerMinute    int64              `json:"default_units_per_minute"`
-		DefaultMaxConcurrent     int64              `json:"default_max_concurrent"`
-		AllowedModels            []string           `json:"allowed_models"`
-	}{
-		u.ID, u.Name, p.RequireLimit, p.MaxLifetimeSeconds, windows(p.DefaultWindows), windows(p.MaxWindows),
+		UserID int64  `json:"user_id"`
+		Name   string `json:"name"`
+		shownPolicy
+	}{u.ID, u.Name, policyJSON(p)}
+}
+
+// A shownPolicy is a policy in JSON.
+type shownPolicy struct {
+	RequireLimit             bool               `json:"require_limit"`
+	MaxLifetimeSeconds       int64              `json:"max_lifetime_seconds"`
+	DefaultWindows           []wire.WindowInput `json:"default_windows"`
+	MaxWindows               []wire.WindowInput `json:"max_windows"`
+	DefaultRequestsPerMinute int64              `json:"default_requests_per_minute"`
+	DefaultUnitsPerMinute    int64              `json:"default_units_per_minute"`
+	DefaultMaxConcurrent     int64              `json:"default_max_concurrent"`
+	AllowedModels            []string           `json:"allowed_models"`
+}
+
+func policyJSON(p token.Policy) shownPolicy {
+	windows := func(all []token.Window) []wire.WindowInput { return windowInputs(append([]token.Window{}, all...)) }
+	return shownPolicy{
+		p.RequireLimit, p.MaxLifetimeSeconds, windows(p.DefaultWindows), windows(p.MaxWindows),
 		p.DefaultRates.RequestsPerMinute, p.DefaultRates.UnitsPerMinute, p.DefaultRates.MaxConcurrent, append([]string{}, p.AllowedModels...),
 	}
 }

@@ -19,7 +19,7 @@ type userShowCmd struct {
 // Help implements kong.HelpProvider.
 func (*userShowCmd) Help() string {
 	return `If the user has a budget, it reads all of its tokens to say where the units are: left in the budget, drawn by tokens and
-free, held by requests in progress, and used.
+free, held by requests in progress, and used. It ends with the user's policy, as "user policy" shows it.
 
 Example:
 
@@ -37,6 +37,12 @@ func (c *userShowCmd) Run(ctx context.Context, out *console) error {
 	if err != nil {
 		return db.explain(err, name)
 	}
+	var p token.Policy
+	if !u.Deleting { // else it may be gone already
+		if p, err = db.store().Policy(ctx, u); err != nil {
+			return db.explain(err, name)
+		}
+	}
 	var h token.Holdings
 	perDollar := int64(0)
 	if u.UsesWallet {
@@ -50,9 +56,9 @@ func (c *userShowCmd) Run(ctx context.Context, out *console) error {
 		perDollar = table.Scale()
 	}
 	if c.JSON {
-		return out.printJSON(shownJSON(u, h))
+		return out.printJSON(shownJSON(u, h, p))
 	}
-	return out.print(shownText(u, h, perDollar, time.Now().Unix()))
+	return out.print(shownText(u, h, p, perDollar, time.Now().Unix()))
 }
 
 // A shownUser is what --json prints.
@@ -72,6 +78,7 @@ type shownUser struct {
 	Groups           []string      `json:"groups"`
 	AccessTokens     []shownAccess `json:"access_tokens"`
 	Wallet           *shownWallet  `json:"wallet"`
+	Policy           *shownPolicy  `json:"policy"`
 }
 
 // A shownAccess is an access token without its secret. Slots count from 1.
@@ -86,7 +93,7 @@ type shownWallet struct {
 	Missing int64 `json:"missing"`
 }
 
-func shownJSON(u token.User, h token.Holdings) shownUser {
+func shownJSON(u token.User, h token.Holdings, p token.Policy) shownUser {
 	shown := shownUser{
 		UserID: u.ID, Name: u.Name, Role: string(u.Role), Disabled: u.Disabled, KeysStopped: u.KeysStopped(), CreatedTime: u.Created,
 		Tokens: u.TokenCount(), MaxTokens: u.Limits.MaxTokens, CreatesPerSecond: u.Limits.CreatesPerSecond, CreateBurst: u.Limits.CreateBurst,
@@ -104,15 +111,19 @@ func shownJSON(u token.User, h token.Holdings) shownUser {
 			Remaining: h.Left, InTokens: h.Free, Held: h.Held, Used: h.Used, ResetsAt: h.EndsAt,
 		}, h.Missing}
 	}
+	if !p.IsZero() {
+		shown.Policy = new(policyJSON(p))
+	}
 	return shown
 }
 
-func shownText(u token.User, h token.Holdings, perDollar, now int64) string {
+// shownText ends with the policy, as "user policy" shows it.
+func shownText(u token.User, h token.Holdings, p token.Policy, perDollar, now int64) string {
 	lines := [][2]string{
 		{"ID", fmt.Sprint(u.ID)},
 		{"Name", u.Name},
 		{"Role", string(u.Role)},
-		{"State", stateOf(u)},
+		{"State", stateWithKeys(u)},
 		{"Created", timestamp(u.Created)},
 		{"Tokens", fmt.Sprintf("%d; the maximum is %s", u.TokenCount(), orUnlimited(u.Limits.MaxTokens))},
 		{"Creates", rate(u.Limits.CreatesPerSecond, u.Limits.CreateBurst)},
@@ -129,13 +140,35 @@ func shownText(u token.User, h token.Holdings, perDollar, now int64) string {
 	} else {
 		lines = append(lines, walletLines(u.Name, h, perDollar)...)
 	}
+	policy := ""
+	if p.IsZero() {
+		lines = append(lines, [2]string{"Policy", "none"})
+	} else {
+		policy = policyLines(u, p)
+	}
 	var list strings.Builder
 	w := tabwriter.NewWriter(&list, 0, 0, 2, ' ', 0)
 	for _, line := range lines {
 		_, _ = fmt.Fprintf(w, "%s\t%s\n", line[0], visible(line[1])) // a Builder never fails
 	}
 	_ = w.Flush()
-	return list.String()
+	return list.String() + policy
+}
+
+// stateWithKeys also says whether the keys of the user's tokens work.
+func stateWithKeys(u token.User) string {
+	switch {
+	case u.Deleting:
+		return stateOf(u)
+	case u.Disabled && u.KeysStopped():
+		return "disabled; its keys are stopped"
+	case u.Disabled: // by a version that did not stop keys
+		return "disabled; its keys still work"
+	case u.KeysStopped():
+		return "enabled; its keys are stopped"
+	default:
+		return "enabled"
+	}
 }
 
 func validity(s token.Slot, now int64) string {
