@@ -44,7 +44,7 @@ Left            100
 Free in tokens  200
 Held            30
 Used            663
-Missing         7; run ` + "`tokenctl reconcile alice`\n"
+Missing         7; run ` + "`tokenctl reconcile alice`\nPolicy          none\n"
 	if !strings.HasSuffix(got, want) {
 		t.Errorf("got\n%s\nwant at its end\n%s", got, want)
 	}
