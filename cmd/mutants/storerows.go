@@ -74,6 +74,16 @@ func storeMutants() []mutant {
 			"./shared/api", "TestSettleByUsageAfterRotation",
 		},
 		{
+			"a request whose hold was charged when it expired is charged again",
+			"shared/gateway/settle.go", "		before = req.hold.Units()\n", "		before = 0\n",
+			"./shared/gateway", "TestExpiredHoldWasCharged",
+		},
+		{
+			"a stream whose hold was charged when it expired holds and pays all of it again",
+			"shared/gateway/charge.go", " && !errors.Is(err, quota.ErrHoldCharged)", "",
+			"./shared/gateway", "TestExpiredHoldWasCharged",
+		},
+		{
 			"a repeated reservation is refused because a rotation came in between",
 			"shared/quota/operation.go", "o.ChargeOnExpiry && !old.ChargeOnExpiry", "o.ChargeOnExpiry != old.ChargeOnExpiry",
 			"./shared/dynamo", "TestRotationKeepsOtherHolds",
@@ -85,7 +95,7 @@ func storeMutants() []mutant {
 		},
 		{
 			"a repeated reservation whose hold has ended is valid, although nothing is held",
-			"shared/quota/operation.go", "		return false, old.State.endError()\n", "		return false, nil\n",
+			"shared/quota/operation.go", "		return false, old.endError()\n", "		return false, nil\n",
 			"./shared/api", "TestContract/Holds",
 		},
 		{
@@ -205,7 +215,7 @@ func storeMutants() []mutant {
 		},
 		{
 			"the lease of a process that died is returned instead of charged",
-			"shared/quota/ledger.go", "if r.ChargeOnExpiry {", "if r.ChargeOnExpiry && r.Quota < 0 {",
+			"shared/quota/ledger.go", "			if r.ChargeOnExpiry {\n				l.Used", "			if r.ChargeOnExpiry && r.Quota < 0 {\n				l.Used",
 			"./shared/gate", "TestLeaseOfDeadProcessIsCharged",
 		},
 	}

@@ -103,9 +103,10 @@ func (h *Hold) operation(kind quota.Kind) quota.Operation {
 // quota.ErrContention, call it again with the same number of units, within a
 // minute: the units are charged once. The error is quota.ErrHoldExpired if the
 // hold had expired, which means that nothing was charged and the units are free
-// again; charge them with Verify. It is never quota.ErrHoldNotFound. It is
-// quota.ErrKeyUnknown if the token was deleted; an attempt before may have charged
-// it.
+// again; charge them with Verify. If it is quota.ErrHoldCharged, all units of the
+// hold were charged instead; charge only what exceeds them. It is never
+// quota.ErrHoldNotFound. It is quota.ErrKeyUnknown if the token was deleted, or its
+// key replaced twice; an attempt before may have charged the hold.
 func (h *Hold) Settle(ctx context.Context, units int64) (quota.Settlement, error) {
 	if err := token.CheckQuota("quota", units); err != nil {
 		return quota.Settlement{}, err

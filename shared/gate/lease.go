@@ -232,7 +232,7 @@ func (l *lease) settleBlock(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
 		_, err := l.table.gate.store.Do(ctx, l.key, o)
 		if errors.Is(err, quota.ErrKeyUnknown) {
-			return nil // the token was deleted, and its quota with it
+			return nil // the token was deleted, or the block is charged when it expires
 		}
 		if !errors.Is(err, quota.ErrUnavailable) || attempt == maxSettleAttempts || ctx.Err() != nil {
 			return err

@@ -14,6 +14,7 @@ type tokenModel struct {
 	deleted, disabled, unlimited bool
 	rotations                    int    // since the clients' key was created; 2 means two or more
 	oldKeyUntil                  int64  // the second at which the clients' key ends, after a rotation
+	holdsUntil                   int64  // the second at which all holds of the previous key have expired
 	onlyModel                    string // the model that the token is limited to, or ""
 	free, used                   int64
 	requests                     [4]requestModel // by index in requestIDs
@@ -99,8 +100,10 @@ func (m *tokenModel) expire(r *requestModel) {
 }
 
 // dropsKey reports whether a rotation forgets a key with which open holds may
-// have been made. No history takes so long that they must have expired.
-func (m tokenModel) dropsKey() bool { return !m.deleted && m.rotations > 0 && m.openHolds() > 0 }
+// have been made.
+func (m tokenModel) dropsKey(now int64) bool {
+	return !m.deleted && m.rotations > 0 && now < m.holdsUntil && m.openHolds() > 0
+}
 
 // chargeOpenHolds makes open holds charged if they expire.
 func (m *tokenModel) chargeOpenHolds() {
@@ -119,7 +122,7 @@ func (m tokenModel) step(op operation) (tokenModel, result) {
 	next, res := tidied.apply(op)
 	switch op.kind {
 	case opRotateKey:
-		if m.dropsKey() {
+		if m.dropsKey(op.now) {
 			next.chargeOpenHolds()
 			return next, res
 		}
@@ -351,6 +354,7 @@ func (m tokenModel) update(op operation) (tokenModel, result) {
 		if op.ttlSeconds > 0 {
 			m.oldKeyUntil = op.now + op.ttlSeconds
 		}
+		m.holdsUntil = op.now + op.ttlSeconds + 60*60 + 60
 	}
 	return m, result{numbers: [3]int64{m.free, m.used}}
 }

@@ -59,7 +59,7 @@ func (w *responseWriter) grow(units int64) error {
 	return retry(ctx, func() error {
 		held := w.req.hold.Units()
 		v, err := w.req.hold.Grow(ctx, quota.Question{Model: w.req.Model}, want)
-		if errors.Is(err, quota.ErrHoldExpired) {
+		if errors.Is(err, quota.ErrHoldExpired) && !errors.Is(err, quota.ErrHoldCharged) {
 			return w.holdAgain(ctx, want)
 		}
 		if err == nil && v.Refusal == quota.RefusedExhausted && want > units && held+v.Free >= units {

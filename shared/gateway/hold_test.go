@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -126,6 +127,50 @@ func TestExpiredHold(t *testing.T) {
 			s.key.Store(key)
 			s.chat(t, key, hello)
 			s.wantUsed(t, key, c.granted, c.used)
+		})
+	}
+}
+
+// A response that takes longer than its hold, which was charged when it expired
+// because of a rotation, is charged only what exceeds that.
+func TestExpiredHoldWasCharged(t *testing.T) {
+	for name, c := range map[string]struct {
+		body, contentType, answer string
+		used                      func(held int64) int64
+	}{
+		"more_was_used": {`{"model":"gpt-4o","max_tokens":1,"messages":[]}`, jsonType, completion, func(int64) int64 { return 21 }},
+		"less_was_used": {`{"model":"gpt-4o","max_tokens":100,"messages":[]}`, jsonType, completion, func(held int64) int64 { return held }},
+		// The hold can't grow any more, so the stream ends where it exceeds the hold.
+		"stream": {`{"model":"gpt-4o","max_tokens":1,"messages":[],"stream":true}`, streamType, strings.Repeat(chunk, 100), func(held int64) int64 { return held + 1 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s *server
+			var id, held int64
+			rotate := func(grace int64) string {
+				rotation, err := s.NewKeyRotation(t.Context(), s.Access, id, grace)
+				if err == nil {
+					_, err = s.Rotate(t.Context(), s.Access, id, rotation)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				return rotation.Key.Reveal()
+			}
+			var last string
+			s = newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				got, err := s.Get(t.Context(), s.Access, id)
+				if err != nil {
+					t.Error(err)
+				}
+				held = got.HeldAt(s.Clock.Now().Unix())
+				last = rotate(7200)
+				s.Clock.Advance(3601)
+				respond(http.StatusOK, c.contentType, c.answer)(w, r)
+			}), gateway.Options{TTL: gate.MaxTTL})
+			_, id = s.newKey(t, 1000)
+			s.chat(t, rotate(0), c.body)
+			<-s.finished
+			s.checkUsage(t, last, 1000, c.used(held))
 		})
 	}
 }

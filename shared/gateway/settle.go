@@ -139,13 +139,21 @@ func retry(ctx context.Context, f func() error) error {
 }
 
 // settle charges the units. If the hold has expired because the response took
-// longer, it spends them without a hold, as far as the balance allows.
+// longer, it spends them without a hold, as far as the balance allows. If the hold
+// was charged when it expired, it spends only what exceeds it.
 func (m *middleware) settle(ctx context.Context, req *request, units int64) error {
 	s, err := req.hold.Settle(ctx, units)
 	req.chargedUnits, req.shortfallUnits = s.Charged, s.Shortfall
-	if units > 0 && errors.Is(err, quota.ErrHoldExpired) {
-		err = m.spendWithoutHold(ctx, req, units)
+	var before int64
+	if errors.Is(err, quota.ErrHoldCharged) {
+		before = req.hold.Units()
 	}
+	if units > before && errors.Is(err, quota.ErrHoldExpired) {
+		err = m.spendWithoutHold(ctx, req, units-before)
+	} else if before > 0 {
+		err = nil
+	}
+	req.chargedUnits += before
 	if err != nil {
 		return fmt.Errorf("response not charged, %d units were due: %w", units, err)
 	}

@@ -2,6 +2,7 @@ package quota
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -24,6 +25,9 @@ var (
 	// ErrHoldExpired means that the hold expired before it was settled or
 	// released. A repeated reservation gets it too.
 	ErrHoldExpired = errors.New("hold has expired")
+	// ErrHoldCharged is ErrHoldExpired for a hold whose units were charged when
+	// it expired, see Record.ChargeOnExpiry.
+	ErrHoldCharged = fmt.Errorf("%w and was charged", ErrHoldExpired)
 	// ErrHoldSettled means that a hold can't be released, or reserved again,
 	// because it was settled.
 	ErrHoldSettled = errors.New("hold is settled")

@@ -86,21 +86,6 @@ const (
 	StateExpired                   // held until the hold expired
 )
 
-// endError returns how a hold in this state has ended, as an error. It is nil
-// unless the hold has ended.
-func (s State) endError() error {
-	switch s {
-	case StateSettled:
-		return ErrHoldSettled
-	case StateReleased:
-		return ErrHoldReleased
-	case StateExpired:
-		return ErrHoldExpired
-	case StateSpent, StateOpen:
-	}
-	return nil
-}
-
 // A Record is what a ledger remembers of one request id. Times are Unix
 // seconds.
 type Record struct {
@@ -116,6 +101,24 @@ type Record struct {
 	Meters         []int64 // of a hold: the numbers of the token's meters that it counts in
 	PerUnit        int64   // of a hold: nanoseconds that each unit took in the rate of units; 0 if there was none
 	MadeAt         int64   // of a hold with PerUnit: when it was made, in Unix milliseconds
+}
+
+// endError returns how the record's hold has ended, as an error. It is nil unless
+// the hold has ended.
+func (r Record) endError() error {
+	switch r.State {
+	case StateSettled:
+		return ErrHoldSettled
+	case StateReleased:
+		return ErrHoldReleased
+	case StateExpired:
+		if r.ChargeOnExpiry {
+			return ErrHoldCharged
+		}
+		return ErrHoldExpired
+	case StateSpent, StateOpen:
+	}
+	return nil
 }
 
 // Debited returns how many units the record's hold took from the balance.

@@ -119,7 +119,7 @@ func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 	case known && (old.Quota != o.Quota || o.ChargeOnExpiry && !old.ChargeOnExpiry || (old.State == StateSpent) != (o.Kind == KindSpend)):
 		return false, ErrRequestReused
 	case known && o.Kind == KindReserve:
-		return false, old.State.endError()
+		return false, old.endError()
 	case known:
 		return false, nil
 	case o.ChargeOnExpiry && l.Limited():
@@ -179,7 +179,7 @@ func (o Operation) endHold(l *Ledger) (bool, error) {
 	case !known || r.State == StateSpent:
 		return false, ErrHoldNotFound
 	case r.State == StateExpired:
-		return false, ErrHoldExpired
+		return false, r.endError()
 	case r.State == StateSettled && o.Kind == KindRelease:
 		return false, ErrHoldSettled
 	case r.State == StateReleased && o.Kind == KindSettle:
@@ -245,7 +245,7 @@ func (o Operation) grow(l *Ledger) (bool, error) {
 		return false, ErrHoldNotFound
 	}
 	if r.State != StateOpen {
-		return false, r.State.endError()
+		return false, r.endError()
 	}
 	more := o.Quota - r.Quota
 	if more <= 0 {
