@@ -20,7 +20,7 @@ func accountMutants() []mutant {
 		},
 		{
 			"a refusal for lack of budget does not say what is left: a request that the rest pays for is refused",
-			"shared/dynamo/operation.go", "				found.Drawable = refused.left\n", "				_ = refused.left\n",
+			"shared/dynamo/operation.go", "				found.Supply = *supply\n", "",
 			"./shared/gateway", "TestBudgetOfKey",
 		},
 		{

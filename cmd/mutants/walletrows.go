@@ -63,18 +63,73 @@ func walletMutants() []mutant {
 		},
 		{
 			"a refusal comes although other tokens' blocks have free units",
-			"shared/dynamo/walletreclaim.go", "	if s.empty.is(w, now) {\n		return false, nil\n	}\n	var got", "	if want > 0 {\n		return false, nil\n	}\n	var got",
+			"shared/dynamo/walletreclaim.go", "return lacks, s.returnBlocks(ctx, w, found, lacks-w.Left, now)", "_ = found\n	return w.Left, nil",
 			"./shared/dynamo", "TestReclaimAfterRelease",
 		},
 		{
 			"that no block had free units is remembered for ever",
-			"shared/dynamo/walletreclaim.go", "return now < found.second && found.revision", "return found.revision",
+			"shared/dynamo/walletreclaim.go", "known && now < found.second && found.count", "known && found.count",
 			"./shared/dynamo", "TestReclaimAfterRelease",
 		},
 		{
 			"the units of an expired hold are not returned to the wallet",
-			"shared/dynamo/walletreclaim.go", "		if l.HasExpiredHold(now) {", "		if l.HasExpiredHold(now) && now < 0 {",
+			"shared/dynamo/walletreclaim.go", "if !b.revoked && l.HasExpiredHold(now) {", "if b.revoked && l.HasExpiredHold(now) {",
 			"./shared/dynamo", "TestReclaimAfterRelease",
+		},
+		{
+			"a token that was refused keeps others from its own free units",
+			"shared/dynamo/walletreclaim.go", "s.totals.keep(w, total, now, all.Tokens)", "s.totals.keep(w, w.Left, now, all.Tokens)",
+			"./shared/dynamo", "TestReclaimFromRefusedToken",
+		},
+		{
+			"a budget that was raised refuses for what was left before",
+			"shared/dynamo/walletreclaim.go", " && found.budget == w.Units", "",
+			"./shared/dynamo", "TestRaisedBudgetAfterRefusal",
+		},
+		{
+			"free units of a busy token are not found",
+			"shared/dynamo/walletreclaim.go", "l.Block.Left>>attempt", "l.Block.Left>>(0*attempt)",
+			"./shared/dynamo", "TestReclaimFromBusyToken",
+		},
+		{
+			"a request that can't be covered empties the blocks of others",
+			"shared/dynamo/walletreclaim.go", "	if total-own < lacks && required {\n		return total - own, s.returnBlocks(ctx, w, found, -w.Left, now)\n	}\n	return lacks", "	_ = total\n	return lacks",
+			"./shared/dynamo", "TestTooLargeRequestBesideBusyToken",
+		},
+		{
+			"a token draws from a user whose tokens lost their meters",
+			"shared/dynamo/walletdraw.go", "	e.require(e.name(attrMeters).exists())", "	_ = attrMeters",
+			"./shared/dynamo", "TestDrawDuringChangeOfWindows",
+		},
+		{
+			"what a deleted token held is free again",
+			"shared/dynamo/walletdraw.go", "	back := t.BlockUse(at).Remaining\n", "	back := t.BlockUse(at).Remaining + t.InProgress(at)\n",
+			"./shared/dynamo", "TestRemovedTokenReturnsBlock",
+		},
+		{
+			"a hold that expires during an interrupted deletion is free",
+			"shared/dynamo/tokenitem.go", "	second, _, _ := strings.Cut(r.text(attrRevoked), \"-\")\n", "	_, second, _ := strings.Cut(r.text(attrRevoked), \"-\")\n",
+			"./shared/dynamo", "TestBlockOfInterruptedDeletion",
+		},
+		{
+			"a removal that reconcile counted before the purge loses free units",
+			"shared/dynamo/purge.go", "r.number(markCounted) != 0 || back == 0", "r.number(markCounted) == 0 || back == 0",
+			"./shared/dynamo", "TestReconcileBeforePurge",
+		},
+		{
+			"a late purge that is repeated returns its units twice",
+			"shared/dynamo/purge.go", "	seen.set(markCounted, number(1))\n", "	seen.set(markCounted, number(0))\n",
+			"./shared/dynamo", "TestReconcileBeforePurge",
+		},
+		{
+			"reconcile forgets which purges have returned units",
+			"shared/dynamo/purge.go", `"if_not_exists("+counted.placeholder+", "+e.value(number(0))+")"`, `e.value(number(0))`,
+			"./shared/dynamo", "TestReconcileBeforePurge",
+		},
+		{
+			"a check of a budget that is used up does not say when it renews",
+			"shared/quota/block.go", "ResetsAt: s.ResetsAt}}", "}}",
+			"./shared/dynamo", "TestCheckSaysWhenWalletRenews",
 		},
 		{
 			"a settlement beyond the hold does not draw",
@@ -83,7 +138,7 @@ func walletMutants() []mutant {
 		},
 		{
 			"a spend does not need units in the block",
-			"shared/quota/operation.go", "	if shortage(l.Token, o.Quota, o.Now) > 0 {\n		return false, refusedByWallet()\n	}\n	o.recordUse(l)", "	o.recordUse(l)",
+			"shared/quota/operation.go", "	if shortage(l.Token, o.Quota, o.Now) > 0 {\n		return false, RefusedByWallet(token.Supply{}) // the store looks whether there is any\n	}\n	o.recordUse(l)", "	o.recordUse(l)",
 			"./shared/dynamo", "TestTurningWalletOnAndOff",
 		},
 		{

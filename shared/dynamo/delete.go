@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strconv"
 	"sync"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
@@ -19,7 +20,7 @@ func (s *Store) Delete(ctx context.Context, c token.Caller, id int64, versions t
 	if err := s.authorizeChanges(ctx, c, 1); err != nil {
 		return err
 	}
-	found, mine, err := s.revoke(ctx, c.UserID, id, versions)
+	found, mine, err := s.revoke(ctx, c, id, versions)
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func (s *Store) DeleteAll(ctx context.Context, c token.Caller, ids []int64, plan
 			all.Store(id, revocation{found: stored[id]})
 			return nil // by another call: only to be removed
 		}
-		found, mine, err := s.revoke(ctx, c.UserID, id, nil)
+		found, mine, err := s.revoke(ctx, c, id, nil)
 		all.Store(id, revocation{found, mine})
 		return err
 	})
@@ -79,8 +80,8 @@ func (s *Store) finishDelete(ctx context.Context, userID, id int64, found item, 
 // true for the one call that did it. The mark that the call writes is random, so a call that repeats its
 // write after a lost answer recognises its own mark. If the item is gone by then,
 // it can't know whether it was the one: the error is token.ErrUncertain.
-func (s *Store) revoke(ctx context.Context, userID, id int64, versions token.Versions) (found item, mine bool, err error) {
-	mark := rand.Text()
+func (s *Store) revoke(ctx context.Context, c token.Caller, id int64, versions token.Versions) (found item, mine bool, err error) {
+	userID, mark := c.UserID, strconv.FormatInt(c.Now/1_000_000, 10)+"-"+rand.Text()
 	e := newExpression()
 	e.require(e.name(attrHash).exists())
 	requireVersion(e, versions)
@@ -108,9 +109,9 @@ func (s *Store) revoke(ctx context.Context, userID, id int64, versions token.Ver
 	}
 }
 
-// removeRevoked removes a revoked token, counts its deletion, and returns its
-// block to the wallet, in one transaction. known is its item, which does not
-// change any more, or nil. It is not an error if another call has done it already,
+// removeRevoked removes a revoked token, counts its deletion, and returns the
+// free units of its block to the wallet, in one transaction. known is its item, or
+// nil. Only a reclaim changes that any more. It is not an error if another call has done it already,
 // or if the user is being deleted, with all tokens.
 func (s *Store) removeRevoked(ctx context.Context, userID, id int64, known item) error {
 	t, err := readToken(known, userID)
@@ -122,7 +123,7 @@ func (s *Store) removeRevoked(ctx context.Context, userID, id int64, known item)
 		remove.require(remove.name(attrRevoked).exists())
 		requireSame(remove, attrWallet, known[attrWallet])
 		writes := append([]write{s.deleteWrite(tokenKey(userID, id), remove)}, s.countWrites(userID, id)...)
-		back := s.returnWrites(t)
+		back := s.returnWrites(t, holdsEndedAt(known, 0))
 		reasons, err := s.transact(ctx, append(writes, back...)...)
 		switch {
 		case reasons == nil && err != nil:
@@ -131,7 +132,7 @@ func (s *Store) removeRevoked(ctx context.Context, userID, id int64, known item)
 			return nil
 		case reasons[0].failed && !revoked(reasons[0].item), userGone(reasons[1]):
 			return nil
-		case reasons[0].failed && known == nil:
+		case reasons[0].failed:
 			known = reasons[0].item
 			if t, err = readToken(known, userID); err != nil {
 				return err

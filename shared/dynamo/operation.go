@@ -16,7 +16,7 @@ import (
 func (s *Store) Lookup(ctx context.Context, key credential.Key, now int64) (quota.Ledger, error) {
 	l, err := s.lookup(ctx, key)
 	if err == nil && l.UsesWallet && l.BlockUse(now).Remaining == 0 {
-		l.Drawable, err = s.drawable(ctx, l.Token, now)
+		l.Supply, err = s.supply(ctx, l.Token, now)
 	}
 	return l, err
 }
@@ -71,15 +71,15 @@ func (s *Store) operate(ctx context.Context, key credential.Key, o quota.Operati
 		}
 		if lacks, required := o.Shortage(found); lacks > 0 && (required || !filled) {
 			filled = true
-			refused, err := s.fillBlock(ctx, found, lacks, required, o.Now)
+			supply, err := s.fillBlock(ctx, found, lacks, required, o.Now)
 			switch {
 			case err != nil:
 				return found, err
-			case refused == nil:
+			case supply == nil:
 				continue
 			case required:
-				found.Drawable = refused.left
-				return found, quota.RefusedError{Reason: refused.Reason}
+				found.Supply = *supply
+				return found, quota.RefusedByWallet(*supply)
 			}
 		}
 		o.Tried = o.Tried || o.Forget && *uncertain

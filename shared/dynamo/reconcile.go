@@ -171,7 +171,7 @@ func (s *Store) repairBucket(ctx context.Context, userID int64, found bucketStat
 	}
 	var marks []write
 	for _, id := range found.missing {
-		marks = append(marks, s.putWrite(purgeMarkItem(userID, id, now), newExpression()))
+		marks = append(marks, s.keepMark(userID, id, now))
 	}
 	repair := s.repairWrites(userID, found)
 	const maxMarks = maxTransactWrites - 2 // the repair needs up to two writes

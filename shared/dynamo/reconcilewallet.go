@@ -11,19 +11,19 @@ import (
 // removal of a token has yet to be counted, which would return units, too.
 func (s *Store) reconcileWallet(ctx context.Context, userID, now int64, dryRun bool) (int64, error) {
 	for attempt := range maxReconcileAttempts {
-		before, err := s.readUsers(ctx, userID)
-		if err != nil || !before[0].UsesWallet {
+		before, err := s.userByID(ctx, userID)
+		if err != nil || !before.UsesWallet {
 			return 0, err
 		}
-		h, err := s.Holdings(ctx, before[0], now)
+		h, err := s.Holdings(ctx, before, now)
 		if err != nil || h.Missing == 0 || dryRun {
 			return h.Missing, err
 		}
-		after, err := s.readUsers(ctx, userID)
+		after, err := s.userByID(ctx, userID)
 		if err != nil {
 			return 0, err
 		}
-		if u := after[0]; u.LastTokenID == before[0].LastTokenID && u.DeletedTokens == before[0].DeletedTokens && u.TokenCount() == h.Tokens {
+		if after.LastTokenID == before.LastTokenID && after.DeletedTokens == before.DeletedTokens && after.TokenCount() == h.Tokens {
 			e := newExpression()
 			e.require(e.name(attrRevision).equals(h.Revision))
 			e.require(e.name(walletCount).equals(h.Count))

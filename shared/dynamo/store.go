@@ -27,7 +27,7 @@ type Store struct {
 	retentionSeconds int64
 	seen             seenTokens
 	debtors          changeDebtors
-	empty            emptyWallets
+	totals           usableTotals
 	policies         knownPolicies
 }
 

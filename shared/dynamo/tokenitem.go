@@ -1,6 +1,9 @@
 package dynamo
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/latchkey-api/latchkey/shared/quota"
@@ -11,7 +14,7 @@ import (
 // are in ledgeritem.go.
 const (
 	attrHash     = "hash"   // SHA-256 of the key; removed when the token is revoked
-	attrRevoked  = "killed" // a random mark of the call that revoked the token
+	attrRevoked  = "killed" // by the call that revoked the token: its Unix second, "-", and a random mark
 	attrMask     = "mask"
 	attrName     = "name"
 	attrDisabled = "off"
@@ -131,4 +134,17 @@ func readSettings(r *reader, userID int64) token.Token {
 func revoked(it item) bool {
 	_, ok := it[attrRevoked]
 	return ok
+}
+
+// holdsEndedAt returns the Unix second as of which a token's holds are to be
+// looked at: now, or that of the revocation. After that nothing can end them any
+// more, so units that were held then are used.
+func holdsEndedAt(it item, now int64) int64 {
+	if !revoked(it) {
+		return now
+	}
+	r := reader{item: it}
+	second, _, _ := strings.Cut(r.text(attrRevoked), "-")
+	at, _ := strconv.ParseInt(second, 10, 64) // 0 if it has none: all were open
+	return at
 }

@@ -53,7 +53,12 @@ func (s *Store) FindUser(ctx context.Context, name string) (token.User, error) {
 		return token.User{}, token.ErrUserNotFound
 	}
 	r := reader{item: it}
-	found, err := s.readUsers(ctx, r.number(attrUserID))
+	return s.userByID(ctx, r.number(attrUserID))
+}
+
+// userByID reads a user. A deleted one is token.ErrUserNotFound.
+func (s *Store) userByID(ctx context.Context, id int64) (token.User, error) {
+	found, err := s.readUsers(ctx, id)
 	if err != nil {
 		return token.User{}, err
 	}

@@ -35,11 +35,8 @@ func (s *Store) SetBudget(ctx context.Context, u token.User, b *token.Budget) (t
 		reasons, err := s.transact(ctx, s.updateWrite(userKey(u.ID), meta), s.putWrite(walletItem(w), wallet))
 		switch {
 		case err == nil:
-			users, err := s.readUsers(ctx, u.ID)
-			if err != nil {
-				return u, w, err
-			}
-			return users[0], w, nil
+			u, err := s.userByID(ctx, u.ID)
+			return u, w, err
 		case reasons == nil:
 			return u, w, fmt.Errorf("change wallet of user %s: %w", u.Name, err)
 		case reasons[0].failed:
@@ -88,8 +85,7 @@ func (s *Store) FollowWallet(ctx context.Context, u token.User, w token.Wallet, 
 	if err != nil || w.Left >= 0 {
 		return err
 	}
-	_, err = s.reclaim(ctx, w, 0, -w.Left, now) // the budget was lowered below what was drawn
-	return err
+	return s.raiseLeft(ctx, u.ID, now) // the budget was lowered below what was drawn
 }
 
 func (s *Store) followAll(ctx context.Context, u token.User, w token.Wallet, now int64, progress func(id int64)) error {
@@ -148,8 +144,8 @@ func (s *Store) Holdings(ctx context.Context, u token.User, now int64) (token.Ho
 			return token.Holdings{}, err
 		}
 		h := token.NewHoldings(before.AsOf(now))
-		err = s.eachToken(ctx, u.ID, u.LastTokenID, func(_ item, t token.Token) error {
-			h.Add(t, now)
+		err = s.eachToken(ctx, u.ID, u.LastTokenID, func(it item, t token.Token) error {
+			h.Add(t, holdsEndedAt(it, now))
 			return nil
 		})
 		if err != nil {

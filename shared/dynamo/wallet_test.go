@@ -211,6 +211,6 @@ func TestRefusalByEmptyWalletCosts(t *testing.T) {
 		}
 		return err
 	}
-	row{"first, which reads all tokens", 4, 4, 0, 5, refused}.check(t)
+	row{"first, which reads all tokens", 3, 3, 0, 4, refused}.check(t)
 	row{"again", 2, 2, 0, 2, refused}.check(t)
 }

@@ -233,13 +233,14 @@ func (h *walletHistory) deleted(i int) bool {
 }
 
 func (h *walletHistory) delete(ctx context.Context, s walletStep) error {
-	l, err := h.p.kit.Store.Lookup(h.t.Context(), h.keys[s.token], h.p.UnixNow())
+	now := h.p.UnixNow()
+	l, err := h.p.kit.Store.Lookup(h.t.Context(), h.keys[s.token], now)
 	if err != nil {
 		return nil //nolint:nilerr // it is deleted already
 	}
 	err = h.p.WithStore(h.stores[s.process]).Delete(ctx, h.p.Access, h.keys[s.token].TokenID)
 	if h.deleted(s.token) {
-		h.gone += l.UsedQuota
+		h.gone += l.UsedQuota + l.InProgress(now)
 	}
 	return err
 }

@@ -9,10 +9,12 @@ import (
 )
 
 // fillBlock draws units from the wallet into a token's block, so that the
-// operation can be tried again. Unless the operation requires all the units that
-// its block lacks, it draws what there is. refused says that the wallet has not
-// enough, and no other block has units either; see reclaim.
-func (s *Store) fillBlock(ctx context.Context, found quota.Ledger, lacks int64, required bool, now int64) (refused *emptyWallet, err error) {
+// operation can be tried again. If the wallet has too few, the free units of other
+// blocks go back to it first; see reclaim. Unless the operation requires all the
+// units that its block lacks, it draws what there is. short is nil if the
+// operation is to be tried again, or else says what little there is.
+func (s *Store) fillBlock(ctx context.Context, found quota.Ledger, lacks int64, required bool, now int64) (short *token.Supply, err error) {
+	reclaims := 0
 	for attempt := range maxRewriteAttempts {
 		stored, err := s.walletOf(ctx, found.UserID)
 		if err != nil {
@@ -22,36 +24,31 @@ func (s *Store) fillBlock(ctx context.Context, found quota.Ledger, lacks int64, 
 			return nil, s.followWallet(ctx, found, stored, now) // it is being turned on or off
 		}
 		w := stored.At(now)
-		size := w.DrawSize(lacks)
-		if size < lacks {
-			reclaimed, err := s.reclaim(ctx, w, found.ID, lacks-w.Left, now)
-			switch {
-			case err != nil:
+		switch size := w.DrawSize(lacks); {
+		case size < lacks && required && reclaims == maxReclaims:
+			return nil, token.ErrContention // others draw what is returned
+		case size < lacks && (required || reclaims == 0):
+			reclaims++
+			units, err := s.reclaim(ctx, w, found.Token, lacks, required, now)
+			if err != nil {
 				return nil, err
-			case reclaimed:
-				if err := pause(ctx, attempt/4); err != nil {
-					return nil, err
-				}
-				continue
-			case required || size == 0:
-				return &emptyWallet{quota.Reason{Refusal: quota.RefusedExhausted, Scope: quota.ScopeWallet, ResetsAt: w.EndsAt}, max(0, w.Left)}, nil
 			}
-		}
-		drawn, tokenChanged, err := s.draw(ctx, found, stored, w, size)
-		if drawn || tokenChanged || err != nil {
-			return nil, err
-		}
-		if err := pause(ctx, attempt); err != nil {
-			return nil, err
+			if required && units < lacks {
+				return &token.Supply{Units: max(0, units), ResetsAt: stored.AsOf(now).EndsAt}, nil
+			}
+		case size == 0:
+			return &token.Supply{}, nil
+		default:
+			drawn, tokenChanged, err := s.draw(ctx, found, stored, w, size)
+			if drawn || tokenChanged || err != nil {
+				return nil, err
+			}
+			if err := pause(ctx, attempt); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return nil, token.ErrContention
-}
-
-// An emptyWallet has fewer units than an operation needs.
-type emptyWallet struct {
-	quota.Reason
-	left int64
 }
 
 // walletOf reads a user's wallet.
@@ -134,6 +131,7 @@ func addToBlock(found quota.Ledger, block token.Block, units int64) *expression 
 		e.set(attrMeters, mapOf(item{meterName(block.Number): number(block.Left)}))
 		return e
 	}
+	e.require(e.name(attrMeters).exists()) // else its other meters were removed since
 	e.assign(meterOf(e, block.Number), e.value(number(block.Left)))
 	if found.Block.Number != 0 {
 		e.remove(meterOf(e, found.Block.Number))
@@ -154,16 +152,17 @@ func moveInBlock(e *expression, block token.Block, units int64) {
 	}
 }
 
-// returnWrites return the block of a token that is removed to its user's wallet.
-// They require the block to be of the wallet's present count; otherwise it is
-// void.
-func (s *Store) returnWrites(t token.Token) []write {
+// returnWrites return what is free in the block of a removed token to its user's
+// wallet. What is held at that Unix second can't be charged any more, so it counts
+// as used. The writes require the block to be of the wallet's present count;
+// otherwise it is void.
+func (s *Store) returnWrites(t token.Token, at int64) []write {
 	if t.Block.Count == 0 {
 		return nil
 	}
 	e := newExpression()
 	requireCount(e, token.Wallet{Order: t.WalletOrder, Count: t.Block.Count})
-	back := t.Returnable()
+	back := t.BlockUse(at).Remaining
 	e.add(walletLeft, back)
 	e.add(walletGone, t.Block.Drawn-back)
 	e.add(attrRevision, 1)

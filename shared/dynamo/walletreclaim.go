@@ -10,90 +10,128 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// Errors that end a walk over tokens.
-var (
-	errEnough        = errors.New("enough")
-	errWalletChanged = errors.New("wallet has another count")
-)
+// errEnough ends a walk over tokens.
+var errEnough = errors.New("enough")
 
 // reclaim returns free units from the blocks of a user's other tokens to the
-// wallet, until it has the wanted number. It is false if they had none while the
-// wallet was unchanged. As a
-// user whose budget is used up may go on asking, a process that has found nothing
-// does not look again for a second, or longer if the user has more than
-// tokensPerSecond tokens, unless the wallet has changed.
-func (s *Store) reclaim(ctx context.Context, w token.Wallet, except, want, now int64) (bool, error) {
-	if s.empty.is(w, now) {
-		return false, nil
+// wallet, so that it has the units that a token's block lacks. It returns how many
+// units the token can draw at most; if these are too few, and all are required,
+// it returns none of them to the wallet, but for those that the wallet is short of
+// because the budget was lowered.
+func (s *Store) reclaim(ctx context.Context, w token.Wallet, t token.Token, lacks int64, required bool, now int64) (int64, error) {
+	own := t.BlockUse(now).Remaining
+	if total, known := s.totals.get(w, now); known && total-own < lacks && required {
+		return total - own, nil
 	}
-	var got int64
-	looked, err := s.eachFreeBlock(ctx, w, now, func(l quota.Ledger) error {
-		if l.ID == except {
-			return nil
-		}
-		units, err := s.returnBlock(ctx, w, l, now)
-		if got += units; err == nil && got >= want {
-			err = errEnough
-		}
-		return err
-	})
-	switch {
-	case got > 0 || errors.Is(err, errWalletChanged):
-		return true, nil
-	case err != nil:
-		return false, fmt.Errorf("reclaim for the wallet of user %d: %w", w.UserID, err)
-	}
-	after, err := s.walletOf(ctx, w.UserID)
-	if err != nil || after.Revision != w.Revision {
-		return true, err
-	}
-	s.empty.keep(w, now, looked)
-	return false, nil
-}
-
-// eachFreeBlock calls do for each of a user's tokens that has free units in a
-// block of the wallet's count, those of expired holds included. It returns how
-// many tokens it has looked at.
-func (s *Store) eachFreeBlock(ctx context.Context, w token.Wallet, now int64, do func(quota.Ledger) error) (looked int64, err error) {
-	meta, err := s.get(ctx, userKey(w.UserID))
+	found, total, err := s.look(ctx, w, t.ID, lacks-w.Left, now)
 	if err != nil {
 		return 0, err
+	}
+	if total-own < lacks && required {
+		return total - own, s.returnBlocks(ctx, w, found, -w.Left, now)
+	}
+	return lacks, s.returnBlocks(ctx, w, found, lacks-w.Left, now)
+}
+
+// A freeBlock is a token with free units in its block.
+type freeBlock struct {
+	quota.Ledger
+	revoked bool
+	units   int64
+}
+
+// look finds tokens whose blocks have free units that can go back to the wallet,
+// those of expired holds included, until it has the wanted number. If there are
+// fewer, total is how many units all tokens together can use, at most; else it is
+// token.MaxInteger.
+//
+// The total is what remains of the budget without what is used and held, and not
+// the sum of what is free, because units may move from a block that is yet to be
+// read to one that was. So it is at least what is free when the look ends, but for
+// what holds have returned meanwhile.
+func (s *Store) look(ctx context.Context, w token.Wallet, except, want, now int64) (found []freeBlock, total int64, err error) {
+	meta, err := s.get(ctx, userKey(w.UserID))
+	if err != nil {
+		return nil, 0, err
 	}
 	u, _, err := readUser(meta, w.UserID)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
+	var units int64
+	all := token.NewHoldings(w)
 	err = s.eachToken(ctx, w.UserID, u.LastTokenID, func(it item, t token.Token) error {
-		looked++
-		if t.Block.Count != w.Count || revoked(it) || t.BlockUse(now).Remaining == 0 {
+		all.Add(t, holdsEndedAt(it, now))
+		free := t.BlockUse(now).Remaining
+		if revoked(it) {
+			free = t.Block.Left // what its expired holds have goes back with its removal
+		}
+		if t.Block.Count != w.Count || t.ID == except || free <= 0 {
 			return nil
 		}
 		l, err := readLedger(it, w.UserID)
 		if err != nil {
 			return err
 		}
-		return do(l)
+		found = append(found, freeBlock{l, revoked(it), free})
+		if units += free; units >= want {
+			return errEnough
+		}
+		return nil
 	})
-	return looked, err
+	switch {
+	case errors.Is(err, errEnough):
+		return found, token.MaxInteger, nil
+	case err != nil:
+		return nil, 0, fmt.Errorf("look for units of user %d: %w", w.UserID, err)
+	}
+	total = all.Units - all.Used - all.Held
+	if all.Missing > 0 {
+		after, err := s.walletOf(ctx, w.UserID)
+		if err != nil {
+			return nil, 0, err
+		}
+		if after.Revision == w.Revision { // nothing has moved: a removed token has them that was not counted yet
+			total -= all.Missing
+		}
+	}
+	s.totals.keep(w, total, now, all.Tokens)
+	return found, total, nil
 }
 
-// returnBlock moves the free units of a token's block to the wallet. It returns
-// how many these were, 0 if the token has used them in the meantime. The error is
-// errWalletChanged if the wallet has another count.
-func (s *Store) returnBlock(ctx context.Context, w token.Wallet, l quota.Ledger, now int64) (int64, error) {
-	for range maxChangeAttempts {
-		if l.HasExpiredHold(now) {
+// returnBlocks moves free units of blocks to the wallet until it has got the
+// wanted number.
+func (s *Store) returnBlocks(ctx context.Context, w token.Wallet, blocks []freeBlock, want, now int64) error {
+	for _, b := range blocks {
+		if want <= 0 {
+			break
+		}
+		units, err := s.returnBlock(ctx, w, b, now)
+		if err != nil || units < 0 {
+			return err
+		}
+		want -= units
+	}
+	return nil
+}
+
+// returnBlock moves free units of a token's block to the wallet: all, or fewer if
+// the token uses them at the same time. It returns how many these were, below 0 if
+// the wallet has another count.
+func (s *Store) returnBlock(ctx context.Context, w token.Wallet, b freeBlock, now int64) (int64, error) {
+	l := b.Ledger
+	for attempt := range maxChangeAttempts {
+		if !b.revoked && l.HasExpiredHold(now) {
 			if err := s.compact(ctx, l, now); err != nil {
 				return 0, err
 			}
 			l = l.Compact(now)
 		}
-		units := l.Block.Left
-		if l.Block.Count != w.Count || units <= 0 {
+		if l.Block.Count != w.Count || l.Block.Left <= 0 {
 			return 0, nil
 		}
+		units := max(1, l.Block.Left>>attempt)
 		from, to := newExpression(), newExpression()
-		from.require(from.name(attrHash).exists())
 		from.add(attrRevision, 1)
 		moveInBlock(from, l.Block, -units)
 		requireCount(to, w)
@@ -107,15 +145,35 @@ func (s *Store) returnBlock(ctx context.Context, w token.Wallet, l quota.Ledger,
 		case reasons == nil:
 			return 0, beforeOperation(err)
 		case reasons[1].failed:
-			return 0, errWalletChanged
-		case len(reasons[0].item) == 0 || revoked(reasons[0].item):
+			return -1, nil
+		case len(reasons[0].item) == 0:
 			return 0, nil
 		}
 		if l, err = readLedger(reasons[0].item, l.UserID); err != nil {
 			return 0, err
 		}
+		b.revoked = revoked(reasons[0].item)
 	}
 	return 0, nil
+}
+
+// raiseLeft returns free units of blocks to the wallet until nothing is missing in
+// it, or no block has any.
+func (s *Store) raiseLeft(ctx context.Context, userID, now int64) error {
+	for range maxReclaims {
+		w, err := s.walletOf(ctx, userID)
+		if err != nil || w.Left >= 0 {
+			return err
+		}
+		found, _, err := s.look(ctx, w, 0, -w.Left, now)
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		if err := s.returnBlocks(ctx, w, found, -w.Left, now); err != nil {
+			return err
+		}
+	}
+	return token.ErrContention
 }
 
 // beforeOperation returns the error of a write that was made before the caller's
@@ -127,69 +185,64 @@ func beforeOperation(err error) error {
 	return err
 }
 
-// drawable returns how many units a token could draw at a Unix second, as far as
-// that is needed to know if there are any: those of the wallet or, if it has none,
-// those in the blocks of other tokens.
-func (s *Store) drawable(ctx context.Context, t token.Token, now int64) (int64, error) {
-	w, err := s.walletOf(ctx, t.UserID)
+// supply returns what a token without a free unit in its block could draw at a
+// Unix second, as far as that is needed to know if there is any: what the wallet
+// has or, if it has nothing, what blocks of other tokens have.
+func (s *Store) supply(ctx context.Context, t token.Token, now int64) (token.Supply, error) {
+	stored, err := s.walletOf(ctx, t.UserID)
 	switch {
 	case err != nil:
-		return 0, err
-	case !w.On || w.Order != t.WalletOrder:
-		return token.MaxInteger, nil // it is being turned on or off
+		return token.Supply{}, err
+	case !stored.On || stored.Order != t.WalletOrder:
+		return token.Supply{Units: token.MaxInteger}, nil // it is being turned on or off
 	}
-	w = w.At(now)
-	if w.Left > 0 || s.empty.is(w, now) {
-		return max(0, w.Left), nil
+	w := stored.At(now)
+	supply := token.Supply{Units: max(0, w.Left), ResetsAt: stored.AsOf(now).EndsAt}
+	if total, known := s.totals.get(w, now); w.Left > 0 || known && total <= 0 {
+		return supply, nil
+	}
+	found, _, err := s.look(ctx, w, t.ID, 1-w.Left, now)
+	if err != nil {
+		return token.Supply{}, err
 	}
 	units := w.Left
-	looked, err := s.eachFreeBlock(ctx, w, now, func(l quota.Ledger) error {
-		if l.ID != t.ID {
-			units += l.BlockUse(now).Remaining
-		}
-		if units > 0 {
-			return errEnough
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errEnough) {
-		return 0, err
+	for _, b := range found {
+		units += b.units
 	}
-	if units <= 0 {
-		s.empty.keep(w, now, looked)
-	}
-	return max(0, units), nil
+	supply.Units = max(0, units)
+	return supply, nil
 }
 
 const (
-	maxEmptyWallets = 10_000
+	maxReclaims     = 8 // of one operation
+	maxTotals       = 10_000
 	tokensPerSecond = 1_000 // that are looked at in vain
 )
 
-// emptyWallets remembers for which users no block had free units.
-type emptyWallets struct {
+// usableTotals remember for which users few units are left, in the wallet and
+// in all blocks together: how many there can be at most.
+type usableTotals struct {
 	mu   sync.Mutex
-	byID map[int64]emptyUntil
+	byID map[int64]usableTotal
 }
 
-// An emptyUntil is the second until which the blocks count as empty, while the
-// wallet has a Revision.
-type emptyUntil struct{ second, revision int64 }
+// A usableTotal counts until a second, for a count of the wallet and a budget.
+type usableTotal struct{ units, second, count, budget int64 }
 
-func (e *emptyWallets) is(w token.Wallet, now int64) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	found := e.byID[w.UserID]
-	return now < found.second && found.revision == w.Revision
+func (u *usableTotals) get(w token.Wallet, now int64) (units int64, known bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	found, known := u.byID[w.UserID]
+	return found.units, known && now < found.second && found.count == w.Count && found.budget == w.Units
 }
 
-// keep remembers an empty wallet. looked is the number of tokens that were looked
-// at.
-func (e *emptyWallets) keep(w token.Wallet, now, looked int64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.byID == nil || len(e.byID) >= maxEmptyWallets {
-		e.byID = map[int64]emptyUntil{}
+// keep remembers a total for a second, or longer if the user has more than
+// 2 * tokensPerSecond tokens: a user whose budget is used up may go on asking.
+func (u *usableTotals) keep(w token.Wallet, units, now, tokens int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.byID == nil || len(u.byID) >= maxTotals {
+		u.byID = map[int64]usableTotal{}
 	}
-	e.byID[w.UserID] = emptyUntil{now + max(1, looked/tokensPerSecond), w.Revision}
+	u.byID[w.UserID] = usableTotal{units, now + max(1, tokens/tokensPerSecond), w.Count, w.Units}
 }

@@ -3,6 +3,12 @@ package dynamo_test
 import (
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/period"
 	"github.com/latchkey-api/latchkey/shared/quota"
@@ -41,7 +47,7 @@ func TestReclaimAfterRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Clock.Advance(3_600) // the hold expires
-	if v, err := spend(t.Context(), g, keys[0], 2); err != nil || !v.Valid() {
+	if v, err := g.Verify(t.Context(), keys[0].Reveal(), quota.Question{Quota: 2}); err != nil || !v.Valid() {
 		t.Errorf("after the hold expired: got %+v, %v", v.Reason, err)
 	}
 	if h := p.holdings(t); h.Used != 10 {
@@ -49,7 +55,9 @@ func TestReclaimAfterRelease(t *testing.T) {
 	}
 }
 
-// Tokens that are removed return their blocks, if these are of the present count.
+// Tokens that are removed return what is free in their blocks, if these are of the
+// present count. What an open hold has counts as used: nobody can charge it any
+// more.
 func TestRemovedTokenReturnsBlock(t *testing.T) {
 	t.Parallel()
 	p := newPurse(t, newKit(t), "removed")
@@ -67,7 +75,7 @@ func TestRemovedTokenReturnsBlock(t *testing.T) {
 	if err := p.Delete(t.Context(), p.Access, keys[0].TokenID); err != nil {
 		t.Fatal(err)
 	}
-	if h := p.holdings(t); h.Used != 15 || h.Gone != 5 || h.Held != 0 || h.Left+h.Free != 85 {
+	if h := p.holdings(t); h.Used != 65 || h.Gone != 55 || h.Held != 0 || h.Left+h.Free != 35 {
 		t.Errorf("deleted: got %+v", h)
 	}
 	p.Clock.Advance(3_601)
@@ -147,4 +155,62 @@ func TestDrawAfterReclaim(t *testing.T) {
 	if h := p.holdings(t); h.Used != 0 || h.Left+h.Free != 10 {
 		t.Errorf("got %+v", h)
 	}
+}
+
+// If reconcile counts the removal of a token before the purge does, its free units
+// are used until the purge comes, and return then, once.
+func TestReconcileBeforePurge(t *testing.T) {
+	t.Parallel()
+	for name, repeated := range map[string]int{"once": 1, "twice": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPurse(t, newKit(t), "early")
+			p.budget(t, units(64_000))
+			keys := p.create(t, 3)
+			g := p.gate()
+			uid := p.Access.UserID
+			var last []dynamo.Item
+			for i, key := range keys[:2] {
+				p.mustSpend(t, g, key, 5)
+				last = append(last, takeItem(t, p.kit, uid, key.TokenID))
+				if i == 0 { // one purge in time
+					if err := p.kit.Store.CountPurge(t.Context(), uid, key.TokenID, last[0], p.UnixNow()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			for range repeated {
+				if _, err := p.users.Reconcile(t.Context(), p.name, false); err != nil {
+					t.Fatal(err)
+				}
+			}
+			drawn := p.holdings(t).Used - 5
+			if drawn <= 5 {
+				t.Errorf("the second token had drawn %d units", drawn)
+			}
+			for range repeated {
+				for i, key := range keys[:2] {
+					if err := p.kit.Store.CountPurge(t.Context(), uid, key.TokenID, last[i], p.UnixNow()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if h := p.holdings(t); h.Used != 10 || h.Left != 63_990 {
+				t.Errorf("got %+v", h)
+			}
+			p.mustSpend(t, g, keys[2], 63_990)
+		})
+	}
+}
+
+// takeItem removes a token's item, as TTL does, and returns it.
+func takeItem(t *testing.T, kit *dynamotest.Kit, userID, id int64) dynamo.Item {
+	t.Helper()
+	out, err := dynamotest.Client(kit.Endpoint).DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+		TableName: aws.String(dynamotest.Table), Key: dynamo.TokenKey(userID, id), ReturnValues: types.ReturnValueAllOld,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Attributes
 }

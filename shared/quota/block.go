@@ -15,10 +15,10 @@ func (l *Ledger) block(now int64) *token.Meter {
 	return &l.Block.Meter
 }
 
-// refusedByWallet refuses for lack of units in the token's block. The store knows
-// what the wallet has.
-func refusedByWallet() error {
-	return RefusedError{Reason{Refusal: RefusedExhausted, Scope: ScopeWallet}}
+// RefusedByWallet refuses for lack of units in the token's block and in what it
+// could draw from the wallet.
+func RefusedByWallet(s token.Supply) error {
+	return RefusedError{Reason{Refusal: RefusedExhausted, Scope: ScopeWallet, ResetsAt: s.ResetsAt}}
 }
 
 // shortage returns how many units a token that uses a wallet must draw from it

@@ -135,7 +135,7 @@ func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 		}
 	}
 	if shortage(l.Token, o.Quota, o.Now) > 0 {
-		return false, refusedByWallet()
+		return false, RefusedByWallet(token.Supply{}) // the store looks whether there is any
 	}
 	o.recordUse(l)
 	l.Balance = l.Balance.debit(o.Quota)
@@ -258,7 +258,7 @@ func (o Operation) grow(l *Ledger) (bool, error) {
 		return false, nil // the token became unlimited or limited since
 	}
 	if shortage(l.Token, more, o.Now) > 0 {
-		return false, refusedByWallet()
+		return false, RefusedByWallet(token.Supply{}) // the store looks whether there is any
 	}
 	meters := l.metersFor(o.Model, o.Now)
 	for i, q := range l.ModelQuotas { // those of the hold's own model, which gets back what it does not use

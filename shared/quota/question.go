@@ -180,8 +180,8 @@ func (q Question) Check(t token.Token, now time.Time) error {
 	if err == nil && !q.Used {
 		err = checkRates(t, q.Quota, now.UnixNano())
 	}
-	if err == nil && shortage(t, q.Quota, now.Unix()) > t.Drawable {
-		err = refusedByWallet()
+	if err == nil && shortage(t, q.Quota, now.Unix()) > t.Supply.Units {
+		err = RefusedByWallet(t.Supply)
 	}
 	return err
 }

@@ -13,8 +13,8 @@ import (
 type Store interface {
 	// Lookup returns the ledger of a key's token. The key may be the token's
 	// previous one: Token.AcceptsKey says whether it still works. If the token
-	// uses a wallet and has no free unit in its block at a Unix second, Drawable
-	// says whether it could draw some.
+	// uses a wallet and has no free unit in its block at a Unix second, Supply says
+	// whether it could draw some.
 	Lookup(ctx context.Context, key credential.Key, now int64) (Ledger, error)
 
 	// Do applies an operation to the ledger of a key's token and returns the

@@ -107,7 +107,7 @@ func (t Token) FreeFor(model string, now int64) int64 {
 		}
 	}
 	if t.UsesWallet {
-		free = min(free, AddSaturated(t.BlockUse(now).Remaining, t.Drawable))
+		free = min(free, AddSaturated(t.BlockUse(now).Remaining, t.Supply.Units))
 	}
 	return free
 }

@@ -70,7 +70,7 @@ type Token struct {
 	UsesWallet  bool  // each use counts in the Block, which the token draws from its user's Wallet
 	WalletOrder int64 // the newest Wallet.Order that the token follows
 	Block       Block
-	Drawable    int64 // units that the block could draw; not stored, and set only where the store says so
+	Supply      Supply // not stored, and set only where the store says so
 }
 
 // A Hold sets units aside for a request in progress.

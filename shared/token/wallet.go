@@ -107,6 +107,12 @@ func (w Wallet) SetBudget(b *Budget) Wallet {
 	return w
 }
 
+// A Supply is what a token could draw from its user's wallet.
+type Supply struct {
+	Units    int64
+	ResetsAt int64 // the Unix second at which the wallet is whole again; 0 if it does not renew
+}
+
 // A Block is what a token has drawn from its user's wallet.
 type Block struct {
 	Count int64 // the wallet's Count that it was drawn from; 0 before the first draw
@@ -121,18 +127,6 @@ func (t Token) BlockUse(now int64) Use {
 		return Use{}
 	}
 	return t.use(t.Block.Drawn, t.Block.Meter, now)
-}
-
-// Returnable returns how many units of the block go back to the wallet if the
-// token is removed: those that are free or held.
-func (t Token) Returnable() int64 {
-	units := t.Block.Left
-	for _, h := range t.Holds {
-		if t.counts(h, t.Block.Number) {
-			units += h.Quota
-		}
-	}
-	return units
 }
 
 // Follow returns the token as an order of its user's wallet makes it: with or
@@ -166,7 +160,9 @@ func NewHoldings(w Wallet) Holdings {
 	return Holdings{Wallet: w, Used: w.Gone, Missing: w.Units - w.Left - w.Gone}
 }
 
-// Add adds a token at a Unix second.
+// Add adds a token at a Unix second. For a token that is being deleted, that is
+// the second at which its deletion began: what was held then stays so until the
+// deletion is counted, and is used from then on.
 func (h *Holdings) Add(t Token, now int64) {
 	h.Tokens++
 	if t.Block.Count != h.Count || h.Count == 0 {
