@@ -14,6 +14,16 @@ func tokenctlMutants() []mutant {
 	)
 	return []mutant{
 		{
+			"another file continues an import that has created tokens",
+			"cmd/tokenctl/journal/book.go", "(len(b.done) > 0 || b.pending != nil)", "b.pending != nil",
+			tests, "TestImportNamesRefusedRow",
+		},
+		{
+			"another file continues an import whose last batch is unknown",
+			"cmd/tokenctl/journal/book.go", "(len(b.done) > 0 || b.pending != nil)", "len(b.done) > 0",
+			"./cmd/tokenctl/journal", "TestImportIsNotMixedWithAnother",
+		},
+		{
 			"tokenctl creates a token without the windows that were given",
 			limits, "	in.Windows = windowInputs(windows)\n", "	_ = windowInputs(windows)\n",
 			tests, "TestWindowFlag",

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/shared/client"
+	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
 
 	"github.com/latchkey-api/latchkey/internal/tokenctltest"
@@ -61,5 +63,32 @@ func TestImportResendsRefusedBatch(t *testing.T) {
 	keys.Range(func(any, any) bool { sent++; return true })
 	if sent != len(codes)+1 {
 		t.Errorf("%d idempotency keys were sent, want %d", sent, len(codes)+1)
+	}
+}
+
+// TestImportNamesRefusedRow checks that the message about a row of a later batch
+// counts the rows of the file, and that another file does not continue the import.
+func TestImportNamesRefusedRow(t *testing.T) {
+	target, u, env := serveAPI(t)
+	_, _, err := target.Users.SetPolicy(t.Context(), u.Name, func(p *token.Policy) { p.AllowedModels = []string{"gpt-5*"} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := "name,remain_quota,models\n" + strings.Repeat("fine,1,gpt-5\n", 56)
+	file := written(t, "tokens.csv", rows+"wrong,1,gpt-4\n")
+	keys := file + ".keys.csv"
+	tokenctltest.WantRefusal(t, tokenctltest.Run(t, env, "token", "import", file),
+		`row 58, token "wrong": models: the operator's policy for this user is allowed_models gpt-5*; send only names and patterns that it allows, without "gpt-4"; 50 of 57 tokens were imported and their keys are in `+keys+
+			`, but none from row 52 on: correct those rows in another file and import that, or run the same command again once the operator allows the row.`)
+	other := tokenctltest.Run(t, env, "token", "import", written(t, "other.csv", rows), "--keys", keys)
+	if want := "the import into " + keys + " began with different content of "; other.Code != 1 || !strings.Contains(other.Stderr, want) {
+		t.Errorf("another file: got exit %d, %s, want %q", other.Code, other.Stderr, want)
+	}
+	if _, _, err := target.Users.SetPolicy(t.Context(), u.Name, func(p *token.Policy) { *p = token.Policy{} }); err != nil {
+		t.Fatal(err)
+	}
+	tokenctltest.Succeed(t, env, "token", "import", file)
+	if page, err := u.List(t.Context(), client.ListOptions{}); err != nil || page.Total != 57 {
+		t.Errorf("got %d tokens, %v; want 57", page.Total, err)
 	}
 }

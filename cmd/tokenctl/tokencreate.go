@@ -91,6 +91,9 @@ func (c *tokenCreateCmd) many(ctx context.Context, s *session, out *console) err
 			if errors.Is(err, wire.ErrTokenLimit) {
 				why = limitReached
 			}
+			if at, rest, ok := refusedItem(why); ok && at < len(batch) {
+				why = fmt.Sprintf("token %q: %s", *batch[at].Name, rest)
+			}
 			return problemf("%d of %d tokens were created before this error: %s", made, len(all), why)
 		}
 		made += len(batch)

@@ -200,6 +200,9 @@ func (im *importing) conclude() error {
 
 // explain turns an error of an import into a problem that says how to continue.
 func (im *importing) explain(sum journal.Summary, err error) error {
+	if p, ok := im.refusal(sum, err); ok {
+		return p
+	}
 	var stale *journal.StaleError
 	var pathError *os.PathError
 	switch {

@@ -66,14 +66,20 @@ func (b *book) open(begin line) error {
 	if err != nil {
 		return err
 	}
-	begun, err := b.replay(content, begin)
+	begun, changed, err := b.replay(content, begin)
+	switch {
+	case err != nil:
+		return err
+	case changed && (len(b.done) > 0 || b.pending != nil):
+		return ErrChanged
+	case changed: // the other import has created nothing, so this one replaces it
+		b.end, b.keysEnd = 0, 0
+		err = b.write(begin)
+	case !begun:
+		err = b.start(begin, len(content) == 0)
+	}
 	if err != nil {
 		return err
-	}
-	if !begun {
-		if err := b.start(begin, len(content) == 0); err != nil {
-			return err
-		}
 	}
 	return b.openKeys()
 }
@@ -109,22 +115,20 @@ func (b *book) start(begin line, empty bool) error {
 }
 
 // replay reads the complete lines of a journal and reports whether it starts with
-// a begin line. It ignores an incomplete last line: the process that wrote it was
+// a begin line, and whether that is of another import. It ignores an incomplete last line: the process that wrote it was
 // killed before it acted on it.
-func (b *book) replay(content []byte, begin line) (begun bool, err error) {
+func (b *book) replay(content []byte, begin line) (begun, changed bool, err error) {
 	for {
 		text, rest, whole := bytes.Cut(content, []byte("\n"))
 		var l line
 		if torn := json.Unmarshal(text, &l); !whole || torn != nil {
-			return begun, nil //nolint:nilerr // the line is incomplete
+			return begun, changed, nil //nolint:nilerr // the line is incomplete
 		}
 		if l.Kind == kindBegin {
-			if l.Source != begin.Source || l.URL != begin.URL || l.UserID != begin.UserID {
-				return false, ErrChanged
-			}
+			changed = l.Source != begin.Source || l.URL != begin.URL || l.UserID != begin.UserID
 			begun = true
 		} else if !begun || !b.apply(l) {
-			return false, ErrEdited
+			return false, changed, ErrEdited
 		}
 		b.end += int64(len(text)) + 1
 		content = rest

@@ -72,6 +72,16 @@ type StaleError struct {
 
 func (e *StaleError) Error() string { return "a batch has been pending for too long" }
 
+// A BatchError is an error of Create. Rows are those of the batch, in its order.
+type BatchError struct {
+	Rows []export.Row
+	Err  error
+}
+
+func (e *BatchError) Error() string { return e.Err.Error() }
+
+func (e *BatchError) Unwrap() error { return e.Err }
+
 // savedFor is how long the API saves a response, less 10 minutes in case the
 // clocks differ.
 const savedFor = token.SavedResponseSeconds*time.Second - 10*time.Minute
@@ -84,7 +94,7 @@ const maxBytes = 100 << 10
 func Path(keysFile string) string { return keysFile + ".journal" }
 
 // Run imports the rows that are not imported yet. It returns an error of this
-// package, an error of Create, or an error of the file system. The summary is
+// package, of which a *BatchError wraps one of Create, or an error of the file system. The summary is
 // valid even then, and another Run continues from there.
 func (im *Import) Run(ctx context.Context) (sum Summary, err error) {
 	b, err := im.open()
@@ -197,7 +207,7 @@ func (im *Import) send(ctx context.Context, b *book) error {
 		if im.Refused(err) {
 			err = errors.Join(err, b.markVoid())
 		}
-		return err
+		return &BatchError{im.rows(batch.Rows), err}
 	}
 	rows := im.rows(batch.Rows)
 	if len(made) != len(rows) {
