@@ -30,7 +30,7 @@ func raiseMutants() []mutant {
 		},
 		{
 			"a hold that was made of a raise is not charged after its end",
-			"shared/quota/operation.go", "max(l.Balance.Left, r.Debited())", "max(l.Balance.Left, 0)",
+			"shared/quota/operation.go", "max(l.Balance.Left, r.Quota)", "max(l.Balance.Left, 0)",
 			ledger, "TestRaises",
 		},
 		{

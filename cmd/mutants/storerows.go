@@ -84,6 +84,21 @@ func storeMutants() []mutant {
 			"./shared/gateway", "TestExpiredHoldWasCharged",
 		},
 		{
+			"a token that becomes limited during a request is not charged: the owner makes it free",
+			"shared/quota/operation.go", "max(l.Balance.Left, r.Quota))", "max(l.Balance.Left, r.Debited()))",
+			"./shared/dynamo", "TestChangesDoNotMakeRequestsFree",
+		},
+		{
+			"the balance becomes negative if a token becomes limited during a request",
+			"shared/quota/operation.go", "		if r.BeforeReserve.Unlimited {\n			paid", "		if r.BeforeReserve.Unlimited && paid < 0 {\n			paid",
+			"./shared/quota", "TestHoldOfTokenThatBecameLimited",
+		},
+		{
+			"a hold of a token that became limited grows without the balance: a stream goes on for free",
+			"shared/quota/operation.go", "		l.Balance = l.Balance.debit(r.Quota)\n", "",
+			"./shared/quota", "TestHoldOfTokenThatBecameLimited",
+		},
+		{
 			"a repeated reservation is refused because a rotation came in between",
 			"shared/quota/operation.go", "o.ChargeOnExpiry && !old.ChargeOnExpiry", "o.ChargeOnExpiry != old.ChargeOnExpiry",
 			"./shared/dynamo", "TestRotationKeepsOtherHolds",

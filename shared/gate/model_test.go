@@ -315,11 +315,11 @@ func (m tokenModel) endHold(op operation) (tokenModel, result) {
 func (m tokenModel) charge(r requestModel, op operation) (tokenModel, int64) {
 	charged := op.quota
 	if !m.unlimited {
-		charged = min(op.quota, m.free)
+		charged = min(op.quota, max(m.free, r.quota)) // what was held while the token was unlimited, too
 	}
 	m.limits, charged = m.limits.charge(r, charged, op)
 	if !m.unlimited {
-		m.free -= charged
+		m.free -= min(charged, m.free)
 	}
 	m.used += charged
 	return m, charged

@@ -64,7 +64,7 @@ func (m tokenModel) makeHold(op operation, r requestModel) (tokenModel, result) 
 }
 
 // growHold takes the difference from the free units. A hold from before the token
-// became limited or unlimited does not grow.
+// became limited or unlimited does, too.
 func (m tokenModel) growHold(op operation, r requestModel) (tokenModel, result) {
 	switch {
 	case m.keyEnded(op.now):
@@ -76,20 +76,22 @@ func (m tokenModel) growHold(op operation, r requestModel) (tokenModel, result) 
 	if more <= 0 {
 		return m, result{numbers: [3]int64{m.free}}
 	}
-	needed := op
+	needed, before := op, m
 	needed.quota = more
+	m.free += r.backing
+	if r.backing = 0; !m.unlimited {
+		m.free -= r.quota
+	}
 	if refused := m.refusal(needed, false); refused.code != "" {
-		refused.numbers = [3]int64{m.free}
-		return m, refused
+		refused.numbers = [3]int64{before.free}
+		return before, refused
 	}
-	if limited := r.backing > 0; m.unlimited != limited {
-		m.limits = m.limits.grow(r, needed)
-		r.quota = op.quota
-		if limited {
-			r.backing = op.quota
-			m.free -= more
-		}
-		m.own[op.own] = r
+	m.limits = m.limits.grow(r, needed)
+	r.quota = op.quota
+	if !m.unlimited {
+		r.backing = op.quota
+		m.free -= more
 	}
+	m.own[op.own] = r
 	return m, result{numbers: [3]int64{m.free}}
 }

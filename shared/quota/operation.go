@@ -196,11 +196,17 @@ func (o Operation) endHold(l *Ledger) (bool, error) {
 	if o.Kind == KindSettle {
 		r.State, r.Requested, r.Charged = StateSettled, o.Quota, o.Quota
 		if !l.Balance.Unlimited {
-			// Held units can always be charged, even if a raise has ended since.
-			r.Charged = min(o.Quota, max(l.Balance.Left, r.Debited()))
+			// Held units can always be charged, even if a raise has ended since, or the
+			// token was unlimited then and has fewer now: its owner could do that to
+			// make the request free.
+			r.Charged = min(o.Quota, max(l.Balance.Left, r.Quota))
 		}
 		r.Charged = o.takeCharged(l, r)
-		l.Balance = l.Balance.debit(r.Charged)
+		paid := r.Charged
+		if r.BeforeReserve.Unlimited {
+			paid = min(paid, max(0, l.Balance.Left))
+		}
+		l.Balance = l.Balance.debit(paid)
 		l.UsedQuota = token.AddSaturated(l.UsedQuota, r.Charged)
 	}
 	correctUnits(&l.Token, r, r.Charged, o.UnixNano())
@@ -236,9 +242,10 @@ func (o Operation) takeCharged(l *Ledger, r Record) int64 {
 	return charged
 }
 
-// grow raises an open hold. The hold takes the difference from the balance if it
-// took its first units from it, and from each quota that it counts in, also if the
-// question names another model.
+// grow raises an open hold. The hold takes the difference from the balance, unless
+// the token is unlimited, and from each quota that it counts in, also if the
+// question names another model. If the token became limited since, the hold takes
+// all of its units from the balance; if it became unlimited, it returns them.
 func (o Operation) grow(l *Ledger) (bool, error) {
 	r, known := o.Record(*l)
 	if !known || r.State == StateSpent {
@@ -251,11 +258,14 @@ func (o Operation) grow(l *Ledger) (bool, error) {
 	if more <= 0 {
 		return false, nil // it was allowed before
 	}
+	if l.Balance.Unlimited != r.BeforeReserve.Unlimited {
+		l.Balance.Left += r.Debited()
+		l.Balance = l.Balance.debit(r.Quota)
+		r.BeforeReserve.Unlimited = l.Balance.Unlimited
+		l.RemainQuota = l.Balance.Free()
+	}
 	if err := o.check(l.Token, o.exhausted(l.Token, more, o.Now), o.Now); err != nil {
 		return false, err
-	}
-	if l.Balance.Unlimited != r.BeforeReserve.Unlimited {
-		return false, nil // the token became unlimited or limited since
 	}
 	if shortage(l.Token, more, o.Now) > 0 {
 		return false, RefusedByWallet(token.Supply{}) // the store looks whether there is any

@@ -277,6 +277,7 @@ func TestHoldReturnsWhatItTook(t *testing.T) {
 		"made limited, released unlimited":      {false, release("a"), 10, 0},
 		"made unlimited, settled limited":       {true, settle("a", 4), 6, 4},
 		"made unlimited, settled for too much":  {true, settle("a", 40), 0, 10},
+		"made unlimited, settled for all held":  {true, settle("a", 8), 2, 8},
 		"made unlimited, released when limited": {true, release("a"), 10, 0},
 	} {
 		l := ledgerOf(10, nil)
@@ -290,4 +291,43 @@ func TestHoldReturnsWhatItTook(t *testing.T) {
 			t.Errorf("%s: got %d free, %d used (%v), want %d and %d", name, l.RemainQuota, l.UsedQuota, err, row.free, row.used)
 		}
 	}
+}
+
+// A hold of an unlimited token is charged even if the token has become limited
+// since, to fewer units than were held; and it grows only if these have the
+// units, else an owner could make a request free by changing the token.
+func TestHoldOfTokenThatBecameLimited(t *testing.T) {
+	for name, sequence := range map[string][]line{
+		"settled":       {{settle("a", 6), nil, 0, 0, 6}, {settle("a", 6), nil, 0, 0, 6}},
+		"settled fully": {{settle("a", 20), nil, 0, 0, 8}},
+		"released":      {{release("a"), nil, 3, 0, 0}},
+		"grown":         {{grow(8, 9), quota.RefusedExhausted.Err(), 3, 0, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := ledgerOf(10, nil)
+			l.Balance.Unlimited = true
+			l, _, err := reserve("a", 8).Apply(l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Balance = quota.Balance{Left: 3}
+			checkLines(t, l.Compact(now), sequence)
+		})
+	}
+}
+
+// A hold that grows becomes as limited as its token is.
+func TestGrowAfterChangeOfLimit(t *testing.T) {
+	l, _, err := reserve("a", 4).Apply(ledgerOf(10, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Balance.Unlimited = true
+	checkLines(t, l.Compact(now), []line{{grow(4, 50), nil, 10, 0, 0}})
+	grown, _, err := grow(4, 50).Apply(l.Compact(now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	grown.Balance.Unlimited, grown.Balance.Left = false, 60
+	checkLines(t, grown.Compact(now), []line{{grow(50, 55), nil, 5, 55, 0}, {settle("a", 52), nil, 8, 0, 52}})
 }
