@@ -47,7 +47,8 @@ async function createToken(page) {
   assert.equal((await focus(page)).name, "Name");
   await keyboard.type("by-keyboard");
   await tabTo(page, "Expires");
-  await keyboard.press("ArrowDown");
+  await keyboard.press("ArrowDown"); // Never
+  await keyboard.press("ArrowDown"); // In 1 hour
   await tabTo(page, "Unlimited quota");
   await keyboard.press("Space");
   await tabTo(page, "Only certain models");

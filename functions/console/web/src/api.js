@@ -1,5 +1,6 @@
 // @ts-check
 // A client for the API. Its methods return a Response or throw a Problem.
+import { Problem } from "./problem.js";
 
 /**
  * A token as the API returns it.
@@ -100,33 +101,6 @@
 const maxAttempts = 3;
 const timeoutMs = 20_000; // for each attempt
 const maxRetryWaitSeconds = 10; // after a longer Retry-After the user decides
-
-/** An error to show to the user: from the API, from the network, or about the input. */
-export class Problem extends Error {
-  #field;
-
-  /**
-   * @param {string} message
-   * @param {{ status?: number, code?: string, requestId?: string, retryAfter?: number, field?: string }} [details]
-   */
-  constructor(message, { status = 0, code = "", requestId = "", retryAfter = 0, field = "" } = {}) {
-    super(message);
-    this.status = status; // 0: no response
-    this.code = code;
-    this.requestId = requestId;
-    this.retryAfter = retryAfter; // seconds
-    this.#field = field;
-  }
-
-  /** Whether the request may or may not have been carried out. */
-  get outcomeUnknown() { return this.status === 0 || this.status >= 500; }
-
-  /** The input field that the message is about, such as name or windows[0].quota, or "". The API's messages start with it. */
-  get field() {
-    if (this.#field !== "" || !["invalid_parameter", "policy_violation"].includes(this.code)) return this.#field;
-    return /^[a-z_]+(\[\d+\]\.[a-z_]+)?/.exec(this.message)?.[0] ?? "";
-  }
-}
 
 /**
  * The message for a request without a response.

@@ -1,13 +1,13 @@
 // @ts-check
 // The dialogs for rotation, deletion, bulk changes, and a new key.
 import { html } from "./lib/lit-html.js";
-import { Problem } from "./api.js";
 import { examples } from "./examples.js";
 import { field, modal, problemBox } from "./parts.js";
+import { Problem } from "./problem.js";
 import { formatCount } from "./words.js";
 
 /** @typedef {import("./app.js").App} App */
-/** @typedef {import("./app.js").Dialog} Dialog */
+/** @typedef {import("./state.js").Dialog} Dialog */
 /** @typedef {import("./api.js").Token} Token */
 /** @typedef {"enable" | "disable" | "delete"} BulkAction */
 
@@ -23,11 +23,11 @@ export function rotateDialog(app, token) {
   let graceSeconds = 0;
   /** @type {Dialog} */
   const dialog = { busy: false, problem: null, view };
-  const rotate = () => app.submit(dialog, [token.id, graceSeconds], (api, idempotencyKey) => api.rotate(token.id, graceSeconds, idempotencyKey),
-    ({ data }) => app.showKey(data, `${data.name} has a new key`));
+  const rotate = () => app.dialogs.submit(dialog, [token.id, graceSeconds], (api, idempotencyKey) => api.rotate(token.id, graceSeconds, idempotencyKey),
+    ({ data }) => app.dialogs.showKey(data, `${data.name} has a new key`));
   function view() {
     return modal({
-      title: `Rotate the key of ${token.name}`, action: "Rotate", submit: rotate, close: () => app.closeDialog(),
+      title: `Rotate the key of ${token.name}`, action: "Rotate", submit: rotate, close: () => app.dialogs.close(),
       busy: dialog.busy, locked: dialog.problem?.outcomeUnknown,
     }, html`
       ${problemBox(dialog.problem)}
@@ -47,7 +47,7 @@ export function deleteDialog(app, token) {
   return confirmDialog(app, {
     title: `Delete ${token.name}`, confirmation: token.name, action: "Delete",
     text: "Its key stops working immediately, and its usage is deleted. This can't be undone.",
-  }, (dialog) => app.submit(dialog, token.id, (api) => deleteUnchanged(api, token), () => app.finish(`${token.name} is deleted.`)));
+  }, (dialog) => app.dialogs.submit(dialog, token.id, (api) => deleteUnchanged(api, token), () => app.dialogs.finish(`${token.name} is deleted.`)));
 }
 
 /**
@@ -78,16 +78,16 @@ export function bulkDialog(app, action, ids) {
     return confirmDialog(app, {
       title: `Delete ${tokens}`, confirmation: `delete ${ids.length}`, action: "Delete",
       text: "Their keys stop working immediately, and their usage is deleted. This can't be undone.",
-    }, (dialog) => app.submit(dialog, ids, (api, idempotencyKey) => api.deleteMany(ids, idempotencyKey), ({ results }) => app.finishBulk("deleted", results)));
+    }, (dialog) => app.dialogs.submit(dialog, ids, (api, idempotencyKey) => api.deleteMany(ids, idempotencyKey), ({ results }) => app.dialogs.finishBulk("deleted", results)));
   }
   /** @type {Dialog} */
   const dialog = { busy: false, problem: null, view };
   const enables = action === "enable";
-  const change = () => app.submit(dialog, ids, (api, idempotencyKey) => api.setStatusOfMany(ids, enables ? 1 : 2, idempotencyKey),
-    ({ results }) => app.finishBulk(`${action}d`, results));
+  const change = () => app.dialogs.submit(dialog, ids, (api, idempotencyKey) => api.setStatusOfMany(ids, enables ? 1 : 2, idempotencyKey),
+    ({ results }) => app.dialogs.finishBulk(`${action}d`, results));
   function view() {
     const label = enables ? "Enable" : "Disable";
-    return modal({ title: `${label} ${tokens}`, action: label, submit: change, close: () => app.closeDialog(), busy: dialog.busy }, html`${problemBox(dialog.problem)}
+    return modal({ title: `${label} ${tokens}`, action: label, submit: change, close: () => app.dialogs.close(), busy: dialog.busy }, html`${problemBox(dialog.problem)}
       <p>${enables ? "Their keys work again, unless they have expired or have no quota left." : "Their keys are refused until you enable the tokens again."}</p>`);
   }
   return dialog;
@@ -106,7 +106,7 @@ function confirmDialog(app, { title, text, confirmation, action }, submit) {
   const dialog = { busy: false, problem: null, view };
   function view() {
     return modal({
-      title, action, danger: true, submit: () => submit(dialog), close: () => app.closeDialog(),
+      title, action, danger: true, submit: () => submit(dialog), close: () => app.dialogs.close(),
       busy: dialog.busy, disabled: typed.trim() !== confirmation,
     }, html`
       ${problemBox(dialog.problem)}
@@ -129,7 +129,7 @@ const doubleClickMs = 700; // the second click of a double click on Create must 
 export function keyDialog(app, token, title) {
   let language = "curl", copyStatus = "";
   const openedAt = performance.now();
-  const close = () => { if (performance.now() - openedAt > doubleClickMs) app.closeDialog(); };
+  const close = () => { if (performance.now() - openedAt > doubleClickMs) app.dialogs.close(); };
   const codes = examples(location.origin, token.key);
   const copy = async (/** @type {string} */ what, /** @type {string} */ id, /** @type {string} */ text) => {
     try {

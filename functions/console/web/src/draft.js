@@ -1,8 +1,8 @@
 // @ts-check
 // A draft holds the fields of the editor. These functions turn a token into a
 // draft and a draft into what the API accepts.
-import { Problem } from "./api.js";
 import { limitsDraftOf, limitsInputOf, limitsOf, raisesOf, validateLimits, windowName } from "./limits.js";
+import { Problem } from "./problem.js";
 import { formatExact, formatList, formatNumber, isEqual, parseInteger, statuses } from "./words.js";
 
 /** @typedef {import("./api.js").Token} Token */

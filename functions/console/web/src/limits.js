@@ -1,7 +1,7 @@
 // @ts-check
 // Windows, model quotas and rates: their drafts in the editor, what the API
 // gets, and their names.
-import { Problem } from "./api.js";
+import { Problem } from "./problem.js";
 import { formatNumber, formatShort, isEqual, parseInteger } from "./words.js";
 
 /** @typedef {import("./api.js").Token} Token */

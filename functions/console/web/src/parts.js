@@ -5,7 +5,7 @@ import { formatExact, formatRelative, formatShort } from "./words.js";
 
 /** @typedef {import("./lib/lit-html.js").TemplateResult} TemplateResult */
 /** @typedef {import("./lib/lit-html.js").TemplateValue} TemplateValue */
-/** @typedef {import("./api.js").Problem} Problem */
+/** @typedef {import("./problem.js").Problem} Problem */
 
 const iconPaths = {
   edit: "M4 20h4L19 9l-4-4L4 16v4Zm9-13 4 4",
@@ -130,3 +130,12 @@ export function modal(options, content) {
 /** @param {ModalOptions} options */
 const submitButton = ({ action, danger = false, busy = false, disabled = false }) =>
   html`<button class=${danger ? "danger" : "primary"} ?disabled=${disabled} aria-disabled=${busy} aria-busy=${busy}>${busy ? "Working…" : action}</button>`;
+
+/**
+ * Moves the focus to the first element that matches.
+ * @param {ParentNode} root
+ * @param {string} selector
+ */
+export function focusFirst(root, selector) {
+  /** @type {HTMLElement | null} */ (root.querySelector(selector))?.focus();
+}

@@ -60,7 +60,7 @@ const filters = (app) => {
   const { query, searchError } = app.state;
   const search = (/** @type {string} */ text) => {
     clearTimeout(searchTimer);
-    if (text.trim() !== app.state.query.text.trim()) app.search({ text });
+    if (text.trim() !== app.state.query.text.trim()) app.list.search({ text });
   };
   return html`<form class="filters" role="search" @submit=${(e) => { e.preventDefault(); search(e.target.elements.text.value); }}>
     <div class="field grow"><label for="search">Search</label>
@@ -69,11 +69,11 @@ const filters = (app) => {
         @input=${(e) => { clearTimeout(searchTimer); searchTimer = setTimeout(() => search(e.target.value), searchDelayMs); }}>
       ${searchError ? html`<p class="error" id="search-error" role="alert">${searchError}</p>` : nothing}</div>
     <div class="field"><label for="status">Status</label>
-      <select id="status" .value=${query.status} @change=${(e) => app.search({ status: e.target.value })}>
+      <select id="status" .value=${query.status} @change=${(e) => app.list.search({ status: e.target.value })}>
         <option value="">Any</option>${Object.entries(statuses).map(([value, name]) => html`<option value=${value}>${capitalize(name)}</option>`)}
       </select></div>
     <div class="field"><label for="size">Rows</label>
-      <select id="size" .value=${String(query.size)} @change=${(e) => app.search({ size: Number(e.target.value) })}>
+      <select id="size" .value=${String(query.size)} @change=${(e) => app.list.search({ size: Number(e.target.value) })}>
         ${[10, 25, 50, 100].map((n) => html`<option value=${n} ?selected=${n === query.size}>${n}</option>`)}
       </select></div>
   </form>`;
@@ -95,7 +95,7 @@ const bulkBar = (app) => {
 /** @param {App} app */
 const results = (app) => {
   const { page, problem, loading, searchError } = app.state;
-  if (problem) return problemBox(problem, html`<button type="button" @click=${() => app.load()}>Try again</button>`);
+  if (problem) return problemBox(problem, html`<button type="button" @click=${() => app.list.load()}>Try again</button>`);
   if (searchError) return nothing;
   if (!page) return html`<div class="loading" role="status" aria-busy="true"><span class="sr-only">Loading the tokens…</span>${Array.from({ length: 5 }, () => html`<div class="placeholder"></div>`)}</div>`;
   return html`<div class=${loading ? "results stale" : "results"} aria-busy=${loading}>${page.items.length > 0 ? table(app, page) : empty(app, page)}</div>${pager(app, page)}`;
@@ -112,7 +112,7 @@ const empty = (app, page) => {
       <button type="button" class="primary" @click=${() => app.create()}>Create the first token</button></div>`;
   }
   return html`<div class="empty"><h3>Nothing found</h3><p>${page.next ? "No match among the tokens searched so far. There are older tokens." : "No token matches the search."}</p>
-    <button type="button" @click=${() => app.search({ text: "", status: "" })}>Show all tokens</button></div>`;
+    <button type="button" @click=${() => app.list.search({ text: "", status: "" })}>Show all tokens</button></div>`;
 };
 
 /**
@@ -128,7 +128,7 @@ const table = (app, page) => {
   return html`<table role="table" aria-label="Tokens">
     <thead role="rowgroup"><tr role="row">
       <th role="columnheader" class="choose"><label><input type="checkbox" aria-label="Select all tokens of this page" .checked=${all}
-        .indeterminate=${!all && selected.size > 0} @change=${(e) => app.select(ids, e.target.checked)}><span>Select all</span></label></th>
+        .indeterminate=${!all && selected.size > 0} @change=${(e) => app.list.select(ids, e.target.checked)}><span>Select all</span></label></th>
       ${["Name", "Key", "Status", "Quota", "Expires", "Models", "Last used"].map((name) => html`<th role="columnheader" scope="col">${name}</th>`)}
       <th role="columnheader"><span class="sr-only">Actions</span></th>
     </tr></thead>
@@ -145,7 +145,7 @@ const row = (app, token) => {
   const isDisabled = token.status === 2;
   const isBusy = busy.has(token.id);
   return html`<tr role="row" class=${selected.has(token.id) ? "selected" : ""} aria-busy=${isBusy}>
-    <td role="cell" class="choose"><input type="checkbox" aria-label="Select ${token.name}" .checked=${selected.has(token.id)} @change=${(e) => app.select([token.id], e.target.checked)}></td>
+    <td role="cell" class="choose"><input type="checkbox" aria-label="Select ${token.name}" .checked=${selected.has(token.id)} @change=${(e) => app.list.select([token.id], e.target.checked)}></td>
     <th role="rowheader" scope="row" class="name">${token.name}<span class="aside">#${token.id}${token.group ? ` · ${token.group}` : ""}</span></th>
     <td role="cell" data-label="Key"><code>${token.key}</code>${token.previous_key ? html`<span class="aside">${token.previous_key} expires ${relativeTime(token.previous_until)}</span>` : nothing}</td>
     <td role="cell" data-label="Status"><span class="status s${token.status}">${statuses[token.status]}</span>${worksAgainAt(token) ? html`<span class="aside">used up until ${exactTime(worksAgainAt(token))}</span>` : nothing}</td>
@@ -156,7 +156,7 @@ const row = (app, token) => {
     <td role="cell" class="actions">
       ${iconButton("edit", `Edit ${token.name}`, () => app.edit(token), isBusy)}
       ${iconButton("rotate", `Rotate the key of ${token.name}`, () => app.rotate(token), isBusy)}
-      ${isDisabled ? iconButton("enable", `Enable ${token.name}`, () => app.setStatus(token, 1), isBusy) : iconButton("disable", `Disable ${token.name}`, () => app.setStatus(token, 2), isBusy)}
+      ${isDisabled ? iconButton("enable", `Enable ${token.name}`, () => app.list.setStatus(token, 1), isBusy) : iconButton("disable", `Disable ${token.name}`, () => app.list.setStatus(token, 2), isBusy)}
       ${iconButton("delete", `Delete ${token.name}`, () => app.delete(token), isBusy)}
     </td>
   </tr>`;
@@ -204,10 +204,10 @@ const pager = (app, page) => {
   const isOlder = query.cursors.length > 0;
   /**
    * @param {string} label
-   * @param {Partial<import("./app.js").Query>} change
+   * @param {Partial<import("./state.js").Query>} change
    */
   const button = (label, change, possible = true) =>
-    html`<button type="button" aria-disabled=${!possible || loading} @click=${() => possible && !loading && app.load(change)}>${label}</button>`;
+    html`<button type="button" aria-disabled=${!possible || loading} @click=${() => possible && !loading && app.list.load(change)}>${label}</button>`;
   const previous = () => isOlder
     ? button("Previous", { cursors: query.cursors.slice(0, -1) })
     : button("Previous", { page: query.page - 1 }, query.page > 1);
