@@ -81,3 +81,36 @@ func (r *turning) stop(keysOnly bool) error {
 	_, err := r.users.Disable(r.t.Context(), r.name, keysOnly, func(int64, int64) {})
 	return err
 }
+
+// However a token is removed after a rotation has dropped the key of a hold, what
+// the hold had counts as used in the budget.
+func TestRemovalAfterRotation(t *testing.T) {
+	t.Parallel()
+	for name, remove := range map[string]func(*turning) error{
+		"deleted before the expiry": func(r *turning) error { return r.Delete(r.t.Context(), r.Access, r.id) },
+		"deleted after the expiry": func(r *turning) error {
+			r.Clock.Advance(600)
+			return r.Delete(r.t.Context(), r.Access, r.id)
+		},
+		"purged": func(r *turning) error {
+			r.Clock.Advance(3600)
+			last := takeItem(r.t, r.kit, r.Access.UserID, r.id)
+			return r.kit.Store.CountPurge(r.t.Context(), r.Access.UserID, r.id, last, r.UnixNow())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newTurning(t, newKit(t), "turning", token.Settings{UnlimitedQuota: new(true)})
+			r.budget(t, units(6400))
+			r.hold(300)
+			r.mustRotate(0)
+			r.mustRotate(0)
+			if err := remove(r); err != nil {
+				t.Fatal(err)
+			}
+			if h := r.holdings(t); h.Used != 300 || h.Held != 0 || h.Left != 6100 {
+				t.Errorf("got holdings %+v, want 300 used and the rest left", h)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package dynamo_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -40,7 +41,7 @@ func (s walletStep) String() string {
 func drawWalletStep(rt *rapid.T) walletStep {
 	return walletStep{
 		kind: rapid.SampledFrom([]string{
-			"spend", "spend", "spend", "spend", "hold", "hold", "settle", "settle", "release", "budget", "delete", "create", "toggle", "update",
+			"spend", "spend", "spend", "spend", "hold", "hold", "settle", "settle", "release", "budget", "delete", "create", "toggle", "update", "rotate", "rotate",
 		}).Draw(rt, "kind"),
 		token:    rapid.IntRange(0, walletTokens-1).Draw(rt, "token"),
 		units:    rapid.Int64Range(1, 25).Draw(rt, "units"),
@@ -174,6 +175,8 @@ func (h *walletHistory) do(ctx context.Context, s walletStep) error {
 	case "create":
 		_, err := h.p.WithStore(h.stores[s.process]).Service.Create(ctx, h.p.Access, []token.Settings{{Name: new("another"), UnlimitedQuota: new(true)}}, nil)
 		return err
+	case "rotate":
+		return h.rotate(ctx, s)
 	default:
 		w := []token.Window{{Period: period.Period{Length: "day"}, Quota: 10_000 + s.units}}
 		_, err := h.p.WithStore(h.stores[s.process]).Update(ctx, h.p.Access, key.TokenID, token.Settings{Windows: w})
@@ -182,6 +185,22 @@ func (h *walletHistory) do(ctx context.Context, s walletStep) error {
 		}
 		return err
 	}
+}
+
+// rotate gives a token another key. A process that dies may have done it, too.
+func (h *walletHistory) rotate(ctx context.Context, s walletStep) error {
+	id := h.keys[s.token].TokenID
+	rotation, err := h.p.NewKeyRotation(ctx, h.p.Access, id, 0)
+	if err == nil {
+		_, err = h.p.WithStore(h.stores[s.process]).Rotate(ctx, h.p.Access, id, rotation)
+	}
+	if errors.Is(err, token.ErrNotFound) {
+		return nil
+	}
+	if l, lookupErr := h.p.kit.Store.Lookup(h.t.Context(), rotation.Key, h.p.UnixNow()); lookupErr == nil && l.HasKey(rotation.Key.Hash()) {
+		h.keys[s.token] = rotation.Key
+	}
+	return err
 }
 
 // ended is nil if a hold has ended before, or its token is deleted.

@@ -204,7 +204,7 @@ func TestReconcileBeforePurge(t *testing.T) {
 }
 
 // takeItem removes a token's item, as TTL does, and returns it.
-func takeItem(t *testing.T, kit *dynamotest.Kit, userID, id int64) dynamo.Item {
+func takeItem(t testing.TB, kit *dynamotest.Kit, userID, id int64) dynamo.Item {
 	t.Helper()
 	out, err := dynamotest.Client(kit.Endpoint).DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
 		TableName: aws.String(dynamotest.Table), Key: dynamo.TokenKey(userID, id), ReturnValues: types.ReturnValueAllOld,
