@@ -19,6 +19,11 @@ func tokenctlMutants() []mutant {
 			tests, "TestImportNamesRefusedRow",
 		},
 		{
+			"a process that is killed when it begins with a corrected file blocks the import",
+			"cmd/tokenctl/journal/book.go", " && (empty || !b.hasHeaderOnly())", "",
+			"./cmd/tokenctl/journal", "TestCorrectedImport",
+		},
+		{
 			"another file continues an import whose last batch is unknown",
 			"cmd/tokenctl/journal/book.go", "(len(b.done) > 0 || b.pending != nil)", "len(b.done) > 0",
 			"./cmd/tokenctl/journal", "TestImportIsNotMixedWithAnother",

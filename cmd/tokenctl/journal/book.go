@@ -103,15 +103,23 @@ func (b *book) lock() error {
 
 // start writes the first line of a new journal. If a keys file exists, it belongs
 // to a finished import, and start returns ErrExists. It then removes the journal
-// if that is empty, because this process created it.
+// if that is empty, because this process created it. A keys file without a key
+// beside a journal that is not empty belongs to a process that was killed when it
+// wrote that line.
 func (b *book) start(begin line, empty bool) error {
-	if _, err := os.Lstat(b.keysFile); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Lstat(b.keysFile); !errors.Is(err, os.ErrNotExist) && (empty || !b.hasHeaderOnly()) {
 		if empty {
 			err = errors.Join(err, b.disk.remove(Path(b.keysFile)))
 		}
 		return errors.Join(ErrExists, err)
 	}
 	return b.write(begin)
+}
+
+// hasHeaderOnly reports whether the keys file has no key.
+func (b *book) hasHeaderOnly() bool {
+	content, err := os.ReadFile(b.keysFile)
+	return err == nil && string(content) == keysHeader
 }
 
 // replay reads the complete lines of a journal and reports whether it starts with

@@ -202,3 +202,38 @@ func TestMissingKeysFile(t *testing.T) {
 		t.Errorf("got %v, want %v", err, journal.ErrGone)
 	}
 }
+
+// TestCorrectedImport checks that an import that has created nothing can begin anew
+// with another file, also if the process is killed at any file operation of that.
+func TestCorrectedImport(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	for step := 1; ; step++ {
+		m := begin(t, target)
+		refused := m.process()
+		refused.Rows[0].Token.Name = new("")
+		if _, err := refused.Run(t.Context()); !errors.Is(err, wire.ErrInvalidParameter) {
+			t.Fatalf("got %v, want the first row refused", err)
+		}
+		corrected := func() *journal.Import {
+			im := m.process()
+			im.Source = "corrected"
+			return im
+		}
+		crashing := corrected()
+		crashing.CrashAt(step)
+		_, err := crashing.Run(t.Context())
+		if crashing.Survived() {
+			if err != nil {
+				t.Errorf("without a crash: got %v, want no error", err)
+			}
+			m.check(t)
+			return
+		}
+		if _, err := corrected().Run(t.Context()); err != nil && !errors.Is(err, journal.ErrExists) {
+			t.Errorf("after a crash at step %d: got %v, want no error", step, err)
+		}
+		if m.check(t); t.Failed() {
+			t.Fatalf("after a crash at step %d", step)
+		}
+	}
+}
