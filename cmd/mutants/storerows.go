@@ -99,6 +99,11 @@ func storeMutants() []mutant {
 			"./shared/quota", "TestHoldOfTokenThatBecameLimited",
 		},
 		{
+			"the answer about a hold that was charged when it expired says that its quota is free: it is charged again",
+			"shared/quota/ledger.go", "		if r.ChargeOnExpiry {\n			return Err", "		if r.ChargeOnExpiry && r.Quota < 0 {\n			return Err",
+			"./shared/api", "TestContract/Holds",
+		},
+		{
 			"a repeated reservation is refused because a rotation came in between",
 			"shared/quota/operation.go", "o.ChargeOnExpiry && !old.ChargeOnExpiry", "o.ChargeOnExpiry != old.ChargeOnExpiry",
 			"./shared/dynamo", "TestRotationKeepsOtherHolds",

@@ -16,6 +16,7 @@ const (
 	settled  = "The hold is already settled. To release it, nothing is left to do; to reserve again, send a new request_id."
 	released = "The hold was released. To charge, use verify; to reserve again, send a new request_id."
 	expired  = "The hold has expired and its quota is free again. To charge, use verify; to reserve again, send a new request_id and, if needed, a longer ttl_seconds."
+	charged  = "The hold has expired and its quota was charged, because the token's key was replaced meanwhile. To charge what exceeds it, use verify; to reserve again, send a new request_id."
 )
 
 // Holds are reserved, settled and released, each once however often they are
@@ -93,6 +94,7 @@ func holds(t *testing.T, target *Target) {
 	if late.Code != quota.RefusedExhausted && time.Now().Unix() < expiring.ExpiresAt { // unless a slow server answers after the hold has expired
 		t.Errorf("got %+v, want nothing left", late)
 	}
+	checkCharged := replacedTwice(t, target, u)
 	for time.Now().Unix() < expiring.ExpiresAt {
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -105,6 +107,7 @@ func holds(t *testing.T, target *Target) {
 	fail("settle", `{"request_id":"short-0123456789abcdefghijk","quota":1}`, 409, "hold_expired", expired)
 	fail("reserve", `{"request_id":"short-0123456789abcdefghijk","quota":50}`, 409, "hold_expired", expired)
 	reserve(`{"request_id":"again-0123456789abcdefghijk","quota":50}`)
+	checkCharged()
 	// Settling works whatever has become of the key.
 	u.put(t, fmt.Sprintf(`{"id":%d,"status":2}`, made.ID))
 	if got := reserve(`{"request_id":"again-0123456789abcdefghijk","quota":50}`); got.Code != quota.RefusedDisabled {
@@ -117,6 +120,39 @@ func holds(t *testing.T, target *Target) {
 	}
 	fail("settle", `{"request_id":"again-0123456789abcdefghijk","quota":10}`, 401, "unauthorized", unknownKey)
 	wantSame(t, reserve(`{"request_id":"z-0123456789abcdefghijk","quota":1}`), wire.Reservation{Code: quota.RefusedUnknown, RequestID: "z-0123456789abcdefghijk"})
+}
+
+// replacedTwice replaces the key of a token before and after it makes a hold. The
+// function that it returns checks that the hold was charged when it expired.
+func replacedTwice(t *testing.T, target *Target, u *User) func() {
+	t.Helper()
+	made := u.make(t, `{"name":"replaced","remain_quota":50}`)
+	rotate := func() string {
+		t.Helper()
+		return wantData[wire.Token](t, u.Do(t, http.MethodPost, tokenPath(made.ID)+"/rotate", `{"grace_seconds":600}`), http.StatusOK).Key
+	}
+	key := rotate()
+	post := func(path, body string) Response {
+		t.Helper()
+		return target.Do(t, http.MethodPost, "/api/token/"+path, body, "Authorization", "Bearer "+key)
+	}
+	held := wantData[wire.Reservation](t, post("reserve", `{"request_id":"kept-0123456789abcdefghijk","quota":30,"ttl_seconds":2}`), http.StatusOK)
+	rotate()
+	inTime := time.Now().Unix() < held.ExpiresAt // else a slow server has found the hold expired
+	return func() {
+		t.Helper()
+		for time.Now().Unix() < held.ExpiresAt {
+			time.Sleep(50 * time.Millisecond)
+		}
+		if !inTime {
+			return
+		}
+		wantFailure(t, post("settle", `{"request_id":"kept-0123456789abcdefghijk","quota":10}`), 409, "hold_expired", charged)
+		wantFailure(t, post("release", `{"request_id":"kept-0123456789abcdefghijk"}`), 409, "hold_expired", charged)
+		if got := u.get(t, made.ID); got.RemainQuota != 20 || got.UsedQuota != 30 {
+			t.Errorf("after the hold's time the token is %+v, want its 30 charged", got)
+		}
+	}
 }
 
 // The number of open holds of a key is limited.
