@@ -37,6 +37,10 @@ func (m *middleware) setToken(req *request, t token.Token) {
 	}
 }
 
+// maxHoldAttempts is how often a request asks for what is free: others may take
+// it, and what is said to be free of a budget may be a second old.
+const maxHoldAttempts = 4
+
 // reserve holds what the request may cost. If less is free, it lowers the
 // request's limit of output tokens with Options.Clamp; without, it holds all that
 // is free, provided that this pays for the output that the request asks for, and
@@ -65,27 +69,29 @@ func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question
 		return err
 	}
 	wanted := q.Quota
-	reserved, err := m.hold(ctx, req, q)
-	if err != nil || reserved.Refusal != quota.RefusedExhausted || reserved.Free >= wanted {
-		return m.reserved(req, reserved, wanted, err)
-	}
 	least, err := leastUnits(req, prices)
 	if err != nil {
 		return err
 	}
-	switch tokens := affordable(reserved.Free, req.body, cost); {
-	case clamps && tokens > 0:
-		req.clampTo(tokens)
-		q.Quota, err = cost(price.Usage{OutputTokens: multiplySaturated(tokens, req.body.answers())})
-	case !clamps && reserved.Free >= least:
-		q.Quota = reserved.Free
-	default:
-		return m.reserved(req, reserved, wanted, nil)
+	var reserved quota.Reservation
+	for range maxHoldAttempts {
+		reserved, err = m.hold(ctx, req, q)
+		if err != nil || reserved.Refusal != quota.RefusedExhausted || reserved.Free >= q.Quota {
+			break
+		}
+		switch tokens := affordable(reserved.Free, req.body, cost); {
+		case clamps && tokens > 0:
+			req.clampTo(tokens)
+			q.Quota, err = cost(price.Usage{OutputTokens: multiplySaturated(tokens, req.body.answers())})
+		case !clamps && reserved.Free >= least:
+			q.Quota = reserved.Free
+		default:
+			return m.reserved(req, reserved, wanted, nil)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	reserved, err = m.hold(ctx, req, q)
 	return m.reserved(req, reserved, wanted, err)
 }
 

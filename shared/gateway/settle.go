@@ -161,11 +161,16 @@ func (m *middleware) settle(ctx context.Context, req *request, units int64) erro
 }
 
 func (m *middleware) spendWithoutHold(ctx context.Context, req *request, units int64) error {
-	q := quota.Question{Model: req.Model, Quota: units, RequestID: req.RequestID + "-late", Used: true}
-	v, err := m.gate.Verify(ctx, req.key, q)
-	if err == nil && v.Refusal == quota.RefusedExhausted && v.Free > 0 {
-		q.Quota, q.RequestID = v.Free, req.RequestID+"-rest"
+	q := quota.Question{Model: req.Model, Quota: units, Used: true}
+	var v quota.Verdict
+	var err error
+	for n := range maxHoldAttempts {
+		q.RequestID = fmt.Sprintf("%s-late%d", req.RequestID, n)
 		v, err = m.gate.Verify(ctx, req.key, q)
+		if err != nil || v.Refusal != quota.RefusedExhausted || v.Free <= 0 || v.Free >= q.Quota {
+			break
+		}
+		q.Quota = v.Free
 	}
 	if err == nil {
 		err = v.Refusal.Err()
