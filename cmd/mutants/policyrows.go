@@ -10,7 +10,7 @@ func policyMutants() []mutant {
 	return []mutant{
 		{
 			"two updates at the same time together break a policy that allows each",
-			store, "		requireSame(e, attrVersion, known[attrVersion])\n", "",
+			"shared/dynamo/update.go", "if needsStored(c) && !c.ChangesLimits() {", "if c.HasTwoLists() && !c.ChangesLimits() {",
 			"./shared/dynamo", "TestConcurrentChangesUnderPolicy",
 		},
 		{

@@ -53,5 +53,25 @@ func tokenMutants() []mutant {
 			"shared/token/models.go", "if size > MaxModelsBytes {", "if size > 100*MaxModelsBytes {",
 			"./shared/token", "TestNormalizeModels",
 		},
+		{
+			"of two lists under two names, the one that is stored already counts: a client's change is lost, and nothing says so",
+			"shared/token/twonames.go", "case sameEntries(list, stored):\n\t\treturn other, nil", "case sameEntries(list, stored):\n\t\treturn list, nil",
+			"./shared/token", "TestListsUnderTwoNames",
+		},
+		{
+			"of two new lists under two names one is written, although nobody knows which is meant",
+			"shared/token/twonames.go", "case other == nil, sameEntries(other, stored):", "case other == nil, !sameEntries(list, stored):",
+			"./shared/token", "TestListsUnderTwoNames",
+		},
+		{
+			"an update chooses between two lists by what the token had before another change",
+			"shared/dynamo/update.go", "if needsStored(c) && !c.ChangesLimits() {", "if c.Policy != nil && !c.ChangesLimits() {",
+			"./shared/dynamo", "TestListUnderTwoNamesDuringChange",
+		},
+		{
+			"an update with two lists removes all models of a token that is limited to some: it may use every model",
+			"shared/token/twonames.go", "return c.requireModels(), nil", "return c, nil",
+			"./shared/token", "TestListUnderTwoNamesAndItsSwitch",
+		},
 	}
 }

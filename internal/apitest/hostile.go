@@ -37,7 +37,7 @@ type hostileRow struct {
 }
 
 const (
-	fieldNames = "id, name, status, expired_time, remain_quota, unlimited_quota, model_limits_enabled, models, model_limits, allow_ips, group, windows, model_quotas, requests_per_minute, units_per_minute, max_concurrent"
+	fieldNames = "id, name, status, expired_time, remain_quota, unlimited_quota, model_limits_enabled, models, model_limits, allow_ips, subnet, group, windows, model_quotas, requests_per_minute, units_per_minute, max_concurrent"
 	mediaType  = "The body is not declared as JSON. Send Content-Type: application/json."
 	tooDeep    = "The body is nested more than 8 levels deep: send a flat object."
 	surrogate  = "The body has half of a surrogate pair as a \\u escape: send both halves or the character itself."

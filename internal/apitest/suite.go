@@ -28,6 +28,7 @@ func Run(t *testing.T, target *Target) {
 		{"HostileBodies", hostileBodies},
 		{"List", list},
 		{"Update", update},
+		{"TwoNames", twoNames},
 		{"Status", status},
 		{"Delete", deletion},
 		{"Foreign", foreign},
@@ -199,7 +200,7 @@ func envelope(t *testing.T, target *Target) {
 	if got, want := u.Do(t, http.MethodGet, "/api/token/2", "").Header.Get("ETag"), `"2"`; got != want {
 		t.Errorf("ETag after one update is %s, want %s", got, want)
 	}
-	wantKeys := `"id" "user_id" "key" "name" "status" "created_time" "accessed_time" "expired_time" "remain_quota" "used_quota" "unlimited_quota" "model_limits_enabled" "models" "model_limits" "allow_ips" "group"`
+	wantKeys := `"id" "user_id" "key" "name" "status" "created_time" "accessed_time" "expired_time" "remain_quota" "used_quota" "unlimited_quota" "model_limits_enabled" "models" "model_limits" "allow_ips" "subnet" "group"`
 	if got := keysInOrder(t, u.Do(t, http.MethodGet, "/api/token/2", "").Body); got != wantKeys {
 		t.Errorf("a token's fields are %s\nwant %s", got, wantKeys)
 	}

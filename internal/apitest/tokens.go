@@ -137,7 +137,7 @@ func update(t *testing.T, target *Target) {
 			{`"models":["c"]`, func() { want.Models, want.ModelLimits = []string{"c"}, "c" }},
 			{`"model_limits_enabled":false`, func() { want.ModelLimitsEnabled = false }},
 			{`"models":[]`, func() { want.Models, want.ModelLimits = []string{}, "" }},
-			{`"allow_ips":""`, func() { want.AllowIPs = "" }},
+			{`"allow_ips":""`, func() { want.AllowIPs, want.Subnet = "", "" }},
 			{`"group":""`, func() { want.Group = "" }},
 			{`"status":2`, func() { want.Status = 2 }},
 			{`"status":1`, func() { want.Status = 1 }},

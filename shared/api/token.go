@@ -22,6 +22,7 @@ func tokenView(t token.Token, now int64) wire.Token {
 		Models:             append([]string{}, t.Models...),
 		ModelLimits:        strings.Join(t.Models, ","),
 		AllowIPs:           strings.Join(t.AllowIPs, "\n"),
+		Subnet:             strings.Join(t.AllowIPs, ","),
 		Group:              t.Group,
 		Limits:             limitsView(t, now),
 		ResetsAt:           t.ResetsAt(now),
@@ -59,15 +60,11 @@ func tokenUpdate(in wire.TokenInput) (token.Settings, error) {
 		return token.Settings{}, err
 	}
 	quotas, err := readModelQuotas(in.ModelQuotas)
-	models := in.Models
-	if models == nil {
-		models = in.ModelLimits
-	}
 	return token.Settings{
 		Name: in.Name, Disabled: disabled,
 		ExpiredTime: in.ExpiredTime, RemainQuota: in.RemainQuota, UnlimitedQuota: in.UnlimitedQuota,
-		ModelLimitsEnabled: in.ModelLimitsEnabled, Models: models,
-		AllowIPs: in.AllowIPs, Group: in.Group,
+		ModelLimitsEnabled: in.ModelLimitsEnabled, Models: in.Models, OtherModels: in.ModelLimits,
+		AllowIPs: in.AllowIPs, OtherAllowIPs: in.Subnet, Group: in.Group,
 		Windows: windows, ModelQuotas: quotas,
 		RequestsPerMinute: in.RequestsPerMinute, UnitsPerMinute: in.UnitsPerMinute, MaxConcurrent: in.MaxConcurrent,
 	}, err

@@ -67,11 +67,10 @@ func (s *Store) authorizeChanges(ctx context.Context, c token.Caller, n int64) e
 
 // changeToken is Update for a caller who is authorized. If the stored token
 // does not meet the change's conditions, it asks the change what to try
-// instead. A change of limits depends on the stored ones, and a policy on all
-// settings, so it reads them first.
+// instead. If what it writes depends on the stored settings, it reads them first.
 func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.Change) (token.Token, error) {
 	var known item
-	if change.ChangesLimits() || change.Policy != nil {
+	if needsStored(change) {
 		var err error
 		if known, err = s.get(ctx, tokenKey(userID, id)); err != nil {
 			return token.Token{}, fmt.Errorf("read token %d/%d: %w", userID, id, err)
@@ -81,6 +80,10 @@ func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.
 		}
 	}
 	for range maxChangeAttempts {
+		var err error
+		if change, err = chooseLists(change, known, userID); err != nil {
+			return token.Token{}, err
+		}
 		e, err := s.changeExpression(change, known, userID)
 		if err != nil {
 			return token.Token{}, err
@@ -115,13 +118,35 @@ func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.
 	return token.Token{}, token.ErrContention
 }
 
+// needsStored reports whether what a change writes depends on the stored token: on
+// its limits, on its lists, or, if a policy applies, on all of its settings. The
+// write then requires the version that was read.
+func needsStored(c token.Change) bool {
+	return c.ChangesLimits() || c.Policy != nil || c.HasTwoLists()
+}
+
+// chooseLists is token.Change.ChooseLists with the token's item.
+func chooseLists(c token.Change, known item, userID int64) (token.Change, error) {
+	if !c.HasTwoLists() {
+		return c, nil
+	}
+	stored, err := readToken(known, userID)
+	if err != nil {
+		return c, err
+	}
+	return c.ChooseLists(stored)
+}
+
 // changeExpression translates a change and its conditions. known is the token's
 // item if the change needs it.
 func (s *Store) changeExpression(c token.Change, known item, userID int64) (*expression, error) {
 	e := newExpression()
 	requireChangeable(e, c)
+	if needsStored(c) && !c.ChangesLimits() { // which requires the version, too
+		requireSame(e, attrVersion, known[attrVersion])
+	}
 	if c.Policy != nil {
-		if err := requirePolicy(e, c, known, userID); err != nil {
+		if err := checkPolicy(c, known, userID); err != nil {
 			return nil, err
 		}
 	}

@@ -125,7 +125,15 @@ func (e *IndexError) Unwrap() error { return e.Err }
 // ErrKeysStopped, ErrTokenLimit, a *CreateRateError and those of Writer.Create.
 func (s *Service) Create(ctx context.Context, at credential.AccessToken, settings []Settings, respond func([]IssuedToken) (SavedResponse, error)) ([]IssuedToken, error) {
 	now := s.Now()
+	settings = slices.Clone(settings)
 	for i, one := range settings {
+		if one.HasTwoLists() {
+			var err error
+			if one, err = one.normalizeNew(); err != nil {
+				return nil, s.refuse(ctx, at, &IndexError{i, err})
+			}
+			settings[i] = one
+		}
 		if one.Models == nil {
 			one.ModelLimitsEnabled = nil // the user's policy may give the models
 		}

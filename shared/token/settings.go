@@ -18,7 +18,9 @@ type Settings struct {
 	UnlimitedQuota     *bool
 	ModelLimitsEnabled *bool
 	Models             []string
+	OtherModels        []string // what came under another name of Models; see HasTwoLists
 	AllowIPs           []string
+	OtherAllowIPs      []string // what came under another name of AllowIPs
 	Group              *string
 	Windows            []Window
 	ModelQuotas        []ModelQuota
@@ -44,16 +46,28 @@ func (s Settings) Normalize() (Settings, error) {
 	}
 	check(normalize(&s.ExpiredTime, checkExpiredTime))
 	check(normalizeList(&s.Models, normalizeModels))
+	check(normalizeList(&s.OtherModels, normalizeModels))
+	joinLists(&s.Models, &s.OtherModels)
 	check(normalizeList(&s.AllowIPs, normalizeAllowIPs))
+	check(normalizeList(&s.OtherAllowIPs, normalizeAllowIPs))
+	joinLists(&s.AllowIPs, &s.OtherAllowIPs)
 	check(normalize(&s.Group, func(group string) (string, error) { return CheckText("group", group, 0, MaxGroupLength) }))
 	check(s.normalizeLimits())
-	if is(s.ModelLimitsEnabled) && s.Models != nil && len(s.Models) == 0 {
-		check(errNoModels())
+	if s.OtherModels == nil {
+		check(s.checkHasModels())
 	}
 	if is(s.UnlimitedQuota) {
 		s.RemainQuota, s.QuotaDelta = nil, nil // checked, then ignored
 	}
 	return s, err
+}
+
+// checkHasModels returns an error if the settings limit the models to none.
+func (s Settings) checkHasModels() error {
+	if is(s.ModelLimitsEnabled) && s.Models != nil && len(s.Models) == 0 {
+		return errNoModels()
+	}
+	return nil
 }
 
 // New returns a new token with the given settings, created at a Unix second.
@@ -62,7 +76,7 @@ func New(s Settings, userID, now int64) (Token, error) {
 	if s.QuotaDelta != nil {
 		return Token{}, invalid("quota_delta", "is only for updates: send remain_quota to set the quota of a new token")
 	}
-	s, err := s.Normalize()
+	s, err := s.normalizeNew()
 	if err != nil {
 		return Token{}, err
 	}
@@ -91,6 +105,16 @@ func New(s Settings, userID, now int64) (Token, error) {
 	return t, nil
 }
 
+// normalizeNew is Normalize for a new token. Of two lists it returns the one that
+// has entries.
+func (s Settings) normalizeNew() (Settings, error) {
+	s, err := s.Normalize()
+	if err != nil {
+		return s, err
+	}
+	return s.chooseLists(Token{})
+}
+
 // A Change is what an update writes, with the requirements that the stored
 // token must meet at that moment.
 type Change struct {
@@ -114,6 +138,9 @@ type Change struct {
 	// The values of RemainQuota and QuotaDelta if the token is limited.
 	remainIfLimited *int64
 	deltaIfLimited  *int64
+
+	// The values of Models and AllowIPs before ChooseLists.
+	sentModels, sentAllowIPs []string
 }
 
 // Versions are the versions of a token that an operation accepts. nil accepts
@@ -139,12 +166,17 @@ func (c Change) DependsOnQuota() bool {
 // change returns the change that normalized settings make. It assumes that the
 // token is limited, as most are; ResolveMismatch corrects that.
 func (s Settings) change(now int64) Change {
-	c := Change{Settings: s, Now: now}
-	c.NeedsModels = is(s.ModelLimitsEnabled) && s.Models == nil
-	c.NeedsNoModelLimits = s.Models != nil && len(s.Models) == 0 && s.ModelLimitsEnabled == nil
+	c := Change{Settings: s, Now: now, sentModels: s.Models, sentAllowIPs: s.AllowIPs}.requireModels()
 	if (s.RemainQuota != nil || s.QuotaDelta != nil) && s.UnlimitedQuota == nil {
 		c.NeedsUnlimited, c.remainIfLimited, c.deltaIfLimited = new(false), s.RemainQuota, s.QuotaDelta
 	}
+	return c
+}
+
+// requireModels sets what the change requires of the token's models.
+func (c Change) requireModels() Change {
+	c.NeedsModels = is(c.ModelLimitsEnabled) && c.Models == nil
+	c.NeedsNoModelLimits = c.Models != nil && len(c.Models) == 0 && c.ModelLimitsEnabled == nil
 	return c
 }
 

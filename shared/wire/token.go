@@ -36,6 +36,7 @@ type Token struct {
 	Models             []string `json:"models"`
 	ModelLimits        string   `json:"model_limits"` // Models joined by commas, for clients of New API
 	AllowIPs           string   `json:"allow_ips"`    // addresses and CIDR ranges, one per line; "" allows all
+	Subnet             string   `json:"subnet"`       // AllowIPs joined by commas, for clients of One API
 	Group              string   `json:"group"`
 	PreviousKey        string   `json:"previous_key,omitempty"`   // mask of the key before the last rotation, while it works
 	PreviousUntil      int64    `json:"previous_until,omitempty"` // when the previous key stops working
@@ -57,8 +58,9 @@ type TokenInput struct {
 	UnlimitedQuota     *bool    `json:"unlimited_quota,omitempty"`            // default false
 	ModelLimitsEnabled *bool    `json:"model_limits_enabled,omitempty"`       // default false
 	Models             []string `json:"models,omitzero" separators:","`       // up to 64 names of 1 to 256 characters; "*" at the end stands for any rest
-	ModelLimits        []string `json:"model_limits,omitzero" separators:","` // another name of models; ignored if that is present
+	ModelLimits        []string `json:"model_limits,omitzero" separators:","` // another name of models; if both are present and differ, the one that differs from the stored list counts
 	AllowIPs           []string `json:"allow_ips,omitzero" separators:",\n"`  // up to 32 addresses and CIDR ranges; empty allows all
+	Subnet             []string `json:"subnet,omitzero" separators:",\n"`     // another name of allow_ips, as model_limits of models
 	Group              *string  `json:"group,omitempty"`                      // up to 64 characters
 	LimitsInput
 }

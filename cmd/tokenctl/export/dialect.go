@@ -108,7 +108,7 @@ func readNewAPI(f *fields) wire.TokenInput {
 	if left := f.integer("remain_quota"); left != nil && !unlimited {
 		f.give(&in, *left)
 	}
-	models := f.list(",", "models", "model_limits")
+	models := f.oneList(",", "models", "model_limits")
 	if slices.ContainsFunc(models, f.widens) {
 		f.wrong("models has a name that ends with *, which New API and One API compare literally, and which would allow every model with that beginning here: replace it with names of models")
 	}
@@ -118,7 +118,7 @@ func readNewAPI(f *fields) wire.TokenInput {
 	if enabled := f.boolean("model_limits_enabled"); enabled != nil {
 		in.ModelLimitsEnabled = enabled
 	}
-	ips := f.list(",\n", "allow_ips", "subnet")
+	ips := f.oneList(",\n", "allow_ips", "subnet")
 	in.AllowIPs = ips
 	if group := f.text("group"); group != "" {
 		in.Group = &group

@@ -148,6 +148,29 @@ func TestPatternsNeverWiden(t *testing.T) {
 	}
 }
 
+// TestListUnderTwoNames checks that a list that came under two names is imported
+// only if both say the same, or one says nothing.
+func TestListUnderTwoNames(t *testing.T) {
+	for fields, want := range map[string]string{ // models and addresses, or a part of the problem
+		`"models":["a","b"],"model_limits":"b, a"`:                  "[a b] []",
+		`"models":[],"model_limits":"b"`:                            "[b] []",
+		`"models":"a","model_limits":""`:                            "[a] []",
+		`"models":["a"],"model_limits":"b"`:                         "models and model_limits are two names of one list",
+		`"allow_ips":"1.2.3.4\n1.2.3.5","subnet":"1.2.3.5,1.2.3.4"`: "[] [1.2.3.4 1.2.3.5]",
+		`"allow_ips":"","subnet":"10.0.0.0/8"`:                      "[] [10.0.0.0/8]",
+		`"allow_ips":"1.2.3.4","subnet":"10.0.0.0/8"`:               "allow_ips and subnet are two names of one list",
+	} {
+		f, err := export.Read([]byte(`{"name":"a","remain_quota":1,`+fields+`}`), export.Options{Now: now})
+		if err != nil || len(f.Rows) != 1 {
+			t.Fatalf("%s: got %+v, %v", fields, f.Rows, err)
+		}
+		row := f.Rows[0]
+		if got := fmt.Sprint(row.Token.Models, " ", row.Token.AllowIPs, row.Problem); !strings.HasPrefix(got, want) && !strings.Contains(row.Problem, want) {
+			t.Errorf("%s: got %s, want %s", fields, got, want)
+		}
+	}
+}
+
 // TestBudgetNeedsUnitsPerDollar checks that a budget in dollars is refused without
 // UnitsPerDollar.
 func TestBudgetNeedsUnitsPerDollar(t *testing.T) {

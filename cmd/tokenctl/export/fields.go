@@ -3,6 +3,7 @@ package export
 import (
 	"encoding/json"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,6 +95,20 @@ func (f *fields) boolean(names ...string) *bool {
 		f.wrong(name + " must be true or false")
 	}
 	return &b
+}
+
+// oneList is list for a setting that has two names. If both have elements, they must
+// be the same ones.
+func (f *fields) oneList(separators, name, otherName string) []string {
+	list, other := f.list(separators, name), f.list(separators, otherName)
+	set := func(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
+	switch {
+	case len(list) == 0:
+		return other
+	case len(other) > 0 && !slices.Equal(set(list), set(other)):
+		f.wrong(name + " and " + otherName + " are two names of one list and differ: keep only one of them")
+	}
+	return list
 }
 
 // list returns the elements of a list, or of a text split at separators.
