@@ -180,7 +180,7 @@ func storeMutants() []mutant {
 		},
 		{
 			"authentication reads with eventual consistency: a revoked access token still works",
-			"shared/dynamo/calls.go", "Key: key, ConsistentRead: aws.Bool(true)", "Key: key, ConsistentRead: aws.Bool(false)",
+			"shared/dynamo/calls.go", "return s.read(ctx, key, true)", "return s.read(ctx, key, false)",
 			"./shared/dynamo", "TestOperationCosts/10_tokens",
 		},
 		{
@@ -190,7 +190,7 @@ func storeMutants() []mutant {
 		},
 		{
 			"verify reads with eventual consistency: a deleted key is accepted",
-			"shared/dynamo/calls.go", "Key: key, ConsistentRead: aws.Bool(true)", "Key: key, ConsistentRead: aws.Bool(false)",
+			"shared/dynamo/calls.go", "return s.read(ctx, key, true)", "return s.read(ctx, key, false)",
 			"./shared/gate", "TestRevokedKeyIsRefusedAtOnce",
 		},
 		{
@@ -237,6 +237,31 @@ func storeMutants() []mutant {
 			"the lease of a process that died is returned instead of charged",
 			"shared/quota/ledger.go", "			if r.ChargeOnExpiry {\n				l.Used", "			if r.ChargeOnExpiry && r.Quota < 0 {\n				l.Used",
 			"./shared/gate", "TestLeaseOfDeadProcessIsCharged",
+		},
+		{
+			"a charge beyond the hold is refused because the key was disabled meanwhile",
+			"shared/quota/operation.go", "(o.Kind != KindSpend || !o.Used)", "o.Kind != 0",
+			"./shared/gateway", "TestLateChargeOfRefusedKey",
+		},
+		{
+			"a foreign key is accepted although the token was deleted",
+			"shared/dynamo/delete.go", "		writes = append(writes, s.foreignWrites(t)...)\n", "",
+			"./shared/dynamo", "TestForeignKeyOfRemovedToken",
+		},
+		{
+			"a process that knew a foreign key refuses it for ever after it was imported again",
+			"shared/dynamo/foreign.go", "	if errors.Is(err, quota.ErrKeyUnknown) {", "	if errors.Is(err, quota.ErrUncertain) {",
+			"./shared/dynamo", "TestForeignKeyOfRemovedToken",
+		},
+		{
+			"two tokens get the same foreign key",
+			"shared/dynamo/create.go", "s.putNew(foreignKeyItem(t))", "s.putWrite(foreignKeyItem(t), newExpression())",
+			"./shared/dynamo", "TestRepeatedImport",
+		},
+		{
+			"foreign keys are accepted although they are turned off",
+			"shared/boot/boot.go", "	if e.ForeignKeys {", "	if !e.ForeignKeys {",
+			"./shared/boot", "TestForeignKeysSetting",
 		},
 	}
 }

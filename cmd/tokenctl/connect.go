@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -116,6 +117,15 @@ func haveCredentials(ctx context.Context, cfg aws.Config) bool {
 
 func (d *database) store() *dynamo.Store {
 	return dynamo.New(d.client, d.table)
+}
+
+// gate returns the gate of a proxy or a server.
+func (d *database) gate(foreignKeys bool) *gate.Gate {
+	store := dynamo.New(d.client, d.table)
+	if foreignKeys {
+		return gate.New(store, gate.WithForeignKeys(store))
+	}
+	return gate.New(store)
 }
 
 func (d *database) accounts() *token.UserService {

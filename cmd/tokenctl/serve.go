@@ -14,9 +14,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/functions/console/web"
 	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/engine"
-	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -26,6 +24,7 @@ type serveCmd struct {
 	Endpoint string        `env:"DYNAMODB_ENDPOINT" placeholder:"URL" help:"Use the DynamoDB engine at this URL instead of starting one."`
 	Table    string        `env:"TABLE_NAME" default:"${table}" placeholder:"NAME" help:"Name of the table (default ${table})."`
 	Sweep    time.Duration `default:"10s" placeholder:"DURATION" help:"How often to remove tokens that expired 30 days ago, as DynamoDB does in AWS (default ${default})."`
+	Foreign  bool          `name:"foreign-keys" env:"FOREIGN_KEYS" help:"Accept keys that another system has issued, if tokens were imported with them."`
 	Engine   string        `placeholder:"FILE" help:"The engine's binary (default: the one that make tools installed)."`
 }
 
@@ -83,7 +82,7 @@ func (c *serveCmd) serve(ctx context.Context, out *console) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(out.err, nil))
-	services := api.Services{Tokens: &token.Service{Store: back.db.store(), Now: time.Now}, Keys: gate.New(dynamo.New(back.db.client, back.db.table))}
+	services := api.Services{Tokens: &token.Service{Store: back.db.store(), Now: time.Now}, Keys: back.db.gate(c.Foreign)}
 	defer back.sweep(ctx, c.Sweep, log)()
 	server := newServer(api.New(services, log, append(api.Routes(), web.Pages()...)...), log)
 	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 20*time.Second // longer than the API takes for any response

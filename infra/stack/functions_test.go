@@ -22,7 +22,7 @@ func functionSettings(t *testing.T, p *template) {
 			"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": list{"arm64"},
 			"MemorySize": 512.0, "Timeout": timeout, "TracingConfig": object{"Mode": "Active"},
 			"Environment": object{"Variables": object{
-				"TABLE_NAME": ref(table), "RETENTION_DAYS": retention[p.stage], "LOG_LEVEL": "info",
+				"TABLE_NAME": ref(table), "RETENTION_DAYS": retention[p.stage], "LOG_LEVEL": "info", "FOREIGN_KEYS": "false",
 			}},
 			"ReservedConcurrentExecutions": nil,
 		}

@@ -20,6 +20,9 @@ type Stage struct {
 	Backups bool
 	// TokenRetentionDays is how long an expired token is kept.
 	TokenRetentionDays int
+	// ForeignKeys accepts keys that another system has issued, if tokens were
+	// imported with them. Then a text that could be such a key costs a read.
+	ForeignKeys bool
 	// LogRetention is how long log lines are kept.
 	LogRetention awslogs.RetentionDays
 
@@ -48,7 +51,7 @@ func Stages() []Stage {
 		{
 			Name:     "dev", // for one developer: cheap, and deleted without leftovers
 			KeepData: false, Backups: false,
-			TokenRetentionDays: 1, LogRetention: awslogs.RetentionDays_ONE_WEEK,
+			TokenRetentionDays: 1, ForeignKeys: false, LogRetention: awslogs.RetentionDays_ONE_WEEK,
 			RequestsPerSecond: 10, Burst: 20,
 			MaxReadUnits: 100, MaxWriteUnits: 100,
 			Alarms: false, Canary: false,
@@ -56,7 +59,7 @@ func Stages() []Stage {
 		{
 			Name:     "staging", // tests the alarms and backups of prod with test data
 			KeepData: false, Backups: true,
-			TokenRetentionDays: 30, LogRetention: awslogs.RetentionDays_ONE_MONTH,
+			TokenRetentionDays: 30, ForeignKeys: false, LogRetention: awslogs.RetentionDays_ONE_MONTH,
 			RequestsPerSecond: 50, Burst: 100,
 			MaxReadUnits: 1000, MaxWriteUnits: 1000,
 			Alarms: true, Canary: false,
@@ -64,7 +67,7 @@ func Stages() []Stage {
 		{
 			Name:     "prod",
 			KeepData: true, Backups: true,
-			TokenRetentionDays: 30, LogRetention: awslogs.RetentionDays_THREE_MONTHS,
+			TokenRetentionDays: 30, ForeignKeys: false, LogRetention: awslogs.RetentionDays_THREE_MONTHS,
 			RequestsPerSecond: 500, Burst: 1000,
 			MaxReadUnits: 0, MaxWriteUnits: 0, // paying users are not cut off by the table; the limits above apply
 			Alarms: true, Canary: true,

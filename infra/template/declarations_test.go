@@ -37,7 +37,7 @@ func declarationsOfCode() declarations {
 		for _, action := range rights.Of(f) {
 			ds.add(f.Name, "action", action)
 		}
-		for _, variable := range []string{boot.EnvTable, boot.EnvEndpoint, boot.EnvRetention, boot.EnvLogLevel} {
+		for _, variable := range []string{boot.EnvTable, boot.EnvEndpoint, boot.EnvRetention, boot.EnvLogLevel, boot.EnvForeign} {
 			ds.add(f.Name, "variable", variable)
 		}
 	}

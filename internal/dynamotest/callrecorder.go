@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 )
 
 // A CallRecorder sees every call that a client makes and records those that the
@@ -57,7 +60,9 @@ func (r *CallRecorder) record(input any) {
 	switch in := input.(type) {
 	case *dynamodb.GetItemInput:
 		r.call("GetItem", in.ReturnConsumedCapacity)
-		r.read("GetItem", in.ConsistentRead)
+		if !isForeignKey(in.Key) {
+			r.read("GetItem", in.ConsistentRead)
+		}
 	case *dynamodb.QueryInput:
 		r.call("Query", in.ReturnConsumedCapacity)
 		r.read("Query", in.ConsistentRead)
@@ -93,4 +98,10 @@ func (r *CallRecorder) read(op string, consistent *bool) {
 	if !aws.ToBool(consistent) {
 		r.violations = append(r.violations, op+" is not strongly consistent")
 	}
+}
+
+// isForeignKey reports whether a key is that of a KEY item, which never changes.
+func isForeignKey(key map[string]types.AttributeValue) bool {
+	pk, ok := key[dynamo.PartitionKey].(*types.AttributeValueMemberS)
+	return ok && strings.HasPrefix(pk.Value, "K#")
 }

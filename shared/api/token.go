@@ -26,6 +26,7 @@ func tokenView(t token.Token, now int64) wire.Token {
 		Group:              t.Group,
 		Limits:             limitsView(t, now),
 		ResetsAt:           t.ResetsAt(now),
+		Imported:           t.ImportedFrom,
 	}
 	shown.Extra = extraView(t.RaiseUse(now))
 	if now < t.PreviousUntil {
@@ -46,7 +47,7 @@ func tokenWithKey(t token.Token, key credential.Key, now int64) wire.Token {
 // that a token can be sent back as it came, also by clients of New API.
 var serverFields = []string{
 	"user_id", "key", "previous_key", "previous_until", "created_time", "accessed_time", "used_quota",
-	"cross_group_retry", "auto_groups", "is_edit", "DeletedAt", "resets_at", "extra",
+	"cross_group_retry", "auto_groups", "is_edit", "DeletedAt", "resets_at", "extra", "imported",
 }
 
 // tokenUpdate converts the input to the domain's update.

@@ -37,7 +37,7 @@ func RunPages(pages ...api.Route) {
 // APIs; see Authorizer. It checks the environment as Run does.
 func RunAuthorizer() {
 	run(func(e Environment, log *slog.Logger) lambda.Handler {
-		return Authorizer(gate.New(e.Store()), log)
+		return Authorizer(e.Gate(e.Store()), log)
 	})
 }
 
@@ -63,11 +63,19 @@ func run(handler func(Environment, *slog.Logger) lambda.Handler) {
 func (e Environment) serve(log *slog.Logger, routes []api.Route) http.Handler {
 	store := e.Store()
 	service := &token.Service{Store: store, Now: time.Now}
-	return api.New(api.Services{Tokens: service, Keys: gate.New(store)}, log, routes...)
+	return api.New(api.Services{Tokens: service, Keys: e.Gate(store)}, log, routes...)
 }
 
 // Store makes the function's store, for its services to share.
 func (e Environment) Store() *dynamo.Store {
 	client := dynamo.NewClient(e.Region, e.Endpoint, e.Credentials)
 	return dynamo.New(client, e.Table, dynamo.WithRetention(e.Retention))
+}
+
+// Gate makes the gate of the function's store.
+func (e Environment) Gate(store *dynamo.Store) *gate.Gate {
+	if e.ForeignKeys {
+		return gate.New(store, gate.WithForeignKeys(store))
+	}
+	return gate.New(store)
 }

@@ -21,6 +21,7 @@ const (
 	EnvEndpoint  = "DYNAMODB_ENDPOINT" // the URL of a local engine; empty: AWS
 	EnvRetention = "RETENTION_DAYS"    // how many days expired tokens are kept; empty: dynamo.DefaultRetention
 	EnvLogLevel  = "LOG_LEVEL"         // debug, info, warn or error; empty: info
+	EnvForeign   = "FOREIGN_KEYS"      // true accepts keys that another system has issued; empty: false
 
 	// These are of the function gateway alone; see modelgateway.
 	EnvUpstream      = "UPSTREAM_URL"           // the URL of the model API; required
@@ -49,6 +50,7 @@ type Environment struct {
 	Credentials aws.CredentialsProvider
 	Retention   time.Duration
 	LogLevel    slog.Level
+	ForeignKeys bool
 }
 
 // ReadEnvironment reads the environment variables. An empty variable counts as
@@ -64,7 +66,7 @@ func ReadEnvironment(getenv func(string) string) (Environment, error) {
 		Region:   getenv(envRegion),
 		Endpoint: getenv(EnvEndpoint),
 	}
-	var errs [6]error
+	var errs [7]error
 	if getenv(envRuntime) == "" {
 		errs[0] = variableError(envRuntime, "is not set: this program runs in AWS Lambda; start it there or with sam local")
 	}
@@ -75,6 +77,7 @@ func ReadEnvironment(getenv func(string) string) (Environment, error) {
 	errs[3] = env.readAccount(getenv)
 	env.Retention, errs[4] = readRetention(getenv(EnvRetention))
 	env.LogLevel, errs[5] = readLogLevel(getenv(EnvLogLevel))
+	env.ForeignKeys, errs[6] = readForeign(getenv(EnvForeign))
 	return env, errors.Join(errs[:]...)
 }
 
@@ -129,6 +132,13 @@ func readLogLevel(name string) (level slog.Level, err error) {
 		return 0, variableError(EnvLogLevel, "is not a log level: set it to debug, info, warn or error, or remove it for the default, info")
 	}
 	return level, nil
+}
+
+func readForeign(value string) (bool, error) {
+	if value != "" && value != "true" && value != "false" {
+		return false, variableError(EnvForeign, "is neither true nor false: set it to true to accept keys that another system has issued, or remove it")
+	}
+	return value == "true", nil
 }
 
 func variableError(name, problem string) error {

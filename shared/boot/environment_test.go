@@ -57,6 +57,8 @@ func TestReadEnvironment(t *testing.T) {
 		"retention_7_days":          {with("RETENTION_DAYS=7"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: 7 * 24 * time.Hour}, lambda},
 		"retention_0_days":          {with("RETENTION_DAYS=0"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1"}, lambda},
 		"level_in_any_case":         {with("LOG_LEVEL=Warn"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty, LogLevel: slog.LevelWarn}, lambda},
+		"foreign_keys":              {with("FOREIGN_KEYS=true"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty, ForeignKeys: true}, lambda},
+		"no_foreign_keys":           {with("FOREIGN_KEYS=false"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty}, lambda},
 		"empty_is_unset":            {with("RETENTION_DAYS=", "LOG_LEVEL=", "DYNAMODB_ENDPOINT="), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty}, lambda},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,6 +98,7 @@ func TestWrongEnvironment(t *testing.T) {
 		"endpoint_no_scheme":  {with("DYNAMODB_ENDPOINT=127.0.0.1:8000"), []string{"DYNAMODB_ENDPOINT is not a URL: set it to a URL such as"}},
 		"endpoint_odd_scheme": {with("DYNAMODB_ENDPOINT=file:///tmp"), []string{"DYNAMODB_ENDPOINT is not a URL"}},
 		"endpoint_no_host":    {with("DYNAMODB_ENDPOINT=http://"), []string{"DYNAMODB_ENDPOINT is not a URL"}},
+		"foreign_keys_odd":    {with("FOREIGN_KEYS=yes"), []string{"FOREIGN_KEYS is neither true nor false: set it to true"}},
 		"retention_text":      {with("RETENTION_DAYS=30d"), []string{"RETENTION_DAYS is not a number of days: set it to an integer from 0 to 36500, or remove it for the default, 30"}},
 		"retention_negative":  {with("RETENTION_DAYS=-1"), []string{"RETENTION_DAYS"}},
 		"retention_too_long":  {with("RETENTION_DAYS=36501"), []string{"RETENTION_DAYS"}},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -11,7 +12,11 @@ import (
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/internal/lambdatest"
+	"github.com/latchkey-api/latchkey/shared/boot"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // keepsExpiredTokens checks that DynamoDB may remove a token RETENTION_DAYS after
@@ -72,5 +77,27 @@ func logsJSONWithoutRuntime(t *testing.T, binary string) {
 	}
 	if got := f.Stderr(); len(got) > 0 {
 		t.Errorf("got %q on stderr, want nothing", got)
+	}
+}
+
+// A function accepts keys of other systems only if FOREIGN_KEYS is true.
+func TestForeignKeysSetting(t *testing.T) {
+	t.Parallel()
+	const key = "sk-1234567890abcdefghij"
+	kit := dynamotest.New(t)
+	kit.Tenant(t, "importer")
+	users := &token.UserService{Store: kit.Store, Now: time.Now}
+	imported := token.ForeignToken{
+		Settings: token.Settings{Name: new("a"), UnlimitedQuota: new(true)},
+		Hash:     credential.ForeignKey(credential.NewSecret(key), 0, 0).Hash(), Mask: credential.ForeignMask(key), From: "litellm",
+	}
+	if _, err := users.ImportTokens(t.Context(), "importer", []token.ForeignToken{imported}); err != nil {
+		t.Fatal(err)
+	}
+	for _, accepted := range []bool{true, false} {
+		g := boot.Environment{ForeignKeys: accepted}.Gate(kit.Store)
+		if v, err := g.Verify(t.Context(), key, quota.Question{}); err != nil || v.Valid() != accepted || g.CouldBeKey(key) != accepted {
+			t.Errorf("got %+v, %v, want it accepted: %v", v.Reason, err, accepted)
+		}
 	}
 }

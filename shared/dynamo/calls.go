@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// This file has every call that a Store makes. Reads are strongly consistent,
-// and each call reports its capacity units to the context's meter.
+// This file has every call that a Store makes. Reads are strongly consistent
+// but for getSoon, and each call reports its capacity units to the context's meter.
 
 const consumed = types.ReturnConsumedCapacityTotal
 
@@ -28,9 +28,18 @@ const maxTransactWrites = 100
 
 // get reads one item; it is empty if there is none.
 func (s *Store) get(ctx context.Context, key item) (item, error) {
+	return s.read(ctx, key, true)
+}
+
+// getSoon is get for half the price: an item of the last second may be missing.
+func (s *Store) getSoon(ctx context.Context, key item) (item, error) {
+	return s.read(ctx, key, false)
+}
+
+func (s *Store) read(ctx context.Context, key item, consistent bool) (item, error) {
 	reads := retryReads()
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.table, Key: key, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: consumed,
+		TableName: &s.table, Key: key, ConsistentRead: &consistent, ReturnConsumedCapacity: consumed,
 	}, reads.configure)
 	if err != nil {
 		return nil, reads.explain(err)

@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -15,6 +16,23 @@ func (s *Store) Create(ctx context.Context, c token.Caller, mint func(token.User
 	if err != nil {
 		return nil, err
 	}
+	return s.create(ctx, user, mint, func(meta item) (token.User, error) {
+		u, _, err := authorizeUser(meta, c)
+		return u, err
+	})
+}
+
+// ImportTokens implements token.UserStore.
+func (s *Store) ImportTokens(ctx context.Context, user token.User, mint func(token.User) (token.NewTokens, error)) ([]token.Token, error) {
+	return s.create(ctx, user, mint, func(meta item) (token.User, error) {
+		u, _, err := readUser(meta, user.ID)
+		return u, err
+	})
+}
+
+// create stores what mint makes for a user. authorize reads the user of a META
+// item that has changed meanwhile.
+func (s *Store) create(ctx context.Context, user token.User, mint func(token.User) (token.NewTokens, error), authorize func(item) (token.User, error)) (_ []token.Token, err error) {
 	for attempt := range maxCreateAttempts {
 		if user, err = s.withPolicy(ctx, user); err != nil {
 			return nil, err
@@ -25,20 +43,26 @@ func (s *Store) Create(ctx context.Context, c token.Caller, mint func(token.User
 		}
 		reasons, err := s.transact(ctx, s.createWrites(user, made)...)
 		meta, response := len(made.Tokens), len(made.Tokens)+1
+		first := response // of the KEY items
+		if made.Response != nil {
+			first++
+		}
 		switch {
 		case err == nil:
 			return made.Tokens, nil
 		case reasons == nil:
-			return nil, fmt.Errorf("create tokens of user %d: %w", c.UserID, err)
+			return nil, fmt.Errorf("create tokens of user %d: %w", user.ID, err)
 		case made.Response != nil && reasons[response].failed:
 			return nil, &token.AlreadyAnsweredError{Sealed: readSealed(reasons[response].item)}
 		case !reasons[meta].failed:
-			return nil, fmt.Errorf("create tokens of user %d: %w", c.UserID, err)
+			if i := slices.IndexFunc(reasons[first:], func(r reason) bool { return r.failed }); i >= 0 {
+				err = fmt.Errorf("foreign key %d: %w", i, token.ErrKeyTaken)
+			}
+			return nil, fmt.Errorf("create tokens of user %d: %w", user.ID, err)
 		}
 		// Another create was given the id, or the operator has changed the
 		// user. The reason has META as it is now.
-		user, _, err = authorizeUser(reasons[meta].item, c)
-		if err != nil {
+		if user, err = authorize(reasons[meta].item); err != nil {
 			return nil, err
 		}
 		if err := pause(ctx, attempt); err != nil {
@@ -48,8 +72,8 @@ func (s *Store) Create(ctx context.Context, c token.Caller, mint func(token.User
 	return nil, token.ErrContention
 }
 
-// createWrites are the writes of a create: the tokens, META, and the response
-// if there is one.
+// createWrites are the writes of a create: the tokens, META, the response if there
+// is one, and KEY items of foreign keys.
 func (s *Store) createWrites(user token.User, made token.NewTokens) (writes []write) {
 	for _, t := range made.Tokens {
 		writes = append(writes, s.putNew(tokenItem(t, s.retentionSeconds)))
@@ -58,6 +82,11 @@ func (s *Store) createWrites(user token.User, made token.NewTokens) (writes []wr
 	if made.Response != nil {
 		it, e := responseItem(user.ID, *made.Response)
 		writes = append(writes, s.putWrite(it, e))
+	}
+	for _, t := range made.Tokens {
+		if t.ForeignHash != ([32]byte{}) {
+			writes = append(writes, s.putNew(foreignKeyItem(t)))
+		}
 	}
 	return writes
 }

@@ -110,7 +110,8 @@ func (s *Store) revoke(ctx context.Context, c token.Caller, id int64, versions t
 }
 
 // removeRevoked removes a revoked token, counts its deletion, and returns the
-// free units of its block to the wallet, in one transaction. known is its item, or
+// free units of its block to the wallet, in one transaction. A foreign key of it
+// goes, too. known is its item, or
 // nil. Only a reclaim changes that any more. It is not an error if another call has done it already,
 // or if the user is being deleted, with all tokens.
 func (s *Store) removeRevoked(ctx context.Context, userID, id int64, known item) error {
@@ -123,6 +124,7 @@ func (s *Store) removeRevoked(ctx context.Context, userID, id int64, known item)
 		remove.require(remove.name(attrRevoked).exists())
 		requireSame(remove, attrWallet, known[attrWallet])
 		writes := append([]write{s.deleteWrite(tokenKey(userID, id), remove)}, s.countWrites(userID, id)...)
+		writes = append(writes, s.foreignWrites(t)...)
 		back := s.returnWrites(t, holdsEndedAt(known, 0))
 		reasons, err := s.transact(ctx, append(writes, back...)...)
 		switch {

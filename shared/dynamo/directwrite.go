@@ -21,7 +21,7 @@ func directWrite(key credential.Key, o quota.Operation, seen *token.Token) *expr
 	if !ok {
 		return nil
 	}
-	requireKey(e, key.Hash(), o.Now, o.EndsHold())
+	requireKey(e, key.Hash(), o.Now, !o.NeedsPermission())
 	requireNoExpiredHold(e, o.Now)
 	e.set(attrAccessed, number(o.Now))
 	e.add(attrRevision, 1)
@@ -81,6 +81,9 @@ func takeQuota(e *expression, o quota.Operation) {
 // requireAllowed requires that the key may be used for the operation, whatever
 // is left.
 func requireAllowed(e *expression, o quota.Operation) {
+	if !o.NeedsPermission() {
+		return
+	}
 	e.require(e.name(attrDisabled).absent())
 	e.require(e.name(attrStopped).absent())
 	e.require(e.name(attrExpires).absent() + " OR " + e.name(attrExpires).above(o.Now))

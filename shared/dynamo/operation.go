@@ -21,7 +21,8 @@ func (s *Store) Lookup(ctx context.Context, key credential.Key, now int64) (quot
 	return l, err
 }
 
-func (s *Store) lookup(ctx context.Context, key credential.Key) (quota.Ledger, error) {
+func (s *Store) lookup(ctx context.Context, key credential.Key) (_ quota.Ledger, err error) {
+	defer func() { s.forgetForeign(key, err) }()
 	it, err := s.get(ctx, tokenKey(key.UserID, key.TokenID))
 	if err != nil {
 		return quota.Ledger{}, fmt.Errorf("look up token %d/%d: %w", key.UserID, key.TokenID, err)
@@ -46,6 +47,7 @@ func readLedgerOf(it item, key credential.Key) (quota.Ledger, error) {
 func (s *Store) Do(ctx context.Context, key credential.Key, o quota.Operation) (quota.Ledger, error) {
 	uncertain := false // an attempt got no answer; it may have been applied, or may yet be
 	l, err := s.operate(ctx, key, o, &uncertain)
+	s.forgetForeign(key, err)
 	l.Uncertain = uncertain
 	if err != nil && uncertain && !errors.Is(err, token.ErrUncertain) {
 		// A refusal now would claim that nothing was charged.
@@ -66,7 +68,7 @@ func (s *Store) operate(ctx context.Context, key credential.Key, o quota.Operati
 		if applied || err != nil {
 			return found, err
 		}
-		if !o.EndsHold() && !found.AcceptsKey(key.Hash(), o.Now) {
+		if o.NeedsPermission() && !found.AcceptsKey(key.Hash(), o.Now) {
 			return quota.Ledger{}, quota.ErrKeyUnknown
 		}
 		if lacks, required := o.Shortage(found); lacks > 0 && (required || !filled) {

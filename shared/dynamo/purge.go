@@ -72,11 +72,14 @@ func (s *Store) CountPurge(ctx context.Context, userID, id int64, last Item, now
 	}
 	for {
 		writes := append([]write{s.putNew(purgeMarkItem(userID, id, now))}, s.countWrites(userID, id)...)
+		writes = append(writes, s.foreignWrites(t)...)
 		back := s.returnWrites(t, now)
 		reasons, err := s.transact(ctx, append(writes, back...)...)
 		switch {
-		case err == nil, reasons != nil && userGone(reasons[1]):
+		case err == nil:
 			return nil
+		case reasons != nil && userGone(reasons[1]):
+			return s.removeForeign(ctx, []item{last})
 		case reasons != nil && reasons[0].failed:
 			if err := s.returnLate(ctx, reasons[0].item, t, now); err != nil {
 				return fmt.Errorf("return block of purged token %d/%d: %w", userID, id, err)

@@ -19,6 +19,9 @@ import (
 // says that the user is being deleted.
 func (s *Store) RemoveUser(ctx context.Context, u token.User, report token.Progress) (removed int64, err error) {
 	err = s.eachBucket(ctx, u.ID, u.LastTokenID, func(items []item) error {
+		if err := s.removeForeign(ctx, items); err != nil {
+			return err
+		}
 		if err := s.removeItems(ctx, items); err != nil {
 			return err
 		}
@@ -66,6 +69,18 @@ func (s *Store) removeItems(ctx context.Context, items []item) error {
 		errs[i] = s.remove(ctx, item{PartitionKey: items[i][PartitionKey], SortKey: items[i][SortKey]}, retryStop())
 	})
 	return errors.Join(errs...)
+}
+
+// removeForeign removes the KEY items of tokens that are about to be removed.
+func (s *Store) removeForeign(ctx context.Context, tokens []item) error {
+	var keys []item
+	for _, it := range tokens {
+		r := reader{item: it}
+		if r.has(attrForeign) {
+			keys = append(keys, foreignKeyKey(r.hash(attrForeign)))
+		}
+	}
+	return s.removeItems(ctx, keys)
 }
 
 // userGone reports whether a transaction was cancelled because the user is being

@@ -29,6 +29,7 @@ type Store struct {
 	debtors          changeDebtors
 	totals           usableTotals
 	policies         knownPolicies
+	foreign          foreignKeys
 }
 
 var (

@@ -67,6 +67,9 @@ func tokenItem(t token.Token, retentionSeconds int64) item {
 		attrExpires:      optionalExpiry(t.ExpiredTime),
 		TTL:              removableFrom(t.ExpiredTime, t.CreatedTime, retentionSeconds),
 	})
+	if t.ForeignHash != ([32]byte{}) {
+		it[attrForeign], it[attrImported] = binary(t.ForeignHash[:]), text(t.ImportedFrom)
+	}
 	setPresent(it, limitItem(t))
 	return it
 }
@@ -121,6 +124,8 @@ func readSettings(r *reader, userID int64) token.Token {
 		PreviousHash:       r.hash(attrPrevious),
 		PreviousMask:       r.text(attrPreviousMask),
 		PreviousUntil:      r.number(attrPreviousUntil),
+		ForeignHash:        r.hash(attrForeign),
+		ImportedFrom:       r.text(attrImported),
 	}
 	readLimits(r, &t)
 	if r.has(attrExpires) {

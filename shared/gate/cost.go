@@ -3,9 +3,7 @@ package gate
 import (
 	"context"
 
-	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/price"
-	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
 // Cost returns what a usage of a model costs a token of a group, which is the
@@ -33,9 +31,9 @@ func (g *Gate) Prices(ctx context.Context) (*price.Table, error) {
 // quota.ErrKeyUnknown, which takes precedence. The key may be the token's previous
 // one, also after its grace period: it may still settle holds.
 func (g *Gate) Quote(ctx context.Context, key, model string, u price.Usage) (price.Quote, error) {
-	k, err := credential.ParseKey(key)
+	k, err := g.find(ctx, key)
 	if err != nil {
-		return price.Quote{}, quota.ErrKeyUnknown
+		return price.Quote{}, err
 	}
 	table, err := g.Prices(ctx)
 	if err != nil {

@@ -31,12 +31,21 @@ type Store interface {
 	price.Source
 }
 
+// ForeignKeys find the tokens of keys that another system has issued. A
+// dynamo.Store does.
+type ForeignKeys interface {
+	// FindForeignKey returns the key with the ids of its token. The error is
+	// quota.ErrKeyUnknown or quota.ErrUnavailable.
+	FindForeignKey(ctx context.Context, key string) (credential.Key, error)
+}
+
 // A Gate checks the keys of one store. It is safe for concurrent use.
 type Gate struct {
-	store  quota.Store
-	prices *price.Cache
-	now    func() time.Time
-	leases *leaseTable // nil without WithLeases
+	store   quota.Store
+	prices  *price.Cache
+	now     func() time.Time
+	leases  *leaseTable // nil without WithLeases
+	foreign ForeignKeys // nil without WithForeignKeys
 }
 
 // An Option configures a Gate.
@@ -44,6 +53,11 @@ type Option func(*Gate)
 
 // WithClock replaces the system's clock.
 func WithClock(now func() time.Time) Option { return func(g *Gate) { g.now = now } }
+
+// WithForeignKeys accepts keys that another system has issued, if a token was
+// imported with them. Each text that could be such a key, and is not known to the
+// process, costs half a read unit, or one without sk-.
+func WithForeignKeys(keys ForeignKeys) Option { return func(g *Gate) { g.foreign = keys } }
 
 var unknown = quota.Reason{Refusal: quota.RefusedUnknown} //nolint:gochecknoglobals // never changed
 
@@ -79,11 +93,11 @@ func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.
 	if err != nil {
 		return quota.Verdict{}, err
 	}
-	k, err := credential.ParseKey(key)
-	if err != nil {
-		return quota.Verdict{Reason: unknown}, nil //nolint:nilerr // no token has a malformed key
-	}
 	now := g.now()
+	k, err := g.find(ctx, key)
+	if err != nil {
+		return verdict(quota.Ledger{}, q, now.Unix(), err)
+	}
 	if q.Quota == 0 {
 		l, err := g.lookup(ctx, k, now.Unix())
 		if err == nil {
@@ -149,11 +163,11 @@ func (g *Gate) Reserve(ctx context.Context, key string, q quota.Question, ttl ti
 	refused := func(v quota.Verdict) quota.Reservation {
 		return quota.Reservation{Verdict: v, RequestID: o.RequestID}
 	}
-	k, err := credential.ParseKey(key)
-	if err != nil {
-		return refused(quota.Verdict{Reason: unknown}), nil //nolint:nilerr // no token has a malformed key
+	var l quota.Ledger
+	k, err := g.find(ctx, key)
+	if err == nil {
+		l, err = g.store.Do(ctx, k, o)
 	}
-	l, err := g.store.Do(ctx, k, o)
 	if err != nil {
 		v, err := verdict(l, o.Question, o.Now, err)
 		return refused(v), err
@@ -222,9 +236,9 @@ func (g *Gate) endHold(ctx context.Context, key string, kind quota.Kind, request
 	if err != nil {
 		return o, quota.Ledger{}, err
 	}
-	k, err := credential.ParseKey(key)
+	k, err := g.find(ctx, key)
 	if err != nil {
-		return o, quota.Ledger{}, quota.ErrKeyUnknown
+		return o, quota.Ledger{}, err
 	}
 	l, err := g.store.Do(ctx, k, o)
 	return o, l, err
@@ -234,9 +248,9 @@ func (g *Gate) endHold(ctx context.Context, key string, kind quota.Kind, request
 // of its token. It is one strongly consistent read. The error is
 // quota.ErrKeyUnknown or quota.ErrUnavailable.
 func (g *Gate) Usage(ctx context.Context, key string) (quota.Usage, error) {
-	k, err := credential.ParseKey(key)
+	k, err := g.find(ctx, key)
 	if err != nil {
-		return quota.Usage{}, quota.ErrKeyUnknown
+		return quota.Usage{}, err
 	}
 	now := g.now().Unix()
 	l, err := g.lookup(ctx, k, now)
@@ -244,6 +258,27 @@ func (g *Gate) Usage(ctx context.Context, key string) (quota.Usage, error) {
 		return quota.Usage{}, err
 	}
 	return l.UsageAt(now), nil
+}
+
+// find returns a key with the ids of its token. It needs no read, unless the key
+// is foreign and not known to the process. The error is quota.ErrKeyUnknown or
+// quota.ErrUnavailable.
+func (g *Gate) find(ctx context.Context, key string) (credential.Key, error) {
+	k, err := credential.ParseKey(key)
+	switch {
+	case err == nil:
+		return k, nil
+	case g.foreign == nil:
+		return credential.Key{}, quota.ErrKeyUnknown
+	default:
+		return g.foreign.FindForeignKey(ctx, key) //nolint:wrapcheck // the error of the store
+	}
+}
+
+// CouldBeKey reports whether a text can be a key at all, without a read.
+func (g *Gate) CouldBeKey(key string) bool {
+	_, err := credential.ParseKey(key)
+	return err == nil || g.foreign != nil && len(credential.ForeignKeys(key)) > 0
 }
 
 // lookup reads the ledger of a key. For an old key whose grace period after a

@@ -44,9 +44,10 @@ func (g *Gate) Hold(ctx context.Context, key string, q quota.Question, ttl time.
 	if err != nil {
 		return nil, quota.Reservation{}, err
 	}
-	k, err := credential.ParseKey(key)
+	k, err := g.find(ctx, key)
 	if err != nil {
-		return nil, quota.Reservation{Verdict: quota.Verdict{Reason: unknown}}, nil //nolint:nilerr // no token has a malformed key
+		v, err := verdict(quota.Ledger{}, o.Question, o.Now, err)
+		return nil, quota.Reservation{Verdict: v}, err
 	}
 	o.Forget = true
 	l, err := g.store.Do(ctx, k, o)

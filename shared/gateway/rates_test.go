@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/gateway"
 	"github.com/latchkey-api/latchkey/shared/period"
@@ -142,4 +143,46 @@ func TestLateChargeIgnoresRates(t *testing.T) {
 		t.Fatalf("got %d %s, want 200", got.status, got.body)
 	}
 	s.wantUsed(t, key, 1000, 530+21)
+}
+
+// Nothing that happens to a key during a request makes it free, also if the hold
+// has expired meanwhile: the key need not be allowed to be used any more.
+func TestLateChargeOfRefusedKey(t *testing.T) {
+	for name, change := range map[string]func(s *server, at credential.AccessToken, id int64) error{
+		"disabled": func(s *server, at credential.AccessToken, id int64) error {
+			_, err := s.Update(t.Context(), at, id, token.Settings{Disabled: new(true)})
+			return err
+		},
+		"expired": func(s *server, at credential.AccessToken, id int64) error {
+			_, err := s.Update(t.Context(), at, id, token.Settings{ExpiredTime: new(int64(1))})
+			return err
+		},
+		"rotated": func(s *server, at credential.AccessToken, id int64) error {
+			rotation, err := s.NewKeyRotation(t.Context(), at, id, 0)
+			if err == nil {
+				_, err = s.Rotate(t.Context(), at, id, rotation)
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s *server
+			var id int64
+			s = newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				s.Clock.Advance(int64(gate.MaxTTL/time.Second) + 1)
+				if err := change(s, s.Access, id); err != nil {
+					t.Error(err)
+				}
+				respond(http.StatusOK, jsonType, completion)(w, r)
+			}), gateway.Options{TTL: gate.MaxTTL})
+			var key string
+			key, id = s.newKey(t, 1000)
+			if got := s.chat(t, key, hello); got.status != http.StatusOK {
+				t.Fatalf("got %d %s, want 200", got.status, got.body)
+			}
+			if got, err := s.Get(t.Context(), s.Access, id); err != nil || got.UsedQuota != 21 {
+				t.Errorf("got %d units used, %v, want 21", got.UsedQuota, err)
+			}
+		})
+	}
 }

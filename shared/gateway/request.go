@@ -106,7 +106,7 @@ func (m *middleware) admit(w http.ResponseWriter, r *http.Request, req *request)
 	if req.key, err = callerKey(r.Header, queryKeys); err != nil {
 		return err
 	}
-	if _, err := credential.ParseKey(req.key); err != nil {
+	if !m.gate.CouldBeKey(req.key) {
 		return quota.ErrKeyUnknown // don't read a body for a malformed key
 	}
 	if pathErr != nil {

@@ -68,9 +68,14 @@ func (o Operation) UnixMilli() int64 { return o.UnixNano() / int64(time.Millisec
 // twice.
 func (o Operation) Repeatable() bool { return o.RequestID != "" }
 
-// EndsHold reports whether the operation settles or releases a hold. Such an
-// operation needs a key of the token, but no permission of the token.
+// EndsHold reports whether the operation settles or releases a hold.
 func (o Operation) EndsHold() bool { return o.Kind == KindSettle || o.Kind == KindRelease }
+
+// NeedsPermission reports whether the token must allow the operation. If not, any
+// key of it will do, also the previous one after its grace period: the units of a
+// hold, and those that Used says are used already, are charged whatever became of
+// the token.
+func (o Operation) NeedsPermission() bool { return !o.EndsHold() && (o.Kind != KindSpend || !o.Used) }
 
 // Record returns what the ledger remembers of the operation's request id, if
 // anything.
@@ -112,7 +117,10 @@ func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 	if !known {
 		exhausted = o.exhausted(l.Token, o.Quota, o.Now)
 	}
-	err := o.check(l.Token, exhausted, o.Now)
+	err := exhausted
+	if o.NeedsPermission() {
+		err = o.check(l.Token, exhausted, o.Now)
+	}
 	switch {
 	case err != nil:
 		return false, err

@@ -28,8 +28,9 @@ type Question struct {
 	IP        netip.Addr // of the caller
 	Quota     int64      // units to spend or to reserve, 0 to token.MaxInteger
 	RequestID string     // makes the request take effect once, see Operation and CheckRequestID
-	// Used says that the units are used already, so that only the quota can
-	// refuse them: models, addresses and rates count them and refuse nothing.
+	// Used says that the units are used already. Models, addresses and rates
+	// count them and refuse nothing, and only the quota can refuse a spend of
+	// them, see Operation.NeedsPermission.
 	Used bool
 }
 

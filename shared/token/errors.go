@@ -65,6 +65,8 @@ var (
 	// ErrUserDeleting means that the deletion of the user has begun and was
 	// interrupted: it can only be finished.
 	ErrUserDeleting = errors.New("user is being deleted")
+	// ErrKeyTaken means that another token has the foreign key.
+	ErrKeyTaken = errors.New("another token has the key")
 	// ErrSlotsFull means that all access-token slots of a user hold a valid
 	// access token.
 	ErrSlotsFull = errors.New("all access-token slots are in use")

@@ -57,11 +57,8 @@ func (e *CreateRateError) Error() string { return "tokens are created too fast" 
 // A request for more tokens than a burst is allowed once the whole burst is
 // available; the following creates wait for the excess.
 func (u User) afterCreating(n, now int64) (User, error) {
-	if u.KeysStopped() {
-		return u, ErrKeysStopped
-	}
-	if u.Limits.MaxTokens > 0 && u.TokenCount()+n > u.Limits.MaxTokens {
-		return u, ErrTokenLimit
+	if err := u.admitTokens(n); err != nil {
+		return u, err
 	}
 	if u.Limits.CreatesPerSecond == 0 {
 		return u, nil
@@ -75,4 +72,16 @@ func (u User) afterCreating(n, now int64) (User, error) {
 	}
 	u.RateTAT = start + n*p.each
 	return u, nil
+}
+
+// admitTokens returns an error if the user may not have n more tokens.
+func (u User) admitTokens(n int64) error {
+	switch {
+	case u.KeysStopped():
+		return ErrKeysStopped
+	case u.Limits.MaxTokens > 0 && u.TokenCount()+n > u.Limits.MaxTokens:
+		return ErrTokenLimit
+	default:
+		return nil
+	}
 }

@@ -39,6 +39,9 @@ type Token struct {
 	PreviousMask  string
 	PreviousUntil int64
 
+	ForeignHash  [32]byte // of the key with which the token was imported, if it kept that
+	ImportedFrom string   // the system that issued that key
+
 	Name               string
 	Disabled           bool
 	Stopped            bool // the operator has stopped the keys of the user, see User.KeysStopped

@@ -46,6 +46,15 @@ type UserStore interface {
 	// be repeated; a user who was removed before is not an error.
 	RemoveUser(ctx context.Context, u User, report Progress) (removed int64, err error)
 
+	// ImportTokens stores the tokens that mint makes for a user, with their foreign
+	// keys, as Writer.Create does. If one of the keys is another token's, the error
+	// is ErrKeyTaken.
+	ImportTokens(ctx context.Context, u User, mint func(User) (NewTokens, error)) ([]Token, error)
+
+	// TokensOfForeignKeys returns which token has each foreign key, by the SHA-256
+	// of the key; the zero TokenID if none has.
+	TokensOfForeignKeys(ctx context.Context, hashes [][32]byte) ([]Address, error)
+
 	// GrantGroups sets GroupGranted of each of the user's tokens by User.Grants.
 	GrantGroups(ctx context.Context, u User) error
 

@@ -40,6 +40,7 @@ type Token struct {
 	Group              string   `json:"group"`
 	PreviousKey        string   `json:"previous_key,omitempty"`   // mask of the key before the last rotation, while it works
 	PreviousUntil      int64    `json:"previous_until,omitempty"` // when the previous key stops working
+	Imported           string   `json:"imported,omitempty"`       // the system whose key the token was imported with, such as "litellm"
 	Extra              *Extra   `json:"extra,omitempty"`          // of the lifetime quota
 	Limits
 	ResetsAt int64 `json:"resets_at,omitempty"` // Unix seconds; if windows are used up: when the key works again

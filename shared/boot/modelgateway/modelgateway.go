@@ -10,7 +10,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/gateway"
 )
 
@@ -37,6 +36,6 @@ func start() (streamHandler, error) {
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: env.LogLevel}))
 	slog.SetDefault(log) // libraries that use package log then write JSON, too
 	env.upstream.Log, env.options.Log = log, log
-	middleware := gateway.Middleware(gate.New(env.Store()), gateway.Forward(env.upstream), env.options)
+	middleware := gateway.Middleware(env.Gate(env.Store()), gateway.Forward(env.upstream), env.options)
 	return handler(middleware, middleware.Wait, log), nil
 }
