@@ -55,12 +55,12 @@ func tokenMutants() []mutant {
 		},
 		{
 			"of two lists under two names, the one that is stored already counts: a client's change is lost, and nothing says so",
-			"shared/token/twonames.go", "case sameEntries(list, stored):\n\t\treturn other, nil", "case sameEntries(list, stored):\n\t\treturn list, nil",
+			"shared/token/twonames.go", "\t\t\tchosen = other\n", "",
 			"./shared/token", "TestListsUnderTwoNames",
 		},
 		{
 			"of two new lists under two names one is written, although nobody knows which is meant",
-			"shared/token/twonames.go", "case other == nil, sameEntries(other, stored):", "case other == nil, !sameEntries(list, stored):",
+			"shared/token/twonames.go", "case sameEntries(chosen.Entries, stored):", "case true:",
 			"./shared/token", "TestListsUnderTwoNames",
 		},
 		{
@@ -72,6 +72,21 @@ func tokenMutants() []mutant {
 			"an update with two lists removes all models of a token that is limited to some: it may use every model",
 			"shared/token/twonames.go", "return c.requireModels(), nil", "return c, nil",
 			"./shared/token", "TestListUnderTwoNamesAndItsSwitch",
+		},
+		{
+			"a limit of another system is ignored: its client believes that the token has it",
+			"shared/api/family.go", "f.instead != \"\" && !isOff(raw)", "f.instead == \"\" && !isOff(raw)",
+			"./shared/api", "TestContract",
+		},
+		{
+			"limits of One Hub that are off open a token that is limited",
+			"shared/api/family.go", "models != nil && valueOf(models.Enabled)", "models != nil",
+			"./shared/api", "TestContract",
+		},
+		{
+			"One Hub's limit of addresses without addresses gives a key that may be used from anywhere",
+			"shared/api/family.go", "if len(limits.IPs.Whitelist) == 0 {", "if limits.IPs.Whitelist == nil {",
+			"./shared/api", "TestContract",
 		},
 	}
 }

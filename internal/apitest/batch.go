@@ -55,8 +55,8 @@ func batchCreate(t *testing.T, target *Target) {
 		"bad name":      {`{"tokens":[{"name":"a"},{"name":"b"},{"name":""}]}`, "invalid_parameter", "tokens[2].name must have 1 to 50 characters, not 0."},
 		"wrong type":    {`{"tokens":[{"name":"a","remain_quota":"5"}]}`, "invalid_parameter", "tokens[0].remain_quota must be an integer, not a string."},
 		"past expiry":   {`{"tokens":[{"name":"a"},{"name":"b","expired_time":1}]}`, "invalid_parameter", "tokens[1].expired_time is in the past: send a later Unix time in seconds, or -1 for a token that never expires."},
-		"misspelt":      {`{"tokens":[{"nam":"a"}]}`, "unknown_field", `In tokens[0]: The field "nam" is not known: the fields are ` + fieldNames + `.`},
-		"misspelt list": {`{"token":[]}`, "unknown_field", `The field "token" is not known: the fields are tokens.`},
+		"misspelt":      {`{"tokens":[{"nam":"a"}]}`, "unknown_field", `In tokens[0]: The field "nam" is not known: did you mean name? The fields are ` + fieldNames + `.`},
+		"misspelt list": {`{"token":[]}`, "unknown_field", `The field "token" is not known: did you mean tokens? The fields are tokens.`},
 		"twice":         {`{"tokens":[{"name":"a","name":"b"}]}`, "invalid_json", `The body has the key "name" twice: send each key once.`},
 		"too large":     {`{"tokens":[{"name":"` + strings.Repeat("a", 128<<10) + `"}]}`, "body_too_large", "The body is larger than 128 KiB. Send a smaller one."},
 	} {

@@ -70,6 +70,9 @@ func hostileRows() []hostileRow {
 	unknown := func(field, shown string) hostileRow {
 		return hostileRow{"unknown " + shown, `{"name":"x",` + field + `:1}`, "application/json", 400, "unknown_field", "The field " + shown + " is not known: the fields are " + fieldNames + "."}
 	}
+	near := func(field, meant string) hostileRow {
+		return hostileRow{"unknown " + field, `{"name":"x",` + field + `:1}`, "application/json", 400, "unknown_field", "The field " + field + " is not known: did you mean " + meant + "? The fields are " + fieldNames + "."}
+	}
 	twice := func(name, body, key string) hostileRow {
 		return invalidJSON(name, body, `The body has the key "`+key+`" twice: send each key once.`)
 	}
@@ -129,9 +132,11 @@ func hostileRows() []hostileRow {
 		invalidJSON("low surrogate alone", `{"name":"\ude00"}`, surrogate),
 		invalidJSON("surrogates swapped", `{"name":"\ude00\ud83d"}`, surrogate),
 		invalidJSON("surrogate in a key", `{"\ud83dx":1}`, surrogate),
-		unknown(`"naem"`, `"naem"`),
-		unknown(`"Name"`, `"Name"`),
-		unknown(`"name "`, `"name "`),
+		near(`"naem"`, "name"),
+		near(`"Name"`, "name"),
+		near(`"name "`, "name"),
+		near(`"remaining_quota"`, "remain_quota"),
+		near(`"modelLimits"`, "model_limits"),
 		unknown(`""`, `""`),
 		unknown(`"__proto__"`, `"__proto__"`),
 		unknown(`"quota_delta"`, `"quota_delta"`),

@@ -26,7 +26,7 @@ func keyRules(t *testing.T, target *Target) {
 	)
 	for _, row := range []struct{ path, body, code, message string }{
 		{"verify", `[]`, "invalid_json", "The body must be one JSON object, not an array."},
-		{"verify", `{"nodel":"x"}`, "unknown_field", `The field "nodel" is not known: the fields are ` + question + "."},
+		{"verify", `{"nodel":"x"}`, "unknown_field", `The field "nodel" is not known: did you mean model? The fields are ` + question + "."},
 		{"verify", `{"quota":-1}`, "invalid_parameter", badQuota},
 		{"verify", `{"quota":9007199254740992}`, "invalid_parameter", badQuota},
 		{"verify", `{"quota":"5"}`, "invalid_parameter", "quota must be an integer, not a string."},
@@ -51,7 +51,7 @@ func keyRules(t *testing.T, target *Target) {
 		{"settle", `{"quota":1}`, "invalid_parameter", needsHold},
 		{"settle", `{"request_id":"r-0123456789abcdefghijk"}`, "invalid_parameter", "quota is required: send the units to charge, where 0 charges nothing, or model and usage."},
 		{"settle", `{"request_id":"r-0123456789abcdefghijk","quota":-1}`, "invalid_parameter", badQuota},
-		{"settle", `{"request_id":"r-0123456789abcdefghijk","quota":1,"modl":"x"}`, "unknown_field", `The field "modl" is not known: the fields are request_id, quota, model, usage.`},
+		{"settle", `{"request_id":"r-0123456789abcdefghijk","quota":1,"modl":"x"}`, "unknown_field", `The field "modl" is not known: did you mean model? The fields are request_id, quota, model, usage.`},
 		{"settle", `{"request_id":"r-0123456789abcdefghijk","quota":1,"model":""}`, "invalid_parameter", "model must have 1 to 256 characters, not 0."},
 		{"release", `{"request_id":"r-0123456789abcdefghijk","model":"x","usage":{}}`, "invalid_parameter", "usage and model are not part of a release, which charges nothing: leave them out, or settle the hold."},
 		{"release", `{}`, "invalid_parameter", needsHold},

@@ -16,7 +16,7 @@ func usageRules(t *testing.T, b keyCaller) {
 		{`"model":"m","usage":{},"quota":1`, "invalid_parameter", "usage can't be sent together with quota: send the units or the usage that they are computed from."},
 		{`"model":"m","usage":{},"quota":0`, "invalid_parameter", "usage can't be sent together with quota: send the units or the usage that they are computed from."},
 		{`"usage":{"input_tokens":1}`, "invalid_parameter", "model is required: name the model that was used, so that the usage has a price."},
-		{`"model":"m","usage":{"input_token":1}`, "unknown_field", `The field "usage.input_token" is not known: the fields are ` + usageFields + "."},
+		{`"model":"m","usage":{"input_token":1}`, "unknown_field", `The field "usage.input_token" is not known: did you mean usage.input_tokens? The fields are ` + usageFields + "."},
 		{`"model":"m","usage":{"audio_tokens":0}`, "unknown_field", `The field "usage.audio_tokens" is not known: the fields are ` + usageFields + "."},
 		{`"model":"m","usage":{"images":-1}`, "invalid_parameter", "usage.images must be between 0 and 9007199254740991."},
 		{`"model":"m","usage":{"input_tokens":9007199254740992}`, "invalid_parameter", "usage.input_tokens must be between 0 and 9007199254740991."},

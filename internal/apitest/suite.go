@@ -29,6 +29,8 @@ func Run(t *testing.T, target *Target) {
 		{"List", list},
 		{"Update", update},
 		{"TwoNames", twoNames},
+		{"FamilyFields", familyFields},
+		{"FamilyClients", familyClients},
 		{"Status", status},
 		{"Delete", deletion},
 		{"Foreign", foreign},

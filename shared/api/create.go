@@ -30,10 +30,11 @@ func readCreate(r *http.Request) (token.Settings, error) {
 // readNewToken reads the settings of a new token.
 func readNewToken(raw []byte) (token.Settings, error) {
 	var in wire.TokenInput
-	if err := decodeObject(raw, &in, append([]string{"id"}, serverFields...)...); err != nil {
+	setting, err := decodeToken(raw, &in, "id")
+	if err != nil {
 		return token.Settings{}, err
 	}
-	return tokenUpdate(in)
+	return tokenUpdate(in, setting)
 }
 
 func createToken(ctx context.Context, service *token.Service, at credential.AccessToken, idem *idempotency, in token.Settings) (response, error) {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"strings"
+
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
@@ -15,8 +17,15 @@ const (
 	MaxDepth        = maxDepth
 )
 
-// ServerFields returns the fields that are ignored in a token that is sent back.
-func ServerFields() []string { return serverFields }
+// ServerFields returns the fields that are accepted in a token although they are not
+// among its settings here.
+func ServerFields() []string {
+	all := append([]string{settingField}, serverFields...)
+	for _, f := range familyFields() {
+		all = append(all, f.name)
+	}
+	return all
+}
 
 // ComputedFields returns the fields of nested objects that the API computes.
 func ComputedFields() []string { return computedFields }
@@ -46,4 +55,21 @@ func Problems() []Problem {
 		all = append(all, Problem{p.status, p.code, p.message})
 	}
 	return all
+}
+
+// Nearest is nearest.
+func Nearest(name string, known []string) string { return nearest(name, known) }
+
+// FamilyTable returns the rows of familyFields as docs/family.md shows them.
+func FamilyTable() []string {
+	var rows []string
+	for _, f := range familyFields() {
+		use := "ignored"
+		if f.instead != "" {
+			instead, _, _ := strings.Cut(f.instead, ", such as")
+			use = "refused unless it is off: " + instead
+		}
+		rows = append(rows, f.name+": "+f.clients+": "+use)
+	}
+	return rows
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// setFields sets the fields of a struct by their JSON names.
+// setFields sets the fields of a struct by their JSON names. Fields in ignored may
+// hold anything.
 func setFields(into any, names []string, values map[string]json.RawMessage, ignored []string) error {
 	return setMembers("", into, names, values, ignored)
 }
@@ -33,7 +34,7 @@ func setMembers(prefix string, into any, names []string, values map[string]json.
 	}
 	for _, name := range names {
 		if _, ok := fields[name]; !ok && !slices.Contains(ignored, name) {
-			return &inputError{wire.ErrUnknownField, fmt.Sprintf("The field %s is not known: the fields are %s.", quote(prefix+name), strings.Join(known, ", "))}
+			return errUnknownField(prefix, name, known)
 		}
 	}
 	for _, name := range known {
@@ -46,6 +47,14 @@ func setMembers(prefix string, into any, names []string, values map[string]json.
 		}
 	}
 	return nil
+}
+
+func errUnknownField(prefix, name string, known []string) error {
+	message := fmt.Sprintf("The field %s is not known: the fields are %s.", quote(prefix+name), strings.Join(known, ", "))
+	if near := nearest(name, known); near != "" {
+		message = fmt.Sprintf("The field %s is not known: did you mean %s? The fields are %s.", quote(prefix+name), prefix+near, strings.Join(known, ", "))
+	}
+	return &inputError{wire.ErrUnknownField, message}
 }
 
 func setField(field reflect.Value, info reflect.StructField, name string, raw json.RawMessage) error {

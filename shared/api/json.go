@@ -23,19 +23,18 @@ const (
 
 // decode reads a body strictly: one JSON object of at most 16 KiB in UTF-8,
 // nothing after it, no key twice, at most 8 levels deep, no field that into
-// does not have. A field is a pointer that stays nil for null. Fields in
-// ignored may hold anything.
-func decode(r *http.Request, into any, ignored ...string) error {
-	return decodeUpTo(maxBody, r, into, ignored...)
+// does not have. A field is a pointer that stays nil for null.
+func decode(r *http.Request, into any) error {
+	return decodeUpTo(maxBody, r, into)
 }
 
 // decodeUpTo is decode of a body of at most limit bytes.
-func decodeUpTo(limit int64, r *http.Request, into any, ignored ...string) error {
+func decodeUpTo(limit int64, r *http.Request, into any) error {
 	body, err := readBody(r, limit)
 	if err != nil {
 		return err
 	}
-	return decodeObject(body, into, ignored...)
+	return decodeObject(body, into)
 }
 
 // decodeIfAny is decode where no field is required: no body is an object
@@ -62,12 +61,12 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 	return body, nil
 }
 
-func decodeObject(body []byte, into any, ignored ...string) error {
+func decodeObject(body []byte, into any) error {
 	names, values, err := parseObject(body)
 	if err != nil {
 		return err
 	}
-	return setFields(into, names, values, ignored)
+	return setFields(into, names, values, nil)
 }
 
 // checkMediaType takes JSON of any kind; no type at all is read as JSON.

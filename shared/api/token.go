@@ -44,14 +44,13 @@ func tokenWithKey(t token.Token, key credential.Key, now int64) wire.Token {
 }
 
 // serverFields are known but not for callers to choose. They are ignored, so
-// that a token can be sent back as it came, also by clients of New API.
+// that a token can be sent back as it came.
 var serverFields = []string{
-	"user_id", "key", "previous_key", "previous_until", "created_time", "accessed_time", "used_quota",
-	"cross_group_retry", "auto_groups", "is_edit", "DeletedAt", "resets_at", "extra", "imported",
+	"user_id", "key", "previous_key", "previous_until", "created_time", "accessed_time", "used_quota", "resets_at", "extra", "imported",
 }
 
 // tokenUpdate converts the input to the domain's update.
-func tokenUpdate(in wire.TokenInput) (token.Settings, error) {
+func tokenUpdate(in wire.TokenInput, setting oneHubSetting) (token.Settings, error) {
 	disabled, err := readStatus(in)
 	if err != nil {
 		return token.Settings{}, err
@@ -61,14 +60,14 @@ func tokenUpdate(in wire.TokenInput) (token.Settings, error) {
 		return token.Settings{}, err
 	}
 	quotas, err := readModelQuotas(in.ModelQuotas)
-	return token.Settings{
+	return setting.apply(token.Settings{
 		Name: in.Name, Disabled: disabled,
 		ExpiredTime: in.ExpiredTime, RemainQuota: in.RemainQuota, UnlimitedQuota: in.UnlimitedQuota,
-		ModelLimitsEnabled: in.ModelLimitsEnabled, Models: in.Models, OtherModels: in.ModelLimits,
-		AllowIPs: in.AllowIPs, OtherAllowIPs: in.Subnet, Group: in.Group,
+		ModelLimitsEnabled: in.ModelLimitsEnabled, Models: in.Models, OtherModels: []token.NamedList{{Name: "model_limits", Entries: in.ModelLimits}},
+		AllowIPs: in.AllowIPs, OtherAllowIPs: []token.NamedList{{Name: "subnet", Entries: in.Subnet}}, Group: in.Group,
 		Windows: windows, ModelQuotas: quotas,
 		RequestsPerMinute: in.RequestsPerMinute, UnitsPerMinute: in.UnitsPerMinute, MaxConcurrent: in.MaxConcurrent,
-	}, err
+	}), err
 }
 
 // readStatus reads the status. Expired and exhausted are not for callers to

@@ -29,7 +29,12 @@ type updateInput struct {
 
 func readUpdate(r *http.Request) (*updateInput, error) {
 	var body wire.UpdateInput
-	if err := decode(r, &body, serverFields...); err != nil {
+	raw, err := readBody(r, maxBody)
+	if err != nil {
+		return nil, err
+	}
+	setting, err := decodeToken(raw, &body)
+	if err != nil {
 		return nil, err
 	}
 	switch {
@@ -39,8 +44,7 @@ func readUpdate(r *http.Request) (*updateInput, error) {
 		return nil, badID()
 	}
 	in := &updateInput{id: *body.ID}
-	var err error
-	if in.Settings, err = tokenUpdate(body.TokenInput); err != nil {
+	if in.Settings, err = tokenUpdate(body.TokenInput, setting); err != nil {
 		return in, err
 	}
 	in.QuotaDelta = body.QuotaDelta

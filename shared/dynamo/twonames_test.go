@@ -43,7 +43,7 @@ func TestListUnderTwoNamesDuringChange(t *testing.T) {
 				})
 			})
 			other := p.WithStore(store)
-			_, err := other.Service.Update(t.Context(), p.Access, 1, token.Settings{Models: []string{"a"}, OtherModels: []string{"b"}}, row.versions)
+			_, err := other.Service.Update(t.Context(), p.Access, 1, token.Settings{Models: []string{"a"}, OtherModels: []token.NamedList{{Name: "model_limits", Entries: []string{"b"}}}}, row.versions)
 			var invalid *token.InvalidError
 			if ok := errors.Is(err, row.err) || errors.As(row.err, &invalid) && errors.As(err, &invalid); !ok {
 				t.Errorf("got %v, want %v", err, row.err)
@@ -65,11 +65,11 @@ func TestListUnderTwoNamesCosts(t *testing.T) {
 	update := func(s token.Settings) func(context.Context) error {
 		return func(ctx context.Context) error { _, err := p.Update(ctx, p.Access, 1, s); return err }
 	}
-	both := token.Settings{Models: []string{"a", "b"}, OtherModels: []string{"c"}}
-	conflict := token.Settings{Models: []string{"d"}, OtherModels: []string{"e"}}
+	both := token.Settings{Models: []string{"a", "b"}, OtherModels: []token.NamedList{{Name: "model_limits", Entries: []string{"c"}}}}
+	conflict := token.Settings{Models: []string{"d"}, OtherModels: []token.NamedList{{Name: "model_limits", Entries: []string{"e"}}}}
 	for _, r := range []row{
 		{"one list", 1, 1, 1, 2, update(token.Settings{Models: []string{"a", "b"}})},
-		{"the same list twice", 1, 1, 1, 2, update(token.Settings{Models: []string{"a", "b"}, OtherModels: []string{"b", "a"}})},
+		{"the same list twice", 1, 1, 1, 2, update(token.Settings{Models: []string{"a", "b"}, OtherModels: []token.NamedList{{Name: "model_limits", Entries: []string{"b", "a"}}}})},
 		{"two lists", 2, 2, 1, 3, update(both)},
 		{"two new lists", 2, 2, 0, 2, func(ctx context.Context) error {
 			var invalid *token.InvalidError

@@ -18,9 +18,9 @@ type Settings struct {
 	UnlimitedQuota     *bool
 	ModelLimitsEnabled *bool
 	Models             []string
-	OtherModels        []string // what came under another name of Models; see HasTwoLists
+	OtherModels        []NamedList // what came under another name of Models; see HasTwoLists
 	AllowIPs           []string
-	OtherAllowIPs      []string // what came under another name of AllowIPs
+	OtherAllowIPs      []NamedList // what came under another name of AllowIPs
 	Group              *string
 	Windows            []Window
 	ModelQuotas        []ModelQuota
@@ -46,11 +46,9 @@ func (s Settings) Normalize() (Settings, error) {
 	}
 	check(normalize(&s.ExpiredTime, checkExpiredTime))
 	check(normalizeList(&s.Models, normalizeModels))
-	check(normalizeList(&s.OtherModels, normalizeModels))
-	joinLists(&s.Models, &s.OtherModels)
+	check(joinLists(&s.Models, &s.OtherModels, normalizeModels))
 	check(normalizeList(&s.AllowIPs, normalizeAllowIPs))
-	check(normalizeList(&s.OtherAllowIPs, normalizeAllowIPs))
-	joinLists(&s.AllowIPs, &s.OtherAllowIPs)
+	check(joinLists(&s.AllowIPs, &s.OtherAllowIPs, normalizeAllowIPs))
 	check(normalize(&s.Group, func(group string) (string, error) { return CheckText("group", group, 0, MaxGroupLength) }))
 	check(s.normalizeLimits())
 	if s.OtherModels == nil {

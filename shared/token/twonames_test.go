@@ -28,7 +28,7 @@ func TestListsUnderTwoNames(t *testing.T) {
 		"models": {
 			[]string{"a", "b", "gpt-5*"},
 			func(list, other []string) token.Settings {
-				return token.Settings{Name: new("app"), Models: list, OtherModels: other}
+				return token.Settings{Name: new("app"), Models: list, OtherModels: []token.NamedList{{Name: "model_limits", Entries: other}}}
 			},
 			func(s token.Settings) []string { return s.Models },
 			func(list []string) token.Token { return token.Token{Models: list} },
@@ -36,7 +36,7 @@ func TestListsUnderTwoNames(t *testing.T) {
 		"allow_ips": {
 			[]string{"1.2.3.4", "10.0.0.0/8", "2001:db8::1"},
 			func(list, other []string) token.Settings {
-				return token.Settings{Name: new("app"), AllowIPs: list, OtherAllowIPs: other}
+				return token.Settings{Name: new("app"), AllowIPs: list, OtherAllowIPs: []token.NamedList{{Name: "subnet", Entries: other}}}
 			},
 			func(s token.Settings) []string { return s.AllowIPs },
 			func(list []string) token.Token { return token.Token{AllowIPs: list} },
@@ -126,10 +126,10 @@ func TestListUnderTwoNamesAndItsSwitch(t *testing.T) {
 		in     token.Settings
 		reason string
 	}{
-		"none_left_while_limited": {token.Settings{Models: []string{"a"}, OtherModels: []string{}, ModelLimitsEnabled: new(true)}, "model_limits_enabled"},
-		"one_added_while_limited": {token.Settings{Models: []string{}, OtherModels: []string{"a"}, ModelLimitsEnabled: new(true)}, "model_limits_enabled"},
-		"none_left_and_off":       {token.Settings{Models: []string{"a"}, OtherModels: []string{}, ModelLimitsEnabled: new(false)}, ""},
-		"both_changed":            {token.Settings{Models: []string{"b"}, OtherModels: []string{}}, "models"},
+		"none_left_while_limited": {token.Settings{Models: []string{"a"}, OtherModels: limits(), ModelLimitsEnabled: new(true)}, "model_limits_enabled"},
+		"one_added_while_limited": {token.Settings{Models: []string{}, OtherModels: limits("a"), ModelLimitsEnabled: new(true)}, "model_limits_enabled"},
+		"none_left_and_off":       {token.Settings{Models: []string{"a"}, OtherModels: limits(), ModelLimitsEnabled: new(false)}, ""},
+		"both_changed":            {token.Settings{Models: []string{"b"}, OtherModels: limits()}, "models"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			normal, err := row.in.Normalize()
@@ -142,11 +142,11 @@ func TestListUnderTwoNamesAndItsSwitch(t *testing.T) {
 			}
 		})
 	}
-	cleared, err := token.Settings{Models: []string{"a"}, OtherModels: []string{}}.Change(0).ChooseLists(stored)
+	cleared, err := token.Settings{Models: []string{"a"}, OtherModels: limits()}.Change(0).ChooseLists(stored)
 	if err != nil || !cleared.NeedsNoModelLimits {
 		t.Errorf("got %+v, %v, want model limits to be off", cleared, err)
 	}
-	change := token.Settings{Models: []string{"a"}, OtherModels: []string{"b"}}.Change(0)
+	change := token.Settings{Models: []string{"a"}, OtherModels: limits("b")}.Change(0)
 	change.Versions = token.Versions{6}
 	if _, err := change.ChooseLists(stored); !errors.Is(err, token.ErrVersionMismatch) {
 		t.Errorf("another version: got %v", err)
@@ -161,5 +161,41 @@ func TestListUnderTwoNamesAndItsSwitch(t *testing.T) {
 		if diff := cmp.Diff(map[string][]string{"a": {"b"}, "b": {"a"}}[models[0]], change.Models); diff != "" {
 			t.Errorf("stored %v: -want +got:\n%s", models, diff)
 		}
+	}
+}
+
+// limits are models as model_limits.
+func limits(names ...string) []token.NamedList {
+	return []token.NamedList{{Name: "model_limits", Entries: append([]string{}, names...)}}
+}
+
+// Of three names of a list, the one that differs counts, in whatever order.
+func TestListUnderThreeNames(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ sent, want string }{
+		"none_changed":  {"a a a", "a"},
+		"first":         {"b a a", "b"},
+		"second":        {"a b a", "b"},
+		"third":         {"a a b", "b"},
+		"two_alike":     {"a b b", "b"},
+		"all_alike":     {"b b b", "b"},
+		"first_and_one": {"b a b", "b"},
+		"two_new":       {"a b c", "second and third"},
+		"three_new":     {"b c d", "models and second"},
+		"far_apart":     {"b a c", "models and third"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sent := strings.Fields(row.sent)
+			in := token.Settings{Models: sent[:1], OtherModels: []token.NamedList{{Name: "second", Entries: sent[1:2]}, {Name: "third", Entries: sent[2:]}}}
+			normal, err := in.Normalize()
+			if err != nil {
+				t.Fatal(err)
+			}
+			change, err := normal.Change(0).ChooseLists(token.Token{Models: []string{"a"}})
+			if got := strings.Join(change.Models, ","); err != nil && !strings.HasPrefix(err.Error(), row.want+" ") || err == nil && got != row.want {
+				t.Errorf("got %s, %v, want %s", got, err, row.want)
+			}
+		})
 	}
 }
