@@ -70,7 +70,7 @@ func tokenctlMutants() []mutant {
 		},
 		{
 			"an import starts a partly used window anew without --restart-windows",
-			importLimits, "case f.options.RestartWindows:", "case f.options.RestartWindows || w.Used > 0:",
+			importLimits, "if f.options.RestartWindows {", "if f.options.RestartWindows || f.problem == \"\" {",
 			exports, "TestLimits",
 		},
 		{

@@ -77,7 +77,7 @@ func TestImportNamesRefusedRow(t *testing.T) {
 	rows := "name,remain_quota,models\n" + strings.Repeat("fine,1,gpt-5\n", 56)
 	file := written(t, "tokens.csv", rows+"wrong,1,gpt-4\n")
 	keys := file + ".keys.csv"
-	tokenctltest.WantRefusal(t, tokenctltest.Run(t, env, "token", "import", file),
+	wantPartial(t, tokenctltest.Run(t, env, "token", "import", file),
 		`row 58, token "wrong": models: the operator's policy for this user is allowed_models gpt-5*; send only names and patterns that it allows, without "gpt-4"; 50 of 57 tokens were imported and their keys are in `+keys+
 			`, but none from row 52 on: correct those rows in another file and import that, or run the same command again once the operator allows the row.`)
 	other := tokenctltest.Run(t, env, "token", "import", written(t, "other.csv", rows), "--keys", keys)

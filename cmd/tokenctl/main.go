@@ -64,7 +64,7 @@ const (
 )
 
 // run runs one command and returns the exit code: 0 on success; 1 on failure,
-// after one sentence on stderr.
+// after one sentence on stderr; 3 if an import left out some of the rows.
 func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) int {
 	exited, code := false, 0
 	parser, err := newParser(stdout, stderr, func(c int) { exited, code = true, c })
@@ -80,9 +80,12 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	err = command.Run(&console{in: stdin, out: stdout, err: stderr})
+	var partial *partialError
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &partial):
+		return partial.exit(stderr)
 	case errors.Is(err, errUnread):
 		return 1
 	default:

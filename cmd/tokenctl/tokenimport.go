@@ -8,7 +8,10 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/journal"
@@ -18,25 +21,31 @@ import (
 )
 
 type tokenImportCmd struct {
-	File           string `arg:"" help:"The export: CSV with a header row, or JSON."`
-	Keys           string `placeholder:"FILE" help:"File for the new keys (default FILE.keys.csv)."`
-	Format         string `enum:"auto,csv,json" default:"auto" placeholder:"FORMAT" help:"csv, json, or auto to detect it from the content (default ${default})."`
-	UnitsPerDollar int64  `placeholder:"N" help:"Units per dollar of a LiteLLM budget; 500000 on the scale of New API."`
-	RestartWindows bool   `help:"Import tokens whose windows are partly used, too; their windows begin anew."`
-	SkipBad        bool   `help:"Skip rows that can't be imported; without it, one such row stops the import."`
-	Resend         bool   `help:"Send a batch again whose result has been unknown for more than a day; first delete the tokens that it created."`
-	DryRun         bool   `help:"Report what would be imported and which rows have errors; needs no login."`
+	File           string   `arg:"" help:"The export: CSV with a header row, or JSON."`
+	Keys           string   `placeholder:"FILE" help:"File for the new keys (default FILE.keys.csv)."`
+	Format         string   `enum:"auto,csv,json" default:"auto" placeholder:"FORMAT" help:"csv, json, or auto to detect it from the content (default ${default})."`
+	UnitsPerDollar int64    `placeholder:"N" help:"Units per dollar of a LiteLLM budget; 500000 on the scale of New API."`
+	RestartWindows bool     `help:"Import tokens whose windows are partly used, too; their windows begin anew."`
+	IgnoreColumn   []string `sep:"none" placeholder:"NAME" help:"Import although this column has values that Latchkey does not know or has no equivalent of. Repeatable."`
+	SkipBad        bool     `help:"Skip rows that can't be imported; without it, one such row stops the import."`
+	Resend         bool     `help:"Send a batch again whose result has been unknown for more than a day; first delete the tokens that it created."`
+	DryRun         bool     `help:"Report what would be imported and which rows have errors; needs no login."`
 	remote
 }
 
 // Help implements kong.HelpProvider.
 func (*tokenImportCmd) Help() string {
-	return `It reads exports of New API, One API, LiteLLM, Unkey and Latchkey: the settings and the remaining quota. Expired and
-deleted tokens are skipped. Every token gets a new key. The keys are not printed but written to a file that only you can
+	return `It reads exports of New API, One API, One Hub, LiteLLM, Unkey and Latchkey: the settings and the remaining quota. Expired
+and deleted tokens are skipped. Every token gets a new key. The keys are not printed but written to a file that only you can
 read, with the columns old_id, old_name, new_id, new_name and new_key. A text that a spreadsheet would read as a formula
 gets a ' in front.
 
-All rows are checked before the first is sent. If the import is interrupted, run the same command again: it continues
+No token is allowed more than in the other system: a restriction without an equivalent is an error of its row, and columns
+that Latchkey does not know are listed with some of their values. If such a column does not matter, or you take care of it
+yourself, name it with --ignore-column.
+
+All rows are checked before the first is sent. The exit code is 0 if all rows were imported, 3 if some were, and 1 if none
+was. If the import is interrupted, run the same command again: it continues
 and creates no token twice. Until the import is complete, FILE.keys.csv.journal records its progress.
 
 Example:
@@ -75,7 +84,7 @@ func (c *tokenImportCmd) Run(ctx context.Context, out *console) error {
 	if c.UnitsPerDollar < 0 || c.UnitsPerDollar > token.MaxInteger {
 		return problemf("--units-per-dollar must be a number from 1 to %d", int64(token.MaxInteger))
 	}
-	file, err := export.Read(content, export.Options{Format: c.Format, UnitsPerDollar: c.UnitsPerDollar, Now: time.Now().Unix(), RestartWindows: c.RestartWindows})
+	file, err := export.Read(content, export.Options{Format: c.Format, UnitsPerDollar: c.UnitsPerDollar, Now: time.Now().Unix(), RestartWindows: c.RestartWindows, IgnoreColumns: c.IgnoreColumn})
 	if err != nil {
 		return problemf("%s can't be imported: %s", c.File, err)
 	}
@@ -85,8 +94,12 @@ func (c *tokenImportCmd) Run(ctx context.Context, out *console) error {
 	im := &importing{tokenImportCmd: c, out: out, file: file}
 	im.review()
 	switch {
+	case len(file.Unknown) > 0:
+		return im.unknown()
 	case im.counts.Bad > 0 && !c.SkipBad:
 		return problemf("%d of %d rows can't be imported, so nothing was imported: correct them, or skip them with --skip-bad", im.counts.Bad, im.counts.Rows)
+	case im.counts.Imported == 0:
+		return problemf("none of %d rows can be imported, so nothing was imported", im.counts.Rows)
 	case c.DryRun:
 		return im.conclude()
 	}
@@ -139,7 +152,32 @@ func (im *importing) review() {
 }
 
 func (im *importing) noteRow(row export.Row, text string) {
-	im.out.note(fmt.Sprintf("row %d: %s.", row.Number, text))
+	where := place(row)
+	if row.Column != "" {
+		where += ", column " + row.Column
+	}
+	im.out.note(fmt.Sprintf("%s: %s.", where, text))
+}
+
+// place returns where a row is in the file.
+func place(row export.Row) string {
+	if row.Line == row.Number {
+		return fmt.Sprintf("row %d", row.Number)
+	}
+	return fmt.Sprintf("row %d, line %d", row.Number, row.Line)
+}
+
+// unknown lists the columns that are not known and returns the problem.
+func (im *importing) unknown() error {
+	flags := ""
+	for _, c := range im.file.Unknown {
+		im.out.note(fmt.Sprintf("column %q is unknown: %d rows have a value, such as %q.", c.Name, c.Rows, c.Values))
+		flags += " --ignore-column " + c.Name
+		if strings.ContainsFunc(c.Name, func(r rune) bool { return !unicode.IsLetter(r) && !strings.ContainsRune("._-", r) }) {
+			flags = strings.TrimSuffix(flags, c.Name) + strconv.Quote(c.Name)
+		}
+	}
+	return problemf("%d columns of %s are unknown and may restrict the tokens, so nothing was imported: if they do not matter, add%s", len(im.file.Unknown), im.File, flags)
 }
 
 // run sends the rows to the API. source identifies the content of the file.
@@ -183,6 +221,16 @@ func refused(err error) bool {
 
 // conclude prints the result.
 func (im *importing) conclude() error {
+	if err := im.printResult(); err != nil {
+		return err
+	}
+	if im.counts.Imported < im.counts.Rows {
+		return &partialError{}
+	}
+	return nil
+}
+
+func (im *importing) printResult() error {
 	n := im.counts
 	if im.JSON {
 		return im.out.printJSON(n)
@@ -238,5 +286,5 @@ func (im *importing) unfinished(sum journal.Summary, why string) error {
 	if sum.Before+sum.Now == 0 {
 		return problemf("%s; no import was confirmed; run the same command again: it creates no token twice", why)
 	}
-	return problemf("%s; %d of %d tokens were imported and their keys are in %s; run the same command again: it continues there and creates no token twice", why, sum.Before+sum.Now, im.counts.Imported, im.Keys)
+	return &partialError{problemf("%s; %d of %d tokens were imported and their keys are in %s; run the same command again: it continues there and creates no token twice", why, sum.Before+sum.Now, im.counts.Imported, im.Keys)}
 }

@@ -2,8 +2,6 @@ package export
 
 import (
 	"errors"
-	"fmt"
-	"math/big"
 	"slices"
 	"strings"
 
@@ -12,49 +10,27 @@ import (
 )
 
 // A dialect is the export format of one system. Column names are in lower case.
+// That of a part of an object has the names of all its objects, as in
+// credits.remaining.
 type dialect struct {
-	name    string
-	markers []string // columns that no other dialect has
-	id      []string // columns for the token's ID; the first with a value is used
-	label   []string // columns for the token's name, likewise
-	columns []string // columns that are imported
-	ignored []string // columns that are ignored without a warning
-	read    func(*fields) wire.TokenInput
+	name        string
+	markers     []string          // columns that no other dialect has
+	id          []string          // columns for the token's ID; the first with a value is used
+	label       []string          // columns for the token's name, likewise
+	columns     []string          // columns that are imported
+	objects     []string          // columns whose parts are columns of their own
+	harmless    []string          // columns that restrict nothing, and are ignored
+	restricting map[string]string // columns that restrict and have no equivalent, and what to do instead
+	optional    []string          // imported columns that --ignore-column can name
+	read        func(*fields) wire.TokenInput
 }
 
-// alwaysIgnored are columns that are ignored in every dialect: an imported token
+// alwaysHarmless are columns that are ignored in every dialect: an imported token
 // gets a new key and new times.
-var alwaysIgnored = []string{"", "key", "user_id", "created_at", "updated_at", "createdat", "updatedat"} //nolint:gochecknoglobals // a constant
+var alwaysHarmless = []string{"key", "created_at", "updated_at", "createdat", "updatedat"} //nolint:gochecknoglobals // a constant
 
 // dialects returns every dialect, in the order in which detect tries them.
-func dialects() []dialect {
-	return []dialect{
-		{
-			name: "New API", id: []string{"id"}, label: []string{"name"},
-			markers: []string{"remain_quota", "unlimited_quota", "expired_time", "model_limits", "model_limits_enabled", "allow_ips", "subnet"},
-			columns: []string{
-				"id", "name", "status", "remain_quota", "unlimited_quota", "expired_time", "models", "model_limits", "model_limits_enabled", "allow_ips", "subnet", "group", "deletedat", "deleted_at",
-				"windows", "extra", "model_quotas", "requests_per_minute", "units_per_minute", "max_concurrent",
-			},
-			ignored: []string{"resets_at", "used_quota", "created_time", "accessed_time", "previous_key", "previous_until", "etag"},
-			read:    readNewAPI,
-		},
-		{
-			name: "LiteLLM", id: []string{"token", "token_id", "id"}, label: []string{"key_alias", "key_name"},
-			markers: []string{"key_alias", "key_name", "max_budget", "blocked"},
-			columns: []string{"token", "token_id", "id", "key_alias", "key_name", "max_budget", "spend", "expires", "models", "blocked", "rpm_limit", "max_parallel_requests"},
-			ignored: []string{"last_active", "created_by", "updated_by"},
-			read:    readLiteLLM,
-		},
-		{
-			name: "Unkey", id: []string{"keyid", "id"}, label: []string{"name"},
-			markers: []string{"keyid", "remaining", "credits.remaining", "apiid", "enabled", "workspaceid"},
-			columns: []string{"keyid", "id", "name", "remaining", "credits.remaining", "expires", "enabled"},
-			ignored: []string{"start", "apiid", "workspaceid", "lastusedat", "plaintext"},
-			read:    readUnkey,
-		},
-	}
-}
+func dialects() []dialect { return []dialect{newAPI(), liteLLM(), unkey()} }
 
 // detect returns the dialect with one of its markers among the columns.
 func detect(columns map[string]string) (dialect, error) {
@@ -64,10 +40,35 @@ func detect(columns map[string]string) (dialect, error) {
 		}
 	}
 	if _, ok := columns["name"]; ok {
-		return dialects()[0], nil
+		return newAPI(), nil
 	}
 	return dialect{}, errors.New("it has no column of an export of New API, One API, LiteLLM or Unkey, such as name or remain_quota: check that it is such an export and, if it is CSV, that it has a header row")
 }
+
+// newAPI returns the dialect of New API, One API, One Hub and Latchkey.
+func newAPI() dialect {
+	return dialect{
+		name: "New API", id: []string{"id"}, label: []string{"name"},
+		markers: []string{"remain_quota", "unlimited_quota", "expired_time", "model_limits", "model_limits_enabled", "allow_ips", "subnet"},
+		columns: []string{
+			"id", "name", "status", "remain_quota", "unlimited_quota", "expired_time", "models", "model_limits", "model_limits_enabled", "allow_ips", "subnet", "group", "deletedat", "deleted_at",
+			"windows", "extra", "model_quotas", "requests_per_minute", "units_per_minute", "max_concurrent",
+			hubModels + "enabled", hubModels + "models", hubAddresses + "enabled", hubAddresses + "whitelist",
+		},
+		objects: []string{"setting", "setting.limits", "setting.limits.limit_model_setting", "setting.limits.limits_ip_setting"},
+		harmless: []string{
+			"user_id", "resets_at", "used_quota", "created_time", "accessed_time", "previous_key", "previous_until", "etag",
+			"cross_group_retry", "backup_group", "billing_type", "model_route_notify", "owner_name", "setting.heartbeat", "setting.billing_tag",
+		},
+		read: readNewAPI,
+	}
+}
+
+// The limits of One Hub.
+const (
+	hubModels    = "setting.limits.limit_model_setting."
+	hubAddresses = "setting.limits.limits_ip_setting."
+)
 
 // limit restricts a token to models, or not at all if there are none.
 func limit(in *wire.TokenInput, models []string) {
@@ -90,27 +91,29 @@ func disable(in *wire.TokenInput, disabled bool) {
 	}
 }
 
-// readNewAPI reads the columns of New API, One API and Latchkey. It takes only
-// "disabled" from the status; expired and exhausted follow from time and quota.
-func readNewAPI(f *fields) wire.TokenInput {
-	var in wire.TokenInput
-	if s := f.text("deletedat", "deleted_at"); s != "" {
+// deleted skips a token with a time of its deletion.
+func (f *fields) deleted(columns ...string) {
+	before := f.problem
+	if _, s := f.text(columns...); s != "" && f.problem == before {
 		f.skip = "it is deleted"
 	}
-	status := f.integer("status")
-	if status != nil && (*status < int64(token.Enabled) || *status > int64(token.Exhausted)) {
-		f.wrong("status must be between 1 and 4")
-	}
-	disable(&in, status != nil && *status == int64(token.Disabled))
+}
+
+// readNewAPI reads the columns of New API, One API, One Hub and Latchkey.
+func readNewAPI(f *fields) wire.TokenInput {
+	var in wire.TokenInput
+	f.deleted("deletedat", "deleted_at")
 	in.ExpiredTime = f.integer("expired_time")
 	in.UnlimitedQuota = f.boolean("unlimited_quota")
 	unlimited := in.UnlimitedQuota != nil && *in.UnlimitedQuota
-	if left := f.integer("remain_quota"); left != nil && !unlimited {
+	left := f.integer("remain_quota")
+	if left != nil && !unlimited {
 		f.give(&in, *left)
 	}
-	models := f.oneList(",", "models", "model_limits")
+	disable(&in, f.isDead(unlimited || left != nil && *left > 0))
+	models := f.list(",", "models", "model_limits")
 	if slices.ContainsFunc(models, f.widens) {
-		f.wrong("models has a name that ends with *, which New API and One API compare literally, and which would allow every model with that beginning here: replace it with names of models")
+		f.wrong("models", "has a name that ends with *, which New API and One API compare literally, and which would allow every model with that beginning here: replace it with names of models")
 	}
 	if f.has("models", "model_limits") {
 		limit(&in, models)
@@ -118,81 +121,62 @@ func readNewAPI(f *fields) wire.TokenInput {
 	if enabled := f.boolean("model_limits_enabled"); enabled != nil {
 		in.ModelLimitsEnabled = enabled
 	}
-	ips := f.oneList(",\n", "allow_ips", "subnet")
-	in.AllowIPs = ips
-	if group := f.text("group"); group != "" {
+	in.AllowIPs = f.list(",\n", "allow_ips", "subnet")
+	f.hubLimits(&in)
+	if _, group := f.text("group"); group != "" {
 		in.Group = &group
 	}
 	in.LimitsInput = f.limits()
 	return in
 }
 
+// isDead reports whether a token is disabled, or is refused where it comes from
+// although time and quota would allow its use: there a token that has expired or is
+// exhausted stays so until somebody enables it. Latchkey derives both.
+func (f *fields) isDead(hasQuota bool) bool {
+	status := f.integer("status")
+	if status == nil {
+		return false
+	}
+	if *status < int64(token.Enabled) || *status > int64(token.Exhausted) {
+		f.wrong("status", "must be between 1 and 4")
+	}
+	lasting := *status == int64(token.Expired) || *status == int64(token.Exhausted) && hasQuota
+	return *status == int64(token.Disabled) || lasting && !f.isOurs()
+}
+
+// isOurs reports whether a row comes from Latchkey, the only one that writes both
+// models and model_limits.
+func (f *fields) isOurs() bool { return f.present["models"] && f.present["model_limits"] }
+
+// hubLimits reads the limits of One Hub.
+func (f *fields) hubLimits(in *wire.TokenInput) {
+	for _, column := range []string{hubModels + "models", hubAddresses + "whitelist"} {
+		list := f.list("", column)
+		prefix := column[:strings.LastIndexByte(column, '.')+1]
+		enabled := f.boolean(prefix + "enabled")
+		switch {
+		case enabled == nil && len(list) > 0:
+			f.wrong(column, "has a list, but "+prefix+"enabled does not say whether it counts")
+		case enabled == nil || !*enabled:
+		case len(list) == 0:
+			f.wrong(column, "is empty although its limit is enabled: disable the limit, or name what is allowed")
+		case prefix == hubModels && len(in.Models) > 0, prefix == hubAddresses && len(in.AllowIPs) > 0:
+			f.wrong(column, "is a second limit of the same kind: remove the one that does not count")
+		case prefix == hubModels:
+			if slices.ContainsFunc(list, f.widens) {
+				f.wrong(column, "has a name that ends with *, which would allow every model with that beginning here: replace it with names of models")
+			}
+			limit(in, list)
+		default:
+			in.AllowIPs = list
+		}
+	}
+}
+
 // widens reports whether a name of a model allows more here than where it comes
-// from. Only Latchkey writes both models and model_limits. New API itself has
-// patterns for two kinds of models.
+// from. New API itself has patterns for two kinds of models.
 func (f *fields) widens(model string) bool {
-	_, hasModels := f.values["models"]
-	_, hasLimits := f.values["model_limits"]
 	isPattern := strings.HasSuffix(model, "*") && !strings.HasSuffix(model, "-gizmo-*") && !strings.HasSuffix(model, "-thinking-*")
-	return isPattern && (!hasModels || !hasLimits)
-}
-
-// readLiteLLM converts the remaining budget to units, rounded down.
-func readLiteLLM(f *fields) wire.TokenInput {
-	var in wire.TokenInput
-	blocked := f.boolean("blocked")
-	disable(&in, blocked != nil && *blocked)
-	in.ExpiredTime = f.time("expires")
-	models := f.list(",", "models")
-	for _, special := range []string{"all-team-models", "no-default-models"} {
-		if slices.Contains(models, special) {
-			f.wrong("models contains " + special + ", which only LiteLLM understands: replace it with the names of the models")
-		}
-	}
-	if slices.Contains(models, "all-proxy-models") {
-		models = nil
-	}
-	if f.has("models") {
-		limit(&in, append([]string{}, models...))
-	}
-	budget, spend := f.dollars("max_budget"), f.dollars("spend")
-	switch {
-	case budget == nil:
-		in.UnlimitedQuota = new(true)
-	case f.options.UnitsPerDollar <= 0:
-		f.wrong("its budget is in dollars: set --units-per-dollar; the scale of New API is 500000")
-	default:
-		if spend != nil {
-			budget.Sub(budget, spend)
-		}
-		budget.Mul(budget, new(big.Rat).SetInt64(f.options.UnitsPerDollar))
-		left := new(big.Int).Div(budget.Num(), budget.Denom()) // rounds down
-		if !left.IsInt64() {
-			f.wrong(fmt.Sprintf("its budget is above %d units: lower the budget or --units-per-dollar", int64(token.MaxInteger)))
-		}
-		f.give(&in, left.Int64())
-	}
-	in.RequestsPerMinute = f.rate("rpm_limit")
-	if in.MaxConcurrent = f.rate("max_parallel_requests"); in.MaxConcurrent != nil && *in.MaxConcurrent > token.MaxOpenHolds {
-		f.warnings = append(f.warnings, fmt.Sprintf("max_parallel_requests is lowered to %d, the most here", token.MaxOpenHolds))
-		in.MaxConcurrent = new(int64(token.MaxOpenHolds))
-	}
-	return in
-}
-
-// readUnkey reads Unkey's columns. Times are in milliseconds. A key without
-// credits has an unlimited quota.
-func readUnkey(f *fields) wire.TokenInput {
-	var in wire.TokenInput
-	enabled := f.boolean("enabled")
-	disable(&in, enabled != nil && !*enabled)
-	if ms := f.integer("expires"); ms != nil && *ms != 0 {
-		in.ExpiredTime = new(*ms / 1000)
-	}
-	if left := f.integer("remaining", "credits.remaining"); left != nil {
-		f.give(&in, *left)
-	} else {
-		in.UnlimitedQuota = new(true)
-	}
-	return in
+	return isPattern && !f.isOurs()
 }

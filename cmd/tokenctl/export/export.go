@@ -6,22 +6,22 @@ package export
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"maps"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // Options say how to read an export.
 type Options struct {
-	Format         string // Auto, CSV or JSON; empty means Auto
-	UnitsPerDollar int64  // units per dollar of a budget; 0 makes every budget a problem
-	Now            int64  // Unix seconds
-	RestartWindows bool   // import partly used windows, too; they begin anew
+	Format         string   // Auto, CSV or JSON; empty means Auto
+	UnitsPerDollar int64    // units per dollar of a budget; 0 makes every budget a problem
+	Now            int64    // Unix seconds
+	RestartWindows bool     // import partly used windows, too; they begin anew
+	IgnoreColumns  []string // columns that don't count although they have values
 }
 
 // Formats of a file. Auto detects it from the content.
@@ -31,17 +31,21 @@ const (
 	JSON = "json"
 )
 
-// A File is a parsed export.
+// A File is a parsed export. If it has Unknown columns, its rows may be restricted
+// by them.
 type File struct {
 	Dialect  string // name of the system that wrote it
 	Rows     []Row
+	Unknown  []Column
 	Warnings []string // about the whole file
 }
 
 // A Row is one token of an export. If Problem is set, the token can't be
 // imported. If Skip is set, there is no need to import it. Both say why.
 type Row struct {
-	Number   int // counted from 1; the header of a CSV file is row 1
+	Number   int    // counted from 1; the header of a CSV file is row 1
+	Line     int    // where it begins in the file
+	Column   string // that Problem is about; may be empty
 	OldID    string
 	OldName  string
 	Token    wire.TokenInput
@@ -63,77 +67,106 @@ func Read(content []byte, o Options) (File, error) {
 	if len(records) == 0 {
 		return File{}, errors.New("it contains no tokens")
 	}
-	columns := map[string]string{} // original spelling by lower-case name
+	d, err := detect(columnsOf(records))
+	if err == nil {
+		err = d.checkIgnored(o)
+	}
+	if err != nil {
+		return File{}, err
+	}
+	file := File{Dialect: d.name, Warnings: warnings}
+	var imported []map[string]any
+	byID, unbounded := map[string]int{}, 0
+	for _, r := range records {
+		row, values := r.row(d, o)
+		if first, ok := byID[row.OldID]; ok && row.Problem == "" && row.Skip == "" {
+			row.Problem = fmt.Sprintf("it has the same ID as row %d: remove one, or its quota is granted twice", first)
+		}
+		if row.OldID != "" {
+			byID[row.OldID] = row.Number
+		}
+		if row.Skip == "" {
+			imported = append(imported, values)
+		}
+		if row.Problem == "" && row.Skip == "" && d.isBoundByUser(row.Token) {
+			unbounded++
+		}
+		file.Rows = append(file.Rows, row)
+	}
+	file.Unknown = d.unknown(o, imported)
+	if unbounded > 0 {
+		file.Warnings = append(file.Warnings, fmt.Sprintf("tokens with an unlimited quota: %d; in %s the balance of their user bounds them, and here only a budget of their owner does, which the operator sets with `tokenctl user budget NAME --units N`", unbounded, d.name))
+	}
+	return file, nil
+}
+
+// columnsOf returns the columns of records: the original spelling by the lower-case
+// name.
+func columnsOf(records []record) map[string]string {
+	columns := map[string]string{}
 	for _, r := range records {
 		for name := range r.fields {
 			known := strings.ToLower(name)
 			columns[known] = max(columns[known], name) // a fixed choice among several spellings
 		}
 	}
-	d, err := detect(columns)
-	if err != nil {
-		return File{}, err
-	}
-	file := File{Dialect: d.name, Warnings: warnings}
-	if unknown := d.unknown(columns); len(unknown) > 0 {
-		file.Warnings = append(file.Warnings, "these columns are ignored because Latchkey has no such setting: "+strings.Join(unknown, ", "))
-	}
-	for _, r := range records {
-		file.Rows = append(file.Rows, r.row(d, o))
-	}
-	return file, nil
+	return columns
 }
 
-// unknown returns the columns that are neither imported nor ignored, quoted.
-func (d dialect) unknown(columns map[string]string) []string {
-	var unknown []string
-	for known, written := range columns {
-		if !slices.Contains(d.columns, known) && !slices.Contains(d.ignored, known) && !slices.Contains(alwaysIgnored, known) {
-			unknown = append(unknown, fmt.Sprintf("%.40q", credential.Redact(written)))
-		}
-	}
-	slices.Sort(unknown)
-	return unknown
+// isBoundByUser reports whether only the balance of its user bounds a token where it
+// comes from.
+func (d dialect) isBoundByUser(in wire.TokenInput) bool {
+	return d.name == newAPI().name && in.UnlimitedQuota != nil && *in.UnlimitedQuota && len(in.Windows) == 0
 }
 
-// row converts a record to a row.
-func (r record) row(d dialect, o Options) Row {
-	row := Row{Number: r.number, Problem: r.problem}
+// row converts a record to a row, and returns the record's values.
+func (r record) row(d dialect, o Options) (Row, map[string]any) {
+	row := Row{Number: r.number, Line: r.line, Problem: r.problem}
 	if row.Problem != "" {
-		return row
+		return row, nil
 	}
-	f := fields{values: map[string]any{}, options: o}
-	for name, value := range r.fields {
-		known := strings.ToLower(name)
-		if _, twice := f.values[known]; twice {
-			row.Problem = "it has the same field twice, in upper and in lower case: remove one"
-			return row
+	f := fields{present: map[string]bool{}, options: o}
+	f.values, row.Problem, row.Column = d.flat(r.fields)
+	if row.Problem != "" {
+		return row, nil
+	}
+	for column, v := range f.values {
+		f.present[column] = true
+		if v == nil {
+			delete(f.values, column)
 		}
-		f.values[known] = value
 	}
+	values := maps.Clone(f.values)
+	d.drop(&f)
 	row.Token = d.read(&f)
-	row.OldID = f.text(d.id...)
-	row.OldName = f.text(d.label...)
+	row.OldID = f.label(d.id...)
+	row.OldName = f.label(d.label...)
 	row.Token.Name = &row.OldName
-	row.Problem, row.Skip, row.Warnings = f.problem, f.skip, f.warnings
+	row.Problem, row.Column, row.Skip, row.Warnings = f.problem, f.column, f.skip, f.warnings
 	if expires := row.Token.ExpiredTime; expires != nil && *expires > 0 && *expires <= o.Now+Soon {
 		row.Skip = "it has expired or will expire within a minute"
 	}
 	switch {
 	case row.Skip != "":
-		row.Problem, row.Warnings = "", nil
+		row.Problem, row.Column, row.Warnings = "", "", nil
 	case row.Problem == "":
-		row.check(o.Now)
+		row.check(o.Now, f.present)
 	}
-	return row
+	return row, values
 }
 
 // check applies the API's rules to a row. It also limits the old ID, which is
 // written to the keys file.
-func (r *Row) check(now int64) {
+func (r *Row) check(now int64, columns map[string]bool) {
 	const longest = 256
 	in, err := Check(r.Token, now)
+	var invalid *token.InvalidError
 	switch {
+	case errors.As(err, &invalid):
+		r.Problem = invalid.Error()
+		if field, _, _ := strings.Cut(invalid.Field, "["); columns[field] {
+			r.Column = field
+		}
 	case err != nil:
 		r.Problem = err.Error()
 	case utf8.RuneCountInString(r.OldID) > longest:

@@ -85,17 +85,17 @@ func TestUnreadableFiles(t *testing.T) {
 	for content, want := range map[string]string{
 		"":                           "it is empty",
 		"\xff\xfea\x00":              "it is not in UTF-8: save it again in that encoding",
-		`[{"name":"a"}`:              "it is not valid JSON after byte 0: export it again",
-		`[{"name":"a"}] x`:           "it is not valid JSON after byte 14: export it again",
-		`[{"name":"a"}][]`:           "it has more content after its list: keep one list, or one object per line",
+		`[{"name":"a"}`:              "it ends in the middle of what begins in line 1: it is cut off, so export it again",
+		`[{"name":"a"}] x`:           "it is not valid JSON in or after line 1: export it again",
+		`[{"name":"a"}]{"a":1}`:      "it has more content after its list: keep lists alone, or one object per line",
 		`{"keys":["5f2c"]}`:          "row 1 is not an object: export whole tokens; for LiteLLM use return_full_object=true",
 		"colour,size\nred,1\n":       "it has no column of an export of New API, One API, LiteLLM or Unkey, such as name or remain_quota: check that it is such an export and, if it is CSV, that it has a header row",
 		"name,Name\na,b\n":           `it has the column "Name" twice: remove one`,
 		"name,name\na,b\n":           `it has the column "name" twice: remove one`,
-		"name,group\na,\"b\nc,d\n":   "row 2 is not valid CSV: check the quotes",
+		"name,group\na,\"b\nc,d\n":   "row 2 is not valid CSV, or the file ends in it: check the quotes, or export it again",
 		"name,remain_quota":          "it contains no tokens",
 		`{"data":{"items":[]}}`:      "it contains no tokens",
-		"name,group\na,\"b\"\"\nc\n": "row 2 is not valid CSV: check the quotes",
+		"name,group\na,\"b\"\"\nc\n": "row 2 is not valid CSV, or the file ends in it: check the quotes, or export it again",
 	} {
 		if _, err := export.Read([]byte(content), export.Options{Now: now}); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", content, err, want)
@@ -131,15 +131,15 @@ func TestMessagesShowNoKey(t *testing.T) {
 func TestPatternsNeverWiden(t *testing.T) {
 	const refused = "literally"
 	for content, want := range map[string]string{ // a part of the problem
-		`{"name":"a","remain_quota":1,"model_limits":"gpt-4o,gpt-5*"}`:                           refused,
-		`{"name":"a","remain_quota":1,"model_limits":"*"}`:                                       refused,
-		`{"name":"a","remain_quota":1,"models":"gpt-5*","subnet":""}`:                            refused,
-		`{"name":"a","remain_quota":1,"model_limits":"gpt-4-gizmo-*,gemini-2.5-pro-thinking-*"}`: "",
-		`{"name":"a","remain_quota":1,"models":["gpt-5*"],"model_limits":"gpt-5*"}`:              "", // from Latchkey
-		`{"name":"a","remain_quota":1,"models":["gpt-*-mini"],"model_limits":"gpt-*-mini"}`:      "at the end of a name",
-		`{"key_alias":"a","max_budget":null,"models":["*"]}`:                                     "",
-		`{"key_alias":"a","max_budget":null,"models":["openai/*"]}`:                              "",
-		`{"key_alias":"a","max_budget":null,"models":["bedrock/*-haiku"]}`:                       "at the end of a name",
+		`{"name":"a","remain_quota":1,"model_limits":"gpt-4o,gpt-5*"}`:                                   refused,
+		`{"name":"a","remain_quota":1,"model_limits":"*"}`:                                               refused,
+		`{"name":"a","remain_quota":1,"models":"gpt-5*","subnet":""}`:                                    refused,
+		`{"name":"a","remain_quota":1,"model_limits":"gpt-4-gizmo-*,gemini-2.5-pro-thinking-*"}`:         "",
+		`{"name":"a","remain_quota":1,"models":["gpt-5*"],"model_limits":"gpt-5*"}`:                      "", // from Latchkey
+		`{"name":"a","remain_quota":1,"models":["gpt-*-mini"],"model_limits":"gpt-*-mini"}`:              "at the end of a name",
+		`{"key_alias":"a","max_budget":null,"blocked":null,"expires":null,"models":["*"]}`:               "",
+		`{"key_alias":"a","max_budget":null,"blocked":null,"expires":null,"models":["openai/*"]}`:        "",
+		`{"key_alias":"a","max_budget":null,"blocked":null,"expires":null,"models":["bedrock/*-haiku"]}`: "at the end of a name",
 	} {
 		f, err := export.Read([]byte(content), export.Options{Now: now})
 		if err != nil || len(f.Rows) != 1 || (f.Rows[0].Problem == "") != (want == "") || !strings.Contains(f.Rows[0].Problem, want) {
@@ -174,7 +174,7 @@ func TestListUnderTwoNames(t *testing.T) {
 // TestBudgetNeedsUnitsPerDollar checks that a budget in dollars is refused without
 // UnitsPerDollar.
 func TestBudgetNeedsUnitsPerDollar(t *testing.T) {
-	f, err := export.Read([]byte(`[{"key_alias":"a","max_budget":1},{"key_alias":"b","max_budget":null}]`), export.Options{Now: now})
+	f, err := export.Read([]byte(`[{"key_alias":"a","max_budget":1,"spend":0,"models":[],"blocked":null,"expires":null},{"key_alias":"b","max_budget":null,"models":[],"blocked":null,"expires":null}]`), export.Options{Now: now})
 	if err != nil || !strings.Contains(f.Rows[0].Problem, "--units-per-dollar") || f.Rows[1].Problem != "" {
 		t.Errorf("got %+v, %v; want the first refused alone", f.Rows, err)
 	}
@@ -185,7 +185,7 @@ func TestBudgetNeedsUnitsPerDollar(t *testing.T) {
 func TestFieldInTwoSpellings(t *testing.T) {
 	for range 20 {
 		f, err := export.Read([]byte(`[{"name":"a","remain_quota":1,"Remain_Quota":2},{"name":"b","remain_quota":1}]`), export.Options{Now: now})
-		if err != nil || f.Rows[0].Problem != "it has the same field twice, in upper and in lower case: remove one" || f.Rows[1].Problem != "" {
+		if err != nil || f.Rows[0].Problem != "it has the same field twice, perhaps in upper and in lower case: remove one" || f.Rows[1].Problem != "" {
 			t.Fatalf("got %+v, %v; want the first row refused", f.Rows, err)
 		}
 	}

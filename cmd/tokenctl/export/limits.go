@@ -3,7 +3,7 @@ package export
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
+	"slices"
 
 	"github.com/latchkey-api/latchkey/shared/period"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -54,7 +54,7 @@ func (q modelQuota) left() *int64 {
 func (f *fields) limits() wire.LimitsInput {
 	var in wire.LimitsInput
 	if _, extra := f.find("extra"); extra != nil && extra != "" {
-		f.wrong(raised)
+		f.wrong("", raised)
 	}
 	var windows []window
 	f.objects("windows", &windows)
@@ -62,12 +62,10 @@ func (f *fields) limits() wire.LimitsInput {
 		in.Windows = append(in.Windows, w.WindowInput)
 		switch {
 		case w.Extra != nil:
-			f.wrong(raised)
+			f.wrong("", raised)
 		case !w.isUsed(f.options.Now):
-		case f.options.RestartWindows:
-			f.warnings = append(f.warnings, "one of its windows is partly used and begins anew")
 		default:
-			f.wrong("one of its windows is partly used, and would begin anew: import the token after that window has reset, or use --restart-windows")
+			f.restart()
 		}
 	}
 	var quotas []modelQuota
@@ -80,12 +78,22 @@ func (f *fields) limits() wire.LimitsInput {
 	return in
 }
 
+// restart warns that a partly used window begins anew, which would grant more than
+// is left. Unless the user has allowed that, it is a problem.
+func (f *fields) restart() {
+	if f.options.RestartWindows {
+		f.warnings = append(f.warnings, "one of its windows is partly used and begins anew")
+		return
+	}
+	f.wrong("", "one of its windows is partly used, and would begin anew: import the token after that window has reset, or use --restart-windows")
+}
+
 // rate returns nil if there is no value. It refuses 0, which stops a key of LiteLLM
 // and would mean no limit here.
 func (f *fields) rate(name string) *int64 {
 	n := f.integer(name)
 	if n != nil && *n < 1 {
-		f.wrong(name + " must be at least 1, because 0 means no limit here: disable the token to stop it")
+		f.wrong(name, "must be at least 1, because 0 means no limit here: disable the token to stop it")
 	}
 	return n
 }
@@ -93,21 +101,28 @@ func (f *fields) rate(name string) *int64 {
 // objects reads a list of objects, or a text with such a list in JSON. It refuses a
 // field that it does not know, because the field may restrict the token.
 func (f *fields) objects(name string, list any) {
-	v, ok := f.values[name]
-	if !ok {
+	_, v := f.find(name)
+	if text, ok := v.(string); ok {
+		v, _ = parseJSON(text)
+		if v == nil {
+			f.wrong(name, noObjects)
+		}
+	}
+	if v == nil {
 		return
 	}
-	content, isText := v.(string)
-	if !isText {
-		written, _ := json.Marshal(v) // it was read from JSON
-		content = string(written)
-	}
-	d := json.NewDecoder(bytes.NewReader([]byte(content)))
+	elements, isList := v.([]any)
+	isTwice := slices.ContainsFunc(elements, func(e any) bool { o, ok := e.(*object); return ok && o.twice })
+	content, _ := json.Marshal(v) // it was read from JSON
+	d := json.NewDecoder(bytes.NewReader(content))
 	d.DisallowUnknownFields()
-	if !strings.HasPrefix(strings.TrimSpace(content), "[") || d.Decode(list) != nil || d.More() {
-		f.wrong(name + " must be a list of objects as Latchkey writes it, with no other fields")
+	if !isList || isTwice || d.Decode(list) != nil {
+		f.wrong(name, noObjects)
 	}
 }
+
+// noObjects is the problem of a column that has no list of known objects.
+const noObjects = "must be a list of objects as the other system writes it, with no other fields"
 
 // limited returns settings with the limits of an input, for a check.
 func limited(s token.Settings, in wire.LimitsInput) token.Settings {

@@ -1,0 +1,46 @@
+package main
+
+// importMutants returns the mutants of the rule that an import grants no more than
+// the source did.
+func importMutants() []mutant {
+	const (
+		columns = "cmd/tokenctl/export/columns.go"
+		fields  = "cmd/tokenctl/export/fields.go"
+		tables  = "cmd/tokenctl/export/csv.go"
+		pages   = "cmd/tokenctl/export/pages.go"
+		lists   = "cmd/tokenctl/export/notation.go"
+		reader  = "cmd/tokenctl/export/export.go"
+		newAPI  = "cmd/tokenctl/export/dialect.go"
+		liteLLM = "cmd/tokenctl/export/litellm.go"
+		command = "cmd/tokenctl/tokenimport.go"
+		exports = "./cmd/tokenctl/export"
+		scripts = "TestScript/import"
+	)
+	return []mutant{
+		{"an import ignores a column that restricts", columns, "; restricts && d.restricts(f, column) {", "; restricts && false {", exports, "TestLiteLLM"},
+		{"an import ignores columns that it does not know", command, "case len(file.Unknown) > 0:", "case len(file.Unknown) > 99:", "./cmd/tokenctl", scripts},
+		{"a column that is known to restrict is ignored with its object", columns, "!restricts && !d.imports(column) && strings", "(restricts || !d.imports(column)) && strings", exports, "TestIgnoreColumns"},
+		{"--ignore-column removes a budget", columns, "if d.imports(column) && !restricts &&", "if !d.imports(column) && !restricts &&", exports, "TestIgnoreColumns"},
+		{"NULL in a CSV file is a value", tables, "(t.isQuoted(i) || !isNoValue(value))", "len(value) > 0", exports, "TestLiteLLMTable"},
+		{"NULL in quotes is no value", tables, "(t.isQuoted(i) || !isNoValue(value))", "!isNoValue(value)", exports, "TestLiteLLMTable"},
+		{"NULL in quotes is a text", fields, "		case isNoValue(s):\n", "		case isNoValue(s) && s == \"\":\n", exports, "TestNewAPI"},
+		{"a list with only an empty element restricts nothing", lists, `!ok || s == "" {`, `!ok {`, exports, "TestNewAPI"},
+		{"a list of Postgres is split at commas", lists, `	case strings.HasPrefix(s, "{"):`, `	case strings.HasPrefix(s, "{{"):`, exports, "TestLiteLLMTable"},
+		{"two columns with different lists: the wider one counts", fields, "case !slices.Equal(set(list), set(next)):", "case len(next) == 0:", exports, "TestListUnderTwoNames"},
+		{"a page is imported as the whole", pages, "case n < total:", "case n < 0:", exports, "TestPagesAreNotTheWhole"},
+		{"a page with a cursor is imported as the whole", pages, "complete = complete || !p.more", "complete = complete || p.more", exports, "TestPagesAreNotTheWhole"},
+		{"a page that is twice in a file is imported twice", reader, "; ok && row.Problem ==", "; ok && row.Skip != \"\" && row.Problem ==", exports, "TestPageTwice"},
+		{"a row is imported without the columns that are cut off", tables, "case t.isCut(len(cells) - 1):", "case t.isCut(len(cells)-1) && number == 1:", exports, "TestCutOffRows"},
+		{"a renewing budget of LiteLLM begins anew without --restart-windows", liteLLM, "; isUsed && (resets", "; isUsed && false && (resets", exports, "TestLiteLLM"},
+		{"the larger one of two budgets counts", liteLLM, "*in.RemainQuota > left", "*in.RemainQuota < left", exports, "TestLiteLLM"},
+		{"the larger one of two budgets that renew counts", liteLLM, "*w.Quota = min(*w.Quota, quota)", "*w.Quota = max(*w.Quota, quota)", exports, "TestLiteLLM"},
+		{"a negative spend enlarges a budget", liteLLM, "case spend == nil || spend.Sign() < 0:", "case spend == nil:", exports, "TestLiteLLM"},
+		{"a file of LiteLLM without the column of budgets has unlimited keys", liteLLM, "if len(missing) > 0 {", "if len(missing) > 9 {", exports, "TestLiteLLM"},
+		{"the models of a team become all models", liteLLM, "slices.IndexFunc(models, special.MatchString); i >= 0 {", "slices.IndexFunc(models, special.MatchString); i > 9 {", exports, "TestLiteLLM"},
+		{"a rate in tokens becomes one in units of money", liteLLM, "f.options.UnitsPerDollar > 0 {", "f.options.UnitsPerDollar > 999 {", exports, "TestLiteLLM"},
+		{"the limits of One Hub are dropped", newAPI, "	f.hubLimits(&in)\n", "", exports, "TestNewAPI"},
+		{"an exhausted token works again after the import", newAPI, "lasting && !f.isOurs()", "lasting && f.isOurs()", exports, "TestNewAPI"},
+		{"an import of some rows ends as one of all", "cmd/tokenctl/tokenimport.go", "im.counts.Imported < im.counts.Rows {", "im.counts.Imported < 0 {", "./cmd/tokenctl", scripts},
+		{"an import of no row ends as one of all", command, "case im.counts.Imported == 0:", "case im.counts.Imported < 0:", "./cmd/tokenctl", scripts},
+	}
+}
