@@ -48,7 +48,7 @@ func (d dialect) flat(in map[string]any) (values map[string]any, problem, column
 				}
 			}
 			if _, ok := values[known]; ok {
-				problem, column = twice, known
+				problem = twice
 			}
 			values[known] = v
 		}

@@ -91,10 +91,14 @@ func disable(in *wire.TokenInput, disabled bool) {
 	}
 }
 
-// deleted skips a token with a time of its deletion.
+// deleted skips a token with a time of its deletion. A zero may stand for none.
 func (f *fields) deleted(columns ...string) {
 	before := f.problem
-	if _, s := f.text(columns...); s != "" && f.problem == before {
+	column, s := f.text(columns...)
+	switch {
+	case s == "0" || strings.HasPrefix(s, "0000-") || strings.HasPrefix(s, "0001-"):
+		f.wrong(column, "is a zero, and it is not clear whether that stands for no value: leave it empty if the token is not deleted")
+	case s != "" && f.problem == before:
 		f.skip = "it is deleted"
 	}
 }
@@ -142,12 +146,16 @@ func (f *fields) isDead(hasQuota bool) bool {
 		f.wrong("status", "must be between 1 and 4")
 	}
 	lasting := *status == int64(token.Expired) || *status == int64(token.Exhausted) && hasQuota
-	return *status == int64(token.Disabled) || lasting && !f.isOurs()
+	return *status == int64(token.Disabled) || lasting && !isOurs(f.values)
 }
 
 // isOurs reports whether a row comes from Latchkey, the only one that writes both
-// models and model_limits.
-func (f *fields) isOurs() bool { return f.present["models"] && f.present["model_limits"] }
+// models, as a list, and model_limits.
+func isOurs(values map[string]any) bool {
+	_, isList := values["models"].([]any)
+	_, hasText := values["model_limits"].(string)
+	return isList && hasText
+}
 
 // hubLimits reads the limits of One Hub.
 func (f *fields) hubLimits(in *wire.TokenInput) {
@@ -178,5 +186,5 @@ func (f *fields) hubLimits(in *wire.TokenInput) {
 // from. New API itself has patterns for two kinds of models.
 func (f *fields) widens(model string) bool {
 	isPattern := strings.HasSuffix(model, "*") && !strings.HasSuffix(model, "-gizmo-*") && !strings.HasSuffix(model, "-thinking-*")
-	return isPattern && !f.isOurs()
+	return isPattern && !isOurs(f.values)
 }

@@ -76,7 +76,8 @@ func Read(content []byte, o Options) (File, error) {
 	}
 	file := File{Dialect: d.name, Warnings: warnings}
 	var imported []map[string]any
-	byID, unbounded := map[string]int{}, 0
+	byID := map[string]int{}
+	var bounded boundElsewhere
 	for _, r := range records {
 		row, values := r.row(d, o)
 		if first, ok := byID[row.OldID]; ok && row.Problem == "" && row.Skip == "" {
@@ -88,14 +89,14 @@ func Read(content []byte, o Options) (File, error) {
 		if row.Skip == "" {
 			imported = append(imported, values)
 		}
-		if row.Problem == "" && row.Skip == "" && d.isBoundByUser(row.Token) {
-			unbounded++
+		if row.Problem == "" && row.Skip == "" && !isOurs(values) {
+			bounded.add(row.Token)
 		}
 		file.Rows = append(file.Rows, row)
 	}
 	file.Unknown = d.unknown(o, imported)
-	if unbounded > 0 {
-		file.Warnings = append(file.Warnings, fmt.Sprintf("tokens with an unlimited quota: %d; in %s the balance of their user bounds them, and here only a budget of their owner does, which the operator sets with `tokenctl user budget NAME --units N`", unbounded, d.name))
+	if d.name == newAPI().name {
+		file.Warnings = append(file.Warnings, bounded.warnings()...)
 	}
 	return file, nil
 }
@@ -113,10 +114,28 @@ func columnsOf(records []record) map[string]string {
 	return columns
 }
 
-// isBoundByUser reports whether only the balance of its user bounds a token where it
-// comes from.
-func (d dialect) isBoundByUser(in wire.TokenInput) bool {
-	return d.name == newAPI().name && in.UnlimitedQuota != nil && *in.UnlimitedQuota && len(in.Windows) == 0
+// boundElsewhere counts tokens that settings bound that are not in the file: in New
+// API the balance of the user, and the models of a group.
+type boundElsewhere struct{ unlimited, grouped int }
+
+func (b *boundElsewhere) add(in wire.TokenInput) {
+	if in.UnlimitedQuota != nil && *in.UnlimitedQuota && len(in.Windows) == 0 {
+		b.unlimited++
+	}
+	if in.Group != nil && (in.ModelLimitsEnabled == nil || !*in.ModelLimitsEnabled) {
+		b.grouped++
+	}
+}
+
+func (b *boundElsewhere) warnings() []string {
+	var warnings []string
+	if b.unlimited > 0 {
+		warnings = append(warnings, fmt.Sprintf("tokens with an unlimited quota: %d; in New API the balance of their user bounds them, and here only a budget of their owner does, which the operator sets with `tokenctl user budget NAME --units N`", b.unlimited))
+	}
+	if b.grouped > 0 {
+		warnings = append(warnings, fmt.Sprintf("tokens with a group and all models: %d; in New API the group decides which models they can use, and here only what they pay: give them models if they must not use all", b.grouped))
+	}
+	return warnings
 }
 
 // row converts a record to a row, and returns the record's values.

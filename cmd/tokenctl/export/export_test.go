@@ -113,10 +113,13 @@ func TestMessagesShowNoKey(t *testing.T) {
 		strings.Join(columns, ",") + "\n" + strings.Repeat(key+",", len(columns)-1) + key + "\n",
 		strings.Join(columns, ",") + "\n" + key + "\n",
 		"key_alias,max_budget,spend,expires,blocked\n" + strings.Repeat(key+",", 4) + key + "\n",
+		"name,remain_quota,other," + key + "\nk,1," + key + ",1\n",
+		"name,remain_quota,other\nk,1,{\"token\": \"" + key + "\"}\n",
+		`[{"name":"k","other":{"a":["` + key + `"]}}]`,
 		"keyId,expires,remaining,enabled\n" + strings.Repeat(key+",", 3) + key + "\n",
 	} {
 		f, err := export.Read([]byte(content), export.Options{Now: now, UnitsPerDollar: 1})
-		said := fmt.Sprint(err, f.Warnings)
+		said := fmt.Sprint(err, f.Warnings, f.Unknown)
 		for _, r := range f.Rows {
 			said += fmt.Sprint(r.Problem, r.Skip, r.Warnings)
 		}

@@ -26,13 +26,13 @@ func liteLLM() dialect {
 		name: "LiteLLM", id: []string{"token", "token_id", "id"}, label: []string{"key_alias", "key_name"},
 		markers: []string{"key_alias", "key_name", "max_budget", "blocked"},
 		columns: []string{
-			"token", "token_id", "id", "key_alias", "key_name", "spend", "expires", "models", "blocked",
+			"token", "token_id", "id", "key_alias", "key_name", "spend", "expires", "models", "blocked", "deleted_at",
 			"max_budget", "budget_duration", "budget_reset_at", "rpm_limit", "tpm_limit", "max_parallel_requests",
 			budgetTable + "max_budget", budgetTable + "budget_duration", budgetTable + "budget_reset_at", budgetTable + "rpm_limit", budgetTable + "tpm_limit", budgetTable + "max_parallel_requests",
 		},
 		objects: []string{"litellm_budget_table", "metadata"},
 		harmless: []string{
-			"last_active", "created_by", "updated_by", "soft_budget", "soft_budget_cooldown", "model_spend", "user_email", "user_role", "user_alias", "user_spend", "team_alias", "team_spend",
+			"last_active", "created_by", "updated_by", "deleted_by", "deleted_by_api_key", "litellm_changed_by", "soft_budget", "soft_budget_cooldown", "model_spend", "user_email", "user_role", "user_alias", "user_spend", "team_alias", "team_spend",
 			"rotation_count", "auto_rotate", "rotation_interval", "last_rotation_at", "key_rotation_at", "last_refreshed_at", "api_key",
 			budgetTable + "budget_id", budgetTable + "soft_budget", budgetTable + "created_at", budgetTable + "created_by", budgetTable + "updated_at", budgetTable + "updated_by",
 		},
@@ -66,6 +66,7 @@ func readLiteLLM(f *fields) wire.TokenInput {
 	if len(missing) > 0 {
 		f.wrong("", strings.Join(missing, ", ")+" missing: without that, the key might be allowed more here than in LiteLLM; export whole keys, with return_full_object=true")
 	}
+	f.deleted("deleted_at")
 	blocked := f.boolean("blocked")
 	disable(&in, blocked != nil && *blocked)
 	in.ExpiredTime = f.time("expires")

@@ -2,10 +2,12 @@ package export_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A systemCase is a row of another system, and its token in JSON or a part of its
@@ -114,6 +116,7 @@ func TestLiteLLM(t *testing.T) {
 		{"model without a name", `"models":[""]`, "", "not empty"},
 		{"models in Postgres's notation", `"models":"{gpt-4o,\"o3,mini\"}"`, "", "without commas"},
 		{"two models in Postgres's notation", `"models":"{gpt-4o,\"o3-mini\"}"`, `{"name":"k","unlimited_quota":true,"model_limits_enabled":true,"models":["gpt-4o","o3-mini"]}`, ""},
+		{"deleted", `"deleted_at":"2026-01-01T00:00:00Z","deleted_by":"u"`, "", "skipped: it is deleted"},
 		{"blocked", `"blocked":true`, `{"name":"k","status":2,"unlimited_quota":true,"model_limits_enabled":false,"models":[]}`, ""},
 	})
 	checkSystem(t, export.Options{}, object(whole), []systemCase{
@@ -177,6 +180,8 @@ func TestNewAPI(t *testing.T) {
 		{"no element of Python", `"models":"[None]"`, "", "notation"},
 		{"a word for none", `"model_limits":"NULL","model_limits_enabled":false`, "", "a text such as NULL"},
 		{"a word for no deletion", `"deletedat":"NULL"`, "", "a text such as NULL"},
+		{"a zero for no deletion", `"deleted_at":"0000-00-00 00:00:00"`, "", "is a zero"},
+		{"pattern in both columns as text", `"models":"gpt*","model_limits":"gpt*"`, "", "ends with *"},
 		{"deleted", `"DeletedAt":"2026-01-01T00:00:00Z"`, "", "skipped: it is deleted"},
 		{"exhausted, with quota added since", `"status":4`, `{"name":"k","status":2,"expired_time":-1,"remain_quota":5,"allow_ips":[]}`, ""},
 		{"exhausted", `"status":4,"remain_quota":0`, `{"name":"k","expired_time":-1,"remain_quota":0,"allow_ips":[]}`, ""},
@@ -202,4 +207,56 @@ func TestUnkey(t *testing.T) {
 		{"deleted", `"deletedAt":1700000000000`, "", "skipped: it is deleted"},
 		{"disabled", `"enabled":false`, `{"name":"k","status":2,"unlimited_quota":true}`, ""},
 	})
+}
+
+// TestWholeRows checks that rows with all columns that the systems write, with their
+// defaults, need no --ignore-column.
+func TestWholeRows(t *testing.T) {
+	for name, content := range map[string]string{
+		"New API": `[{"id":1,"user_id":1,"key":"x","status":1,"name":"k","created_time":1,"accessed_time":1,"expired_time":-1,"remain_quota":5,"unlimited_quota":false,"model_limits_enabled":false,"model_limits":"","allow_ips":"","used_quota":0,"group":"","cross_group_retry":false,"billing_type":0,"DeletedAt":null}]`,
+		"New API, table": "id,user_id,key,status,name,created_time,accessed_time,expired_time,remain_quota,unlimited_quota,model_limits_enabled,model_limits,allow_ips,used_quota,group,cross_group_retry,billing_type,deleted_at\n" +
+			"1,1,x,1,k,1,1,-1,5,0,0,,,0,,0,0,NULL\n",
+		"One API": `{"data":[{"id":1,"user_id":1,"key":"x","status":1,"name":"k","created_time":1,"accessed_time":1,"expired_time":-1,"remain_quota":5,"unlimited_quota":false,"used_quota":0,"models":null,"subnet":""}],"message":"","success":true}`,
+		"One Hub": `{"data":{"data":[{"id":1,"user_id":1,"key":"x","status":1,"name":"k","created_time":1,"accessed_time":1,"expired_time":-1,"remain_quota":5,"unlimited_quota":false,"used_quota":0,"group":"","backup_group":"","setting":{"heartbeat":{"enabled":false,"timeout_seconds":0},"limits":{"limit_model_setting":{"enabled":false,"models":null},"limits_ip_setting":{"enabled":false,"whitelist":null}},"billing_tag":null}}],"page":1,"size":10,"total_count":1}}`,
+		"LiteLLM": `{"keys":[{"token":"5f","key_name":"sk-...1","key_alias":"k","soft_budget_cooldown":false,"spend":0.0,"expires":null,"models":[],"aliases":{},"config":{},"router_settings":{},"user_id":"default_user_id","team_id":null,"agent_id":null,"project_id":null,"permissions":{},"max_parallel_requests":null,"metadata":{},"blocked":null,"tpm_limit":null,"rpm_limit":null,"max_budget":null,"budget_duration":null,"budget_reset_at":null,"allowed_cache_controls":[],"allowed_routes":[],"policies":[],"access_group_ids":[],"model_spend":{},"model_max_budget":{},"budget_id":null,"organization_id":null,"object_permission_id":null,"created_at":"2026-01-01T00:00:00Z","created_by":"u","updated_at":"2026-01-01T00:00:00Z","updated_by":"u","last_active":null,"rotation_count":0,"auto_rotate":false,"rotation_interval":null,"last_rotation_at":null,"key_rotation_at":null,"budget_limits":null,"litellm_budget_table":null,"object_permission":null}],"total_count":1,"current_page":1,"total_pages":1}`,
+		"LiteLLM, table": "token,key_name,key_alias,soft_budget_cooldown,spend,expires,models,aliases,config,user_id,team_id,permissions,max_parallel_requests,metadata,blocked,tpm_limit,rpm_limit,max_budget,budget_duration,budget_reset_at,allowed_cache_controls,model_spend,model_max_budget,budget_id,organization_id,created_at,created_by,updated_at,updated_by\n" +
+			"5f,sk-...1,k,f,0,,{},{},{},default_user_id,,{},,{},,,,,,,{},{},{},,,2026-01-01 00:00:00,u,2026-01-01 00:00:00,u\n",
+		"Unkey":            `{"meta":{"requestId":"r"},"data":[{"keyId":"k1","start":"sk","enabled":true,"name":"k","meta":{},"createdAt":1,"updatedAt":1,"lastUsedAt":1,"expires":null,"permissions":[],"roles":[],"credits":{"remaining":5,"refill":null},"identity":{"id":"i","externalId":"u","meta":null,"ratelimits":[]},"ratelimits":[]}],"pagination":{"cursor":null,"hasMore":false}}`,
+		"Unkey, version 1": `{"keys":[{"id":"k1","apiId":"a","workspaceId":"w","name":"k","start":"sk","ownerId":"u","meta":{},"createdAt":1,"remaining":5,"roles":[],"permissions":[],"enabled":true}],"total":1}`,
+	} {
+		if f, row := readOne(t, content, export.Options{}); row.Problem != "" || row.Skip != "" || len(f.Unknown) > 0 || len(f.Warnings) > 0 {
+			t.Errorf("%s: got %q, %q, %+v, %q; want a good row", name, row.Problem, row.Skip, f.Unknown, f.Warnings)
+		}
+	}
+}
+
+// TestOwnColumns checks that every field of a token of Latchkey is known.
+func TestOwnColumns(t *testing.T) {
+	row := map[string]any{"name": "k"}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[wire.Token]()) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
+			row[name] = "1"
+		}
+	}
+	content, err := json.Marshal(row)
+	if err != nil || len(row) < 20 {
+		t.Fatalf("got %v, %v; want the fields of a token", row, err)
+	}
+	if f, _ := readOne(t, string(content), export.Options{}); len(f.Unknown) > 0 {
+		t.Errorf("the columns %+v are not known: import them, or say in newAPI that they restrict nothing", f.Unknown)
+	}
+}
+
+// TestBoundsElsewhere checks that the user hears of what bounds tokens of New API and
+// is not in the file.
+func TestBoundsElsewhere(t *testing.T) {
+	for content, want := range map[string]int{
+		`[{"name":"k","unlimited_quota":true,"group":"vip"}]`:                                          2,
+		`[{"name":"k","remain_quota":1,"group":"vip","model_limits":"a","model_limits_enabled":true}]`: 0,
+		`[{"name":"k","unlimited_quota":true,"group":"vip","models":[],"model_limits":""}]`:            0, // from Latchkey
+	} {
+		if f, row := readOne(t, content, export.Options{}); len(f.Warnings) != want || row.Problem != "" {
+			t.Errorf("%s: got %q and the problem %q, want %d warnings", content, f.Warnings, row.Problem, want)
+		}
+	}
 }
