@@ -96,7 +96,7 @@ func collect(all iter.Seq2[wire.Token, error]) (tokenListing, error) {
 
 func (c *tokenListCmd) text(list tokenListing, perDollar int64) string {
 	switch shown := int64(len(list.Items)); {
-	case list.Next != 0:
+	case list.Next != 0 && c.searches() && list.Page*list.PageSize >= list.Total:
 		return tokenTable(list.Items, perDollar) + "\nThe search has not reached older tokens; --all searches all.\n"
 	case shown == 0 && list.Total > 0:
 		return fmt.Sprintf("This page is empty; you have %d tokens. Choose a smaller --page.\n", list.Total)

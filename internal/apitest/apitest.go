@@ -94,6 +94,9 @@ func (u *User) Do(t testing.TB, method, path, body string, headers ...string) Re
 	return u.target.Do(t, method, path, body, append([]string{"Authorization", "Bearer " + u.AccessToken, "Content-Type", "application/json"}, headers...)...)
 }
 
+// emptyValue stands for the empty value of a header.
+const emptyValue = "(empty)"
+
 // Do sends a request. Headers are alternating names and values.
 func (target *Target) Do(t testing.TB, method, path, body string, headers ...string) Response {
 	t.Helper()
@@ -103,7 +106,7 @@ func (target *Target) Do(t testing.TB, method, path, body string, headers ...str
 	}
 	for pair := range slices.Chunk(headers, 2) {
 		if r.Header.Del(pair[0]); pair[1] != "" {
-			r.Header.Set(pair[0], pair[1])
+			r.Header.Set(pair[0], strings.TrimPrefix(pair[1], emptyValue))
 		}
 	}
 	report := func(mismatch string) { t.Errorf(mismatchFormat, mismatch) }

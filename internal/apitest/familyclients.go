@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A familyClient is what a client of New API or a relative does with its tokens:
@@ -112,4 +113,37 @@ func familyClients(t *testing.T, target *Target) {
 			}
 		})
 	}
+}
+
+// A key is accepted without sk-, as New API accepts it, wherever a key is.
+func keysWithoutPrefix(t *testing.T, target *Target) {
+	u := target.User(t, token.RoleUser)
+	key := u.make(t, `{"name":"app","remain_quota":10}`).Key
+	rest := strings.TrimPrefix(key, "sk-")
+	target.transcript.addSecret(rest)
+	do := func(method, path, authorization, body string) Response {
+		return target.Do(t, method, path, body, "Authorization", authorization, "Content-Type", "application/json")
+	}
+	for i, authorization := range []string{"Bearer " + rest, rest, "bearer  " + rest, "Bearer " + key} {
+		v := wantData[wire.Verdict](t, do(http.MethodPost, "/api/token/verify", authorization, `{"quota":1}`), http.StatusOK)
+		if !v.Valid || v.RemainQuota != int64(9-i) {
+			t.Errorf("%d: got %+v, want one unit spent", i, v)
+		}
+	}
+	hold := wantData[wire.Reservation](t, do(http.MethodPost, "/api/token/reserve", rest, `{"quota":3}`), http.StatusOK)
+	settled := wantData[wire.Settlement](t, do(http.MethodPost, "/api/token/settle", key, fmt.Sprintf(`{"request_id":%q,"quota":2}`, hold.RequestID)), http.StatusOK)
+	if settled.Charged != 2 || settled.RemainQuota != 4 {
+		t.Errorf("got %+v, want 2 charged and 4 left", settled)
+	}
+	if got := do(http.MethodGet, "/api/usage/token/", "Bearer "+rest, ""); got.Status != http.StatusOK || !strings.Contains(got.Body, `"total_used":6`) {
+		t.Errorf("usage: got %d %s", got.Status, got.Body)
+	}
+	for name, wrong := range map[string]string{"twice": "sk-" + key, "cut": rest[1:], "changed": "0" + rest[1:], "other_prefix": "at-" + rest} {
+		v := wantData[wire.Verdict](t, do(http.MethodPost, "/api/token/verify", "Bearer "+wrong, ""), http.StatusOK)
+		if v.Valid || v.Code != wire.RefusedUnknown {
+			t.Errorf("%s: got %+v, want an unknown key", name, v)
+		}
+	}
+	const notAccess = "This is an sk- key, which can't manage tokens. Send an access token, which begins with at-."
+	wantFailure(t, do(http.MethodGet, "/api/token/", "Bearer "+rest, ""), http.StatusUnauthorized, "unauthorized", notAccess)
 }

@@ -67,6 +67,24 @@ func idempotency(t *testing.T, target *Target) {
 			wantFailure(t, u.Do(t, http.MethodPost, "/api/token/", `{"name":"a"}`, "Idempotency-Key", key), http.StatusBadRequest, "invalid_parameter", rule)
 		})
 	}
+	const empty = "Idempotency-Key must not be empty: send a random value, such as a UUID, or leave the header out."
+	for _, request := range []struct{ method, path, body string }{
+		{http.MethodPost, "/api/token/", `{"name":"a"}`},
+		{http.MethodPost, batchCreatePath, drafts(1)},
+		{http.MethodPost, batchPath, `{"ids":[1]}`},
+		{http.MethodPost, batchStatusPath, `{"ids":[1],"status":2}`},
+		{http.MethodPost, "/api/token/1/rotate", ""},
+		{http.MethodPost, "/api/token/1/extra", `{"units":0}`},
+		{http.MethodPut, "/api/token/", `{"id":1,"name":"changed"}`},
+		{http.MethodDelete, "/api/token/1", ""},
+	} {
+		t.Run("400/empty_"+request.method+request.path, func(t *testing.T) {
+			wantFailure(t, u.Do(t, request.method, request.path, request.body, "Idempotency-Key", emptyValue), http.StatusBadRequest, "invalid_parameter", empty)
+		})
+	}
+	if got := wantData[wire.Token](t, u.Do(t, http.MethodGet, tokenPath(1), "", "Idempotency-Key", emptyValue), http.StatusOK); got.Name != "one" || got.Status != token.Enabled {
+		t.Errorf("a refused request has made the token %+v", got)
+	}
 	// A client's header is not a request ID: a gateway that passes it on would
 	// let the client decide what is charged once.
 	t.Run("not_a_request_id", func(t *testing.T) {

@@ -31,6 +31,7 @@ func Run(t *testing.T, target *Target) {
 		{"TwoNames", twoNames},
 		{"FamilyFields", familyFields},
 		{"FamilyClients", familyClients},
+		{"KeysWithoutPrefix", keysWithoutPrefix},
 		{"Status", status},
 		{"Delete", deletion},
 		{"Foreign", foreign},

@@ -24,29 +24,30 @@ func list(t *testing.T, target *Target) {
 		query      string
 		page, size int64
 		ids        string
+		next       int64
 	}{
-		{"", 1, 10, "25 24 23 22 21 19 18 17 16 15"},
-		{"?p=0&page_size=0", 1, 10, "25 24 23 22 21 19 18 17 16 15"},
-		{"?p=2", 2, 10, "14 13 12 11 10 9 8 7 6 5"},
-		{"?p=3", 3, 10, "4 3 2 1"},
-		{"?p=4", 4, 10, ""},
-		{"?p=9007199254740991&page_size=100", 9007199254740991, 100, ""},
-		{"?page_size=3&p=2", 2, 3, "22 21 19"},
-		{"?size=2", 1, 2, "25 24"},
-		{"?ps=1", 1, 1, "25"},
-		{"?page_size=1&size=5&ps=6", 1, 1, "25"},
-		{"?size=5&ps=6", 1, 5, "25 24 23 22 21"},
-		{"?page_size=24", 1, 24, "25 24 23 22 21 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1"},
-		{"?page_size=101&p=2", 2, 100, ""},
-		{"?page_size=99999999999999999999&p=2", 2, 100, ""},
-		{"?page_size=2&order=asc", 1, 2, "25 24"},
-		{"?page_size=02&p=01", 1, 2, "25 24"},
+		{"", 1, 10, "25 24 23 22 21 19 18 17 16 15", 15},
+		{"?p=0&page_size=0", 1, 10, "25 24 23 22 21 19 18 17 16 15", 15},
+		{"?p=2", 2, 10, "14 13 12 11 10 9 8 7 6 5", 5},
+		{"?p=3", 3, 10, "4 3 2 1", 0},
+		{"?p=4", 4, 10, "", 0},
+		{"?p=9007199254740991&page_size=100", 9007199254740991, 100, "", 0},
+		{"?page_size=3&p=2", 2, 3, "22 21 19", 19},
+		{"?size=2", 1, 2, "25 24", 24},
+		{"?ps=1", 1, 1, "25", 25},
+		{"?page_size=1&size=5&ps=6", 1, 1, "25", 25},
+		{"?size=5&ps=6", 1, 5, "25 24 23 22 21", 21},
+		{"?page_size=24", 1, 24, "25 24 23 22 21 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1", 0},
+		{"?page_size=101&p=2", 2, 100, "", 0},
+		{"?page_size=99999999999999999999&p=2", 2, 100, "", 0},
+		{"?page_size=2&order=asc", 1, 2, "25 24", 24},
+		{"?page_size=02&p=01", 1, 2, "25 24", 24},
 	} {
 		t.Run("200/"+short(row.query), func(t *testing.T) {
 			got := wantData[wire.TokenPage](t, u.Do(t, http.MethodGet, "/api/token/"+row.query, ""), http.StatusOK)
-			if got.Page != row.page || got.PageSize != row.size || got.Total != total-1 || ids(got) != row.ids || got.Next != 0 {
-				t.Errorf("got page %d of size %d, total %d, ids %s, next %d\nwant page %d of size %d, total %d, ids %s, no next",
-					got.Page, got.PageSize, got.Total, ids(got), got.Next, row.page, row.size, total-1, row.ids)
+			if got.Page != row.page || got.PageSize != row.size || got.Total != total-1 || ids(got) != row.ids || got.Next != row.next {
+				t.Errorf("got page %d of size %d, total %d, ids %s, next %d\nwant page %d of size %d, total %d, ids %s, next %d",
+					got.Page, got.PageSize, got.Total, ids(got), got.Next, row.page, row.size, total-1, row.ids, row.next)
 			}
 		})
 	}

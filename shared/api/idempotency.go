@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -44,12 +45,25 @@ func withIdempotencyKey[In any](
 	})
 }
 
+// refuseEmptyIdempotencyKey refuses a change with an Idempotency-Key that is empty,
+// also one that does not use the header: its client believes that the change is
+// protected, and has lost the value.
+func refuseEmptyIdempotencyKey(r *http.Request) error {
+	if r.Method != http.MethodGet && slices.Contains(r.Header.Values("Idempotency-Key"), "") {
+		return &token.InvalidError{Field: "Idempotency-Key", Reason: "must not be empty: send a random value, such as a UUID, or leave the header out"}
+	}
+	return nil
+}
+
 // readIdempotency reads the Idempotency-Key of a request, and the body, which
 // it puts back.
 func readIdempotency(r *http.Request, now int64) (*idempotency, error) {
 	keys := r.Header.Values("Idempotency-Key")
 	if len(keys) == 0 {
 		return nil, nil //nolint:nilnil // nil is a request without the header
+	}
+	if err := refuseEmptyIdempotencyKey(r); err != nil {
+		return nil, err
 	}
 	if len(keys) > 1 {
 		return nil, &token.InvalidError{Field: "Idempotency-Key", Reason: "must come once: send one header of this name"}

@@ -97,6 +97,9 @@ func withAccessToken[In any](
 		return response{}, err
 	}
 	in, bad := read(r)
+	if bad == nil {
+		bad = refuseEmptyIdempotencyKey(r)
+	}
 	if bad != nil {
 		if err := service.Authorize(ctx, at); err != nil {
 			return response{}, err
@@ -113,7 +116,7 @@ func accessToken(r *http.Request) (credential.AccessToken, error) {
 	switch {
 	case value == "":
 		return credential.AccessToken{}, errNoAccessToken
-	case credential.HasKeyPrefix(value):
+	case credential.HasKeyPrefix(value), isKeyWithoutPrefix(value):
 		return credential.AccessToken{}, errKeyNotAccessToken
 	}
 	at, err := credential.ParseAccessToken(value)
@@ -121,6 +124,11 @@ func accessToken(r *http.Request) (credential.AccessToken, error) {
 		return credential.AccessToken{}, token.ErrUnauthorized
 	}
 	return at, nil
+}
+
+func isKeyWithoutPrefix(s string) bool {
+	_, err := credential.ParseKey(credential.KeyPrefix + s)
+	return err == nil
 }
 
 type requestIDKey struct{}

@@ -18,4 +18,7 @@ func IfMatch(etag ETag) CallOption { return func(r *request) { r.match = etag } 
 // Without this option each call gets a random key, so only the client's own
 // retries are protected. It is for Create, CreateAll, Rotate, DeleteAll and SetStatusAll;
 // other methods return an error.
-func IdempotencyKey(key string) CallOption { return func(r *request) { r.idempotencyKey = key } }
+// An empty key is an error: the program has lost its key.
+func IdempotencyKey(key string) CallOption {
+	return func(r *request) { r.idempotencyKey, r.emptyKey = key, key == "" }
+}

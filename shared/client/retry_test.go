@@ -194,3 +194,22 @@ func TestLongRetryAfter(t *testing.T) {
 		}
 	})
 }
+
+// An empty idempotency key is an error, and nothing is sent: the program has lost
+// its key.
+func TestEmptyIdempotencyKey(t *testing.T) {
+	c, asked := answersAlways(http.StatusOK, "", success)
+	ctx, key := t.Context(), client.IdempotencyKey("")
+	for name, err := range map[string]error{
+		"create": errorOf(c.Create(ctx, wire.TokenInput{}, key)),
+		"rotate": errorOf(c.Rotate(ctx, 1, 0, key)),
+		"update": errorOf(c.Update(ctx, 1, wire.UpdateInput{}, key)),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "has an empty key") {
+			t.Errorf("%s: got %v, want an error about the empty key", name, err)
+		}
+	}
+	if *asked != 0 {
+		t.Errorf("%d requests were sent, want none", *asked)
+	}
+}

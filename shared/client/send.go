@@ -29,6 +29,7 @@ type request struct {
 	credential     credential.Secret
 	in             any    // the body; nil for none
 	idempotencyKey string // "" for none
+	emptyKey       bool   // the option IdempotencyKey has an empty key
 	match          ETag   // for If-Match; "" for none
 	conditional    bool   // a POST that may have If-Match
 	repeatable     bool   // a second attempt changes nothing more, even if the first one succeeded
@@ -73,6 +74,9 @@ func call[T any](ctx context.Context, r request) (T, error) {
 func (r request) send(ctx context.Context, answer any) (http.Header, error) {
 	if r.idempotencyKey != "" && r.method != http.MethodPost { // net/http would retry it, too
 		return nil, fmt.Errorf("an idempotency key is for a POST alone: the API would repeat a %s", r.method)
+	}
+	if r.emptyKey {
+		return nil, errors.New("the option IdempotencyKey has an empty key: the call would not be protected")
 	}
 	if r.match != "" && !r.conditional && r.method != http.MethodPut && r.method != http.MethodDelete { // the API would ignore it
 		return nil, fmt.Errorf("IfMatch is only for changes of one token by Update, SetStatus, Raise and Delete, not for this %s", r.method)

@@ -154,8 +154,20 @@ func idsOf(p token.Page) []int64 {
 // walk returns the ids of all tokens, newest first, as ListAfter finds them.
 func walk(t testing.TB, tenant *dynamotest.Tenant, size int64) []int64 {
 	t.Helper()
+	return walkFrom(t, tenant, token.MaxInteger, size)
+}
+
+// walkFromPage is walk that begins with the first page of List.
+func walkFromPage(t testing.TB, tenant *dynamotest.Tenant, size int64) []int64 {
+	t.Helper()
+	page := mustList(t, tenant, 1, size)
+	return append(idsOf(page), walkFrom(t, tenant, page.Next, size)...)
+}
+
+func walkFrom(t testing.TB, tenant *dynamotest.Tenant, next, size int64) []int64 {
+	t.Helper()
 	var ids []int64
-	for next := int64(token.MaxInteger); next > 0; {
+	for next > 0 {
 		page, err := tenant.ListAfter(t.Context(), tenant.Access, next, size)
 		if err != nil {
 			t.Fatalf("list after %d: %v", next, err)

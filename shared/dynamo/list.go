@@ -10,12 +10,30 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// List implements token.Store.
+// List implements token.Store. What other callers delete between the reads is
+// missing in the page; the counts say whether more tokens follow.
 func (s *Store) List(ctx context.Context, c token.Caller, skip, limit int64) (token.Page, error) {
-	return s.readPage(ctx, c, listPlan{
+	var spans []pages.Span
+	page, err := s.readPage(ctx, c, listPlan{
 		segments: func(l *pages.Counts) pages.Range { return l.SegmentsForPage(skip) },
-		spans:    func(l *pages.Counts) ([]pages.Span, bool) { return l.Page(skip, limit) },
+		spans: func(l *pages.Counts) (_ []pages.Span, ok bool) {
+			spans, ok = l.Page(skip, limit)
+			return spans, ok
+		},
 	})
+	if err == nil && len(spans) > 0 && skip+limit < page.Total {
+		page.Next = lowest(page, spans)
+	}
+	return page, err
+}
+
+// lowest returns the id below which a list continues: that of the page's last
+// token, or, if all of the page was deleted meanwhile, that of the last span.
+func lowest(page token.Page, spans []pages.Span) int64 {
+	if n := len(page.Tokens); n > 0 {
+		return page.Tokens[n-1].ID
+	}
+	return spans[len(spans)-1].Lo
 }
 
 // ListAfter implements token.Store. It reads one token more than limit, to know
@@ -39,10 +57,8 @@ func (s *Store) ListAfter(ctx context.Context, c token.Caller, id, limit int64) 
 		page.Tokens = page.Tokens[:limit]
 		page.Next = page.Tokens[limit-1].ID
 	case pages.Expected(spans) <= limit: // these were the last
-	case n > 0:
-		page.Next = page.Tokens[n-1].ID
 	default:
-		page.Next = spans[len(spans)-1].Lo
+		page.Next = lowest(page, spans)
 	}
 	return page, nil
 }

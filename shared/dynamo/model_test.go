@@ -140,7 +140,15 @@ func (m *modelTest) list(rt *rapid.T) {
 	if err != nil {
 		rt.Fatalf("list: %v", err)
 	}
-	m.samePage(rt, got, naivePage(slices.Sorted(maps.Keys(m.model)), page, size))
+	want := naivePage(slices.Sorted(maps.Keys(m.model)), page, size)
+	m.samePage(rt, got, want)
+	next := int64(0)
+	if page*size < int64(len(m.model)) {
+		next = want[len(want)-1]
+	}
+	if got.Next != next {
+		rt.Fatalf("got next %d after page %d, want %d", got.Next, page, next)
+	}
 }
 
 func (m *modelTest) after(rt *rapid.T) {

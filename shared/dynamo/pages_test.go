@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -67,8 +68,10 @@ func TestPagesMatchModel(t *testing.T) {
 			}
 			slices.Reverse(live)
 			for _, limit := range []int64{7, 10, 100} {
-				if diff := cmp.Diff(live, walk(t, tenant, limit)); diff != "" {
-					t.Errorf("a walk by pages of %d -want +got:\n%s", limit, diff)
+				for _, got := range [][]int64{walk(t, tenant, limit), walkFromPage(t, tenant, limit)} {
+					if diff := cmp.Diff(live, got); diff != "" {
+						t.Errorf("a walk by pages of %d -want +got:\n%s", limit, diff)
+					}
 				}
 			}
 			kit.Audit(t, tenant.Access.UserID)
@@ -118,6 +121,12 @@ func (i *interrupter) Do(r *http.Request) (*http.Response, error) {
 // are deleted.
 func TestListAfterDuringDeletes(t *testing.T) {
 	t.Parallel()
+	t.Run("from_an_id", func(t *testing.T) { listDuringDeletes(t, walk) })
+	t.Run("from_a_page", func(t *testing.T) { listDuringDeletes(t, walkFromPage) })
+}
+
+func listDuringDeletes(t *testing.T, read func(testing.TB, *dynamotest.Tenant, int64) []int64) {
+	t.Parallel()
 	for _, gone := range [][]int64{{259, 260}, {255, 257, 258, 259, 260}, {251, 252, 253, 254, 255, 256, 257, 258, 259, 260}} {
 		kit := newKit(t)
 		tenant := kit.Tenant(t, "reader")
@@ -130,7 +139,7 @@ func TestListAfterDuringDeletes(t *testing.T) {
 			}
 		}}
 		walker := tenant.WithStore(kit.StoreWith(func(o *dynamodb.Options) { deleter.next, o.HTTPClient = o.HTTPClient, deleter }))
-		ids := walk(t, walker, 5)
+		ids := read(t, walker, 5)
 		slices.Sort(ids)
 		if want := kit.Audit(t, tenant.Access.UserID).IDs; !slices.Equal(ids, want) {
 			t.Errorf("%v deleted during the walk: it visits %d tokens, want the %d that are left", gone, len(ids), len(want))

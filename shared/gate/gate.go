@@ -264,7 +264,7 @@ func (g *Gate) Usage(ctx context.Context, key string) (quota.Usage, error) {
 // is foreign and not known to the process. The error is quota.ErrKeyUnknown or
 // quota.ErrUnavailable.
 func (g *Gate) find(ctx context.Context, key string) (credential.Key, error) {
-	k, err := credential.ParseKey(key)
+	k, err := parseKey(key)
 	switch {
 	case err == nil:
 		return k, nil
@@ -275,9 +275,18 @@ func (g *Gate) find(ctx context.Context, key string) (credential.Key, error) {
 	}
 }
 
+// parseKey is credential.ParseKey that accepts a key without its prefix, too, as
+// New API does.
+func parseKey(s string) (credential.Key, error) {
+	if !credential.HasKeyPrefix(s) {
+		s = credential.KeyPrefix + s
+	}
+	return credential.ParseKey(s) //nolint:wrapcheck // its only error is ErrMalformed
+}
+
 // CouldBeKey reports whether a text can be a key at all, without a read.
 func (g *Gate) CouldBeKey(key string) bool {
-	_, err := credential.ParseKey(key)
+	_, err := parseKey(key)
 	return err == nil || g.foreign != nil && len(credential.ForeignKeys(key)) > 0
 }
 

@@ -18,19 +18,18 @@ const MaxKeywordLength = MaxNameLength
 // zero field matches any token.
 type Query struct {
 	Keyword string // part of the name, in upper or lower case
-	Key     string // a key's mask, or its last four characters
+	Key     string // a key's mask, or a part of it such as the last four characters
 	Status  Status
 	Group   string // the whole group
 }
 
 // wholeKeyLength is the number of characters after the prefix from which a
-// keyword counts as a whole key. Keys of New API have 48.
+// text counts as a whole key. Keys of New API have 48.
 const wholeKeyLength = 32
 
-var (
-	maskWithoutPrefix  = regexp.MustCompile(`^[0-9A-Za-z]{4}\*{10}[0-9A-Za-z]{4}$`)
-	lastFourCharacters = regexp.MustCompile(`^[0-9A-Za-z]{4}$`)
-)
+// partOfMask matches what lists show of a key, without sk-, and parts of that, with
+// any number of stars.
+var partOfMask = regexp.MustCompile(`^[0-9A-Za-z]{0,4}(\*+[0-9A-Za-z]{0,4})?$`)
 
 // Normalize checks every field and returns the query in the form that Matches
 // needs. The error is an *InvalidError; it does not quote the input, which may
@@ -63,20 +62,17 @@ func hasWholeKey(s string) bool {
 
 var longRun = regexp.MustCompile(fmt.Sprintf(`[0-9A-Za-z]{%d}`, wholeKeyLength))
 
-// normalizeKey returns a mask with its prefix, or the last four characters of a
-// key. It refuses anything else.
+// normalizeKey returns a part of a mask without its prefix. It refuses anything
+// else.
 func normalizeKey(s string) (string, error) {
-	s = strings.TrimSpace(s)
-	rest := strings.TrimPrefix(s, credential.KeyPrefix)
+	rest := strings.TrimPrefix(strings.TrimSpace(s), credential.KeyPrefix)
 	switch {
-	case s == "" || lastFourCharacters.MatchString(s):
-		return s, nil
-	case maskWithoutPrefix.MatchString(rest):
-		return credential.KeyPrefix + rest, nil
-	case len(rest) > 4:
+	case partOfMask.MatchString(rest):
+		return rest, nil
+	case longRun.MatchString(rest):
 		return "", errWholeKey("token")
 	default:
-		return "", invalid("token", "must be a mask as lists show it, or the last four characters of a key")
+		return "", invalid("token", "must be a key as lists show it, or up to four of its first or last characters")
 	}
 }
 
@@ -87,9 +83,19 @@ func errWholeKey(field string) error {
 // Matches reports whether a normalized query finds a token at a Unix second.
 func (q Query) Matches(t Token, now int64) bool {
 	return strings.Contains(foldCase(t.Name), q.Keyword) &&
-		(strings.HasSuffix(t.Mask, q.Key) || now < t.PreviousUntil && strings.HasSuffix(t.PreviousMask, q.Key)) &&
+		(isPartOf(q.Key, t.Mask) || now < t.PreviousUntil && isPartOf(q.Key, t.PreviousMask)) &&
 		(q.Status == 0 || q.Status == t.StatusAt(now)) &&
 		(q.Group == "" || q.Group == t.Group)
+}
+
+// isPartOf reports whether a mask has a part that normalizeKey returned.
+func isPartOf(part, mask string) bool {
+	shown := strings.TrimPrefix(mask, credential.KeyPrefix)
+	head, tail, both := strings.Cut(part, "*")
+	if !both {
+		return strings.Contains(shown, part)
+	}
+	return strings.HasPrefix(shown, head) && strings.HasSuffix(shown, strings.TrimLeft(tail, "*"))
 }
 
 // foldCase maps texts that differ only in case to the same text. It uses

@@ -38,13 +38,17 @@ func (s *Service) ListAfter(ctx context.Context, at credential.AccessToken, id, 
 
 // Search returns a page of size of the tokens that match a query among the
 // newest tokens, see Reader.SearchWindow. Pages count from 1. Total is the
-// number of matches. If Next is not 0, older tokens were not searched:
-// SearchAfter continues there.
+// number of matches. If Next is not 0, there are more matches, or older tokens that
+// were not searched: SearchAfter continues there.
 func (s *Service) Search(ctx context.Context, at credential.AccessToken, q Query, page, size int64) (Page, error) {
 	found, err := s.search(ctx, at, q, 0)
 	n := int64(len(found.Tokens))
 	from := min((page-1)*size, n)
-	found.Tokens = found.Tokens[from:min(from+size, n)]
+	to := min(from+size, n)
+	if to < n {
+		found.Next = found.Tokens[to-1].ID
+	}
+	found.Tokens = found.Tokens[from:to]
 	return found, err
 }
 

@@ -43,8 +43,8 @@ type Reader interface {
 	Get(ctx context.Context, c Caller, id int64) (Token, error)
 
 	// List skips the newest skip tokens and returns up to limit of the
-	// following ones, newest first, with the total. Skipping all tokens is
-	// not an error.
+	// following ones, newest first, with the total. If there are more, Next is
+	// the id from which ListAfter goes on. Skipping all tokens is not an error.
 	List(ctx context.Context, c Caller, skip, limit int64) (Page, error)
 
 	// ListAfter returns up to limit tokens with ids below id, newest first,
