@@ -76,7 +76,7 @@ func (t *table) record(number int, cells []string) record {
 		r.problem = fmt.Sprintf("it has %d fields but the header has %d: check the quotes, or export it again if the file is cut off", len(cells), len(t.header))
 		return r
 	case t.isCut(len(cells) - 1):
-		r.problem = "the file ends in this row without the end of a line, so it may be cut off: export it again or, if the row is whole, add the end of the line"
+		r.problem = "the file ends in this row without the end of a line, so it may be cut off: export it again or, if the row is whole, add that with `echo >>FILE`"
 		return r
 	}
 	for i, value := range cells {

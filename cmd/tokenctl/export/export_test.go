@@ -83,19 +83,20 @@ func TestShapesOfFiles(t *testing.T) {
 // TestUnreadableFiles checks the error for each kind of file that is not an export.
 func TestUnreadableFiles(t *testing.T) {
 	for content, want := range map[string]string{
-		"":                           "it is empty",
-		"\xff\xfea\x00":              "it is not in UTF-8: save it again in that encoding",
-		`[{"name":"a"}`:              "it ends in the middle of what begins in line 1: it is cut off, so export it again",
-		`[{"name":"a"}] x`:           "it is not valid JSON in or after line 1: export it again",
-		`[{"name":"a"}]{"a":1}`:      "it has more content after its list: keep lists alone, or one object per line",
-		`{"keys":["5f2c"]}`:          "row 1 is not an object: export whole tokens; for LiteLLM use return_full_object=true",
-		"colour,size\nred,1\n":       "it has no column of an export of New API, One API, LiteLLM or Unkey, such as name or remain_quota: check that it is such an export and, if it is CSV, that it has a header row",
-		"name,Name\na,b\n":           `it has the column "Name" twice: remove one`,
-		"name,name\na,b\n":           `it has the column "name" twice: remove one`,
-		"name,group\na,\"b\nc,d\n":   "row 2 is not valid CSV, or the file ends in it: check the quotes, or export it again",
-		"name,remain_quota":          "it contains no tokens",
-		`{"data":{"items":[]}}`:      "it contains no tokens",
-		"name,group\na,\"b\"\"\nc\n": "row 2 is not valid CSV, or the file ends in it: check the quotes, or export it again",
+		"":                            "it is empty",
+		"\xff\xfea\x00":               "it is not in UTF-8: save it again in that encoding",
+		`[{"name":"a"}`:               "it ends in the middle of what begins in line 1: it is cut off, so export it again",
+		"{\"name\":\"a\"}\n\n{\"name": "it ends in the middle of what begins in line 3: it is cut off, so export it again",
+		`[{"name":"a"}] x`:            "it is not valid JSON in or after line 1: export it again",
+		`[{"name":"a"}]{"a":1}`:       "it has more content after its list: keep lists alone, or one object per line",
+		`{"keys":["5f2c"]}`:           "row 1 is not an object: export whole tokens; for LiteLLM use return_full_object=true",
+		"colour,size\nred,1\n":        "it has no column of an export of New API, One API, LiteLLM or Unkey, such as name or remain_quota: check that it is such an export and, if it is CSV, that it has a header row",
+		"name,Name\na,b\n":            `it has the column "Name" twice: remove one`,
+		"name,name\na,b\n":            `it has the column "name" twice: remove one`,
+		"name,group\na,\"b\nc,d\n":    "row 2 is not valid CSV, or the file ends in it: check the quotes, or export it again",
+		"name,remain_quota":           "it contains no tokens",
+		`{"data":{"items":[]}}`:       "it contains no tokens",
+		"name,group\na,\"b\"\"\nc\n":  "row 2 is not valid CSV, or the file ends in it: check the quotes, or export it again",
 	} {
 		if _, err := export.Read([]byte(content), export.Options{Now: now}); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", content, err, want)
@@ -240,8 +241,17 @@ func FuzzRead(f *testing.F) {
 		}
 		f.Add(content)
 	}
+	for _, content := range []string{
+		"token,key_alias,spend,expires,models,blocked,max_budget,metadata\n5f,k,0,\\N,\"{a,\"\"b\"\"}\",NULL,,{}\n",
+		"id;name;remain_quota;model_limits\n1;k;5;\"['a', 'b']\"\n2;l;5;",
+		`{"data":[{"keyId":"k1","name":"k","ratelimits":[{"limit":1,"duration":60000,"autoApply":true}]}],"pagination":{"hasMore":true}}{"data":[{"keyId":"k2","name":"l"}]}`,
+		`[{"name":"k","remain_quota":1,"setting":"{\"limits\":{\"limits_ip_setting\":{\"enabled\":true,\"whitelist\":[\"10.0.0.1\"]}}}"}]`,
+		`[{"token":"5f","key_alias":"k","spend":0,"max_budget":1,"expires":null,"models":[],"blocked":null,"litellm_budget_table":{"max_budget":2,"budget_duration":"1mo"}}]`,
+	} {
+		f.Add([]byte(content))
+	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		file, err := export.Read(content, export.Options{Now: now, UnitsPerDollar: 1})
+		file, err := export.Read(content, export.Options{Now: now, UnitsPerDollar: 1, RestartWindows: true})
 		if err != nil {
 			return
 		}

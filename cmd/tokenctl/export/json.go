@@ -26,12 +26,13 @@ const maxDepth = 50
 // A jsonReader reads values with the lines of their objects.
 type jsonReader struct {
 	decoder *json.Decoder
+	content []byte
 	starts  []int // of the lines
 	twice   int   // names that an object had already
 }
 
 func newJSONReader(content []byte) *jsonReader {
-	r := &jsonReader{decoder: json.NewDecoder(bytes.NewReader(content)), starts: lineStarts(content)}
+	r := &jsonReader{decoder: json.NewDecoder(bytes.NewReader(content)), content: content, starts: lineStarts(content)}
 	r.decoder.UseNumber()
 	return r
 }
@@ -53,13 +54,14 @@ func parseJSON(text string) (any, bool) {
 func (r *jsonReader) values() ([]any, error) {
 	var values []any
 	for {
-		began := r.decoder.InputOffset()
+		rest := bytes.TrimLeft(r.content[r.decoder.InputOffset():], " \t\r\n")
+		began := r.line(int64(len(r.content) - len(rest)))
 		v, err := r.value(maxDepth)
 		switch {
 		case errors.Is(err, io.EOF):
 			return values, nil
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return nil, fmt.Errorf("it ends in the middle of what begins in line %d: it is cut off, so export it again", r.line(began+1))
+			return nil, fmt.Errorf("it ends in the middle of what begins in line %d: it is cut off, so export it again", began)
 		case err != nil:
 			return nil, fmt.Errorf("it is not valid JSON in or after line %d: export it again", r.line(r.decoder.InputOffset()))
 		}

@@ -73,8 +73,9 @@ func readLiteLLM(f *fields) wire.TokenInput {
 	f.liteLLMModels(&in)
 	f.liteLLMBudgets(&in)
 	in.RequestsPerMinute = f.lowest("rpm_limit")
-	if in.UnitsPerMinute = f.lowest("tpm_limit"); in.UnitsPerMinute != nil && f.options.UnitsPerDollar > 0 {
-		f.wrong("tpm_limit", "counts tokens, but with --units-per-dollar units are money: set units_per_minute of the token after the import, and add --ignore-column tpm_limit")
+	in.UnitsPerMinute = f.lowest("tpm_limit")
+	if column, tpm := f.find("tpm_limit", budgetTable+"tpm_limit"); tpm != nil && f.options.UnitsPerDollar > 0 {
+		f.wrong(column, "counts tokens, but with --units-per-dollar units are money: set units_per_minute of the token after the import, and add --ignore-column "+column)
 	}
 	if in.MaxConcurrent = f.lowest("max_parallel_requests"); in.MaxConcurrent != nil && *in.MaxConcurrent > token.MaxOpenHolds {
 		f.warnings = append(f.warnings, fmt.Sprintf("max_parallel_requests is lowered to %d, the most here", token.MaxOpenHolds))

@@ -102,6 +102,7 @@ func TestLiteLLM(t *testing.T) {
 		{"organization", `"organization_id":"o"`, "", team},
 		{"rates", `"rpm_limit":60,"max_parallel_requests":5`, `{"name":"k","unlimited_quota":true,"model_limits_enabled":false,"models":[],"requests_per_minute":60,"max_concurrent":5}`, ""},
 		{"rate in tokens while units are money", `"tpm_limit":1000`, "", "tpm_limit counts tokens"},
+		{"rate in tokens of a budget table while units are money", `"litellm_budget_table":{"tpm_limit":5}`, "", "--ignore-column litellm_budget_table.tpm_limit"},
 		{"rate of nothing", `"litellm_budget_table":{"rpm_limit":0}`, "", "must be at least 1"},
 		{"rates of models", `"metadata":{"model_rpm_limit":{"gpt-4o":1}}`, "", "metadata.model_rpm_limit limits single models"},
 		{"guardrails", `"metadata":{"guardrails":["pii"]}`, "", "metadata.guardrails restricts"},
