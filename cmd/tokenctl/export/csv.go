@@ -23,9 +23,7 @@ type table struct {
 // splitCSV returns the rows below the header.
 func splitCSV(content []byte) ([]record, error) {
 	t := table{content: content, starts: lineStarts(content), reader: csv.NewReader(bytes.NewReader(content))}
-	if head, _, _ := bytes.Cut(content, []byte("\n")); !bytes.Contains(head, []byte(",")) && bytes.Contains(head, []byte(";")) {
-		t.reader.Comma = ';' // as spreadsheets write it in countries with a decimal comma
-	}
+	t.reader.Comma = separator(content)
 	if err := t.readHeader(); err != nil {
 		return nil, err
 	}
@@ -42,6 +40,18 @@ func splitCSV(content []byte) ([]record, error) {
 			records = append(records, t.record(number, cells))
 		}
 	}
+}
+
+// separator returns the separator of the header: a comma; a semicolon, as
+// spreadsheets write it in countries with a decimal comma; or a tab, as MySQL does.
+func separator(content []byte) rune {
+	head, _, _ := bytes.Cut(content, []byte("\n"))
+	for _, c := range ",;\t" {
+		if bytes.ContainsRune(head, c) {
+			return c
+		}
+	}
+	return ','
 }
 
 // readHeader reads the names of the columns. A column without a name is called by

@@ -54,9 +54,13 @@ func tokensOf(values []any) ([]any, []string, error) {
 }
 
 // pageOf returns the list in a saved answer of an API, or nil if v holds no list.
+// In a list of tables, as phpMyAdmin writes it, that is the rows of the tables.
 func pageOf(v any) *page {
 	switch v := v.(type) {
 	case []any:
+		if rows, ok := rowsOfTables(v); ok {
+			return &page{tokens: rows}
+		}
 		return &page{tokens: v}
 	case *object:
 		for _, name := range []string{"data", "items", "tokens", "keys"} {
@@ -70,6 +74,21 @@ func pageOf(v any) *page {
 		}
 	}
 	return nil
+}
+
+// rowsOfTables returns the rows of the tables in a list, or false if it has none.
+func rowsOfTables(list []any) ([]any, bool) {
+	var rows []any
+	found := false
+	for _, v := range list {
+		o, ok := v.(*object)
+		if !ok || o.fields["type"] != "table" {
+			continue
+		}
+		data, ok := o.fields["data"].([]any)
+		rows, found = append(rows, data...), found || ok
+	}
+	return rows, found
 }
 
 // describe adds what an answer says about other pages.

@@ -31,6 +31,7 @@ func TestPagesAreNotTheWhole(t *testing.T) {
 		{`{"items":[` + token(1) + `],"page_size":1,"next":7}`, "more tokens follow", 0},
 		{`{"items":[` + token(1) + `],"page_size":1,"next":0}`, "", 1},
 		{`[` + token(1) + `][` + token(2) + `]`, "", 2},
+		{`[{"type":"header","name":"x"},{"type":"table","name":"tokens","data":[` + token(1) + `,` + token(2) + `]}]`, "", 2},
 		{`[` + token(1) + `]{"page":1}`, "keep lists alone", 0},
 	} {
 		f, err := export.Read([]byte(c.content), export.Options{Now: now})
