@@ -97,9 +97,17 @@ type mainData struct {
 // Comment describes the function, in lines of a Go comment.
 func (d mainData) Comment() string {
 	own := d.Serves[0]
-	text := fmt.Sprintf("Command %s is the Lambda function behind %s %s.", d.Name, own.Method, own.Path)
-	if len(d.Serves) > 1 {
-		text += fmt.Sprintf(" It also serves the %s routes below that path, because API Gateway may lead a path with a trailing slash here; see api.Functions.", own.Method)
+	text := fmt.Sprintf("Command %s is the Lambda function behind %s %s", d.Name, own.Method, own.Path)
+	others, where := 0, "that path"
+	for _, e := range d.Serves {
+		if e.Function == d.Name {
+			text += fmt.Sprintf(", %s %s", e.Method, e.Path)
+			others, where = others+1, "these paths"
+		}
+	}
+	text += "."
+	if len(d.Serves) > 1+others {
+		text += fmt.Sprintf(" It also serves the %s routes below %s, because API Gateway may lead a path with a trailing slash here; see api.Functions.", own.Method, where)
 	}
 	return comment(text)
 }
@@ -127,7 +135,7 @@ const endpointsTemplate = generated + `package api
 // endpoints are those of Routes, in its order. They are a list of their own
 // because a binary that reads them must not link the routes.
 var endpoints = []Endpoint{
-{{range .}}	{Name: {{printf "%q" .Name}}, Method: {{printf "%q" .Method}}, Path: {{printf "%q" .Path}}},
+{{range .}}	{Name: {{printf "%q" .Name}}, Method: {{printf "%q" .Method}}, Path: {{printf "%q" .Path}}{{with .Function}}, Function: {{printf "%q" .}}{{end}}},
 {{end}}}
 `
 

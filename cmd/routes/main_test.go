@@ -69,7 +69,7 @@ func TestServes(t *testing.T) {
 	want := map[string][]string{
 		"list":        {"list", "search", "get"},
 		"create":      {"create", "rotate", "extra", "batchcreate", "batchdelete", "batchstatus", "verify", "reserve", "settle", "release"},
-		"self":        {"self", "budget"},
+		"self":        {"self", "budget", "groups", "models"},
 		"batchdelete": {"batchdelete", "batchcreate", "batchstatus"},
 	}
 	for _, f := range api.FunctionsOf(api.Endpoints()) {

@@ -18,6 +18,8 @@ func lifecycle(collection string, made wire.Token) []step {
 	steps := []step{
 		{name: "status", method: http.MethodGet, path: wire.StatusPath + slash, status: 200, contains: `"system_name":"Latchkey"`, headers: []string{"Authorization", ""}},
 		{name: "self", method: http.MethodGet, path: wire.SelfPath + slash, status: 200, contains: `"request_count":0`},
+		{name: "groups", method: http.MethodGet, path: wire.GroupsPath + slash, status: 200, contains: `"ratio":`},
+		{name: "models", method: http.MethodGet, path: wire.ModelsPath + slash, status: 200, contains: `"data":[`},
 		{name: "budget", method: http.MethodGet, path: wire.BudgetPath + slash, status: 200, contains: `"in_tokens":`, orCode: wire.ErrBudgetNotFound},
 		{name: "list", method: http.MethodGet, path: collection + "?p=1&page_size=5", status: 200},
 		{name: "get", method: http.MethodGet, path: one, status: 200},

@@ -84,6 +84,10 @@ func OfEndpoint(e api.Endpoint) []string {
 		return []string{get}
 	case "self":
 		return []string{batchGet}
+	case "groups": // get: the price table, as for models
+		return []string{get, batchGet}
+	case "models":
+		return []string{get}
 	case "budget":
 		return []string{get, query, update} // update: it counts as a search
 	default:

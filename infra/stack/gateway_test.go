@@ -84,8 +84,8 @@ func routesExistWithAndWithoutSlash(t *testing.T, p *template) {
 			t.Errorf("got %q for %s/{proxy+}, want %s as for %s", twin, key, target, key)
 		}
 	}
-	if collections != 17 {
-		t.Errorf("got %d methods of paths without a parameter, want 17", collections)
+	if collections != 18 {
+		t.Errorf("got %d methods of paths without a parameter, want 18", collections)
 	}
 	for _, key := range []string{"GET /", "GET /console/{proxy+}", "GET /docs"} {
 		if !strings.HasPrefix(routes[key], "console") {

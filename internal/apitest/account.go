@@ -40,6 +40,7 @@ func (u *User) budget(t testing.TB) wire.Budget {
 // account tests what a user reads about itself and its budget.
 func account(t *testing.T, target *Target) {
 	t.Run("Self", func(t *testing.T) { self(t, target) })
+	t.Run("Choices", func(t *testing.T) { choices(t, target) })
 	t.Run("Budget", func(t *testing.T) { budget(t, target) })
 	t.Run("Renewal", func(t *testing.T) { renewal(t, target) })
 	t.Run("Refused", func(t *testing.T) { accountRefused(t, target) })
@@ -67,6 +68,25 @@ func self(t *testing.T, target *Target) {
 	}
 	wantFailure(t, u.Do(t, http.MethodPost, selfPath, "{}"), 405, "method_not_allowed", "Method not allowed for this path. Use one of GET.")
 	wantFailure(t, u.Do(t, http.MethodGet, "/api/user", ""), 404, "route_not_found", nothingHere)
+}
+
+// What clients of New API load for the form of a token: groups and models.
+func choices(t *testing.T, target *Target) {
+	u := target.User(t, token.RoleUser)
+	ask := func(path string) string { return u.Do(t, http.MethodGet, path, "").Body }
+	const groups, models = selfPath + "/groups", "/api/user/models"
+	for _, slash := range []string{"", "/"} {
+		wantSame(t, ask(groups+slash), `{"success":true,"message":"","data":{"default":{"desc":"default","ratio":1}}}`)
+		wantSame(t, ask(models+slash), `{"success":true,"message":"","data":[]}`)
+	}
+	if _, err := target.Users.SetGroups(t.Context(), u.Name, []string{"vip", "team"}); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, ask(groups), `{"success":true,"message":"","data":{"team":{"desc":"team","ratio":1},"vip":{"desc":"vip","ratio":1}}}`)
+	for _, path := range []string{groups, models} {
+		wantFailure(t, target.Do(t, http.MethodGet, path, ""), 401, "unauthorized", nothingSent)
+		wantFailure(t, u.Do(t, http.MethodPost, path, "{}"), 405, "method_not_allowed", "Method not allowed for this path. Use one of GET.")
+	}
 }
 
 // Every unit of a budget is left, in a token, held or used.

@@ -57,7 +57,7 @@ func sendInvalid(t *testing.T, c *caller) {
 func sendReads(t *testing.T, c *caller) {
 	c.do(t, "", http.MethodGet, "/api/status", "")
 	c.each(t, func(u *tenant, id int64, _ string) {
-		for _, path := range []string{"/api/token", "/api/token?after=9", idPath(id), "/api/token/search?keyword=a", "/api/token/search?after=9", "/api/user/self"} {
+		for _, path := range []string{"/api/token", "/api/token?after=9", idPath(id), "/api/token/search?keyword=a", "/api/token/search?after=9", "/api/user/self", "/api/user/self/groups", "/api/user/models"} {
 			c.do(t, u.access, http.MethodGet, path, "")
 		}
 		c.do(t, u.withBudget(t).access, http.MethodGet, "/api/user/self/budget", "")

@@ -24,4 +24,6 @@ var endpoints = []Endpoint{
 	{Name: "status", Method: "GET", Path: "/api/status"},
 	{Name: "self", Method: "GET", Path: "/api/user/self"},
 	{Name: "budget", Method: "GET", Path: "/api/user/self/budget"},
+	{Name: "groups", Method: "GET", Path: "/api/user/self/groups", Function: "self"},
+	{Name: "models", Method: "GET", Path: "/api/user/models", Function: "self"},
 }

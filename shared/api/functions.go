@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/latchkey-api/latchkey/shared/wire"
@@ -26,7 +27,7 @@ const (
 // it out.
 const ModelGateway = "gateway"
 
-// Functions returns every Lambda function: one for each endpoint, the console,
+// Functions returns every Lambda function: those of FunctionsOf, the console,
 // the authorizer, the purge, and the fallback.
 //
 // A route key can't end in a slash. API Gateway may match a path with a
@@ -46,18 +47,36 @@ func Functions() []Function {
 		Function{Name: Fallback, RouteKeys: []string{"$default"}, Serves: Endpoints()})
 }
 
-// FunctionsOf returns the functions of all endpoints of an API, one for each.
+// FunctionsOf returns the functions of all endpoints of an API, one for each that
+// is not served by the function of another.
 func FunctionsOf(all []Endpoint) []Function {
-	functions := make([]Function, len(all))
-	for i, e := range all {
-		f := Function{Name: e.Name, RouteKeys: []string{e.Method + " " + e.Path}, Serves: []Endpoint{e}}
-		if !strings.Contains(e.Path, wire.IDParameter) {
-			f.RouteKeys = append(f.RouteKeys, e.Method+" "+e.Path+"/{proxy+}")
-			f.Serves = append(f.Serves, below(all, e)...)
+	var functions []Function
+	for _, e := range all {
+		if e.Function != "" {
+			continue
 		}
-		functions[i] = f
+		f := Function{Name: e.Name}
+		f.serve(all, e)
+		for _, other := range all {
+			if other.Function == e.Name {
+				f.serve(all, other)
+			}
+		}
+		functions = append(functions, f)
 	}
 	return functions
+}
+
+// serve adds an endpoint, unless a route key of the function leads to it already.
+func (f *Function) serve(all []Endpoint, e Endpoint) {
+	if slices.Contains(f.Serves, e) {
+		return
+	}
+	f.RouteKeys, f.Serves = append(f.RouteKeys, e.Method+" "+e.Path), append(f.Serves, e)
+	if !strings.Contains(e.Path, wire.IDParameter) {
+		f.RouteKeys = append(f.RouteKeys, e.Method+" "+e.Path+"/{proxy+}")
+		f.Serves = append(f.Serves, below(all, e)...)
+	}
 }
 
 // below returns the endpoints of the same method whose path begins with the

@@ -103,3 +103,26 @@ func TestSettleByUsageAfterRotation(t *testing.T) {
 	do("reserve", `{"request_id":"next-0123456789abcdefghijk",`+usage+`}`, `"code":"not_found"`)
 	do("settle", `{"request_id":"held-0123456789abcdefghijk",`+usage+`}`, `"charged":500,`)
 }
+
+// The form of a token shows the groups that are granted, with their factor, and
+// the models that have a price.
+func TestChoicesOfPrices(t *testing.T) {
+	target, kit := apitest.Serve(t)
+	const file = `{"groups":{"vip":"0.8","dear":"3"},"models":{"o3":{"input":"2.00"},"gpt-5*":{"input":"1.00"}}}`
+	if _, err := kit.Store.SetPriceFile(t.Context(), []byte(file), 0); err != nil {
+		t.Fatal(err)
+	}
+	u := target.User(t, token.RoleUser)
+	if _, err := target.Users.SetGroups(t.Context(), u.Name, []string{"vip", "team"}); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"/api/user/self/groups": `{"team":{"desc":"team","ratio":1},"vip":{"desc":"vip","ratio":0.8}}`,
+		"/api/user/models":      `["gpt-5*","o3"]`,
+	} {
+		got := u.Do(t, http.MethodGet, path, "")
+		if got.Status != http.StatusOK || got.Body != `{"success":true,"message":"","data":`+want+`}` {
+			t.Errorf("%s: got %d %s, want %s", path, got.Status, got.Body, want)
+		}
+	}
+}

@@ -70,7 +70,7 @@ func wireTypes() map[string]any {
 		"SettlementInput": wire.HoldInput{}, "ReleaseInput": wire.HoldInput{},
 		"Window": wire.Window{}, "Extra": wire.Extra{}, "Anchor": wire.Anchor{}, "ModelQuota": wire.ModelQuota{},
 		"WindowInput": wire.WindowInput{}, "AnchorInput": wire.AnchorInput{}, "ModelQuotaInput": wire.ModelQuotaInput{},
-		"UsageInput": wire.ModelUsage{}, "SystemStatus": wire.SystemStatus{}, "Self": wire.Self{}, "Budget": wire.Budget{},
+		"UsageInput": wire.ModelUsage{}, "SystemStatus": wire.SystemStatus{}, "Self": wire.Self{}, "Group": wire.Group{}, "Budget": wire.Budget{},
 	}
 }
 
@@ -170,7 +170,7 @@ func (f wireField) has(kinds []string) bool {
 	}
 	want := map[reflect.Kind]string{
 		reflect.Bool: "boolean", reflect.Int: "integer", reflect.Int64: "integer",
-		reflect.String: "string", reflect.Slice: "array", reflect.Map: "object", reflect.Struct: "object",
+		reflect.Float64: "number", reflect.String: "string", reflect.Slice: "array", reflect.Map: "object", reflect.Struct: "object",
 	}[goType.Kind()]
 	if !input {
 		return slices.Equal(kinds, []string{want})

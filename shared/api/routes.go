@@ -17,9 +17,10 @@ import (
 // serves it. The stack, the SAM template, the documents and the functions of
 // other routes need no more. endpoints lists every endpoint.
 type Endpoint struct {
-	Name   string // of the Lambda function: functions/<Name>
-	Method string
-	Path   string // without a trailing slash; {id} stands for the id of a token
+	Name     string // of the Lambda function, functions/<Name>, unless Function is set
+	Method   string
+	Path     string // without a trailing slash; {id} stands for the id of a token
+	Function string // the name of another endpoint, if the function of that serves this one, too
 }
 
 // A Route is an endpoint with the function that serves it. Route variables
@@ -41,7 +42,7 @@ func Routes() []Route {
 	return []Route{
 		ListTokens, SearchTokens, CreateToken, UpdateToken, GetToken, DeleteToken,
 		RotateKey, RaiseQuota, CreateTokens, DeleteTokens, SetStatuses,
-		VerifyKey, ReserveQuota, SettleHold, ReleaseHold, ShowUsage, ShowStatus, ShowSelf, ShowBudget,
+		VerifyKey, ReserveQuota, SettleHold, ReleaseHold, ShowUsage, ShowStatus, ShowSelf, ShowBudget, ShowGroups, ShowModels,
 	}
 }
 

@@ -54,6 +54,8 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, err := range map[string]error{
+		"Groups":       errorOf(c.Groups(ctx)),
+		"Models":       errorOf(c.Models(ctx)),
 		"CreateAll":    errorOf(c.CreateAll(ctx, []wire.TokenInput{{Name: new("more")}})),
 		"Get":          errorOf(c.Get(ctx, id)),
 		"List":         errorOf(c.List(ctx, client.ListOptions{})),

@@ -99,6 +99,20 @@ func (c *Client) Self(ctx context.Context) (wire.Self, error) {
 	return call[wire.Self](ctx, r)
 }
 
+// Groups returns the groups that a token of the user can have, by their names.
+func (c *Client) Groups(ctx context.Context) (map[string]wire.Group, error) {
+	r := c.manage(http.MethodGet, "", nil, nil)
+	r.path = wire.GroupsPath
+	return call[map[string]wire.Group](ctx, r)
+}
+
+// Models returns the names and patterns of the models that have a price.
+func (c *Client) Models(ctx context.Context) ([]string, error) {
+	r := c.manage(http.MethodGet, "", nil, nil)
+	r.path = wire.ModelsPath
+	return call[[]string](ctx, r)
+}
+
 // Budget returns the budget of all tokens of the user together. It reads all of
 // them, and counts as a search. If the user has no budget, the error is
 // wire.ErrBudgetNotFound.

@@ -36,3 +36,10 @@ type Budget struct {
 	Used      int64   `json:"used"`      // also by tokens that were deleted
 	ResetsAt  int64   `json:"resets_at"` // Unix seconds at which the budget is whole again; 0 if it does not renew, or its period has not begun
 }
+
+// A Group is what a client of New API shows of a group that a token can have. Its
+// names are those of New API.
+type Group struct {
+	Desc  string  `json:"desc"`  // the name of the group
+	Ratio float64 `json:"ratio"` // by which prices are multiplied; for people, not to compute with
+}

@@ -20,6 +20,8 @@ const (
 	StatusPath      = "/api/status"
 	SelfPath        = "/api/user/self"
 	BudgetPath      = SelfPath + "/budget"
+	GroupsPath      = SelfPath + "/groups"
+	ModelsPath      = "/api/user/models"
 	OpenAPIPath     = "/api/openapi.json"
 
 	// IDParameter stands in a path for the id of a token.
