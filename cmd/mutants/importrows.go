@@ -12,7 +12,8 @@ func importMutants() []mutant {
 		reader  = "cmd/tokenctl/export/export.go"
 		newAPI  = "cmd/tokenctl/export/dialect.go"
 		liteLLM = "cmd/tokenctl/export/litellm.go"
-		command = "cmd/tokenctl/tokenimport.go"
+		command = "cmd/tokenctl/exportread.go"
+		keys    = "cmd/tokenctl/export/key.go"
 		exports = "./cmd/tokenctl/export"
 		scripts = "TestScript/import"
 	)
@@ -40,7 +41,14 @@ func importMutants() []mutant {
 		{"a rate in tokens becomes one in units of money", liteLLM, "f.options.UnitsPerDollar > 0 {", "f.options.UnitsPerDollar > 999 {", exports, "TestLiteLLM"},
 		{"the limits of One Hub are dropped", newAPI, "	f.hubLimits(&in)\n", "", exports, "TestNewAPI"},
 		{"an exhausted token works again after the import", newAPI, "lasting && !isOurs(f.values)", "lasting && isOurs(f.values)", exports, "TestNewAPI"},
-		{"an import of some rows ends as one of all", "cmd/tokenctl/tokenimport.go", "im.counts.Imported < im.counts.Rows {", "im.counts.Imported < 0 {", "./cmd/tokenctl", scripts},
-		{"an import of no row ends as one of all", command, "case im.counts.Imported == 0:", "case im.counts.Imported < 0:", "./cmd/tokenctl", scripts},
+		{"an import of some rows ends as one of all", command, "r.counts.Imported < r.counts.Rows {", "r.counts.Imported < 0 {", "./cmd/tokenctl", scripts},
+		{"an import of no row ends as one of all", command, "case r.counts.Imported == 0:", "case r.counts.Imported < 0:", "./cmd/tokenctl", scripts},
+		{"an import keeps a masked key", keys, `strings.ContainsAny(plain, "*•…") || `, "", exports, "TestKeys"},
+		{"an import keeps a key that could be guessed", keys, "case len(credential.ForeignKeys(plain)) == 0:", "case plain == \"\":", exports, "TestKeys"},
+		{"an import keeps a key of ours, which works only in its own table", keys, "case err == nil:", "case err == nil && plain == \"\":", exports, "TestKeys"},
+		{"one key of a file becomes two tokens", reader, `row.Key.Mask != "" && row.Problem`, `row.Key.Mask == "" && row.Problem`, exports, "TestSameKeyTwice"},
+		{"a disabled token that keeps its key works after the import", reader, "new(token.Status(*in.Status) == token.Disabled)", "new(false)", exports, "TestForeign"},
+		{"an import that keeps keys loses the used quota", keys, "r.Used = d.used(f)", "r.Used = 0", exports, "TestForeign"},
+		{"an import reports a key of another user's token as imported", "shared/token/foreign.go", "		case u.ID:\n", "		case id.UserID:\n", "./shared/dynamo", "TestRepeatedImport"},
 	}
 }

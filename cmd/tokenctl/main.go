@@ -32,6 +32,7 @@ type grammar struct {
 	Login     loginCmd         `cmd:"" help:"Save an API's URL and your access token."`
 	Logout    logoutCmd        `cmd:"" help:"Delete the saved URL and access token."`
 	Token     tokenCmd         `cmd:"" help:"List, create, change, rotate, delete and import your sk- tokens."`
+	Import    importCmd        `cmd:"" help:"Import the tokens of another system with the keys that they have."`
 	User      userCmd          `cmd:"" help:"Create, list, disable and enable users, rotate their access tokens, and set their limits."`
 	Prices    pricesCmd        `cmd:"" help:"Set, show, check and import the prices of models."`
 	Reconcile reconcileCmd     `cmd:"" help:"Recount a user's tokens and correct the stored counts."`

@@ -37,5 +37,5 @@ func (im *importing) refusal(sum journal.Summary, err error) (error, bool) {
 		return problemf("%s; nothing was imported: correct the row and run the same command again", where), true
 	}
 	return &partialError{problemf("%s; %d of %d tokens were imported and their keys are in %s, but none from row %d on: correct those rows in another file and import that, or run the same command again once the operator allows the row",
-		where, sum.Before+sum.Now, im.counts.Imported, im.Keys, first)}, true
+		where, sum.Before+sum.Now, im.counts.Imported, im.cmd.Keys, first)}, true
 }

@@ -16,13 +16,15 @@ type tokenListCmd struct {
 	Keyword  string `placeholder:"TEXT" help:"Show only tokens with this text in their name."`
 	Status   string `placeholder:"STATUS" enum:",enabled,disabled,expired,exhausted" default:"" help:"Show only tokens with this status: enabled, disabled, expired or exhausted."`
 	Group    string `placeholder:"NAME" help:"Show only tokens of this group."`
+	Imported bool   `xor:"pages" help:"Show only tokens that kept the key of another system. It reads all pages, as --all does."`
 	watch
 	remote
 }
 
 // Help implements kong.HelpProvider.
 func (*tokenListCmd) Help() string {
-	return `Keys are masked. Quota is in units; if the operator has set prices, its value in dollars is shown too. With --watch and --json, it prints one line each time.
+	return `Keys are masked. Quota is in units; if the operator has set prices, its value in dollars is shown too. With --watch and --json, it prints one line each time. --imported and --all
+send one request for each 100 tokens that you have.
 
 Example:
 
@@ -69,6 +71,10 @@ func (c *tokenListCmd) searches() bool { return c.Keyword != "" || c.Status != "
 func (c *tokenListCmd) read(ctx context.Context, s *session) (tokenListing, error) {
 	query := c.query()
 	switch {
+	case c.Imported && c.searches():
+		return collect(imported(s.SearchAll(ctx, query)))
+	case c.Imported:
+		return collect(imported(s.All(ctx)))
 	case c.All && c.searches():
 		return collect(s.SearchAll(ctx, query))
 	case c.All:
@@ -79,6 +85,17 @@ func (c *tokenListCmd) read(ctx context.Context, s *session) (tokenListing, erro
 	default:
 		page, err := s.List(ctx, query.ListOptions)
 		return tokenListing(page), err
+	}
+}
+
+// imported returns the tokens that kept the key of another system, and errors.
+func imported(all iter.Seq2[wire.Token, error]) iter.Seq2[wire.Token, error] {
+	return func(yield func(wire.Token, error) bool) {
+		for t, err := range all {
+			if (t.Imported != "" || err != nil) && !yield(t, err) {
+				return
+			}
+		}
 	}
 }
 
@@ -100,7 +117,7 @@ func (c *tokenListCmd) text(list tokenListing, perDollar int64) string {
 		return tokenTable(list.Items, perDollar) + "\nThe search has not reached older tokens; --all searches all.\n"
 	case shown == 0 && list.Total > 0:
 		return fmt.Sprintf("This page is empty; you have %d tokens. Choose a smaller --page.\n", list.Total)
-	case shown == 0 && c.searches():
+	case shown == 0 && (c.searches() || c.Imported):
 		return "No tokens match.\n"
 	case shown == 0:
 		return "You have no tokens. Create one with `tokenctl token create NAME`.\n"

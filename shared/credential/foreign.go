@@ -24,14 +24,25 @@ func ForeignKeys(s string) []Secret {
 // ForeignMask returns what is shown of a foreign key: its last four characters,
 // because it may be short.
 func ForeignMask(plain string) string {
-	const hidden, shown = "**********", 4
-	if len(plain) < MinForeignKeyLength {
-		return hidden
+	const shown = 4
+	switch {
+	case len(plain) < MinForeignKeyLength:
+		return MaskedKey("", "")
+	case HasKeyPrefix(plain):
+		return MaskedKey(KeyPrefix, plain[len(plain)-shown:])
+	default:
+		return MaskedKey("", plain[len(plain)-shown:])
 	}
-	if !HasKeyPrefix(plain) {
-		return hidden + plain[len(plain)-shown:]
+}
+
+// MaskedKey returns the mask of a key of which only the beginning and the end are
+// known. Of the end it shows four characters at most.
+func MaskedKey(prefix, last string) string {
+	const shown = 4
+	if strings.ContainsFunc(last, notGraphic) {
+		last = ""
 	}
-	return KeyPrefix + hidden + plain[len(plain)-shown:]
+	return prefix + "**********" + last[max(0, len(last)-shown):]
 }
 
 // ForeignKey returns a foreign key of a token. plain is one of ForeignKeys.

@@ -23,6 +23,8 @@ type dialect struct {
 	restricting map[string]string // columns that restrict and have no equivalent, and what to do instead
 	optional    []string          // imported columns that --ignore-column can name
 	read        func(*fields) wire.TokenInput
+	key         func(*fields) (k Key, column, problem string)
+	used        func(*fields) int64 // units that were used with the key
 }
 
 // alwaysHarmless are columns that are ignored in every dialect: an imported token
@@ -60,7 +62,7 @@ func newAPI() dialect {
 			"user_id", "resets_at", "used_quota", "created_time", "accessed_time", "previous_key", "previous_until", "etag",
 			"cross_group_retry", "backup_group", "billing_type", "model_route_notify", "owner_name", "setting.heartbeat", "setting.billing_tag",
 		},
-		read: readNewAPI,
+		read: readNewAPI, key: keyOfNewAPI, used: usedOfNewAPI,
 	}
 }
 

@@ -22,6 +22,7 @@ type Options struct {
 	Now            int64    // Unix seconds
 	RestartWindows bool     // import partly used windows, too; they begin anew
 	IgnoreColumns  []string // columns that don't count although they have values
+	KeepKeys       bool     // read Row.Key; a row without one has a problem
 }
 
 // Formats of a file. Auto detects it from the content.
@@ -49,6 +50,8 @@ type Row struct {
 	OldID    string
 	OldName  string
 	Token    wire.TokenInput
+	Key      Key   // only if Options.KeepKeys
+	Used     int64 // units that were used there
 	Problem  string
 	Skip     string
 	Warnings []string
@@ -76,16 +79,20 @@ func Read(content []byte, o Options) (File, error) {
 	}
 	file := File{Dialect: d.name, Warnings: warnings}
 	var imported []map[string]any
-	byID := map[string]int{}
+	byID, byKey := map[string]int{}, map[[32]byte]int{}
 	var bounded boundElsewhere
 	for _, r := range records {
 		row, values := r.row(d, o)
 		if first, ok := byID[row.OldID]; ok && row.Problem == "" && row.Skip == "" {
 			row.Problem = fmt.Sprintf("it has the same ID as row %d: remove one, or its quota is granted twice", first)
 		}
+		if first, ok := byKey[row.Key.Hash]; ok && row.Key.Mask != "" && row.Problem == "" && row.Skip == "" {
+			row.Problem = fmt.Sprintf("it has the same key as row %d: remove one of them", first)
+		}
 		if row.OldID != "" {
 			byID[row.OldID] = row.Number
 		}
+		byKey[row.Key.Hash] = row.Number
 		if row.Skip == "" {
 			imported = append(imported, values)
 		}
@@ -171,6 +178,9 @@ func (r record) row(d dialect, o Options) (Row, map[string]any) {
 	case row.Problem == "":
 		row.check(o.Now, f.present)
 	}
+	if o.KeepKeys && row.Skip == "" && row.Problem == "" {
+		row.keep(d, &f)
+	}
 	return row, values
 }
 
@@ -200,10 +210,7 @@ func (r *Row) check(now int64, columns map[string]bool) {
 // Check applies the API's rules to a new token and returns it in the API's own
 // form, without repetitions, which may be much shorter.
 func Check(in wire.TokenInput, now int64) (wire.TokenInput, error) {
-	draft, err := token.New(limited(token.Settings{
-		Name: in.Name, ExpiredTime: in.ExpiredTime, RemainQuota: in.RemainQuota, UnlimitedQuota: in.UnlimitedQuota,
-		ModelLimitsEnabled: in.ModelLimitsEnabled, Models: in.Models, AllowIPs: in.AllowIPs, Group: in.Group,
-	}, in.LimitsInput), 0, now)
+	draft, err := token.New(settingsOf(in), 0, now)
 	if err != nil {
 		return in, err
 	}
@@ -218,4 +225,16 @@ func Check(in wire.TokenInput, now int64) (wire.TokenInput, error) {
 		in.Group = &draft.Group
 	}
 	return in, nil
+}
+
+// settingsOf returns the settings of a new token. They are as Check wants them.
+func settingsOf(in wire.TokenInput) token.Settings {
+	s := limited(token.Settings{
+		Name: in.Name, ExpiredTime: in.ExpiredTime, RemainQuota: in.RemainQuota, UnlimitedQuota: in.UnlimitedQuota,
+		ModelLimitsEnabled: in.ModelLimitsEnabled, Models: in.Models, AllowIPs: in.AllowIPs, Group: in.Group,
+	}, in.LimitsInput)
+	if in.Status != nil {
+		s.Disabled = new(token.Status(*in.Status) == token.Disabled)
+	}
+	return s
 }

@@ -50,7 +50,7 @@ func liteLLM() dialect {
 			"budget_id": elsewere, "user_id": owner,
 		},
 		optional: []string{"tpm_limit", budgetTable + "tpm_limit"},
-		read:     readLiteLLM,
+		read:     readLiteLLM, key: keyOfLiteLLM, used: usedOfLiteLLM,
 	}
 }
 

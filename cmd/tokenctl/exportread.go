@@ -1,0 +1,181 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// exportFlags are the flags of commands that read an export.
+type exportFlags struct {
+	File           string   `arg:"" help:"The export: CSV with a header row, or JSON."`
+	Format         string   `enum:"auto,csv,json" default:"auto" placeholder:"FORMAT" help:"csv, json, or auto to detect it from the content (default ${default})."`
+	UnitsPerDollar int64    `placeholder:"N" help:"Units per dollar of a LiteLLM budget; 500000 on the scale of New API."`
+	RestartWindows bool     `help:"Import tokens whose windows are partly used, too; their windows begin anew."`
+	IgnoreColumn   []string `sep:"none" placeholder:"NAME" help:"Import although this column has values that Latchkey does not know or has no equivalent of. Repeatable."`
+	SkipBad        bool     `help:"Skip rows that can't be imported; without it, one such row stops the import."`
+	DryRun         bool     `help:"Report what would be imported and which rows have errors; changes nothing and needs no login."`
+}
+
+// A reading is an export that was read and checked.
+type reading struct {
+	exportFlags
+	out    *console
+	file   export.File
+	counts importCounts
+	json   bool
+
+	importable int // rows; counts.Imported has those that were
+}
+
+// importCounts is what --json prints.
+type importCounts struct {
+	Dialect  string `json:"dialect"`
+	DryRun   bool   `json:"dry_run"`
+	Rows     int    `json:"rows"`
+	Imported int    `json:"imported"`         // or, in a dry run, would be
+	Before   int    `json:"before,omitempty"` // the part of Imported that earlier runs created
+	Skipped  int    `json:"skipped"`
+	Bad      int    `json:"bad"`
+	KeysFile string `json:"keys_file,omitempty"`
+}
+
+// read reads and checks the file, and prints its errors and warnings. It returns an
+// error if nothing of it can be imported, or less than the flags allow.
+func (c exportFlags) read(out *console, keepKeys bool) (*reading, []byte, error) {
+	content, err := readFile(c.File)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.UnitsPerDollar < 0 || c.UnitsPerDollar > token.MaxInteger {
+		return nil, nil, problemf("--units-per-dollar must be a number from 1 to %d", int64(token.MaxInteger))
+	}
+	file, err := export.Read(content, export.Options{
+		Format: c.Format, UnitsPerDollar: c.UnitsPerDollar, Now: time.Now().Unix(), RestartWindows: c.RestartWindows,
+		IgnoreColumns: c.IgnoreColumn, KeepKeys: keepKeys,
+	})
+	if err != nil {
+		return nil, nil, problemf("%s can't be imported: %s", c.File, err)
+	}
+	r := &reading{exportFlags: c, out: out, file: file}
+	r.review()
+	switch {
+	case len(file.Unknown) > 0:
+		return nil, nil, r.unknown()
+	case r.counts.Bad > 0 && !c.SkipBad:
+		return nil, nil, problemf("%d of %d rows can't be imported, so nothing was imported: correct them, or skip them with --skip-bad", r.counts.Bad, r.counts.Rows)
+	case r.counts.Imported == 0:
+		return nil, nil, problemf("none of %d rows can be imported, so nothing was imported", r.counts.Rows)
+	}
+	return r, content, nil
+}
+
+// readFile reads a file that the command names.
+func readFile(name string) (content []byte, err error) {
+	const most = 64 << 20      // bytes; enough for about 100,000 tokens
+	file, err := os.Open(name) //nolint:gosec // the user names it
+	if err == nil {
+		content, err = io.ReadAll(io.LimitReader(file, most+1)) // the file may be a pipe or an endless device
+		err = errors.Join(err, file.Close())
+	}
+	switch {
+	case err != nil:
+		return nil, problemf("%s can't be read (%s): check its path", name, reason(err))
+	case len(content) > most:
+		return nil, problemf("%s is larger than %d MiB: split it into smaller files", name, most>>20)
+	}
+	return content, nil
+}
+
+// review counts the rows and prints warnings and errors on stderr. It prints no
+// value from the file, because the value may be a key.
+func (r *reading) review() {
+	n := &r.counts
+	n.Dialect, n.DryRun, n.Rows = r.file.Dialect, r.DryRun, len(r.file.Rows)
+	for _, warning := range r.file.Warnings {
+		r.out.note("warning: " + warning + ".")
+	}
+	for _, row := range r.file.Rows {
+		for _, warning := range row.Warnings {
+			r.noteRow(row, "warning: "+warning)
+		}
+		switch {
+		case row.Skip != "":
+			n.Skipped++
+			r.noteRow(row, "skipped: "+row.Skip)
+		case row.Problem != "":
+			n.Bad++
+			r.noteRow(row, "error: "+row.Problem)
+		default:
+			n.Imported++
+		}
+	}
+}
+
+func (r *reading) noteRow(row export.Row, text string) {
+	where := place(row)
+	if row.Column != "" {
+		where += ", column " + row.Column
+	}
+	r.out.note(fmt.Sprintf("%s: %s.", where, text))
+}
+
+// place returns where a row is in the file.
+func place(row export.Row) string {
+	if row.Line == row.Number {
+		return fmt.Sprintf("row %d", row.Number)
+	}
+	return fmt.Sprintf("row %d, line %d", row.Number, row.Line)
+}
+
+// unknown lists the columns that are not known and returns the problem.
+func (r *reading) unknown() error {
+	flags := ""
+	for _, c := range r.file.Unknown {
+		r.out.note(fmt.Sprintf("column %q is unknown: %d rows have a value, such as %q.", c.Name, c.Rows, c.Values))
+		flags += " --ignore-column " + c.Name
+		if strings.ContainsFunc(c.Name, func(r rune) bool { return !unicode.IsLetter(r) && !strings.ContainsRune("._-", r) }) {
+			flags = strings.TrimSuffix(flags, c.Name) + strconv.Quote(c.Name)
+		}
+	}
+	return problemf("%d columns of %s are unknown and may restrict the tokens, so nothing was imported: if they do not matter, add%s", len(r.file.Unknown), r.File, flags)
+}
+
+// conclude prints the result.
+func (r *reading) conclude() error {
+	if err := r.printResult(); err != nil {
+		return err
+	}
+	if r.counts.Imported < r.counts.Rows {
+		return &partialError{}
+	}
+	return nil
+}
+
+func (r *reading) printResult() error {
+	n := r.counts
+	if r.json {
+		return r.out.printJSON(n)
+	}
+	left := fmt.Sprintf(" Skipped: %d. Errors: %d.", n.Skipped, n.Bad)
+	if r.DryRun {
+		return r.out.print(fmt.Sprintf("%d of %d tokens of %s, an export of %s, would be imported.%s\n", n.Imported, n.Rows, r.File, n.Dialect, left))
+	}
+	before := ""
+	if n.Before > 0 {
+		before = fmt.Sprintf(", %d of them by earlier runs", n.Before)
+	}
+	keys := "They keep their keys, which work where FOREIGN_KEYS is true."
+	if n.KeysFile != "" {
+		keys = fmt.Sprintf("The new keys are in %s, which only you can read.", n.KeysFile)
+	}
+	return r.out.print(fmt.Sprintf("%d tokens imported%s.%s\n%s\n", n.Imported, before, left, keys))
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+type importCmd struct {
+	exportFlags
+	KeepKeys bool   `help:"Keep the keys of the tokens; required."`
+	User     string `required:"" placeholder:"NAME" help:"The user who will have the tokens."`
+	access
+}
+
+// Help implements kong.HelpProvider.
+func (*importCmd) Help() string {
+	return `It reads the exports that "tokenctl token import" reads, if they contain the keys or their SHA-256 hashes, and writes the
+tokens into the DynamoDB table. Their clients continue to use the keys that they have, if FOREIGN_KEYS is true where
+keys are checked; locally, with "tokenctl serve --foreign-keys". Only the hash of a key is stored.
+
+The settings, the remaining quota and the used quota are kept. No token is allowed more than in the other system; see
+"tokenctl token import --help" about errors and --ignore-column.
+
+All rows are checked before the first is written. The exit code is 0 if all rows were imported, 3 if some were, and 1 if none
+was. If the import is interrupted, run the same command again: it creates no token twice. It does not change tokens
+that it finds, and it creates tokens again that were deleted meanwhile.
+
+Example:
+
+    tokenctl import tokens.json --keep-keys --user alice --dry-run
+    tokenctl import tokens.json --keep-keys --user alice`
+}
+
+// Run implements the command.
+func (c *importCmd) Run(ctx context.Context, out *console) error {
+	if !c.KeepKeys {
+		return problemf("`tokenctl import` needs --keep-keys: add it to keep the keys, or use `tokenctl token import`, which gives every token a new key")
+	}
+	r, _, err := c.read(out, true)
+	if err != nil {
+		return err
+	}
+	r.json = c.JSON
+	if c.DryRun {
+		return r.conclude()
+	}
+	name, db, err := named(ctx, c.User, c.access)
+	if err != nil {
+		return err
+	}
+	return c.write(ctx, r, name, db)
+}
+
+// write imports the rows, a few in each transaction.
+func (c *importCmd) write(ctx context.Context, r *reading, name string, db *database) error {
+	rows := slices.DeleteFunc(slices.Clone(r.file.Rows), func(row export.Row) bool { return row.Problem != "" || row.Skip != "" })
+	bar := r.out.progress(len(rows), "importing")
+	defer bar.Close() //nolint:errcheck // only affects the display
+	r.importable, r.counts.Imported = len(rows), 0
+	for batch := range slices.Chunk(rows, token.MaxImport) {
+		made, err := importBatch(ctx, db.accounts(), name, batch)
+		if err != nil {
+			_ = bar.Clear()
+			return r.explainKept(db, name, batch, err)
+		}
+		for _, t := range made {
+			if r.counts.Imported++; t.Version == 0 {
+				r.counts.Before++
+			}
+		}
+		_ = bar.Add(len(batch))
+	}
+	_ = bar.Clear()
+	return r.conclude()
+}
+
+// importBatch imports rows, and tries again for a while if DynamoDB is overloaded or
+// others create tokens of the user at the same time.
+func importBatch(ctx context.Context, users *token.UserService, name string, rows []export.Row) (made []token.Token, err error) {
+	tokens := make([]token.ForeignToken, len(rows))
+	for i, row := range rows {
+		tokens[i] = row.Foreign()
+	}
+	for wait := 100 * time.Millisecond; ; wait *= 2 {
+		made, err = users.ImportTokens(ctx, name, tokens)
+		if !isPassing(err) || wait > 10*time.Second || ctx.Err() != nil {
+			return made, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// isPassing reports whether an import may work a moment later. A key that another
+// import has just taken has an owner then.
+func isPassing(err error) bool {
+	var at *token.IndexError
+	return errors.Is(err, token.ErrUnavailable) || errors.Is(err, token.ErrContention) || errors.Is(err, token.ErrKeyTaken) && !errors.As(err, &at)
+}
+
+// explainKept turns an error of an import that keeps keys into a problem that says
+// how to continue.
+func (r *reading) explainKept(db *database, name string, batch []export.Row, err error) error {
+	var at *token.IndexError
+	var why string
+	switch {
+	case errors.As(err, &at) && errors.Is(err, token.ErrKeyTaken):
+		why = place(batch[at.Index]) + ": a token of another user has its key: delete that token, or leave the row out"
+	case errors.As(err, &at):
+		why = fmt.Sprintf("%s: %s", place(batch[at.Index]), sentence(at.Err))
+	case errors.Is(err, token.ErrTokenLimit):
+		why = fmt.Sprintf("user %s would have more tokens than it may: raise that with `tokenctl user limit %s --max-tokens N`", name, name)
+	case errors.Is(err, context.Canceled):
+		why = "interrupted"
+	default:
+		explained := db.explain(err, name)
+		if r.counts.Imported == 0 {
+			return explained
+		}
+		why = sentence(explained)
+	}
+	switch {
+	case r.counts.Imported > 0:
+	case at != nil:
+		return problemf("%s; nothing was imported", why)
+	default:
+		return problemf("%s; no import was confirmed; run the same command again: it creates no token twice", why)
+	}
+	return &partialError{problemf("%s; %d of %d tokens were imported; run the same command again: it continues there and creates no token twice", why, r.counts.Imported, r.importable)}
+}
