@@ -49,6 +49,7 @@ func importMutants() []mutant {
 		{"one key of a file becomes two tokens", reader, `row.Key.Mask != "" && row.Problem`, `row.Key.Mask == "" && row.Problem`, exports, "TestSameKeyTwice"},
 		{"a disabled token that keeps its key works after the import", reader, "new(token.Status(*in.Status) == token.Disabled)", "new(false)", exports, "TestForeign"},
 		{"an import that keeps keys loses the used quota", keys, "r.Used = d.used(f)", "r.Used = 0", exports, "TestForeign"},
+		{"an import that stopped after some tokens says that none was imported", "cmd/tokenctl/importkeys.go", "	case r.counts.Imported > 0:", "	case r.counts.Imported > 999:", "./cmd/tokenctl", "TestScript/import-keys-stop"},
 		{"an import reports a key of another user's token as imported", "shared/token/foreign.go", "		case u.ID:\n", "		case id.UserID:\n", "./shared/dynamo", "TestRepeatedImport"},
 	}
 }

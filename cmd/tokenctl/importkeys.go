@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"time"
 
@@ -103,6 +104,10 @@ func importBatch(ctx context.Context, users *token.UserService, name string, row
 // import has just taken has an owner then.
 func isPassing(err error) bool {
 	var at *token.IndexError
+	var network *net.OpError
+	if errors.As(err, &network) && network.Op == "dial" {
+		return false // probably the endpoint is wrong
+	}
 	return errors.Is(err, token.ErrUnavailable) || errors.Is(err, token.ErrContention) || errors.Is(err, token.ErrKeyTaken) && !errors.As(err, &at)
 }
 
@@ -111,13 +116,17 @@ func isPassing(err error) bool {
 func (r *reading) explainKept(db *database, name string, batch []export.Row, err error) error {
 	var at *token.IndexError
 	var why string
+	again := "run the same command again"
 	switch {
 	case errors.As(err, &at) && errors.Is(err, token.ErrKeyTaken):
-		why = place(batch[at.Index]) + ": a token of another user has its key: delete that token, or leave the row out"
+		why = place(batch[at.Index]) + ": a token of another user has its key"
+		again = "remove the row, or delete that token, and " + again
 	case errors.As(err, &at):
-		why = fmt.Sprintf("%s: %s", place(batch[at.Index]), sentence(at.Err))
+		why, again = fmt.Sprintf("%s: %s", place(batch[at.Index]), sentence(at.Err)), "correct the row and "+again
 	case errors.Is(err, token.ErrTokenLimit):
 		why = fmt.Sprintf("user %s would have more tokens than it may: raise that with `tokenctl user limit %s --max-tokens N`", name, name)
+	case errors.Is(err, token.ErrKeysStopped):
+		why = fmt.Sprintf("the keys of user %s are stopped: end that with `tokenctl user enable %s`", name, name)
 	case errors.Is(err, context.Canceled):
 		why = "interrupted"
 	default:
@@ -129,10 +138,10 @@ func (r *reading) explainKept(db *database, name string, batch []export.Row, err
 	}
 	switch {
 	case r.counts.Imported > 0:
+		return &partialError{problemf("%s; %d of %d tokens were imported; %s: it continues there and creates no token twice", why, r.counts.Imported, r.importable, again)}
 	case at != nil:
-		return problemf("%s; nothing was imported", why)
+		return problemf("%s; nothing was imported: %s", why, again)
 	default:
-		return problemf("%s; no import was confirmed; run the same command again: it creates no token twice", why)
+		return problemf("%s; no import was confirmed; %s: it creates no token twice", why, again)
 	}
-	return &partialError{problemf("%s; %d of %d tokens were imported; run the same command again: it continues there and creates no token twice", why, r.counts.Imported, r.importable)}
 }
