@@ -60,7 +60,11 @@ func keyOfNewAPI(f *fields) (k Key, column, problem string) {
 	if plain == "" || isMasked(plain) {
 		return k, "key", "its key is missing or masked: export the table tokens from the database, which has the whole keys"
 	}
-	return plainKey(credential.KeyPrefix+strings.TrimPrefix(plain, credential.KeyPrefix), "key", "new-api")
+	from := "new-api"
+	if f.present["subnet"] && !f.present["allow_ips"] {
+		from = "one-api"
+	}
+	return plainKey(credential.KeyPrefix+strings.TrimPrefix(plain, credential.KeyPrefix), "key", from)
 }
 
 // keyOfLiteLLM reads the SHA-256 of a key, in hexadecimal, from the column token.

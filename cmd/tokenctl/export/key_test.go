@@ -135,6 +135,11 @@ func TestForeign(t *testing.T) {
 			t.Errorf("%s, %s: got %+v and the problem %q", c.system, c.row, got, row.Problem)
 		}
 	}
+	for row, want := range map[string]string{`"subnet":""`: "one-api", `"allow_ips":""`: "new-api", `"models":""`: "new-api"} {
+		if _, got := readOne(t, rowsWithKeys()["New API"](key(row)), export.Options{KeepKeys: true}); got.Key.From != want {
+			t.Errorf("%s: got a key from %q, want %q", row, got.Key.From, want)
+		}
+	}
 	_, row := readOne(t, rowsWithKeys()["LiteLLM"](hash(`"spend":2.5`)), export.Options{KeepKeys: true})
 	if row.Problem != "" || row.Used != 0 {
 		t.Errorf("a key without a budget and without --units-per-dollar: got %d used and the problem %q", row.Used, row.Problem)
