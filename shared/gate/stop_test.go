@@ -50,7 +50,8 @@ func enableUser(t testing.TB, users *token.UserService) token.UserStop {
 }
 
 // Stopped keys are refused for every use, also by a process that has just used
-// them and remembers their limits. Their holds can still be settled, and released.
+// them and remembers their limits. Their holds can still be settled, and released, and
+// what was used is charged.
 func TestStoppedKeys(t *testing.T) {
 	t.Parallel()
 	for name, settings := range kindsOfToken() {
@@ -79,15 +80,18 @@ func TestStoppedKeys(t *testing.T) {
 				func() error { _, err := own[0].Settle(t.Context(), 7); return err },
 				func() error { _, err := own[1].Settle(t.Context(), 12); return err },
 				func() error { return own[2].Release(t.Context()) },
+				func() error {
+					return verdictError(g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: 3, Used: true}))
+				},
 			} {
 				if err := end(); err != nil {
-					t.Errorf("end %d of a hold: got error %v, want it charged or returned", i, err)
+					t.Errorf("end %d: got error %v, want it charged or returned", i, err)
 				}
 			}
 			refusesAll(t, g, key, own[3])
 			enableUser(t, users)
-			if u, err := g.Usage(t.Context(), key.Reveal()); err != nil || u.Used != 38 || !spend(t, g, key.Reveal(), quota.Question{Quota: 1}) {
-				t.Errorf("after enable: got %+v (%v), want 38 used and the key accepted", u, err)
+			if u, err := g.Usage(t.Context(), key.Reveal()); err != nil || u.Used != 41 || !spend(t, g, key.Reveal(), quota.Question{Quota: 1}) {
+				t.Errorf("after enable: got %+v (%v), want 41 used and the key accepted", u, err)
 			}
 		})
 	}
@@ -105,8 +109,9 @@ func refusesAll(t *testing.T, g *gate.Gate, key credential.Key, h *gate.Hold) {
 		"spend": func(ctx context.Context, key string) (quota.Verdict, error) {
 			return g.Verify(ctx, key, quota.Question{Quota: 1})
 		},
-		"spend what was used": func(ctx context.Context, key string) (quota.Verdict, error) {
-			return g.Verify(ctx, key, quota.Question{Quota: 1, Used: true})
+		"hold what was used": func(ctx context.Context, key string) (quota.Verdict, error) {
+			_, r, err := g.Hold(ctx, key, quota.Question{Quota: 1, Used: true}, 0)
+			return r.Verdict, err
 		},
 		"reserve": func(ctx context.Context, key string) (quota.Verdict, error) {
 			r, err := g.Reserve(ctx, key, quota.Question{Quota: 1}, 0)
@@ -425,4 +430,12 @@ func TestLeaseOfStoppedKeyEnds(t *testing.T) {
 	if spend(t, g, l.key, quota.Question{Quota: 1}) {
 		t.Error("a stopped key is accepted after the lease")
 	}
+}
+
+// verdictError returns a refusal as an error.
+func verdictError(v quota.Verdict, err error) error {
+	if err == nil {
+		err = v.Refusal.Err()
+	}
+	return err
 }
