@@ -149,10 +149,10 @@ func TestHoldWhenUnlimitedChanges(t *testing.T) {
 	}
 	set(token.Settings{UnlimitedQuota: new(false)})
 	wantQuota(t, tenant, g, made.ID, key, 100, 0, 150) // the first hold has returned its units, this one took none
-	if s, err := g.Settle(t.Context(), key, "unlimited-0123456789abcdefghijk", 130); err != nil || s.Charged != 100 || s.Shortfall != 30 || s.Remain != 0 {
-		t.Errorf("settle after the change: got %+v, %v, want 100 charged and 30 short", s, err)
+	if s, err := g.Settle(t.Context(), key, "unlimited-0123456789abcdefghijk", 130); err != nil || s.Charged != 130 || s.Shortfall != 0 || s.Remain != 0 {
+		t.Errorf("settle after the change: got %+v, %v, want 130 charged: it was held", s, err)
 	}
-	wantQuota(t, tenant, g, made.ID, key, 0, 0, 250)
+	wantQuota(t, tenant, g, made.ID, key, 0, 0, 280)
 }
 
 // Of two holds, the one with the shorter time expires first, in whatever order

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -182,7 +183,7 @@ func parseModel(where string, value json.RawMessage) (Model, error) {
 		}
 		m.Above = append(m.Above, step)
 	}
-	slices.SortFunc(m.Above, func(a, b Step) int { return int(min(1, max(-1, a.InputTokens-b.InputTokens))) })
+	sort.Slice(m.Above, func(i, j int) bool { return m.Above[i].InputTokens < m.Above[j].InputTokens }) // slices.SortFunc would make each function 8 KB larger
 	if m.Rates == (Rates{}) {
 		return m, fmt.Errorf("%s: a model needs at least one price, such as \"input\"; a free model has the price \"0\"", where)
 	}

@@ -92,6 +92,7 @@ func TestSweptTokenReturnsBlock(t *testing.T) {
 	if _, r, err := g.Hold(t.Context(), key.Reveal(), quota.Question{Quota: 7}, 0); err != nil || !r.Valid() {
 		t.Fatalf("got %+v, %v", r.Reason, err)
 	}
+	tenant.Clock.Advance(gate.MaxTTL.Milliseconds() / 1000) // retention is longer than a hold
 	if n, err := kit.Engine.Sweep(t.Context()); err != nil || n != 1 {
 		t.Fatalf("got %d swept, %v, want 1", n, err)
 	}
