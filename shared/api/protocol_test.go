@@ -174,7 +174,7 @@ func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"name":"x"}`, `{"name":"x","models":["a","b"],"allow_ips":"::1/64, 10.0.0.0/8","remain_quota":9007199254740991}`,
 		`{"name":"\ud83d\ude00"}`, `{"name":"\ud83d"}`, `{"a":{"a":[[[{"b":1e400}]]]}}`, `{"name":"x","name":"y"}`, "\xEF\xBB\xBF{}", `[]`, `{"status":1.0}`, "{\"name\":\"\xff\"}",
-		`{"name":"x","models":["a"],"model_limits":"a,b","subnet":"::1","ip_whitelist":[],"rate_limit_5h":1e400,"nmae":1}`,
+		`{"name":"x","models":["a"],"model_limits":"a,b","subnet":"::1","ip_whitelist":[],"rate_limit_5h":1e400,"nqme":1}`,
 		`{"name":"x","setting":{"heartbeat":{},"limits":{"limit_model_setting":{"enabled":true,"models":["a"]},"limits_ip_setting":{"enabled":true,"whitelist":[" ","::1"]}}}}`,
 	} {
 		f.Add([]byte(seed))
