@@ -161,5 +161,10 @@ func walletMutants() []mutant {
 			"shared/dynamo/walletdraw.go", "		e.require(left.atLeast(units))\n", "",
 			"./shared/gate", "TestWalletIsLinearizable",
 		},
+		{
+			"units that a hold returns go to its window and not to its block",
+			"shared/quota/operation.go", "	take(l.metersOf(r), -r.Quota)\n	if o.Kind == KindSettle {", "	left := l.Block.Left\n	take(l.metersOf(r), -r.Quota)\n	l.Block.Left = left\n	if o.Kind == KindSettle {",
+			"./shared/gate", "TestWalletIsLinearizable",
+		},
 	}
 }

@@ -60,6 +60,7 @@ type operation struct {
 	quota      int64
 	model      string
 	ttlSeconds int64
+	chargeable int64     // of a settlement: 1 more than what the user's wallet lets it charge; 0 without a wallet
 	now        int64     // the Unix second of the client's clock
 	at         time.Time // the exact time of the client's clock; zero if that is the tenant's
 }

@@ -20,8 +20,6 @@ type tokenModel struct {
 	requests                     [4]requestModel // by index in requestIDs
 	own                          [ownHolds]requestModel
 	limits                       limitsModel
-	// A wallet would be another pool of units here, from which a block of
-	// limits.meters is drawn.
 }
 
 // requestIDs returns the ids that clients use. They are few, so that clients
@@ -39,7 +37,8 @@ type requestModel struct {
 	firstResult     result // of the spend or the reservation
 	endOfHoldResult result // of the settlement or the release
 	counted         countedModel
-	charged         bool // if the hold expires, because a rotation dropped a key
+	charged         bool  // if the hold expires, because a rotation dropped a key
+	walletPeriod    int64 // of the wallet, in which the hold's units count; see walletModel
 }
 
 type requestState int
@@ -314,8 +313,11 @@ func (m tokenModel) endHold(op operation) (tokenModel, result) {
 // hold's units were given back before.
 func (m tokenModel) charge(r requestModel, op operation) (tokenModel, int64) {
 	charged := op.quota
+	if op.chargeable > 0 {
+		charged = min(charged, op.chargeable-1)
+	}
 	if !m.unlimited {
-		charged = min(op.quota, max(m.free, r.quota)) // what was held while the token was unlimited, too
+		charged = min(charged, max(m.free, r.quota)) // what was held while the token was unlimited, too
 	}
 	m.limits, charged = m.limits.charge(r, charged, op)
 	if !m.unlimited {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,12 +21,12 @@ import (
 )
 
 const (
-	walletClients    = 8 // each has one hold at a time
-	walletTokens     = 3 // which the clients share
+	walletClients    = 6 // each has one hold at a time, and one in each round
+	walletTokens     = 2 // which the clients share
 	walletOperations = 5 // of each client in a round
 	walletRounds     = 2
 	walletUnits      = 60
-	secondsToNewHour = 2_800 // from dynamotest.Epoch
+	secondsToNewHour = 2_800 // from dynamotest.Epoch; it is midnight in Berlin
 )
 
 // What the operator does.
@@ -39,75 +40,111 @@ type walletOp struct {
 	operator string // what the operator does, or ""
 	operation
 	client int
-	hour   int64 // in which the operation is made
 }
+
+// token returns which token the client uses.
+func (op walletOp) token() int { return op.client % walletTokens }
 
 // A walletModel is a user's budget as the documents define it, for one client at
-// a time: one number for all tokens, without blocks.
+// a time: one number for all tokens, without blocks. Each token has limits of its
+// own beside it.
 type walletModel struct {
 	renews       bool
-	hour         int64
+	period       int64 // from 1; counts the hours
 	budget, used int64
-	held         [walletClients]int64
-	heldBefore   [walletClients]int64 // in the hour before, which the budget no longer counts
+	tokens       [walletTokens]tokenModel
 }
 
-func (m walletModel) free() int64 {
-	free := m.budget - m.used
-	for _, n := range m.held {
-		free -= n
+// at returns the wallet at a Unix second. A process whose clock is behind stays in
+// the period that another has begun.
+func (m walletModel) at(now int64) walletModel {
+	if period := now/3_600 - dynamotest.Epoch/3_600 + 1; m.renews && period > m.period {
+		m.period, m.used = period, 0
 	}
-	return free
+	return m
 }
 
-// step returns the budget after an operation, and whether its result is possible.
-// A refusal always is: another token may have had the units in its block when
-// this one looked. That no refusal comes too early is tested without
-// concurrency.
+// held returns the units of open holds that count in the period.
+func (m walletModel) held() (units int64) {
+	for _, t := range m.tokens {
+		for _, r := range t.requests {
+			if r.state == stateOpen && r.walletPeriod == m.period {
+				units += r.quota
+			}
+		}
+	}
+	return units
+}
+
+func (m walletModel) free() int64 { return m.budget - m.used - m.held() }
+
+// step returns the budget and the tokens after an operation, and whether its result
+// is possible.
 func (m walletModel) step(op walletOp, got result) (walletModel, bool) {
-	if m.renews && op.hour > m.hour {
-		m.hour, m.used, m.heldBefore, m.held = op.hour, 0, m.held, [walletClients]int64{}
-	}
+	m = m.at(op.now)
 	switch op.operator {
 	case setBudget:
 		m.budget = op.quota
 		return m, true
 	case readHoldings:
-		var held int64
-		for _, n := range m.held {
-			held += n
-		}
-		return m, got == result{numbers: [3]int64{m.used, held, m.free()}}
+		return m, got == result{numbers: [3]int64{m.used, m.held(), m.free()}}
 	}
-	if got.code != "" {
-		return m, got.code == string(quota.RefusedExhausted)
+	before := m.tokens[op.token()]
+	if op.kind == opSettle {
+		op.chargeable = got.numbers[0] + 1
 	}
-	switch op.kind { //nolint:exhaustive // the others are not done here
-	case opSpend:
-		m.used += op.quota
-		return m, m.free() >= 0
-	case opReserve:
-		m.held[op.client] = op.quota
-		return m, m.free() >= 0
-	case opRelease:
-		m.held[op.client], m.heldBefore[op.client] = 0, 0
-		return m, true
-	default: // settle
-		held, before, charged := m.held[op.client], m.heldBefore[op.client], got.numbers[0]
-		m.held[op.client], m.heldBefore[op.client] = 0, 0
-		free := m.free()
-		m.used += charged - before
-		if charged < before {
-			m.used += before - charged
-		}
-		return m, charged+got.numbers[1] == op.quota && charged >= min(op.quota, held+before) && (charged <= held+before || charged-before <= free)
+	after, want := before.step(op.operation)
+	if want.code == "" && got.code == string(quota.RefusedExhausted) && got.scope == quota.ScopeWallet {
+		return m, m.mayRefuse(op.operation, got)
 	}
+	if op.kind == opSpend && want.code == "" {
+		got.numbers, want.numbers = [3]int64{}, [3]int64{} // of a repetition, they have the current balance
+	}
+	if got != want || want.code != "" {
+		return m, got == want
+	}
+	return m.use(op, got, before, after)
 }
 
-// Concurrent operations of 8 clients on 3 tokens of a user with a budget, through
-// processes that lose responses and are throttled, while the operator raises
-// the budget and the hour ends, charge what some sequence of them would charge
-// to one number.
+// mayRefuse reports whether the wallet can have refused an operation that the
+// token allows. It always can: another token may have had the units in its block
+// when this one looked. That no refusal comes too early is tested without
+// concurrency.
+func (m walletModel) mayRefuse(op operation, got result) bool {
+	if !m.renews {
+		return got.wait == 0 && op.kind != opSettle
+	}
+	return got.wait == (op.now/3_600+1)*3_600 && op.kind != opSettle
+}
+
+// use counts an operation that the token allows.
+func (m walletModel) use(op walletOp, got result, before, after tokenModel) (walletModel, bool) {
+	free, i := m.free(), slices.Index(requestIDs(), op.requestID)
+	possible := true
+	switch op.kind { //nolint:exhaustive // the others use nothing
+	case opSpend:
+		m.used += op.quota
+		possible = op.quota <= free
+	case opReserve:
+		after.requests[i].walletPeriod = m.period
+		possible = op.quota <= free
+	case opSettle:
+		hold, charged := before.requests[i], got.numbers[0]
+		beyond := max(0, charged-hold.quota)
+		if m.used += beyond; hold.walletPeriod == m.period {
+			m.used += charged - beyond
+		}
+		possible = beyond <= free && charged >= min(op.quota, hold.quota)
+	}
+	m.tokens[op.token()] = after
+	return m, possible
+}
+
+// Concurrent operations of 6 clients on 2 tokens of a user with a budget, through
+// processes that lose responses and are throttled, are linearizable, while the
+// operator raises the budget and the hour ends: the tokens have windows, quotas of
+// models and rates, and each result is the one that some sequence would give with
+// these and one number for the budget.
 func TestWalletIsLinearizable(t *testing.T) {
 	t.Parallel()
 	eachTransport(t, func(t *testing.T, newClients newClientsFunc) {
@@ -145,6 +182,8 @@ type walletHistory struct {
 	users   *token.UserService
 	name    string
 	period  period.Period
+	first   walletModel
+	clock   sharedClock // of the clients; ahead of the tenant's by less than an hour
 	clients [walletClients]client
 	random  *rand.Rand
 	started time.Time
@@ -163,9 +202,12 @@ func newWalletHistory(t *testing.T, kit *dynamotest.Kit, newClients newClientsFu
 	h.tenant = kit.Tenant(t, h.name)
 	h.users = &token.UserService{Store: kit.Store, Now: h.tenant.Clock.Now}
 	h.setBudget(t.Context(), walletUnits)
+	h.first = walletModel{renews: h.period.Length != "", period: 1, budget: walletUnits}
 	var keys []credential.Key
-	for range walletTokens {
-		keys = append(keys, newToken(t, h.tenant, token.Settings{UnlimitedQuota: new(true)}))
+	for i := range walletTokens {
+		settings := oneOf(h.random, append(limitKinds(), limitSettings{})...)
+		h.first.tokens[i] = tokenModel{free: limitedUnits, limits: limitsModel{settings: &settings}}
+		keys = append(keys, newToken(t, h.tenant, settings.token(limitedUnits)))
 	}
 	for process := range 2 {
 		injector := &dynamotest.Faults{Choose: h.fault}
@@ -198,64 +240,72 @@ func (h *walletHistory) setBudget(ctx context.Context, units int64) {
 
 func (h *walletHistory) run(t *testing.T) {
 	for round := range walletRounds {
-		hour := h.tenant.UnixNow() / 3_600
+		h.clock.now = h.tenant.Clock.Now()
 		var all sync.WaitGroup
 		for n, c := range h.clients {
 			random := seeded(h.random.Int(), n)
 			all.Go(func() {
+				held, made := h.holds(n), false
 				for i := range walletOperations {
-					h.record(t, c, h.draw(random, n, hour, fmt.Sprint("c", n, "-", round, "-", i)))
+					op := drawWalletOperation(random, held, &made, fmt.Sprint("c", n, "-", round, "-", i))
+					if op.requestID == "" {
+						op.requestID = requestIDs()[n/walletTokens]
+					}
+					move := time.Duration(0)
+					if random.IntN(6) == 0 {
+						move = oneOf(random, time.Millisecond, 1700*time.Millisecond, 7*time.Second, 31*time.Second)
+					}
+					op = op.startedAt(h.clock.advance(move))
+					if got := h.record(t, c, walletOp{"", op, n}); got.code == "" && op.kind != opSpend && op.kind != opCheck {
+						held = op.kind == opReserve
+					}
 				}
 			})
 		}
-		budget := walletOp{setBudget, operation{quota: walletUnits + 30*int64(round) + h.random.Int64N(30)}, walletClients, hour}
-		all.Go(func() { h.record(t, nil, budget) })
+		budget := operation{quota: walletUnits + 30*int64(round) + h.random.Int64N(30), now: h.tenant.UnixNow()}
+		all.Go(func() { h.record(t, nil, walletOp{setBudget, budget, walletClients}) })
 		all.Wait()
-		h.record(t, nil, walletOp{readHoldings, operation{}, walletClients, hour})
+		h.record(t, nil, walletOp{readHoldings, operation{now: h.tenant.UnixNow()}, walletClients})
 		h.tenant.Clock.Advance(secondsToNewHour)
 	}
 }
 
-// draw draws a client's next operation. It settles or releases its hold with the
-// request id of the reservation.
-func (h *walletHistory) draw(random *rand.Rand, n int, hour int64, id string) walletOp {
-	op := operation{kind: opSpend, requestID: id, quota: 1 + random.Int64N(9), now: h.tenant.UnixNow()}
+// holds reports whether a client has an open hold.
+func (h *walletHistory) holds(n int) bool {
 	h.mu.Lock()
-	held := h.openHold(n)
-	h.mu.Unlock()
-	switch {
-	case held != "" && random.IntN(3) > 0:
-		op.kind, op.requestID, op.quota = oneOf(random, opSettle, opSettle, opRelease), held, random.Int64N(15)
-	case held == "" && random.IntN(2) == 0:
-		op.kind, op.quota, op.ttlSeconds = opReserve, 1+random.Int64N(12), 3_600
-	}
-	if op.kind == opRelease {
-		op.quota = 0
-	}
-	return walletOp{"", op, n, hour}
-}
-
-// openHold returns the request id of a client's open hold, or "".
-func (h *walletHistory) openHold(n int) string {
-	open := ""
+	defer h.mu.Unlock()
+	held := false
 	for _, o := range h.operations {
 		op := o.Input.(walletOp)
-		if op.client != n || o.Output.(result).code != "" {
-			continue
-		}
-		switch op.kind { //nolint:exhaustive // the others have no hold
-		case opReserve:
-			open = op.requestID
-		case opSettle, opRelease:
-			open = ""
+		if op.client == n && o.Output.(result).code == "" && op.kind != opSpend && op.kind != opCheck && op.operator == "" {
+			held = op.kind == opReserve
 		}
 	}
-	return open
+	return held
+}
+
+// drawWalletOperation draws a client's next operation. Without a request id, it is
+// about the client's hold, which it makes once in a round.
+func drawWalletOperation(random *rand.Rand, held bool, made *bool, id string) operation {
+	model := oneOf(random, "", "m1", "m2")
+	switch {
+	case held && random.IntN(3) > 0:
+		kind := oneOf(random, opSettle, opSettle, opRelease)
+		if kind == opRelease {
+			return operation{kind: kind}
+		}
+		return operation{kind: kind, quota: random.Int64N(15)}
+	case !held && !*made && random.IntN(2) == 0:
+		*made = true
+		return operation{kind: opReserve, quota: 1 + random.Int64N(12), model: model, ttlSeconds: 3_600}
+	default:
+		return operation{kind: opSpend, requestID: id, quota: 1 + random.Int64N(9), model: model}
+	}
 }
 
 // record carries out an operation, repeats it until the outcome is known, and
 // adds it to the history.
-func (h *walletHistory) record(t *testing.T, c client, op walletOp) {
+func (h *walletHistory) record(t *testing.T, c client, op walletOp) result {
 	called := time.Since(h.started)
 	var got result
 	switch op.operator {
@@ -276,15 +326,14 @@ func (h *walletHistory) record(t *testing.T, c client, op walletOp) {
 	h.operations = append(h.operations, porcupine.Operation{
 		ClientId: op.client, Input: op, Output: got, Call: called.Nanoseconds(), Return: returned.Nanoseconds(),
 	})
+	return got
 }
 
 // check checks that the history is linearizable.
 func (h *walletHistory) check(t *testing.T, seed int64) {
 	t.Helper()
 	m := porcupine.Model{
-		Init: func() any {
-			return walletModel{renews: h.period.Length != "", hour: dynamotest.Epoch / 3_600, budget: walletUnits}
-		},
+		Init: func() any { return h.first },
 		Step: func(state, input, output any) (bool, any) {
 			next, possible := state.(walletModel).step(input.(walletOp), output.(result))
 			return possible, next
