@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -27,7 +28,7 @@ type killer struct {
 	proxy *httputil.ReverseProxy
 
 	mu     sync.Mutex
-	victim *exec.Cmd
+	victim *os.Process
 	left   int // calls before the last one
 	after  bool
 }
@@ -44,10 +45,23 @@ func newKiller(t *testing.T, endpoint string) *httptest.Server {
 	return s
 }
 
-func (k *killer) arm(victim *exec.Cmd, calls int, after bool) {
+// run runs a command and kills it at a call.
+func (k *killer) run(victim *exec.Cmd, calls int, after bool) error {
+	k.mu.Lock()
+	err := victim.Start()
+	k.victim, k.left, k.after = victim.Process, calls, after
+	k.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return victim.Wait()
+}
+
+// disarm lets all calls pass.
+func (k *killer) disarm() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.victim, k.left, k.after = victim, calls, after
+	k.victim = nil
 }
 
 // ServeHTTP passes calls on until the last one.
@@ -62,7 +76,7 @@ func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if k.after {
 		k.proxy.ServeHTTP(httptest.NewRecorder(), r)
 	}
-	_ = k.victim.Process.Kill()
+	_ = k.victim.Kill()
 }
 
 // migration writes exports of New API and LiteLLM with n tokens each, and returns
@@ -109,13 +123,11 @@ func TestKilledImportKeepsKeys(t *testing.T) {
 		for i := range kills {
 			// Any call of the run: there are at least two for each batch.
 			last := 1 + (i*131+i%3)%(tokens/token.MaxImport*2)
-			victim := tokenctltest.Command(t, env, args...)
-			k.arm(victim, last, i%2 == 0)
-			if err := victim.Run(); err == nil {
+			if err := k.run(tokenctltest.Command(t, env, args...), last, i%2 == 0); err == nil {
 				t.Fatalf("run %d ended before call %d", i, last)
 			}
 		}
-		k.arm(nil, 0, false)
+		k.disarm()
 		out := tokenctltest.JSON[struct{ Rows, Imported, Before int }](t, tokenctltest.Succeed(t, env, args...))
 		if out.Rows != tokens || out.Imported != tokens || out.Before == 0 {
 			t.Errorf("%s: got %+v", file, out)
