@@ -92,6 +92,21 @@ func walletMutants() []mutant {
 			"./shared/dynamo", "TestReclaimFromBusyToken",
 		},
 		{
+			"a request gives up if the units that were freed for it are taken",
+			"shared/dynamo/walletdraw.go", "required && reclaims == maxReclaims:", "required && reclaims == 1:",
+			"./shared/dynamo", "TestReclaimAgain",
+		},
+		{
+			"units of a removed token that was not counted yet are looked for again and again",
+			"shared/dynamo/walletreclaim.go", "			total -= all.Missing\n", "",
+			"./shared/dynamo", "TestRefusalBeforePurge",
+		},
+		{
+			"what an interrupted deletion still holds is shown as free once its hold has expired",
+			"shared/dynamo/wallet.go", "h.Add(l.Token, holdsEndedAt(it, now))", "h.Add(l.Token, now+0*holdsEndedAt(it, now))",
+			"./shared/dynamo", "TestBlockOfInterruptedDeletion",
+		},
+		{
 			"a request that can't be covered empties the blocks of others",
 			"shared/dynamo/walletreclaim.go", "	if total-own < lacks && required {\n		return total - own, s.returnBlocks(ctx, w, found, -w.Left, now)\n	}\n	return lacks", "	_ = total\n	return lacks",
 			"./shared/dynamo", "TestTooLargeRequestBesideBusyToken",

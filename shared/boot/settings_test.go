@@ -96,7 +96,7 @@ func TestForeignKeysSetting(t *testing.T) {
 	}
 	for _, accepted := range []bool{true, false} {
 		g := boot.Environment{ForeignKeys: accepted}.Gate(kit.Store)
-		if v, err := g.Verify(t.Context(), key, quota.Question{}); err != nil || v.Valid() != accepted || g.CouldBeKey(key) != accepted {
+		if v, err := g.Verify(t.Context(), key, quota.Question{}); err != nil || v.Valid() != accepted || g.CouldBeKey(key) != accepted || g.CouldBeKey("sk-short") {
 			t.Errorf("got %+v, %v, want it accepted: %v", v.Reason, err, accepted)
 		}
 	}

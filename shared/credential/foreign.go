@@ -22,27 +22,26 @@ func ForeignKeys(s string) []Secret {
 }
 
 // ForeignMask returns what is shown of a foreign key: its last four characters,
-// because it may be short.
+// because it may be short. "" is a key that is not known.
 func ForeignMask(plain string) string {
-	const shown = 4
 	switch {
 	case len(plain) < MinForeignKeyLength:
 		return MaskedKey("", "")
 	case HasKeyPrefix(plain):
-		return MaskedKey(KeyPrefix, plain[len(plain)-shown:])
+		return MaskedKey(KeyPrefix, plain)
 	default:
-		return MaskedKey("", plain[len(plain)-shown:])
+		return MaskedKey("", plain)
 	}
 }
 
 // MaskedKey returns the mask of a key of which only the beginning and the end are
 // known. Of the end it shows four characters at most.
-func MaskedKey(prefix, last string) string {
-	const shown = 4
-	if strings.ContainsFunc(last, notGraphic) {
-		last = ""
+func MaskedKey(prefix, end string) string {
+	const hidden, shown = "**********", 4
+	if strings.ContainsFunc(end, notGraphic) {
+		end = ""
 	}
-	return prefix + "**********" + last[max(0, len(last)-shown):]
+	return prefix + hidden + end[max(0, len(end)-shown):]
 }
 
 // ForeignKey returns a foreign key of a token. plain is one of ForeignKeys.

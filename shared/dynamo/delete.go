@@ -77,9 +77,10 @@ func (s *Store) finishDelete(ctx context.Context, userID, id int64, found item, 
 }
 
 // revoke makes a token's keys invalid. It returns the item as it is then, and
-// true for the one call that did it. The mark that the call writes is random, so a call that repeats its
-// write after a lost answer recognises its own mark. If the item is gone by then,
-// it can't know whether it was the one: the error is token.ErrUncertain.
+// true for the one call that did it. The mark that the call writes has a random part,
+// so a call that repeats its write after a lost answer recognises its own. If the
+// item is gone by then, it can't know whether it was the one: the error is
+// token.ErrUncertain.
 func (s *Store) revoke(ctx context.Context, c token.Caller, id int64, versions token.Versions) (found item, mine bool, err error) {
 	userID, mark := c.UserID, strconv.FormatInt(c.Now/1_000_000, 10)+"-"+rand.Text()
 	e := newExpression()
@@ -109,11 +110,11 @@ func (s *Store) revoke(ctx context.Context, c token.Caller, id int64, versions t
 	}
 }
 
-// removeRevoked removes a revoked token, counts its deletion, and returns the
-// free units of its block to the wallet, in one transaction. A foreign key of it
-// goes, too. known is its item, or
-// nil. Only a reclaim changes that any more. It is not an error if another call has done it already,
-// or if the user is being deleted, with all tokens.
+// removeRevoked removes a revoked token with its foreign key, counts its deletion,
+// and returns the free units of its block to the wallet, in one transaction. known
+// is its item, which only a reclaim still changes, or nil. It is not an error if
+// another call has done it already, or if the user is being deleted, with all
+// tokens.
 func (s *Store) removeRevoked(ctx context.Context, userID, id int64, known item) error {
 	t, err := readToken(known, userID)
 	if err != nil {

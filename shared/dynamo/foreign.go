@@ -5,18 +5,17 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// The attributes of a KEY item, beside attrUserID. It is the address of the token
-// of a foreign key, not a permission: the token decides.
+// A KEY item has attrUserID and attrTokenID: the address of the token of a foreign
+// key. It is no permission: the token decides.
 const attrTokenID = "tid"
 
-// Of a TOKEN item with a foreign key.
+// The attributes of a TOKEN item with a foreign key.
 const (
 	attrForeign  = "foreign"  // SHA-256 of the foreign key; stays after a rotation
 	attrImported = "imported" // the system that issued it
@@ -94,40 +93,4 @@ func (s *Store) foreignWrites(t token.Token) []write {
 	e := newExpression()
 	e.require(e.name(PartitionKey).absent() + " OR " + e.name(attrUserID).equals(t.UserID) + " AND " + e.name(attrTokenID).equals(t.ID))
 	return []write{s.deleteWrite(foreignKeyKey(t.ForeignHash), e)}
-}
-
-const maxForeignKeys = 100_000
-
-// foreignKeys remembers the addresses of foreign keys, which never change.
-type foreignKeys struct {
-	mu     sync.Mutex
-	byHash map[[32]byte]token.Address
-}
-
-func (f *foreignKeys) get(hash [32]byte) (token.Address, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	at, known := f.byHash[hash]
-	return at, known
-}
-
-func (f *foreignKeys) keep(hash [32]byte, at token.Address) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.byHash == nil {
-		f.byHash = map[[32]byte]token.Address{}
-	}
-	if len(f.byHash) >= maxForeignKeys {
-		for other := range f.byHash { // any one
-			delete(f.byHash, other)
-			break
-		}
-	}
-	f.byHash[hash] = at
-}
-
-func (f *foreignKeys) forget(hash [32]byte) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.byHash, hash)
 }

@@ -104,7 +104,7 @@ func TestForeignKey(t *testing.T) {
 func TestForeignKeyCosts(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
-	tenant, users := importing(t, kit, foreignKey)
+	tenant, _ := importing(t, kit, foreignKey)
 	cold, g := foreignGate(tenant, kit), foreignGate(tenant, kit)
 	check := func(g *gate.Gate, key string, q quota.Question) func(context.Context) error {
 		return func(ctx context.Context) error { return verdictError(g.Verify(ctx, key, q)) }
@@ -147,7 +147,6 @@ func TestForeignKeyCosts(t *testing.T) {
 	} {
 		r.check(t)
 	}
-	_ = users
 }
 
 // The key of an imported token is replaced as any other; it may settle holds until
@@ -202,7 +201,7 @@ func TestForeignKeyOfRemovedToken(t *testing.T) {
 		},
 		"interrupted, then listed": func(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, _ *token.UserService) error {
 			ctx, cancel := context.WithCancel(t.Context())
-			i := &interruption{op: "TransactWriteItems", do: cancel}
+			i := &interrupter{op: "TransactWriteItems", act: cancel}
 			if err := tenant.WithStore(kit.StoreWith(i.configure)).Delete(ctx, tenant.Access, 1); err == nil {
 				return errors.New("not interrupted")
 			}

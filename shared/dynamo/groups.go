@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // GrantGroups implements token.UserStore. It reads all tokens of the user and
 // writes those whose group was granted and no longer is, or the other way round.
 func (s *Store) GrantGroups(ctx context.Context, u token.User) error {
-	return s.eachToken(ctx, u.ID, u.LastTokenID, func(it item, t token.Token) error {
+	return s.eachToken(ctx, u.ID, u.LastTokenID, func(it item, t quota.Ledger) error {
 		if t.GroupGranted == u.Grants(t.Group) || revoked(it) {
 			return nil
 		}

@@ -16,7 +16,7 @@ func (s *Store) admitChanges(ctx context.Context, c token.Caller, u token.User, 
 	if u.Limits.ChangesPerSecond == 0 {
 		return nil
 	}
-	own := s.debtors.of(u.ID)
+	own := s.debtors.getOrKeep(u.ID, new(changeDebtor))
 	for attempt := 0; attempt < maxChangeAttempts; {
 		r, busy, err := own.admit(u, n, c.Now)
 		switch {
@@ -70,35 +70,6 @@ func (s *Store) storeRecord(ctx context.Context, userID int64, r changeRecord) (
 		return nil, false, fmt.Errorf("record changes of user %d: %w", userID, err)
 	}
 	return found, stored, nil
-}
-
-const maxChangeDebtors = 10_000
-
-// changeDebtors has the users whose changes this process has admitted. If it is
-// full, one of them is forgotten, with what it owes.
-type changeDebtors struct {
-	mu   sync.Mutex
-	byID map[int64]*changeDebtor
-}
-
-func (all *changeDebtors) of(userID int64) *changeDebtor {
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	if d := all.byID[userID]; d != nil {
-		return d
-	}
-	if all.byID == nil {
-		all.byID = map[int64]*changeDebtor{}
-	}
-	if len(all.byID) >= maxChangeDebtors {
-		for other := range all.byID { // any one
-			delete(all.byID, other)
-			break
-		}
-	}
-	d := new(changeDebtor)
-	all.byID[userID] = d
-	return d
 }
 
 // A changeDebtor is what this process owes for a user. One request at a time

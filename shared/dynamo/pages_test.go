@@ -103,20 +103,6 @@ func TestListAfterEnds(t *testing.T) {
 	}
 }
 
-// An interrupter acts once, just before the first query.
-type interrupter struct {
-	next dynamodb.HTTPClient
-	once sync.Once
-	act  func()
-}
-
-func (i *interrupter) Do(r *http.Request) (*http.Response, error) {
-	if r.Header.Get("X-Amz-Target") == "DynamoDB_20120810.Query" {
-		i.once.Do(i.act)
-	}
-	return i.next.Do(r)
-}
-
 // A walk visits every remaining token even if tokens that it is about to read
 // are deleted.
 func TestListAfterDuringDeletes(t *testing.T) {
@@ -131,14 +117,14 @@ func listDuringDeletes(t *testing.T, read func(testing.TB, *dynamotest.Tenant, i
 		kit := newKit(t)
 		tenant := kit.Tenant(t, "reader")
 		load(t, kit, tenant, pages.BucketSize+4, nil)
-		deleter := &interrupter{act: func() {
+		deleter := &interrupter{op: "Query", act: sync.OnceFunc(func() {
 			for _, id := range gone {
 				if err := tenant.Delete(t.Context(), tenant.Access, id); err != nil {
 					t.Errorf("delete %d: %v", id, err)
 				}
 			}
-		}}
-		walker := tenant.WithStore(kit.StoreWith(func(o *dynamodb.Options) { deleter.next, o.HTTPClient = o.HTTPClient, deleter }))
+		})}
+		walker := tenant.WithStore(kit.StoreWith(deleter.configure))
 		ids := read(t, walker, 5)
 		slices.Sort(ids)
 		if want := kit.Audit(t, tenant.Access.UserID).IDs; !slices.Equal(ids, want) {

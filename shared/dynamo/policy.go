@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -81,12 +80,9 @@ func checkPolicy(c token.Change, known item, userID int64) error {
 	return c.CheckPolicy(before)
 }
 
-const maxKnownPolicies = 10_000
-
-// knownPolicies remembers policies.
+// knownPolicies remembers policies by user.
 type knownPolicies struct {
-	mu     sync.Mutex
-	byUser map[int64]knownPolicy
+	byUser recent[int64, knownPolicy]
 }
 
 type knownPolicy struct {
@@ -96,19 +92,12 @@ type knownPolicy struct {
 
 // get returns the policy with the user's PolicyVersion, or nil.
 func (k *knownPolicies) get(u token.User) *token.Policy {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if known := k.byUser[u.ID]; known.version == u.PolicyVersion {
+	if known, _ := k.byUser.get(u.ID); known.version == u.PolicyVersion {
 		return &known.Policy
 	}
 	return nil
 }
 
 func (k *knownPolicies) keep(u token.User, p token.Policy) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.byUser == nil || len(k.byUser) >= maxKnownPolicies {
-		k.byUser = map[int64]knownPolicy{}
-	}
-	k.byUser[u.ID] = knownPolicy{u.PolicyVersion, p}
+	k.byUser.keep(u.ID, knownPolicy{u.PolicyVersion, p})
 }

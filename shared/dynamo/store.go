@@ -26,10 +26,10 @@ type Store struct {
 	table            string
 	retentionSeconds int64
 	seen             seenTokens
-	debtors          changeDebtors
+	debtors          recent[int64, *changeDebtor] // by user; what a forgotten one owes is forgotten, too
 	totals           usableTotals
 	policies         knownPolicies
-	foreign          foreignKeys
+	foreign          recent[[32]byte, token.Address] // where the tokens of foreign keys are, by the hash of the key
 }
 
 var (
@@ -65,6 +65,7 @@ func WithRetention(d time.Duration) Option {
 // suit a request, and it counts units and round trips for the request log.
 func New(client *dynamodb.Client, table string, options ...Option) *Store {
 	s := &Store{client: client, table: table, retentionSeconds: int64(DefaultRetention / time.Second)}
+	s.foreign.most = 100_000 // each saves a read, and is small
 	for _, option := range options {
 		option(s)
 	}

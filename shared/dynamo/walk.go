@@ -6,20 +6,20 @@ import (
 	"math"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
-	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
 // eachToken reads the tokens of a user with ids up to lastID, bucket by bucket,
 // and calls do for each. It includes revoked tokens, and may include tokens with
 // higher ids. It stops at the first error.
-func (s *Store) eachToken(ctx context.Context, userID, lastID int64, do func(item, token.Token) error) error {
+func (s *Store) eachToken(ctx context.Context, userID, lastID int64, do func(item, quota.Ledger) error) error {
 	return s.eachBucket(ctx, userID, lastID, func(items []item) error {
 		for _, it := range items {
-			t, err := readToken(it, userID)
+			l, err := readLedger(it, userID)
 			if err != nil {
 				return fmt.Errorf("read the tokens of user %d: %w", userID, err)
 			}
-			if err := do(it, t); err != nil {
+			if err := do(it, l); err != nil {
 				return err
 			}
 		}

@@ -89,23 +89,20 @@ func (s *Store) FollowWallet(ctx context.Context, u token.User, w token.Wallet, 
 }
 
 func (s *Store) followAll(ctx context.Context, u token.User, w token.Wallet, now int64, progress func(id int64)) error {
-	return s.eachToken(ctx, u.ID, u.LastTokenID, func(it item, t token.Token) error {
+	return s.eachToken(ctx, u.ID, u.LastTokenID, func(it item, l quota.Ledger) error {
 		for attempt := range maxChangeAttempts {
-			if _, changes := t.Follow(w); !changes || it == nil || revoked(it) {
-				progress(t.ID)
+			if _, changes := l.Follow(w); !changes || it == nil || revoked(it) {
+				progress(l.ID)
 				return nil
 			}
-			l, err := readLedger(it, u.ID)
-			if err != nil {
-				return err
-			}
 			var applied bool
+			var err error
 			if it, applied, err = s.writeFollowing(ctx, l, w, now); applied || err != nil {
-				progress(t.ID)
+				progress(l.ID)
 				return err
 			}
 			if it != nil {
-				if t, err = readToken(it, u.ID); err != nil {
+				if l, err = readLedger(it, u.ID); err != nil {
 					return err
 				}
 			}
@@ -144,8 +141,8 @@ func (s *Store) Holdings(ctx context.Context, u token.User, now int64) (token.Ho
 			return token.Holdings{}, err
 		}
 		h := token.NewHoldings(before.AsOf(now))
-		err = s.eachToken(ctx, u.ID, u.LastTokenID, func(it item, t token.Token) error {
-			h.Add(t, holdsEndedAt(it, now))
+		err = s.eachToken(ctx, u.ID, u.LastTokenID, func(it item, l quota.Ledger) error {
+			h.Add(l.Token, holdsEndedAt(it, now))
 			return nil
 		})
 		if err != nil {

@@ -83,6 +83,23 @@ func spend(ctx context.Context, g *gate.Gate, key credential.Key, n int64) (quot
 	}
 }
 
+// mustSpend spends and fails the test unless that is allowed.
+func (p *purse) mustSpend(t *testing.T, g *gate.Gate, key credential.Key, n int64) {
+	t.Helper()
+	if v, err := spend(t.Context(), g, key, n); err != nil || !v.Valid() {
+		t.Errorf("spend %d: got %+v, %v", n, v.Reason, err)
+	}
+}
+
+// mustRefuse fails the test unless the wallet refuses to spend.
+func (p *purse) mustRefuse(t *testing.T, g *gate.Gate, key credential.Key, n int64) {
+	t.Helper()
+	v, err := g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: n, RequestID: quota.NewRequestID(n, 0)})
+	if err != nil || v.Refusal != quota.RefusedExhausted || v.Scope != quota.ScopeWallet {
+		t.Errorf("spend %d: got %+v, %v, want a refusal by the wallet", n, v.Reason, err)
+	}
+}
+
 // Once a token has a block, an operation on it costs what it costs without a
 // wallet.
 func TestWalletCosts(t *testing.T) {
@@ -201,9 +218,7 @@ func TestRefusalByEmptyWalletCosts(t *testing.T) {
 	p.budget(t, units(5))
 	keys := p.create(t, 3)
 	g := p.gate()
-	if v, err := spend(t.Context(), g, keys[0], 5); err != nil || !v.Valid() {
-		t.Fatalf("got %+v, %v", v.Reason, err)
-	}
+	p.mustSpend(t, g, keys[0], 5)
 	refused := func(ctx context.Context) error {
 		v, err := g.Verify(ctx, keys[1].Reveal(), quota.Question{Quota: 1})
 		if err == nil && v.Valid() {

@@ -3,14 +3,9 @@ package dynamo_test
 import (
 	"context"
 	"errors"
-	"net/http"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
@@ -20,45 +15,10 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// An interruption happens before each of a store's calls of one kind.
-type interruption struct {
-	op    string
-	do    func()
-	calls atomic.Int64
-	next  dynamodb.HTTPClient
-}
-
-func (i *interruption) configure(o *dynamodb.Options) { i.next, o.HTTPClient = o.HTTPClient, i }
-
-func (i *interruption) Do(r *http.Request) (*http.Response, error) {
-	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+i.op) {
-		i.calls.Add(1)
-		i.do()
-	}
-	return i.next.Do(r) //nolint:wrapcheck // it is the client's
-}
-
 // store returns a store whose calls are interrupted.
-func (p *purse) store(op string, do func()) (*dynamo.Store, *interruption) {
-	i := &interruption{op: op, do: do}
+func (p *purse) store(op string, act func()) (*dynamo.Store, *interrupter) {
+	i := &interrupter{op: op, act: act}
 	return p.kit.StoreWith(i.configure), i
-}
-
-// mustSpend spends and fails the test unless that is allowed.
-func (p *purse) mustSpend(t *testing.T, g *gate.Gate, key credential.Key, n int64) {
-	t.Helper()
-	if v, err := spend(t.Context(), g, key, n); err != nil || !v.Valid() {
-		t.Errorf("spend %d: got %+v, %v", n, v.Reason, err)
-	}
-}
-
-// mustRefuse fails the test unless the wallet refuses to spend.
-func (p *purse) mustRefuse(t *testing.T, g *gate.Gate, key credential.Key, n int64) {
-	t.Helper()
-	v, err := g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: n, RequestID: quota.NewRequestID(n, 0)})
-	if err != nil || v.Refusal != quota.RefusedExhausted || v.Scope != quota.ScopeWallet {
-		t.Errorf("spend %d: got %+v, %v, want a refusal by the wallet", n, v.Reason, err)
-	}
 }
 
 // A request for more than the budget has is refused after one look at all tokens,
@@ -150,6 +110,52 @@ func TestReclaimFromBusyToken(t *testing.T) {
 	}
 }
 
+// If another token takes the units that were freed for a request, it frees others.
+func TestReclaimAgain(t *testing.T) {
+	t.Parallel()
+	p := newPurse(t, newKit(t), "again")
+	p.budget(t, units(200))
+	keys := p.create(t, 4)
+	other := p.gate()
+	p.free(t, other, keys[1], 100)
+	p.free(t, other, keys[2], 100)
+	calls := 0
+	store, _ := p.store("TransactWriteItems", func() {
+		if calls++; calls == 2 { // the first was the return, this one is the draw
+			p.mustSpend(t, other, keys[3], 95)
+		}
+	})
+	v, err := gate.New(store, gate.WithClock(p.Clock.Now)).Verify(t.Context(), keys[0].Reveal(), quota.Question{Quota: 10})
+	if err != nil || !v.Valid() {
+		t.Errorf("got %+v, %v", v.Reason, err)
+	}
+	if h := p.holdings(t); h.Used != 105 {
+		t.Errorf("got %+v", h)
+	}
+}
+
+// Units of a token that DynamoDB has removed and the purge has not counted are not
+// there for others until then: a request that needs them is refused after one look.
+func TestRefusalBeforePurge(t *testing.T) {
+	t.Parallel()
+	p := newPurse(t, newKit(t), "removed")
+	p.budget(t, units(200))
+	keys := p.create(t, 2)
+	p.free(t, p.gate(), keys[0], 100)
+	store, looks := p.store("Query", func() {})
+	g := gate.New(store, gate.WithClock(p.Clock.Now))
+	p.mustSpend(t, g, keys[1], 100)
+	last := takeItem(t, p.kit, p.Access.UserID, keys[0].TokenID)
+	p.mustRefuse(t, g, keys[1], 10)
+	if n := looks.calls.Load(); n != 1 {
+		t.Errorf("%d looks at the tokens", n)
+	}
+	if err := p.kit.Store.CountPurge(t.Context(), p.Access.UserID, keys[0].TokenID, last, p.UnixNow()); err != nil {
+		t.Fatal(err)
+	}
+	p.mustSpend(t, g, keys[1], 10)
+}
+
 // A token that was refused does not keep others from its own free units.
 func TestReclaimFromRefusedToken(t *testing.T) {
 	t.Parallel()
@@ -211,6 +217,9 @@ func TestBlockOfInterruptedDeletion(t *testing.T) {
 	p.mustSpend(t, g, keys[1], 170)
 	p.Clock.Advance(3_600)
 	p.mustRefuse(t, g, keys[1], 11)
+	if h := p.holdings(t); h.Held != 20 || h.Left+h.Free != 10 {
+		t.Errorf("after its holds have expired: got %+v", h)
+	}
 	if page := mustList(t, p.Tenant, 1, 10); len(page.Tokens) != 1 { // which completes the deletion
 		t.Errorf("got %d tokens", len(page.Tokens))
 	}

@@ -103,9 +103,7 @@ func TestUpdateKeepsBlock(t *testing.T) {
 	p.budget(t, units(64_000))
 	key := p.create(t, 1)[0]
 	g := p.gate()
-	if v, err := spend(t.Context(), g, key, 5); err != nil || !v.Valid() {
-		t.Fatalf("got %+v, %v", v.Reason, err)
-	}
+	p.mustSpend(t, g, key, 5)
 	before := p.holdings(t)
 	for _, u := range []token.Settings{
 		{Windows: []token.Window{{Period: period.Period{Length: period.Day}, Quota: 1_000}}},
@@ -132,9 +130,7 @@ func TestLoweredBudget(t *testing.T) {
 	keys := p.create(t, 3)
 	g := p.gate()
 	for _, key := range keys {
-		if v, err := spend(t.Context(), g, key, 5); err != nil || !v.Valid() {
-			t.Fatalf("got %+v, %v", v.Reason, err)
-		}
+		p.mustSpend(t, g, key, 5)
 	}
 	p.budget(t, units(16))
 	if h := p.holdings(t); h.Used != 15 || h.Left+h.Free != 1 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -36,8 +35,8 @@ func (s *Store) reclaim(ctx context.Context, w token.Wallet, t token.Token, lack
 // A freeBlock is a token with free units in its block.
 type freeBlock struct {
 	quota.Ledger
-	revoked bool
-	units   int64
+	revoked bool  // the token is being deleted
+	units   int64 // that are free
 }
 
 // look finds tokens whose blocks have free units that can go back to the wallet,
@@ -60,18 +59,14 @@ func (s *Store) look(ctx context.Context, w token.Wallet, except, want, now int6
 	}
 	var units int64
 	all := token.NewHoldings(w)
-	err = s.eachToken(ctx, w.UserID, u.LastTokenID, func(it item, t token.Token) error {
-		all.Add(t, holdsEndedAt(it, now))
-		free := t.BlockUse(now).Remaining
+	err = s.eachToken(ctx, w.UserID, u.LastTokenID, func(it item, l quota.Ledger) error {
+		all.Add(l.Token, holdsEndedAt(it, now))
+		free := l.BlockUse(now).Remaining
 		if revoked(it) {
-			free = t.Block.Left // what its expired holds have goes back with its removal
+			free = l.Block.Left // what its expired holds have goes back with its removal
 		}
-		if t.Block.Count != w.Count || t.ID == except || free <= 0 {
+		if l.Block.Count != w.Count || l.ID == except || free <= 0 {
 			return nil
-		}
-		l, err := readLedger(it, w.UserID)
-		if err != nil {
-			return err
 		}
 		found = append(found, freeBlock{l, revoked(it), free})
 		if units += free; units >= want {
@@ -214,35 +209,26 @@ func (s *Store) supply(ctx context.Context, t token.Token, now int64) (token.Sup
 }
 
 const (
-	maxReclaims     = 8 // of one operation
-	maxTotals       = 10_000
+	maxReclaims     = 8     // for one operation
 	tokensPerSecond = 1_000 // that are looked at in vain
 )
 
-// usableTotals remember for which users few units are left, in the wallet and
-// in all blocks together: how many there can be at most.
+// usableTotals remember, by user, how many units can be left at most, in the
+// wallet and in all blocks together.
 type usableTotals struct {
-	mu   sync.Mutex
-	byID map[int64]usableTotal
+	byUser recent[int64, usableTotal]
 }
 
 // A usableTotal counts until a second, for a count of the wallet and a budget.
 type usableTotal struct{ units, second, count, budget int64 }
 
 func (u *usableTotals) get(w token.Wallet, now int64) (units int64, known bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	found, known := u.byID[w.UserID]
+	found, known := u.byUser.get(w.UserID)
 	return found.units, known && now < found.second && found.count == w.Count && found.budget == w.Units
 }
 
 // keep remembers a total for a second, or longer if the user has more than
 // 2 * tokensPerSecond tokens: a user whose budget is used up may go on asking.
 func (u *usableTotals) keep(w token.Wallet, units, now, tokens int64) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.byID == nil || len(u.byID) >= maxTotals {
-		u.byID = map[int64]usableTotal{}
-	}
-	u.byID[w.UserID] = usableTotal{units, now + max(1, tokens/tokensPerSecond), w.Count, w.Units}
+	u.byUser.keep(w.UserID, usableTotal{units, now + max(1, tokens/tokensPerSecond), w.Count, w.Units})
 }

@@ -38,9 +38,7 @@ func TestReclaimAfterRelease(t *testing.T) {
 		if v, err := g.Verify(t.Context(), keys[1].Reveal(), quota.Question{}); err != nil || !v.Valid() {
 			t.Errorf("check: got %+v, %v", v.Reason, err)
 		}
-		if v, err := spend(t.Context(), g, keys[1], 4); err != nil || !v.Valid() {
-			t.Errorf("got %+v, %v", v.Reason, err)
-		}
+		p.mustSpend(t, g, keys[1], 4)
 	}
 	_, _, err = g.Hold(t.Context(), keys[1].Reveal(), quota.Question{Quota: 2}, gate.MaxTTL)
 	if err != nil {
@@ -65,9 +63,7 @@ func TestRemovedTokenReturnsBlock(t *testing.T) {
 	keys := p.create(t, 3)
 	g := p.gate()
 	for _, key := range keys {
-		if v, err := spend(t.Context(), g, key, 5); err != nil || !v.Valid() {
-			t.Fatalf("got %+v, %v", v.Reason, err)
-		}
+		p.mustSpend(t, g, key, 5)
 	}
 	if _, r, err := g.Hold(t.Context(), keys[0].Reveal(), quota.Question{Quota: 50}, 0); err != nil || !r.Valid() {
 		t.Fatalf("got %+v, %v", r.Reason, err)
@@ -79,9 +75,7 @@ func TestRemovedTokenReturnsBlock(t *testing.T) {
 		t.Errorf("deleted: got %+v", h)
 	}
 	p.Clock.Advance(3_601)
-	if v, err := spend(t.Context(), g, keys[1], 5); err != nil || !v.Valid() {
-		t.Fatalf("got %+v, %v", v.Reason, err)
-	}
+	p.mustSpend(t, g, keys[1], 5)
 	if err := p.Delete(t.Context(), p.Access, keys[2].TokenID); err != nil {
 		t.Fatal(err)
 	}
@@ -99,9 +93,7 @@ func TestReconcileWallet(t *testing.T) {
 	keys := p.create(t, 2)
 	g := p.gate()
 	for _, key := range keys {
-		if v, err := spend(t.Context(), g, key, 5); err != nil || !v.Valid() {
-			t.Fatalf("got %+v, %v", v.Reason, err)
-		}
+		p.mustSpend(t, g, key, 5)
 	}
 	uid := p.Access.UserID
 	removeItem(t, p.kit, uid, keys[0].TokenID)

@@ -125,9 +125,7 @@ func TestLateSettlement(t *testing.T) {
 			}
 			p.Clock.Advance(3_599)
 			if c.others > 0 {
-				if v, err := spend(t.Context(), g, keys[1], c.others); err != nil || !v.Valid() {
-					t.Fatalf("got %+v, %v", v.Reason, err)
-				}
+				p.mustSpend(t, g, keys[1], c.others)
 			}
 			if got, err := h.Settle(t.Context(), 30); err != nil || got.Charged != c.charged || got.Shortfall != 30-c.charged {
 				t.Errorf("got %+v, %v, want %d units charged", got, err, c.charged)
