@@ -140,13 +140,13 @@ func place(row export.Row) string {
 func (r *reading) unknown() error {
 	flags := ""
 	for _, c := range r.file.Unknown {
-		r.out.note(fmt.Sprintf("column %q is unknown: %d rows have a value, such as %q.", c.Name, c.Rows, c.Values))
+		r.out.note(fmt.Sprintf("column %q is unknown. Rows with a value: %d, such as %q.", c.Name, c.Rows, c.Values))
 		flags += " --ignore-column " + c.Name
 		if strings.ContainsFunc(c.Name, func(r rune) bool { return !unicode.IsLetter(r) && !strings.ContainsRune("._-", r) }) {
 			flags = strings.TrimSuffix(flags, c.Name) + strconv.Quote(c.Name)
 		}
 	}
-	return problemf("%d columns of %s are unknown and may restrict the tokens, so nothing was imported: if they do not matter, add%s", len(r.file.Unknown), r.File, flags)
+	return problemf("unknown columns of %s may restrict the tokens, so nothing was imported: if they do not matter, add%s", r.File, flags)
 }
 
 // conclude prints the result.
