@@ -16,11 +16,11 @@ import (
 // its API lists.
 func liteLLM() dialect {
 	const (
-		team     = "is of a team, whose budget, rates and models bind the key too, and are not in the file: give the owner of the imported tokens that budget with `tokenctl user budget NAME --dollars AMOUNT --per PERIOD`, and import each team to an owner of its own"
-		owner    = "is a user whose budget and rates bind the key too, and are not in the file: give the owner of the imported tokens that budget with `tokenctl user budget NAME --dollars AMOUNT --per PERIOD`, and import each user to an owner of its own"
-		byModel  = "limits single models: set model_quotas of the token after the import"
-		noWay    = "restricts the key, and has no equivalent here"
-		elsewere = "names a budget in another table: export with the objects of litellm_budget_table, as /key/list does with return_full_object=true"
+		team      = "is of a team, whose budget, rates and models bind the key too, and are not in the file: give the owner of the imported tokens that budget with `tokenctl user budget NAME --dollars AMOUNT --per PERIOD`, and import each team to an owner of its own"
+		owner     = "is a user whose budget and rates bind the key too, and are not in the file: give the owner of the imported tokens that budget with `tokenctl user budget NAME --dollars AMOUNT --per PERIOD`, and import each user to an owner of its own"
+		byModel   = "limits single models: set model_quotas of the token after the import"
+		noWay     = "restricts the key, and has no equivalent here"
+		elsewhere = "names a budget in another table: export with the objects of litellm_budget_table, as /key/list does with return_full_object=true"
 	)
 	return dialect{
 		name: "LiteLLM", id: []string{"token", "token_id", "id"}, label: []string{"key_alias", "key_name"},
@@ -45,9 +45,9 @@ func liteLLM() dialect {
 			"permissions": noWay, "policies": noWay, "allowed_cache_controls": noWay, "allowed_model_region": noWay, "guardrails": noWay, "metadata.guardrails": noWay, "enforced_params": noWay,
 			"metadata.enforced_params": noWay, "tags": noWay, "metadata.tags": noWay, "router_settings": noWay, "config": noWay, "key_type": noWay, budgetTable + "allowed_models": noWay,
 			"metadata.temp_budget_increase": "raises max_budget for a while: import the key after that", "metadata.temp_budget_expiry": "raises max_budget for a while: import the key after that",
-			"litellm_budget_table_max_budget": elsewere, "litellm_budget_table_rpm_limit": elsewere, "litellm_budget_table_tpm_limit": elsewere, "litellm_budget_table_model_max_budget": elsewere,
-			"litellm_budget_table_max_parallel_requests": elsewere, "litellm_budget_table_budget_duration": elsewere,
-			"budget_id": elsewere, "user_id": owner,
+			"litellm_budget_table_max_budget": elsewhere, "litellm_budget_table_rpm_limit": elsewhere, "litellm_budget_table_tpm_limit": elsewhere, "litellm_budget_table_model_max_budget": elsewhere,
+			"litellm_budget_table_max_parallel_requests": elsewhere, "litellm_budget_table_budget_duration": elsewhere,
+			"budget_id": elsewhere, "user_id": owner,
 		},
 		optional: []string{"tpm_limit", budgetTable + "tpm_limit"},
 		read:     readLiteLLM, key: keyOfLiteLLM, used: usedOfLiteLLM,
