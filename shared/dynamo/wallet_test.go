@@ -203,7 +203,7 @@ func TestBudgetIsUsedExactly(t *testing.T) {
 	page := mustList(t, p.Tenant, 1, tokens)
 	var used int64
 	for _, tok := range page.Tokens {
-		used += tok.UsedQuota
+		used += tok.UsedAt(p.UnixNow())
 	}
 	if used != budget {
 		t.Errorf("the tokens have used %d of %d units", used, budget)

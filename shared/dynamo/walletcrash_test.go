@@ -259,7 +259,7 @@ func (h *walletHistory) delete(ctx context.Context, s walletStep) error {
 	}
 	err = h.p.WithStore(h.stores[s.process]).Delete(ctx, h.p.Access, h.keys[s.token].TokenID)
 	if h.deleted(s.token) {
-		h.gone += l.UsedQuota + l.InProgress(now)
+		h.gone += l.UsedAt(now) + l.InProgress(now)
 	}
 	return err
 }
@@ -319,7 +319,7 @@ func (h *walletHistory) finish() {
 	}
 	used := h.gone
 	for _, tok := range mustList(h.t, h.p.Tenant, 1, 100).Tokens {
-		used += tok.UsedQuota
+		used += tok.UsedAt(h.p.UnixNow())
 	}
 	if used > h.highest || used < holdings.Units {
 		h.rt.Fatalf("the tokens have used %d of %d units; the budget was at most %d", used, holdings.Units, h.highest)
