@@ -12,6 +12,7 @@ func importMutants() []mutant {
 		reader  = "cmd/tokenctl/export/export.go"
 		newAPI  = "cmd/tokenctl/export/dialect.go"
 		liteLLM = "cmd/tokenctl/export/litellm.go"
+		apigw   = "cmd/tokenctl/export/apigateway.go"
 		command = "cmd/tokenctl/exportread.go"
 		keys    = "cmd/tokenctl/export/key.go"
 		exports = "./cmd/tokenctl/export"
@@ -41,6 +42,9 @@ func importMutants() []mutant {
 		{"a rate in tokens becomes one in units of money", liteLLM, "f.options.UnitsPerDollar > 0 {", "f.options.UnitsPerDollar > 999 {", exports, "TestLiteLLM"},
 		{"the limits of One Hub are dropped", newAPI, "	f.hubLimits(&in)\n", "", exports, "TestNewAPI"},
 		{"an exhausted token works again after the import", newAPI, "lasting && !isOurs(f.values)", "lasting && isOurs(f.values)", exports, "TestNewAPI"},
+		{"a key of API Gateway is imported without its plans", apigw, "restricting: map[string]string{plans: inPlans, ", "restricting: map[string]string{plans + \"x\": inPlans, ", exports, "TestAPIGateway"},
+		{"an answer of API Gateway that names no plans has none", apigw, "!f.present[plans] &&", "f.present[plans] &&", exports, "TestAPIGateway"},
+		{"a disabled key of API Gateway works after the import", apigw, "enabled != nil && !*enabled)", "enabled != nil && *enabled)", exports, "TestDialects"},
 		{"an import of some rows ends as one of all", command, "r.counts.Imported < r.counts.Rows {", "r.counts.Imported < 0 {", "./cmd/tokenctl", scripts},
 		{"an import of no row ends as one of all", command, "case r.counts.Imported == 0:", "case r.counts.Imported < 0:", "./cmd/tokenctl", scripts},
 		{"an import keeps a masked key", keys, `strings.ContainsAny(plain, "*•…") || `, "", exports, "TestKeys"},

