@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -42,11 +43,23 @@ func writeJSON(w *bytes.Buffer, node *yaml.Node) error {
 			return err
 		}
 		text, err := json.Marshal(value)
-		w.Write(text)
+		for _, r := range string(text) {
+			writeVisibly(w, r)
+		}
 		return err
 	default:
 		return fmt.Errorf("line %d: not an object, an array or a value", node.Line)
 	}
+}
+
+// writeVisibly writes a character of a JSON string, and escapes one that an editor
+// would not show, or that would reverse the text around it. Patterns have some.
+func writeVisibly(w *bytes.Buffer, r rune) {
+	if unicode.IsPrint(r) || r > 0xFFFF {
+		w.WriteRune(r)
+		return
+	}
+	fmt.Fprintf(w, `\u%04x`, r)
 }
 
 // writeObject writes an object. nodes holds keys and values in turn. A key that YAML

@@ -106,6 +106,11 @@ func mutants() []mutant {
 			"./shared/api", "TestOpenAPILimits",
 		},
 		{
+			"a name may have a character that the API document excludes",
+			"shared/token/rules.go", `r >= '\u2066' && r <= '\u2069'`, `r >= '\u2067' && r <= '\u2069'`,
+			"./shared/api", "TestOpenAPIPatterns",
+		},
+		{
 			"a response has a header that is missing from the API document",
 			"shared/api/delete.go", "okResponse(nil).forToken(in.id)", "okResponse(nil).forToken(in.id).withETag(1)",
 			"./shared/api", "TestContract/Delete",

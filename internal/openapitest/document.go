@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -78,11 +79,19 @@ var (
 	unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
 )
 
-// at returns the node below, by keys. It follows references.
+// at returns the node below, by keys, or by indexes of arrays. It follows references.
 func (n node) at(keys ...string) node {
 	for _, key := range keys {
-		object, _ := n.value.(map[string]any)
-		value, ok := object[key]
+		var value any
+		var ok bool
+		switch within := n.value.(type) {
+		case map[string]any:
+			value, ok = within[key]
+		case []any:
+			if i, err := strconv.Atoi(key); err == nil && i < len(within) {
+				value, ok = within[i], true
+			}
+		}
 		if !ok {
 			return node{}
 		}
@@ -144,6 +153,9 @@ func (n node) schema() (*jsonschema.Schema, error) {
 	n.doc.schemas[n.pointer] = s
 	return s, nil
 }
+
+// Codes returns the error codes of the response at a place of the document.
+func (d *Document) Codes(keys ...string) []string { return codes(d.root.at(keys...)) }
 
 // At returns the value at a place of the document, decoded with json.Number, or
 // nil. It follows references.

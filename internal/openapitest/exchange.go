@@ -2,6 +2,7 @@ package openapitest
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"mime"
@@ -59,7 +60,7 @@ func (d *Document) Check(x Exchange) error {
 
 // telling lists the headers that an answer may have only if they are documented.
 func telling() []string {
-	return []string{"ETag", "Location", "Allow", "WWW-Authenticate", "Retry-After"}
+	return []string{"Etag", "Location", "Allow", "Www-Authenticate", "Retry-After"}
 }
 
 // answers checks the answer against its documented response.
@@ -90,6 +91,16 @@ func (x Exchange) answers(want response) error {
 	}
 	if err := validate(want.schema, x.Body); err != nil {
 		return fmt.Errorf("the answer's body: %w", err)
+	}
+	if x.Status < http.StatusBadRequest {
+		return nil
+	}
+	var failure struct{ Code string }
+	if err := json.Unmarshal(x.Body, &failure); err != nil {
+		return err
+	}
+	if !slices.Contains(want.codes, failure.Code) {
+		return fmt.Errorf("the answer's code is %s, and the examples of this response have %s", failure.Code, strings.Join(want.codes, ", "))
 	}
 	return nil
 }

@@ -48,11 +48,14 @@ func TestDocumentIsOpenAPI31(t *testing.T) {
 	}
 }
 
-// A keyword that is misspelt says nothing, and nobody would notice.
+// A keyword that is misspelt says nothing, and nobody would notice. Some are left out
+// on purpose, because generators of clients fail with them or make worse clients:
+// allOf, anyOf and const. A default makes some clients require the field, and others
+// send it: page_size=10 beside ps=20.
 func TestSchemaKeywords(t *testing.T) {
 	known := map[string]bool{}
-	for _, name := range strings.Fields(`$ref type enum const not allOf anyOf if then else properties required additionalProperties maxProperties
-		items minItems maxItems uniqueItems minLength maxLength pattern minimum maximum default description`) {
+	for _, name := range strings.Fields(`$ref type enum not oneOf if then else properties required additionalProperties maxProperties dependentRequired
+		items minItems maxItems uniqueItems minLength maxLength pattern format minimum maximum description`) {
 		known[name] = true
 	}
 	schemas, _ := load(t).At("components", "schemas").(map[string]any)
@@ -84,7 +87,7 @@ func walk(schema any, visit func(string, map[string]any)) {
 				for _, property := range properties {
 					walk(property, visit)
 				}
-			case "enum", "const", "default":
+			case "enum", "dependentRequired":
 			default:
 				walk(value, visit)
 			}
@@ -152,12 +155,12 @@ func TestUndocumentedExchange(t *testing.T) {
 		"no JSON":                     {replace("{", ""), "body"},
 		"another status":              {func(x *openapitest.Exchange) { x.Status = http.StatusAccepted }, "no status 202"},
 		"a status of another route":   {failure(409, wire.ErrTokenExpired), "no status 409"},
-		"a code of another status":    {failure(404, wire.ErrTokenExpired), "value must be 'token_not_found'"},
-		"a code of another route":     {failure(404, wire.ErrHoldNotFound), "value must be 'token_not_found'"},
+		"a code of another status":    {failure(404, wire.ErrTokenExpired), "the examples of this response have token_not_found"},
+		"a code of another route":     {failure(404, wire.ErrHoldNotFound), "the examples of this response have token_not_found"},
 		"a code that nobody knows":    {failure(404, "gone"), "value must be one of"},
-		"a header less":               {func(x *openapitest.Exchange) { x.Header.Del("ETag") }, "no header ETag"},
+		"a header less":               {func(x *openapitest.Exchange) { x.Header.Del("ETag") }, "no header Etag"},
 		"a header more":               {func(x *openapitest.Exchange) { x.Header.Set("Location", "/api/token/42") }, "no header Location"},
-		"a header that reads badly":   {func(x *openapitest.Exchange) { x.Header.Set("ETag", "1") }, "header ETag"},
+		"a header that reads badly":   {func(x *openapitest.Exchange) { x.Header.Set("ETag", "1") }, "header Etag"},
 		"another type of body":        {func(x *openapitest.Exchange) { x.Header.Set("Content-Type", "text/html") }, "the type of the answer"},
 		"a success for nobody":        {func(x *openapitest.Exchange) { x.Request.Header.Del("Authorization") }, "no Authorization"},
 		"a success for a bad id":      {request(http.MethodGet, "/api/token/0", ""), "the request's id"},

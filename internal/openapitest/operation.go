@@ -36,6 +36,7 @@ type response struct {
 	node    node
 	schema  *jsonschema.Schema
 	headers []parameter
+	codes   []string // of an error: those of its examples
 }
 
 // public reports whether the operation needs no authentication.
@@ -107,7 +108,23 @@ func readResponse(at node) (response, error) {
 		header.name = name
 		r.headers = append(r.headers, header)
 	}
+	r.codes = codes(at)
 	return r, err
+}
+
+// codes returns the error codes of a response. Every error has the same schema,
+// so that a generated client has one type for it, and the examples of a response
+// have each of its codes.
+func codes(at node) (all []string) {
+	examples := at.at("content", jsonType, "examples")
+	for name := range examples.object() {
+		value := examples.at(name, "value")
+		if code := value.at("code").text(); value.at("success").value == false && !slices.Contains(all, code) {
+			all = append(all, code)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 func readParameter(at node) (parameter, error) {

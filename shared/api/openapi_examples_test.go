@@ -27,10 +27,10 @@ const jsonType = "application/json"
 func values(t testing.TB, keys ...string) map[string]any {
 	t.Helper()
 	all := map[string]any{}
-	examples, _ := document(t).At(append(keys, "content", jsonType, "examples")...).(map[string]any)
-	for name, example := range examples {
-		object, _ := example.(map[string]any)
-		all[name] = object["value"]
+	keys = slices.Concat(keys, []string{"content", jsonType, "examples"})
+	examples, _ := document(t).At(keys...).(map[string]any)
+	for name := range examples {
+		all[name] = document(t).At(slices.Concat(keys, []string{name, "value"})...)
 	}
 	return all
 }

@@ -29,20 +29,16 @@ func limitsInCode() map[string]map[string]int64 {
 		},
 		"minimum": {"quota_delta": -token.MaxInteger, "remaining": -token.MaxInteger, "expired_time": token.Never},
 		"maxLength": {
-			"name": token.MaxNameLength, "group": token.MaxGroupLength, "models.items": token.MaxModelNameLength, "model_limits.items": token.MaxModelNameLength,
-			"model": token.MaxModelNameLength, "request_id": quota.MaxRequestIDLength, "keyword": token.MaxKeywordLength,
+			"name": token.MaxNameLength, "group": token.MaxGroupLength, "models.items": token.MaxModelNameLength, // in answers
+			"model": token.MaxModelNameLength, "request_id": quota.MaxRequestIDLength,
 			"IdempotencyKey": token.MaxIdempotencyKeyLength,
 		},
 		"maxItems": {
 			"windows": token.MaxWindows, "model_quotas": token.MaxModelQuotas,
 			"models": token.MaxModels, "tokens": token.MaxBatch, "NewTokens.items": token.MaxBatch,
-			"ids": wire.MaxIDs, "results": wire.MaxIDs, "TokenPage.items": api.MaxPageSize,
+			"ids": wire.MaxIDs, "results": wire.MaxIDs, "TokenPage.items": api.MaxPageSize, "Off": 0,
 		},
 		"maxProperties": {"model_limits": token.MaxModels},
-		"default": {
-			"Page": 1, "PageSize": api.DefaultPageSize, "Size": api.DefaultPageSize, "PS": api.DefaultPageSize,
-			"status": int64(token.Enabled), "expired_time": token.Never, "ttl_seconds": seconds(gate.DefaultTTL), "*": 0,
-		},
 	}
 }
 
@@ -108,6 +104,10 @@ func everySchema(content any, path []string, visit func([]string, map[string]any
 	}
 	everySchema(schema["items"], append(path[:len(path):len(path)], "items"), visit)
 	everySchema(schema["schema"], path, visit) // of a parameter
+	choices, _ := schema["oneOf"].([]any)
+	for _, choice := range choices {
+		everySchema(choice, path, visit)
+	}
 }
 
 // words lists what a text of the document must contain.
@@ -135,6 +135,11 @@ func TestOpenAPITextLimits(t *testing.T) {
 		{parameter("PageSize"), fmt.Sprintf("up to %[1]d; 0 is %[2]d, and above %[1]d is %[1]d", api.MaxPageSize, api.DefaultPageSize)},
 		{parameter("IdempotencyKey"), fmt.Sprintf("For %d hours", token.SavedResponseSeconds/60/60)},
 		{parameter("IfMatch"), fmt.Sprintf("at most %d)", api.MaxTags)},
+		{parameter("Page"), "1 by default, and 0 is 1"},
+		{parameter("PageSize"), fmt.Sprintf("%d by default", api.DefaultPageSize)},
+		{schema("TokenInput", "properties", "status", "description"), fmt.Sprintf("%d enables (the default)", token.Enabled)},
+		{schema("TokenInput", "properties", "expired_time", "description"), fmt.Sprintf("%d for never (the default)", token.Never)},
+		{schema("ReserveInput", "properties", "ttl_seconds", "description"), fmt.Sprintf("%d by default", int64(gate.DefaultTTL/time.Second))},
 		{schema("RotateInput", "properties", "grace_seconds", "description"), map[bool]string{true: "up to a week"}[token.MaxGraceSeconds == 7*24*60*60]},
 		{schema("NewToken", "properties", "key", "description"), fmt.Sprintf("sk- and %d letters and digits", credential.KeyLength-3)},
 		{schema("NewToken", "properties", "key", "pattern"), fmt.Sprintf("{%d}", credential.KeyLength-3)},
