@@ -3,6 +3,15 @@ import js from "@eslint/js";
 import { defineConfig, globalIgnores } from "eslint/config";
 import globals from "globals";
 
+// Browsers have these only on https and on the machine itself, but the console
+// works on plain http, too. Code that has a fallback disables the rule on its line.
+const missing = "Plain http does not have this: use something else, or add a fallback.";
+const secureOnly = [
+  ["crypto", "randomUUID", "subtle"],
+  ["navigator", "clipboard", "credentials", "gpu", "locks", "mediaDevices", "permissions", "serviceWorker", "share", "storage", "wakeLock"],
+  ["window", "caches", "cookieStore", "crossOriginIsolated", "Notification", "showOpenFilePicker", "showSaveFilePicker"],
+];
+
 export default defineConfig([
   globalIgnores([".tools/", "build/", "functions/console/web/dist/", "functions/console/web/src/lib/"]),
   {
@@ -52,7 +61,14 @@ export default defineConfig([
     },
   },
   { files: ["internal/clientstest/drivers/**", "shared/gateway/testdata/**"], languageOptions: { globals: globals.node } },
-  { files: ["functions/console/web/**"], languageOptions: { globals: globals.browser } },
+  {
+    files: ["functions/console/web/**"],
+    languageOptions: { globals: globals.browser },
+    rules: {
+      "no-restricted-properties": ["error", ...secureOnly.flatMap(([object, ...names]) => names.map((property) => ({ object, property, message: missing })))],
+      "no-restricted-globals": ["error", ...secureOnly[2].slice(1).map((name) => ({ name, message: missing }))],
+    },
+  },
   // The functions that Playwright evaluates run in the browser.
   {
     files: ["functions/console/browser/**"],

@@ -63,6 +63,23 @@ scenario("each expiry option sets the expiry it names", { allowedErrors: [httpEr
   assert.deepEqual([token.expired_time, token.unlimited_quota], [-1, true]);
 });
 
+// A date is in the browser's time zone, and the editor says which that is.
+for (const [at, sent, shown] of /** @type {const} */ ([
+  ["2040-01-15T12:30", Date.UTC(2040, 0, 15, 11, 30), "12:30:00 PM GMT+1 (Europe/Berlin)"],
+  ["2040-07-15T12:30", Date.UTC(2040, 6, 15, 10, 30), "12:30:00 PM GMT+2 (Europe/Berlin)"],
+  ["2040-03-25T02:30", Date.UTC(2040, 2, 25, 1, 30), "3:30:00 AM GMT+2 (Europe/Berlin)"], // clocks skip this time
+])) {
+  scenario(`an expiry says its time zone (${at})`, { timezoneId: "Europe/Berlin" }, async ({ page, user }) => {
+    await openNewToken(page, "zone");
+    await page.getByLabel("Expires").selectOption("On a date…");
+    await dialog(page).getByText("In your time zone, Europe/Berlin.").waitFor();
+    await page.getByLabel("Date and time").fill(at);
+    await dialog(page).locator(".hint", { hasText: shown }).waitFor();
+    await create(page);
+    assert.equal((await user.list())[0].expired_time, sent / 1000);
+  });
+}
+
 // The operator's defaults apply to what is not sent.
 scenario("a field that is not touched is left to the defaults", { allowedErrors: [httpError(403)] }, async ({ page, user }) => {
   await tokenctl("user", "policy", user.name, "--max-lifetime", "30d", "--allow-models", "gpt-5*,o3", "--max-window", "day=1000");
@@ -208,7 +225,10 @@ scenario("a key is shown once, then leaves the page", {}, async ({ page, user, c
 });
 
 scenario("if copying is blocked, the key is selected", {}, async ({ page }) => {
-  await page.evaluate(() => { navigator.clipboard.writeText = () => Promise.reject(new Error("denied")); });
+  await page.evaluate(() => {
+    navigator.clipboard.writeText = () => Promise.reject(new Error("denied"));
+    document.execCommand = () => false;
+  });
   await openNewToken(page, "by hand");
   const { key } = await create(page);
   await press(page, "Copy");

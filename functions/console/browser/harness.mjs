@@ -19,7 +19,7 @@ import { chromium } from "playwright-core";
 
 const tokenctlPath = process.env.TOKENCTL ?? "";
 const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+  "--disable-background-networking", "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP console.test 127.0.0.1"];
 const secretPattern = /(sk|at)-[0-9A-Za-z]{32,}/;
 
 const folder = await mkdtemp(join(tmpdir(), "latchkey-"));
@@ -31,6 +31,12 @@ const [server, browser] = await Promise.all([startServer(), chromium.launch({
 
 /** The origin of the console. */
 export const origin = server.origin;
+
+/**
+ * The console's origin on plain http under a name that is not this machine's. Browsers
+ * withhold some functions from such a page, as they do in a company's network.
+ */
+export const plainOrigin = origin.replace("127.0.0.1", "console.test");
 
 after(async () => {
   await browser.close();
@@ -124,6 +130,7 @@ export async function newUser() {
 
 /**
  * @typedef {object} ScenarioOptions
+ * @property {string} [at] the console's origin; by default the one of this machine
  * @property {boolean} [signIn] whether the page is signed in; true by default
  * @property {TokenFields[]} [tokens] the tokens to create
  * @property {RegExp[]} [allowedErrors] the errors that the scenario causes
@@ -137,16 +144,16 @@ export async function newUser() {
  * @param {ScenarioOptions & import("playwright-core").BrowserContextOptions} options
  * @param {(session: Session) => Promise<void>} body
  */
-export function scenario(name, { allowedErrors = [], signIn = true, tokens = [], ...options }, body) {
+export function scenario(name, { allowedErrors = [], at = origin, signIn = true, tokens = [], ...options }, body) {
   test(name, { timeout: 240_000 }, async () => {
     const user = await newUser();
     const created = tokens.length > 0 ? await user.createAll(tokens) : [];
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", timezoneId: "UTC", ...options });
     context.setDefaultTimeout(60_000);
-    const faults = recordFaults(context, allowedErrors);
+    const faults = recordFaults(context, at, at === plainOrigin ? [...allowedErrors, ignoredHeader] : allowedErrors);
     const openTab = async () => {
       const page = await context.newPage();
-      await page.goto(origin);
+      await page.goto(at);
       await page.getByLabel("Access token").fill(user.accessToken);
       await page.getByRole("button", { name: "Sign in" }).click();
       await page.getByRole("heading", { name: "Tokens", exact: true }).waitFor();
@@ -155,7 +162,7 @@ export function scenario(name, { allowedErrors = [], signIn = true, tokens = [],
     };
     try {
       const page = signIn ? await openTab() : await context.newPage();
-      if (!signIn) await page.goto(origin);
+      if (!signIn) await page.goto(at);
       await body({ user, tokens: created, context, page, openTab });
     } finally {
       await context.close();
@@ -167,16 +174,17 @@ export function scenario(name, { allowedErrors = [], signIn = true, tokens = [],
 /**
  * Returns a list that grows with each fault that is not allowed.
  * @param {BrowserContext} context
+ * @param {string} at the console's origin
  * @param {RegExp[]} allowed
  */
-function recordFaults(context, allowed) {
+function recordFaults(context, at, allowed) {
   /** @type {string[]} */
   const faults = [];
   const record = (/** @type {string} */ fault) => {
     if (!allowed.some((pattern) => pattern.test(fault))) faults.push(fault.replace(secretPattern, "[secret]"));
   };
   context.on("request", (request) => {
-    const isOwn = request.url().startsWith(`${origin}/`) || request.url().startsWith("blob:");
+    const isOwn = request.url().startsWith(`${at}/`) || request.url().startsWith("blob:");
     if (!isOwn) record(`request to ${request.url()}`);
     if (secretPattern.test(request.url() + request.postData())) record(`a secret in ${request.method()} ${request.url()}`);
   });
@@ -192,6 +200,9 @@ function recordFaults(context, allowed) {
  * @param {number[]} statuses
  */
 export const httpError = (...statuses) => new RegExp(`Failed to load resource: the server responded with a status of (${statuses.join("|")})`);
+
+/** The console message of Chromium for a header that it ignores on plain http. */
+const ignoredHeader = /The Cross-Origin-Opener-Policy header has been ignored/;
 
 /** The console message of Chromium for a request without a response. */
 export const networkError = /Failed to load resource: net::ERR_/;

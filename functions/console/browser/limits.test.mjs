@@ -29,6 +29,17 @@ async function save(page, name = "Save") {
   return (await sent).postDataJSON();
 }
 
+scenario("the form's fields have no frame around them", {}, async ({ page }) => {
+  await openNewToken(page, "app");
+  await moreLimits(page).click();
+  await press(page, "Add a window");
+  await press(page, "Add a model quota");
+  const framed = await dialog(page).locator(":is(fieldset, details, .field, .pair)").evaluateAll((groups) => groups
+    .filter((element) => ["top", "right", "bottom", "left"].some((side) => parseFloat(getComputedStyle(element).getPropertyValue(`border-${side}-width`)) > 0))
+    .map((element) => element.className));
+  assert.deepEqual(framed, []);
+});
+
 scenario("a new token has every limit as entered", { timezoneId: "Europe/Berlin" }, async ({ page, user }) => {
   await openNewToken(page, "app");
   await moreLimits(page).click();

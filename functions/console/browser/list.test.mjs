@@ -1,7 +1,11 @@
 // @ts-check
 // The table of tokens: what it shows, and how to search it.
 import assert from "node:assert/strict";
-import { barrier, button, scenario, tokenctl } from "./harness.mjs";
+import { createHash } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { barrier, button, dialog, openEditor, press, scenario, tokenctl } from "./harness.mjs";
 
 const three = ["one", "two", "three"].map((name) => ({ name, remain_quota: 100 }));
 /** @param {import("playwright-core").Page} page */
@@ -51,6 +55,22 @@ scenario("a row shows all that it should", {}, async ({ page, user }) => {
   assert.equal(await row(page, "shop").getByTitle("gpt-4o, o3, claude").count(), 1);
   assert.match((await row(page, "open").innerText()).replace(/\s+/g, " "), /unlimited 0 used never all never/);
   assert.ok(!(await page.content()).includes(token.key), "the list shows only masks");
+});
+
+scenario("an imported token says from where it comes", { tokens: [{ name: "made here" }] }, async ({ page, user }) => {
+  const folder = await mkdtemp(join(tmpdir(), "latchkey-"));
+  const file = join(folder, "export.json");
+  await writeFile(file, JSON.stringify([{ token: createHash("sha256").update(user.name).digest("hex"), key_name: "sk-...AB12", key_alias: "came", spend: 0, max_budget: 10, expires: null, models: [], blocked: null }]));
+  await tokenctl("import", file, "--keep-keys", "--user", user.name, "--units-per-dollar", "500000");
+  await rm(folder, { recursive: true });
+  await page.reload();
+  await row(page, "came").getByText("imported from litellm").waitFor();
+  assert.equal(await page.getByText("imported from").count(), 1);
+  await openEditor(page, "came");
+  await dialog(page).getByText("Imported from litellm with its key.").waitFor();
+  await press(page, "Cancel");
+  await openEditor(page, "made here");
+  assert.equal(await dialog(page).getByText("Imported from").count(), 0);
 });
 
 scenario("with prices, quota is shown in dollars", {}, async ({ page, context, user }) => {

@@ -27,6 +27,7 @@ import { Problem } from "./problem.js";
  * @property {number} [requests_per_minute]
  * @property {number} [units_per_minute]
  * @property {number} [max_concurrent]
+ * @property {string} [imported] the system whose key the token was imported with, such as litellm
  * @property {number} [resets_at] Unix seconds at which the windows that are used up renew
  */
 

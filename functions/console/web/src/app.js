@@ -23,8 +23,11 @@ export class App {
   root = /** @type {HTMLElement} */ (document.getElementById("app"));
   /** @type {string | null} */
   #accessToken = null;
+  #plainProblem = Object.assign(document.createElement("p"), { className: "problem", role: "alert" });
 
   start() {
+    addEventListener("error", ({ error, message }) => this.#report(error ?? message));
+    addEventListener("unhandledrejection", ({ reason }) => this.#report(reason));
     addEventListener("pageshow", (event) => { // Back may restore a page from before the sign-out
       if (event.persisted && loadAccessToken() !== this.#accessToken) location.reload();
     });
@@ -51,6 +54,36 @@ export class App {
   }
 
   dialogElement() { return this.root.querySelector("dialog"); }
+
+  /**
+   * Shows an exception that nothing has caught.
+   * @param {unknown} error
+   */
+  #report(error) {
+    const problem = asProblem(error);
+    try {
+      this.#show(problem);
+    } catch { // the exception is in what renders
+      this.#plainProblem.textContent = problem.message;
+      (this.dialogElement() ?? document.body).prepend(this.#plainProblem);
+    }
+  }
+
+  /**
+   * Shows a problem where the user is.
+   * @param {Problem} problem
+   */
+  #show(problem) {
+    const { api, dialog } = this.state;
+    if (dialog) {
+      dialog.problem = problem;
+      this.dialogs.showProblem();
+    } else if (api) {
+      this.set({ notice: { problem } });
+    } else {
+      this.set({ signingIn: false, signInProblem: problem });
+    }
+  }
 
   // Sessions
 

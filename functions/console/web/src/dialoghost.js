@@ -63,7 +63,7 @@ export class DialogHost {
    */
   async submit(dialog, request, send, done) {
     const text = JSON.stringify(request);
-    if (dialog.lastRequest !== text) Object.assign(dialog, { lastRequest: text, idempotencyKey: crypto.randomUUID() });
+    if (dialog.lastRequest !== text) Object.assign(dialog, { lastRequest: text, idempotencyKey: newIdempotencyKey() });
     dialog.busy = true;
     await this.request(dialog, (api) => send(api, /** @type {string} */ (dialog.idempotencyKey)), done);
   }
@@ -80,18 +80,20 @@ export class DialogHost {
     const { api } = this.#app.state;
     if (!api) return;
     dialog.problem = null;
-    this.#app.set({});
+    let result;
     try {
-      const result = await send(api);
-      dialog.busy = false;
-      if (api === this.#app.state.api && dialog === this.#app.state.dialog) done(result);
+      this.#app.set({});
+      result = await send(api);
     } catch (error) {
       const problem = asProblem(error);
       dialog.busy = false;
       if (this.#app.sessionEnded(problem, api) || dialog !== this.#app.state.dialog) return;
       dialog.problem = problem;
       this.showProblem();
+      return;
     }
+    dialog.busy = false;
+    if (api === this.#app.state.api && dialog === this.#app.state.dialog) done(result);
   }
 
   /** Renders the problem of the dialog and moves the focus to it. */
@@ -124,3 +126,6 @@ export class DialogHost {
     this.#app.set({ notice: { text, problem: new Problem(lines.join(" ")) } });
   }
 }
+
+/** Returns 128 random bits. Plain http has no crypto.randomUUID. */
+const newIdempotencyKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

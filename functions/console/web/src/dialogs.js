@@ -1,6 +1,7 @@
 // @ts-check
 // The dialogs for rotation, deletion, bulk changes, and a new key.
 import { html } from "./lib/lit-html.js";
+import { copyText } from "./copy.js";
 import { examples } from "./examples.js";
 import { field, modal, problemBox } from "./parts.js";
 import { Problem } from "./problem.js";
@@ -131,19 +132,16 @@ export function keyDialog(app, token, title) {
   const openedAt = performance.now();
   const close = () => { if (performance.now() - openedAt > doubleClickMs) app.dialogs.close(); };
   const codes = examples(location.origin, token.key);
+  /** @type {Dialog} */
+  const dialog = { showsKey: true, problem: null, view };
   const copy = async (/** @type {string} */ what, /** @type {string} */ id, /** @type {string} */ text) => {
-    try {
-      await navigator.clipboard.writeText(text);
-      copyStatus = `The ${what} is copied.`;
-    } catch {
-      selectText(id);
-      copyStatus = `Your browser doesn't let this page copy. Copy the selected ${what} by hand.`;
-    }
+    copyStatus = await copyText(text, id) ? `The ${what} is copied.` : `Your browser doesn't let this page copy. Copy the selected ${what} by hand.`;
     app.set({});
   };
   function view() {
     const code = codes[language];
     return modal({ title, close, closeOnEscape: false, closeLabel: "I have saved the key", wide: true }, html`
+      ${problemBox(dialog.problem)}
       <p class="warning">Copy the key now. You won't see it again.</p>
       ${field({ name: "key", label: "Key" }, ({ id }) => html`<div class="copy"><input id=${id} readonly spellcheck="false" .value=${token.key} @focus=${(e) => e.target.select()}>
         <button type="button" class="primary" @click=${() => copy("key", "field-key", token.key)}>Copy</button></div>`)}
@@ -154,15 +152,5 @@ export function keyDialog(app, token, title) {
       <pre id="example" tabindex="0" aria-label="Example in ${language}"><code>${code}</code></pre>
       <button type="button" @click=${() => copy("example", "example", code)}>Copy the example</button>`);
   }
-  return { showsKey: true, view };
-}
-
-/**
- * Selects the text of an element, for the user to copy.
- * @param {string} id
- */
-function selectText(id) {
-  const element = document.getElementById(id);
-  if (element instanceof HTMLInputElement) element.select();
-  else if (element) getSelection()?.selectAllChildren(element);
+  return dialog;
 }

@@ -143,6 +143,7 @@ export class Editor {
       ${token && this.#conflict ? this.#conflictBox(token, this.#conflict) : nothing}
       ${fieldProblem ? nothing : problemBox(this.problem, unread ? retry : nothing)}
       <div class="sr-only" role="alert">${fieldProblem?.message ?? ""}</div>
+      ${token?.imported ? html`<p class="aside">Imported from ${token.imported} with its key.</p>` : nothing}
       ${textField(fields, "name", "Name", true)}
       ${expiryFields(fields)}
       ${quotaFields(fields)}

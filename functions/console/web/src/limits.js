@@ -2,7 +2,7 @@
 // Windows, model quotas and rates: their drafts in the editor, what the API
 // gets, and their names.
 import { Problem } from "./problem.js";
-import { formatNumber, formatShort, isEqual, parseInteger } from "./words.js";
+import { formatNumber, formatShort, isEqual, parseInteger, timeZone } from "./words.js";
 
 /** @typedef {import("./api.js").Token} Token */
 /** @typedef {import("./api.js").Window} Window */
@@ -41,9 +41,6 @@ export const rates = [["requests_per_minute", "Requests per minute"], ["units_pe
 
 export const calendarPeriods = ["hour", "day", "week", "month"];
 export const weekdays = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-
-/** The browser's time zone. */
-const ownTimezone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
 /**
  * Whether a field of the API is one of the limits.
@@ -103,13 +100,13 @@ function windowDraftOf(original) {
   const { period, quota, timezone, anchor } = original;
   const isLength = /^\d+[smhd]$/.test(period);
   return {
-    period: isLength ? "length" : period, length: isLength ? period : "", quota: String(quota), timezone: timezone ?? (isLength ? ownTimezone() : "UTC"),
+    period: isLength ? "length" : period, length: isLength ? period : "", quota: String(quota), timezone: timezone ?? (isLength ? timeZone : "UTC"),
     hour: anchor?.hour ?? 0, weekday: anchor?.weekday || 1, day: anchor?.day || 1, original,
   };
 }
 
 /** Returns the draft of a new window. @returns {WindowDraft} */
-export const newWindow = () => ({ period: "day", length: "", quota: "", timezone: ownTimezone(), hour: 0, weekday: 1, day: 1, original: null });
+export const newWindow = () => ({ period: "day", length: "", quota: "", timezone: timeZone, hour: 0, weekday: 1, day: 1, original: null });
 
 /**
  * Returns what the API gets for a draft. A new token gets only the limits that it

@@ -4,7 +4,7 @@
 import { html, nothing } from "./lib/lit-html.js";
 import { addsQuota, expiredTime } from "./draft.js";
 import { field, relativeTime, toggle } from "./parts.js";
-import { formatDollars, formatExact, formatNumber } from "./words.js";
+import { formatDollars, formatExact, formatNumber, timeZone } from "./words.js";
 
 /** @typedef {import("./api.js").Token} Token */
 
@@ -65,7 +65,7 @@ export function expiryFields(options) {
  */
 function dateField({ draft, edit }, error) {
   const seconds = expiredTime(draft);
-  return field({ name: "date", label: "Date and time", error, hint: seconds ? html`${relativeTime(seconds)}, ${formatExact(seconds)}` : "In your time zone." },
+  return field({ name: "date", label: "Date and time", error, hint: seconds ? html`${relativeTime(seconds)}, ${formatExact(seconds)} (${timeZone})` : `In your time zone, ${timeZone}.` },
     ({ id, describedBy, invalid }) => html`<input id=${id} type="datetime-local" aria-describedby=${describedBy} aria-invalid=${invalid}
       .value=${draft.at} @input=${(e) => edit({ at: e.target.value })}>`);
 }

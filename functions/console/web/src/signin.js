@@ -1,5 +1,5 @@
 // @ts-check
-import { html } from "./lib/lit-html.js";
+import { html, nothing } from "./lib/lit-html.js";
 import { field } from "./parts.js";
 
 /**
@@ -10,6 +10,7 @@ export const signInScreen = (app) => {
   const { signingIn, signInProblem } = app.state;
   return html`<main class="sign-in">
     <h1><img src="/console/icon.svg" alt="" width="40" height="40">Latchkey</h1>
+    ${isSecureContext ? nothing : html`<p class="warning">This page came over plain http: your access token and new keys are sent unencrypted. Use it only in a network that you trust.</p>`}
     <form novalidate @submit=${(e) => { e.preventDefault(); if (!signingIn) app.signIn(e.target.elements.access.value.trim()); }}>
       ${field({
         name: "access", label: "Access token", error: signInProblem?.message,

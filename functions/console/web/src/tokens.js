@@ -146,7 +146,7 @@ const row = (app, token) => {
   const isBusy = busy.has(token.id);
   return html`<tr role="row" class=${selected.has(token.id) ? "selected" : ""} aria-busy=${isBusy}>
     <td role="cell" class="choose"><input type="checkbox" aria-label="Select ${token.name}" .checked=${selected.has(token.id)} @change=${(e) => app.list.select([token.id], e.target.checked)}></td>
-    <th role="rowheader" scope="row" class="name">${token.name}<span class="aside">#${token.id}${token.group ? ` · ${token.group}` : ""}</span></th>
+    <th role="rowheader" scope="row" class="name">${token.name}<span class="aside">#${token.id}${token.group ? ` · ${token.group}` : ""}</span>${token.imported ? html`<span class="aside">imported from ${token.imported}</span>` : nothing}</th>
     <td role="cell" data-label="Key"><code>${token.key}</code>${token.previous_key ? html`<span class="aside">${token.previous_key} expires ${relativeTime(token.previous_until)}</span>` : nothing}</td>
     <td role="cell" data-label="Status"><span class="status s${token.status}">${statuses[token.status]}</span>${worksAgainAt(token) ? html`<span class="aside">used up until ${exactTime(worksAgainAt(token))}</span>` : nothing}</td>
     <td role="cell" data-label="Quota">${quota(token, app.state.unitsPerDollar)}${token.extra ? html`<span class="aside window">${raise(token.extra)}</span>` : nothing}${tightest(token)}</td>

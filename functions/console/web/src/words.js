@@ -6,6 +6,9 @@ export const statuses = { 1: "enabled", 2: "disabled", 3: "expired", 4: "exhaust
 
 const numberFormat = new Intl.NumberFormat("en");
 const relativeFormat = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+/** The browser's time zone, in which times are shown and entered. */
+export const timeZone = new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+
 const exactFormat = new Intl.DateTimeFormat("en", { dateStyle: "long", timeStyle: "long" });
 
 /** @param {number} n */
