@@ -51,31 +51,39 @@ type importCounts struct {
 // read reads and checks the file, and prints its errors and warnings. It returns an
 // error if nothing of it can be imported, or less than the flags allow.
 func (c exportFlags) read(out *console, keepKeys bool) (*reading, []byte, error) {
-	content, err := readFile(c.File)
+	file, content, err := c.parse(keepKeys, export.Options{Now: time.Now().Unix()})
 	if err != nil {
 		return nil, nil, err
-	}
-	if c.UnitsPerDollar < 0 || c.UnitsPerDollar > token.MaxInteger {
-		return nil, nil, problemf("--units-per-dollar must be a number from 1 to %d", int64(token.MaxInteger))
-	}
-	file, err := export.Read(content, export.Options{
-		Format: c.Format, UnitsPerDollar: c.UnitsPerDollar, Now: time.Now().Unix(), RestartWindows: c.RestartWindows,
-		IgnoreColumns: c.IgnoreColumn, KeepKeys: keepKeys,
-	})
-	if err != nil {
-		return nil, nil, problemf("%s can't be imported: %s", c.File, err)
 	}
 	r := &reading{exportFlags: c, out: out, file: file}
 	r.review()
 	switch {
 	case len(file.Unknown) > 0:
-		return nil, nil, r.unknown()
+		return nil, nil, r.unknown("imported")
 	case r.counts.Bad > 0 && !c.SkipBad:
 		return nil, nil, problemf("%d of %d rows can't be imported, so nothing was imported: correct them, or skip them with --skip-bad", r.counts.Bad, r.counts.Rows)
 	case r.counts.Imported == 0:
 		return nil, nil, problemf("none of %d rows can be imported, so nothing was imported", r.counts.Rows)
 	}
 	return r, content, nil
+}
+
+// parse reads the file and applies the flags to it.
+func (c exportFlags) parse(keepKeys bool, o export.Options) (export.File, []byte, error) {
+	content, err := readFile(c.File)
+	if err != nil {
+		return export.File{}, nil, err
+	}
+	if c.UnitsPerDollar < 0 || c.UnitsPerDollar > token.MaxInteger {
+		return export.File{}, nil, problemf("--units-per-dollar must be a number from 1 to %d", int64(token.MaxInteger))
+	}
+	o.Format, o.UnitsPerDollar, o.RestartWindows = c.Format, c.UnitsPerDollar, c.RestartWindows
+	o.IgnoreColumns, o.KeepKeys = c.IgnoreColumn, keepKeys
+	file, err := export.Read(content, o)
+	if err != nil {
+		return export.File{}, nil, problemf("%s can't be imported: %s", c.File, err)
+	}
+	return file, content, nil
 }
 
 // readFile reads a file that the command names.
@@ -136,8 +144,9 @@ func place(row export.Row) string {
 	return fmt.Sprintf("row %d, line %d", row.Number, row.Line)
 }
 
-// unknown lists the columns that are not known and returns the problem.
-func (r *reading) unknown() error {
+// unknown lists the columns that are not known and returns the problem, which says
+// what was not done.
+func (r *reading) unknown(done string) error {
 	flags := ""
 	for _, c := range r.file.Unknown {
 		r.out.note(fmt.Sprintf("column %q is unknown. Rows with a value: %d, such as %q.", c.Name, c.Rows, c.Values))
@@ -146,7 +155,7 @@ func (r *reading) unknown() error {
 			flags = strings.TrimSuffix(flags, c.Name) + strconv.Quote(c.Name)
 		}
 	}
-	return problemf("unknown columns of %s may restrict the tokens, so nothing was imported: if they do not matter, add%s", r.File, flags)
+	return problemf("unknown columns of %s may restrict the tokens, so nothing was %s: if they do not matter, add%s", r.File, done, flags)
 }
 
 // conclude prints the result.

@@ -100,7 +100,7 @@ func migration(t *testing.T, n int) (newAPI, liteLLM string, keys []string) {
 
 // TestKilledImportKeepsKeys moves 10,000 tokens in while tokenctl is killed 20
 // times, at any call. Afterwards every old key is valid, with its quota, and each is
-// the key of one token.
+// the key of one token. tokenctl shadow then finds no difference.
 func TestKilledImportKeepsKeys(t *testing.T) {
 	tokens, kills := 5_000, 10 // of each file
 	if testing.Short() {
@@ -134,6 +134,12 @@ func TestKilledImportKeepsKeys(t *testing.T) {
 		}
 	}
 	wantAllValid(t, kit, keys)
+	for _, file := range []string{newAPI, liteLLM} {
+		out := tokenctltest.JSON[struct{ Keys, Same int }](t, tokenctltest.Succeed(t, env, "shadow", "--from", file, "--user", "alice", "--units-per-dollar", "10", "--json"))
+		if out.Keys != tokens || out.Same != tokens {
+			t.Errorf("%s: shadow: got %+v, want %d keys with the same answers", file, out, tokens)
+		}
+	}
 	if u, err := kit.Store.FindUser(t.Context(), "alice"); err != nil || u.TokenCount() != int64(len(keys)) {
 		t.Errorf("got %d tokens, %v; want %d", u.TokenCount(), err, len(keys))
 	}

@@ -33,6 +33,7 @@ type grammar struct {
 	Logout    logoutCmd        `cmd:"" help:"Delete the saved URL and access token."`
 	Token     tokenCmd         `cmd:"" help:"List, create, change, rotate, delete and import your sk- tokens."`
 	Import    importCmd        `cmd:"" help:"Import the tokens of another system with the keys that they have."`
+	Shadow    shadowCmd        `cmd:"" help:"Compare what another system and Latchkey answer about each key."`
 	User      userCmd          `cmd:"" help:"Create, list, disable and enable users, rotate their access tokens, and set their limits."`
 	Prices    pricesCmd        `cmd:"" help:"Set, show, check and import the prices of models."`
 	Reconcile reconcileCmd     `cmd:"" help:"Recount a user's tokens and correct the stored counts."`

@@ -77,6 +77,37 @@ func (s *Store) TokensOfForeignKeys(ctx context.Context, hashes [][32]byte) ([]t
 	return ids, nil
 }
 
+// FindHashes implements gate.ForeignKeys. It costs a read unit for each key and one
+// for each token, and two round trips for each 100 keys.
+func (s *Store) FindHashes(ctx context.Context, hashes [][32]byte, now int64) ([]quota.Ledger, error) {
+	at, err := s.TokensOfForeignKeys(ctx, hashes)
+	if err != nil {
+		return nil, err
+	}
+	var keys []item
+	var known []int // indices of hashes
+	for i, a := range at {
+		if a.UserID != 0 {
+			keys, known = append(keys, tokenKey(a.UserID, a.ID)), append(known, i)
+		}
+	}
+	items, err := s.batchGet(ctx, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("look up tokens of foreign keys: %w", err)
+	}
+	found := make([]quota.Ledger, len(hashes))
+	for n, i := range known {
+		l, err := readLedgerOf(items[n], at[i].UserID, hashes[i])
+		if err == nil {
+			found[i], err = s.supplied(ctx, l, now)
+		}
+		if err != nil && !errors.Is(err, quota.ErrKeyUnknown) {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
 // forgetForeign forgets the address of a key that is not the token's any more. The
 // key may have been imported again, as another token.
 func (s *Store) forgetForeign(key credential.Key, err error) {

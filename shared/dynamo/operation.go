@@ -15,7 +15,17 @@ import (
 // read of the wallet.
 func (s *Store) Lookup(ctx context.Context, key credential.Key, now int64) (quota.Ledger, error) {
 	l, err := s.lookup(ctx, key)
-	if err == nil && l.UsesWallet && l.BlockUse(now).Remaining == 0 {
+	if err != nil {
+		return l, err
+	}
+	return s.supplied(ctx, l, now)
+}
+
+// supplied returns a ledger with what its token could draw from its user's wallet,
+// if it has no free unit of its own.
+func (s *Store) supplied(ctx context.Context, l quota.Ledger, now int64) (quota.Ledger, error) {
+	var err error
+	if l.UsesWallet && l.BlockUse(now).Remaining == 0 {
 		l.Supply, err = s.supply(ctx, l.Token, now)
 	}
 	return l, err
@@ -27,14 +37,14 @@ func (s *Store) lookup(ctx context.Context, key credential.Key) (_ quota.Ledger,
 	if err != nil {
 		return quota.Ledger{}, fmt.Errorf("look up token %d/%d: %w", key.UserID, key.TokenID, err)
 	}
-	return readLedgerOf(it, key)
+	return readLedgerOf(it, key.UserID, key.Hash())
 }
 
 // readLedgerOf reads the item at a key's address. It is ErrKeyUnknown unless
 // the key is the token's current or previous one.
-func readLedgerOf(it item, key credential.Key) (quota.Ledger, error) {
-	l, err := readLedger(it, key.UserID)
-	if err == nil && !l.HasKey(key.Hash()) {
+func readLedgerOf(it item, userID int64, hash [32]byte) (quota.Ledger, error) {
+	l, err := readLedger(it, userID)
+	if err == nil && !l.HasKey(hash) {
 		err = quota.ErrKeyUnknown
 	}
 	if err != nil {
@@ -131,7 +141,7 @@ func (s *Store) writeOperation(ctx context.Context, key credential.Key, o quota.
 	if found == nil {
 		return quota.Ledger{}, false, quota.ErrKeyUnknown
 	}
-	l, err := readLedgerOf(found, key)
+	l, err := readLedgerOf(found, key.UserID, key.Hash())
 	return l, applied, err
 }
 

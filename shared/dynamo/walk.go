@@ -7,6 +7,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/quota"
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // eachToken reads the tokens of a user with ids up to lastID, bucket by bucket,
@@ -24,6 +25,16 @@ func (s *Store) eachToken(ctx context.Context, userID, lastID int64, do func(ite
 			}
 		}
 		return nil
+	})
+}
+
+// EachToken implements token.UserStore.
+func (s *Store) EachToken(ctx context.Context, u token.User, do func(token.Token) error) error {
+	return s.eachToken(ctx, u.ID, u.LastTokenID, func(it item, l quota.Ledger) error {
+		if revoked(it) {
+			return nil
+		}
+		return do(l.Token)
 	})
 }
 

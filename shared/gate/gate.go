@@ -37,6 +37,10 @@ type ForeignKeys interface {
 	// FindForeignKey returns the key with the ids of its token. The error is
 	// quota.ErrKeyUnknown or quota.ErrUnavailable.
 	FindForeignKey(ctx context.Context, key string) (credential.Key, error)
+	// FindHashes returns the ledgers of foreign keys by the SHA-256 of each, as
+	// quota.Store.Lookup does: the zero Ledger for a key that is not known. No hash
+	// may be there twice. The error is quota.ErrUnavailable.
+	FindHashes(ctx context.Context, hashes [][32]byte, now int64) ([]quota.Ledger, error)
 }
 
 // A Gate checks the keys of one store. It is safe for concurrent use.
@@ -100,15 +104,21 @@ func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.
 	}
 	if q.Quota == 0 {
 		l, err := g.lookup(ctx, k, now.Unix())
-		if err == nil {
-			err = q.Check(l.Token, now)
-		}
-		return verdict(l, q, now.Unix(), err)
+		return check(l, q, now, err)
 	}
 	if g.leases != nil && q.RequestID == "" {
 		return g.leases.spend(ctx, k, q)
 	}
 	return g.spend(ctx, k, q, now)
+}
+
+// check returns the verdict on a question that spends nothing, for the result of a
+// lookup.
+func check(l quota.Ledger, q quota.Question, now time.Time, err error) (quota.Verdict, error) {
+	if err == nil {
+		err = q.Check(l.Token, now)
+	}
+	return verdict(l, q, now.Unix(), err)
 }
 
 // spend takes the question's units at the table.

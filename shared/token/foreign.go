@@ -103,3 +103,12 @@ func (u User) foreignTokens(tokens []ForeignToken, indices []int, now int64) ([]
 	}
 	return all, nil
 }
+
+// EachToken calls do with each token of a user. It is for the operator.
+func (s *UserService) EachToken(ctx context.Context, name string, do func(Token) error) error {
+	u, err := s.find(ctx, name)
+	if err != nil {
+		return err
+	}
+	return s.Store.EachToken(ctx, u, do)
+}

@@ -58,6 +58,10 @@ type UserStore interface {
 	// GrantGroups sets GroupGranted of each of the user's tokens by User.Grants.
 	GrantGroups(ctx context.Context, u User) error
 
+	// EachToken calls do with each of the user's tokens, by bucket, and stops at its
+	// first error.
+	EachToken(ctx context.Context, u User, do func(Token) error) error
+
 	// Policy returns the user's policy.
 	Policy(ctx context.Context, u User) (Policy, error)
 

@@ -18,7 +18,7 @@ func apiGateway() dialect {
 		columns:     []string{"id", "name", "value", "enabled"},
 		harmless:    []string{"description", "customerid", "createddate", "lastupdateddate", "tags"},
 		restricting: map[string]string{plans: inPlans, "stagekeys": noWay},
-		read:        readAPIGateway, key: keyOfAPIGateway, used: func(*fields) int64 { return 0 },
+		read:        readAPIGateway, key: keyOfAPIGateway, used: func(*fields) int64 { return 0 }, there: apiGatewayThere,
 	}
 }
 

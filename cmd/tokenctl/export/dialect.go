@@ -27,6 +27,7 @@ type dialect struct {
 	read        func(*fields) wire.TokenInput
 	key         func(*fields) (k Key, column, problem string)
 	used        func(*fields) int64 // units that were used with the key
+	there       func(*fields, *There)
 }
 
 // alwaysHarmless are columns that are ignored in every dialect: an imported token
@@ -67,7 +68,7 @@ func newAPI() dialect {
 			"user_id", "resets_at", "used_quota", "created_time", "accessed_time", "previous_key", "previous_until", "etag",
 			"cross_group_retry", "backup_group", "billing_type", "model_route_notify", "owner_name", "setting.heartbeat", "setting.billing_tag",
 		},
-		read: readNewAPI, key: keyOfNewAPI, used: usedOfNewAPI,
+		read: readNewAPI, key: keyOfNewAPI, used: usedOfNewAPI, there: newAPIThere,
 	}
 }
 

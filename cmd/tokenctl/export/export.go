@@ -23,6 +23,7 @@ type Options struct {
 	RestartWindows bool     // import partly used windows, too; they begin anew
 	IgnoreColumns  []string // columns that don't count although they have values
 	KeepKeys       bool     // read Row.Key; a row without one has a problem
+	Compare        bool     // read Row.There
 }
 
 // Formats of a file. Auto detects it from the content.
@@ -52,6 +53,7 @@ type Row struct {
 	Token    wire.TokenInput
 	Key      Key   // only if Options.KeepKeys
 	Used     int64 // units that were used there
+	There    There // only if Options.Compare
 	Problem  string
 	Skip     string
 	Warnings []string
@@ -151,13 +153,14 @@ func (b *boundElsewhere) warnings(d dialect) []string {
 
 // row converts a record to a row, and returns the record's values.
 func (r record) row(d dialect, o Options) (Row, map[string]any) {
-	row := Row{Number: r.number, Line: r.line, Problem: r.problem}
+	row := Row{Number: r.number, Line: r.line, Problem: r.problem, There: There{Problem: r.problem}}
 	if row.Problem != "" {
 		return row, nil
 	}
 	f := fields{present: map[string]bool{}, options: o}
 	f.values, row.Problem, row.Column = d.flat(r.fields)
 	if row.Problem != "" {
+		row.There.Problem = row.Problem
 		return row, nil
 	}
 	for column, v := range f.values {
@@ -168,6 +171,9 @@ func (r record) row(d dialect, o Options) (Row, map[string]any) {
 	}
 	values := maps.Clone(f.values)
 	d.drop(&f)
+	if o.Compare {
+		row.There = d.compare(&fields{values: f.values, present: f.present, options: o})
+	}
 	row.Token = d.read(&f)
 	row.OldID = f.label(d.id...)
 	row.OldName = f.label(d.label...)

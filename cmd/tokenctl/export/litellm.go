@@ -50,7 +50,7 @@ func liteLLM() dialect {
 			"budget_id": elsewhere, "user_id": owner,
 		},
 		optional: []string{"tpm_limit", budgetTable + "tpm_limit"},
-		read:     readLiteLLM, key: keyOfLiteLLM, used: usedOfLiteLLM,
+		read:     readLiteLLM, key: keyOfLiteLLM, used: usedOfLiteLLM, there: liteLLMThere,
 	}
 }
 

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
+	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+type shadowCmd struct {
+	From           string   `required:"" placeholder:"FILE" help:"The export of the other system."`
+	Format         string   `enum:"auto,csv,json" default:"auto" placeholder:"FORMAT" help:"csv, json, or auto to detect it from the content (default ${default})."`
+	UnitsPerDollar int64    `placeholder:"N" help:"Units per dollar of a LiteLLM budget, as in the import."`
+	RestartWindows bool     `help:"Do not compare how much of a window is used, as in the import."`
+	IgnoreColumn   []string `sep:"none" placeholder:"NAME" help:"Compare although this column has values that Latchkey does not know or has no equivalent of. Repeatable."`
+	User           string   `placeholder:"NAME" help:"Also compare the imported tokens of this user whose keys are not in the file."`
+	Foreign        bool     `name:"foreign-keys" env:"FOREIGN_KEYS" default:"true" negatable:"" help:"Answer as where FOREIGN_KEYS is true (default), or with --no-foreign-keys as where it is not."`
+	access
+}
+
+// Help implements kong.HelpProvider.
+func (*shadowCmd) Help() string {
+	return `It reads an export as "tokenctl import" does, and finds each key in the DynamoDB table by its hash. For the whole key, for each
+model in the lists of both systems and one other, and for addresses inside and outside of the lists, it compares what
+the other system would answer now, by its own rules, with what Latchkey answers. It also compares the remaining quota, the
+expiry, windows and rates. It changes nothing and spends nothing.
+
+Each difference is a line on stdout. LOOSER is what Latchkey allows and the other system does not. A key that was used here
+since the import has less quota left by what was used: that is no difference, and is counted apart. docs/migrate.md
+says what is compared and what is not.
+
+The exit code is 0 if there is no difference, and 1 if there is one.
+
+Example:
+
+    tokenctl shadow --from newapi.csv`
+}
+
+// A shadow compares the answers about the keys of a file.
+type shadow struct {
+	*shadowCmd
+	file export.File
+	db   *database
+	gate *gate.Gate
+	now  int64
+	tally
+}
+
+// Run implements the command.
+func (c *shadowCmd) Run(ctx context.Context, out *console) error {
+	out.readOnly = true
+	flags := exportFlags{File: c.From, Format: c.Format, UnitsPerDollar: c.UnitsPerDollar, RestartWindows: c.RestartWindows, IgnoreColumn: c.IgnoreColumn}
+	now := time.Now()
+	file, _, err := flags.parse(true, export.Options{Now: now.Unix(), Compare: true})
+	if err != nil {
+		return err
+	}
+	if len(file.Unknown) > 0 {
+		return (&reading{exportFlags: flags, out: out, file: file}).unknown("compared")
+	}
+	for _, warning := range file.Warnings {
+		out.note("warning: " + warning + ".")
+	}
+	db, err := connect(ctx, c.Endpoint, c.Table)
+	if err != nil {
+		return err
+	}
+	s := shadow{shadowCmd: c, file: file, db: db, now: now.Unix(), tally: tally{Dialect: file.Dialect, Differences: []difference{}}}
+	options := []gate.Option{gate.WithClock(func() time.Time { return now })}
+	store := dynamo.New(db.client, db.table)
+	if c.Foreign {
+		options = append(options, gate.WithForeignKeys(store))
+	}
+	s.gate = gate.New(store, options...)
+	if err := s.compareAll(ctx, out); err != nil {
+		return db.explain(err, c.User)
+	}
+	return s.report(out)
+}
+
+// compareAll compares the rows of the file, and then the tokens that it does not
+// have.
+func (s *shadow) compareAll(ctx context.Context, out *console) error {
+	bar := out.progress(len(s.file.Rows), "comparing")
+	defer bar.Close() //nolint:errcheck // only affects the display
+	const batchSize = 100
+	for rows := range slices.Chunk(s.file.Rows, batchSize) {
+		found, err := s.find(ctx, rows)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			s.count(s.compare(row, found[row.There.Key.Hash])...)
+		}
+		_ = bar.Add(len(rows))
+	}
+	_ = bar.Clear()
+	if s.User == "" {
+		return nil
+	}
+	return s.compareOthers(ctx)
+}
+
+// find looks up the keys of rows.
+func (s *shadow) find(ctx context.Context, rows []export.Row) (map[[32]byte]gate.KnownKey, error) {
+	found := map[[32]byte]gate.KnownKey{}
+	var hashes [][32]byte
+	for _, row := range rows {
+		hash := row.There.Key.Hash
+		if _, twice := found[hash]; !twice && row.There.Key != (export.Key{}) {
+			hashes = append(hashes, hash)
+			found[hash] = gate.KnownKey{}
+		}
+	}
+	keys, err := s.gate.FindHashes(ctx, hashes)
+	for i, k := range keys {
+		found[hashes[i]] = k
+	}
+	return found, err
+}
+
+// compareOthers looks for keys that work here although the file does not have them:
+// the other system has deleted them since.
+func (s *shadow) compareOthers(ctx context.Context) error {
+	name, err := token.CheckUserName(s.User)
+	if err != nil {
+		return err
+	}
+	listed, systems := map[[32]byte]bool{}, map[string]bool{}
+	for _, row := range s.file.Rows {
+		listed[row.There.Key.Hash], systems[row.There.Key.From] = true, true
+	}
+	var others []token.Token
+	err = s.db.accounts().EachToken(ctx, name, func(t token.Token) error {
+		if t.ForeignHash != ([32]byte{}) && systems[t.ImportedFrom] && !listed[t.ForeignHash] {
+			others = append(others, t)
+		}
+		return nil
+	})
+	const batchSize = 100
+	for batch := range slices.Chunk(others, batchSize) {
+		hashes := make([][32]byte, len(batch))
+		for i, t := range batch {
+			hashes[i] = t.ForeignHash
+		}
+		keys, failed := s.gate.FindHashes(ctx, hashes)
+		if failed != nil {
+			return failed
+		}
+		for i, k := range keys {
+			there := export.There{Key: export.Key{Mask: credential.MaskedKey("", "")}, Refusal: "not_found (not in the file)"}
+			if k.ID != 0 && k.ForeignHash == k.KeyHash {
+				there.Key.Mask = k.Mask
+			}
+			s.count(s.status(difference{Token: batch[i].ID, Key: there.Key.Mask}, there, k)...)
+		}
+	}
+	return err
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
+)
+
+// The kinds of differences.
+const (
+	looser   = "looser"       // Latchkey allows more than the other system; the dangerous one
+	stricter = "stricter"     // Latchkey allows less
+	usedHere = "used"         // less is left by what was used in Latchkey; not counted as a difference
+	unclear  = "not_compared" // the answer of the other system is not known
+)
+
+// A difference is one question to which the two systems give different answers.
+type difference struct {
+	Row   int    `json:"row,omitempty"`
+	Line  int    `json:"line,omitempty"`
+	Token int64  `json:"token,omitempty"` // ID, if the file does not have the key
+	Key   string `json:"key"`             // the mask
+	Kind  string `json:"kind"`
+	What  string `json:"what"`
+	There string `json:"there"`
+	Here  string `json:"here"`
+}
+
+// A tally counts keys by the worst kind of their differences. --json prints it.
+type tally struct {
+	Dialect     string       `json:"dialect"`
+	Keys        int          `json:"keys"`
+	Same        int          `json:"same"`
+	Looser      int          `json:"looser"`
+	Stricter    int          `json:"stricter"`
+	Used        int          `json:"used"`
+	NotCompared int          `json:"not_compared"`
+	Differences []difference `json:"differences"`
+}
+
+// count adds the differences of one key.
+func (t *tally) count(all ...difference) {
+	t.Keys++
+	t.Differences = append(t.Differences, all...)
+	has := map[string]bool{}
+	for _, d := range all {
+		has[d.Kind] = true
+	}
+	switch {
+	case has[looser]:
+		t.Looser++
+	case has[unclear]:
+		t.NotCompared++
+	case has[stricter]:
+		t.Stricter++
+	case has[usedHere]:
+		t.Used++
+	default:
+		t.Same++
+	}
+}
+
+// report prints the differences and returns an error if there are any.
+func (s *shadow) report(out *console) error {
+	differ := s.Looser + s.Stricter + s.NotCompared
+	var err error
+	if s.JSON {
+		err = out.printJSON(s.tally)
+	} else {
+		err = out.print(s.text())
+	}
+	if err != nil || differ == 0 {
+		return err
+	}
+	advice := "change the tokens here or there, or import the missing ones, and compare again"
+	if !s.Foreign {
+		advice = "keys of other systems are refused where FOREIGN_KEYS is not true, so turn it on"
+	}
+	return problemf("%d of %d keys get different answers, %d of them looser ones in Latchkey: %s", differ, s.Keys, s.Looser, advice)
+}
+
+func (s *shadow) text() string {
+	var text strings.Builder
+	for _, d := range s.Differences {
+		where := fmt.Sprintf("row %d", d.Row)
+		switch {
+		case d.Token != 0:
+			where = fmt.Sprintf("token %d", d.Token)
+		case d.Line != d.Row:
+			where += fmt.Sprintf(", line %d", d.Line)
+		}
+		kind := map[string]string{looser: "LOOSER", usedHere: "used here", unclear: "not compared"}[d.Kind]
+		answer := d.What + ": " + d.There + " there, " + d.Here + " here"
+		if d.Kind == unclear {
+			answer = d.There
+		}
+		_, _ = fmt.Fprintf(&text, "%s, %s: %s: %s\n", where, d.Key, cmp.Or(kind, d.Kind), visible(credential.Redact(answer))) // a Builder never fails
+	}
+	_, _ = fmt.Fprintf(&text, "%d keys compared, of an export of %s. The same: %d. Looser here: %d. Stricter here: %d. Used here: %d. Not compared: %d.\n",
+		s.Keys, s.Dialect, s.Same, s.Looser, s.Stricter, s.Used, s.NotCompared)
+	return text.String()
+}
