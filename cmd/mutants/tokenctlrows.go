@@ -14,6 +14,16 @@ func tokenctlMutants() []mutant {
 	)
 	return []mutant{
 		{
+			"a day means its start in the local time zone",
+			"cmd/tokenctl/moment.go", "time.Parse(layout, s)", "time.ParseInLocation(layout, s, time.Local)",
+			tests, "TestMoment",
+		},
+		{
+			"an offset of a day is ignored",
+			"cmd/tokenctl/moment.go", "time.Parse(layout, s)", "time.Parse(layout, s[:min(len(s), 10)])",
+			tests, "TestMoment",
+		},
+		{
 			"another file continues an import that has created tokens",
 			"cmd/tokenctl/journal/book.go", "(len(b.done) > 0 || b.pending != nil)", "b.pending != nil",
 			tests, "TestImportNamesRefusedRow",

@@ -51,7 +51,19 @@ func (c *tokenCreateCmd) Run(ctx context.Context, out *console) error {
 	if c.JSON {
 		return out.printJSON(t.Token)
 	}
-	return out.print(fmt.Sprintf("Token %d %s was created. Status: %s.\nKey: %s\nSave it now: it can't be shown again.\n", t.ID, visible(t.Name), statusName(t.Status), visible(t.Key)))
+	text := fmt.Sprintf("Token %d %s was created. Status: %s.\nKey: %s\nSave it now: it can't be shown again.\n", t.ID, visible(t.Name), statusName(t.Status), visible(t.Key))
+	if end := whenExpires("It expires", t.Token); end != "" {
+		text += end + "\n"
+	}
+	return out.print(text)
+}
+
+// whenExpires returns a sentence, or nothing for a token that never expires.
+func whenExpires(subject string, t wire.Token) string {
+	if t.ExpiredTime == token.Never {
+		return ""
+	}
+	return fmt.Sprintf("%s at %s.", subject, timestamp(t.ExpiredTime))
 }
 
 // inputs returns the tokens to create, checked before the first batch is sent.
@@ -83,6 +95,7 @@ func (c *tokenCreateCmd) many(ctx context.Context, s *session, out *console) err
 	}
 	bar := out.progress(len(all), "creating")
 	defer bar.Close() //nolint:errcheck // only affects the display
+	expire := ""
 	for made := 0; made < len(all); {
 		batch := all[made:min(made+token.MaxBatch, len(all))]
 		tokens, err := s.createPatiently(ctx, batch)
@@ -101,9 +114,10 @@ func (c *tokenCreateCmd) many(ctx context.Context, s *session, out *console) err
 			return err
 		}
 		_ = bar.Add(len(batch))
+		expire = whenExpires(" They expire", tokens[0])
 	}
 	if !c.JSON {
-		out.note("Save the keys now: they can't be shown again.")
+		out.note("Save the keys now: they can't be shown again." + expire)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ type tokenExtraCmd struct {
 	ID      int64         `arg:"" help:"ID of the token."`
 	Units   int64         `required:"" placeholder:"N" help:"Units by which the quota is larger; 0 ends the raise that it has."`
 	For     lifetime      `placeholder:"DURATION" xor:"until" help:"Time for which it is, such as 2h or 7d, up to 366d."`
-	Until   *moment       `placeholder:"TIME" xor:"until" help:"Time until which it is, such as 2030-01-31T12:00:00Z."`
+	Until   *moment       `placeholder:"TIME" xor:"until" help:"Time until which it is, such as 2030-01-31T12:00:00Z or 2030-01-31T12:00+02:00. A day such as 2030-01-31 means its start in UTC, and 2030-01-31+02:00 its start at that offset."`
 	Window  *raisedWindow `placeholder:"PERIOD" help:"Raise the window of this period, such as day, instead of the lifetime quota. If more than one window has the period, add ,timezone=Europe/Berlin and ,hour=6, ,weekday=monday or ,day=15, as the window has them."`
 	IfMatch string        `placeholder:"ETAG" help:"Raise the quota only if the token still has this ETag, which get shows."`
 	remote

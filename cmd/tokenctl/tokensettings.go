@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -15,7 +14,7 @@ import (
 type settings struct {
 	Quota     *units   `placeholder:"N" help:"Remaining quota in units, or unlimited."`
 	ExpiresIn lifetime `placeholder:"DURATION" xor:"expiry" help:"Time until the token expires, such as 12h or 30d."`
-	Expires   *moment  `placeholder:"TIME" xor:"expiry" help:"Time at which the token expires, such as 2030-01-31T12:00:00Z or 2030-01-31, or never."`
+	Expires   *moment  `placeholder:"TIME" xor:"expiry" help:"Time at which the token expires, such as 2030-01-31T12:00:00Z or 2030-01-31T12:00+02:00, or never. A day such as 2030-01-31 means its start in UTC, and 2030-01-31+02:00 its start at that offset."`
 	Models    *string  `placeholder:"A,B" help:"Models that the token may call, by name or by pattern such as gpt-5*; an empty list allows all."`
 	AllowIPs  *string  `name:"allow-ips" placeholder:"A,B" help:"Addresses and CIDR ranges from which the token may be used; an empty list allows all."`
 	Group     *string  `placeholder:"NAME" help:"Name of a group of tokens."`
@@ -86,23 +85,4 @@ func (u *units) UnmarshalText(text []byte) error {
 	}
 	*u = units{n: n}
 	return nil
-}
-
-// moment is a time in Unix seconds, or token.Never.
-type moment int64
-
-// UnmarshalText parses an RFC 3339 time, a day, which means its start in UTC, or
-// the word never.
-func (m *moment) UnmarshalText(text []byte) error {
-	if string(text) == "never" {
-		*m = token.Never
-		return nil
-	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if at, err := time.Parse(layout, string(text)); err == nil {
-			*m = moment(at.Unix())
-			return nil
-		}
-	}
-	return problemf("%q is not a time: use a time such as 2030-01-31T12:00:00Z, a day such as 2030-01-31, or never", text)
 }

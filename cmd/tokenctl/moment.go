@@ -1,0 +1,40 @@
+package main
+
+import (
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// moment is a time in Unix seconds, or token.Never.
+type moment int64
+
+// UnmarshalText parses a time with its offset, a day, or the word never.
+func (m *moment) UnmarshalText(text []byte) error {
+	s := string(text)
+	if s == "never" {
+		*m = token.Never
+		return nil
+	}
+	at, ok := parseMoment(s)
+	if !ok {
+		if _, ok := parseMoment(s + "Z"); ok {
+			return problemf("%q has no time zone: add Z for UTC, or an offset, such as %[1]s+02:00", s)
+		}
+		return problemf("%q is not a time: use a time such as 2030-01-31T12:00:00Z or 2030-01-31T12:00+02:00, a day such as 2030-01-31, which means its start in UTC, or 2030-01-31+02:00, or never", s)
+	}
+	*m = moment(at.Unix())
+	return nil
+}
+
+// parseMoment parses a time with its offset, or a day. A day means its start, in
+// UTC if it has no offset: in the local time zone one command would mean different
+// moments on different machines.
+func parseMoment(s string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00", "2006-01-02Z07:00", time.DateOnly} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}
