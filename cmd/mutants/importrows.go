@@ -14,6 +14,10 @@ func importMutants() []mutant {
 		liteLLM = "cmd/tokenctl/export/litellm.go"
 		apigw   = "cmd/tokenctl/export/apigateway.go"
 		command = "cmd/tokenctl/exportread.go"
+		owners  = "cmd/tokenctl/export/owner.go"
+		sqlite  = "cmd/tokenctl/source/sqlite.go"
+		dbtable = "cmd/tokenctl/source/table.go"
+		sources = "./cmd/tokenctl/source"
 		keys    = "cmd/tokenctl/export/key.go"
 		exports = "./cmd/tokenctl/export"
 		scripts = "TestScript/import"
@@ -45,6 +49,13 @@ func importMutants() []mutant {
 		{"a key of API Gateway is imported without its plans", apigw, "restricting: map[string]string{plans: inPlans, ", "restricting: map[string]string{plans + \"x\": inPlans, ", exports, "TestAPIGateway"},
 		{"an answer of API Gateway that names no plans has none", apigw, "!f.present[plans] &&", "f.present[plans] &&", exports, "TestAPIGateway"},
 		{"a disabled key of API Gateway works after the import", apigw, "enabled != nil && !*enabled)", "enabled != nil && *enabled)", exports, "TestDialects"},
+		{"a token of a disabled user works after the import", newAPI, " || f.isOfDisabledUser())", " || f.isOfDisabledUser() && false)", sources, "TestUsers"},
+		{"a token of a deleted user is imported", owners, `at != "", status`, `at == "x", status`, sources, "TestUsers"},
+		{"a token of a user that is missing is imported", dbtable, "json.RawMessage(`{\"missing\":true}`)", "json.RawMessage(`{}`)", sources, "TestUsers"},
+		{"a database is imported without its newest changes", sqlite, `file + "-wal"); err == nil`, `file + "-wal"); err != nil`, sources, "TestUnreadable"},
+		{"a database is imported while another program writes to it", sqlite, "err == nil && string(head) == journalMagic", "err == nil && string(head) == magic", sources, "TestUnreadable"},
+		{"the rows before the damage of a database are imported as all", dbtable, `if row.ColumnText(0) != "ok" {`, `if row.ColumnText(0) == "" {`, sources, "TestUnreadable"},
+		{"bytes in a database that are no text are read as text", dbtable, "if !utf8.Valid(raw) {", "if !utf8.Valid(raw) && raw == nil {", sources, "TestNewAPI"},
 		{"an import of some rows ends as one of all", command, "r.counts.Imported < r.counts.Rows {", "r.counts.Imported < 0 {", "./cmd/tokenctl", scripts},
 		{"an import of no row ends as one of all", command, "case r.counts.Imported == 0:", "case r.counts.Imported < 0:", "./cmd/tokenctl", scripts},
 		{"an import keeps a masked key", keys, `strings.ContainsAny(plain, "*•…") || `, "", exports, "TestKeys"},

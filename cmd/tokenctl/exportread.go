@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +14,7 @@ import (
 
 // exportFlags are the flags of commands that read an export.
 type exportFlags struct {
-	File           string   `arg:"" help:"The export: CSV with a header row, or JSON."`
+	File           string   `arg:"" help:"The export: CSV with a header row, JSON, or the SQLite database of New API or One API."`
 	Format         string   `enum:"auto,csv,json" default:"auto" placeholder:"FORMAT" help:"csv, json, or auto to detect it from the content (default ${default})."`
 	UnitsPerDollar int64    `placeholder:"N" help:"Units per dollar of a LiteLLM budget; 500000 on the scale of New API."`
 	RestartWindows bool     `help:"Import tokens whose windows are partly used, too; their windows begin anew."`
@@ -50,57 +48,46 @@ type importCounts struct {
 
 // read reads and checks the file, and prints its errors and warnings. It returns an
 // error if nothing of it can be imported, or less than the flags allow.
-func (c exportFlags) read(out *console, keepKeys bool) (*reading, []byte, error) {
-	file, content, err := c.parse(keepKeys, export.Options{Now: time.Now().Unix()})
+func (c exportFlags) read(ctx context.Context, out *console, keepKeys bool) (*reading, []byte, error) {
+	in, err := readInput(ctx, c.File)
 	if err != nil {
 		return nil, nil, err
+	}
+	r, err := c.check(out, in, keepKeys)
+	return r, in.content, err
+}
+
+// check is read without reading.
+func (c exportFlags) check(out *console, in input, keepKeys bool) (*reading, error) {
+	file, err := c.parse(in, export.Options{Now: time.Now().Unix(), KeepKeys: keepKeys})
+	if err != nil {
+		return nil, err
 	}
 	r := &reading{exportFlags: c, out: out, file: file}
 	r.review()
 	switch {
 	case len(file.Unknown) > 0:
-		return nil, nil, r.unknown("imported")
+		return nil, r.unknown("imported")
 	case r.counts.Bad > 0 && !c.SkipBad:
-		return nil, nil, problemf("%d of %d rows can't be imported, so nothing was imported: correct them, or skip them with --skip-bad", r.counts.Bad, r.counts.Rows)
+		return nil, problemf("%d of %d rows can't be imported, so nothing was imported: correct them, or skip them with --skip-bad", r.counts.Bad, r.counts.Rows)
 	case r.counts.Imported == 0:
-		return nil, nil, problemf("none of %d rows can be imported, so nothing was imported", r.counts.Rows)
+		return nil, problemf("none of %d rows can be imported, so nothing was imported", r.counts.Rows)
 	}
-	return r, content, nil
+	return r, nil
 }
 
-// parse reads the file and applies the flags to it.
-func (c exportFlags) parse(keepKeys bool, o export.Options) (export.File, []byte, error) {
-	content, err := readFile(c.File)
-	if err != nil {
-		return export.File{}, nil, err
-	}
+// parse applies the flags to what was read.
+func (c exportFlags) parse(in input, o export.Options) (export.File, error) {
 	if c.UnitsPerDollar < 0 || c.UnitsPerDollar > token.MaxInteger {
-		return export.File{}, nil, problemf("--units-per-dollar must be a number from 1 to %d", int64(token.MaxInteger))
+		return export.File{}, problemf("--units-per-dollar must be a number from 1 to %d", int64(token.MaxInteger))
 	}
 	o.Format, o.UnitsPerDollar, o.RestartWindows = c.Format, c.UnitsPerDollar, c.RestartWindows
-	o.IgnoreColumns, o.KeepKeys = c.IgnoreColumn, keepKeys
-	file, err := export.Read(content, o)
+	o.IgnoreColumns, o.ByID = c.IgnoreColumn, in.byID
+	file, err := export.Read(in.content, o)
 	if err != nil {
-		return export.File{}, nil, problemf("%s can't be imported: %s", c.File, err)
+		return export.File{}, problemf("%s can't be imported: %s", c.File, err)
 	}
-	return file, content, nil
-}
-
-// readFile reads a file that the command names.
-func readFile(name string) (content []byte, err error) {
-	const most = 64 << 20      // bytes; enough for about 100,000 tokens
-	file, err := os.Open(name) //nolint:gosec // the user names it
-	if err == nil {
-		content, err = io.ReadAll(io.LimitReader(file, most+1)) // the file may be a pipe or an endless device
-		err = errors.Join(err, file.Close())
-	}
-	switch {
-	case err != nil:
-		return nil, problemf("%s can't be read (%s): check its path", name, reason(err))
-	case len(content) > most:
-		return nil, problemf("%s is larger than %d MiB: split it into smaller files", name, most>>20)
-	}
-	return content, nil
+	return file, nil
 }
 
 // review counts the rows and prints warnings and errors on stderr. It prints no
@@ -129,19 +116,11 @@ func (r *reading) review() {
 }
 
 func (r *reading) noteRow(row export.Row, text string) {
-	where := place(row)
+	where := row.Place()
 	if row.Column != "" {
 		where += ", column " + row.Column
 	}
 	r.out.note(fmt.Sprintf("%s: %s.", where, text))
-}
-
-// place returns where a row is in the file.
-func place(row export.Row) string {
-	if row.Line == row.Number {
-		return fmt.Sprintf("row %d", row.Number)
-	}
-	return fmt.Sprintf("row %d, line %d", row.Number, row.Line)
 }
 
 // unknown lists the columns that are not known and returns the problem, which says

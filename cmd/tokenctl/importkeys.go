@@ -43,7 +43,7 @@ func (c *importCmd) Run(ctx context.Context, out *console) error {
 	if !c.KeepKeys {
 		return problemf("`tokenctl import` needs --keep-keys: add it to keep the keys, or use `tokenctl token import`, which gives every token a new key")
 	}
-	r, _, err := c.read(out, true)
+	r, _, err := c.read(ctx, out, true)
 	if err != nil {
 		return err
 	}
@@ -119,10 +119,10 @@ func (r *reading) explainKept(db *database, name string, batch []export.Row, err
 	again := "run the same command again"
 	switch {
 	case errors.As(err, &at) && errors.Is(err, token.ErrKeyTaken):
-		why = place(batch[at.Index]) + ": a token of another user has its key"
+		why = batch[at.Index].Place() + ": a token of another user has its key"
 		again = "remove the row, or delete that token, and " + again
 	case errors.As(err, &at):
-		why, again = fmt.Sprintf("%s: %s", place(batch[at.Index]), sentence(at.Err)), "correct the row and "+again
+		why, again = fmt.Sprintf("%s: %s", batch[at.Index].Place(), sentence(at.Err)), "correct the row and "+again
 	case errors.Is(err, token.ErrTokenLimit):
 		why = fmt.Sprintf("user %s would have more tokens than it may: raise that with `tokenctl user limit %s --max-tokens N`", name, name)
 	case errors.Is(err, token.ErrKeysStopped):

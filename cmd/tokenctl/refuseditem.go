@@ -31,11 +31,11 @@ func (im *importing) refusal(sum journal.Summary, err error) (error, bool) {
 	if !ok || at >= len(batch.Rows) {
 		return nil, false
 	}
-	row, first := batch.Rows[at], batch.Rows[0].Number
-	where := fmt.Sprintf("%s, token %q: %s", place(row), row.OldName, why)
+	row, first := batch.Rows[at], batch.Rows[0].Place()
+	where := fmt.Sprintf("%s, token %q: %s", row.Place(), row.OldName, why)
 	if sum.Before+sum.Now == 0 {
 		return problemf("%s; nothing was imported: correct the row and run the same command again", where), true
 	}
-	return &partialError{problemf("%s; %d of %d tokens were imported and their keys are in %s, but none from row %d on: correct those rows in another file and import that, or run the same command again once the operator allows the row",
+	return &partialError{problemf("%s; %d of %d tokens were imported and their keys are in %s, but none from %s on: correct those rows in another file and import that, or run the same command again once the operator allows the row",
 		where, sum.Before+sum.Now, im.counts.Imported, im.cmd.Keys, first)}, true
 }

@@ -56,7 +56,11 @@ func (c *shadowCmd) Run(ctx context.Context, out *console) error {
 	out.readOnly = true
 	flags := exportFlags{File: c.From, Format: c.Format, UnitsPerDollar: c.UnitsPerDollar, RestartWindows: c.RestartWindows, IgnoreColumn: c.IgnoreColumn}
 	now := time.Now()
-	file, _, err := flags.parse(true, export.Options{Now: now.Unix(), Compare: true})
+	in, err := readInput(ctx, c.From)
+	if err != nil {
+		return err
+	}
+	file, err := flags.parse(in, export.Options{Now: now.Unix(), KeepKeys: true, Compare: true})
 	if err != nil {
 		return err
 	}

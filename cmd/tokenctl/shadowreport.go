@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
 	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
@@ -84,12 +85,9 @@ func (s *shadow) report(out *console) error {
 func (s *shadow) text() string {
 	var text strings.Builder
 	for _, d := range s.Differences {
-		where := fmt.Sprintf("row %d", d.Row)
-		switch {
-		case d.Token != 0:
+		where := export.Row{Number: d.Row, Line: d.Line}.Place()
+		if d.Token != 0 {
 			where = fmt.Sprintf("token %d", d.Token)
-		case d.Line != d.Row:
-			where += fmt.Sprintf(", line %d", d.Line)
 		}
 		kind := map[string]string{looser: "LOOSER", usedHere: "used here", unclear: "not compared"}[d.Kind]
 		answer := d.What + ": " + d.There + " there, " + d.Here + " here"

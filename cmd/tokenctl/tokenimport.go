@@ -52,7 +52,7 @@ type importing struct {
 
 // Run implements the command.
 func (c *tokenImportCmd) Run(ctx context.Context, out *console) error {
-	read, content, err := c.read(out, false)
+	read, content, err := c.read(ctx, out, false)
 	if err != nil {
 		return err
 	}
@@ -129,8 +129,8 @@ func (im *importing) explain(sum journal.Summary, err error) error {
 		return problemf("%s or %s has changed since this import wrote it: restore it, or delete the tokens created so far, move both files away and start again", im.cmd.Keys, journal.Path(im.cmd.Keys))
 	case errors.As(err, &stale):
 		first, last := stale.Rows[0], stale.Rows[len(stale.Rows)-1]
-		return problemf("rows %d to %d were sent at %s, and it is no longer possible to find out whether they were created: with `tokenctl token list --keyword NAME` look for tokens named %q to %q that were created then, delete them, and run the command again with --resend",
-			first.Number, last.Number, timestamp(stale.Sent.Unix()), first.OldName, last.OldName)
+		return problemf("%s to %s were sent at %s, and it is no longer possible to find out whether they were created: with `tokenctl token list --keyword NAME` look for tokens named %q to %q that were created then, delete them, and run the command again with --resend",
+			first.Place(), last.Place(), timestamp(stale.Sent.Unix()), first.OldName, last.OldName)
 	case errors.Is(err, wire.ErrTokenLimit):
 		return im.unfinished(sum, limitReached)
 	case errors.Is(err, wire.ErrIdempotencyMismatch):

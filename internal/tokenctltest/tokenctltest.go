@@ -27,10 +27,10 @@ const capturesVar = "TOKENCTL_TEST_CAPTURES"
 const patience = 10 * time.Second
 
 // Main runs the tests of a package whose command is tokenctl, and exits. Call it
-// from TestMain. Processes find the command tokenctl, and the commands check and
-// lose-token of transcripts, in the PATH.
+// from TestMain. Processes find the command tokenctl, and the commands check,
+// lose-token and sqlite3 of transcripts, in the PATH.
 func Main(m *testing.M, tokenctl func()) {
-	testscript.Main(captured{m}, map[string]func(){"tokenctl": tokenctl, "check": check, "lose-token": loseToken})
+	testscript.Main(captured{m}, map[string]func(){"tokenctl": tokenctl, "check": check, "lose-token": loseToken, "sqlite3": runSQL})
 }
 
 // captured searches the captured outputs after the tests have run.

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/client"
@@ -86,4 +87,23 @@ func removeItem(args []string) error {
 		},
 	})
 	return err
+}
+
+// runSQL implements the command sqlite3 of sessions. Its argument is a database that
+// it creates or changes; the statements are on stdin.
+func runSQL() { exit(changeDatabase(os.Args[1:])) }
+
+func changeDatabase(args []string) error {
+	if len(args) != 1 {
+		return errors.New("usage: sqlite3 FILE <STATEMENTS")
+	}
+	statements, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return err
+	}
+	db, err := sqlite3.Open(args[0])
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Exec(string(statements)), db.Close())
 }

@@ -31,9 +31,10 @@ import (
 //     DYNAMODB_ENDPOINT name that server and its engine.
 //   - interrupt presses Ctrl-C in that server, and fails unless it exits with 0.
 //
-// In a session two more commands are in the PATH: check reads a key or an access
+// In a session three more commands are in the PATH: check reads a key or an access
 // token from stdin and prints what the API says about it; lose-token removes a
-// token from the table behind the API's back.
+// token from the table behind the API's back; sqlite3 FILE runs the statements on
+// its stdin in a database.
 //
 // Each transcript has an API at LATCHKEY_URL on an engine at DYNAMODB_ENDPOINT,
 // with the table latchkey-test, and the user alice. Her access token is in

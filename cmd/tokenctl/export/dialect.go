@@ -62,11 +62,12 @@ func newAPI() dialect {
 			"id", "name", "status", "remain_quota", "unlimited_quota", "expired_time", "models", "model_limits", "model_limits_enabled", "allow_ips", "subnet", "group", "deletedat", "deleted_at",
 			"windows", "extra", "model_quotas", "requests_per_minute", "units_per_minute", "max_concurrent",
 			hubModels + "enabled", hubModels + "models", hubAddresses + "enabled", hubAddresses + "whitelist",
+			"users.missing", "users.status", "users.deleted_at",
 		},
-		objects: []string{"setting", "setting.limits", "setting.limits.limit_model_setting", "setting.limits.limits_ip_setting"},
+		objects: []string{"users", "setting", "setting.limits", "setting.limits.limit_model_setting", "setting.limits.limits_ip_setting"},
 		harmless: []string{
 			"user_id", "resets_at", "used_quota", "created_time", "accessed_time", "previous_key", "previous_until", "etag",
-			"cross_group_retry", "backup_group", "billing_type", "model_route_notify", "owner_name", "setting.heartbeat", "setting.billing_tag",
+			"cross_group_retry", "backup_group", "billing_type", "model_route_notify", "owner_name", "users.username", "setting.heartbeat", "setting.billing_tag",
 		},
 		read: readNewAPI, key: keyOfNewAPI, used: usedOfNewAPI, there: newAPIThere,
 	}
@@ -122,7 +123,7 @@ func readNewAPI(f *fields) wire.TokenInput {
 	if left != nil && !unlimited {
 		f.give(&in, *left)
 	}
-	disable(&in, f.isDead(unlimited || left != nil && *left > 0))
+	disable(&in, f.isDead(unlimited || left != nil && *left > 0) || f.isOfDisabledUser())
 	models := f.list(",", "models", "model_limits")
 	if slices.ContainsFunc(models, f.widens) {
 		f.wrong("models", "has a name that ends with *, which New API and One API compare literally, and which would allow every model with that beginning here: replace it with names of models")

@@ -4,9 +4,11 @@
 package export
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,6 +26,7 @@ type Options struct {
 	IgnoreColumns  []string // columns that don't count although they have values
 	KeepKeys       bool     // read Row.Key; a row without one has a problem
 	Compare        bool     // read Row.There
+	ByID           bool     // the content has no lines that a person knows: Row.Number is the ID of the token, if all have one
 }
 
 // Formats of a file. Auto detects it from the content.
@@ -46,7 +49,7 @@ type File struct {
 // imported. If Skip is set, there is no need to import it. Both say why.
 type Row struct {
 	Number   int    // counted from 1; the header of a CSV file is row 1
-	Line     int    // where it begins in the file
+	Line     int    // where it begins in the file; 0 if Number is its ID
 	Column   string // that Problem is about; may be empty
 	OldID    string
 	OldName  string
@@ -57,6 +60,22 @@ type Row struct {
 	Problem  string
 	Skip     string
 	Warnings []string
+}
+
+// Place returns where a row is, for a message.
+func (r Row) Place() string {
+	if r.Line == 0 || r.Line == r.Number {
+		return r.at()
+	}
+	return fmt.Sprintf("%s, line %d", r.at(), r.Line)
+}
+
+// at is Place without the line.
+func (r Row) at() string {
+	if r.Line == 0 {
+		return fmt.Sprintf("ID %d", r.Number)
+	}
+	return fmt.Sprintf("row %d", r.Number)
 }
 
 // Soon is the minimum time to expiry, in seconds, of a token that is imported.
@@ -72,6 +91,9 @@ func Read(content []byte, o Options) (File, error) {
 	if len(records) == 0 {
 		return File{}, errors.New("it contains no tokens")
 	}
+	if o.ByID {
+		numberByID(records)
+	}
 	d, err := detect(columnsOf(records))
 	if err == nil {
 		err = d.checkIgnored(o)
@@ -81,20 +103,20 @@ func Read(content []byte, o Options) (File, error) {
 	}
 	file := File{Dialect: d.name, Warnings: warnings}
 	var imported []map[string]any
-	byID, byKey := map[string]int{}, map[[32]byte]int{}
+	byID, byKey := map[string]string{}, map[[32]byte]string{} // places
 	var bounded boundElsewhere
 	for _, r := range records {
 		row, values := r.row(d, o)
 		if first, ok := byID[row.OldID]; ok && row.Problem == "" && row.Skip == "" {
-			row.Problem = fmt.Sprintf("it has the same ID as row %d: remove one, or its quota is granted twice", first)
+			row.Problem = fmt.Sprintf("it has the same ID as %s: remove one, or its quota is granted twice", first)
 		}
 		if first, ok := byKey[row.Key.Hash]; ok && row.Key.Mask != "" && row.Problem == "" && row.Skip == "" {
-			row.Problem = fmt.Sprintf("it has the same key as row %d: remove one of them", first)
+			row.Problem = fmt.Sprintf("it has the same key as %s: remove one of them", first)
 		}
 		if row.OldID != "" {
-			byID[row.OldID] = row.Number
+			byID[row.OldID] = row.at()
 		}
-		byKey[row.Key.Hash] = row.Number
+		byKey[row.Key.Hash] = row.at()
 		if row.Skip == "" {
 			imported = append(imported, values)
 		}
@@ -106,6 +128,23 @@ func Read(content []byte, o Options) (File, error) {
 	file.Unknown = d.unknown(o, imported)
 	file.Warnings = append(file.Warnings, bounded.warnings(d)...)
 	return file, nil
+}
+
+// numberByID gives records the numbers of their IDs, if each has one of its own.
+func numberByID(records []record) {
+	ids := map[int]bool{}
+	numbers := make([]int, len(records))
+	for i, r := range records {
+		id, _ := r.fields["id"].(json.Number)
+		n, err := strconv.Atoi(id.String())
+		if err != nil || n < 1 || ids[n] {
+			return
+		}
+		ids[n], numbers[i] = true, n
+	}
+	for i, n := range numbers {
+		records[i].number, records[i].line = n, 0
+	}
 }
 
 // columnsOf returns the columns of records: the original spelling by the lower-case
