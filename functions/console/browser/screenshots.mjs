@@ -1,6 +1,6 @@
 // @ts-check
 // Takes the screenshots of the documentation: SCREENSHOTS=docs make test-console.
-import { dialog, openNewToken, scenario } from "./harness.mjs";
+import { dialog, openEditor, openNewToken, scenario } from "./harness.mjs";
 
 const folder = process.env.SCREENSHOTS;
 const day = 86_400;
@@ -13,7 +13,7 @@ const samples = [
   { name: "nightly-evals", remain_quota: 300_000, group: "research", models: ["gpt-4o", "gpt-4o-mini", "o3"], model_limits_enabled: true },
   { name: "support-bot", remain_quota: 2_000_000, group: "support", models: ["gpt-4o-mini"], model_limits_enabled: true, expired_time: inDays(90) },
   { name: "on-call", unlimited_quota: true, group: "platform" },
-  { name: "production-app", remain_quota: 5_000_000, group: "product", models: ["gpt-4o", "gpt-4o-mini"], model_limits_enabled: true },
+  { name: "production-app", remain_quota: 5_000_000, group: "product", models: ["gpt-4o", "gpt-4o-mini"], model_limits_enabled: true, windows: [{ period: "day", quota: 2_000_000, timezone: "Europe/Berlin" }] },
 ];
 const spent = [61_500, 0, 300_000, 1_284_000, 93_410, 1_730_000];
 
@@ -33,6 +33,14 @@ for (const [look, options] of Object.entries(looks)) {
     await page.screenshot({ path: `${folder}/console-${look}.png` });
   });
 }
+
+scenario("console-form.png", { tokens: samples, viewport: { width: 1000, height: 1720 }, timezoneId: "Europe/Berlin" }, async ({ page, user, tokens }) => {
+  await user.verify(tokens[5].key, { model: "gpt-4o-mini", quota: spent[5] });
+  await openEditor(page, "production-app");
+  await page.getByLabel("Expires").selectOption("On a date…");
+  await page.getByLabel("Date and time").fill(`${new Date().getFullYear() + 1}-01-31T12:00`);
+  await dialog(page).screenshot({ path: `${folder}/console-form.png` });
+});
 
 scenario("console-key.png", { tokens: samples }, async ({ page, user }) => {
   await openNewToken(page, "checkout");

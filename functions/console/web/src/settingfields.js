@@ -65,7 +65,9 @@ export function expiryFields(options) {
  */
 function dateField({ draft, edit }, error) {
   const seconds = expiredTime(draft);
-  return field({ name: "date", label: "Date and time", error, hint: seconds ? html`${relativeTime(seconds)}, ${formatExact(seconds)} (${timeZone})` : `In your time zone, ${timeZone}.` },
+  const exact = seconds ? formatExact(seconds) : "";
+  const zone = exact.endsWith(timeZone) ? "" : ` (${timeZone})`;
+  return field({ name: "date", label: "Date and time", error, hint: seconds ? html`${relativeTime(seconds)}, ${exact}${zone}` : `In your time zone, ${timeZone}.` },
     ({ id, describedBy, invalid }) => html`<input id=${id} type="datetime-local" aria-describedby=${describedBy} aria-invalid=${invalid}
       .value=${draft.at} @input=${(e) => edit({ at: e.target.value })}>`);
 }
