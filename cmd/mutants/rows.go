@@ -12,7 +12,7 @@ func mutants() []mutant {
 		},
 		{
 			"a saved response can be decrypted with the idempotency key alone",
-			"shared/token/idempotency.go", "hkdf.Key(sha256.New, []byte(at.Reveal()),", "hkdf.Key(sha256.New, []byte(\"at\"),",
+			"shared/token/sealedkey.go", "hkdf.Key(sha256.New, []byte(at.Reveal()),", "hkdf.Key(sha256.New, []byte(\"at\"),",
 			"./shared/token", "TestIdempotentRequest",
 		},
 		{

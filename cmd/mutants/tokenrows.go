@@ -4,6 +4,36 @@ package main
 func tokenMutants() []mutant {
 	return []mutant{
 		{
+			"a key is shown after its ten minutes",
+			"shared/token/sealedkey.go", "t.SealedKey.Until <= now", "t.SealedKey.Until <= now-1",
+			"./shared/dynamo", "TestKeyIsShown",
+		},
+		{
+			"a rewrite keeps the sealed key for ever",
+			"shared/quota/ledger.go", "if l.SealedKey.Until <= now {", "if false {",
+			"./shared/dynamo", "TestKeyIsShown",
+		},
+		{
+			"a rewrite drops a sealed key that is still shown",
+			"shared/quota/ledger.go", "if l.SealedKey.Until <= now {", "if l.SealedKey.Until <= now+1 {",
+			"./shared/dynamo", "TestRewriteKeepsShownKey",
+		},
+		{
+			"any access token of the user opens a sealed key",
+			"shared/token/sealedkey.go", "[]byte(at.Reveal()), []byte(salt)", "[]byte(\"at\"), []byte(salt)",
+			"./shared/dynamo", "TestKeyIsSealedForItsAccessToken",
+		},
+		{
+			"a sealed key opens for any token",
+			"shared/token/sealedkey.go", "return newCipher(at, string(hash[:]),", "return newCipher(at, string(hash[:0]),",
+			"./shared/dynamo", "TestSealedKeyBelongsToItsToken",
+		},
+		{
+			"a rotation leaves the sealed key of before",
+			"shared/dynamo/rotate.go", "	e.set(attrSealed, optionalBinary(rotation.SealedKey.Content))\n", "",
+			"./shared/dynamo", "TestKeyIsShown",
+		},
+		{
 			"retention counts from an expiry in the past: the token and its open holds are removed at once",
 			"shared/dynamo/tokenitem.go", "number(max(expires, now) + retentionSeconds)", "number(expires + retentionSeconds)",
 			"./shared/dynamo", "TestTTLIsNeverTooEarly",

@@ -68,9 +68,10 @@ func TestFolders(t *testing.T) {
 func TestServes(t *testing.T) {
 	want := map[string][]string{
 		"list":        {"list", "search", "get"},
-		"create":      {"create", "rotate", "extra", "batchcreate", "batchdelete", "batchstatus", "verify", "reserve", "settle", "release"},
+		"create":      {"create", "rotate", "extra", "key", "batchcreate", "batchdelete", "batchstatus", "keys", "verify", "reserve", "settle", "release"},
+		"get":         {"get", "key", "keys"},
 		"self":        {"self", "budget", "groups", "models"},
-		"batchdelete": {"batchdelete", "batchcreate", "batchstatus"},
+		"batchdelete": {"batchdelete", "batchcreate", "batchstatus", "keys"},
 	}
 	for _, f := range api.FunctionsOf(api.Endpoints()) {
 		t.Run(f.Name, func(t *testing.T) {

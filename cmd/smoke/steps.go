@@ -24,6 +24,8 @@ func lifecycle(collection string, made wire.Token) []step {
 		{name: "list", method: http.MethodGet, path: collection + "?p=1&page_size=5", status: 200},
 		{name: "get", method: http.MethodGet, path: one, status: 200},
 		{name: "search", method: http.MethodGet, path: wire.SearchPath + slash + "?keyword=SMOKE", status: 200, contains: `"name":"smoke"`},
+		{name: "show the new key", method: http.MethodPost, path: fmt.Sprintf("%s/%d/key%s", wire.TokensPath, made.ID, slash), status: 200, contains: `"data":{"key":"`},
+		{name: "show new keys", method: http.MethodPost, path: wire.BatchKeysPath + slash, body: fmt.Sprintf(`{"ids":[%d]}`, made.ID), status: 200, contains: fmt.Sprintf(`"data":{"keys":{"%d":"`, made.ID)},
 		{name: "rotate", method: http.MethodPost, path: fmt.Sprintf("%s/%d/rotate%s", wire.TokensPath, made.ID, slash), body: `{"grace_seconds":600}`, status: 200},
 		{name: "raise the quota", method: http.MethodPost, path: fmt.Sprintf("%s/%d/extra%s", wire.TokensPath, made.ID, slash), body: `{"units":0}`, status: 200},
 		verify(slash, made.Key, "refuse a key without quota", `{}`, `"valid":false,"code":"quota_exhausted"`),

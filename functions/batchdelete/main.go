@@ -11,5 +11,5 @@ import (
 )
 
 func main() {
-	boot.Run(api.DeleteTokens, api.CreateTokens, api.SetStatuses)
+	boot.Run(api.DeleteTokens, api.CreateTokens, api.SetStatuses, api.ShowKeys)
 }

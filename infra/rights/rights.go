@@ -62,7 +62,7 @@ func OfEndpoint(e api.Endpoint) []string {
 		return []string{get, batchGet, put, update}
 	case "update":
 		return []string{get, batchGet, update}
-	case "get":
+	case "get", "key", "keys":
 		return []string{get, batchGet}
 	case "delete":
 		return []string{get, update, remove}

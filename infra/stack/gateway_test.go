@@ -84,8 +84,8 @@ func routesExistWithAndWithoutSlash(t *testing.T, p *template) {
 			t.Errorf("got %q for %s/{proxy+}, want %s as for %s", twin, key, target, key)
 		}
 	}
-	if collections != 18 {
-		t.Errorf("got %d methods of paths without a parameter, want 18", collections)
+	if collections != 19 {
+		t.Errorf("got %d methods of paths without a parameter, want 19", collections)
 	}
 	for _, key := range []string{"GET /", "GET /console/{proxy+}", "GET /docs"} {
 		if !strings.HasPrefix(routes[key], "console") {

@@ -92,6 +92,7 @@ func familyClients(t *testing.T, target *Target) {
 				t.Fatalf("got %+v, want the new token", page)
 			}
 			id := int64(page.Items[0]["id"].(float64)) //nolint:forcetypeassert // a failure ends the test
+			u.useShownKey(t, id)
 			row := wantData[map[string]any](t, u.Do(t, http.MethodGet, fmt.Sprintf("/api/token/%d", id), ""), http.StatusOK)
 			c.edit(row)
 			sent, err := json.Marshal(row)
@@ -112,6 +113,21 @@ func familyClients(t *testing.T, target *Target) {
 				t.Errorf("delete: got %d %s", got.Status, got.Body)
 			}
 		})
+	}
+}
+
+// useShownKey does what clients do after a create, whose answer they don't read:
+// they ask for the key of the token that they find in the list, and put sk- before
+// it.
+func (u *User) useShownKey(t *testing.T, id int64) {
+	t.Helper()
+	one := wantData[wire.ShownKey](t, u.Do(t, http.MethodPost, fmt.Sprintf("/api/token/%d/key", id), ""), http.StatusOK).Key
+	all := wantData[wire.ShownKeys](t, u.Do(t, http.MethodPost, "/api/token/batch/keys", fmt.Sprintf(`{"ids":[%d]}`, id)), http.StatusOK).Keys
+	if all[id] != one {
+		t.Error("the two ways to a key give different keys")
+	}
+	if !wantData[wire.Verdict](t, u.target.Do(t, http.MethodPost, "/api/token/verify", "", "Authorization", "Bearer sk-"+one), http.StatusOK).Valid {
+		t.Error("the key that was shown can't be used")
 	}
 }
 

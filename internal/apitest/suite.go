@@ -51,6 +51,8 @@ func Run(t *testing.T, target *Target) {
 		{"IfMatch", ifMatch},
 		{"QuotaDelta", quotaDelta},
 		{"Rotate", rotation},
+		{"ShowKey", showKey},
+		{"ShowKeys", showKeys},
 		{"Search", search},
 		{"TokenLimits", tokenLimits},
 		{"Extra", extra},

@@ -17,11 +17,11 @@ import (
 func idsField(i int) string { return fmt.Sprintf("ids[%d]", i) }
 
 // checkIDs checks that there are 1 to MaxIDs ids, each in the range of ids.
-func checkIDs(in wire.IDsInput) error {
-	if len(in.IDs) == 0 || len(in.IDs) > wire.MaxIDs {
+func checkIDs(ids []int64) error {
+	if len(ids) == 0 || len(ids) > wire.MaxIDs {
 		return &token.InvalidError{Field: "ids", Reason: fmt.Sprintf("must be an array of 1 to %d ids of tokens", wire.MaxIDs)}
 	}
-	for i, id := range in.IDs {
+	for i, id := range ids {
 		if id < 1 || id > token.MaxInteger {
 			return &token.InvalidError{Field: idsField(i), Reason: fmt.Sprintf("must be an integer between 1 and %d", int64(token.MaxInteger))}
 		}
@@ -31,9 +31,9 @@ func checkIDs(in wire.IDsInput) error {
 
 // uniqueIDs returns the ids without repetitions, and the index of each in the
 // request.
-func uniqueIDs(in wire.IDsInput) (ids []int64, where []int) {
+func uniqueIDs(all []int64) (ids []int64, where []int) {
 	seen := map[int64]bool{}
-	for i, id := range in.IDs {
+	for i, id := range all {
 		if !seen[id] {
 			seen[id] = true
 			ids, where = append(ids, id), append(where, i)
@@ -110,5 +110,5 @@ func readIDs(r *http.Request) (wire.IDsInput, error) {
 	if err := decode(r, &in); err != nil {
 		return in, err
 	}
-	return in, checkIDs(in)
+	return in, checkIDs(in.IDs)
 }

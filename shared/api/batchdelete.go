@@ -28,7 +28,7 @@ func readDeletes(r *http.Request) (wire.IDsInput, error) {
 }
 
 func deleteTokens(ctx context.Context, service *token.Service, at credential.AccessToken, idem *idempotency, in wire.IDsInput) (response, error) {
-	ids, where := uniqueIDs(in)
+	ids, where := uniqueIDs(in.IDs)
 	if err := idem.replayed(ctx, service, at); err != nil {
 		return response{}, err
 	}

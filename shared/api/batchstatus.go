@@ -27,7 +27,7 @@ func readStatuses(r *http.Request) (wire.IDsInput, error) {
 }
 
 func setStatuses(ctx context.Context, service *token.Service, at credential.AccessToken, idem *idempotency, in wire.IDsInput) (response, error) {
-	ids, where := uniqueIDs(in)
+	ids, where := uniqueIDs(in.IDs)
 	if err := idem.replayed(ctx, service, at); err != nil {
 		return response{}, err
 	}

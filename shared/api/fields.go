@@ -51,6 +51,9 @@ func setMembers(prefix string, into any, names []string, values map[string]json.
 
 func errUnknownField(prefix, name string, known []string) error {
 	message := fmt.Sprintf("The field %s is not known: the fields are %s.", quote(prefix+name), strings.Join(known, ", "))
+	if len(known) == 0 {
+		message = fmt.Sprintf("The field %s is not known: this request has no fields, so leave the body out.", quote(prefix+name))
+	}
 	if near := nearest(name, known); near != "" {
 		message = fmt.Sprintf("The field %s is not known: did you mean %s? The fields are %s.", quote(prefix+name), prefix+near, strings.Join(known, ", "))
 	}

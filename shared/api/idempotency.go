@@ -30,18 +30,30 @@ func withIdempotencyKey[In any](
 	read func(*http.Request) (In, error),
 	call func(context.Context, *token.Service, credential.AccessToken, *idempotency, In) (response, error),
 ) (response, error) {
+	var in In
+	return replayable(services.Tokens, r, func() (err error) {
+		in, err = read(r)
+		return err
+	}, func(at credential.AccessToken, request *idempotency) (response, error) {
+		return call(r.Context(), services.Tokens, at, request, in)
+	})
+}
+
+// replayable is withIdempotencyKey without the type of the input, see
+// authenticated.
+func replayable(service *token.Service, r *http.Request, read func() error, call func(credential.AccessToken, *idempotency) (response, error)) (response, error) {
 	var request *idempotency
-	return withAccessToken(services, r, func(r *http.Request) (in In, err error) {
-		if request, err = readIdempotency(r, services.Tokens.UnixNow()); err == nil {
-			in, err = read(r)
+	return authenticated(service, r, func() (err error) {
+		if request, err = readIdempotency(r, service.UnixNow()); err == nil {
+			err = read()
 		}
-		return in, err
-	}, func(ctx context.Context, service *token.Service, at credential.AccessToken, in In) (response, error) {
-		a, err := call(ctx, service, at, request, in)
+		return err
+	}, func(at credential.AccessToken) (response, error) {
+		a, err := call(at, request)
 		if request == nil || err == nil {
 			return a, err
 		}
-		return request.replay(ctx, service, at, err)
+		return request.replay(r.Context(), service, at, err)
 	})
 }
 

@@ -70,6 +70,7 @@ func wireTypes() map[string]any {
 		"Window": wire.Window{}, "Extra": wire.Extra{}, "Anchor": wire.Anchor{}, "ModelQuota": wire.ModelQuota{},
 		"WindowInput": wire.WindowInput{}, "AnchorInput": wire.AnchorInput{}, "ModelQuotaInput": wire.ModelQuotaInput{},
 		"UsageInput": wire.ModelUsage{}, "SystemStatus": wire.SystemStatus{}, "Self": wire.Self{}, "Group": wire.Group{}, "Budget": wire.Budget{},
+		"KeysInput": wire.KeysInput{}, "ShownKey": wire.ShownKey{}, "ShownKeys": wire.ShownKeys{},
 	}
 }
 
@@ -125,7 +126,7 @@ func checkType(t *testing.T, name string, goType reflect.Type) {
 // checkEnvelope checks the schema of a successful answer against the envelope.
 func checkEnvelope(t *testing.T, name string) {
 	want := []string{"success", "message", "data"}
-	if name == "ResultsAnswer" {
+	if name == "ResultsAnswer" || name == "KeysAnswer" {
 		want = append(want, "results")
 	}
 	all := fieldsOf(reflect.TypeFor[wire.Envelope[any]]())

@@ -78,6 +78,8 @@ var problems = []struct {
 	{token.ErrForbidden, problem{status: http.StatusForbidden, code: wire.ErrForbidden, message: "This user may not manage tokens. Ask the operator for the role \"user\"."}},
 	{token.ErrKeysStopped, problem{status: http.StatusForbidden, code: wire.ErrKeysStopped, message: "The operator has stopped the keys of this user, so no token can be created or enabled; nothing was changed. Ask the operator to let them work again."}},
 	{token.ErrNotFound, problem{status: http.StatusNotFound, code: wire.ErrTokenNotFound, message: "Token not found. Check the ID, or list your tokens."}},
+	{token.ErrKeyNotAvailable, problem{status: http.StatusGone, code: wire.ErrKeyNotAvailable, message: "Keys are shown for ten minutes after they are created; rotate the token to get a new one."}},
+	{token.ErrKeyOfOther, problem{status: http.StatusGone, code: wire.ErrKeyNotAvailable, message: "Keys are shown for ten minutes to the access token that created them, and this is another one; rotate the token to get a new key."}},
 	{token.ErrNoBudget, problem{status: http.StatusNotFound, code: wire.ErrBudgetNotFound, message: "You have no budget: only your tokens' own limits apply. To get one, ask the operator."}},
 	{errRouteNotFound, problem{status: http.StatusNotFound, code: wire.ErrRouteNotFound, message: "Path not found. Tokens are at /api/token/ and /api/token/{id}."}},
 	{errMediaType, problem{status: http.StatusUnsupportedMediaType, code: wire.ErrUnsupportedMedia, message: "The body is not declared as JSON. Send Content-Type: application/json."}},

@@ -91,22 +91,31 @@ func withAccessToken[In any](
 	read func(*http.Request) (In, error),
 	call func(context.Context, *token.Service, credential.AccessToken, In) (response, error),
 ) (response, error) {
-	ctx, service := r.Context(), services.Tokens
+	var in In
+	return authenticated(services.Tokens, r, func() (err error) {
+		in, err = read(r)
+		return err
+	}, func(at credential.AccessToken) (response, error) { return call(r.Context(), services.Tokens, at, in) })
+}
+
+// authenticated is withAccessToken without the type of the input, of which there
+// are many: each makes the functions larger.
+func authenticated(service *token.Service, r *http.Request, read func() error, call func(credential.AccessToken) (response, error)) (response, error) {
 	at, err := accessToken(r)
 	if err != nil {
 		return response{}, err
 	}
-	in, bad := read(r)
+	bad := read()
 	if bad == nil {
 		bad = refuseEmptyIdempotencyKey(r)
 	}
 	if bad != nil {
-		if err := service.Authorize(ctx, at); err != nil {
+		if err := service.Authorize(r.Context(), at); err != nil {
 			return response{}, err
 		}
 		return response{userID: at.UserID}, bad
 	}
-	a, err := call(ctx, service, at, in)
+	a, err := call(at)
 	a.userID = at.UserID
 	return a, err
 }

@@ -41,7 +41,7 @@ type Route struct {
 func Routes() []Route {
 	return []Route{
 		ListTokens, SearchTokens, CreateToken, UpdateToken, GetToken, DeleteToken,
-		RotateKey, RaiseQuota, CreateTokens, DeleteTokens, SetStatuses,
+		RotateKey, RaiseQuota, ShowKey, CreateTokens, DeleteTokens, SetStatuses, ShowKeys,
 		VerifyKey, ReserveQuota, SettleHold, ReleaseHold, ShowUsage, ShowStatus, ShowSelf, ShowBudget, ShowGroups, ShowModels,
 	}
 }

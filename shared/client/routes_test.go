@@ -58,6 +58,8 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 		"Models":       errorOf(c.Models(ctx)),
 		"CreateAll":    errorOf(c.CreateAll(ctx, []wire.TokenInput{{Name: new("more")}})),
 		"Get":          errorOf(c.Get(ctx, id)),
+		"Key":          errorOf(c.Key(ctx, id)),
+		"Keys":         errorOf(c.Keys(ctx, []int64{id})),
 		"List":         errorOf(c.List(ctx, client.ListOptions{})),
 		"Search":       errorOf(c.Search(ctx, client.SearchOptions{Keyword: "app"})),
 		"Update":       errorOf(c.Update(ctx, id, wire.UpdateInput{TokenInput: wire.TokenInput{Group: new("g")}})),
@@ -242,5 +244,27 @@ func TestAll(t *testing.T) {
 		if !errors.Is(err, wire.ErrUnauthorized) {
 			t.Errorf("got error %v, want %v", err, wire.ErrUnauthorized)
 		}
+	}
+}
+
+// Key and Keys return the whole keys that a create answered with.
+func TestKeysAreShownAgain(t *testing.T) {
+	target, _ := apitest.Serve(t)
+	c, ctx := client.New(target.URL, target.User(t, token.RoleUser).AccessToken), t.Context()
+	made, err := c.Create(ctx, wire.TokenInput{Name: new("app")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key, err := c.Key(ctx, made.ID); err != nil || key != made.Key {
+		t.Errorf("Key: got error %v, want the key", err)
+	}
+	if keys, err := c.Keys(ctx, []int64{made.ID, 77}); err != nil || len(keys) != 1 || keys[made.ID] != made.Key {
+		t.Errorf("Keys: got %d keys, %v, want that of the token that exists", len(keys), err)
+	}
+	if _, err := c.Keys(ctx, []int64{77}); !errors.Is(err, wire.ErrTokenNotFound) {
+		t.Errorf("Keys of no token: got error %v, want %v", err, wire.ErrTokenNotFound)
+	}
+	if key, err := c.Key(ctx, 77); key != "" || !errors.Is(err, wire.ErrTokenNotFound) {
+		t.Errorf("Key of no token: got %q, %v, want %v", key, err, wire.ErrTokenNotFound)
 	}
 }

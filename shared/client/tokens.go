@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -15,7 +16,7 @@ type Token struct {
 	ETag ETag `json:"etag"`
 }
 
-// Create creates a token. Its answer shows the key; no later answer does. If
+// Create creates a token. Its answer shows the key; see Key. If
 // the user has as many tokens as the operator allows, the error is
 // wire.ErrTokenLimit.
 func (c *Client) Create(ctx context.Context, in wire.TokenInput, options ...CallOption) (Token, error) {
@@ -140,12 +141,36 @@ func (c *Client) SetStatus(ctx context.Context, id int64, status wire.Status, op
 	return c.one(ctx, c.manage(http.MethodPut, "/?status_only=true", in, options))
 }
 
-// Rotate replaces a token's key. Its answer shows the new key; no later answer
-// does. The old key keeps working for graceSeconds, 0 to wire.MaxGraceSeconds.
+// Rotate replaces a token's key. Its answer shows the new key; see Key.
+// The old key keeps working for graceSeconds, 0 to wire.MaxGraceSeconds.
 // Error: wire.ErrTokenNotFound.
 func (c *Client) Rotate(ctx context.Context, id, graceSeconds int64, options ...CallOption) (Token, error) {
 	return c.one(ctx, c.post(tokenPath(id)+"/rotate", wire.RotateInput{GraceSeconds: &graceSeconds}, options))
 }
+
+// Key returns the key of a token that this access token has created or rotated in
+// the last ten minutes. Errors: wire.ErrTokenNotFound; wire.ErrKeyNotAvailable.
+func (c *Client) Key(ctx context.Context, id int64) (string, error) {
+	shown, err := call[wire.ShownKey](ctx, c.manage(http.MethodPost, tokenPath(id)+"/key", nil, []CallOption{readOnly}))
+	if err != nil {
+		return "", err
+	}
+	return credential.KeyPrefix + shown.Key, nil
+}
+
+// Keys is Key for 1 to wire.MaxIDs tokens. It returns the keys by the ids of their
+// tokens, and leaves out those that can't be read any more. If that is all of them,
+// the error is that of the first.
+func (c *Client) Keys(ctx context.Context, ids []int64) (map[int64]string, error) {
+	shown, err := call[wire.ShownKeys](ctx, c.manage(http.MethodPost, "/batch/keys", wire.KeysInput{IDs: ids}, []CallOption{readOnly}))
+	for id, key := range shown.Keys {
+		shown.Keys[id] = credential.KeyPrefix + key
+	}
+	return shown.Keys, err
+}
+
+// readOnly is for a POST that changes nothing.
+func readOnly(r *request) { r.repeatable = true }
 
 // Raise makes the lifetime quota or a window of a token larger until a time. It
 // gives no units away: what was used counts on after that. Errors:

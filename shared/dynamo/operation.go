@@ -156,6 +156,9 @@ func rewrite(found, next quota.Ledger) *expression {
 	if found.Limited() { // also if its only limit was a raise that has ended
 		maps.Copy(attributes, limitItem(next.Token))
 	}
+	if found.SealedKey.Content != nil && next.SealedKey.Content == nil {
+		attributes[attrSealed], attributes[attrSealedUntil] = nil, nil
+	}
 	for attr, value := range attributes {
 		e.set(attr, value)
 	}

@@ -82,7 +82,7 @@ func checkPolicy(c token.Change, known item, userID int64) error {
 
 // knownPolicies remembers policies by user.
 type knownPolicies struct {
-	byUser recent[int64, knownPolicy]
+	byUser recent[int64, *knownPolicy]
 }
 
 type knownPolicy struct {
@@ -92,12 +92,12 @@ type knownPolicy struct {
 
 // get returns the policy with the user's PolicyVersion, or nil.
 func (k *knownPolicies) get(u token.User) *token.Policy {
-	if known, _ := k.byUser.get(u.ID); known.version == u.PolicyVersion {
+	if known, ok := k.byUser.get(u.ID); ok && known.version == u.PolicyVersion {
 		return &known.Policy
 	}
 	return nil
 }
 
 func (k *knownPolicies) keep(u token.User, p token.Policy) {
-	k.byUser.keep(u.ID, knownPolicy{u.PolicyVersion, p})
+	k.byUser.keep(u.ID, &knownPolicy{u.PolicyVersion, p})
 }

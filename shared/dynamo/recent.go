@@ -9,7 +9,8 @@ import (
 const mostRecent = 10_000
 
 // A recent is a map of what this process knows from before. If it is full, a new
-// key takes the place of any other. It is safe for concurrent use.
+// key takes the place of any other. It is safe for concurrent use. Values that are
+// pointers share its code, which keeps the functions small.
 type recent[K comparable, V any] struct {
 	most  int // keys; 0 means mostRecent
 	mu    sync.Mutex

@@ -88,6 +88,8 @@ func rotateKey(e *expression, rotation token.KeyRotation, now int64) {
 	e.assign(e.name(attrPreviousMask), mask.placeholder)
 	e.set(attrPreviousUntil, optionalNumber(rotation.PreviousUntil))
 	e.set(attrPreviousHolds, number(max(now, rotation.PreviousUntil)+quota.MaxHoldSeconds+clockSkewSeconds))
+	e.set(attrSealed, optionalBinary(rotation.SealedKey.Content))
+	e.set(attrSealedUntil, optionalNumber(rotation.SealedKey.Until))
 	e.set(attrHash, binary(hash[:]))
 	e.set(attrMask, text(rotation.Key.Mask()))
 	e.add(attrVersion, 1)

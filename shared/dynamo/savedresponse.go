@@ -9,7 +9,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// attrSealed is the saved part of a request, encrypted by the caller.
+// attrSealed is the saved part of a request, or the key of a token, encrypted by the
+// caller.
 const attrSealed = "sealed"
 
 // responseItem returns the IDEM item of a saved response, and the condition on

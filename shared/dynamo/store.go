@@ -103,17 +103,43 @@ func authorizeUser(meta item, c token.Caller) (token.User, *pages.Counts, error)
 // Get implements token.Store. It reads the user and the token in one round
 // trip.
 func (s *Store) Get(ctx context.Context, c token.Caller, id int64) (token.Token, error) {
-	found, err := s.batchGet(ctx, userKey(c.UserID), tokenKey(c.UserID, id))
+	found, err := s.GetAll(ctx, c, []int64{id})
 	if err != nil {
-		return token.Token{}, fmt.Errorf("read token %d/%d: %w", c.UserID, id, err)
-	}
-	if _, _, err := authorizeUser(found[0], c); err != nil {
 		return token.Token{}, err
 	}
-	if found[1] == nil || revoked(found[1]) {
+	t, ok := found[id]
+	if !ok {
 		return token.Token{}, token.ErrNotFound
 	}
-	return readToken(found[1], c.UserID)
+	return t, nil
+}
+
+// GetAll implements token.Store. It reads the user and up to 99 tokens in one
+// round trip.
+func (s *Store) GetAll(ctx context.Context, c token.Caller, ids []int64) (map[int64]token.Token, error) {
+	keys := []item{userKey(c.UserID)}
+	for _, id := range ids {
+		keys = append(keys, tokenKey(c.UserID, id))
+	}
+	found, err := s.batchGet(ctx, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("read tokens %d of user %d: %w", ids, c.UserID, err)
+	}
+	if _, _, err := authorizeUser(found[0], c); err != nil {
+		return nil, err
+	}
+	tokens := map[int64]token.Token{}
+	for _, it := range found[1:] {
+		if it == nil || revoked(it) {
+			continue
+		}
+		t, err := readToken(it, c.UserID)
+		if err != nil {
+			return nil, err
+		}
+		tokens[t.ID] = t
+	}
+	return tokens, nil
 }
 
 // startBatch reads the tokens of a batch and passes to plan which of them exist.

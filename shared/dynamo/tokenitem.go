@@ -27,6 +27,8 @@ const (
 	attrGroup    = "group"
 	attrVersion  = "version"
 
+	attrSealedUntil = "sealeduntil" // the second from which the key, which is in attrSealed, is no longer shown
+
 	attrGroupGranted = "granted" // the operator grants the group to the user, so that prices apply it
 
 	// Whether the operator has stopped the user's keys, and the order that
@@ -56,6 +58,9 @@ func tokenItem(t token.Token, retentionSeconds int64) item {
 	it[attrBeforeReserve] = mapOf(item{})
 	it[attrVersion] = number(t.Version)
 	setPresent(it, item{
+		attrSealed:      optionalBinary(t.SealedKey.Content),
+		attrSealedUntil: optionalNumber(t.SealedKey.Until),
+
 		attrDisabled: optionalFlag(t.Disabled),
 		attrStopped:  optionalFlag(t.Stopped),
 		attrLimits:   optionalFlag(t.ModelLimitsEnabled),
@@ -108,6 +113,7 @@ func readSettings(r *reader, userID int64) token.Token {
 		ID:                 r.number(SortKey),
 		Version:            r.number(attrVersion),
 		KeyHash:            r.hash(attrHash),
+		SealedKey:          token.SealedKey{Content: readSealed(r.item), Until: r.number(attrSealedUntil)},
 		Mask:               r.text(attrMask),
 		Name:               r.text(attrName),
 		Disabled:           r.flag(attrDisabled),

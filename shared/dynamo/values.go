@@ -17,6 +17,14 @@ func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
+// optionalBinary is nil for no bytes.
+func optionalBinary(b []byte) types.AttributeValue {
+	if len(b) == 0 {
+		return nil
+	}
+	return binary(b)
+}
+
 func binary(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
 
 func mapOf(m item) types.AttributeValue { return &types.AttributeValueMemberM{Value: m} }

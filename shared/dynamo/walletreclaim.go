@@ -216,7 +216,7 @@ const (
 // usableTotals remember, by user, how many units can be left at most, in the
 // wallet and in all blocks together.
 type usableTotals struct {
-	byUser recent[int64, usableTotal]
+	byUser recent[int64, *usableTotal]
 }
 
 // A usableTotal counts until a second, for a count of the wallet and a budget.
@@ -224,11 +224,14 @@ type usableTotal struct{ units, second, count, budget int64 }
 
 func (u *usableTotals) get(w token.Wallet, now int64) (units int64, known bool) {
 	found, known := u.byUser.get(w.UserID)
-	return found.units, known && now < found.second && found.count == w.Count && found.budget == w.Units
+	if !known || now >= found.second || found.count != w.Count || found.budget != w.Units {
+		return 0, false
+	}
+	return found.units, true
 }
 
 // keep remembers a total for a second, or longer if the user has more than
 // 2 * tokensPerSecond tokens: a user whose budget is used up may go on asking.
 func (u *usableTotals) keep(w token.Wallet, units, now, tokens int64) {
-	u.byUser.keep(w.UserID, usableTotal{units, now + max(1, tokens/tokensPerSecond), w.Count, w.Units})
+	u.byUser.keep(w.UserID, &usableTotal{units, now + max(1, tokens/tokensPerSecond), w.Count, w.Units})
 }

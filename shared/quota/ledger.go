@@ -164,7 +164,8 @@ func (l Ledger) HasExpiredHold(now int64) bool {
 
 // Compact returns the ledger at a Unix second in its simplest form: the units of
 // expired holds are returned or charged, raises that have ended are removed, all
-// free units are in Balance.Left, and old records are dropped. It does not change l.
+// free units are in Balance.Left, and old records and a key that is no longer shown
+// are dropped. It does not change l.
 func (l Ledger) Compact(now int64) Ledger {
 	l.Records = maps.Clone(l.Records)
 	if l.Records == nil {
@@ -174,6 +175,9 @@ func (l Ledger) Compact(now int64) Ledger {
 	l.Balance = Balance{Left: l.Balance.Free(), Unlimited: l.Balance.Unlimited}
 	l.EarliestExpiry = 0
 	l.endRaises(now)
+	if l.SealedKey.Until <= now {
+		l.SealedKey = token.SealedKey{}
+	}
 	for key, r := range l.Records {
 		switch {
 		case r.State != StateOpen:

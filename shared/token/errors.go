@@ -67,6 +67,12 @@ var (
 	ErrUserDeleting = errors.New("user is being deleted")
 	// ErrKeyTaken means that another token has the foreign key.
 	ErrKeyTaken = errors.New("another token has the key")
+	// ErrKeyNotAvailable means that the time in which a key can be read again is
+	// over, or that the key was not created here.
+	ErrKeyNotAvailable = errors.New("key can't be read any more")
+	// ErrKeyOfOther means that a key can be read again only with the access token
+	// that created it.
+	ErrKeyOfOther = errors.New("key was created with another access token")
 	// ErrSlotsFull means that all access-token slots of a user hold a valid
 	// access token.
 	ErrSlotsFull = errors.New("all access-token slots are in use")

@@ -1,9 +1,7 @@
 package token
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -44,17 +42,9 @@ func NewIdempotentRequest(at credential.AccessToken, idempotencyKey string, cont
 	if n := len(idempotencyKey); n < 1 || n > MaxIdempotencyKeyLength || !visible(idempotencyKey) {
 		return nil, invalid("idempotency key", fmt.Sprintf("must be 1 to %d visible ASCII characters: send a new random one, such as a UUID, with each new request", MaxIdempotencyKeyLength))
 	}
-	secret, err := hkdf.Key(sha256.New, []byte(at.Reveal()), []byte(idempotencyKey), "latchkey kept answer 1", 32)
+	aead, err := newCipher(at, idempotencyKey, "latchkey kept answer 1")
 	if err != nil {
-		return nil, fmt.Errorf("derive a key: %w", err)
-	}
-	block, err := aes.NewCipher(secret)
-	if err != nil {
-		return nil, fmt.Errorf("make a cipher: %w", err)
-	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, fmt.Errorf("make a cipher: %w", err)
+		return nil, err
 	}
 	// The id does not depend on the access token. If it did, a client that
 	// rotates its access token between two attempts would do the work twice.

@@ -14,6 +14,7 @@ const MaxGraceSeconds = 7 * 24 * 60 * 60
 // A KeyRotation gives a token a new key.
 type KeyRotation struct {
 	Key           credential.Key
+	SealedKey     SealedKey
 	PreviousUntil int64 // the Unix second from which the old key is refused; 0 is at once, independent of any clock
 	Version       int64 // the version that the token must have; 0 is any
 }
@@ -44,7 +45,9 @@ func (s *Service) Rotate(ctx context.Context, at credential.AccessToken, id int6
 func (s *Service) RotateAsPlanned(ctx context.Context, at credential.AccessToken, id int64, plan func() (KeyRotation, error)) (IssuedToken, error) {
 	var rotation KeyRotation
 	t, err := s.Store.Rotate(ctx, s.caller(at), id, func() (_ KeyRotation, err error) {
-		rotation, err = plan()
+		if rotation, err = plan(); err == nil {
+			rotation.SealedKey, err = sealKey(at, rotation.Key, s.UnixNow())
+		}
 		return rotation, err
 	})
 	return IssuedToken{t, rotation.Key}, err

@@ -102,8 +102,7 @@ func (s *Service) Holdings(ctx context.Context, at credential.AccessToken) (Hold
 // MaxBatch is the largest number of tokens that one create can make.
 const MaxBatch = 50
 
-// An IssuedToken is a token with its new key. The key is not stored and can't
-// be read again.
+// An IssuedToken is a token with its new key.
 type IssuedToken struct {
 	Token
 	Key credential.Key
@@ -156,7 +155,9 @@ func (s *Service) Create(ctx context.Context, at credential.AccessToken, setting
 			return NewTokens{}, err
 		}
 		created := NewTokens{RateTAT: after.RateTAT}
-		issued = issue(tokens, at.UserID, u.LastTokenID+1)
+		if issued, err = issue(tokens, at, u.LastTokenID+1, now.Unix()); err != nil {
+			return NewTokens{}, err
+		}
 		for _, one := range issued {
 			created.Tokens = append(created.Tokens, one.Token)
 		}
@@ -189,16 +190,20 @@ func (u User) newTokens(settings []Settings, now int64) ([]Token, error) {
 	return tokens, nil
 }
 
-// issue gives each of a user's new tokens an id, counting up from firstID, and a
-// key.
-func issue(tokens []Token, userID, firstID int64) []IssuedToken {
+// issue gives each of the caller's new tokens an id, counting up from firstID, and
+// a key.
+func issue(tokens []Token, at credential.AccessToken, firstID, now int64) ([]IssuedToken, error) {
 	issued := make([]IssuedToken, len(tokens))
 	for i, t := range tokens {
-		key := credential.NewKey(userID, firstID+int64(i))
-		t.ID, t.KeyHash, t.Mask = key.TokenID, key.Hash(), key.Mask()
+		key := credential.NewKey(at.UserID, firstID+int64(i))
+		sealed, err := sealKey(at, key, now)
+		if err != nil {
+			return nil, err
+		}
+		t.ID, t.KeyHash, t.Mask, t.SealedKey = key.TokenID, key.Hash(), key.Mask(), sealed
 		issued[i] = IssuedToken{t, key}
 	}
-	return issued
+	return issued, nil
 }
 
 // SaveResponse saves a part of a request's response, unless that part is saved

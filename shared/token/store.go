@@ -42,6 +42,10 @@ type Reader interface {
 	// Get returns one token.
 	Get(ctx context.Context, c Caller, id int64) (Token, error)
 
+	// GetAll returns tokens by their ids. It leaves out those that Get does not
+	// find. The ids must be unique.
+	GetAll(ctx context.Context, c Caller, ids []int64) (map[int64]Token, error)
+
 	// List skips the newest skip tokens and returns up to limit of the
 	// following ones, newest first, with the total. If there are more, Next is
 	// the id from which ListAfter goes on. Skipping all tokens is not an error.

@@ -24,14 +24,16 @@ const (
 )
 
 // A Token is one API token of a user: who may use it, until when and for how
-// much. It holds the hash and the mask of its key, never the key itself. All
-// times are Unix seconds.
+// much. It holds the hash and the mask of its key, and the key itself only as a
+// SealedKey. All times are Unix seconds.
 type Token struct {
 	ID      int64 // unique for its user; counts up from 1 and is never reused
 	UserID  int64
 	Version int64 // 1 at creation, plus 1 with every update
 	KeyHash [32]byte
 	Mask    string
+
+	SealedKey SealedKey // see IssuedKey
 
 	// The key before the last rotation, if there was one, and the second from
 	// which it is refused.

@@ -17,6 +17,7 @@ const (
 	ErrKeysStopped         Code = "keys_stopped"
 	ErrPolicyViolation     Code = "policy_violation"
 	ErrTokenNotFound       Code = "token_not_found"
+	ErrKeyNotAvailable     Code = "key_not_available"
 	ErrBudgetNotFound      Code = "budget_not_found"
 	ErrRouteNotFound       Code = "route_not_found"
 	ErrMethodNotAllowed    Code = "method_not_allowed"
