@@ -1,7 +1,8 @@
 package main
 
-// shadowMutants returns the mutants of the rule that shadow reports each difference
-// between the answers of two systems.
+// shadowMutants returns the mutants of the rules that shadow reports each difference
+// between the answers of two systems, and that an export grants no more than
+// Latchkey does.
 func shadowMutants() []mutant {
 	const (
 		there    = "cmd/tokenctl/export/there.go"
@@ -9,6 +10,9 @@ func shadowMutants() []mutant {
 		exports  = "./cmd/tokenctl/export"
 		command  = "./cmd/tokenctl"
 		script   = "TestScript/shadow"
+		write    = "cmd/tokenctl/export/write.go"
+		liteLLM  = "cmd/tokenctl/export/writelitellm.go"
+		newAPI   = "cmd/tokenctl/export/writenewapi.go"
 	)
 	return []mutant{
 		{"shadow does not see that a key is refused there and valid here", compares, "case at.There != valid && at.Here == valid:", "case at.There != valid && at.Here == valid && at.Token == 1:", command, script},
@@ -17,6 +21,12 @@ func shadowMutants() []mutant {
 		{"shadow exits with 0 although answers are looser here", "cmd/tokenctl/shadowreport.go", "differ := s.Looser + s.Stricter", "differ := 0*s.Looser + s.Stricter", command, script},
 		{"shadow takes a key with an unknown status for valid", there, "t.refuse(Blocked, status != int64(token.Enabled))", "t.refuse(Blocked, status == int64(token.Disabled))", exports, "TestThere"},
 		{"shadow takes a spent budget for one that renewed", there, "reset != nil && *reset <= f.options.Now)", "reset != nil)", exports, "TestThere"},
+		{"an export drops a setting that the other system can't enforce", write, "if is && !slices.Contains(w.o.Ignore, setting) {", "if is && setting != \"windows\" && !slices.Contains(w.o.Ignore, setting) {", exports, "TestWriteProblems"},
+		{"an export keeps a raise for ever", write, "w.t.RemainAt(w.o.Now)-w.raise(w.t.Raise))", "w.t.RemainAt(w.o.Now))", exports, "TestWriteLiteLLM"},
+		{"an export rounds what was spent down", write, "if up && rest.Sign() > 0 {", "if up && rest.Sign() > 9 {", exports, "TestWriteLiteLLM"},
+		{"an export lets LiteLLM make more models of a pattern", liteLLM, "return special.MatchString(entry) || isPattern && ", "return special.MatchString(entry) || isPattern && len(entry) > 99 && ", exports, "TestWriteLiteLLM"},
+		{"a stopped token works in LiteLLM", liteLLM, "Blocked: t.Disabled || t.Stopped,", "Blocked: t.Disabled,", exports, "TestWriteNeverMore"},
+		{"an export makes a dollar more than a dollar of New API", newAPI, "	if w.o.UnitsPerDollar == 0 {\n", "	if w.o.UnitsPerDollar != 1 {\n", exports, "TestWriteNewAPI"},
 		{"a hash is known after the grace period of its key", "shared/gate/known.go", "l.ID != 0 && l.AcceptsKey(hashes[i], now.Unix())", "l.ID != 0", "./shared/dynamo", "TestKnownHashes"},
 	}
 }

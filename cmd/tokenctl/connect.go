@@ -21,9 +21,14 @@ import (
 
 // access holds the flags of the commands that work directly on the table.
 type access struct {
+	location
+	JSON bool `help:"Print one line of JSON."`
+}
+
+// A location says where the table is.
+type location struct {
 	Endpoint string `env:"DYNAMODB_ENDPOINT" placeholder:"URL" help:"Use the DynamoDB engine at this URL instead of AWS; serve prints the URL of its engine."`
 	Table    string `env:"TABLE_NAME" default:"${table}" placeholder:"NAME" help:"Name of the table (default ${table})."`
-	JSON     bool   `help:"Print one line of JSON."`
 }
 
 // A database is one table, in AWS or in another DynamoDB engine.

@@ -34,6 +34,7 @@ type grammar struct {
 	Token     tokenCmd         `cmd:"" help:"List, create, change, rotate, delete and import your sk- tokens."`
 	Import    importCmd        `cmd:"" help:"Import the tokens of another system with the keys that they have."`
 	Shadow    shadowCmd        `cmd:"" help:"Compare what another system and Latchkey answer about each key."`
+	Export    exportCmd        `cmd:"" help:"Write tokens as another system has them."`
 	User      userCmd          `cmd:"" help:"Create, list, disable and enable users, rotate their access tokens, and set their limits."`
 	Prices    pricesCmd        `cmd:"" help:"Set, show, check and import the prices of models."`
 	Reconcile reconcileCmd     `cmd:"" help:"Recount a user's tokens and correct the stored counts."`

@@ -67,7 +67,7 @@ func newAPI() dialect {
 		objects: []string{"users", "setting", "setting.limits", "setting.limits.limit_model_setting", "setting.limits.limits_ip_setting"},
 		harmless: []string{
 			"user_id", "resets_at", "used_quota", "created_time", "accessed_time", "previous_key", "previous_until", "etag",
-			"cross_group_retry", "backup_group", "billing_type", "model_route_notify", "owner_name", "users.username", "setting.heartbeat", "setting.billing_tag",
+			"cross_group_retry", "backup_group", "billing_type", "model_route_notify", "owner_name", "users.username", "setting.heartbeat", "setting.billing_tag", keyHash,
 		},
 		read: readNewAPI, key: keyOfNewAPI, used: usedOfNewAPI, there: newAPIThere,
 	}

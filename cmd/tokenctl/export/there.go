@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/latchkey-api/latchkey/shared/period"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -222,17 +223,30 @@ func (t *There) addBudget(f *fields, prefix string) {
 	}
 	t.refuse(Exhausted, spend.Cmp(budget) >= 0)
 	if quota := f.units(prefix+"max_budget", budget); duration != "" && quota > 0 {
-		length, ok := periodOf(duration)
-		if !ok {
-			f.wrong(prefix+"budget_duration", "must be a length such as 30d, 24h, 1mo or monthly")
-		}
-		t.Windows = append(t.Windows, ThereWindow{length, quota, f.units("spend", spend)})
+		t.addWindow(f, prefix+"budget_duration", duration, ThereWindow{Quota: quota, Used: f.units("spend", spend)})
 		return
 	}
 	left := max(0, f.units(prefix+"max_budget", new(big.Rat).Sub(budget, spend)))
 	if t.Unlimited || left < t.Remaining {
 		t.Unlimited, t.Remaining = false, left
 	}
+}
+
+// addWindow adds a budget that renews. Of two with the same period the smaller counts.
+func (t *There) addWindow(f *fields, column, duration string, w ThereWindow) {
+	length, ok := periodOf(duration)
+	p, err := period.Period{Length: length}.Normalize()
+	if !ok || err != nil {
+		f.wrong(column, "must be a length such as 30d, 24h, 1mo or monthly")
+	}
+	w.Period = p.Length
+	for i, other := range t.Windows {
+		if other.Period == w.Period {
+			t.Windows[i].Quota = min(other.Quota, w.Quota)
+			return
+		}
+	}
+	t.Windows = append(t.Windows, w)
 }
 
 // unkeyThere follows Unkey, where a verification costs one credit.
