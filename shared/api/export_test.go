@@ -21,7 +21,7 @@ const (
 // among its settings here.
 func ServerFields() []string {
 	all := append([]string{settingField}, serverFields...)
-	for _, f := range familyFields() {
+	for _, f := range familyFields {
 		all = append(all, f.name)
 	}
 	return all
@@ -63,7 +63,7 @@ func Nearest(name string, known []string) string { return nearest(name, known) }
 // FamilyTable returns the rows of familyFields as docs/family.md shows them.
 func FamilyTable() []string {
 	var rows []string
-	for _, f := range familyFields() {
+	for _, f := range familyFields {
 		use := "ignored"
 		if f.instead != "" {
 			instead, _, _ := strings.Cut(f.instead, ", such as")

@@ -18,45 +18,44 @@ type familyField struct {
 	instead string // if it restricts a token: what to send in its place; then it is refused unless it is off
 }
 
-// familyFields returns all of them. docs/family.md shows the table. Any other
-// field that is not known is an error. Clients also send setting, see
-// readOneHubSetting.
-func familyFields() []familyField {
-	const (
-		newAPI, forks = "New API", "forks of New API"
-		windows       = "send windows, such as [{\"period\":\"day\",\"quota\":1000}]"
-	)
-	return []familyField{
-		{"cross_group_retry", newAPI, ""},
-		{"auto_groups", newAPI, ""},
-		{"DeletedAt", newAPI, ""},
-		{"tokenCount", newAPI + " (both consoles)", ""},
-		{"model_route_notify", newAPI + " (default console)", ""},
-		{"remain_amount", newAPI + " (classic console)", ""},
-		{"group_route_config", forks, ""},
-		{"group_route_sticky", forks, ""},
-		{"group_route_enabled", forks, ""},
-		{"group_routes", forks, ""},
-		{"mj_model", forks, ""},
-		{"quota_type", forks, ""},
-		{"is_edit", "One API, One Hub (consoles)", ""},
-		{"backup_group", "One Hub", ""},
-		{"backup_groups", "forks of One Hub", ""},
+// What several fields have in common.
+const (
+	newAPI, forks = "New API", "forks of New API"
+	sendWindows   = "send windows, such as [{\"period\":\"day\",\"quota\":1000}]"
+)
 
-		{"model_limits_type", forks, "send the models that are allowed, in models, and model_limits_type 0"},
-		{"quota_limit_period", forks, windows},
-		{"quota_limit_custom_seconds", forks, windows},
-		{"quota_limit", forks, windows},
-		{"window_hours", forks, windows},
-		{"window_quota", forks, windows},
-		{"cycle_days", forks, windows},
-		{"cycle_quota", forks, windows},
-		{"rate_limit_5h", forks, windows},
-		{"rate_limit_1d", forks, windows},
-		{"rate_limit_7d", forks, windows},
-		{"ip_whitelist", forks, "send allow_ips"},
-		{"ip_blacklist", forks, "send the addresses that are allowed, in allow_ips"},
-	}
+// familyFields are all of them. docs/family.md shows the table. Any other field
+// that is not known is an error. Clients also send setting, see readOneHubSetting.
+var familyFields = []familyField{
+	{"cross_group_retry", newAPI, ""},
+	{"auto_groups", newAPI, ""},
+	{"DeletedAt", newAPI, ""},
+	{"tokenCount", newAPI + " (both consoles)", ""},
+	{"model_route_notify", newAPI + " (default console)", ""},
+	{"remain_amount", newAPI + " (classic console)", ""},
+	{"group_route_config", forks, ""},
+	{"group_route_sticky", forks, ""},
+	{"group_route_enabled", forks, ""},
+	{"group_routes", forks, ""},
+	{"mj_model", forks, ""},
+	{"quota_type", forks, ""},
+	{"is_edit", "One API, One Hub (consoles)", ""},
+	{"backup_group", "One Hub", ""},
+	{"backup_groups", "forks of One Hub", ""},
+
+	{"model_limits_type", forks, "send the models that are allowed, in models, and model_limits_type 0"},
+	{"quota_limit_period", forks, sendWindows},
+	{"quota_limit_custom_seconds", forks, sendWindows},
+	{"quota_limit", forks, sendWindows},
+	{"window_hours", forks, sendWindows},
+	{"window_quota", forks, sendWindows},
+	{"cycle_days", forks, sendWindows},
+	{"cycle_quota", forks, sendWindows},
+	{"rate_limit_5h", forks, sendWindows},
+	{"rate_limit_1d", forks, sendWindows},
+	{"rate_limit_7d", forks, sendWindows},
+	{"ip_whitelist", forks, "send allow_ips"},
+	{"ip_blacklist", forks, "send the addresses that are allowed, in allow_ips"},
 }
 
 const settingField = "setting" // of One Hub
@@ -70,13 +69,13 @@ func decodeToken(body []byte, into any, ignored ...string) (oneHubSetting, error
 		return setting, err
 	}
 	ignored = append(slices.Concat(serverFields, ignored), settingField)
-	for _, f := range familyFields() {
+	for _, f := range familyFields {
 		ignored = append(ignored, f.name)
 	}
 	if err := setFields(into, names, values, ignored); err != nil {
 		return setting, err
 	}
-	for _, f := range familyFields() {
+	for _, f := range familyFields {
 		if raw, ok := values[f.name]; ok && f.instead != "" && !isOff(raw) {
 			return setting, notSupported(f.name, f.instead)
 		}
