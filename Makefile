@@ -1,5 +1,6 @@
 # `make` lists the targets. npm packages have their versions in package.json,
-# Python packages in scripts/*.txt.
+# Python packages in scripts/*.txt. The tools that read the API document have
+# theirs in internal/generatortest/drivers, too.
 
 ARCH ?= arm64
 FUZZ_TIME ?= 20s
@@ -56,7 +57,7 @@ mutants: $(NPM) ## break the code in known places; a test must fail each time
 test-console: tokenctl $(NPM) ## the console in Chromium; SCREENSHOTS=docs takes its pictures, MUTANTS=1 breaks it on purpose
 	@scripts/test-console
 
-test-clients: tokenctl $(NPM) ## real clients of OpenAI, Anthropic and Gemini through tokenctl proxy; ONLY=TEXT selects cases
+test-clients: tokenctl $(NPM) ## real clients of OpenAI, Anthropic and Gemini through tokenctl proxy, and clients that are generated from the API document; ONLY=TEXT selects cases
 	@scripts/test-clients
 
 test-deploy: build $(NPM) ## deploy every stage with cdk to a local imitation of AWS
