@@ -14,6 +14,7 @@ func importMutants() []mutant {
 		liteLLM = "cmd/tokenctl/export/litellm.go"
 		apigw   = "cmd/tokenctl/export/apigateway.go"
 		command = "cmd/tokenctl/exportread.go"
+		users   = "cmd/tokenctl/export/users.go"
 		owners  = "cmd/tokenctl/export/owner.go"
 		sqlite  = "cmd/tokenctl/source/sqlite.go"
 		dbtable = "cmd/tokenctl/source/table.go"
@@ -56,6 +57,11 @@ func importMutants() []mutant {
 		{"a database is imported while another program writes to it", sqlite, "err == nil && string(head) == journalMagic", "err == nil && string(head) == magic", sources, "TestUnreadable"},
 		{"the rows before the damage of a database are imported as all", dbtable, `if row.ColumnText(0) != "ok" {`, `if row.ColumnText(0) == "" {`, sources, "TestUnreadable"},
 		{"bytes in a database that are no text are read as text", dbtable, "if !utf8.Valid(raw) {", "if !utf8.Valid(raw) && raw == nil {", sources, "TestNewAPI"},
+		{"a token of a user that --users does not name goes to the next owner", users, "case len(shown) > 0:", "case len(shown) > 9:", exports, "TestOwners"},
+		{"a user gets the tokens of another by a name that is the other's ID", users, `if i > 0 && strings`, `if i > 9 && strings`, exports, "TestOwners"},
+		{"--users names two users for one owner, and one of them gets the tokens", users, `to != "" && user != "" && to != user`, `to != "" && user != "" && to == "x"`, exports, "TestOwners"},
+		{"--users has an owner twice, and one line counts", users, "if _, twice := u[from]; twice {", "if _, twice := u[from]; twice && from == \"\" {", exports, "TestReadUsers"},
+		{"an import writes before it reports that a user is missing", "cmd/tokenctl/importkeys.go", "err == nil && users != nil {", "err == nil && users == nil {", "./cmd/tokenctl", "TestScript/import-users"},
 		{"an import of some rows ends as one of all", command, "r.counts.Imported < r.counts.Rows {", "r.counts.Imported < 0 {", "./cmd/tokenctl", scripts},
 		{"an import of no row ends as one of all", command, "case r.counts.Imported == 0:", "case r.counts.Imported < 0:", "./cmd/tokenctl", scripts},
 		{"an import keeps a masked key", keys, `strings.ContainsAny(plain, "*•…") || `, "", exports, "TestKeys"},

@@ -53,13 +53,14 @@ func (c exportFlags) read(ctx context.Context, out *console, keepKeys bool) (*re
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := c.check(out, in, keepKeys)
+	r, err := c.check(out, in, export.Options{KeepKeys: keepKeys})
 	return r, in.content, err
 }
 
 // check is read without reading.
-func (c exportFlags) check(out *console, in input, keepKeys bool) (*reading, error) {
-	file, err := c.parse(in, export.Options{Now: time.Now().Unix(), KeepKeys: keepKeys})
+func (c exportFlags) check(out *console, in input, o export.Options) (*reading, error) {
+	o.Now = time.Now().Unix()
+	file, err := c.parse(in, o)
 	if err != nil {
 		return nil, err
 	}

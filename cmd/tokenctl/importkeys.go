@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"time"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
@@ -15,7 +14,8 @@ import (
 type importCmd struct {
 	exportFlags
 	KeepKeys bool   `help:"Keep the keys of the tokens; required."`
-	User     string `required:"" placeholder:"NAME" help:"The user who will have the tokens."`
+	User     string `required:"" xor:"owner" placeholder:"NAME" help:"The user who will have the tokens; this or --users."`
+	Users    string `required:"" xor:"owner" placeholder:"FILE" help:"Who will have the tokens of whom: CSV with the header source,user, or JSON such as {\"3\":\"alice\"}."`
 	access
 }
 
@@ -28,6 +28,9 @@ keys are checked; locally, with "tokenctl serve --foreign-keys". Only the hash o
 The settings, the remaining quota and the used quota are kept. No token is allowed more than in the other system; see
 "tokenctl token import --help" about errors and --ignore-column.
 
+With --users, each token goes to the user that the file names for its owner in the other system. An owner that the file
+does not name is an error of the row. docs/migrate.md says which column has the owner.
+
 All rows are checked before the first is written. The exit code is 0 if all rows were imported, 3 if some were, and 1 if none
 was. If the import is interrupted, run the same command again: it creates no token twice. It does not change tokens
 that it finds, and it creates tokens again that were deleted meanwhile.
@@ -35,7 +38,8 @@ that it finds, and it creates tokens again that were deleted meanwhile.
 Example:
 
     tokenctl import tokens.json --keep-keys --user alice --dry-run
-    tokenctl import tokens.json --keep-keys --user alice`
+    tokenctl import tokens.json --keep-keys --user alice
+    tokenctl import one-api.db --keep-keys --users users.csv`
 }
 
 // Run implements the command.
@@ -43,7 +47,15 @@ func (c *importCmd) Run(ctx context.Context, out *console) error {
 	if !c.KeepKeys {
 		return problemf("`tokenctl import` needs --keep-keys: add it to keep the keys, or use `tokenctl token import`, which gives every token a new key")
 	}
-	r, _, err := c.read(ctx, out, true)
+	in, err := readInput(ctx, c.File)
+	if err != nil {
+		return err
+	}
+	users, err := readUsers(c.Users)
+	if err != nil {
+		return err
+	}
+	r, err := c.check(out, in, export.Options{KeepKeys: true, Users: users})
 	if err != nil {
 		return err
 	}
@@ -51,31 +63,40 @@ func (c *importCmd) Run(ctx context.Context, out *console) error {
 	if c.DryRun {
 		return r.conclude()
 	}
-	name, db, err := named(ctx, c.User, c.access)
+	batches, err := r.batches(c.User)
 	if err != nil {
 		return err
 	}
-	return c.write(ctx, r, name, db)
+	db, err := connect(ctx, c.Endpoint, c.Table)
+	if err == nil && users != nil {
+		err = haveUsers(ctx, db, batches)
+	}
+	if err != nil {
+		return err
+	}
+	return r.write(ctx, batches, db)
 }
 
 // write imports the rows, a few in each transaction.
-func (c *importCmd) write(ctx context.Context, r *reading, name string, db *database) error {
-	rows := slices.DeleteFunc(slices.Clone(r.file.Rows), func(row export.Row) bool { return row.Problem != "" || row.Skip != "" })
-	bar := r.out.progress(len(rows), "importing")
+func (r *reading) write(ctx context.Context, batches []batch, db *database) error {
+	for _, b := range batches {
+		r.importable += len(b.rows)
+	}
+	bar := r.out.progress(r.importable, "importing")
 	defer bar.Close() //nolint:errcheck // only affects the display
-	r.importable, r.counts.Imported = len(rows), 0
-	for batch := range slices.Chunk(rows, token.MaxImport) {
-		made, err := importBatch(ctx, db.accounts(), name, batch)
+	r.counts.Imported = 0
+	for _, b := range batches {
+		made, err := importBatch(ctx, db.accounts(), b.user, b.rows)
 		if err != nil {
 			_ = bar.Clear()
-			return r.explainKept(db, name, batch, err)
+			return r.explainKept(db, b.user, b.rows, err)
 		}
 		for _, t := range made {
 			if r.counts.Imported++; t.Version == 0 {
 				r.counts.Before++
 			}
 		}
-		_ = bar.Add(len(batch))
+		_ = bar.Add(len(b.rows))
 	}
 	_ = bar.Clear()
 	return r.conclude()

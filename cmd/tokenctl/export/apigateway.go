@@ -13,6 +13,7 @@ func apiGateway() dialect {
 	const noWay = "says for which stages the key is, and Latchkey knows no stages: check that in the application"
 	return dialect{
 		name: "API Gateway", id: []string{"id"}, label: []string{"name"},
+		owners:      [][]string{{"customerid"}},
 		markers:     []string{plans, "stagekeys"},
 		all:         []string{"name", "key", "description", "enabled"},
 		columns:     []string{"id", "name", "value", "enabled"},

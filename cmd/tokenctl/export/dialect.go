@@ -19,6 +19,7 @@ type dialect struct {
 	all         []string          // a file with the columns name and key and none but these is of this dialect; may be empty
 	id          []string          // columns for the token's ID; the first with a value is used
 	label       []string          // columns for the token's name, likewise
+	owners      [][]string        // columns for its owner: the first group with a value counts. It has a column of IDs, and perhaps some of names, which are not IDs
 	columns     []string          // columns that are imported
 	objects     []string          // columns whose parts are columns of their own
 	harmless    []string          // columns that restrict nothing, and are ignored
@@ -57,6 +58,7 @@ func detect(columns map[string]string) (dialect, error) {
 func newAPI() dialect {
 	return dialect{
 		name: "New API", id: []string{"id"}, label: []string{"name"},
+		owners:  [][]string{{"user_id", "users.username", "username"}},
 		markers: []string{"remain_quota", "unlimited_quota", "expired_time", "model_limits", "model_limits_enabled", "allow_ips", "subnet"},
 		columns: []string{
 			"id", "name", "status", "remain_quota", "unlimited_quota", "expired_time", "models", "model_limits", "model_limits_enabled", "allow_ips", "subnet", "group", "deletedat", "deleted_at",
@@ -67,7 +69,7 @@ func newAPI() dialect {
 		objects: []string{"users", "setting", "setting.limits", "setting.limits.limit_model_setting", "setting.limits.limits_ip_setting"},
 		harmless: []string{
 			"user_id", "resets_at", "used_quota", "created_time", "accessed_time", "previous_key", "previous_until", "etag",
-			"cross_group_retry", "backup_group", "billing_type", "model_route_notify", "owner_name", "users.username", "setting.heartbeat", "setting.billing_tag", keyHash,
+			"cross_group_retry", "backup_group", "billing_type", "model_route_notify", "owner_name", "username", "users.username", "setting.heartbeat", "setting.billing_tag", keyHash,
 		},
 		read: readNewAPI, key: keyOfNewAPI, used: usedOfNewAPI, there: newAPIThere,
 	}

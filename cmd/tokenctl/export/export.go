@@ -26,6 +26,7 @@ type Options struct {
 	IgnoreColumns  []string // columns that don't count although they have values
 	KeepKeys       bool     // read Row.Key; a row without one has a problem
 	Compare        bool     // read Row.There
+	Users          Users    // who gets the tokens of whom; nil if one user gets all
 	ByID           bool     // the content has no lines that a person knows: Row.Number is the ID of the token, if all have one
 }
 
@@ -54,9 +55,10 @@ type Row struct {
 	OldID    string
 	OldName  string
 	Token    wire.TokenInput
-	Key      Key   // only if Options.KeepKeys
-	Used     int64 // units that were used there
-	There    There // only if Options.Compare
+	User     string // of Latchkey, who gets it; only if Options.Users
+	Key      Key    // only if Options.KeepKeys
+	Used     int64  // units that were used there
+	There    There  // only if Options.Compare
 	Problem  string
 	Skip     string
 	Warnings []string
@@ -229,6 +231,9 @@ func (r record) row(d dialect, o Options) (Row, map[string]any) {
 	}
 	if o.KeepKeys && row.Skip == "" && row.Problem == "" {
 		row.keep(d, &f)
+	}
+	if o.Users != nil && row.Skip == "" && row.Problem == "" {
+		row.User, row.Column, row.Problem = o.Users.find(d, values)
 	}
 	return row, values
 }

@@ -24,6 +24,7 @@ func liteLLM() dialect {
 	)
 	return dialect{
 		name: "LiteLLM", id: []string{"token", "token_id", "id"}, label: []string{"key_alias", "key_name"},
+		owners:  [][]string{{"team_id"}, {"user_id"}},
 		markers: []string{"key_alias", "key_name", "max_budget", "blocked"},
 		columns: []string{
 			"token", "token_id", "id", "key_alias", "key_name", "spend", "expires", "models", "blocked", "deleted_at",

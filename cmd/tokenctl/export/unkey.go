@@ -12,6 +12,7 @@ func unkey() dialect {
 	)
 	return dialect{
 		name: "Unkey", id: []string{"keyid", "id"}, label: []string{"name"},
+		owners:   [][]string{{"identity.externalid"}, {"externalid"}, {"ownerid"}},
 		markers:  []string{"keyid", "remaining", "credits.remaining", "apiid", "enabled", "workspaceid"},
 		columns:  []string{"keyid", "id", "name", "remaining", "credits.remaining", "credits.refill", "refill", "expires", "enabled", "deletedat", "ratelimits"},
 		objects:  []string{"credits", "identity"},
