@@ -21,6 +21,8 @@ func shadowMutants() []mutant {
 		{"shadow exits with 0 although answers are looser here", "cmd/tokenctl/shadowreport.go", "differ := s.Looser + s.Stricter", "differ := 0*s.Looser + s.Stricter", command, script},
 		{"shadow takes a key with an unknown status for valid", there, "t.refuse(Blocked, status != int64(token.Enabled))", "t.refuse(Blocked, status == int64(token.Disabled))", exports, "TestThere"},
 		{"shadow takes a spent budget for one that renewed", there, "reset != nil && *reset <= f.options.Now)", "reset != nil)", exports, "TestThere"},
+		{"shadow takes an API without foreign keys for one that has the key", "cmd/tokenctl/shadowask.go", "	case v.Code == wire.RefusedUnknown:", "	case v.Code == \"\" && !v.Valid:", command, "TestScript/shadow-off"},
+		{"shadow does not look for keys that the file does not have", "cmd/tokenctl/shadow.go", "systems[t.ImportedFrom] && !listed[t.ForeignHash]", "systems[t.ImportedFrom] && listed[t.ForeignHash]", command, script},
 		{"an export drops a setting that the other system can't enforce", write, "if is && !slices.Contains(w.o.Ignore, setting) {", "if is && setting != \"windows\" && !slices.Contains(w.o.Ignore, setting) {", exports, "TestWriteProblems"},
 		{"an export keeps a raise for ever", write, "w.t.RemainAt(w.o.Now)-w.raise(w.t.Raise))", "w.t.RemainAt(w.o.Now))", exports, "TestWriteLiteLLM"},
 		{"an export rounds what was spent down", write, "if up && rest.Sign() > 0 {", "if up && rest.Sign() > 9 {", exports, "TestWriteLiteLLM"},

@@ -20,6 +20,7 @@ type shadowCmd struct {
 	IgnoreColumn   []string `sep:"none" placeholder:"NAME" help:"Compare although this column has values that Latchkey does not know or has no equivalent of. Repeatable."`
 	User           string   `placeholder:"NAME" help:"Also compare the imported tokens of this user whose keys are not in the file."`
 	Foreign        bool     `name:"foreign-keys" env:"FOREIGN_KEYS" default:"true" negatable:"" help:"Answer as where FOREIGN_KEYS is true (default), or with --no-foreign-keys as where it is not."`
+	URL            string   `name:"url" placeholder:"URL" help:"Also ask this API about one key of the file, without spending."`
 	access
 }
 
@@ -33,6 +34,8 @@ expiry, windows and rates. It changes nothing and spends nothing.
 Each difference is a line on stdout. LOOSER is what Latchkey allows and the other system does not. A key that was used here
 since the import has less quota left by what was used: that is no difference, and is counted apart. docs/migrate.md
 says what is compared and what is not.
+
+With --url it then asks a running API about one key, if the file has whole keys: that shows whether FOREIGN_KEYS is true there.
 
 The exit code is 0 if there is no difference, and 1 if there is one.
 
@@ -49,11 +52,19 @@ type shadow struct {
 	gate *gate.Gate
 	now  int64
 	tally
+	probe probe
 }
 
 // Run implements the command.
 func (c *shadowCmd) Run(ctx context.Context, out *console) error {
 	out.readOnly = true
+	if c.URL != "" {
+		base, err := checkURL(c.URL)
+		if err != nil {
+			return err
+		}
+		c.URL = base
+	}
 	flags := exportFlags{File: c.From, Format: c.Format, UnitsPerDollar: c.UnitsPerDollar, RestartWindows: c.RestartWindows, IgnoreColumn: c.IgnoreColumn}
 	now := time.Now()
 	in, err := readInput(ctx, c.From)
@@ -74,7 +85,7 @@ func (c *shadowCmd) Run(ctx context.Context, out *console) error {
 	if err != nil {
 		return err
 	}
-	s := shadow{shadowCmd: c, file: file, db: db, now: now.Unix(), tally: tally{Dialect: file.Dialect, Differences: []difference{}}}
+	s := shadow{shadowCmd: c, file: file, db: db, now: now.Unix(), tally: tally{Dialect: file.Dialect, Differences: []difference{}}, probe: probe{url: c.URL}}
 	options := []gate.Option{gate.WithClock(func() time.Time { return now })}
 	store := dynamo.New(db.client, db.table)
 	if c.Foreign {
@@ -84,7 +95,10 @@ func (c *shadowCmd) Run(ctx context.Context, out *console) error {
 	if err := s.compareAll(ctx, out); err != nil {
 		return db.explain(err, c.User)
 	}
-	return s.report(out)
+	if err := s.report(out); err != nil || c.URL == "" {
+		return err
+	}
+	return s.probe.ask(ctx, out)
 }
 
 // compareAll compares the rows of the file, and then the tokens that it does not
@@ -99,7 +113,9 @@ func (s *shadow) compareAll(ctx context.Context, out *console) error {
 			return err
 		}
 		for _, row := range rows {
-			s.count(s.compare(row, found[row.There.Key.Hash])...)
+			here := found[row.There.Key.Hash]
+			s.count(s.compare(row, here)...)
+			s.probe.offer(row, here, s.answer(here))
 		}
 		_ = bar.Add(len(rows))
 	}

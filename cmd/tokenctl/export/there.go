@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/period"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -14,8 +15,9 @@ import (
 // compared.
 type There struct {
 	Key       Key
-	Refusal   string // why the key is refused; "" if it is valid
-	Expires   int64  // Unix seconds, or token.Never
+	Plain     credential.Secret // the key itself, if the export has it
+	Refusal   string            // why the key is refused; "" if it is valid
+	Expires   int64             // Unix seconds, or token.Never
 	Unlimited bool
 	Remaining int64 // units
 	Used      int64 // units
@@ -85,6 +87,15 @@ func (d dialect) compare(f *fields) There {
 	var problem string
 	if t.Key, _, problem = d.key(f); problem != "" {
 		t.Problem = problem
+		return t
+	}
+	for _, column := range []string{"key", "plaintext", "value", "token"} {
+		s, _ := asText(f.values[column])
+		for _, plain := range credential.ForeignKeys(s) {
+			if credential.ForeignKey(plain, 0, 0).Hash() == t.Key.Hash {
+				t.Plain = plain
+			}
+		}
 	}
 	return t
 }
