@@ -73,3 +73,6 @@ func FamilyTable() []string {
 	}
 	return rows
 }
+
+// EntityTags is entityTags.
+func EntityTags(list string) []string { return entityTags(list) }

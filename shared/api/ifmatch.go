@@ -3,7 +3,6 @@ package api
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -12,12 +11,6 @@ import (
 
 // maxTags is how many tags an If-Match may have.
 const maxTags = 20
-
-// A tag, and a list of them, in which elements may be empty.
-var (
-	entityTag  = regexp.MustCompile(`(W/)?"[\x21\x23-\x7e]*"`)
-	entityTags = regexp.MustCompile(`^[\s,]*` + entityTag.String() + `(\s*,[\s,]*` + entityTag.String() + `)*[\s,]*$`)
-)
 
 // readIfMatch reads If-Match: the versions of the token that the request may
 // change, nil for any. A weak tag, and a tag that the API did not
@@ -31,10 +24,10 @@ func readIfMatch(r *http.Request) (token.Versions, error) {
 	if header == "*" {
 		return nil, nil
 	}
-	if !entityTags.MatchString(header) {
+	all := entityTags(header)
+	if all == nil {
 		return nil, &token.InvalidError{Field: "If-Match", Reason: `must be * or tags in quotes, such as "3": send the ETag of the token as you read it`}
 	}
-	all := entityTag.FindAllString(header, -1)
 	if len(all) > maxTags {
 		return nil, &token.InvalidError{Field: "If-Match", Reason: fmt.Sprintf("must have at most %d tags: send the ETag of the token as you read it", maxTags)}
 	}
@@ -45,6 +38,35 @@ func readIfMatch(r *http.Request) (token.Versions, error) {
 		}
 	}
 	return versions, nil
+}
+
+// entityTags returns the tags of a list, whose elements may be empty; nil if it is
+// no such list, or has no tag.
+func entityTags(list string) []string {
+	var tags []string
+	for list != "" {
+		rest := strings.TrimLeft(list, ", \t\n\f\r")
+		if rest == "" {
+			break
+		}
+		separated := strings.Contains(list[:len(list)-len(rest)], ",")
+		n := entityTagLength(rest)
+		if n == 0 || len(tags) > 0 && !separated {
+			return nil
+		}
+		tags, list = append(tags, rest[:n]), rest[n:]
+	}
+	return tags
+}
+
+// entityTagLength returns the length of the tag with which s begins, or 0.
+func entityTagLength(s string) int {
+	opaque, isQuoted := strings.CutPrefix(strings.TrimPrefix(s, "W/"), `"`)
+	end := strings.IndexByte(opaque, '"')
+	if !isQuoted || end < 0 || strings.ContainsFunc(opaque[:end], func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return 0
+	}
+	return len(s) - len(opaque) + end + 1
 }
 
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
-	"regexp"
+	"strings"
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
@@ -142,13 +142,17 @@ func isKeyWithoutPrefix(s string) bool {
 
 type requestIDKey struct{}
 
-var platformID = regexp.MustCompile(`^[0-9A-Za-z_=-]{1,128}$`)
+// A request id has up to maxRequestID of these characters.
+const (
+	requestIDCharacters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_=-"
+	maxRequestID        = 128
+)
 
 // WithRequestID returns a context with a request id, such as the one that API
 // Gateway gave the request. Answers and log lines contain it. An id that is not
 // 1 to 128 letters, digits, hyphens, underscores or equals signs is ignored.
 func WithRequestID(ctx context.Context, id string) context.Context {
-	if !platformID.MatchString(id) {
+	if id == "" || len(id) > maxRequestID || strings.Trim(id, requestIDCharacters) != "" {
 		return ctx
 	}
 	return context.WithValue(ctx, requestIDKey{}, id)

@@ -1,12 +1,8 @@
 package credential
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
-// pattern is the one definition of what looks like a credential. It matches, in
-// upper or lower case:
+// What looks like a credential, in upper or lower case:
 //
 //   - sk- at the start of a word, followed by at least 8 letters, digits,
 //     underscores or hyphens, as in sk-proj-… keys, and at- at the start of a
@@ -16,16 +12,79 @@ import (
 //   - sk- or at- anywhere, followed by at least 24 letters or digits and then
 //     as many underscores and hyphens as there are.
 //
-// It matches neither a mask nor words such as task-management and
-// at-least-once. Group 1 is what precedes the credential; groups 2, 3 and 4 are
-// the prefix, of which one is set.
-var pattern = regexp.MustCompile(`(?i)` +
-	`((?-i:^|[^0-9A-Za-z])|%[0-9a-f]{2}|\\[bfnrt]|\\u[0-9a-f]{4})(?:(sk-)[0-9a-z_-]{8,}|(at-)[0-9a-z]{8,})` +
-	`|(sk-|at-)[0-9a-z]{24}[0-9a-z_-]*`)
+// A mask, task-management and at-least-once don't. A regular expression would be
+// compiled at each cold start; the tests have it.
+const (
+	shortest       = 8  // characters after the prefix, at the start of a word
+	shortestInWord = 24 // letters and digits after the prefix, anywhere
+)
+
+// next returns where the first credential in s[from:] is. If there is none, start
+// is len(s).
+func next(s string, from int) (start, end int) {
+	for i := from; i < len(s); i++ {
+		if end := i + credentialLength(s[i:], startsWord(s[:i])); end > i {
+			return i, end
+		}
+	}
+	return len(s), len(s)
+}
+
+// credentialLength returns the length of the credential with which s begins, or 0.
+func credentialLength(s string, atWord bool) int {
+	if len(s) < len(KeyPrefix) {
+		return 0
+	}
+	prefix, rest := strings.ToLower(s[:len(KeyPrefix)]), s[len(KeyPrefix):]
+	if prefix != KeyPrefix && prefix != accessPrefix {
+		return 0
+	}
+	alphanumeric := len(rest) - len(strings.TrimLeft(rest, alphanumerics))
+	all := len(rest) - len(strings.TrimLeft(rest, alphanumerics+"_-"))
+	switch {
+	case atWord && prefix == KeyPrefix && all >= shortest:
+		return len(prefix) + all
+	case atWord && prefix == accessPrefix && alphanumeric >= shortest:
+		return len(prefix) + alphanumeric
+	case alphanumeric >= shortestInWord:
+		return len(prefix) + all
+	default:
+		return 0
+	}
+}
+
+const (
+	digits        = "0123456789"
+	alphanumerics = digits + "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	hexDigits     = digits + "abcdefABCDEF"
+)
+
+// startsWord reports whether a word starts after s.
+func startsWord(s string) bool {
+	return s == "" || !strings.Contains(alphanumerics, s[len(s)-1:]) ||
+		endsWith(s, "%", 2, hexDigits) || endsWith(s, `\`, 1, "bfnrt") || endsWith(s, `\u`, 4, hexDigits)
+}
+
+// endsWith reports whether s ends with a text and n characters of a set.
+func endsWith(s, text string, n int, set string) bool {
+	i := len(s) - n
+	return i >= 0 && strings.HasSuffix(s[:i], text) && strings.Trim(s[i:], set) == ""
+}
 
 // Redact replaces everything in s that looks like a credential with its prefix
 // and ten stars. Use it for any text that may quote what a caller sent.
-func Redact(s string) string { return pattern.ReplaceAllString(s, "${1}${2}${3}${4}**********") }
+func Redact(s string) string {
+	var redacted strings.Builder
+	for from := 0; from < len(s); {
+		start, end := next(s, from)
+		redacted.WriteString(s[from:start])
+		if start < end {
+			redacted.WriteString(s[start:start+len(KeyPrefix)] + "**********")
+		}
+		from = end
+	}
+	return redacted.String()
+}
 
 // Find returns the first text in s that looks like a credential and has at
 // least minLength characters after its prefix, or "" if there is none. The
@@ -40,13 +99,12 @@ func Find(s string, minLength int) string {
 // FindAll returns every text in s that Find could return, in order.
 func FindAll(s string, minLength int) []string {
 	var all []string
-	pattern.ReplaceAllStringFunc(s, func(match string) string {
-		hyphen := 1 + strings.IndexByte(match[1:], '-') // the prefix's; what precedes the credential may be one too
-		found := match[hyphen+1-len(KeyPrefix):]        // all prefixes are as long
-		if len(found)-len(KeyPrefix) >= minLength {
-			all = append(all, found)
+	for from := 0; from < len(s); {
+		start, end := next(s, from)
+		if end-start >= len(KeyPrefix)+minLength && start < end {
+			all = append(all, s[start:end])
 		}
-		return match
-	})
+		from = end
+	}
 	return all
 }

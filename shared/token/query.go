@@ -1,8 +1,6 @@
 package token
 
 import (
-	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -26,10 +24,6 @@ type Query struct {
 // wholeKeyLength is the number of characters after the prefix from which a
 // text counts as a whole key. Keys of New API have 48.
 const wholeKeyLength = 32
-
-// partOfMask matches what lists show of a key, without sk-, and parts of that, with
-// any number of stars.
-var partOfMask = regexp.MustCompile(`^[0-9A-Za-z]{0,4}(\*+[0-9A-Za-z]{0,4})?$`)
 
 // Normalize checks every field and returns the query in the form that Matches
 // needs. The error is an *InvalidError; it does not quote the input, which may
@@ -57,19 +51,32 @@ func (q Query) Normalize() (Query, error) {
 // letters and digits. A name such as data-at-rest-encryption-production has no
 // such run.
 func hasWholeKey(s string) bool {
-	return slices.ContainsFunc(credential.FindAll(s, wholeKeyLength), longRun.MatchString)
+	return slices.ContainsFunc(credential.FindAll(s, wholeKeyLength), hasLongRun)
 }
 
-var longRun = regexp.MustCompile(fmt.Sprintf(`[0-9A-Za-z]{%d}`, wholeKeyLength))
+// hasLongRun reports whether s has wholeKeyLength letters and digits in a row.
+func hasLongRun(s string) bool {
+	runs := strings.FieldsFunc(s, func(r rune) bool { return !strings.ContainsRune(alphanumerics, r) })
+	return slices.ContainsFunc(runs, func(run string) bool { return len(run) >= wholeKeyLength })
+}
+
+// isPartOfMask reports whether s is what lists show of a key, without sk-, or a part
+// of that, with any number of stars.
+func isPartOfMask(s string) bool {
+	const shown = 4
+	head, tail, _ := strings.Cut(s, "*")
+	tail = strings.TrimLeft(tail, "*")
+	return len(head) <= shown && len(tail) <= shown && strings.Trim(head+tail, alphanumerics) == ""
+}
 
 // normalizeKey returns a part of a mask without its prefix. It refuses anything
 // else.
 func normalizeKey(s string) (string, error) {
 	rest := strings.TrimPrefix(strings.TrimSpace(s), credential.KeyPrefix)
 	switch {
-	case partOfMask.MatchString(rest):
+	case isPartOfMask(rest):
 		return rest, nil
-	case longRun.MatchString(rest):
+	case hasLongRun(rest):
 		return "", errWholeKey("token")
 	default:
 		return "", invalid("token", "must be a key as lists show it, or up to four of its first or last characters")

@@ -2,7 +2,6 @@ package token
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -71,11 +70,14 @@ func (s Slot) Valid(now int64) bool {
 	return s.Hash != [32]byte{} && (s.Expires == 0 || s.Expires > now)
 }
 
+const alphanumerics = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
 // CheckUserName returns the name without surrounding white space, or an
 // *InvalidError.
 func CheckUserName(name string) (string, error) {
 	name = strings.TrimSpace(name)
-	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,49}$`).MatchString(name) {
+	const longest = 50
+	if name == "" || len(name) > longest || strings.Trim(name, alphanumerics+"._@-") != "" || !strings.Contains(alphanumerics, name[:1]) {
 		return "", invalid("user name", "must be 1 to 50 letters, digits, dots, underscores, hyphens or @, beginning with a letter or digit")
 	}
 	return name, nil
