@@ -137,6 +137,7 @@ func readNewAPI(f *fields) wire.TokenInput {
 		in.ModelLimitsEnabled = enabled
 	}
 	in.AllowIPs = f.list(",\n", "allow_ips", "subnet")
+	f.checkAsWritten()
 	f.hubLimits(&in)
 	if _, group := f.text("group"); group != "" {
 		in.Group = &group

@@ -199,7 +199,7 @@ func TestFieldInTwoSpellings(t *testing.T) {
 // sent: with them a list may be too large for the API.
 func TestTokensAreNormalized(t *testing.T) {
 	models := strings.Repeat(`"gpt-4o", "o3",`, 10_000)
-	f, err := export.Read([]byte(`[{"name":" a ","models":[`+models+`"m"],"allow_ips":"10.0.0.1/8,10.0.0.2/8"}]`), export.Options{Now: now})
+	f, err := export.Read([]byte(`[{"name":" a ","models":[`+models+`"m"],"allow_ips":"10.0.0.1/8\n10.0.0.2/8"}]`), export.Options{Now: now})
 	if err != nil || f.Rows[0].Problem != "" {
 		t.Fatalf("got %+v, %v", f, err)
 	}

@@ -138,22 +138,6 @@ func newAPIThere(f *fields, t *There) {
 	t.limitAddresses(f.asWritten(hubAddresses+"whitelist", "\n"), or(f.boolean(hubAddresses+"enabled"), false), true)
 }
 
-// asWritten returns the elements of a column. Those of a text are split at a
-// separator and keep their spaces, because the other system compares them so.
-func (f *fields) asWritten(column, separator string) []string {
-	s, isText := f.values[column].(string)
-	if !isText || strings.ContainsAny(s, "[{\"'") {
-		return f.list(separator, column)
-	}
-	var list []string
-	for _, element := range strings.Split(s, separator) {
-		if strings.TrimSpace(element) != "" {
-			list = append(list, element)
-		}
-	}
-	return list
-}
-
 // limitModels restricts the key to models of New API, which compares names
 // literally but for two kinds of patterns of its own.
 func (t *There) limitModels(models []string, limited bool) {
