@@ -80,7 +80,7 @@ func tokenctlMutants() []mutant {
 		},
 		{
 			"an import starts a partly used window anew without --restart-windows",
-			importLimits, "if f.options.RestartWindows {", "if f.options.RestartWindows || f.problem == \"\" {",
+			importLimits, "if f.options.RestartWindows || f.options.Compare {", "if f.options.RestartWindows || f.problem == \"\" {",
 			exports, "TestLimits",
 		},
 		{

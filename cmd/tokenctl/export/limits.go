@@ -79,9 +79,10 @@ func (f *fields) limits() wire.LimitsInput {
 }
 
 // restart warns that a partly used window begins anew, which would grant more than
-// is left. Unless the user has allowed that, it is a problem.
+// is left. Unless the user has allowed that, it is a problem. A comparison looks at
+// the use itself.
 func (f *fields) restart() {
-	if f.options.RestartWindows {
+	if f.options.RestartWindows || f.options.Compare {
 		f.warnings = append(f.warnings, "one of its windows is partly used and begins anew")
 		return
 	}
