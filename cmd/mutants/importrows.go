@@ -18,6 +18,9 @@ func importMutants() []mutant {
 		owners  = "cmd/tokenctl/export/owner.go"
 		sqlite  = "cmd/tokenctl/source/sqlite.go"
 		dbtable = "cmd/tokenctl/source/table.go"
+		apis    = "cmd/tokenctl/source/api.go"
+		apiList = "cmd/tokenctl/source/pages.go"
+		apiNew  = "cmd/tokenctl/source/newapi.go"
 		sources = "./cmd/tokenctl/source"
 		keys    = "cmd/tokenctl/export/key.go"
 		exports = "./cmd/tokenctl/export"
@@ -62,6 +65,14 @@ func importMutants() []mutant {
 		{"--users names two users for one owner, and one of them gets the tokens", users, `to != "" && user != "" && to != user`, `to != "" && user != "" && to == "x"`, exports, "TestOwners"},
 		{"--users has an owner twice, and one line counts", users, "if _, twice := u[from]; twice {", "if _, twice := u[from]; twice && from == \"\" {", exports, "TestReadUsers"},
 		{"an import writes before it reports that a user is missing", "cmd/tokenctl/importkeys.go", "err == nil && users != nil {", "err == nil && users == nil {", "./cmd/tokenctl", "TestScript/import-users"},
+		{"the access token of another system is sent to another machine", apis, "if next.URL.Scheme != first.Scheme || next.URL.Host != first.Host {", "if next.URL.Scheme != first.Scheme {", sources, "TestTokenStaysHere"},
+		{"an answer that is cut off is read as a whole", apis, "	case err != nil:\n		return 0, errCutOff", "	case err != nil && len(content) > 999:\n		return 0, errCutOff", sources, "TestNotWhole"},
+		{"tokens of an API are imported although some are missing", apiList, "int64(len(l.items)) != l.total {", "int64(len(l.items)) > l.total {", sources, "TestNotWhole"},
+		{"pages with different totals are imported as one list", apiList, "if l.total >= 0 && l.total != *total {", "if l.total >= 999 && l.total != *total {", sources, "TestNotWhole"},
+		{"a token on two pages is imported twice", apiList, "if l.ids[id] {", "if l.ids[id] && id == \"\" {", sources, "TestNotWhole"},
+		{"a token that slips between pages of One API is lost", apiNew, "if l.total < 0 {", "if l.total < -1 {", sources, "TestNotWhole"},
+		{"a token gets the key that the API gave for another", apiNew, "strings.HasSuffix(plain, after) {", "strings.HasSuffix(plain, \"\") {", sources, "TestNoKeys"},
+		{"an access token is sent over http to another machine", "cmd/tokenctl/importsource.go", "!loopback(u.Hostname()) && !c.AllowHTTP:", "!loopback(u.Hostname()) && c.AllowHTTP:", "./cmd/tokenctl", "TestScript/import-url"},
 		{"an import of some rows ends as one of all", command, "r.counts.Imported < r.counts.Rows {", "r.counts.Imported < 0 {", "./cmd/tokenctl", scripts},
 		{"an import of no row ends as one of all", command, "case r.counts.Imported == 0:", "case r.counts.Imported < 0:", "./cmd/tokenctl", scripts},
 		{"an import keeps a masked key", keys, `strings.ContainsAny(plain, "*•…") || `, "", exports, "TestKeys"},

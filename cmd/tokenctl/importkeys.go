@@ -13,6 +13,7 @@ import (
 
 type importCmd struct {
 	exportFlags
+	fromFlags
 	KeepKeys bool   `help:"Keep the keys of the tokens; required."`
 	User     string `required:"" xor:"owner" placeholder:"NAME" help:"The user who will have the tokens; this or --users."`
 	Users    string `required:"" xor:"owner" placeholder:"FILE" help:"Who will have the tokens of whom: CSV with the header source,user, or JSON such as {\"3\":\"alice\"}."`
@@ -28,6 +29,10 @@ keys are checked; locally, with "tokenctl serve --foreign-keys". Only the hash o
 The settings, the remaining quota and the used quota are kept. No token is allowed more than in the other system; see
 "tokenctl token import --help" about errors and --ignore-column.
 
+The SQLite database of New API and One API is read as it is. With a URL and --from, the tokens are read from the API of
+New API, One API or LiteLLM. The access token for that is in SOURCE_ACCESS_TOKEN, or is asked for or read from stdin. All
+tokens are read before the first is imported.
+
 With --users, each token goes to the user that the file names for its owner in the other system. An owner that the file
 does not name is an error of the row. docs/migrate.md says which column has the owner.
 
@@ -39,7 +44,8 @@ Example:
 
     tokenctl import tokens.json --keep-keys --user alice --dry-run
     tokenctl import tokens.json --keep-keys --user alice
-    tokenctl import one-api.db --keep-keys --users users.csv`
+    tokenctl import one-api.db --keep-keys --users users.csv
+    tokenctl import https://old.example.com --from newapi --from-user 1 --keep-keys --user alice`
 }
 
 // Run implements the command.
@@ -47,7 +53,7 @@ func (c *importCmd) Run(ctx context.Context, out *console) error {
 	if !c.KeepKeys {
 		return problemf("`tokenctl import` needs --keep-keys: add it to keep the keys, or use `tokenctl token import`, which gives every token a new key")
 	}
-	in, err := readInput(ctx, c.File)
+	in, err := c.load(ctx, out, c.File)
 	if err != nil {
 		return err
 	}

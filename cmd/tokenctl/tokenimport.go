@@ -52,6 +52,9 @@ type importing struct {
 
 // Run implements the command.
 func (c *tokenImportCmd) Run(ctx context.Context, out *console) error {
+	if isURL(c.File) {
+		return problemf("`tokenctl token import` reads files: save the answers of the API in one, or keep the keys with `tokenctl import URL --keep-keys`")
+	}
 	read, content, err := c.read(ctx, out, false)
 	if err != nil {
 		return err

@@ -71,7 +71,8 @@ func newAPI() dialect {
 			"user_id", "resets_at", "used_quota", "created_time", "accessed_time", "previous_key", "previous_until", "etag",
 			"cross_group_retry", "backup_group", "billing_type", "model_route_notify", "owner_name", "username", "users.username", "setting.heartbeat", "setting.billing_tag", keyHash,
 		},
-		read: readNewAPI, key: keyOfNewAPI, used: usedOfNewAPI, there: newAPIThere,
+		restricting: map[string]string{"auto_groups": "lists the groups that New API chooses from, and a token has one group here: set its group after the import"},
+		read:        readNewAPI, key: keyOfNewAPI, used: usedOfNewAPI, there: newAPIThere,
 	}
 }
 

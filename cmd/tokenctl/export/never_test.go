@@ -26,7 +26,7 @@ func bareRows() []bare {
 			map[string]string{"id": `1`, "name": `"k"`, "status": `1`, "unlimited_quota": `true`, "expired_time": `-1`},
 			[]string{
 				"status", "expired_time", "unlimited_quota", "models", "model_limits", "allow_ips", "subnet", "deleted_at", "setting", "windows", "model_quotas", "requests_per_minute", "units_per_minute", "max_concurrent",
-				"extra", "group", "region", "limits", "setting.limits",
+				"extra", "group", "region", "limits", "setting.limits", "auto_groups", "users",
 			},
 		},
 		{
@@ -182,7 +182,7 @@ func isWord(value string) bool {
 // mustRestrict reports whether a value of a column can't mean that there is no
 // restriction.
 func mustRestrict(column, value string) bool {
-	if slices.Contains([]string{"status", "expired_time", "unlimited_quota", "spend", "enabled", "blocked", "budget_duration", "setting", "setting.limits", "metadata", "identity", "credits", "litellm_budget_table", "team_id", "user_id", "windows", "model_quotas", "group"}, column) {
+	if slices.Contains([]string{"status", "expired_time", "unlimited_quota", "spend", "enabled", "blocked", "budget_duration", "users", "setting", "setting.limits", "metadata", "identity", "credits", "litellm_budget_table", "team_id", "user_id", "windows", "model_quotas", "group"}, column) {
 		return false // some of their values are none
 	}
 	text := strings.ToLower(strings.Trim(value, "\"[]{} \t\r\n"))
