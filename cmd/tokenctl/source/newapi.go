@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,18 +18,21 @@ import (
 // list. A key that it does not give stays masked. An error is one sentence without a
 // full stop, with "it" for the system.
 func (a API) NewAPI(ctx context.Context) ([]byte, error) {
-	l, err := a.newAPITokens(ctx)
+	l, err := a.list(ctx, tokenPath)
 	if err != nil {
 		return nil, err
 	}
 	if l.total < 0 { // a second look, because nothing else shows that a token has slipped to a page that was read
-		again, err := a.newAPITokens(ctx)
+		again, err := a.list(ctx, tokenPath)
 		if err != nil {
 			return nil, err
 		}
 		if len(again.items) != len(l.items) || slices.ContainsFunc(again.items, func(it item) bool { return !l.ids[string(it[l.id])] }) {
 			return nil, errChanged
 		}
+	}
+	if err := a.addUsers(ctx, l.items); err != nil {
+		return nil, err
 	}
 	if err := a.unmask(ctx, l.items); err != nil {
 		return nil, err
@@ -61,14 +65,20 @@ func (p *newAPIPage) UnmarshalJSON(content []byte) error {
 	return json.Unmarshal(content, &p.Items)
 }
 
-// newAPITokens reads all pages. New API counts them from 1, and takes 0 for 1; One
+// The lists of New API and One API.
+const (
+	tokenPath = "/api/token/"
+	userPath  = "/api/user/"
+)
+
+// list reads all pages of a list. New API counts them from 1, and takes 0 for 1; One
 // API and old versions of New API count from 0 and answer a list alone.
-func (a API) newAPITokens(ctx context.Context) (*listing, error) {
+func (a API) list(ctx context.Context, path string) (*listing, error) {
 	l := newListing("id")
 	var isAlone *bool
 	for number := 0; ; {
 		var got answer[newAPIPage]
-		if err := a.call(ctx, http.MethodGet, fmt.Sprintf("/api/token/?p=%d&size=100&page_size=100", number), nil, &got); err != nil {
+		if err := a.call(ctx, http.MethodGet, fmt.Sprintf("%s?p=%d&size=100&page_size=100", path, number), nil, &got); err != nil {
 			return nil, err
 		}
 		p := got.Data
@@ -93,6 +103,40 @@ func (a API) newAPITokens(ctx context.Context) (*listing, error) {
 			number = max(number, 2) // the answer to 0 was page 1
 		}
 	}
+}
+
+// addUsers adds what is known of their users to tokens of several users, which only
+// the root user sees: the keys of a user who is disabled or deleted do not work.
+func (a API) addUsers(ctx context.Context, items []item) error {
+	owners := map[string]bool{}
+	for _, it := range items {
+		owners[string(it["user_id"])] = true
+	}
+	if len(owners) < 2 {
+		return nil
+	}
+	l, err := a.list(ctx, userPath)
+	if err != nil {
+		return fmt.Errorf("it lists tokens of several users, and not which of them are disabled: %w", err)
+	}
+	users := map[string]json.RawMessage{}
+	for _, it := range l.items {
+		var user bytes.Buffer
+		for _, name := range []string{"username", "status", "DeletedAt", "deleted_at"} {
+			if v, ok := it[name]; ok {
+				appendField(&user, strings.Replace(name, "DeletedAt", "deleted_at", 1), v)
+			}
+		}
+		users[string(it["id"])] = object(&user)
+	}
+	for _, it := range items {
+		user, ok := users[string(it["user_id"])]
+		if !ok {
+			user = json.RawMessage(missingUser)
+		}
+		it["users"] = user
+	}
+	return nil
 }
 
 // unmask replaces the keys that a list masks, as far as the system gives them.

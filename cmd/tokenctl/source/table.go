@@ -17,6 +17,9 @@ import (
 // errDamaged means that a table is damaged.
 var errDamaged = errors.New("damaged")
 
+// missingUser stands for the user of a token that has none.
+const missingUser = `{"missing":true}`
+
 // A database is an open database of New API or One API.
 type database struct{ *sqlite3.Conn }
 
@@ -104,7 +107,7 @@ func (db database) tokens(users map[string]json.RawMessage) ([]byte, error) {
 		if users != nil {
 			user, ok := users[owner]
 			if !ok {
-				user = json.RawMessage(`{"missing":true}`)
+				user = json.RawMessage(missingUser)
 			}
 			appendField(&token, "users", user)
 		}
