@@ -67,16 +67,16 @@ func routesCallTheirFunctions(t *testing.T, p *template) {
 }
 
 // routesExistWithAndWithoutSlash checks that a path without parameters has a
-// second route for a slash at its end. It does not take the list from api. GET /
+// second route for a slash at its end. It does not take the list from api. ANY /
 // has only one route, because its slash is the whole path.
 func routesExistWithAndWithoutSlash(t *testing.T, p *template) {
 	routes := p.routes(t)
 	collections := 0
 	for key, target := range routes {
-		if strings.HasSuffix(key, "/") && key != "GET /" {
+		if strings.HasSuffix(key, "/") && key != "ANY /" {
 			t.Errorf("got route key %q, want no slash at the end: API Gateway refuses it", key)
 		}
-		if key == "$default" || key == "GET /" || strings.Contains(key, "{") {
+		if key == "$default" || key == "ANY /" || strings.Contains(key, "{") {
 			continue
 		}
 		collections++
@@ -87,7 +87,7 @@ func routesExistWithAndWithoutSlash(t *testing.T, p *template) {
 	if collections != 19 {
 		t.Errorf("got %d methods of paths without a parameter, want 19", collections)
 	}
-	for _, key := range []string{"GET /", "GET /console/{proxy+}", "GET /docs"} {
+	for _, key := range []string{"ANY /", "ANY /console/{proxy+}", "ANY /docs"} {
 		if !strings.HasPrefix(routes[key], "console") {
 			t.Errorf("got %q for %s, want the console", routes[key], key)
 		}

@@ -139,16 +139,16 @@ func paths(t *testing.T, target *Target) {
 		}
 	}
 	for _, row := range []struct{ method, path, allow string }{
-		{http.MethodDelete, "/api/token", "GET, POST, PUT"},
-		{http.MethodDelete, "/api/token/", "GET, POST, PUT"},
-		{http.MethodPatch, "/api/token/", "GET, POST, PUT"},
-		{http.MethodOptions, "/api/token/", "GET, POST, PUT"},
-		{"BREW", "/api/token/", "GET, POST, PUT"},
-		{http.MethodPut, "/api/token/1", "DELETE, GET"},
-		{http.MethodPost, "/api/token/1", "DELETE, GET"},
-		{http.MethodPatch, "/api/token/1/", "DELETE, GET"},
-		{http.MethodPost, "/", "GET"},
-		{http.MethodDelete, "/api/openapi.json", "GET"},
+		{http.MethodDelete, "/api/token", "GET, HEAD, POST, PUT"},
+		{http.MethodDelete, "/api/token/", "GET, HEAD, POST, PUT"},
+		{http.MethodPatch, "/api/token/", "GET, HEAD, POST, PUT"},
+		{http.MethodOptions, "/api/token/", "GET, HEAD, POST, PUT"},
+		{"BREW", "/api/token/", "GET, HEAD, POST, PUT"},
+		{http.MethodPut, "/api/token/1", "DELETE, GET, HEAD"},
+		{http.MethodPost, "/api/token/1", "DELETE, GET, HEAD"},
+		{http.MethodPatch, "/api/token/1/", "DELETE, GET, HEAD"},
+		{http.MethodPost, "/", "GET, HEAD"},
+		{http.MethodDelete, "/api/openapi.json", "GET, HEAD"},
 	} {
 		t.Run("405/"+row.method+row.path, func(t *testing.T) {
 			got := u.Do(t, row.method, row.path, "{}")
@@ -163,5 +163,33 @@ func paths(t *testing.T, target *Target) {
 			wantFailure(t, u.Do(t, http.MethodGet, "/api/token/"+id, ""), 400, "invalid_parameter", badID)
 			wantFailure(t, u.Do(t, http.MethodDelete, "/api/token/"+id, ""), 400, "invalid_parameter", badID)
 		})
+	}
+}
+
+// HEAD is answered wherever GET is: with the same status and headers, and without
+// a body.
+func head(t *testing.T, target *Target) {
+	u := target.User(t, token.RoleUser)
+	made := u.make(t, `{"name":"app"}`)
+	for _, path := range []string{
+		"/api/token", "/api/token/", "/api/token/1", "/api/token/99", "/api/token/search?keyword=a", "/api/token/?p=-1", "/api/status", "/api/user/self/", "/api/user/models",
+	} {
+		get, got := u.Do(t, http.MethodGet, path, ""), u.Do(t, http.MethodHead, path, "")
+		if got.Status != get.Status || got.Body != "" {
+			t.Errorf("HEAD %s: got %d and %d bytes, want %d and no body", path, got.Status, len(got.Body), get.Status)
+		}
+		for _, name := range []string{"Content-Type", "Content-Length", "Cache-Control", "ETag"} {
+			if got.Header.Get(name) != get.Header.Get(name) {
+				t.Errorf("HEAD %s: %s is %q, and for GET %q", path, name, got.Header.Get(name), get.Header.Get(name))
+			}
+		}
+	}
+	for _, row := range []struct {
+		path, authorization string
+		status              int
+	}{{"/api/usage/token/", made.Key, http.StatusOK}, {"/api/token/", "at-no", http.StatusUnauthorized}, {"/api/token/verify", made.Key, http.StatusMethodNotAllowed}, {"/nothing", made.Key, http.StatusNotFound}} {
+		if got := target.Do(t, http.MethodHead, row.path, "", "Authorization", "Bearer "+row.authorization); got.Status != row.status || got.Body != "" {
+			t.Errorf("HEAD %s: got %d %q, want %d and no body", row.path, got.Status, got.Body, row.status)
+		}
 	}
 }

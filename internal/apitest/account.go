@@ -66,7 +66,7 @@ func self(t *testing.T, target *Target) {
 	if got, want := u.Do(t, http.MethodGet, selfPath, "").Body, fmt.Sprintf(form, u.ID, u.Name, u.Name, "team", 6400, 0, false); got != want {
 		t.Errorf("with a budget: got %s\nwant %s", got, want)
 	}
-	wantFailure(t, u.Do(t, http.MethodPost, selfPath, "{}"), 405, "method_not_allowed", "Method not allowed for this path. Use one of GET.")
+	wantFailure(t, u.Do(t, http.MethodPost, selfPath, "{}"), 405, "method_not_allowed", "Method not allowed for this path. Use one of GET, HEAD.")
 	wantFailure(t, u.Do(t, http.MethodGet, "/api/user", ""), 404, "route_not_found", nothingHere)
 }
 
@@ -85,7 +85,7 @@ func choices(t *testing.T, target *Target) {
 	wantSame(t, ask(groups), `{"success":true,"message":"","data":{"team":{"desc":"team","ratio":1},"vip":{"desc":"vip","ratio":1}}}`)
 	for _, path := range []string{groups, models} {
 		wantFailure(t, target.Do(t, http.MethodGet, path, ""), 401, "unauthorized", nothingSent)
-		wantFailure(t, u.Do(t, http.MethodPost, path, "{}"), 405, "method_not_allowed", "Method not allowed for this path. Use one of GET.")
+		wantFailure(t, u.Do(t, http.MethodPost, path, "{}"), 405, "method_not_allowed", "Method not allowed for this path. Use one of GET, HEAD.")
 	}
 }
 

@@ -92,6 +92,6 @@ func keyRules(t *testing.T, target *Target) {
 		}
 	}
 	wantFailure(t, target.Do(t, http.MethodGet, "/api/usage/token/", "", "Authorization", ""), 401, "unauthorized", noKey)
-	wantFailure(t, u.Do(t, http.MethodPost, "/api/usage/token/", "{}"), 405, "method_not_allowed", "Method not allowed for this path. Use one of GET.")
+	wantFailure(t, u.Do(t, http.MethodPost, "/api/usage/token/", "{}"), 405, "method_not_allowed", "Method not allowed for this path. Use one of GET, HEAD.")
 	wantFailure(t, u.Do(t, http.MethodGet, "/api/usage", ""), 404, "route_not_found", nothingHere)
 }

@@ -23,6 +23,7 @@ func Run(t *testing.T, target *Target) {
 		{"Envelope", envelope},
 		{"Authentication", authentication},
 		{"Paths", paths},
+		{"Head", head},
 		{"Create", create},
 		{"Rules", rules},
 		{"HostileBodies", hostileBodies},

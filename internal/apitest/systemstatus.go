@@ -16,6 +16,6 @@ func systemStatus(t *testing.T, target *Target) {
 				t.Errorf("%s: got %+v, want Latchkey with a version and no scale", path, got)
 			}
 		}
-		wantFailure(t, target.Do(t, http.MethodPost, path, "{}"), 405, "method_not_allowed", "Method not allowed for this path. Use one of GET.")
+		wantFailure(t, target.Do(t, http.MethodPost, path, "{}"), 405, "method_not_allowed", "Method not allowed for this path. Use one of GET, HEAD.")
 	}
 }

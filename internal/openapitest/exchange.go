@@ -26,9 +26,13 @@ type Exchange struct {
 // Check reports where an exchange differs from the document: an undocumented
 // status, body or header. The request of a successful answer must be documented
 // too, because the document must describe whatever the API accepts. A refused
-// request may be anything.
+// request may be anything. HEAD is what GET is, without a body.
 func (d *Document) Check(x Exchange) error {
-	o, want := d.find(x.Request.Method, x.Request.URL.Path)
+	method := x.Request.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	o, want := d.find(method, x.Request.URL.Path)
 	if o == nil {
 		status := http.StatusNotFound
 		if want.node.pointer == d.otherwise.node.pointer {

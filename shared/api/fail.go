@@ -12,6 +12,6 @@ import (
 func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	out := reply{requestID: requestID(r.Context())}
 	out.fail(err)
-	out.write(w)
+	out.write(w, r)
 	record(log, r, Route{Endpoint: Endpoint{Name: "none"}}, out, reqlog.Cost{}, 0)
 }

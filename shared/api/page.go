@@ -18,9 +18,10 @@ import (
 // and the OpenAPI document. Its Routes are made with PageRoute.
 const Console = "console"
 
-// consoleKeys are the route keys of its function.
+// consoleKeys are the route keys of its function: of every method, because it
+// answers HEAD, too, and says which methods a path has.
 var consoleKeys = []string{
-	"GET /", "GET /console/{proxy+}", "GET /docs", "GET /docs/{proxy+}", "GET " + wire.OpenAPIPath, "GET " + wire.OpenAPIPath + "/{proxy+}",
+	"ANY /", "ANY /console/{proxy+}", "ANY /docs", "ANY /docs/{proxy+}", "ANY " + wire.OpenAPIPath, "ANY " + wire.OpenAPIPath + "/{proxy+}",
 }
 
 // documents returns the endpoints of the console's route keys that stand for
@@ -28,8 +29,8 @@ var consoleKeys = []string{
 func documents() []Endpoint {
 	var all []Endpoint
 	for _, key := range consoleKeys {
-		if method, path, _ := strings.Cut(key, " "); !strings.Contains(path, "{") {
-			all = append(all, Endpoint{Name: Console, Method: method, Path: path})
+		if _, path, _ := strings.Cut(key, " "); !strings.Contains(path, "{") {
+			all = append(all, Endpoint{Name: Console, Method: http.MethodGet, Path: path})
 		}
 	}
 	return all

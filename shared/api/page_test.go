@@ -165,6 +165,19 @@ func TestPagePaths(t *testing.T) {
 	}
 }
 
+// HEAD gets the headers of a page without it.
+func TestPageHead(t *testing.T) {
+	get, head := fetch(t, http.MethodGet, "/a.js"), fetch(t, http.MethodHead, "/a.js")
+	if head.Code != http.StatusOK || head.Body.Len() != 0 {
+		t.Errorf("HEAD /a.js: got %d and %d bytes, want 200 and none", head.Code, head.Body.Len())
+	}
+	get.Header().Del("X-Request-Id")
+	head.Header().Del("X-Request-Id")
+	if diff := cmp.Diff(get.Header(), head.Header()); diff != "" {
+		t.Errorf("headers (-GET +HEAD):\n%s", diff)
+	}
+}
+
 // A request for a page that does not exist gets the envelope of the API.
 func TestPageErrors(t *testing.T) {
 	for _, row := range []struct {
@@ -175,9 +188,8 @@ func TestPageErrors(t *testing.T) {
 	}{
 		{http.MethodGet, "/c.js", 404, wire.ErrRouteNotFound, ""},
 		{http.MethodGet, "/docs/../a.js", 404, wire.ErrRouteNotFound, ""},
-		{http.MethodPost, "/", 405, wire.ErrMethodNotAllowed, "GET"},
-		{http.MethodHead, "/a.js", 405, wire.ErrMethodNotAllowed, "GET"},
-		{http.MethodOptions, "/docs/", 405, wire.ErrMethodNotAllowed, "GET"},
+		{http.MethodPost, "/", 405, wire.ErrMethodNotAllowed, "GET, HEAD"},
+		{http.MethodOptions, "/docs/", 405, wire.ErrMethodNotAllowed, "GET, HEAD"},
 	} {
 		got := fetch(t, row.method, row.path, "Accept-Encoding", "gzip", "If-None-Match", "*")
 		var failure wire.Envelope[any]

@@ -46,7 +46,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out.response, err = s.serve(route, r.WithContext(ctx))
 	}
 	out.fail(err)
-	out.write(w)
+	out.write(w, r)
 	record(s.log, r, route, out, meter.Cost(), time.Since(started))
 }
 

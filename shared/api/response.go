@@ -89,7 +89,9 @@ func (o *reply) body() []byte {
 	return body
 }
 
-func (o *reply) write(w http.ResponseWriter) {
+// write sends the reply to a request. A reply to HEAD has the headers of one to GET,
+// and no body.
+func (o *reply) write(w http.ResponseWriter, r *http.Request) {
 	body := o.body()
 	h := w.Header()
 	if o.file != nil {
@@ -112,5 +114,7 @@ func (o *reply) write(w http.ResponseWriter) {
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(o.status)
-	_, _ = w.Write(body) // the caller may have gone
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // the caller may have gone
+	}
 }

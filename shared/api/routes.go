@@ -53,8 +53,13 @@ func Endpoints() []Endpoint { return slices.Clone(endpoints) }
 // find returns the route of a request. Its error is a *methodError if the path
 // exists with other methods only, else errRouteNotFound. A trailing slash makes
 // no difference. A path that an endpoint has literally, such as
-// /api/token/search, is never read as the id of a token.
+// /api/token/search, is never read as the id of a token. A HEAD request has the
+// route of GET (RFC 9110, 9.3.2).
 func find(routes []Route, r *http.Request) (Route, error) {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
 	known := Endpoints()
 	if r.Method != "" { // a payload that is not an HTTP event has no method and the path /
 		known = append(known, documents()...)
@@ -67,7 +72,7 @@ func find(routes []Route, r *http.Request) (Route, error) {
 		return ok && id == ""
 	})
 	for _, route := range routes {
-		if id, ok := match(route.Path, r.URL.Path); ok && (id == "" || !literal) && route.Method == r.Method {
+		if id, ok := match(route.Path, r.URL.Path); ok && (id == "" || !literal) && route.Method == method {
 			r.SetPathValue("id", id)
 			r.Pattern = route.Path
 			return route, nil
@@ -75,8 +80,11 @@ func find(routes []Route, r *http.Request) (Route, error) {
 	}
 	var allowed []string
 	for _, e := range known {
-		if id, ok := match(e.Path, r.URL.Path); ok && (id == "" || !literal) && e.Method != r.Method {
+		if id, ok := match(e.Path, r.URL.Path); ok && (id == "" || !literal) && e.Method != method {
 			allowed = append(allowed, e.Method)
+			if e.Method == http.MethodGet {
+				allowed = append(allowed, http.MethodHead)
+			}
 		}
 	}
 	none := Route{Endpoint: Endpoint{Name: "none"}}
