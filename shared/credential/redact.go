@@ -10,7 +10,8 @@ import "strings"
 //     underscore and after an escape sequence of a URL or of JSON, such as %20
 //     and \n;
 //   - sk- or at- anywhere, followed by at least 24 letters or digits and then
-//     as many underscores and hyphens as there are.
+//     as many underscores and hyphens as there are;
+//   - a key of ours without sk-, whose checksum is right.
 //
 // A mask, task-management and at-least-once don't. A regular expression would be
 // compiled at each cold start; the tests have it.
@@ -23,11 +24,27 @@ const (
 // is len(s).
 func next(s string, from int) (start, end int) {
 	for i := from; i < len(s); i++ {
-		if end := i + credentialLength(s[i:], startsWord(s[:i])); end > i {
-			return i, end
+		atWord := startsWord(s[:i])
+		length := credentialLength(s[i:], atWord)
+		if length == 0 && atWord && isBareKey(s[i:]) {
+			length = bareLength
+		}
+		if length > 0 {
+			return i, i + length
 		}
 	}
 	return len(s), len(s)
+}
+
+const bareLength = KeyLength - len(KeyPrefix)
+
+// isBareKey reports whether s begins with a key without its prefix.
+func isBareKey(s string) bool {
+	if len(s)-len(strings.TrimLeft(s, alphanumerics)) != bareLength {
+		return false
+	}
+	_, err := ParseKey(KeyPrefix + s[:bareLength])
+	return err == nil
 }
 
 // credentialLength returns the length of the credential with which s begins, or 0.
@@ -71,15 +88,18 @@ func endsWith(s, text string, n int, set string) bool {
 	return i >= 0 && strings.HasSuffix(s[:i], text) && strings.Trim(s[i:], set) == ""
 }
 
-// Redact replaces everything in s that looks like a credential with its prefix
-// and ten stars. Use it for any text that may quote what a caller sent.
+// Redact replaces everything in s that looks like a credential with its prefix, if
+// it has one, and ten stars. Use it for any text that may quote what a caller sent.
 func Redact(s string) string {
 	var redacted strings.Builder
 	for from := 0; from < len(s); {
 		start, end := next(s, from)
 		redacted.WriteString(s[from:start])
 		if start < end {
-			redacted.WriteString(s[start:start+len(KeyPrefix)] + "**********")
+			if !isBareKey(s[start:end]) {
+				redacted.WriteString(s[start : start+len(KeyPrefix)])
+			}
+			redacted.WriteString("**********")
 		}
 		from = end
 	}

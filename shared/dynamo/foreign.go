@@ -30,17 +30,21 @@ func foreignKeyItem(t token.Token) item {
 }
 
 // FindForeignKey implements gate.ForeignKeys. A process reads the address of a key
-// once; it reads a key that is not known each time, because that may be imported
-// at any moment. The read is eventually consistent, so a key can be unknown for a
-// moment after its import.
+// once, also of one that comes without sk-; it reads a key that is not known each
+// time, because that may be imported at any moment. The read is eventually
+// consistent, so a key can be unknown for a moment after its import.
 func (s *Store) FindForeignKey(ctx context.Context, key string) (credential.Key, error) {
-	for _, plain := range credential.ForeignKeys(key) {
+	texts := credential.ForeignKeys(key)
+	for _, plain := range texts {
 		found := credential.ForeignKey(plain, 0, 0)
-		hash := found.Hash()
-		if at, known := s.foreign.get(hash); known {
+		if at, known := s.foreign.get(found.Hash()); known {
 			found.UserID, found.TokenID = at.UserID, at.ID
 			return found, nil
 		}
+	}
+	for _, plain := range texts {
+		found := credential.ForeignKey(plain, 0, 0)
+		hash := found.Hash()
 		it, err := s.getSoon(ctx, foreignKeyKey(hash))
 		if err != nil {
 			return credential.Key{}, fmt.Errorf("look up a foreign key: %w", err)

@@ -105,7 +105,7 @@ func TestForeignKeyCosts(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
 	tenant, _ := importing(t, kit, foreignKey)
-	cold, g := foreignGate(tenant, kit), foreignGate(tenant, kit)
+	cold, bare, g := foreignGate(tenant, kit), foreignGate(tenant, kit), foreignGate(tenant, kit)
 	check := func(g *gate.Gate, key string, q quota.Question) func(context.Context) error {
 		return func(ctx context.Context) error { return verdictError(g.Verify(ctx, key, q)) }
 	}
@@ -124,6 +124,9 @@ func TestForeignKeyCosts(t *testing.T) {
 		{"check", 1, 1, 0, 1, check(g, foreignKey, quota.Question{})},
 		{"spend", 0, 0, 1, 1, check(g, foreignKey, spend)},
 		{"first spend of another process", 0.5, 0.5, 1, 2, check(cold, foreignKey, spend)},
+		{"spend without sk-", 0, 0, 1, 1, check(cold, foreignKey[3:], spend)},
+		{"first spend of another process without sk-", 1, 1, 1, 3, check(bare, foreignKey[3:], spend)},
+		{"spend of it without sk-", 0, 0, 1, 1, check(bare, foreignKey[3:], spend)},
 		{"unknown key", 0.5, 0.5, 0, 1, unknown(foreignKey + "x")},
 		{"unknown key again", 0.5, 0.5, 0, 1, unknown(foreignKey + "x")},
 		{"unknown key without sk-", 1, 1, 0, 2, unknown("uk_1234567890abcdefghij")},

@@ -65,7 +65,9 @@ func (s *Store) rotate(ctx context.Context, userID, id int64, rotation token.Key
 		case rotation.Version != 0 && rotation.Version != l.Version:
 			return l.Token, token.ErrVersionMismatch
 		}
-		e = rewrite(l, l.ChargeOpenHolds(now))
+		next := l.ChargeOpenHolds(now)
+		next.SealedKey = l.SealedKey // rotateKey replaces it, and a write can change an attribute once
+		e = rewrite(l, next)
 	}
 	return token.Token{}, token.ErrContention
 }

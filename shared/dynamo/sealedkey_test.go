@@ -57,6 +57,19 @@ func TestRewriteKeepsShownKey(t *testing.T) {
 	r.wantShown(r.keys[1], nil)
 }
 
+// A rotation that has to rewrite the item, after the key's ten minutes, replaces the
+// sealed key.
+func TestRotationRewritesSealedKey(t *testing.T) {
+	t.Parallel()
+	r := newTurning(t, newKit(t), "forgetful", token.Settings{RemainQuota: new(int64(100))})
+	r.mustRotate(3600)
+	r.Clock.Advance(token.KeyShownSeconds - 1)
+	r.hold(5)
+	r.Clock.Advance(1)
+	r.mustRotate(0) // the hold may be of the first key, which is dropped now
+	r.wantShown(r.current(), nil)
+}
+
 func (r *turning) spend(units int64) {
 	r.t.Helper()
 	if err := verdictError(r.gate.Verify(r.t.Context(), r.current(), quota.Question{Quota: units})); err != nil {
