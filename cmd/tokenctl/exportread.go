@@ -84,6 +84,9 @@ func (c exportFlags) parse(in input, o export.Options) (export.File, error) {
 	}
 	o.Format, o.UnitsPerDollar, o.RestartWindows = c.Format, c.UnitsPerDollar, c.RestartWindows
 	o.IgnoreColumns, o.ByID = c.IgnoreColumn, in.byID
+	if in.byID {
+		o.Format = export.JSON
+	}
 	file, err := export.Read(in.content, o)
 	if err != nil {
 		return export.File{}, problemf("%s can't be imported: %s", c.File, err)
