@@ -35,12 +35,12 @@ func storeMutants() []mutant {
 		},
 		{
 			"a rotation that drops a key leaves its holds free: two rotations make a request free",
-			"shared/dynamo/rotate.go", "rewrite(l, l.ChargeOpenHolds(now))", "rewrite(l, l.Compact(now))",
+			"shared/dynamo/rotate.go", ":= l.ChargeOpenHolds(now)", ":= l.Compact(now)",
 			"./shared/dynamo", "TestRotationChargesHolds",
 		},
 		{
 			"the histories don't see that a rotation that drops a key leaves its holds free",
-			"shared/dynamo/rotate.go", "rewrite(l, l.ChargeOpenHolds(now))", "rewrite(l, l.Compact(now))",
+			"shared/dynamo/rotate.go", ":= l.ChargeOpenHolds(now)", ":= l.Compact(now)",
 			"./shared/gate", "TestHistoriesAreLinearizable",
 		},
 		{

@@ -29,6 +29,11 @@ func tokenMutants() []mutant {
 			"./shared/dynamo", "TestSealedKeyBelongsToItsToken",
 		},
 		{
+			"a rotation that rewrites the item changes the sealed key twice, and fails",
+			"shared/dynamo/rotate.go", "		next.SealedKey = l.SealedKey ", "		//",
+			"./shared/dynamo", "TestRotationRewritesSealedKey",
+		},
+		{
 			"a rotation leaves the sealed key of before",
 			"shared/dynamo/rotate.go", "	e.set(attrSealed, optionalBinary(rotation.SealedKey.Content))\n", "",
 			"./shared/dynamo", "TestKeyIsShown",
