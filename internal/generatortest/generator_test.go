@@ -15,6 +15,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/internal/tokenctltest"
+	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
 // TestMain lets tests start build/tokenctl, which scripts/test-clients names.
@@ -97,7 +98,7 @@ func run(t *testing.T, dir string, more []string, step ...string) string {
 	err := cmd.Run()
 	t.Logf("%.1f s: %s", time.Since(started).Seconds(), strings.Join(step, " "))
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", strings.Join(step, " "), err, out.String())
+		t.Fatalf("%s: %v\n%s", strings.Join(step, " "), err, credential.Redact(out.String()))
 	}
 	return progress.ReplaceAllString(out.String(), "")
 }
