@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/util/ioutil"
@@ -33,8 +35,12 @@ func IsSQLite(beginning []byte) bool { return bytes.HasPrefix(beginning, []byte(
 // table tokens as a JSON list, each with what the table users says about its user.
 // It changes nothing, not even a lock. An error is one sentence without a full stop,
 // with "it" for the file.
-func SQLite(ctx context.Context, file string) ([]byte, error) {
-	f, err := os.Open(file) //nolint:gosec // the user names it
+func SQLite(ctx context.Context, name string) ([]byte, error) {
+	file, err := filepath.EvalSymlinks(name) // SQLite writes its log and its journal beside the file itself
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +49,7 @@ func SQLite(ctx context.Context, file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := isComplete(file); err != nil {
+	if err := isComplete(file, before); err != nil {
 		return nil, err
 	}
 	if !hasWholePages(f, before.Size()) {
@@ -53,17 +59,30 @@ func SQLite(ctx context.Context, file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	after, err := os.Stat(file)
-	if err == nil && (!os.SameFile(before, after) || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
-		err = errors.New("it was changed while it was read: stop the other system, then try again")
+	if err := isUnchanged(name, file, before); err != nil {
+		return nil, err
 	}
-	if err == nil {
-		err = isComplete(file)
-	}
-	if err != nil {
+	if err := isComplete(file, before); err != nil {
 		return nil, err
 	}
 	return content, nil
+}
+
+// isUnchanged returns an error if a name stands for another file than before, or the
+// file was written to.
+func isUnchanged(name, file string, before os.FileInfo) error {
+	now, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return err
+	}
+	after, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	if now != file || !os.SameFile(before, after) || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		return errors.New("it was changed while it was read: stop the other system, then try again")
+	}
+	return nil
 }
 
 // hasWholePages reports whether a database does not end within a page. SQLite itself
@@ -83,13 +102,24 @@ func hasWholePages(f io.ReaderAt, size int64) bool {
 
 // isComplete returns an error if some of a database is in another file: in the log of
 // writes that are not yet in it, or in the journal of a write that has not ended.
-func isComplete(file string) error {
-	if info, err := os.Stat(file + "-wal"); err == nil && info.Size() > 0 {
+// Both are beside the name that the other system uses.
+func isComplete(file string, info os.FileInfo) error {
+	if names := namesOf(info); names > 1 {
+		return fmt.Errorf("it has %d names (hard links), and newer changes may be beside another one: stop the other system, then give a copy that you made with cp", names)
+	}
+	log, err := os.Stat(file + "-wal")
+	switch {
+	case err == nil && log.Size() > 0:
 		return fmt.Errorf("newer changes are in %s-wal: stop the other system, then run `sqlite3 %[1]s \"pragma wal_checkpoint(truncate)\"`", file)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
 	}
 	journal, err := os.Open(file + "-journal") //nolint:gosec // beside a file that the user names
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	defer journal.Close() //nolint:errcheck // it was only read
 	const journalMagic = "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"

@@ -38,17 +38,18 @@ func (db database) each(query string, f func(*sqlite3.Stmt) error) error {
 	return stmt.Err()
 }
 
-// has reports whether there is a table. A view or a virtual table is none.
+// has reports whether there is a table, under a name that SQLite takes for this one. A
+// view or a virtual table is none.
 func (db database) has(table string) (found bool, err error) {
-	err = db.each("select 1 from sqlite_schema where type = 'table' and rootpage > 0 and name = '"+table+"'", func(*sqlite3.Stmt) error {
+	err = db.each("select 1 from sqlite_schema where type = 'table' and rootpage > 0 and name = '"+table+"' collate nocase", func(*sqlite3.Stmt) error {
 		found = true
 		return nil
 	})
 	return found, err
 }
 
-// check returns an error if pages of a table are damaged or missing. Without it, the
-// rows before the damage could be taken for all.
+// check returns an error if a table is missing, or pages of it are damaged or missing.
+// Without it, the rows before the damage could be taken for all.
 func (db database) check(table string) error {
 	found, err := db.has(table)
 	switch {
@@ -57,7 +58,7 @@ func (db database) check(table string) error {
 	case !found && table == "tokens":
 		return errors.New("it has no table tokens: name the database of New API or One API, which is one-api.db unless SQLITE_PATH says otherwise")
 	case !found:
-		return nil
+		return fmt.Errorf("it has no table %s, so it does not say which users are disabled or deleted: give the whole database of New API or One API", table)
 	}
 	return db.each("pragma integrity_check("+table+")", func(row *sqlite3.Stmt) error {
 		if row.ColumnText(0) != "ok" {
@@ -67,12 +68,8 @@ func (db database) check(table string) error {
 	})
 }
 
-// users returns what is known of each user, as JSON by its ID, or nil if there is no
-// table of users.
+// users returns what is known of each user, as JSON by its ID.
 func (db database) users() (map[string]json.RawMessage, error) {
-	if found, err := db.has("users"); err != nil || !found {
-		return nil, err
-	}
 	all := map[string]json.RawMessage{}
 	err := db.each("select * from users", func(row *sqlite3.Stmt) error {
 		var user bytes.Buffer
@@ -84,6 +81,9 @@ func (db database) users() (map[string]json.RawMessage, error) {
 			case "username", "status", "deleted_at":
 				appendField(&user, name, valueOf(row, i))
 			}
+		}
+		if _, twice := all[id]; twice {
+			return errors.New("its table users has an ID twice, so it does not say which users are disabled: correct it first")
 		}
 		all[id] = object(&user)
 		return row.Err()
@@ -104,13 +104,11 @@ func (db database) tokens(users map[string]json.RawMessage) ([]byte, error) {
 			}
 			appendField(&token, name, valueOf(row, i))
 		}
-		if users != nil {
-			user, ok := users[owner]
-			if !ok {
-				user = json.RawMessage(missingUser)
-			}
-			appendField(&token, "users", user)
+		user, ok := users[owner]
+		if !ok || owner == "" {
+			user = json.RawMessage(missingUser)
 		}
+		appendField(&token, "users", user)
 		if list.Len() > 0 {
 			_, _ = list.WriteString(",\n") // a Buffer never fails
 		}
@@ -152,6 +150,9 @@ func valueOf(row *sqlite3.Stmt, column int) json.RawMessage {
 		return strconv.AppendFloat(nil, f, 'f', -1, 64)
 	default:
 		raw := row.ColumnRawBlob(column)
+		if row.ColumnType(column) == sqlite3.TEXT {
+			raw = row.ColumnRawText(column) // in UTF-8, whatever the encoding of the database is
+		}
 		if !utf8.Valid(raw) {
 			return json.RawMessage(`{"bytes":"` + hex.EncodeToString(raw) + `"}`)
 		}
