@@ -7,6 +7,9 @@ func shadowMutants() []mutant {
 	const (
 		there    = "cmd/tokenctl/export/there.go"
 		compares = "cmd/tokenctl/shadowcompare.go"
+		lasting  = "cmd/tokenctl/shadowlasting.go"
+		ranges   = "cmd/tokenctl/shadowaddresses.go"
+		windows  = "cmd/tokenctl/shadowwindows.go"
 		exports  = "./cmd/tokenctl/export"
 		command  = "./cmd/tokenctl"
 		script   = "TestScript/shadow"
@@ -18,7 +21,17 @@ func shadowMutants() []mutant {
 		{"shadow does not see that a key is refused there and valid here", compares, "case at.There != valid && at.Here == valid:", "case at.There != valid && at.Here == valid && at.Token == 1:", command, script},
 		{"shadow takes a raised quota for use", compares, "expected := max(0, there-max(0, used))", "expected := max(here, there-max(0, used))", command, script},
 		{"shadow asks only about the models of the other system", compares, "	if c.here.ModelLimitsEnabled {\n", "	if false {\n", command, script},
-		{"shadow does not compare what is left of a window", compares, "here.Quota == there.Quota && !c.RestartWindows {", "here.Quota != there.Quota && !c.RestartWindows {", command, script},
+		{"shadow does not compare what is left of a window", windows, "	case raised == there.Quota:\n", "	case raised == -1:\n", command, script},
+		{"shadow takes a refusal that ends by itself for one that lasts", compares, "case at.There != valid && s.passes(here, there.Renews):", "case at.There != valid && false:", command, "TestTemporaryRefusal"},
+		{"shadow takes a key whose rate is used up for one that is blocked", lasting, "t.Rates, t.UsesWallet = token.Rates{}, false", "t.UsesWallet = false", command, "TestScript/shadow-loose"},
+		{"shadow takes units that open holds keep for used ones", lasting, "t.FreeAt(now)+t.HeldAt(now), token", "t.FreeAt(now), token", command, "TestTemporaryRefusal"},
+		{"shadow says that a key is only used up although the other system blocks it", compares, `row.There.Refusal != "" || !c.isUsedUp() {`, `!c.isUsedUp() {`, command, "TestScript/shadow-loose"},
+		{"shadow takes a spent budget that renews for a refusal that lasts", there, "t.Refusal, t.Renews = Exhausted, true", "t.Refusal, t.Renews = Exhausted, false", exports, "TestThere"},
+		{"shadow does not see the raise of a window", windows, "		raised += raise.Units\n", "		_ = raise\n", command, "TestScript/shadow-loose"},
+		{"shadow does not see that more is left of a smaller window", windows, "case raised < there.Quota && left > leftThere:", "case raised < there.Quota && left > there.Quota:", command, "TestScript/shadow-loose"},
+		{"shadow asks only about the ends of networks", ranges, "if after := lastOf(n).Next(); after.IsValid() {", "if after := lastOf(n); after.IsValid() {", command, "TestAddressesExactly"},
+		{"shadow does not compare the addresses after the IPv4-mapped ones", ranges, `netip.MustParseAddr("::ffff:0:0"), netip.MustParseAddr("::1:0:0:0"),`, `netip.MustParseAddr("::ffff:0:0"),`, command, "TestAddressRanges"},
+		{"shadow asks about models that a list can name", compares, "for strings.ContainsRune(all, letter) ||", "for len(all) < 0 ||", command, "TestModels"},
 		{"shadow exits with 0 although answers are looser here", "cmd/tokenctl/shadowreport.go", "differ := s.Looser + s.Stricter", "differ := 0*s.Looser + s.Stricter", command, script},
 		{"shadow takes a key with an unknown status for valid", there, "t.refuse(Blocked, status != int64(token.Enabled))", "t.refuse(Blocked, status == int64(token.Disabled))", exports, "TestThere"},
 		{"shadow takes a spent budget for one that renewed", there, "reset != nil && *reset <= f.options.Now)", "reset != nil)", exports, "TestThere"},

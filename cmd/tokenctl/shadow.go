@@ -27,8 +27,8 @@ type shadowCmd struct {
 // Help implements kong.HelpProvider.
 func (*shadowCmd) Help() string {
 	return `It reads an export as "tokenctl import" does, and finds each key in the DynamoDB table by its hash. For the whole key, for each
-model in the lists of both systems and one other, and for addresses inside and outside of the lists, it compares what
-the other system would answer now, by its own rules, with what Latchkey answers. It also compares the remaining quota, the
+model and each address that one of the two systems allows, it compares what the other system would answer now, by its
+own rules, with what Latchkey answers now and will once rates and windows allow it. It also compares the remaining quota, the
 expiry, windows and rates. It changes nothing and spends nothing.
 
 Each difference is a line on stdout. LOOSER is what Latchkey allows and the other system does not. A key that was used here

@@ -2,9 +2,10 @@ package main
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
 	"github.com/latchkey-api/latchkey/shared/gate"
@@ -44,6 +45,8 @@ func (s *shadow) compare(row export.Row, here gate.KnownKey) []difference {
 		switch { // it was not imported, or before the row had the error
 		case answer == valid:
 			c.add(looser, "status", "not known ("+problem+")", valid)
+		case s.passes(here, false):
+			c.add(looser, "status", "not known ("+problem+")", answer+forAWhile)
 		case row.There.Refusal == "":
 			c.add(stricter, "status", "valid or not known ("+problem+")", answer)
 		}
@@ -54,7 +57,7 @@ func (s *shadow) compare(row export.Row, here gate.KnownKey) []difference {
 	}
 	c.balance()
 	c.windows()
-	if !c.isUsedUp() {
+	if row.There.Refusal != "" || !c.isUsedUp() {
 		c.all = append(s.status(c.at, row.There, here), c.all...)
 	}
 	c.expiry()
@@ -85,7 +88,7 @@ func (s *shadow) answer(here gate.KnownKey) string {
 }
 
 // status compares the answers about the whole key. Two refusals are the same
-// answer, whatever their reasons.
+// answer, whatever their reasons, if they last.
 func (s *shadow) status(at difference, there export.There, here gate.KnownKey) []difference {
 	at.What, at.There, at.Here = "status", orElse(there.Refusal, valid), s.answer(here)
 	switch {
@@ -93,6 +96,8 @@ func (s *shadow) status(at difference, there export.There, here gate.KnownKey) [
 		at.Kind = stricter
 	case at.There != valid && at.Here == valid:
 		at.Kind = looser
+	case at.There != valid && s.passes(here, there.Renews):
+		at.Kind, at.Here = looser, at.Here+forAWhile
 	default:
 		return nil
 	}
@@ -111,7 +116,8 @@ func (c *comparison) balance() {
 		c.add(looser, what, fmt.Sprint(c.there.Remaining), none)
 	default:
 		held := here.HeldAt(c.now)
-		c.left(what, c.there.Remaining, here.RemainAt(c.now)+held, here.UsedAt(c.now)+held-c.there.Used)
+		usable := max(0, here.FreeAt(c.now)+held) // with a raise
+		c.left(what, c.there.Remaining, usable, here.UsedAt(c.now)+held-c.there.Used)
 	}
 }
 
@@ -159,37 +165,59 @@ func expiryText(at int64) string {
 
 // ask compares one answer about something that the key is used with.
 func (c *comparison) ask(what string, there bool, q quota.Question) {
-	here, reason := c.allows(q)
-	switch {
-	case there && !here:
-		c.add(stricter, what, "allowed", "refused ("+reason+")")
-	case !there && here:
-		c.add(looser, what, "refused", "allowed")
+	if kind, says := c.differs(there, q); kind != "" {
+		c.addAnswer(kind, what, says)
 	}
 }
 
-// allows reports whether Latchkey allows what a question asks. If it refuses the
-// whole key, that is what it would allow if the key were valid.
-func (c *comparison) allows(q quota.Question) (ok bool, reason string) {
-	if c.answer(c.here) == valid {
-		v, err := c.here.Verify(q)
-		if err != nil {
-			return false, "invalid"
-		}
-		return v.Valid(), string(v.Refusal)
+// addAnswer adds a difference of differs.
+func (c *comparison) addAnswer(kind, what, says string) {
+	there := "refused"
+	if kind == stricter {
+		there = "allowed"
+	}
+	c.add(kind, what, there, says)
+}
+
+// differs compares one answer, and returns the kind of the difference, if there is
+// one, and Latchkey's answer. If Latchkey refuses the whole key, that is what it
+// would answer if the key were valid.
+func (c *comparison) differs(there bool, q quota.Question) (kind, here string) {
+	q, err := q.Normalize()
+	if err != nil && there {
+		return stricter, "refused (invalid)"
+	}
+	if err != nil {
+		return "", ""
 	}
 	t := c.here.Token
 	t.Disabled, t.Stopped, t.ExpiredTime = false, false, token.Never
-	err := q.CheckIgnoringQuota(t, c.now)
-	return err == nil, "not in its list"
+	if !there {
+		t = lasting(t, c.now)
+		t.UnlimitedQuota = true
+		if q.Check(t, time.Unix(c.now, 0)) == nil {
+			return looser, "allowed"
+		}
+		return "", ""
+	}
+	if c.answer(c.here) == valid {
+		if v, err := c.here.Verify(q); err == nil && !v.Valid() {
+			return stricter, "refused (" + string(v.Refusal) + ")"
+		}
+		return "", ""
+	}
+	if q.CheckIgnoringQuota(t, c.now) != nil {
+		return stricter, "refused (not in its list)"
+	}
+	return "", ""
 }
 
-// models asks about each model in the lists of both systems, about one that begins
-// as a pattern says, and about one that is in neither list.
+// models asks about each model in the lists of both systems, and for each pattern
+// about a name that it matches and nothing longer in the lists does. These decide
+// all others: what a pattern matches beside the longer entries is allowed or refused
+// together.
 func (c *comparison) models() {
-	const other = "latchkey-shadow"
-	names := slices.Clone(c.there.Models)
-	prefixes := slices.Clone(c.there.Prefixes)
+	names, prefixes := slices.Clone(c.there.Models), append([]string{""}, c.there.Prefixes...)
 	if c.here.ModelLimitsEnabled {
 		for _, m := range c.here.Models {
 			if prefix, isPattern := strings.CutSuffix(m, "*"); isPattern {
@@ -199,83 +227,36 @@ func (c *comparison) models() {
 			}
 		}
 	}
+	entries := slices.Concat(names, prefixes)
+	for _, m := range c.here.ModelQuotas {
+		entries = append(entries, m.Model)
+		c.add(stricter, "quota of model "+m.Model, "none", fmt.Sprint(m.Quota))
+	}
+	other := unusedLetter(entries)
 	slices.Sort(names)
 	for _, m := range slices.Compact(names) {
-		c.ask("model "+m, c.there.AllowsModel(m), quota.Question{Model: m})
+		if m != "" {
+			c.ask("model "+m, c.there.AllowsModel(m), quota.Question{Model: m})
+		}
 	}
 	slices.Sort(prefixes)
 	for _, p := range slices.Compact(prefixes) {
-		c.ask("models "+p+"*", c.there.AllowsModel(p+other), quota.Question{Model: p + other})
-	}
-	c.ask("other models", c.there.AllowsModel(other), quota.Question{Model: other})
-	for _, m := range c.here.ModelQuotas {
-		c.add(stricter, "quota of model "+m.Model, "none", fmt.Sprint(m.Quota))
+		what := "models " + p + "*"
+		if p == "" {
+			what = "other models"
+		}
+		c.ask(what, c.there.AllowsModel(p+other), quota.Question{Model: p + other})
 	}
 }
 
-// addresses asks about the first and the last address of each network in the lists
-// of both systems, and about two that are probably in neither list.
-func (c *comparison) addresses() {
-	if c.there.AllAddresses && len(c.here.AllowIPs) == 0 {
-		return
+// unusedLetter returns a letter that no text contains.
+func unusedLetter(texts []string) string {
+	all := strings.Join(texts, "")
+	letter := 'a'
+	for strings.ContainsRune(all, letter) || !unicode.IsLetter(letter) {
+		letter++
 	}
-	networks := slices.Clone(c.there.Networks)
-	for _, entry := range c.here.AllowIPs {
-		if network, err := netip.ParsePrefix(entry); err == nil {
-			networks = append(networks, network)
-		} else if addr, err := netip.ParseAddr(entry); err == nil {
-			networks = append(networks, netip.PrefixFrom(addr, addr.BitLen()))
-		}
-	}
-	var all []netip.Addr
-	for _, n := range networks {
-		all = append(all, n.Masked().Addr(), lastOf(n))
-	}
-	slices.SortFunc(all, netip.Addr.Compare)
-	for _, addr := range slices.Compact(all) {
-		c.ask("address "+addr.String(), c.there.AllowsAddress(addr), quota.Question{IP: addr})
-	}
-	for _, addr := range []string{"192.0.2.99", "2001:db8::99"} { // for documentation only
-		ip := netip.MustParseAddr(addr)
-		if !slices.Contains(all, ip) {
-			c.ask("other addresses, such as "+addr, c.there.AllowsAddress(ip), quota.Question{IP: ip})
-		}
-	}
-}
-
-// lastOf returns the last address of a network.
-func lastOf(network netip.Prefix) netip.Addr {
-	const perByte = 8
-	content := network.Masked().Addr().AsSlice()
-	for bit := network.Bits(); bit < len(content)*perByte; bit++ {
-		content[bit/perByte] |= 1 << (perByte - 1 - bit%perByte)
-	}
-	last, _ := netip.AddrFromSlice(content) // it is as long as an address
-	return last
-}
-
-// windows compares budgets that renew.
-func (c *comparison) windows() {
-	known := map[string]bool{}
-	for _, there := range c.there.Windows {
-		known[there.Period] = true
-		what := "quota of each " + there.Period
-		i := slices.IndexFunc(c.here.Windows, func(w token.Window) bool { return w.Length == there.Period })
-		if i < 0 {
-			c.add(looser, what, fmt.Sprint(there.Quota), "none")
-			continue
-		}
-		here := c.here.Windows[i]
-		c.rate(what, there.Quota, here.Quota)
-		if use := c.here.WindowUse(here, c.now); here.Quota == there.Quota && !c.RestartWindows {
-			c.left(what+" that is left", there.Quota-there.Used, here.Quota-use.Used, use.Used-there.Used)
-		}
-	}
-	for _, here := range c.here.Windows {
-		if !known[here.Length] {
-			c.add(stricter, "quota of each "+here.Length, "none", fmt.Sprint(here.Quota))
-		}
-	}
+	return string(letter)
 }
 
 // rate compares a number of which 0 is no limit.

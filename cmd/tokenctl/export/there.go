@@ -17,6 +17,7 @@ type There struct {
 	Key       Key
 	Plain     credential.Secret // the key itself, if the export has it
 	Refusal   string            // why the key is refused; "" if it is valid
+	Renews    bool              // the refusal ends when a budget renews
 	Expires   int64             // Unix seconds, or token.Never
 	Unlimited bool
 	Remaining int64 // units
@@ -66,6 +67,7 @@ func (t There) AllowsModel(name string) bool {
 
 // AllowsAddress reports whether the key may be used from an address.
 func (t There) AllowsAddress(addr netip.Addr) bool {
+	addr = addr.Unmap()
 	for _, network := range t.Networks {
 		if network.Contains(addr) {
 			return true
@@ -100,10 +102,11 @@ func (d dialect) compare(f *fields) There {
 	return t
 }
 
-// refuse sets the first reason for which a key is refused.
+// refuse sets the first reason for which a key is refused. One that lasts counts
+// before one that does not.
 func (t *There) refuse(reason string, is bool) {
-	if is && t.Refusal == "" {
-		t.Refusal = reason
+	if is && (t.Refusal == "" || t.Renews) {
+		t.Refusal, t.Renews = reason, false
 	}
 }
 
@@ -164,11 +167,21 @@ func (t *There) limitAddresses(entries []string, limited, single bool) {
 	for _, entry := range entries {
 		entry = strings.TrimSpace(entry)
 		if network, err := netip.ParsePrefix(entry); err == nil {
-			t.Networks = append(t.Networks, network.Masked())
+			t.Networks = append(t.Networks, unmapped(network))
 		} else if addr, err := netip.ParseAddr(entry); err == nil && single {
 			t.Networks = append(t.Networks, netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()))
 		}
 	}
+}
+
+// unmapped returns a network of IPv4 if it is one of IPv4-mapped IPv6 addresses, as
+// the library of New API and One API takes it.
+func unmapped(network netip.Prefix) netip.Prefix {
+	const mapped = 96 // the length of the prefix ::ffff:0:0/96
+	if network.Addr().Is4In6() && network.Bits() >= mapped {
+		network = netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-mapped)
+	}
+	return network.Masked()
 }
 
 // liteLLMThere follows LiteLLM, which refuses a key as soon as its spend reaches
@@ -216,11 +229,15 @@ func (t *There) addBudget(f *fields, prefix string) {
 	if reset := f.time(prefix + "budget_reset_at"); duration != "" && (f.options.RestartWindows || reset != nil && *reset <= f.options.Now) {
 		spend = new(big.Rat)
 	}
-	t.refuse(Exhausted, spend.Cmp(budget) >= 0)
+	isSpent := spend.Cmp(budget) >= 0
 	if quota := f.units(prefix+"max_budget", budget); duration != "" && quota > 0 {
+		if isSpent && t.Refusal == "" {
+			t.Refusal, t.Renews = Exhausted, true
+		}
 		t.addWindow(f, prefix+"budget_duration", duration, ThereWindow{Quota: quota, Used: f.units("spend", spend)})
 		return
 	}
+	t.refuse(Exhausted, isSpent)
 	left := max(0, f.units(prefix+"max_budget", new(big.Rat).Sub(budget, spend)))
 	if t.Unlimited || left < t.Remaining {
 		t.Unlimited, t.Remaining = false, left

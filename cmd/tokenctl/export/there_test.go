@@ -27,6 +27,9 @@ func answers(a export.There) string {
 		left = "unlimited"
 	}
 	text := fmt.Sprintf("%s left %s", a.Refusal, left)
+	if a.Renews {
+		text = "now " + text
+	}
 	if a.Expires != -1 {
 		text += fmt.Sprintf(" until %d", a.Expires-now)
 	}
@@ -64,7 +67,9 @@ func TestThere(t *testing.T) {
 		{liteLLMRow + `,"max_budget":1.5,"spend":1,"litellm_budget_table":{"max_budget":1.1}`, "left 10"},
 		{liteLLMRow + `,"expires":"2020-01-31T12:00:00Z"`, fmt.Sprintf("expired left unlimited until %d", 1580472000-now)},
 		{liteLLMRow + `,"max_budget":1,"spend":0.4,"budget_duration":"30d"`, "left unlimited 30d 40 of 100"},
-		{liteLLMRow + `,"max_budget":1,"spend":1,"budget_duration":"30d","budget_reset_at":"2100-01-01T00:00:00Z"`, "quota_exhausted left unlimited 30d 100 of 100"},
+		{liteLLMRow + `,"max_budget":1,"spend":1,"budget_duration":"30d","budget_reset_at":"2100-01-01T00:00:00Z"`, "now quota_exhausted left unlimited 30d 100 of 100"},
+		{liteLLMRow + `,"max_budget":1,"spend":2,"budget_duration":"30d","litellm_budget_table":{"max_budget":2}`, "quota_exhausted left 0 30d 200 of 100"},
+		{liteLLMRow + `,"max_budget":1,"spend":2,"budget_duration":"30d","blocked":true`, "disabled left unlimited 30d 200 of 100"},
 		{liteLLMRow + `,"max_budget":1,"spend":1,"budget_duration":"30d","budget_reset_at":"2020-01-01T00:00:00Z"`, "left unlimited 30d 0 of 100"},
 		{liteLLMRow + `,"max_budget":1,"spend":0,"budget_duration":"24h","litellm_budget_table":{"max_budget":0.5,"budget_duration":"daily"}`, "left unlimited 1d 0 of 50"},
 		{unkeyRow + `,"enabled":true`, "left unlimited"},
@@ -122,7 +127,10 @@ func TestThereAddresses(t *testing.T) {
 		newAPIRow + `,"allow_ips":"10.0.0.0/16,"`:      "10.0.0.1",
 		newAPIRow + `,"allow_ips":"10.0.0.1,10.9.0.1"`: "", // it drops the comma
 		newAPIRow + `,"subnet":"10.0.0.0/16, ::1/128"`: "10.0.0.1 ::1",
-		newAPIRow + `,"subnet":"10.0.0.1"`:             "", // no network
+		newAPIRow + `,"subnet":"10.0.0.1"`:             "",         // no network
+		newAPIRow + `,"subnet":"::ffff:10.0.0.0/112"`:  "10.0.0.1", // as Go's package net
+		newAPIRow + `,"allow_ips":"::ffff:10.0.0.1"`:   "10.0.0.1",
+		newAPIRow + `,"allow_ips":"::/0"`:              "::1",
 		liteLLMRow:                                     "10.0.0.1 10.9.0.1 ::1",
 		newAPIRow + `,"setting":{"limits":{"limits_ip_setting":{"enabled":true,"whitelist":["::1"]}}}`: "::1",
 	} {
