@@ -151,13 +151,13 @@ func (s *shadow) compareOthers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listed, systems := map[[32]byte]bool{}, map[string]bool{}
+	listed := map[[32]byte]bool{}
 	for _, row := range s.file.Rows {
-		listed[row.There.Key.Hash], systems[row.There.Key.From] = true, true
+		listed[row.There.Key.Hash] = true
 	}
 	var others []token.Token
 	err = s.db.accounts().EachToken(ctx, name, func(t token.Token) error {
-		if t.ForeignHash != ([32]byte{}) && systems[t.ImportedFrom] && !listed[t.ForeignHash] {
+		if t.ForeignHash != ([32]byte{}) && s.file.Issued(t.ImportedFrom) && !listed[t.ForeignHash] {
 			others = append(others, t)
 		}
 		return nil

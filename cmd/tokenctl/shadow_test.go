@@ -9,6 +9,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/period"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -208,5 +209,42 @@ func TestTemporaryRefusal(t *testing.T) {
 	c.here.Holds, c.all = held, nil
 	if c.models(); !slices.Contains(c.kinds(), looser) {
 		t.Errorf("a model quota that is held: got %v", c.all)
+	}
+}
+
+// TestWindows checks that a window that renews when the other system's does not is a
+// difference, and that of several the one that the import sets is compared.
+func TestWindows(t *testing.T) {
+	t.Parallel()
+	normal := func(p period.Period) token.Window {
+		p, err := p.Normalize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token.Window{Period: p, Quota: 1000}
+	}
+	month := normal(period.Period{Length: period.Month})
+	tokyo := normal(period.Period{Length: period.Month, Timezone: "Asia/Tokyo", Anchor: period.Anchor{Day: 15}})
+	day := normal(period.Period{Length: "1d"})
+	for name, row := range map[string]struct {
+		here []token.Window
+		want string
+	}{
+		"as imported":        {[]token.Window{month}, ""},
+		"elsewhere":          {[]token.Window{tokyo}, "looser begin of each month: month, UTC there, month, Asia/Tokyo, from day 15 here;"},
+		"both":               {[]token.Window{tokyo, month}, "stricter quota of each month: none there, 1000 here;"},
+		"another length":     {[]token.Window{day}, "looser quota of each month: 1000 there, none here;stricter quota of each 1d: none there, 1000 here;"},
+		"another, and lower": {[]token.Window{month, {Period: day.Period, Quota: 5}}, "stricter quota of each 1d: none there, 5 here;"},
+	} {
+		c := compared(t, export.There{Windows: []export.ThereWindow{{Period: period.Month, Quota: 1000}}}, token.Settings{})
+		c.here.Windows = row.here
+		c.windows()
+		got := ""
+		for _, d := range c.all {
+			got += d.Kind + " " + d.What + ": " + d.There + " there, " + d.Here + " here;"
+		}
+		if got != row.want {
+			t.Errorf("%s: got %q, want %q", name, got, row.want)
+		}
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"slices"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
+	"github.com/latchkey-api/latchkey/shared/period"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // windows compares budgets that renew.
@@ -13,12 +15,19 @@ func (c *comparison) windows() {
 	known := make([]bool, len(c.here.Windows))
 	for _, there := range c.there.Windows {
 		what := "quota of each " + there.Period
-		i := slices.IndexFunc(c.here.Windows, func(w token.Window) bool { return w.Length == there.Period })
+		begins, _ := period.Period{Length: there.Period}.Normalize() // as the import sets it
+		i := slices.IndexFunc(c.here.Windows, func(w token.Window) bool { return w.Period == begins })
+		if i < 0 {
+			i = slices.IndexFunc(c.here.Windows, func(w token.Window) bool { return w.Length == there.Period })
+		}
 		if i < 0 {
 			c.add(looser, what, fmt.Sprint(there.Quota), "none")
 			continue
 		}
 		known[i] = true
+		if begins != c.here.Windows[i].Period { // what is used up there begins anew here
+			c.add(looser, "begin of each "+there.Period, periodName(begins), periodName(c.here.Windows[i].Period))
+		}
 		c.window(what, there, c.here.Windows[i])
 	}
 	for i, here := range c.here.Windows {
@@ -26,6 +35,12 @@ func (c *comparison) windows() {
 			c.add(stricter, "quota of each "+here.Length, "none", fmt.Sprint(here.Quota))
 		}
 	}
+}
+
+// periodName is windowName of a period.
+func periodName(p period.Period) string {
+	anchor := wire.Anchor{Hour: int64(p.Anchor.Hour), Weekday: int64(p.Anchor.Weekday), Day: int64(p.Anchor.Day)}
+	return windowName(wire.Window{Period: p.Length, Timezone: p.Timezone, Anchor: &anchor})
 }
 
 // window compares a budget with the window that stands for it: what each has when it

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
@@ -17,6 +18,14 @@ type Key struct {
 	Hash [sha256.Size]byte // of the whole key, as its clients send it
 	Mask string            // what is shown of it
 	From string            // the system that issued it, as the API shows it
+}
+
+// Issued reports whether the system that wrote the file is one that Key.From names.
+// New API and One API count as one, because an export does not always tell them
+// apart.
+func (f File) Issued(from string) bool {
+	names := map[string][]string{"New API": {"new-api", "one-api"}, "LiteLLM": {"litellm"}, "API Gateway": {"api-gateway"}, "Unkey": {"unkey"}}
+	return slices.Contains(names[f.Dialect], from)
 }
 
 // Foreign returns the token of a row that keeps its key.

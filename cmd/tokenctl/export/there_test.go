@@ -161,3 +161,32 @@ func TestThereUnknown(t *testing.T) {
 		}
 	}
 }
+
+// TestIssued checks that a file is of the system that its keys are said to be from,
+// and that New API and One API are one.
+func TestIssued(t *testing.T) {
+	t.Parallel()
+	const gateway = `"Name":"k","key":"apikey1234abcdefghij0123456789","Enabled":"TRUE","UsageplanIds":""`
+	origins := []string{"new-api", "one-api", "litellm", "api-gateway", "unkey", ""}
+	for content, want := range map[string]string{
+		newAPIRow + `,"remain_quota":5,"allow_ips":""`: "new-api one-api",
+		newAPIRow + `,"remain_quota":5,"subnet":""`:    "new-api one-api",
+		liteLLMRow: "litellm",
+		unkeyRow:   "unkey",
+		gateway:    "api-gateway",
+	} {
+		f, err := export.Read([]byte("[{"+content+"}]"), export.Options{Now: now, UnitsPerDollar: 100, KeepKeys: true, Compare: true})
+		if err != nil || !f.Issued(f.Rows[0].There.Key.From) {
+			t.Errorf("%s: its own key is of another system, %v", content, err)
+		}
+		var issued []string
+		for _, from := range origins {
+			if f.Issued(from) {
+				issued = append(issued, from)
+			}
+		}
+		if got := strings.Join(issued, " "); got != want {
+			t.Errorf("%s: got %q, want %q", content, got, want)
+		}
+	}
+}
