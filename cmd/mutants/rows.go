@@ -111,6 +111,11 @@ func mutants() []mutant {
 			"./shared/api", "TestOpenAPIPatterns",
 		},
 		{
+			"the API document has a default, which some generated clients send",
+			"shared/api/openapi.yaml", "          schema: {type: boolean}\n", "          schema: {type: boolean, default: false}\n",
+			"./shared/api", "TestOpenAPISuitsGenerators",
+		},
+		{
 			"a response has a header that is missing from the API document",
 			"shared/api/delete.go", "okResponse(nil).forToken(in.id)", "okResponse(nil).forToken(in.id).withETag(1)",
 			"./shared/api", "TestContract/Delete",

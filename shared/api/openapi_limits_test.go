@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,37 @@ func checkLimits(t *testing.T, limits map[string]map[string]int64, path []string
 	bounded := schema["enum"] != nil || schema["const"] != nil || schema["maximum"] != nil && schema["minimum"] != nil
 	if strings.Contains(kinds, "integer") && !bounded && !strings.Contains(unbounded, " "+path[0]+" ") {
 		t.Errorf("%s is an integer without bounds", strings.Join(path, "."))
+	}
+}
+
+// Schemas have nothing that generators of clients fail with or that makes worse clients:
+// lists of types, const, allOf, anyOf, defaults, which some clients send and others
+// require, and integers that don't fit in 32 bits without the format int64.
+func TestOpenAPISuitsGenerators(t *testing.T) {
+	check := func(path []string, schema map[string]any) {
+		for _, keyword := range []string{"const", "allOf", "anyOf", "default"} {
+			if schema[keyword] != nil {
+				t.Errorf("%s has %s", strings.Join(path, "."), keyword)
+			}
+		}
+		if _, isText := schema["type"].(string); schema["type"] != nil && !isText {
+			t.Errorf("%s has a list of types", strings.Join(path, "."))
+		}
+		most, _ := schema["maximum"].(json.Number)
+		if n, err := most.Int64(); err == nil && n > math.MaxInt32 && schema["format"] != "int64" {
+			t.Errorf("%s is up to %d and has not the format int64", strings.Join(path, "."), n)
+		}
+	}
+	for _, group := range []string{"schemas", "parameters", "headers"} {
+		for name, content := range object(t, "components", group) {
+			everySchema(content, []string{name}, check)
+		}
+	}
+	for _, o := range document(t).Operations() {
+		parameters, _ := document(t).At(placeOf(o, "parameters")...).([]any)
+		for _, p := range parameters {
+			everySchema(p, []string{o.ID}, check)
+		}
 	}
 }
 
