@@ -48,6 +48,9 @@ func shadowMutants() []mutant {
 		{"an export lets LiteLLM make more models of a pattern", liteLLM, "return special.MatchString(entry) || isPattern && ", "return special.MatchString(entry) || isPattern && len(entry) > 99 && ", exports, "TestWriteLiteLLM"},
 		{"a stopped token works in LiteLLM", liteLLM, "Blocked: t.Disabled || t.Stopped,", "Blocked: t.Disabled,", exports, "TestWriteNeverMore"},
 		{"an export makes a dollar more than a dollar of New API", newAPI, "	if w.o.UnitsPerDollar == 0 {\n", "	if w.o.UnitsPerDollar != 1 {\n", exports, "TestWriteNewAPI"},
+		{"an export runs a tenant's formula in the operator's spreadsheet", newAPI, "if IsFormula(cell[1]) && !slices", "if IsFormula(cell[1]) && cell[0] == \"\" && !slices", exports, "TestWriteFormulas"},
+		{"an export writes a quota that New API can't store", newAPI, "if !n.IsInt64() {", "if n.Sign() < 0 {", exports, "TestWriteTooMuch"},
+		{"a group that was never granted changes prices in New API", newAPI, "group := t.PriceGroup()", "group := t.Group", exports, "TestWriteGroup"},
 		{"a hash is known after the grace period of its key", "shared/gate/known.go", "l.ID != 0 && l.AcceptsKey(hashes[i], now.Unix())", "l.ID != 0", "./shared/dynamo", "TestKnownHashes"},
 	}
 }

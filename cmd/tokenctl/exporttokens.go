@@ -17,7 +17,7 @@ type exportCmd struct {
 	User           string   `placeholder:"NAME" help:"The user whose tokens are written (default all users)."`
 	UnitsPerDollar int64    `placeholder:"N" help:"Units per dollar, if there is no price table that says it."`
 	AlignWindows   bool     `help:"Write a window as a budget of LiteLLM, which may renew once too early."`
-	Ignore         []string `placeholder:"SETTING" help:"Write tokens without this setting, which restricts them: allow_ips, budget, max_concurrent, model_quotas, requests_per_minute, units_per_minute or windows. Repeatable."`
+	Ignore         []string `placeholder:"SETTING" help:"Write tokens without this setting, which restricts them: allow_ips, budget, max_concurrent, model_quotas, requests_per_minute, units_per_minute or windows; or formulas, to write names that begin as a formula of a spreadsheet. Repeatable."`
 	SkipBad        bool     `help:"Leave out tokens that have an error; without it, one such token stops the export."`
 	location
 }
@@ -32,7 +32,8 @@ newapi is a CSV file with columns of the table tokens of New API. New API stores
 tokens get new ones, and the hash is in the column key_sha256.
 
 No token is allowed more than in Latchkey: a setting that the other system can't enforce is an error of its token, until
---ignore says that you take care of it. The hashes are no keys, but who has the file can search it for a known key.
+--ignore says that you take care of it. In CSV it is also an error if a name begins as a formula of a spreadsheet, such as
+=1+1. The hashes are no keys, but who has the file can search it for a known key.
 
 All tokens are checked before the first is printed. The exit code is 0 if all were printed, 3 if some were, and 1 if none was.
 

@@ -14,13 +14,16 @@ import (
 type WriteOptions struct {
 	Now            int64    // Unix seconds
 	UnitsPerDollar int64    // 0 if units are not money
-	Ignore         []string // settings that are left out although they restrict, see Ignorable
+	Ignore         []string // see Ignorable
 	AlignWindows   bool     // write windows that the other system may renew once early
 }
 
 // Ignorable are the names of the settings that restrict a token, and that another
-// system may have no equivalent of.
-var Ignorable = []string{"allow_ips", "budget", "max_concurrent", "model_quotas", "requests_per_minute", "units_per_minute", "windows"} //nolint:gochecknoglobals // a constant
+// system may have no equivalent of, and formulas, which allows texts that are
+// dangerous in a spreadsheet.
+var Ignorable = []string{"allow_ips", "budget", formulas, "max_concurrent", "model_quotas", "requests_per_minute", "units_per_minute", "windows"} //nolint:gochecknoglobals // a constant
+
+const formulas = "formulas"
 
 // A Written is a token as a row for another system. If Problem is set, that system
 // would allow it more than Latchkey does.

