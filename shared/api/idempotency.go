@@ -84,9 +84,9 @@ func readIdempotency(r *http.Request, now int64) (*idempotency, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBatchBody+1))
+	body, err := readUpTo(maxBatchBody, r)
 	if err != nil {
-		return nil, errUnreadable()
+		return nil, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	route := r.Method + " " + r.Pattern + " " + r.PathValue("id") + "\n"

@@ -2,13 +2,14 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"slices"
+	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -51,14 +52,24 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 	if err := checkMediaType(r.Header.Get("Content-Type")); err != nil {
 		return nil, err
 	}
+	body, err := readUpTo(limit, r)
+	if err == nil && int64(len(body)) > limit {
+		err = &sizeError{limit}
+	}
+	return body, err
+}
+
+// readUpTo reads a body, and of one that is larger than limit one byte more.
+func readUpTo(limit int64, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	if err != nil {
-		return nil, errUnreadable()
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(r.Context().Err(), context.DeadlineExceeded):
+		return nil, errSlowBody
+	case err != nil:
+		return nil, invalidJSON("could not be read to its end: send it again")
+	default:
+		return body, nil
 	}
-	if int64(len(body)) > limit {
-		return nil, &sizeError{limit}
-	}
-	return body, nil
 }
 
 func decodeObject(body []byte, into any) error {
@@ -81,8 +92,6 @@ func checkMediaType(header string) error {
 	}
 	return nil
 }
-
-func errUnreadable() error { return invalidJSON("could not be read to its end: send it again") }
 
 func invalidJSON(what string) error {
 	return &inputError{wire.ErrInvalidJSON, "The body " + what + "."}
@@ -150,6 +159,7 @@ func walk(d *json.Decoder, outside int) ([]string, error) {
 		return nil, invalidJSON(fmt.Sprintf("is nested more than %d levels deep: send a flat object", maxDepth))
 	}
 	var names []string
+	seen := map[string]bool{}
 	for d.More() {
 		if open == '{' {
 			name, err := d.Token()
@@ -157,9 +167,10 @@ func walk(d *json.Decoder, outside int) ([]string, error) {
 				return nil, invalidJSON("is not valid JSON: send one JSON object")
 			}
 			text, _ := name.(string)
-			if slices.Contains(names, text) {
+			if seen[text] {
 				return nil, invalidJSON(fmt.Sprintf("has the key %s twice: send each key once", quote(text)))
 			}
+			seen[text] = true
 			names = append(names, text)
 		}
 		if _, err := walk(d, outside+1); err != nil {

@@ -35,6 +35,7 @@ var (
 	errKeyStopped        = errors.New("the operator has stopped the keys of the user")
 	errRouteNotFound     = errors.New("route not found")
 	errMediaType         = errors.New("media type is not JSON")
+	errSlowBody          = errors.New("the body came too slowly")
 )
 
 // An inputError is a request that can't be read; message is for the caller.
@@ -83,6 +84,7 @@ var problems = []struct {
 	{token.ErrNoBudget, problem{status: http.StatusNotFound, code: wire.ErrBudgetNotFound, message: "You have no budget: only your tokens' own limits apply. To get one, ask the operator."}},
 	{errRouteNotFound, problem{status: http.StatusNotFound, code: wire.ErrRouteNotFound, message: "Path not found. Tokens are at /api/token/ and /api/token/{id}."}},
 	{errMediaType, problem{status: http.StatusUnsupportedMediaType, code: wire.ErrUnsupportedMedia, message: "The body is not declared as JSON. Send Content-Type: application/json."}},
+	{errSlowBody, problem{status: http.StatusRequestTimeout, code: wire.ErrRequestTimeout, message: "The body did not come in time, so nothing was done. Check your connection and send the request again."}},
 	{token.ErrVersionMismatch, problem{status: http.StatusPreconditionFailed, code: wire.ErrVersionMismatch, message: "The token was changed in the meantime; this request changed nothing. Read the token again, then send its new ETag; for a rotation, a new Idempotency-Key."}},
 	{token.ErrQuotaBelowZero, problem{status: http.StatusConflict, code: wire.ErrTokenExhausted, message: "The token has less quota left than quota_delta subtracts; nothing was changed. Read remain_quota and send a smaller change, or set remain_quota."}},
 	{token.ErrExpired, problem{status: http.StatusConflict, code: wire.ErrTokenExpired, message: "The token is expired; it can't be enabled. Set expired_time to a later time, or to -1."}},

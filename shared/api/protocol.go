@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -105,9 +106,17 @@ func authenticated(service *token.Service, r *http.Request, read func() error, c
 	if err != nil {
 		return response{}, err
 	}
+	if r.ContentLength < 0 || r.ContentLength > maxBody { // strangers can't make us read much
+		if err := service.Authorize(r.Context(), at); err != nil {
+			return response{}, err
+		}
+	}
 	bad := read()
 	if bad == nil {
 		bad = refuseEmptyIdempotencyKey(r)
+	}
+	if errors.Is(bad, errSlowBody) {
+		return response{}, bad // no time is left to authenticate
 	}
 	if bad != nil {
 		if err := service.Authorize(r.Context(), at); err != nil {

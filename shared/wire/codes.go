@@ -26,6 +26,7 @@ const (
 	ErrTokenExhausted      Code = "token_exhausted"
 	ErrTokenLimit          Code = "token_limit_reached" //nolint:gosec // no secret
 	ErrIdempotencyMismatch Code = "idempotency_mismatch"
+	ErrRequestTimeout      Code = "request_timeout"
 	ErrBodyTooLarge        Code = "body_too_large"
 	ErrUnsupportedMedia    Code = "unsupported_media_type"
 	ErrRequestReused       Code = "request_id_reused"
