@@ -23,6 +23,8 @@ func importMutants() []mutant {
 		apiNew  = "cmd/tokenctl/source/newapi.go"
 		sources = "./cmd/tokenctl/source"
 		keys    = "cmd/tokenctl/export/key.go"
+		missing = "cmd/tokenctl/export/missing.go"
+		pattern = "cmd/tokenctl/export/patterns.go"
 		exports = "./cmd/tokenctl/export"
 		scripts = "TestScript/import"
 	)
@@ -30,7 +32,7 @@ func importMutants() []mutant {
 		{"an import ignores a column that restricts", columns, "; restricts && d.restricts(f, column) {", "; restricts && false {", exports, "TestLiteLLM"},
 		{"an import ignores columns that it does not know", command, "case len(file.Unknown) > 0:", "case len(file.Unknown) > 99:", "./cmd/tokenctl", scripts},
 		{"a column that is known to restrict is ignored with its object", columns, "!restricts && !d.imports(column) && strings", "(restricts || !d.imports(column)) && strings", exports, "TestIgnoreColumns"},
-		{"--ignore-column removes a budget", columns, "if d.imports(column) && !restricts &&", "if !d.imports(column) && !restricts &&", exports, "TestIgnoreColumns"},
+		{"--ignore-column removes a budget", columns, "has && d.imports(column) && !restricts &&", "has && !d.imports(column) && !restricts &&", exports, "TestIgnoreColumns"},
 		{"NULL in a CSV file is a value", tables, "(t.isQuoted(i) || !isNoValue(value))", "len(value) > 0", exports, "TestLiteLLMTable"},
 		{"NULL in quotes is no value", tables, "(t.isQuoted(i) || !isNoValue(value))", "!isNoValue(value)", exports, "TestLiteLLMTable"},
 		{"NULL in quotes is a text", fields, "		case isNoValue(s):\n", "		case isNoValue(s) && s == \"\":\n", exports, "TestNewAPI"},
@@ -45,7 +47,16 @@ func importMutants() []mutant {
 		{"the larger one of two budgets counts", liteLLM, "*in.RemainQuota > left", "*in.RemainQuota < left", exports, "TestLiteLLM"},
 		{"the larger one of two budgets that renew counts", liteLLM, "*w.Quota = min(*w.Quota, quota)", "*w.Quota = max(*w.Quota, quota)", exports, "TestLiteLLM"},
 		{"a negative spend enlarges a budget", liteLLM, "case spend == nil || spend.Sign() < 0:", "case spend == nil:", exports, "TestLiteLLM"},
-		{"a file of LiteLLM without the column of budgets has unlimited keys", liteLLM, "if len(missing) > 0 {", "if len(missing) > 9 {", exports, "TestLiteLLM"},
+		{"a file of LiteLLM without the column of budgets has unlimited keys", missing, "	if len(missing) > 0 {", "	if len(missing) > 9 {", exports, "TestLiteLLM"},
+		{"a token of New API is imported without its status", missing, "f.options.KeepKeys && !has(\"id\"", "!f.options.ByID && !has(\"none\"", exports, "TestMissingColumns"},
+		{"a token of New API without a value for its status is enabled", missing, `n.value != "" && !is(`, `n.value == "" && !is(`, exports, "TestMissingColumns"},
+		{"a list of models that is not in the file is all models", missing, "if f.options.ByID {", "if len(needs) > 0 {", exports, "TestMissingColumns"},
+		{"a deleted token of New API is imported if the file does not say so", missing, `!isOurs(f.values) && !f.present["deletedat"] &&`, `isOurs(f.values) && !f.present["deletedat"] &&`, exports, "TestMissingColumns"},
+		{"a column of the file is ignored although it is imported", columns, "if has && d.imports(column)", "if !has && d.imports(column)", exports, "TestMissingColumns"},
+		{"a user without a status is enabled", owners, "		status = 0\n", "", exports, "TestMissingColumns"},
+		{"a name of One API becomes a pattern of New API", pattern, "return f.present[\"model_limits\"]", "return f.present != nil", exports, "TestPatternsOfNewAPI"},
+		{"a name of New API that is no pattern there becomes one", pattern, "slices.Contains(newAPIPatterns, model)", "slices.Contains(newAPIPatterns, model) || strings.HasSuffix(model, \"-*\")", exports, "TestPatternsOfNewAPI"},
+		{"shadow takes a status without a value for an enabled key", missing, "	if f.present[column] {\n		return 0", "	if f.present[column] && otherwise == 0 {\n		return 0", exports, "TestThereWithoutValues"},
 		{"the models of a team become all models", liteLLM, "slices.IndexFunc(models, special.MatchString); i >= 0 {", "slices.IndexFunc(models, special.MatchString); i > 9 {", exports, "TestLiteLLM"},
 		{"a rate in tokens becomes one in units of money", liteLLM, "f.options.UnitsPerDollar > 0 {", "f.options.UnitsPerDollar > 999 {", exports, "TestLiteLLM"},
 		{"the limits of One Hub are dropped", newAPI, "	f.hubLimits(&in)\n", "", exports, "TestNewAPI"},

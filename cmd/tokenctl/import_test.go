@@ -27,9 +27,9 @@ import (
 func exported(t *testing.T, n int) string {
 	t.Helper()
 	var text strings.Builder
-	_, _ = fmt.Fprintln(&text, "id,name,status,remain_quota,unlimited_quota,expired_time") // a Builder never fails
+	_, _ = fmt.Fprintln(&text, "id,name,status,remain_quota,unlimited_quota,expired_time,models,subnet") // a Builder never fails
 	for i := range n {
-		_, _ = fmt.Fprintf(&text, "%d,n%d,1,10,0,-1\n", 1000+i, i)
+		_, _ = fmt.Fprintf(&text, "%d,n%d,1,10,0,-1,,\n", 1000+i, i)
 	}
 	return written(t, "export.csv", text.String())
 }

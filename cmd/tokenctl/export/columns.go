@@ -77,13 +77,14 @@ func (d dialect) isUnknown(column string) bool {
 	return !restricts && !d.imports(column) && !slices.Contains(d.harmless, column) && !slices.Contains(alwaysHarmless, column)
 }
 
-// checkIgnored returns an error if the user wants to ignore a column that is
-// imported.
-func (d dialect) checkIgnored(o Options) error {
+// checkIgnored returns an error if the user wants to ignore a column that the file has
+// and that is imported.
+func (d dialect) checkIgnored(o Options, columns map[string]string) error {
 	for _, name := range o.IgnoreColumns {
 		column := strings.ToLower(name)
 		_, restricts := d.restricting[column]
-		if d.imports(column) && !restricts && !slices.Contains(d.optional, column) {
+		_, has := columns[column]
+		if has && d.imports(column) && !restricts && !slices.Contains(d.optional, column) {
 			return fmt.Errorf("its column %s is imported and can't be ignored: change the file if the column is wrong", column)
 		}
 	}

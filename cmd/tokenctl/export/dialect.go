@@ -15,16 +15,18 @@ import (
 // credits.remaining.
 type dialect struct {
 	name        string
-	markers     []string          // columns that no other dialect has
-	all         []string          // a file with the columns name and key and none but these is of this dialect; may be empty
-	id          []string          // columns for the token's ID; the first with a value is used
-	label       []string          // columns for the token's name, likewise
-	owners      [][]string        // columns for its owner: the first group with a value counts. It has a column of IDs, and perhaps some of names, which are not IDs
-	columns     []string          // columns that are imported
-	objects     []string          // columns whose parts are columns of their own
-	harmless    []string          // columns that restrict nothing, and are ignored
-	restricting map[string]string // columns that restrict and have no equivalent, and what to do instead
-	optional    []string          // imported columns that --ignore-column can name
+	markers     []string             // columns that no other dialect has
+	all         []string             // a file with the columns name and key and none but these is of this dialect; may be empty
+	id          []string             // columns for the token's ID; the first with a value is used
+	label       []string             // columns for the token's name, likewise
+	owners      [][]string           // columns for its owner: the first group with a value counts. It has a column of IDs, and perhaps some of names, which are not IDs
+	columns     []string             // columns that are imported
+	objects     []string             // columns whose parts are columns of their own
+	harmless    []string             // columns that restrict nothing, and are ignored
+	restricting map[string]string    // columns that restrict and have no equivalent, and what to do instead
+	optional    []string             // imported columns that --ignore-column can name
+	needs       func(*fields) []need // columns that a row must have
+	whole       string               // how to export them
 	read        func(*fields) wire.TokenInput
 	key         func(*fields) (k Key, column, problem string)
 	used        func(*fields) int64 // units that were used with the key
@@ -72,7 +74,8 @@ func newAPI() dialect {
 			"cross_group_retry", "backup_group", "billing_type", "model_route_notify", "owner_name", "username", "users.username", "setting.heartbeat", "setting.billing_tag", keyHash,
 		},
 		restricting: map[string]string{"auto_groups": "lists the groups that New API chooses from, and a token has one group here: set its group after the import"},
-		read:        readNewAPI, key: keyOfNewAPI, used: usedOfNewAPI, there: newAPIThere,
+		needs:       newAPINeeds, whole: "export whole rows of the table tokens",
+		read: readNewAPI, key: keyOfNewAPI, used: usedOfNewAPI, there: newAPIThere,
 	}
 }
 
@@ -193,11 +196,4 @@ func (f *fields) hubLimits(in *wire.TokenInput) {
 			in.AllowIPs = list
 		}
 	}
-}
-
-// widens reports whether a name of a model allows more here than where it comes
-// from. New API itself has patterns for two kinds of models.
-func (f *fields) widens(model string) bool {
-	isPattern := strings.HasSuffix(model, "*") && !strings.HasSuffix(model, "-gizmo-*") && !strings.HasSuffix(model, "-thinking-*")
-	return isPattern && !isOurs(f.values)
 }

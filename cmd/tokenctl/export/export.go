@@ -96,9 +96,10 @@ func Read(content []byte, o Options) (File, error) {
 	if o.ByID {
 		numberByID(records)
 	}
-	d, err := detect(columnsOf(records))
+	columns := columnsOf(records)
+	d, err := detect(columns)
 	if err == nil {
-		err = d.checkIgnored(o)
+		err = d.checkIgnored(o, columns)
 	}
 	if err != nil {
 		return File{}, err
@@ -216,6 +217,7 @@ func (r record) row(d dialect, o Options) (Row, map[string]any) {
 		row.There = d.compare(&fields{values: f.values, present: f.present, options: o})
 	}
 	row.Token = d.read(&f)
+	d.checkWhole(&f)
 	row.OldID = f.label(d.id...)
 	row.OldName = f.label(d.label...)
 	row.Token.Name = &row.OldName

@@ -216,7 +216,7 @@ func TestOldIDLimits(t *testing.T) {
 		strings.Repeat("a", 257): "its ID must have at most 256 characters",
 		"a\u202eb":               "its ID must not contain control or bidirectional-override characters",
 	} {
-		f, err := export.Read(fmt.Appendf(nil, `[{"id":%q,"name":"a","remain_quota":1}]`, id), export.Options{Now: now})
+		f, err := export.Read(fmt.Appendf(nil, `[{"id":%q,"name":"a","status":1,"expired_time":-1,"setting":null,"deleted_at":null,"remain_quota":1}]`, id), export.Options{Now: now})
 		if err != nil || f.Rows[0].Problem != want {
 			t.Errorf("%.10q: got %+v, %v; want %q", id, f.Rows, err, want)
 		}
@@ -225,7 +225,7 @@ func TestOldIDLimits(t *testing.T) {
 
 // TestEmptyRows checks that empty rows of a spreadsheet are ignored.
 func TestEmptyRows(t *testing.T) {
-	f, err := export.Read([]byte("id;name;remain_quota\n1;a;1\n;;\n;\n2;b;1\n;;\n"), export.Options{Now: now})
+	f, err := export.Read([]byte("name;remain_quota\na;1\n;\n;\nb;1\n;\n"), export.Options{Now: now})
 	if err != nil || len(f.Rows) != 2 || f.Rows[1].Number != 5 || f.Rows[1].Problem != "" {
 		t.Errorf("got %+v, %v; want two rows", f.Rows, err)
 	}

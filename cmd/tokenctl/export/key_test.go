@@ -22,7 +22,7 @@ const (
 // open.
 func rowsWithKeys() map[string]func(row string) string {
 	return map[string]func(row string) string{
-		"New API":     object(`"id":1,"name":"k","status":1,"remain_quota":5,"expired_time":-1`),
+		"New API":     object(`"id":1,"name":"k","status":1,"remain_quota":5,"expired_time":-1,"setting":null,"deleted_at":null`),
 		"LiteLLM":     object(`"key_alias":"k","spend":0,"max_budget":null,"expires":null,"models":[],"blocked":null`),
 		"Unkey":       object(`"keyId":"key_1","name":"k","enabled":true`),
 		"API Gateway": object(`"name":"k","enabled":true,"usageplanIds":""`),
@@ -102,7 +102,7 @@ func TestKeysOnlyIfKept(t *testing.T) {
 // TestSameKeyTwice checks that a file can't have a key twice: the second quota would
 // be lost.
 func TestSameKeyTwice(t *testing.T) {
-	const row = `{"id":%d,"name":"k","remain_quota":5,"key":"%s"}`
+	const row = `{"id":%d,"name":"k","status":1,"expired_time":-1,"setting":null,"remain_quota":5,"key":"%s"}`
 	content := "[" + fmt.Sprintf(row, 1, newAPIKey) + "," + fmt.Sprintf(row, 2, "sk-"+newAPIKey) + "]"
 	f, err := export.Read([]byte(content), export.Options{Now: now, KeepKeys: true})
 	if err != nil || len(f.Rows) != 2 || f.Rows[0].Problem != "" || !strings.Contains(f.Rows[1].Problem, "same key as row 1") {

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
@@ -51,6 +50,8 @@ func liteLLM() dialect {
 			"budget_id": elsewhere, "user_id": owner,
 		},
 		optional: []string{"tpm_limit", budgetTable + "tpm_limit"},
+		needs:    always(need{columns: []string{"blocked"}}, need{columns: []string{"expires"}}, need{columns: []string{"max_budget"}}, need{columns: []string{"models"}}),
+		whole:    "export whole keys, with return_full_object=true",
 		read:     readLiteLLM, key: keyOfLiteLLM, used: usedOfLiteLLM, there: liteLLMThere,
 	}
 }
@@ -59,14 +60,9 @@ func liteLLM() dialect {
 // others, or has from a tier.
 const budgetTable = "litellm_budget_table."
 
-// readLiteLLM reads a key of LiteLLM. There a key without a value is not limited,
-// so a file without the column is refused.
+// readLiteLLM reads a key of LiteLLM. There a key without a value is not limited.
 func readLiteLLM(f *fields) wire.TokenInput {
 	var in wire.TokenInput
-	missing := slices.DeleteFunc([]string{"blocked", "expires", "max_budget", "models"}, func(column string) bool { return f.present[column] })
-	if len(missing) > 0 {
-		f.wrong("", strings.Join(missing, ", ")+" missing: without that, the key might be allowed more here than in LiteLLM; export whole keys, with return_full_object=true")
-	}
 	f.deleted("deleted_at")
 	blocked := f.boolean("blocked")
 	disable(&in, blocked != nil && *blocked)

@@ -23,7 +23,7 @@ type bare struct {
 func bareRows() []bare {
 	return []bare{
 		{
-			map[string]string{"id": `1`, "name": `"k"`, "status": `1`, "unlimited_quota": `true`, "expired_time": `-1`},
+			map[string]string{"id": `1`, "name": `"k"`, "status": `1`, "unlimited_quota": `true`, "expired_time": `-1`, "setting": `null`, "deleted_at": `null`},
 			[]string{
 				"status", "expired_time", "unlimited_quota", "models", "model_limits", "allow_ips", "subnet", "deleted_at", "setting", "windows", "model_quotas", "requests_per_minute", "units_per_minute", "max_concurrent",
 				"extra", "group", "region", "limits", "setting.limits", "auto_groups", "users",

@@ -16,10 +16,15 @@ func (f *fields) isOfDisabledUser() bool {
 }
 
 // ownerRefusal returns why New API and One API refuse the keys of a token's user, or
-// "", and the user's status. Only a database says so, in its table users.
+// "", and the user's status. Only a database says so, in its table users. Where its
+// status has no value, they read 0.
 func (f *fields) ownerRefusal() (reason string, status int64) {
 	const enabled, deleted = 1, 3 // 2 is disabled
-	status = or(f.integer("users.status"), enabled)
+	status = enabled
+	if f.present["users"] {
+		status = 0
+	}
+	status = or(f.integer("users.status"), status)
 	_, at := f.text("users.deleted_at")
 	switch {
 	case or(f.boolean("users.missing"), false), at != "", status == deleted:

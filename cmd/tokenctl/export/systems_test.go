@@ -156,7 +156,7 @@ func TestNewAPI(t *testing.T) {
 		return `"setting":{"heartbeat":{"enabled":false,"timeout_seconds":30},"limits":{"limit_model_setting":` + models + `,"limits_ip_setting":` + addresses + `}}`
 	}
 	const off, offIP = `{"enabled":false,"models":["a"]}`, `{"enabled":false,"whitelist":[]}`
-	checkSystem(t, export.Options{}, object(`"id":1,"user_id":7,"name":"k","status":1,"remain_quota":5,"expired_time":-1,"used_quota":9`), []systemCase{
+	checkSystem(t, export.Options{}, object(`"id":1,"user_id":7,"name":"k","status":1,"remain_quota":5,"expired_time":-1,"used_quota":9,"setting":null,"deleted_at":null`), []systemCase{
 		{"without restrictions", `"cross_group_retry":true,"backup_group":"b"`, free, ""},
 		{"no limits of One Hub", hub(off, offIP), free, ""},
 		{"models of One Hub", hub(`{"enabled":true,"models":["a","b"]}`, offIP), `{"name":"k","expired_time":-1,"remain_quota":5,"model_limits_enabled":true,"models":["a","b"],"allow_ips":[]}`, ""},

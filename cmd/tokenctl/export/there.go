@@ -113,9 +113,9 @@ func (t *There) refuse(reason string, is bool) {
 // newAPIThere follows New API and One API: a key with a status other than enabled
 // is refused, also if its time and quota would allow its use.
 func newAPIThere(f *fields, t *There) {
-	status := or(f.integer("status"), int64(token.Enabled))
+	status := or(f.integer("status"), f.zero("status", int64(token.Enabled)))
 	_, gone := f.text("deletedat", "deleted_at")
-	t.Expires = or(f.integer("expired_time"), token.Never)
+	t.Expires = or(f.integer("expired_time"), f.zero("expired_time", token.Never))
 	t.Unlimited = or(f.boolean("unlimited_quota"), false)
 	t.Remaining = max(0, or(f.integer("remain_quota"), 0))
 	owner, _ := f.ownerRefusal()
@@ -127,8 +127,8 @@ func newAPIThere(f *fields, t *There) {
 	t.refuse(Expired, t.Expires != token.Never && t.Expires < f.options.Now)
 	t.refuse(Exhausted, !t.Unlimited && t.Remaining == 0)
 	column, _ := f.find("model_limits", "models")
-	t.limitModels(f.asWritten(column, ","), or(f.boolean("model_limits_enabled"), column != ""))
-	t.limitModels(f.asWritten(hubModels+"models", ","), or(f.boolean(hubModels+"enabled"), false))
+	t.limitModels(f.asWritten(column, ","), or(f.boolean("model_limits_enabled"), column != ""), f.hasPatterns())
+	t.limitModels(f.asWritten(hubModels+"models", ","), or(f.boolean(hubModels+"enabled"), false), false)
 	// Each line of allow_ips is an entry, and a comma in it is dropped. Entries of
 	// subnet are separated by commas, and are networks only.
 	var lines []string
@@ -143,13 +143,13 @@ func newAPIThere(f *fields, t *There) {
 
 // limitModels restricts the key to models of New API, which compares names
 // literally but for two kinds of patterns of its own.
-func (t *There) limitModels(models []string, limited bool) {
+func (t *There) limitModels(models []string, limited, patterns bool) {
 	if !limited {
 		return
 	}
 	t.AllModels = false
 	for _, m := range models {
-		if prefix, isPattern := strings.CutSuffix(m, "*"); isPattern && (strings.HasSuffix(m, "-gizmo-*") || strings.HasSuffix(m, "-thinking-*")) {
+		if prefix, isPattern := strings.CutSuffix(m, "*"); isPattern && patterns && isNewAPIPattern(m) {
 			t.Prefixes = append(t.Prefixes, prefix)
 			continue
 		}

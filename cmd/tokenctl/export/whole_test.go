@@ -14,7 +14,9 @@ import (
 // follow, and that all pages in one file are read.
 func TestPagesAreNotTheWhole(t *testing.T) {
 	key := func(n int) string { return fmt.Sprintf(`{"keyId":"key_%d","name":"k"}`, n) }
-	token := func(n int) string { return fmt.Sprintf(`{"id":%d,"name":"k","remain_quota":1}`, n) }
+	token := func(n int) string {
+		return fmt.Sprintf(`{"id":%d,"name":"k","status":1,"expired_time":-1,"setting":null,"remain_quota":1}`, n)
+	}
 	for _, c := range []struct {
 		content, want string // a part of the error
 		rows          int
@@ -47,7 +49,7 @@ func TestPagesAreNotTheWhole(t *testing.T) {
 
 // TestPageTwice checks that a token that is twice in a file is not created twice.
 func TestPageTwice(t *testing.T) {
-	f, err := export.Read([]byte("id,name,remain_quota\n1,a,5\n2,b,5\n1,a,5\n"), export.Options{Now: now})
+	f, err := export.Read([]byte("id,name,remain_quota,status,expired_time,models,subnet\n1,a,5,1,-1,,\n2,b,5,1,-1,,\n1,a,5,1,-1,,\n"), export.Options{Now: now})
 	if err != nil || f.Rows[1].Problem != "" || !strings.Contains(f.Rows[2].Problem, "same ID as row 2") {
 		t.Errorf("got %+v, %v; want the last row refused", f.Rows, err)
 	}

@@ -32,7 +32,7 @@ func writeNewAPI(w *writing) {
 	t := w.t
 	w.limits(true, true, true, true)
 	models := strings.Join(w.models(func(m string) bool {
-		return strings.HasSuffix(m, "*") && !strings.HasSuffix(m, "-gizmo-*") && !strings.HasSuffix(m, "-thinking-*")
+		return strings.HasSuffix(m, "*") && !isNewAPIPattern(m)
 	}, "a pattern, which New API compares literally"), ",")
 	status := token.Enabled
 	if t.Disabled || t.Stopped {
