@@ -118,8 +118,8 @@ deploy: build $(NPM) ## deploy STAGE=dev, staging or prod; CDK_CONTEXT is passed
 destroy: build $(NPM) ## delete STAGE; in prod the table and the logs remain
 	$(RUN_CDK) destroy $(FOR_STAGE)
 
-smoke: ## call every operation of the API at URL once, with the access token TOKEN
-	@ACCESS_TOKEN=$(TOKEN) go run ./cmd/smoke -url "$(URL)"
+smoke: ## call every operation of the API at URL once; the access token is ACCESS_TOKEN, or is asked for
+	@go run ./cmd/smoke -url "$(URL)"
 
 ##@ Run the functions in Docker (set DYNAMODB_ENDPOINT to what make run prints)
 

@@ -5,10 +5,12 @@
 //
 //	smoke -url https://….execute-api.eu-central-1.amazonaws.com
 //
-// The access token comes from the environment variable ACCESS_TOKEN.
+// The access token comes from the environment variable ACCESS_TOKEN, or from the
+// first line of the standard input. At a terminal it is asked for and not shown.
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -21,6 +23,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
@@ -28,9 +32,13 @@ import (
 func main() {
 	url := flag.String("url", "", "the API's base URL: the stack's output ApiUrl")
 	flag.Parse()
-	accessToken := os.Getenv("ACCESS_TOKEN")
-	if *url == "" || accessToken == "" {
-		fmt.Fprintln(os.Stderr, "smoke: set URL and TOKEN, as in: make smoke URL=https://… TOKEN=at-…")
+	if *url == "" {
+		fmt.Fprintln(os.Stderr, "smoke: the URL is missing: make smoke URL=https://…")
+		os.Exit(1)
+	}
+	accessToken, err := readAccessToken()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "smoke:", err)
 		os.Exit(1)
 	}
 	const timeout = 2 * time.Minute
@@ -42,6 +50,28 @@ func main() {
 		os.Exit(1) //nolint:gocritic // cancel has nothing left to do
 	}
 	fmt.Println("All steps passed; the tokens they created are deleted.")
+}
+
+func readAccessToken() (string, error) {
+	if accessToken := os.Getenv("ACCESS_TOKEN"); accessToken != "" {
+		return accessToken, nil
+	}
+	var line []byte
+	var err error
+	if stdin := int(os.Stdin.Fd()); term.IsTerminal(stdin) {
+		fmt.Fprint(os.Stderr, "Access token (not shown): ")
+		line, err = term.ReadPassword(stdin)
+		fmt.Fprintln(os.Stderr)
+	} else {
+		line, err = bufio.NewReader(os.Stdin).ReadBytes('\n')
+	}
+	if len(bytes.TrimSpace(line)) > 0 {
+		return string(line), nil
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		err = errors.New("the access token is missing: set ACCESS_TOKEN, or send it as the first line of the standard input")
+	}
+	return "", err
 }
 
 // A runner runs the steps once.

@@ -23,12 +23,18 @@ import (
 
 func smoke(t *testing.T, url, accessToken string) (string, error) {
 	t.Helper()
+	return smokeWith(t, url, accessToken, "")
+}
+
+func smokeWith(t *testing.T, url, accessToken, input string) (string, error) {
+	t.Helper()
 	binary := filepath.Join(t.TempDir(), "smoke")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil { //nolint:gosec // this package
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	cmd := exec.CommandContext(t.Context(), binary, "-url", url) //nolint:gosec // the binary just built
 	cmd.Env = append(os.Environ(), "ACCESS_TOKEN="+accessToken)
+	cmd.Stdin = strings.NewReader(input)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -100,13 +106,25 @@ func TestWrongPageFails(t *testing.T) {
 	}
 }
 
+// The access token may come from the standard input.
+func TestAccessTokenFromInput(t *testing.T) {
+	target, kit := apitest.Serve(t)
+	page := api.Page{Type: "text/html", Body: []byte("<!doctype html>")}
+	url := withPages(t, kit, api.PageRoute("/", page))
+	out, err := smokeWith(t, url, "", target.User(t, token.RoleUser).AccessToken+"\n")
+	if !strings.Contains(out, "ok  201  POST") {
+		t.Errorf("got %v:\n%s\nwant steps that pass", err, out)
+	}
+}
+
 // A wrong access token, URL or call fails the run and says so.
 func TestWrongSettingsFail(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	for name, row := range map[string]struct{ url, accessToken, want string }{
 		"wrong access token": {target.URL, credential.NewAccessToken(9, 0).Reveal(), `smoke: create: POST /api/token answered 401 unauthorized`},
 		"wrong base URL":     {target.URL + "/prod", "at-x", `smoke: create: POST /api/token answered 404 route_not_found`},
-		"nothing given":      {"", "", "smoke: set URL and TOKEN, as in: make smoke URL=https://… TOKEN=at-…"},
+		"nothing given":      {"", "", "smoke: the URL is missing: make smoke URL=https://…"},
+		"no access token":    {target.URL, "", "smoke: the access token is missing: set ACCESS_TOKEN, or send it as the first line of the standard input"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := smoke(t, row.url, row.accessToken)
