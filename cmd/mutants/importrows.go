@@ -49,7 +49,7 @@ func importMutants() []mutant {
 		{"a negative spend enlarges a budget", liteLLM, "case spend == nil || spend.Sign() < 0:", "case spend == nil:", exports, "TestLiteLLM"},
 		{"a file of LiteLLM without the column of budgets has unlimited keys", missing, "	if len(missing) > 0 {", "	if len(missing) > 9 {", exports, "TestLiteLLM"},
 		{"a token of New API is imported without its status", missing, "f.options.KeepKeys && !has(\"id\"", "!f.options.ByID && !has(\"none\"", exports, "TestMissingColumns"},
-		{"a token of New API without a value for its status is enabled", missing, `n.value != "" && !is(`, `n.value == "" && !is(`, exports, "TestMissingColumns"},
+		{"a token of New API without a value for its status is enabled", missing, `n.none != "" && !is(`, `n.none == "" && !is(`, exports, "TestMissingColumns"},
 		{"a list of models that is not in the file is all models", missing, "if f.options.ByID {", "if len(needs) > 0 {", exports, "TestMissingColumns"},
 		{"a deleted token of New API is imported if the file does not say so", missing, `!isOurs(f.values) && !f.present["deletedat"] &&`, `isOurs(f.values) && !f.present["deletedat"] &&`, exports, "TestMissingColumns"},
 		{"a column of the file is ignored although it is imported", columns, "if has && d.imports(column)", "if !has && d.imports(column)", exports, "TestMissingColumns"},
@@ -63,6 +63,8 @@ func importMutants() []mutant {
 		{"an exhausted token works again after the import", newAPI, "lasting && !isOurs(f.values)", "lasting && isOurs(f.values)", exports, "TestNewAPI"},
 		{"a key of API Gateway is imported without its plans", apigw, "restricting: map[string]string{plans: inPlans, ", "restricting: map[string]string{plans + \"x\": inPlans, ", exports, "TestAPIGateway"},
 		{"an answer of API Gateway that names no plans has none", apigw, "!f.present[plans] &&", "f.present[plans] &&", exports, "TestAPIGateway"},
+		{"a key of API Gateway or Unkey is imported although the file does not say whether it is enabled", missing, `{[]string{"enabled"}, "and`, `{[]string{"name"}, "and`, exports, "TestAPIGateway"},
+		{"a file with names and keys alone is of API Gateway", newAPI, `has("key") && len(columns) == 2 {`, `has("key") && len(columns) == 0 {`, exports, "TestUnreadableFiles"},
 		{"a disabled key of API Gateway works after the import", apigw, "enabled != nil && !*enabled)", "enabled != nil && *enabled)", exports, "TestDialects"},
 		{"a token of a disabled user works after the import", newAPI, " || f.isOfDisabledUser())", " || f.isOfDisabledUser() && false)", sources, "TestUsers"},
 		{"a token of a deleted user is imported", owners, `at != "", status`, `at == "x", status`, sources, "TestUsers"},
@@ -100,6 +102,7 @@ func importMutants() []mutant {
 		{"a disabled token that keeps its key works after the import", reader, "new(token.Status(*in.Status) == token.Disabled)", "new(false)", exports, "TestForeign"},
 		{"an import that keeps keys loses the used quota", keys, "r.Used = d.used(f)", "r.Used = 0", exports, "TestForeign"},
 		{"an import that stopped after some tokens says that none was imported", "cmd/tokenctl/importkeys.go", "	case r.counts.Imported > 0:", "	case r.counts.Imported > 999:", "./cmd/tokenctl", "TestScript/import-keys-stop"},
+		{"an import says that a key works which a rotation has ended", "cmd/tokenctl/importrotated.go", "ids[t.ID] && !t.AcceptsKey(t.ForeignHash, now)", "ids[t.ID] && !t.HasKey(t.ForeignHash) && now > 0", "./cmd/tokenctl", "TestScript/import-rotated"},
 		{"an import reports a key of another user's token as imported", "shared/token/foreign.go", "		case u.ID:\n", "		case id.UserID:\n", "./shared/dynamo", "TestRepeatedImport"},
 	}
 }

@@ -39,8 +39,9 @@ type importCounts struct {
 	Dialect  string `json:"dialect"`
 	DryRun   bool   `json:"dry_run"`
 	Rows     int    `json:"rows"`
-	Imported int    `json:"imported"`         // or, in a dry run, would be
-	Before   int    `json:"before,omitempty"` // the part of Imported that earlier runs created
+	Imported int    `json:"imported"`          // or, in a dry run, would be
+	Before   int    `json:"before,omitempty"`  // the part of Imported that earlier runs created
+	Rotated  int    `json:"rotated,omitempty"` // the part of Before that has another key now
 	Skipped  int    `json:"skipped"`
 	Bad      int    `json:"bad"`
 	KeysFile string `json:"keys_file,omitempty"`
@@ -166,6 +167,9 @@ func (r *reading) printResult() error {
 		before = fmt.Sprintf(", %d of them by earlier runs", n.Before)
 	}
 	keys := "They keep their keys, which work where FOREIGN_KEYS is true."
+	if n.Rotated > 0 {
+		keys += fmt.Sprintf(" Rotated since, so that the old key does not work: %d.", n.Rotated)
+	}
 	if n.KeysFile != "" {
 		keys = fmt.Sprintf("The new keys are in %s, which only you can read.", n.KeysFile)
 	}

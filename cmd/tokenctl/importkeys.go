@@ -91,6 +91,7 @@ func (r *reading) write(ctx context.Context, batches []batch, db *database) erro
 	bar := r.out.progress(r.importable, "importing")
 	defer bar.Close() //nolint:errcheck // only affects the display
 	r.counts.Imported = 0
+	before := earlier{}
 	for _, b := range batches {
 		made, err := importBatch(ctx, db.accounts(), b.user, b.rows)
 		if err != nil {
@@ -100,11 +101,16 @@ func (r *reading) write(ctx context.Context, batches []batch, db *database) erro
 		for _, t := range made {
 			if r.counts.Imported++; t.Version == 0 {
 				r.counts.Before++
+				before.add(b.user, t.ID)
 			}
 		}
 		_ = bar.Add(len(b.rows))
 	}
 	_ = bar.Clear()
+	var err error
+	if r.counts.Rotated, err = before.rotated(ctx, db); err != nil {
+		return err
+	}
 	return r.conclude()
 }
 

@@ -19,7 +19,8 @@ func apiGateway() dialect {
 		columns:     []string{"id", "name", "value", "enabled"},
 		harmless:    []string{"description", "customerid", "createddate", "lastupdateddate", "tags"},
 		restricting: map[string]string{plans: inPlans, "stagekeys": noWay},
-		read:        readAPIGateway, key: keyOfAPIGateway, used: func(*fields) int64 { return 0 }, there: apiGatewayThere,
+		needs:       enabledNeeds, whole: "export the column Enabled",
+		read: readAPIGateway, key: keyOfAPIGateway, used: func(*fields) int64 { return 0 }, there: apiGatewayThere,
 	}
 }
 
@@ -28,13 +29,13 @@ const (
 	inPlans = "names plans, whose quota and rates bind the key and are not in the file: give the token a window and a rate after the import, or its owner a budget with `tokenctl user budget NAME --units N --per month`"
 )
 
-// readAPIGateway reads a key of API Gateway. A key is enabled unless the file says
-// otherwise. The answer of get-api-keys does not say which plans a key has.
+// readAPIGateway reads a key of API Gateway. The answer of get-api-keys does not say
+// which plans a key has.
 func readAPIGateway(f *fields) wire.TokenInput {
 	in := wire.TokenInput{UnlimitedQuota: new(true)}
 	enabled := f.boolean("enabled")
 	disable(&in, enabled != nil && !*enabled)
-	if (f.present["stagekeys"] || f.present["value"]) && !f.present[plans] && !apiGateway().ignores(f.options, plans) {
+	if !f.present[plans] && !apiGateway().ignores(f.options, plans) {
 		f.wrong("", "UsageplanIds missing: the plans of the key bind it, and are not in the file; set the limits of the token after the import, and add --ignore-column UsageplanIds")
 	}
 	return in

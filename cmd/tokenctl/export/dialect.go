@@ -44,6 +44,9 @@ func dialects() []dialect { return []dialect{newAPI(), liteLLM(), apiGateway(), 
 // other columns.
 func detect(columns map[string]string) (dialect, error) {
 	has := func(name string) bool { _, ok := columns[name]; return ok }
+	if has("name") && has("key") && len(columns) == 2 {
+		return dialect{}, errors.New("it has only the columns name and key, and does not say of which system they are: export whole rows or, for API Gateway, the columns Enabled and UsageplanIds, too")
+	}
 	for _, d := range dialects() {
 		others := slices.ContainsFunc(slices.Collect(maps.Keys(columns)), func(name string) bool { return !slices.Contains(d.all, name) })
 		if slices.ContainsFunc(d.markers, has) || has("name") && has("key") && !others {

@@ -94,6 +94,7 @@ func TestUnreadableFiles(t *testing.T) {
 		"name,Name\na,b\n":            `it has the column "Name" twice: remove one`,
 		"name,name\na,b\n":            `it has the column "name" twice: remove one`,
 		"name,group\na,\"b\nc,d\n":    "row 2 is not valid CSV, or the file ends in it: check the quotes, or export it again",
+		"Name,key\na,b\n":             "it has only the columns name and key, and does not say of which system they are: export whole rows or, for API Gateway, the columns Enabled and UsageplanIds, too",
 		"name,remain_quota":           "it contains no tokens",
 		`{"data":{"items":[]}}`:       "it contains no tokens",
 		"name,group\na,\"b\"\"\nc\n":  "row 2 is not valid CSV, or the file ends in it: check the quotes, or export it again",

@@ -9,7 +9,7 @@ import (
 // one. Without it the row does not say whether the token is restricted.
 type need struct {
 	columns []string
-	value   string // what the other system reads where there is none; "" if that is no restriction
+	none    string // why it must have a value; "" if no value is no restriction
 }
 
 // checkWhole records a problem if a row lacks columns, or values, that its system
@@ -25,8 +25,8 @@ func (d dialect) checkWhole(f *fields) {
 		case is(func(column string) bool { return d.ignores(f.options, column) }):
 		case !is(func(column string) bool { return f.present[column] }):
 			missing = append(missing, strings.Join(n.columns, " or "))
-		case n.value != "" && !is(func(column string) bool { return !isEmpty(f.values[column]) }):
-			f.wrong(n.columns[0], "has no value, which "+d.name+" reads as "+n.value+": correct it, or leave the row out")
+		case n.none != "" && !is(func(column string) bool { return !isEmpty(f.values[column]) }):
+			f.wrong(n.columns[0], "has no value, "+n.none+": correct it, or leave the row out")
 		}
 	}
 	if len(missing) > 0 {
@@ -37,6 +37,11 @@ func (d dialect) checkWhole(f *fields) {
 // always returns needs of every row of a system.
 func always(needs ...need) func(*fields) []need {
 	return func(*fields) []need { return needs }
+}
+
+// enabledNeeds returns the column with which API Gateway and Unkey disable a key.
+func enabledNeeds(*fields) []need {
+	return []need{{[]string{"enabled"}, "and does not say whether the key is enabled"}}
 }
 
 // newAPINeeds returns the columns that a row of New API, One API or One Hub must have.
@@ -50,7 +55,7 @@ func newAPINeeds(f *fields) []need {
 		return nil
 	}
 	// Without unlimited_quota the quota is limited, as there.
-	needs := []need{{[]string{"status"}, "0, and refuses the key"}, {[]string{"expired_time"}, "0, so that the key has expired"}}
+	needs := []need{{[]string{"status"}, "which New API reads as 0, and refuses the key"}, {[]string{"expired_time"}, "which New API reads as 0, so that the key has expired"}}
 	if f.options.ByID {
 		// The rows are whole. Without a column of deletions no token is deleted.
 		return needs

@@ -35,6 +35,9 @@ func TestMissingColumns(t *testing.T) {
 		{`[{"id":1,"name":"k",` + key + `,"status":1,"expired_time":-1,"setting":{}}]`, keep, ""}, // the answer of One Hub
 		{`[{"id":1,"name":"k",` + key + `,"status":1,"expired_time":-1}]`, export.Options{KeepKeys: true, ByID: true}, ""},
 		{`[{"id":1,"name":"k",` + key + `,"expired_time":-1}]`, export.Options{KeepKeys: true, ByID: true}, "status missing"},
+		{`[{"keyId":"k","name":"k","plaintext":"` + unkeyKey + `"}]`, keep, "enabled missing"},
+		{`[{"keyId":"k","name":"k","plaintext":"` + unkeyKey + `","enabled":null}]`, keep, "enabled has no value"},
+		{`[{"keyId":"k","name":"k","plaintext":"` + unkeyKey + `"}]`, ignore("enabled"), ""},
 		{`[{"id":1,"name":"k",` + key + `,"status":null,"expired_time":-1,"setting":null}]`, keep, "status has no value"},
 		{`[{"id":1,"name":"k",` + key + `,"status":"","expired_time":-1,"setting":null}]`, keep, "status has no value"},
 		{`[{"id":1,"name":"k",` + key + `,"status":1,"expired_time":null,"setting":null}]`, keep, "expired_time has no value"},

@@ -41,7 +41,7 @@ func bareRows() []bare {
 			[]string{"enabled", "expires", "remaining", "credits", "ratelimits", "ratelimit", "permissions", "roles", "identity", "meta", "deletedAt", "refill", "workspace"},
 		},
 		{
-			map[string]string{"name": `"k"`, "key": `"apikey1234abcdefghij0123456789"`},
+			map[string]string{"name": `"k"`, "key": `"apikey1234abcdefghij0123456789"`, "enabled": `true`, "UsageplanIds": `""`},
 			[]string{"enabled", "UsageplanIds", "stageKeys", "note"},
 		},
 	}

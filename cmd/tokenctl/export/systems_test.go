@@ -244,10 +244,15 @@ func TestAPIGateway(t *testing.T) {
 		content, want string // a part of the problem
 		ignored       []string
 	}{
-		{"Key,name\n" + key + ",k\n", "", nil},
-		{"name,ENABLED,KEY\nk,TRUE," + key + "\n", "", nil},
-		{"Name,key,UsageplanIds\nk," + key + ",\"a,b\"\n", "names plans", nil},
-		{"Name,key,UsageplanIds\nk," + key + ",\"a,b\"\n", "", []string{"UsageplanIds"}},
+		{"Key,name,description\n" + key + ",k,\n", "UsageplanIds missing", nil},
+		{"name,ENABLED,KEY\nk,TRUE," + key + "\n", "UsageplanIds missing", nil},
+		{"name,ENABLED,KEY\nk,TRUE," + key + "\n", "", []string{"UsageplanIds"}},
+		{"name,ENABLED,KEY,UsageplanIds\nk,TRUE," + key + ",\n", "", nil},
+		{"name,KEY,UsageplanIds\nk," + key + ",\n", "enabled missing", nil},
+		{"name,KEY,UsageplanIds\nk," + key + ",\n", "", []string{"Enabled"}},
+		{"name,ENABLED,KEY,UsageplanIds\nk,," + key + ",\n", "enabled has no value", nil},
+		{"Name,key,Enabled,UsageplanIds\nk," + key + ",TRUE,\"a,b\"\n", "names plans", nil},
+		{"Name,key,Enabled,UsageplanIds\nk," + key + ",TRUE,\"a,b\"\n", "", []string{"UsageplanIds"}},
 		{`{"items":[{"id":"a","value":"` + key + `","name":"k","enabled":true,"stageKeys":[]}]}`, "UsageplanIds missing", nil},
 		{`{"items":[{"id":"a","value":"` + key + `","name":"k","enabled":true,"stageKeys":[]}]}`, "", []string{"usageplanids"}},
 		{`{"items":[{"id":"a","value":"` + key + `","name":"k","enabled":true,"stageKeys":["a/b"]}]}`, "for which stages", []string{"UsageplanIds"}},

@@ -22,7 +22,8 @@ func unkey() dialect {
 			"ratelimitasync": rates, "ratelimitlimit": rates, "ratelimitrefillrate": rates, "ratelimitrefillinterval": rates, "ratelimitduration": rates,
 		},
 		optional: []string{"ratelimits"},
-		read:     readUnkey, key: keyOfUnkey, used: func(*fields) int64 { return 0 }, there: unkeyThere,
+		needs:    enabledNeeds, whole: "export whole keys",
+		read: readUnkey, key: keyOfUnkey, used: func(*fields) int64 { return 0 }, there: unkeyThere,
 	}
 }
 
