@@ -44,7 +44,7 @@ func (r *Row) keep(d dialect, f *fields) {
 	if r.Key, column, problem = d.key(f); problem != "" && f.problem == "" {
 		f.column, f.problem = column, problem
 	}
-	r.Column, r.Problem = f.column, f.problem
+	r.Column, r.Problem, r.Warnings = f.column, f.problem, f.warnings
 }
 
 // usedOfNewAPI returns the units of used_quota.
@@ -88,8 +88,15 @@ func keyOfLiteLLM(f *fields) (k Key, column, problem string) {
 	}
 	k = Key{Hash: hash, Mask: credential.ForeignMask(""), From: "litellm"}
 	_, shown := f.text("key_name")
-	if _, last, ok := strings.Cut(shown, "..."); ok {
+	_, last, ok := strings.Cut(shown, "...")
+	if ok {
 		k.Mask = credential.MaskedKey(credential.KeyPrefix, last)
+	}
+	for _, short := range []string{shown, last, credential.KeyPrefix + last} {
+		if len(short) < credential.MinForeignKeyLength && sha256.Sum256([]byte(short)) == hash {
+			f.warnings = append(f.warnings, fmt.Sprintf("its key has fewer than %d characters, so it is refused here: rotate the token", credential.MinForeignKeyLength))
+			break
+		}
 	}
 	return k, "", ""
 }

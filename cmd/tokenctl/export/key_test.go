@@ -89,6 +89,17 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestShortKeys checks that a warning says so if a key of LiteLLM is too short to be
+// accepted here, as far as its shown name tells.
+func TestShortKeys(t *testing.T) {
+	for plain, shown := range map[string]string{"sk-1234": "sk-...1234", "1234": "sk-...1234", "sk-12345678": "sk-12345678", "sk-" + newAPIKey: "sk-...0001"} {
+		_, row := readOne(t, rowsWithKeys()["LiteLLM"](fmt.Sprintf(`"token":"%x","key_name":"%s"`, sha256.Sum256([]byte(plain)), shown)), export.Options{KeepKeys: true})
+		if isShort := len(plain) < 20; row.Problem != "" || len(row.Warnings) > 0 != isShort {
+			t.Errorf("%s: got %q, %q", shown, row.Problem, row.Warnings)
+		}
+	}
+}
+
 // TestKeysOnlyIfKept checks that an import with new keys does not need the old
 // ones.
 func TestKeysOnlyIfKept(t *testing.T) {

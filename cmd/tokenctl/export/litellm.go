@@ -50,9 +50,8 @@ func liteLLM() dialect {
 			"budget_id": elsewhere, "user_id": owner,
 		},
 		optional: []string{"tpm_limit", budgetTable + "tpm_limit"},
-		needs:    always(need{columns: []string{"blocked"}}, need{columns: []string{"expires"}}, need{columns: []string{"max_budget"}}, need{columns: []string{"models"}}),
-		whole:    "export whole keys, with return_full_object=true",
-		read:     readLiteLLM, key: keyOfLiteLLM, used: usedOfLiteLLM, there: liteLLMThere,
+		needs:    liteLLMNeeds, whole: "export whole keys, with return_full_object=true, or the whole table",
+		read: readLiteLLM, key: keyOfLiteLLM, used: usedOfLiteLLM, there: liteLLMThere,
 	}
 }
 

@@ -34,9 +34,24 @@ func (d dialect) checkWhole(f *fields) {
 	}
 }
 
-// always returns needs of every row of a system.
-func always(needs ...need) func(*fields) []need {
-	return func(*fields) []need { return needs }
+// liteLLMNeeds returns the columns that a key of LiteLLM must have. Its API names all
+// settings of a key; the columns of a table may have been chosen.
+func liteLLMNeeds(f *fields) []need {
+	columns := []string{"blocked", "expires", "max_budget", "models"}
+	isTable := true
+	for _, v := range f.values {
+		if _, isText := v.(string); !isText {
+			isTable = false
+		}
+	}
+	if isTable {
+		columns = append(columns, "user_id", "team_id", "budget_id", "rpm_limit", "tpm_limit", "max_parallel_requests", "model_max_budget", "metadata", "permissions")
+	}
+	var needs []need
+	for _, column := range columns {
+		needs = append(needs, need{columns: []string{column}})
+	}
+	return needs
 }
 
 // enabledNeeds returns the column with which API Gateway and Unkey disable a key.

@@ -30,7 +30,7 @@ func bareRows() []bare {
 			},
 		},
 		{
-			map[string]string{"token": `"5f2c"`, "key_alias": `"k"`, "spend": `0`, "max_budget": `null`, "expires": `null`, "models": `[]`, "blocked": `null`},
+			map[string]string{"token": `"5f2c"`, "key_alias": `"k"`, "spend": `0`, "max_budget": `null`, "expires": `null`, "models": `[]`, "blocked": `null`, "user_id": `null`, "team_id": `null`, "budget_id": `null`, "rpm_limit": `null`, "tpm_limit": `null`, "max_parallel_requests": `null`, "model_max_budget": `null`, "metadata": `null`, "permissions": `null`},
 			[]string{
 				"max_budget", "expires", "models", "blocked", "budget_duration", "budget_id", "litellm_budget_table", "rpm_limit", "tpm_limit", "max_parallel_requests", "model_max_budget", "team_id", "user_id",
 				"organization_id", "allowed_routes", "permissions", "access_group_ids", "metadata", "spend", "object_permission_id", "budget_limits", "note",

@@ -134,8 +134,8 @@ func TestLiteLLM(t *testing.T) {
 
 // TestLiteLLMTable checks a row of LiteLLM's table as Postgres exports it.
 func TestLiteLLMTable(t *testing.T) {
-	header := "token,key_name,key_alias,spend,expires,models,blocked,max_budget,budget_duration,budget_reset_at,rpm_limit,team_id,metadata\n"
-	checkSystem(t, export.Options{UnitsPerDollar: 100}, func(row string) string { return header + row + "\n" }, []systemCase{
+	header := "token,key_name,key_alias,spend,expires,models,blocked,max_budget,budget_duration,budget_reset_at,rpm_limit,team_id,metadata,user_id,budget_id,tpm_limit,max_parallel_requests,model_max_budget,permissions\n"
+	checkSystem(t, export.Options{UnitsPerDollar: 100}, func(row string) string { return header + row + ",,,,,,\n" }, []systemCase{
 		{"empty cells", `5f2c,sk-...1,k,0,,{},,,,,,,{}`, `{"name":"k","unlimited_quota":true,"model_limits_enabled":false,"models":[]}`, ""},
 		{"words for no value", `5f2c,sk-...1,NULL,0,\N,"{gpt-4o}",NULL,null,None,<nil>,nil,NULL,NULL`, `{"name":"sk-...1","unlimited_quota":true,"model_limits_enabled":true,"models":["gpt-4o"]}`, ""},
 		{"times of Postgres", `5f2c,sk-...1,k,1.5,2030-01-31 12:00:00.123+00,"{gpt-4o,o3}",f,10,30d,2025-01-01 00:00:00,5,,{}`, `{"name":"k","expired_time":1896091200,"unlimited_quota":true,"model_limits_enabled":true,"models":["gpt-4o","o3"],"windows":[{"period":"30d","quota":1000}],"requests_per_minute":5}`, ""},
