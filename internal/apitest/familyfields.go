@@ -68,7 +68,7 @@ func oneHubSetting(t *testing.T, u *User, both func(t *testing.T, fields string,
 		limits(noModelLimit, `{"enabled":1}`):                                    "setting.limits.limits_ip_setting.enabled must be true or false, not an integer.",
 		limits(noModelLimit, `{"enabled":true,"whitelist":["x"]}`):               badIPs,
 		limits(`{"enabled":true,"models":["a,b"]}`, noIPLimit):                   "models must be names without commas: send each name as a separate element.",
-		`"models":["x"],` + limits(`{"enabled":true,"models":["y"]}`, noIPLimit): "models and setting.limits.limit_model_setting.models are two names of one list, and both differ from the token's and from each other: send only one of them.",
+		`"models":["x"],` + limits(`{"enabled":true,"models":["y"]}`, noIPLimit): "models and setting.limits.limit_model_setting.models are two names of one list, and they differ: send only one of them.",
 	} {
 		status := http.StatusOK
 		if message != "" {

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	twoModels = "models and model_limits are two names of one list, and both differ from the token's and from each other: send only one of them."
-	twoIPs    = "allow_ips and subnet are two names of one list, and both differ from the token's and from each other: send only one of them."
+	twoModels = "models and model_limits are two names of one list, and they differ: send only one of them."
+	twoIPs    = "allow_ips and subnet are two names of one list, and they differ: send only one of them."
 )
 
 // A client can read a token, change a list under either of its names, and send

@@ -58,7 +58,7 @@ func chooseList(name string, list []string, others []NamedList, stored []string)
 		case sameEntries(chosen.Entries, stored):
 			chosen = other
 		default:
-			return nil, invalid(chosen.Name, "and "+other.Name+" are two names of one list, and both differ from the token's and from each other: send only one of them")
+			return nil, invalid(chosen.Name, "and "+other.Name+" are two names of one list, and they differ: send only one of them")
 		}
 	}
 	return chosen.Entries, nil
