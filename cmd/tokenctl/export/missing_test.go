@@ -48,6 +48,8 @@ func TestMissingColumns(t *testing.T) {
 		{`[{"id":1,"name":"k",` + key + `,"status":1,"expired_time":-1,"setting":null,"users":{"status":null}}]`, keep, "users.status must be"},
 		{`[{"id":1,"name":"k",` + key + `,"status":1,"expired_time":-1,"setting":null,"users":{"username":"x"}}]`, keep, "users.status must be"},
 		{`[{"id":1,"name":"k",` + key + `,"status":1,"expired_time":-1,"setting":null,"users":null}]`, keep, "users.status must be"},
+		{"id,key,name,status,expired_time,models,subnet,users.status\n1," + newAPIKey + ",k,1,-1,,,NULL\n", keep, "users.status must be"}, // of a join
+		{"id,key,name,status,expired_time,models,subnet,users.status,users.deleted_at\n1," + newAPIKey + ",k,1,-1,,,1,\n", keep, ""},
 		{`[{"id":1,"name":"k",` + key + `,"status":1,"expired_time":-1,"setting":null,"users":{"status":1}}]`, keep, ""},
 	} {
 		if _, row := readOne(t, c.content, c.o); (row.Problem == "") != (c.want == "") || !strings.Contains(row.Problem, c.want) || row.Skip != "" {

@@ -21,7 +21,7 @@ func (f *fields) isOfDisabledUser() bool {
 func (f *fields) ownerRefusal() (reason string, status int64) {
 	const enabled, deleted = 1, 3 // 2 is disabled
 	status = enabled
-	if f.present["users"] {
+	if f.present["users"] || f.present["users.status"] {
 		status = 0
 	}
 	status = or(f.integer("users.status"), status)
