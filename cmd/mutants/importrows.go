@@ -55,6 +55,7 @@ func importMutants() []mutant {
 		{"a column of the file is ignored although it is imported", columns, "if has && d.imports(column)", "if !has && d.imports(column)", exports, "TestMissingColumns"},
 		{"a user without a status is enabled", owners, "		status = 0\n", "", exports, "TestMissingColumns"},
 		{"a token of a user that a join does not find is enabled", owners, ` || f.present["users.status"] {`, " {", exports, "TestMissingColumns"},
+		{"a name with which New API allows nothing is allowed", "cmd/tokenctl/export/aswritten.go", "		if isReplaced(m) {", "		if isReplaced(m) && m == \"\" {", exports, "TestReplacedNames"},
 		{"a name of One API becomes a pattern of New API", pattern, "return f.present[\"model_limits\"]", "return f.present != nil", exports, "TestPatternsOfNewAPI"},
 		{"a name of New API that is no pattern there becomes one", pattern, "slices.Contains(newAPIPatterns, model)", "slices.Contains(newAPIPatterns, model) || strings.HasSuffix(model, \"-*\")", exports, "TestPatternsOfNewAPI"},
 		{"shadow takes a status without a value for an enabled key", missing, "	if f.present[column] {\n		return 0", "	if f.present[column] && otherwise == 0 {\n		return 0", exports, "TestThereWithoutValues"},

@@ -34,6 +34,11 @@ func (f *fields) checkAsWritten() {
 			}
 		}
 	}
+	for _, m := range f.asWritten("model_limits", ",") {
+		if isReplaced(m) {
+			f.wrong("model_limits", "has a name such as gpt-4-gizmo-x, for which New API looks up gpt-4-gizmo-*, so that the name allows nothing: remove it, or list the pattern")
+		}
+	}
 	for _, line := range f.asWritten("allow_ips", "\n") {
 		if strings.Contains(strings.Trim(line, ", \t\r"), ",") {
 			f.wrong("allow_ips", "has a comma between addresses, which New API drops, so that no address matches: write each in a line of its own to allow it")

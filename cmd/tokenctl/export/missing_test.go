@@ -76,6 +76,30 @@ func TestThereWithoutValues(t *testing.T) {
 	}
 }
 
+// TestReplacedNames checks that a name is refused with which New API allows nothing,
+// because it looks up a pattern in its place.
+func TestReplacedNames(t *testing.T) {
+	for row, isReplaced := range map[string]bool{
+		`"model_limits":"gpt-4-gizmo-x"`:                          true,
+		`"model_limits":"gpt-4o-gizmo"`:                           true,
+		`"model_limits":"gemini-2.5-pro-thinking-1024"`:           true,
+		`"model_limits":"gemini-2.5-flash-lite-thinking-1"`:       true,
+		`"model_limits":"gemini-2.5-flash-preview-05-thinking-1"`: true,
+		`"model_limits":"gemini-2.5-pro"`:                         false,
+		`"model_limits":"gemini-2.5-flash-lite"`:                  false,
+		`"model_limits":"gemini-2.5-flash-thinking"`:              false,
+		`"model_limits":"gpt-4o"`:                                 false,
+		`"models":"gpt-4-gizmo-x","subnet":""`:                    false, // One API
+	} {
+		if _, got := readOne(t, `[{"name":"k","remain_quota":1,`+row+`}]`, export.Options{}); (got.Problem != "") != isReplaced {
+			t.Errorf("%s: got the problem %q", row, got.Problem)
+		}
+		if a := thereOf(t, `[{`+newAPIRow+`,`+row+`}]`); (len(a.Models)+len(a.Prefixes) == 0) != isReplaced {
+			t.Errorf("%s: got %q, %q there", row, a.Models, a.Prefixes)
+		}
+	}
+}
+
 // TestPatternsOfNewAPI checks that only the names that New API takes for patterns are
 // patterns here, and only in its own list.
 func TestPatternsOfNewAPI(t *testing.T) {

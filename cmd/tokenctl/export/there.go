@@ -153,7 +153,9 @@ func (t *There) limitModels(models []string, limited, patterns bool) {
 			t.Prefixes = append(t.Prefixes, prefix)
 			continue
 		}
-		t.Models = append(t.Models, m)
+		if !patterns || !isReplaced(m) {
+			t.Models = append(t.Models, m)
+		}
 	}
 }
 
