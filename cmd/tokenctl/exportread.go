@@ -18,7 +18,7 @@ type exportFlags struct {
 	Format         string   `enum:"auto,csv,json" default:"auto" placeholder:"FORMAT" help:"csv, json, or auto to detect it from the content (default ${default})."`
 	UnitsPerDollar int64    `placeholder:"N" help:"Units per dollar of a LiteLLM budget; 500000 on the scale of New API."`
 	RestartWindows bool     `help:"Import tokens whose windows are partly used, too; their windows begin anew."`
-	IgnoreColumn   []string `sep:"none" placeholder:"NAME" help:"Import although this column has values that Latchkey does not know or has no equivalent of. Repeatable."`
+	IgnoreColumn   []string `sep:"none" placeholder:"NAME" help:"Import although this column is missing, or has values that Latchkey does not know or has no equivalent of. Repeatable."`
 	SkipBad        bool     `help:"Skip rows that can't be imported; without it, one such row stops the import."`
 	DryRun         bool     `help:"Report what would be imported and which rows have errors; changes nothing and needs no login."`
 }
