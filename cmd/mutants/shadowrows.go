@@ -42,6 +42,8 @@ func shadowMutants() []mutant {
 		{"an import allows addresses that New API reads as none", "cmd/tokenctl/export/aswritten.go", `strings.Trim(line, ", \t\r"), ",") {`, `strings.Trim(line, ", \t\r"), ",,") {`, exports, "FuzzWithinThere"},
 		{"an import allows an address that One API does not take for a network", "cmd/tokenctl/export/aswritten.go", "strings.TrimSpace(entry)); err != nil {", "strings.TrimSpace(entry)); err != nil && entry == \"\" {", exports, "FuzzWithinThere"},
 		{"an import allows a model that New API compares with a space", "cmd/tokenctl/export/aswritten.go", "if m != strings.TrimSpace(m) {", "if m == \"\" {", exports, "FuzzWithinThere"},
+		{"an import keeps the hash of a key of Latchkey", "cmd/tokenctl/export/key.go", "	if f.present[oursInLiteLLM] {\n", "	if f.values[oursInLiteLLM] != nil {\n", exports, "TestOwnKeys"},
+		{"an export does not say that a rotated token has a key of Latchkey", liteLLM, "row.Metadata.IsOurs = t.KeyHash != t.ForeignHash", "row.Metadata.IsOurs = t.ForeignHash == [32]byte{}", exports, "TestOwnKeys"},
 		{"an export drops a setting that the other system can't enforce", write, "if is && !slices.Contains(w.o.Ignore, setting) {", "if is && setting != \"windows\" && !slices.Contains(w.o.Ignore, setting) {", exports, "TestWriteProblems"},
 		{"an export keeps a raise for ever", write, "w.t.RemainAt(w.o.Now)-w.raise(w.t.Raise))", "w.t.RemainAt(w.o.Now))", exports, "TestWriteLiteLLM"},
 		{"an export rounds what was spent down", write, "if up && rest.Sign() > 0 {", "if up && rest.Sign() > 9 {", exports, "TestWriteLiteLLM"},

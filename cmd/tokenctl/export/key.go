@@ -79,6 +79,9 @@ func keyOfNewAPI(f *fields) (k Key, column, problem string) {
 // keyOfLiteLLM reads the SHA-256 of a key, in hexadecimal, from the column token.
 func keyOfLiteLLM(f *fields) (k Key, column, problem string) {
 	_, plain := f.text("token")
+	if f.present[oursInLiteLLM] {
+		return k, "token", isOfLatchkey
+	}
 	if credential.HasKeyPrefix(plain) {
 		return plainKey(plain, "token", "litellm")
 	}
@@ -130,6 +133,9 @@ func isMasked(plain string) bool {
 	return strings.ContainsAny(plain, "*•…") || strings.Contains(plain, "...")
 }
 
+// isOfLatchkey is the problem of a key that Latchkey has issued.
+const isOfLatchkey = "its key is one of Latchkey, which only works in the table where it was created: use `tokenctl token import`, which gives the token a new key"
+
 // plainKey returns the key of its text.
 func plainKey(plain, column, from string) (k Key, _, problem string) {
 	_, err := credential.ParseKey(credential.KeyPrefix + strings.TrimPrefix(plain, credential.KeyPrefix)) // as a gate reads it
@@ -137,7 +143,7 @@ func plainKey(plain, column, from string) (k Key, _, problem string) {
 	case isMasked(plain):
 		return k, column, "its key is masked: export whole keys or their hashes"
 	case err == nil:
-		return k, column, "its key is one of Latchkey, which only works in the table where it was created: use `tokenctl token import`, which gives the token a new key"
+		return k, column, isOfLatchkey
 	case len(credential.ForeignKeys(plain)) == 0:
 		return k, column, fmt.Sprintf("its key must have %d to %d visible characters of ASCII, because a shorter one could be guessed: leave the row out, and create a token with a new key", credential.MinForeignKeyLength, credential.MaxForeignKeyLength)
 	default:

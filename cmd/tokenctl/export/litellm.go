@@ -33,7 +33,7 @@ func liteLLM() dialect {
 		objects: []string{"litellm_budget_table", "metadata"},
 		harmless: []string{
 			"last_active", "created_by", "updated_by", "deleted_by", "deleted_by_api_key", "litellm_changed_by", "soft_budget", "soft_budget_cooldown", "model_spend", "user_email", "user_role", "user_alias", "user_spend", "team_alias", "team_spend",
-			"rotation_count", "auto_rotate", "rotation_interval", "last_rotation_at", "key_rotation_at", "last_refreshed_at", "api_key",
+			"rotation_count", "auto_rotate", "rotation_interval", "last_rotation_at", "key_rotation_at", "last_refreshed_at", "api_key", oursInLiteLLM,
 			budgetTable + "budget_id", budgetTable + "soft_budget", budgetTable + "created_at", budgetTable + "created_by", budgetTable + "updated_at", budgetTable + "updated_by",
 		},
 		restricting: map[string]string{

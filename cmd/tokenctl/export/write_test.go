@@ -73,6 +73,9 @@ func TestRoundTrip(t *testing.T) {
 		made, _ := newToken(t, s)
 		made.GroupGranted = true
 		made.UsedQuota = rapid.Int64Range(0, 1<<45).Draw(t, "used")
+		if format == "litellm" && rapid.Bool().Draw(t, "foreign") {
+			made.ForeignHash, made.ImportedFrom = made.KeyHash, "litellm"
+		}
 		perDollar := rapid.SampledFrom([]int64{500_000, 1000, 7}).Draw(t, "units per dollar")
 		if format == "newapi" {
 			perDollar = 500_000
@@ -81,7 +84,8 @@ func TestRoundTrip(t *testing.T) {
 		if row.Problem != "" {
 			t.Fatalf("got the problem %q", row.Problem)
 		}
-		f, err := export.Read([]byte(file), export.Options{Now: now, UnitsPerDollar: perDollar, KeepKeys: format == "litellm"})
+		isForeign := made.ForeignHash == made.KeyHash
+		f, err := export.Read([]byte(file), export.Options{Now: now, UnitsPerDollar: perDollar, KeepKeys: isForeign})
 		if err != nil || len(f.Unknown) > 0 || f.Rows[0].Problem != "" || f.Rows[0].Skip != "" {
 			t.Fatalf("got %+v, %v, from %s", f, err, file)
 		}
@@ -90,7 +94,7 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if format == "litellm" && back.Hash != made.KeyHash {
+		if isForeign && back.Hash != made.KeyHash {
 			t.Errorf("the key has another hash: %s", file)
 		}
 		const rounding = 1 // a dollar that is no whole number of trillionths
@@ -99,10 +103,48 @@ func TestRoundTrip(t *testing.T) {
 		}
 		made.RemainQuota, again.RemainQuota = 0, 0
 		made.ID, made.KeyHash, made.Mask, made.UsedQuota, made.GroupGranted = 0, [32]byte{}, "", 0, false
+		made.ForeignHash, made.ImportedFrom = [32]byte{}, ""
 		if got, want := fmt.Sprintf("%+v", again), fmt.Sprintf("%+v", made); got != want {
 			t.Errorf("got\n%s, want\n%s, from\n%s", got, want, file)
 		}
 	})
+}
+
+// TestOwnKeys checks that the key of a row that Latchkey has written for LiteLLM is
+// neither kept nor compared if it is one of Latchkey, and that the row can be
+// imported with a new key.
+func TestOwnKeys(t *testing.T) {
+	t.Parallel()
+	made, _ := newToken(t, token.Settings{Name: new("n"), UnlimitedQuota: new(true)})
+	foreign := made
+	foreign.ForeignHash, foreign.ImportedFrom = made.KeyHash, "litellm"
+	rotated := made
+	rotated.ForeignHash, rotated.ImportedFrom = [32]byte{1}, "litellm"
+	for name, c := range map[string]struct {
+		made   token.Token
+		isOurs bool
+	}{"own": {made, true}, "foreign": {foreign, false}, "foreign, then rotated": {rotated, true}} {
+		file, _ := written(t, "litellm", c.made, export.WriteOptions{})
+		for _, ignored := range [][]string{nil, {"metadata"}, {"metadata.latchkey_key"}} {
+			kept, err := export.Read([]byte(file), export.Options{Now: now, KeepKeys: true, Compare: true, IgnoreColumns: ignored})
+			if err != nil || len(kept.Unknown) > 0 {
+				t.Fatalf("%s, without %v: got %v, %v", name, ignored, kept.Unknown, err)
+			}
+			row := kept.Rows[0]
+			for _, got := range []string{row.Problem, row.There.Problem} {
+				if isOurs := strings.Contains(got, "its key is one of Latchkey"); isOurs != c.isOurs {
+					t.Errorf("%s, without %v: got the problem %q", name, ignored, got)
+				}
+			}
+			if (row.There.Key == export.Key{}) != c.isOurs {
+				t.Errorf("%s, without %v: got the key %v", name, ignored, row.There.Key)
+			}
+		}
+		fresh, err := export.Read([]byte(file), export.Options{Now: now})
+		if err != nil || len(fresh.Unknown) > 0 || fresh.Rows[0].Problem != "" {
+			t.Errorf("%s, with a new key: got %+v, %v", name, fresh, err)
+		}
+	}
 }
 
 // TestWriteNeverMore checks that the other system, by its own rules, allows a

@@ -30,7 +30,15 @@ type liteLLMRow struct {
 	TPMLimit       *int64       `json:"tpm_limit"`
 	MaxParallel    *int64       `json:"max_parallel_requests"`
 	CreatedBy      string       `json:"created_by"` // the owner; says nothing about the key
+	Metadata       struct {
+		IsOurs bool `json:"latchkey_key,omitempty"` // see oursInLiteLLM
+	} `json:"metadata"`
 }
+
+// oursInLiteLLM is the column that marks a key of Latchkey itself. It works only with
+// the token in whose table it was created, and its hash does not show what it is, so
+// that an import of the row would make a token that nobody can use.
+const oursInLiteLLM = "metadata.latchkey_key"
 
 // writeLiteLLM converts a token to a row with which its key works in LiteLLM.
 func writeLiteLLM(w *writing) {
@@ -47,6 +55,7 @@ func writeLiteLLM(w *writing) {
 		Models:   w.models(isOtherInLiteLLM, "read by LiteLLM as a name for several models, a provider or a regular expression"),
 		RPMLimit: orNone(t.RequestsPerMinute), MaxParallel: orNone(t.MaxConcurrent),
 	}
+	row.Metadata.IsOurs = t.KeyHash != t.ForeignHash
 	if w.o.UnitsPerDollar == 0 {
 		row.TPMLimit = orNone(t.UnitsPerMinute)
 	}
