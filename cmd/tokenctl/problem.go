@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"syscall"
 	"unicode"
@@ -62,6 +63,7 @@ func (d *database) explain(err error, user string) error {
 			ErrorMessage() string
 		}
 		network *net.OpError
+		answer  interface{ HTTPStatusCode() int }
 	)
 	switch {
 	case err == nil:
@@ -84,6 +86,12 @@ func (d *database) explain(err error, user string) error {
 		return problemf("interrupted; the change may or may not have been made: check with `tokenctl user list`")
 	case errors.As(err, &network) && network.Op == "dial":
 		return problemf("DynamoDB can't be reached %s: start the engine, or check %s", d.at(), d.origin())
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"): // net/http has no type for it
+		return problemf("what answers %s does not speak https: check %s", d.at(), d.origin())
+	case errors.As(err, &answer) && notDynamoDB(answer.HTTPStatusCode(), err):
+		return problemf("what answers %s is not DynamoDB: check %s", d.at(), d.origin())
+	case errors.Is(err, token.ErrUnavailable) && !errors.Is(err, token.ErrUncertain):
+		return problemf("DynamoDB %s did not respond as expected: check %s and run the command again", d.at(), d.origin())
 	case errors.Is(err, token.ErrUnavailable):
 		return problemf("DynamoDB %s did not respond as expected, and the change may or may not have been made: check with `tokenctl user list` before you try again, and check %s", d.at(), d.origin())
 	case errors.As(err, &refused) && refused.ErrorCode() == "ResourceNotFoundException":
@@ -93,4 +101,11 @@ func (d *database) explain(err error, user string) error {
 	default:
 		return err
 	}
+}
+
+// notDynamoDB reports whether an answer with this status, 0 if there was none, came
+// from another server.
+func notDynamoDB(status int, err error) bool {
+	var known interface{ ErrorCode() string }
+	return status > 0 && status < http.StatusInternalServerError && (!errors.As(err, &known) || known.ErrorCode() == "UnknownError")
 }

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -54,7 +55,7 @@ func TestStartFailsFast(t *testing.T) {
 	_, port, _ := net.SplitHostPort(silent)
 	const free = "http://127.0.0.1:1"
 	const unreachable = "DynamoDB can't be reached at " + free + ": start the engine, or check DYNAMODB_ENDPOINT or --endpoint."
-	noAnswer := "DynamoDB at http://" + silent + " did not respond as expected, and the change may or may not have been made: check with `tokenctl user list` before you try again, and check DYNAMODB_ENDPOINT or --endpoint."
+	noAnswer := "DynamoDB at http://" + silent + " did not respond as expected: check DYNAMODB_ENDPOINT or --endpoint and run the command again."
 	serve, proxy := []string{"serve"}, []string{"proxy", "--upstream", "https://api.openai.com"}
 	for name, c := range map[string]struct {
 		args []string
@@ -137,7 +138,7 @@ func refusing(t *testing.T, action, code string) string {
 func TestDatabaseErrors(t *testing.T) {
 	for _, c := range []struct{ action, code, want string }{
 		{"UpdateItem", "ConditionalCheckFailedException", "another command changed the same items at the same time, and nothing was changed: try again."},
-		{"UpdateItem", "ThrottlingException", "DynamoDB at %s did not respond as expected, and the change may or may not have been made: check with `tokenctl user list` before you try again, and check DYNAMODB_ENDPOINT or --endpoint."},
+		{"UpdateItem", "ThrottlingException", "DynamoDB at %s did not respond as expected: check DYNAMODB_ENDPOINT or --endpoint and run the command again."},
 		{"GetItem", "AccessDeniedException", "DynamoDB at %s refused the request (AccessDeniedException: Told by the engine): check DYNAMODB_ENDPOINT or --endpoint and the permissions of the credentials."},
 		{"GetItem", "ResourceNotFoundException", "table latchkey-test does not exist at %s: check --table or, for a local engine, run `tokenctl table create`."},
 	} {
@@ -145,6 +146,32 @@ func TestDatabaseErrors(t *testing.T) {
 			endpoint := refusing(t, c.action, c.code)
 			got := tokenctltest.Run(t, []string{"DYNAMODB_ENDPOINT=" + endpoint, "TABLE_NAME=" + dynamotest.Table}, "user", "disable", "alice")
 			tokenctltest.WantRefusal(t, got, strings.ReplaceAll(c.want, "%s", endpoint))
+		})
+	}
+}
+
+// What answers at the endpoint may be anything.
+func TestEndpointIsNotDynamoDB(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		scheme string
+		answer http.HandlerFunc
+		want   string
+	}{
+		"https of an http port": {"https", func(http.ResponseWriter, *http.Request) {}, "what answers at %s does not speak https: check DYNAMODB_ENDPOINT or --endpoint."},
+		"another server":        {"http", http.NotFound, "what answers at %s is not DynamoDB: check DYNAMODB_ENDPOINT or --endpoint."},
+		"an overloaded server": {
+			"http", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
+			"DynamoDB at %s did not respond as expected: check DYNAMODB_ENDPOINT or --endpoint and run the command again.",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(c.answer)
+			t.Cleanup(server.Close)
+			endpoint := strings.Replace(server.URL, "http", c.scheme, 1)
+			got := tokenctltest.Run(t, []string{"DYNAMODB_ENDPOINT=" + endpoint}, "user", "list")
+			tokenctltest.WantRefusal(t, got, fmt.Sprintf(c.want, endpoint))
 		})
 	}
 }
