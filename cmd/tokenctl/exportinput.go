@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/source"
@@ -60,6 +61,8 @@ func readFile(name string) (content []byte, err error) {
 		err = errors.Join(err, file.Close())
 	}
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && !isShowable(name):
+		return nil, noFile(name)
 	case err != nil:
 		return nil, problemf("%s can't be read (%s): check its path", name, reason(err))
 	case len(content) > most:

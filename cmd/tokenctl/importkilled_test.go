@@ -31,6 +31,7 @@ type killer struct {
 	victim *os.Process
 	left   int // calls before the last one
 	after  bool
+	signal os.Signal // nil kills it
 }
 
 func newKiller(t *testing.T, endpoint string) *httptest.Server {
@@ -76,7 +77,12 @@ func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if k.after {
 		k.proxy.ServeHTTP(httptest.NewRecorder(), r)
 	}
-	_ = k.victim.Kill()
+	if k.signal == nil {
+		_ = k.victim.Kill()
+		return
+	}
+	_ = k.victim.Signal(k.signal)
+	<-r.Context().Done() // it has given up
 }
 
 // migration writes exports of New API and LiteLLM with n tokens each, and returns
@@ -142,6 +148,39 @@ func TestKilledImportKeepsKeys(t *testing.T) {
 	}
 	if u, err := kit.Store.FindUser(t.Context(), "alice"); err != nil || u.TokenCount() != int64(len(keys)) {
 		t.Errorf("got %d tokens, %v; want %d", u.TokenCount(), err, len(keys))
+	}
+}
+
+// TestInterruptedImportCounts checks that an import that is interrupted does not deny
+// the tokens of a batch whose answer it did not see.
+func TestInterruptedImportCounts(t *testing.T) {
+	kit := dynamotest.New(t)
+	users := &token.UserService{Store: kit.Store, Now: time.Now}
+	if _, _, err := users.Create(t.Context(), "alice", token.RoleUser, 0); err != nil {
+		t.Fatal(err)
+	}
+	file, _, _ := migration(t, 3*token.MaxImport)
+	front := newKiller(t, kit.Endpoint)
+	k, _ := front.Config.Handler.(*killer)
+	k.signal = os.Interrupt
+	env := []string{"DYNAMODB_ENDPOINT=" + front.URL, "TABLE_NAME=" + dynamotest.Table, "AWS_EC2_METADATA_DISABLED=true"}
+	for calls := 1; ; calls++ {
+		var stderr strings.Builder
+		victim := tokenctltest.Command(t, env, "import", file, "--keep-keys", "--user", "alice")
+		victim.Stderr = &stderr
+		if err := k.run(victim, calls, true); err == nil {
+			t.Fatal("no import was interrupted after its first batch")
+		}
+		u, err := kit.Store.FindUser(t.Context(), "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := u.TokenCount(); n > token.MaxImport {
+			if want := fmt.Sprintf("tokenctl: interrupted; at least %d of %d tokens were imported; ", n-token.MaxImport, 3*token.MaxImport); !strings.HasPrefix(stderr.String(), want) {
+				t.Errorf("%d tokens: got %q, want %q", n, stderr.String(), want)
+			}
+			return
+		}
 	}
 }
 

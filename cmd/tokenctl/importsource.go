@@ -32,7 +32,7 @@ func isURL(name string) bool {
 func (c fromFlags) load(ctx context.Context, out *console, name string) (input, error) {
 	switch {
 	case !isURL(name) && c != fromFlags{}:
-		return input{}, problemf("--from, --from-user and --allow-http are for a URL, and %s is a file: leave them out", name)
+		return input{}, notURL(name)
 	case !isURL(name):
 		return readInput(ctx, name)
 	case c.From == "":

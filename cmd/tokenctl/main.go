@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
 )
 
 func main() {
@@ -79,7 +81,7 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		return code
 	}
 	if err != nil {
-		return fail(stderr, fmt.Errorf("%w: see `tokenctl --help`", err))
+		return fail(stderr, problemf("%s: see `tokenctl --help`", credential.Redact(err.Error()))) // it may quote an argument
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	err = command.Run(&console{in: stdin, out: stdout, err: stderr})
