@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
@@ -35,7 +36,8 @@ Each difference is a line on stdout. LOOSER is what Latchkey allows and the othe
 since the import has less quota left by what was used: that is no difference, and is counted apart. docs/migrate.md
 says what is compared and what is not.
 
-With --url it then asks a running API about one key, if the file has whole keys: that shows whether FOREIGN_KEYS is true there.
+With --url it then asks a running API about one key, if the file has a whole key that is valid in both systems: that shows
+whether FOREIGN_KEYS is true there. Otherwise a warning says that it was not asked.
 
 The exit code is 0 if there is no difference, and 1 if there is one.
 
@@ -65,13 +67,8 @@ func (c *shadowCmd) Run(ctx context.Context, out *console) error {
 		}
 		c.URL = base
 	}
-	flags := exportFlags{File: c.From, Format: c.Format, UnitsPerDollar: c.UnitsPerDollar, RestartWindows: c.RestartWindows, IgnoreColumn: c.IgnoreColumn}
 	now := time.Now()
-	in, err := readInput(ctx, c.From)
-	if err != nil {
-		return err
-	}
-	file, err := flags.parse(in, export.Options{Now: now.Unix(), KeepKeys: true, Compare: true})
+	file, flags, err := c.readCompared(ctx, now.Unix())
 	if err != nil {
 		return err
 	}
@@ -95,10 +92,35 @@ func (c *shadowCmd) Run(ctx context.Context, out *console) error {
 	if err := s.compareAll(ctx, out); err != nil {
 		return db.explain(err, c.User)
 	}
-	if err := s.report(out); err != nil || c.URL == "" {
-		return err
+	differ := s.report(out)
+	if c.URL == "" {
+		return differ
 	}
-	return s.probe.ask(ctx, out)
+	asked := s.probe.ask(ctx, out)
+	if differ == nil {
+		return asked
+	}
+	if asked != nil {
+		out.note("warning: " + sentence(asked) + ".")
+	}
+	return differ
+}
+
+// readCompared reads the file of a comparison.
+func (c *shadowCmd) readCompared(ctx context.Context, now int64) (export.File, exportFlags, error) {
+	flags := exportFlags{File: c.From, Format: c.Format, UnitsPerDollar: c.UnitsPerDollar, RestartWindows: c.RestartWindows, IgnoreColumn: c.IgnoreColumn}
+	if isURL(c.From) {
+		return export.File{}, flags, problemf("`tokenctl shadow` reads files only: save an export of the other system, as docs/migrate.md says, or copy its SQLite database")
+	}
+	in, err := readInput(ctx, c.From)
+	var file export.File
+	if err == nil {
+		file, err = flags.parse(in, export.Options{Now: now, KeepKeys: true, Compare: true})
+	}
+	if err != nil {
+		err = problemf("%s", strings.NewReplacer(" can't be imported: ", " can't be compared: ", "nothing was imported", "nothing was compared").Replace(sentence(err)))
+	}
+	return file, flags, err
 }
 
 // compareAll compares the rows of the file, and then the tokens that it does not

@@ -96,7 +96,15 @@ func (s *shadow) text() string {
 		}
 		_, _ = fmt.Fprintf(&text, "%s, %s: %s: %s\n", where, d.Key, cmp.Or(kind, d.Kind), visible(credential.Redact(answer))) // a Builder never fails
 	}
-	_, _ = fmt.Fprintf(&text, "%d keys compared, of an export of %s. The same: %d. Looser here: %d. Stricter here: %d. Used here: %d. Not compared: %d.\n",
-		s.Keys, s.Dialect, s.Same, s.Looser, s.Stricter, s.Used, s.NotCompared)
+	_, _ = fmt.Fprintf(&text, "%s compared, of an export of %s. The same: %d. Looser here: %d. Stricter here: %d. Used here: %d. Not compared: %d.\n",
+		counted(s.Keys, "key"), s.Dialect, s.Same, s.Looser, s.Stricter, s.Used, s.NotCompared)
 	return text.String()
+}
+
+// counted returns a number and what it counts, in the singular or the plural.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
