@@ -31,7 +31,8 @@ type reading struct {
 	counts importCounts
 	json   bool
 
-	importable int // rows; counts.Imported has those that were
+	importable int    // rows; counts.Imported has those that were
+	recipients string // continues a sentence; empty if it is the user who is logged in, or unknown
 }
 
 // importCounts is what --json prints.
@@ -160,7 +161,7 @@ func (r *reading) printResult() error {
 	}
 	left := fmt.Sprintf(" Skipped: %d. Errors: %d.", n.Skipped, n.Bad)
 	if r.DryRun {
-		return r.out.print(fmt.Sprintf("%d of %d tokens of %s, an export of %s, would be imported.%s\n", n.Imported, n.Rows, r.File, n.Dialect, left))
+		return r.out.print(fmt.Sprintf("%d of %d tokens of %s, an export of %s, would be imported%s.%s\n", n.Imported, n.Rows, r.File, n.Dialect, r.recipients, left))
 	}
 	before := ""
 	if n.Before > 0 {
@@ -173,5 +174,9 @@ func (r *reading) printResult() error {
 	if n.KeysFile != "" {
 		keys = fmt.Sprintf("The new keys are in %s, which only you can read.", n.KeysFile)
 	}
-	return r.out.print(fmt.Sprintf("%d tokens imported%s.%s\n%s\n", n.Imported, before, left, keys))
+	tokens := "tokens"
+	if n.Imported == 1 {
+		tokens = "token"
+	}
+	return r.out.print(fmt.Sprintf("%d %s imported%s%s.%s\n%s\n", n.Imported, tokens, r.recipients, before, left, keys))
 }

@@ -36,7 +36,8 @@ tokens are read before the first is imported.
 With --users, each token goes to the user that the file names for its owner in the other system. An owner that the file
 does not name is an error of the row. docs/migrate.md says which column has the owner.
 
-All rows are checked before the first is written. The exit code is 0 if all rows were imported, 3 if some were, and 1 if none
+All rows, the users and the numbers of tokens that they may have are checked before the first row is written. A dry run
+checks the users only with DYNAMODB_ENDPOINT or TABLE_NAME, or their flags. The exit code is 0 if all rows were imported, 3 if some were, and 1 if none
 was. If the import is interrupted, run the same command again: it creates no token twice. It does not change tokens
 that it finds, and it creates tokens again that were deleted meanwhile.
 
@@ -66,19 +67,24 @@ func (c *importCmd) Run(ctx context.Context, out *console) error {
 		return err
 	}
 	r.json = c.JSON
-	if c.DryRun {
-		return r.conclude()
-	}
 	batches, err := r.batches(c.User)
 	if err != nil {
 		return err
 	}
+	if c.DryRun && !c.namesTable() {
+		out.note("The users and their limits were not checked: set DYNAMODB_ENDPOINT or TABLE_NAME to check them, too.")
+		return r.conclude()
+	}
 	db, err := connect(ctx, c.Endpoint, c.Table)
-	if err == nil && users != nil {
-		err = haveUsers(ctx, db, batches)
+	if err == nil {
+		err = checkUsers(ctx, db, batches)
 	}
 	if err != nil {
 		return err
+	}
+	r.recipients = recipients(db, batches)
+	if c.DryRun {
+		return r.conclude()
 	}
 	return r.write(ctx, batches, db)
 }
@@ -96,7 +102,7 @@ func (r *reading) write(ctx context.Context, batches []batch, db *database) erro
 		made, err := importBatch(ctx, db.accounts(), b.user, b.rows)
 		if err != nil {
 			_ = bar.Clear()
-			return r.explainKept(db, b.user, b.rows, err)
+			return r.explainKept(ctx, db, b.user, b.rows, err)
 		}
 		for _, t := range made {
 			if r.counts.Imported++; t.Version == 0 {
@@ -146,14 +152,15 @@ func isPassing(err error) bool {
 
 // explainKept turns an error of an import that keeps keys into a problem that says
 // how to continue.
-func (r *reading) explainKept(db *database, name string, batch []export.Row, err error) error {
+func (r *reading) explainKept(ctx context.Context, db *database, name string, batch []export.Row, err error) error {
 	var at *token.IndexError
 	var why, atLeast string
 	again := "run the same command again"
 	switch {
 	case errors.As(err, &at) && errors.Is(err, token.ErrKeyTaken):
-		why = batch[at.Index].Place() + ": a token of another user has its key"
-		again = "remove the row, or delete that token, and " + again
+		row := batch[at.Index]
+		why = row.Place() + ": " + db.holder(ctx, row) + " has its key"
+		again = "check which user it is for, remove the row, or delete that token, and " + again
 	case errors.As(err, &at):
 		why, again = fmt.Sprintf("%s: %s", batch[at.Index].Place(), sentence(at.Err)), "correct the row and "+again
 	case errors.Is(err, token.ErrTokenLimit):

@@ -93,8 +93,8 @@ func TestTokenOfAPI(t *testing.T) {
 	url, _ := oldSystem(t, 3)
 	const want = "3 of 3 tokens of %s, an export of New API, would be imported. Skipped: 0. Errors: 0.\n"
 	args := []string{"import", url, "--from", "newapi", "--from-user", "1", "--keep-keys", "--user", "alice", "--dry-run"}
-	if got := tokenctltest.Succeed(t, []string{"SOURCE_ACCESS_TOKEN=" + oldToken}, args...); got != fmt.Sprintf(want, url) {
-		t.Errorf("got %q", got)
+	if r := tokenctltest.Run(t, []string{"SOURCE_ACCESS_TOKEN=" + oldToken}, args...); r.Code != 0 || r.Stdout != fmt.Sprintf(want, url) {
+		t.Errorf("got %+v", r)
 	}
 	piped := tokenctltest.Command(t, nil, args...)
 	piped.Stdin = strings.NewReader(oldToken + "\n")

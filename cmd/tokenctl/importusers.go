@@ -2,9 +2,7 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"slices"
-	"strings"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -60,23 +58,4 @@ func (r *reading) batches(user string) ([]batch, error) {
 		}
 	}
 	return all, nil
-}
-
-// haveUsers returns a problem that names all users of batches that do not exist.
-func haveUsers(ctx context.Context, db *database, batches []batch) error {
-	all, err := db.accounts().List(ctx)
-	if err != nil {
-		return db.explain(err, "")
-	}
-	var missing []string
-	for _, b := range batches {
-		exists := slices.ContainsFunc(all, func(u token.User) bool { return u.Name == b.user })
-		if !exists && !slices.Contains(missing, b.user) {
-			missing = append(missing, b.user)
-		}
-	}
-	if len(missing) > 0 {
-		return problemf("these users do not exist %s, so nothing was imported: %s: create them with `tokenctl user create NAME`", db.at(), strings.Join(missing, ", "))
-	}
-	return nil
 }

@@ -75,7 +75,7 @@ func (d *database) explain(err error, user string) error {
 	case errors.Is(err, token.ErrUserExists):
 		return problemf("user %s already exists: choose another name, or issue another access token with `tokenctl user rotate %s`", user, user)
 	case errors.Is(err, token.ErrUserNotFound):
-		return problemf("user %s does not exist %s: list the users with `tokenctl user list`", user, d.at())
+		return problemf("user %s does not exist %s: list the users with `tokenctl user list`, or check --table", user, d.in())
 	case errors.Is(err, token.ErrUserDeleting):
 		return problemf("user %s is being deleted: finish it with `tokenctl user delete %s`", user, user)
 	case errors.Is(err, token.ErrSlotsFull):
