@@ -54,7 +54,8 @@ type shadow struct {
 	gate *gate.Gate
 	now  int64
 	tally
-	probe probe
+	probe   probe
+	rotated rotatedKeys
 }
 
 // Run implements the command.
@@ -131,6 +132,9 @@ func (s *shadow) compareAll(ctx context.Context, out *console) error {
 	const batchSize = 100
 	for rows := range slices.Chunk(s.file.Rows, batchSize) {
 		found, err := s.find(ctx, rows)
+		if err == nil && s.Foreign {
+			err = s.rotated.learn(ctx, s.db, found)
+		}
 		if err != nil {
 			return err
 		}

@@ -36,12 +36,12 @@ func (s *shadow) compare(row export.Row, here gate.KnownKey) []difference {
 		problem = row.There.Problem
 	}
 	if row.There.Key == (export.Key{}) {
-		c.at.Key = "**********"
-		c.add(unclear, "key", orElse(row.There.Problem, problem), "")
+		c.at.Key, c.at.problem = "**********", orElse(row.There.Problem, problem)
+		c.add(unclear, "key", c.at.problem, "")
 		return c.all
 	}
 	answer := s.answer(here)
-	if problem != "" {
+	if c.at.problem = problem; problem != "" {
 		switch { // it was not imported, or before the row had the error
 		case answer == valid:
 			c.add(looser, "status", "not known ("+problem+")", valid)
@@ -91,6 +91,9 @@ func (s *shadow) answer(here gate.KnownKey) string {
 // answer, whatever their reasons, if they last.
 func (s *shadow) status(at difference, there export.There, here gate.KnownKey) []difference {
 	at.What, at.There, at.Here = "status", orElse(there.Refusal, valid), s.answer(here)
+	if here.ID == 0 && s.rotated.hashes[there.Key.Hash] {
+		at.Here = rotatedHere
+	}
 	switch {
 	case at.There == valid && at.Here != valid:
 		at.Kind = stricter

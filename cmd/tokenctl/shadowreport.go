@@ -27,6 +27,8 @@ type difference struct {
 	What  string `json:"what"`
 	There string `json:"there"`
 	Here  string `json:"here"`
+
+	problem string // a part of There: why a row can't be imported
 }
 
 // A tally counts keys by the worst kind of their differences. --json prints it.
@@ -71,20 +73,23 @@ func (s *shadow) report(out *console) error {
 		err = out.printJSON(s.tally)
 	} else {
 		err = out.print(s.text())
+		for _, note := range s.notes() {
+			out.note(note)
+		}
 	}
 	if err != nil || differ == 0 {
 		return err
 	}
-	advice := "change the tokens here or there, or import the missing ones, and compare again"
-	if !s.Foreign {
-		advice = "keys of other systems are refused where FOREIGN_KEYS is not true, so turn it on"
-	}
-	return problemf("%d of %d keys get different answers, %d of them looser ones in Latchkey: %s", differ, s.Keys, s.Looser, advice)
+	return problemf("%d of %d keys get different answers, %d of them looser ones in Latchkey: %s", differ, s.Keys, s.Looser, s.advice())
 }
 
 func (s *shadow) text() string {
 	var text strings.Builder
+	missing := s.missing()
 	for _, d := range s.Differences {
+		if len(missing) > 1 && s.isMissing(d) {
+			continue
+		}
 		where := export.Row{Number: d.Row, Line: d.Line}.Place()
 		if d.Token != 0 {
 			where = fmt.Sprintf("token %d", d.Token)
@@ -94,7 +99,13 @@ func (s *shadow) text() string {
 		if d.Kind == unclear {
 			answer = d.There
 		}
+		if d.problem != "" {
+			answer = strings.Replace(answer, d.problem, brief(d.problem), 1)
+		}
 		_, _ = fmt.Fprintf(&text, "%s, %s: %s: %s\n", where, d.Key, cmp.Or(kind, d.Kind), visible(credential.Redact(answer))) // a Builder never fails
+	}
+	if len(missing) > 1 {
+		_, _ = text.WriteString(s.missingText(missing))
 	}
 	_, _ = fmt.Fprintf(&text, "%s compared, of an export of %s. The same: %d. Looser here: %d. Stricter here: %d. Used here: %d. Not compared: %d.\n",
 		counted(s.Keys, "key"), s.Dialect, s.Same, s.Looser, s.Stricter, s.Used, s.NotCompared)
