@@ -101,7 +101,7 @@ func (c *exportCmd) names(ctx context.Context, db *database) ([]string, error) {
 func (c *exportCmd) write(ctx context.Context, out *console, db *database, names []string, o export.WriteOptions) error {
 	target := export.Targets()[c.Format]
 	var rows []export.Written
-	bad := 0
+	var wrong exportErrors
 	for _, name := range names {
 		var tokens []token.Token
 		err := db.accounts().EachToken(ctx, name, func(t token.Token) error {
@@ -116,8 +116,7 @@ func (c *exportCmd) write(ctx context.Context, out *console, db *database, names
 			row := target.Convert(t, name, o)
 			where := fmt.Sprintf("token %d of user %s", t.ID, name)
 			if row.Problem != "" {
-				bad++
-				out.note(fmt.Sprintf("%s: error: %s.", where, row.Problem))
+				wrong = append(wrong, exportError{where, row.Problem})
 				continue
 			}
 			for _, warning := range row.Warnings {
@@ -126,10 +125,14 @@ func (c *exportCmd) write(ctx context.Context, out *console, db *database, names
 			rows = append(rows, row)
 		}
 	}
+	bad := len(wrong)
 	total := len(rows) + bad
+	wrong.note(out, c.SkipBad)
 	switch {
 	case bad > 0 && !c.SkipBad:
 		return problemf("%d of %d tokens can't be written for %s, so nothing was: correct them, or leave them out with --skip-bad", bad, total, target.Name)
+	case bad > 0 && len(rows) == 0:
+		return problemf("none of %d tokens can be written for %s, so nothing was", total, target.Name)
 	case len(rows) == 0:
 		return problemf("there are no tokens to write: check --user")
 	}
@@ -141,7 +144,32 @@ func (c *exportCmd) write(ctx context.Context, out *console, db *database, names
 		return err
 	}
 	if bad > 0 {
+		out.note(fmt.Sprintf("%d of %d tokens were written. Left out because of errors: %d.", len(rows), total, bad))
 		return &partialError{}
 	}
 	return nil
+}
+
+// An exportError is why a token can't be written.
+type exportError struct{ where, problem string }
+
+type exportErrors []exportError
+
+// note prints the errors. One that many tokens have is one line, unless all tokens
+// must be named because they are left out.
+func (all exportErrors) note(out *console, each bool) {
+	const many = 5
+	counts := map[string]int{}
+	for _, e := range all {
+		counts[e.problem]++
+	}
+	for _, e := range all {
+		switch n := counts[e.problem]; {
+		case each || n > 0 && n <= many:
+			out.note(fmt.Sprintf("%s: error: %s.", e.where, e.problem))
+		case n > many:
+			out.note(fmt.Sprintf("%d tokens, first %s: error: %s.", n, e.where, e.problem))
+			counts[e.problem] = 0 // it was said
+		}
+	}
 }
