@@ -90,10 +90,10 @@ func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func migration(t *testing.T, n int) (newAPI, liteLLM string, keys []string) {
 	t.Helper()
 	var table, list strings.Builder
-	_, _ = fmt.Fprintln(&table, "id,key,name,status,remain_quota,used_quota,unlimited_quota,expired_time,models,subnet") // a Builder never fails
+	_, _ = fmt.Fprintln(&table, "id,key,name,status,remain_quota,used_quota,unlimited_quota,expired_time,models,subnet,users.status") // a Builder never fails
 	for i := range n {
 		key := fmt.Sprintf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO%07d", i)
-		_, _ = fmt.Fprintf(&table, "%d,%s,n%d,1,10,7,0,-1,,\n", i, key, i)
+		_, _ = fmt.Fprintf(&table, "%d,%s,n%d,1,10,7,0,-1,,,1\n", i, key, i)
 		keys = append(keys, "sk-"+key)
 	}
 	for i := range n {

@@ -67,7 +67,7 @@ func (t *table) readHeader() error {
 			name = fmt.Sprintf("column %d", i+1)
 		}
 		if slices.ContainsFunc(t.header[:i], func(other string) bool { return strings.EqualFold(other, name) }) {
-			return fmt.Errorf("it has the column %.40q twice: remove one", credential.Redact(name))
+			return fmt.Errorf("it has the column %.40q twice: remove one, and check that the first row has the names of the columns", credential.Redact(name))
 		}
 		t.header[i] = name
 	}

@@ -105,11 +105,12 @@ func Read(content []byte, o Options) (File, error) {
 		return File{}, err
 	}
 	file := File{Dialect: d.name, Warnings: warnings}
-	var imported []map[string]any
+	var all, imported []map[string]any
 	byID, byKey := map[string]string{}, map[[32]byte]string{} // places
 	var bounded boundElsewhere
 	for _, r := range records {
 		row, values := r.row(d, o)
+		all = append(all, values)
 		if first, ok := byID[row.OldID]; ok && row.Problem == "" && row.Skip == "" {
 			row.Problem = fmt.Sprintf("it has the same ID as %s: remove one, or its quota is granted twice", first)
 		}
@@ -129,6 +130,7 @@ func Read(content []byte, o Options) (File, error) {
 		file.Rows = append(file.Rows, row)
 	}
 	file.Unknown = d.unknown(o, imported)
+	file.Warnings = append(file.Warnings, d.about(o, columns, all)...)
 	file.Warnings = append(file.Warnings, bounded.warnings(d)...)
 	return file, nil
 }

@@ -17,9 +17,9 @@ type record struct {
 
 // split returns the records of a file and warnings about the file.
 func split(content []byte, format string) ([]record, []string, error) {
-	content = bytes.TrimPrefix(content, []byte("\xEF\xBB\xBF"))
-	if !utf8.Valid(content) {
-		return nil, nil, errors.New("it is not in UTF-8: save it again in that encoding")
+	content, err := asUTF8(content)
+	if err != nil {
+		return nil, nil, err
 	}
 	first := bytes.TrimLeft(content, " \t\r\n")
 	if len(first) == 0 {
@@ -30,6 +30,26 @@ func split(content []byte, format string) ([]record, []string, error) {
 	}
 	records, err := splitCSV(content)
 	return records, nil, err
+}
+
+// asUTF8 returns a text without its byte-order mark, or what kind of file it is if it is
+// no text.
+func asUTF8(content []byte) ([]byte, error) {
+	content = bytes.TrimPrefix(content, []byte("\xEF\xBB\xBF"))
+	for _, kind := range []struct{ magic, problem string }{
+		{"\x1F\x8B", "it is compressed with gzip: unpack it with `gunzip`"},
+		{"\x28\xB5\x2F\xFD", "it is compressed with zstd: unpack it with `unzstd`"},
+		{"PK\x03\x04", "it is a ZIP archive or a spreadsheet: unpack it, or save the sheet as CSV in UTF-8"},
+		{"SQLite format 3\x00", "it is an SQLite database: it must be CSV or JSON"},
+	} {
+		if bytes.HasPrefix(content, []byte(kind.magic)) {
+			return nil, errors.New(kind.problem)
+		}
+	}
+	if !utf8.Valid(content) {
+		return nil, errors.New("it is not in UTF-8: save it again in that encoding")
+	}
+	return content, nil
 }
 
 // lineStarts returns the offset of the first byte of each line.

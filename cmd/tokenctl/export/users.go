@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -18,13 +17,16 @@ type Users map[string]string
 // {"3":"alice"}. The error is one sentence without a full stop, with "it" for the
 // file.
 func ReadUsers(content []byte) (Users, error) {
-	content = bytes.TrimPrefix(content, []byte("\xEF\xBB\xBF"))
-	if !utf8.Valid(content) {
-		return nil, errors.New("it is not in UTF-8: save it again in that encoding")
+	content, err := asUTF8(content)
+	if err != nil {
+		return nil, err
 	}
 	users, read := Users{}, Users.readCSV
-	if bytes.HasPrefix(bytes.TrimLeft(content, " \t\r\n"), []byte("{")) {
+	switch first := bytes.TrimLeft(content, " \t\r\n"); {
+	case bytes.HasPrefix(first, []byte("{")):
 		read = Users.readJSON
+	case bytes.HasPrefix(first, []byte("[")):
+		return nil, errors.New(`it is a JSON list: it must be an object such as {"3":"alice"}, or CSV with the header source,user`)
 	}
 	if err := read(users, content); err != nil {
 		return nil, err
@@ -123,9 +125,21 @@ func (u Users) find(d dialect, values map[string]any) (user, column, problem str
 		switch {
 		case user != "":
 			return user, "", ""
+		case len(shown) > 0 && len(group) > 1 && len(shown) < 2 && u.hasNames():
+			return "", column, fmt.Sprintf("its user %s is not in the file of --users, and the export has no names of users: add a line for that user with the ID", shown[0])
 		case len(shown) > 0:
 			return "", column, fmt.Sprintf("its user %s is not in the file of --users: add a line for that user", strings.Join(shown, ", "))
 		}
 	}
 	return "", "", "the file does not say whose it is: import it with --user from a file of its own"
+}
+
+// hasNames reports whether a line has a user's name in place of an ID.
+func (u Users) hasNames() bool {
+	for source := range u {
+		if strings.Trim(source, "0123456789") != "" {
+			return true
+		}
+	}
+	return false
 }

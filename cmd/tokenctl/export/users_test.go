@@ -33,6 +33,9 @@ func TestReadUsers(t *testing.T) {
 		`{"3":"alice"`:                                               "cut off",
 		`{}`:                                                         "maps no user",
 		"\xff\xfe":                                                   "UTF-8",
+		"\x1f\x8b\x08":                                               "gzip",
+		"SQLite format 3\x00":                                        "SQLite database",
+		`["alice"]`:                                                  "an object such as",
 	} {
 		users, err := export.ReadUsers([]byte(content))
 		if problem == "" && (err != nil || !maps.Equal(users, want)) || problem != "" && (err == nil || !strings.Contains(err.Error(), problem)) {
