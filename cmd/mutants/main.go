@@ -102,8 +102,9 @@ func (m mutant) try() error {
 		return err
 	}
 	binary := filepath.Join(dir, "mutant.test")
-	// Without a symbol table and debug information the binary links faster.
-	if out, err := run(".", "go", "test", "-c", "-overlay", overlay, "-ldflags=-s -w", "-o", binary, m.pkg); err != nil {
+	// Without a symbol table and debug information the binary links faster, and a
+	// compiler that collects garbage less often takes half the processor time.
+	if out, err := run(".", "env", "GOGC=400", "go", "test", "-c", "-overlay", overlay, "-ldflags=-s -w", "-o", binary, m.pkg); err != nil {
 		return fmt.Errorf("the mutant does not compile: correct the row: %s", out)
 	}
 	return m.test(binary)
