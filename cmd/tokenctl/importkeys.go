@@ -33,6 +33,8 @@ The SQLite database of New API and One API is read as it is. With a URL and --fr
 New API, One API or LiteLLM. The access token for that is in SOURCE_ACCESS_TOKEN, or is asked for or read from stdin. All
 tokens are read before the first is imported.
 
+Do not import a file with both commands: "tokenctl token import" does not find these tokens, and grants every quota again.
+
 With --users, each token goes to the user that the file names for its owner in the other system. An owner that the file
 does not name is an error of the row. docs/migrate.md says which column has the owner.
 

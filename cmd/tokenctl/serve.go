@@ -78,7 +78,7 @@ func (c *serveCmd) serve(ctx context.Context, out *console) error {
 	if err != nil {
 		return back.db.explain(err, demoName)
 	}
-	if err := out.print(greeting("http://"+listener.Addr().String(), back, dir, d)); err != nil {
+	if err := out.print(greeting("http://"+listener.Addr().String(), back, dir, d, c.Foreign)); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(out.err, nil))
@@ -145,7 +145,7 @@ func (c *serveCmd) start(ctx context.Context, dir *dataDir) (*backend, error) {
 }
 
 // greeting returns what serve prints when it is ready.
-func greeting(base string, back *backend, dir *dataDir, d demo) string {
+func greeting(base string, back *backend, dir *dataDir, d demo, foreignKeys bool) string {
 	var text strings.Builder
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(&text, format+"\n", args...) } // a Builder never fails
 	line("Latchkey is ready at %s", base)
@@ -153,6 +153,9 @@ func greeting(base string, back *backend, dir *dataDir, d demo) string {
 	line("Reference:    %s/docs", base)
 	line("Engine:       %s (%s)", back.db.endpoint, back.where)
 	line("Access token: %s (user %s, saved in %s)", d.access.Reveal(), demoName, dir.accessTokenFile())
+	if foreignKeys {
+		line("Foreign keys: on, so that imported tokens keep their keys")
+	}
 	if d.revoked > 0 {
 		line("User %s had the maximum number of access tokens. Older ones revoked: %d.", demoName, d.revoked)
 	}

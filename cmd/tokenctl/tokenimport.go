@@ -37,6 +37,8 @@ All rows are checked before the first is sent. The exit code is 0 if all rows we
 was. If the import is interrupted, run the same command again: it continues
 and creates no token twice. Until the import is complete, FILE.keys.csv.journal records its progress.
 
+Do not import a file with both commands: "tokenctl import --keep-keys" does not find these tokens, and grants every quota again.
+
 Example:
 
     tokenctl token import tokens.json --dry-run
