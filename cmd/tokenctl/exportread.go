@@ -96,37 +96,31 @@ func (c exportFlags) parse(in input, o export.Options) (export.File, error) {
 	return file, nil
 }
 
-// review counts the rows and prints warnings and errors on stderr. It prints no
-// value from the file, because the value may be a key.
+// review counts the rows and prints warnings and errors on stderr, each cause once. It
+// prints no value from the file, because the value may be a key.
 func (r *reading) review() {
 	n := &r.counts
 	n.Dialect, n.DryRun, n.Rows = r.file.Dialect, r.DryRun, len(r.file.Rows)
 	for _, warning := range r.file.Warnings {
 		r.out.note("warning: " + warning + ".")
 	}
+	notes := rowNotes{every: r.SkipBad}
 	for _, row := range r.file.Rows {
-		for _, warning := range row.Warnings {
-			r.noteRow(row, "warning: "+warning)
-		}
 		switch {
 		case row.Skip != "":
 			n.Skipped++
-			r.noteRow(row, "skipped: "+row.Skip)
+			notes.add(row, "skipped: "+row.Skip)
 		case row.Problem != "":
 			n.Bad++
-			r.noteRow(row, "error: "+row.Problem)
+			notes.add(row, rowError+row.Problem)
 		default:
 			n.Imported++
+			for _, warning := range row.Warnings {
+				notes.add(row, "warning: "+warning)
+			}
 		}
 	}
-}
-
-func (r *reading) noteRow(row export.Row, text string) {
-	where := row.Place()
-	if row.Column != "" {
-		where += ", column " + row.Column
-	}
-	r.out.note(fmt.Sprintf("%s: %s.", where, text))
+	notes.print(r.out)
 }
 
 // unknown lists the columns that are not known and returns the problem, which says

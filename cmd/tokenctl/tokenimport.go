@@ -94,9 +94,11 @@ func (im *importing) run(ctx context.Context, source [sha256.Size]byte) error {
 	if err != nil {
 		return im.explain(sum, err)
 	}
+	var notes rowNotes
 	for _, row := range sum.Expired {
-		im.noteRow(row, "skipped: it expired during the import")
+		notes.add(row, "skipped: it expired during the import")
 	}
+	notes.print(im.out)
 	im.counts.Skipped += len(sum.Expired)
 	im.counts.Imported, im.counts.Before, im.counts.KeysFile = sum.Before+sum.Now, sum.Before, im.cmd.Keys
 	return im.conclude()
