@@ -59,6 +59,7 @@ func importMutants() []mutant {
 		{"a name of One API becomes a pattern of New API", pattern, "return f.present[\"model_limits\"]", "return f.present != nil", exports, "TestPatternsOfNewAPI"},
 		{"a name of New API that is no pattern there becomes one", pattern, "slices.Contains(newAPIPatterns, model)", "slices.Contains(newAPIPatterns, model) || strings.HasSuffix(model, \"-*\")", exports, "TestPatternsOfNewAPI"},
 		{"shadow takes a status without a value for an enabled key", missing, "	if f.present[column] {\n		return 0", "	if f.present[column] && otherwise == 0 {\n		return 0", exports, "TestThereWithoutValues"},
+		{"a list in the metadata of LiteLLM makes a table without rates unlimited", missing, "!isText && !isPart {", "!isText && (!isPart || true) {", exports, "TestMissingColumns"},
 		{"a table of LiteLLM without its teams and rates has unlimited keys", missing, "	if isTable {", "	if isTable && columns == nil {", exports, "TestMissingColumns"},
 		{"the models of a team become all models", liteLLM, "slices.IndexFunc(models, special.MatchString); i >= 0 {", "slices.IndexFunc(models, special.MatchString); i > 9 {", exports, "TestLiteLLM"},
 		{"a rate in tokens becomes one in units of money", liteLLM, "f.options.UnitsPerDollar > 0 {", "f.options.UnitsPerDollar > 999 {", exports, "TestLiteLLM"},

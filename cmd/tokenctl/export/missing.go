@@ -39,8 +39,9 @@ func (d dialect) checkWhole(f *fields) {
 func liteLLMNeeds(f *fields) []need {
 	columns := []string{"blocked", "expires", "max_budget", "models"}
 	isTable := true
-	for _, v := range f.values {
-		if _, isText := v.(string); !isText {
+	for column, v := range f.values {
+		isPart := strings.Contains(column, ".") // of an object, which a table has as JSON
+		if _, isText := v.(string); !isText && !isPart {
 			isTable = false
 		}
 	}

@@ -37,6 +37,7 @@ func TestMissingColumns(t *testing.T) {
 		{`[{"id":1,"name":"k",` + key + `,"expired_time":-1}]`, export.Options{KeepKeys: true, ByID: true}, "status missing"},
 		{`[{"keyId":"k","name":"k","plaintext":"` + unkeyKey + `"}]`, keep, "enabled missing"},
 		{"token,key_alias,spend,max_budget,expires,models,blocked\n" + strings.Repeat("ab", 32) + ",k,0,,,,\n", keep, "user_id, team_id, budget_id, rpm_limit, tpm_limit, max_parallel_requests, model_max_budget, metadata, permissions missing"},
+		{"token,key_alias,spend,max_budget,expires,models,blocked,metadata\n" + strings.Repeat("ab", 32) + `,k,0,,,,,"{""tags"":[]}"` + "\n", keep, "user_id, team_id, budget_id, rpm_limit, tpm_limit, max_parallel_requests, model_max_budget, permissions missing"},
 		{"token,key_alias,spend,max_budget,expires,models,blocked,user_id,team_id,budget_id,rpm_limit,tpm_limit,max_parallel_requests,model_max_budget,permissions\n" + strings.Repeat("ab", 32) + ",k,0,,,,,,,,,,,,\n", ignore("metadata"), ""},
 		{`[{"keyId":"k","name":"k","plaintext":"` + unkeyKey + `","enabled":null}]`, keep, "enabled has no value"},
 		{`[{"keyId":"k","name":"k","plaintext":"` + unkeyKey + `"}]`, ignore("enabled"), ""},
