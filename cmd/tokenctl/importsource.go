@@ -51,7 +51,7 @@ func (c fromFlags) load(ctx context.Context, out *console, name string) (input, 
 	if accessToken == "" || strings.ContainsFunc(accessToken, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return input{}, problemf("this is not an access token of the other system: set %s, or pipe it to stdin", sourceTokenVar)
 	}
-	api := source.API{URL: base, AccessToken: accessToken, Wait: out.waitFor}
+	api := source.API{URL: base, AccessToken: accessToken, Wait: out.waitFor, Warn: func(text string) { out.note("warning: " + base + ": " + text + ".") }}
 	if c.FromUser != 0 {
 		api.User = strconv.FormatInt(c.FromUser, 10)
 	}

@@ -26,6 +26,8 @@ type API struct {
 	// Wait waits, and returns an error if ctx ends. If the wait is long, why is what to
 	// tell the user.
 	Wait func(ctx context.Context, d time.Duration, why string) error
+
+	Warn func(text string) // of what is missing, with "it" for the system; nil drops it
 }
 
 // Limits of one request, and of the waits if the other system wants fewer requests.
@@ -39,11 +41,18 @@ const (
 )
 
 // A statusError is an answer that is neither 2xx nor one that may soon be.
-type statusError struct{ status int }
+type statusError struct {
+	status  int
+	message string // of the system, without credentials; may be empty
+	liteLLM bool
+}
 
 func (e *statusError) Error() string {
 	switch e.status {
 	case http.StatusUnauthorized, http.StatusForbidden:
+		if e.liteLLM {
+			return fmt.Sprintf("it refused the key (%d): use its master key, or the key of a user who may list all keys", e.status)
+		}
 		return fmt.Sprintf("it refused the access token (%d): make one in its console as a user who may list the tokens; New API also needs the ID of that user, in --from-user", e.status)
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return fmt.Sprintf("it has no such list of tokens (%d): check the URL, which is that of its console, and --from", e.status)
@@ -108,7 +117,11 @@ func (a API) once(ctx context.Context, method, path string, body, answer any) (p
 	}
 	defer response.Body.Close() //nolint:errcheck // it is read as far as needed
 	if response.StatusCode/100 != http.StatusOK/100 {
-		return pauseOf(response.Header.Get("Retry-After")), &statusError{response.StatusCode}
+		const most = 4 << 10
+		content, _ = io.ReadAll(io.LimitReader(response.Body, most)) // without it there is no message
+		var said struct{ Message string }
+		_ = json.Unmarshal(content, &said)
+		return pauseOf(response.Header.Get("Retry-After")), &statusError{status: response.StatusCode, message: a.said(said.Message)}
 	}
 	content, err = io.ReadAll(io.LimitReader(response.Body, MaxBytes+1))
 	switch {
@@ -167,6 +180,13 @@ func pauseOf(header string) time.Duration {
 		return waitStep
 	}
 	return time.Duration(seconds) * time.Second
+}
+
+// warn passes a text on.
+func (a API) warn(text string) {
+	if a.Warn != nil {
+		a.Warn(text)
+	}
 }
 
 // said returns a message of the other system for an error, without credentials.

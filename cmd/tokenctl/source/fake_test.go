@@ -70,6 +70,7 @@ func (o *old) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		o.say(w, map[string]any{"key": o.key(n)})
 	default:
 		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, `{"success":false,"message":"no keys here"}`)
 	}
 }
 

@@ -18,6 +18,10 @@ func (a API) LiteLLM(ctx context.Context) ([]byte, error) {
 			Total *int64            `json:"total_count"`
 		}
 		err := a.call(ctx, http.MethodGet, fmt.Sprintf("/key/list?return_full_object=true&include_team_keys=true&page=%d&size=100", number), nil, &got)
+		var refused *statusError
+		if errors.As(err, &refused) {
+			refused.liteLLM = true
+		}
 		if err == nil && (got.Keys == nil || got.Total == nil) {
 			err = errors.New("its answer is not a list of keys: check the URL, which is that of the proxy, and --from")
 		}

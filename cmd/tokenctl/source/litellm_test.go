@@ -105,3 +105,15 @@ func FuzzAPI(f *testing.F) {
 		}
 	})
 }
+
+// TestLiteLLMRefusesKey checks that a wrong key is a matter of LiteLLM, which has no
+// --from-user.
+func TestLiteLLMRefusesKey(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	defer s.Close()
+	a := source.API{URL: s.URL, AccessToken: accessToken}
+	const want = "it refused the key (401): use its master key, or the key of a user who may list all keys"
+	if _, err := a.LiteLLM(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}

@@ -146,7 +146,7 @@ func (a API) unmask(ctx context.Context, items []item) error {
 	for part := range slices.Chunk(masked, most) {
 		keys, err := a.keys(ctx, part)
 		if isRefusal(err) {
-			return a.unmaskSingly(ctx, masked)
+			return a.unmaskSingly(ctx, masked, err)
 		}
 		if err != nil {
 			return err
@@ -169,16 +169,22 @@ func (a API) keys(ctx context.Context, items []item) (map[string]string, error) 
 	}]
 	err := a.call(ctx, http.MethodPost, "/api/token/batch/keys", map[string]any{"ids": ids}, &got)
 	if err == nil && !got.Success {
-		err = errRefused
+		err = fmt.Errorf("%w: %s", errRefused, a.said(got.Message))
 	}
 	return got.Data.Keys, err
 }
 
 // unmaskSingly asks for one key after another. If several are refused one after the
-// other, so would the others be.
-func (a API) unmaskSingly(ctx context.Context, items []item) error {
+// other, so would the others be. why is the error of the request for many.
+func (a API) unmaskSingly(ctx context.Context, items []item, why error) error {
 	const most = 3
 	refused := 0
+	defer func() {
+		left := slices.DeleteFunc(slices.Clone(items), func(it item) bool { return !isMasked(keyOf(it)) })
+		if refused > 0 && len(left) > 0 {
+			a.warn(fmt.Sprintf("it does not give the keys of %d tokens (%s): export the table tokens from its database, which has them", len(left), refusalText(why)))
+		}
+	}()
 	for _, it := range items {
 		id, err := strconv.ParseInt(string(it["id"]), 10, 64)
 		if err != nil || !isMasked(keyOf(it)) {
@@ -188,8 +194,14 @@ func (a API) unmaskSingly(ctx context.Context, items []item) error {
 			Key string `json:"key"`
 		}]
 		err = a.call(ctx, http.MethodPost, fmt.Sprintf("/api/token/%d/key", id), nil, &got)
+		if err == nil && !got.Success {
+			err = fmt.Errorf("%w: %s", errRefused, a.said(got.Message))
+		}
 		switch {
-		case isRefusal(err), err == nil && !got.Success:
+		case isRefusal(err):
+			if !isMissing(err) {
+				why = err
+			}
 			if refused++; refused == most {
 				return nil
 			}
@@ -211,6 +223,25 @@ func isRefusal(err error) bool {
 	var at *statusError
 	return errors.Is(err, errRefused) || errors.As(err, &at) &&
 		slices.Contains([]int{http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed}, at.status)
+}
+
+// isMissing reports whether a system has no such path.
+func isMissing(err error) bool {
+	var at *statusError
+	return errors.As(err, &at) && at.status != http.StatusForbidden && at.status != http.StatusBadRequest
+}
+
+// refusalText says why a system does not give keys: its status and its message.
+func refusalText(err error) string {
+	var at *statusError
+	switch {
+	case errors.As(err, &at) && at.message != "":
+		return fmt.Sprintf("status %d, %q", at.status, at.message)
+	case errors.As(err, &at):
+		return fmt.Sprintf("status %d", at.status)
+	default:
+		return fmt.Sprintf("%q", strings.TrimPrefix(err.Error(), errRefused.Error()+": "))
+	}
 }
 
 func keyOf(it item) string {

@@ -60,9 +60,14 @@ func TestNoKeys(t *testing.T) {
 		}},
 	} {
 		a, _ := api(t, o)
+		var warnings []string
+		a.Warn = func(text string) { warnings = append(warnings, text) }
 		content, err := a.NewAPI(t.Context())
 		if err != nil {
 			t.Fatal(err)
+		}
+		if want := (map[string][]string{"refused": {`it does not give the keys of 50 tokens (status 403, "no keys here"): export the table tokens from its database, which has them`}})[name]; !slices.Equal(warnings, want) {
+			t.Errorf("%s: got %q, want %q", name, warnings, want)
 		}
 		for _, r := range parsed(t, content) {
 			if r.Column != "key" || !strings.Contains(r.Problem, "missing or masked") {
