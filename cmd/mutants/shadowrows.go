@@ -36,6 +36,7 @@ func shadowMutants() []mutant {
 		{"shadow takes a key with an unknown status for valid", there, "t.refuse(Blocked, status != int64(token.Enabled))", "t.refuse(Blocked, status == int64(token.Disabled))", exports, "TestThere"},
 		{"shadow takes a spent budget for one that renewed", there, "reset != nil && *reset <= f.options.Now)", "reset != nil)", exports, "TestThere"},
 		{"shadow takes an API without foreign keys for one that has the key", "cmd/tokenctl/shadowask.go", "	case v.Code == wire.RefusedUnknown:", "	case v.Code == \"\" && !v.Valid:", command, "TestScript/shadow-off"},
+		{"shadow does not see that another user has a key", compares, `row.User != "" && name != row.User {`, `row.User != "" && name == "" {`, command, "TestScript/import-users"},
 		{"shadow asks the API only if no key differs", "cmd/tokenctl/shadow.go", "	if c.URL == \"\" {\n		return differ", "	if c.URL == \"\" || differ != nil {\n		return differ", command, script},
 		{"shadow does not look for keys that the file does not have", "cmd/tokenctl/shadow.go", "s.file.Issued(t.ImportedFrom) && !listed[t.ForeignHash]", "s.file.Issued(t.ImportedFrom) && listed[t.ForeignHash]", command, script},
 		{"shadow takes the deleted keys of One API for those of another system", "cmd/tokenctl/export/key.go", `{"new-api", "one-api"}`, `{"new-api"}`, exports, "TestIssued"},

@@ -20,6 +20,7 @@ type shadowCmd struct {
 	RestartWindows bool     `help:"Do not compare how much of a window is used, as in the import."`
 	IgnoreColumn   []string `sep:"none" placeholder:"NAME" help:"Compare although this column has values that Latchkey does not know or has no equivalent of. Repeatable."`
 	User           string   `placeholder:"NAME" help:"Also compare the imported tokens of this user whose keys are not in the file."`
+	Users          string   `placeholder:"FILE" help:"Also compare which users have the tokens, as in the import."`
 	Foreign        bool     `name:"foreign-keys" env:"FOREIGN_KEYS" default:"true" negatable:"" help:"Answer as where FOREIGN_KEYS is true (default), or with --no-foreign-keys as where it is not."`
 	URL            string   `name:"url" placeholder:"URL" help:"Also ask this API about one key of the file, without spending."`
 	access
@@ -55,6 +56,7 @@ type shadow struct {
 	now  int64
 	tally
 	probe   probe
+	names   map[int64]string // of users, by ID; only with --users
 	rotated rotatedKeys
 }
 
@@ -90,6 +92,11 @@ func (c *shadowCmd) Run(ctx context.Context, out *console) error {
 		options = append(options, gate.WithForeignKeys(store))
 	}
 	s.gate = gate.New(store, options...)
+	if c.Users != "" {
+		if s.names, err = db.userNames(ctx); err != nil {
+			return db.explain(err, "")
+		}
+	}
 	if err := s.compareAll(ctx, out); err != nil {
 		return db.explain(err, c.User)
 	}
@@ -113,10 +120,14 @@ func (c *shadowCmd) readCompared(ctx context.Context, now int64) (export.File, e
 	if isURL(c.From) {
 		return export.File{}, flags, problemf("`tokenctl shadow` reads files only: save an export of the other system, as docs/migrate.md says, or copy its SQLite database")
 	}
+	users, err := readUsers(c.Users)
+	if err != nil {
+		return export.File{}, flags, err
+	}
 	in, err := readInput(ctx, c.From)
 	var file export.File
 	if err == nil {
-		file, err = flags.parse(in, export.Options{Now: now, KeepKeys: true, Compare: true})
+		file, err = flags.parse(in, export.Options{Now: now, KeepKeys: true, Compare: true, Users: users})
 	}
 	if err != nil {
 		err = problemf("%s", strings.NewReplacer(" can't be imported: ", " can't be compared: ", "nothing was imported", "nothing was compared").Replace(sentence(err)))

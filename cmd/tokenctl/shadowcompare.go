@@ -60,6 +60,9 @@ func (s *shadow) compare(row export.Row, here gate.KnownKey) []difference {
 	if row.There.Refusal != "" || !c.isUsedUp() {
 		c.all = append(s.status(c.at, row.There, here), c.all...)
 	}
+	if name := s.names[here.UserID]; row.User != "" && name != row.User {
+		c.add(looser, "user", row.User, name) // whose budget and policy bind it
+	}
 	c.expiry()
 	c.models()
 	c.addresses()

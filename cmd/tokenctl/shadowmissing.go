@@ -48,16 +48,11 @@ func (r *rotatedKeys) learn(ctx context.Context, db *database, found map[[32]byt
 // readUser reads the rotated tokens of a user.
 func (r *rotatedKeys) readUser(ctx context.Context, db *database, id int64) error {
 	if r.users == nil {
-		users, err := db.store().Users(ctx)
+		names, err := db.userNames(ctx)
 		if err != nil {
 			return err
 		}
-		r.users, r.read, r.hashes = map[int64]string{}, map[int64]bool{}, map[[32]byte]bool{}
-		for _, u := range users {
-			if !u.Deleting {
-				r.users[u.ID] = u.Name
-			}
-		}
+		r.users, r.read, r.hashes = names, map[int64]bool{}, map[[32]byte]bool{}
 	}
 	r.read[id] = true
 	name, exists := r.users[id]
@@ -71,6 +66,21 @@ func (r *rotatedKeys) readUser(ctx context.Context, db *database, id int64) erro
 		}
 		return nil
 	})
+}
+
+// userNames returns the names of the users by their IDs.
+func (d *database) userNames(ctx context.Context) (map[int64]string, error) {
+	users, err := d.store().Users(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := map[int64]string{}
+	for _, u := range users {
+		if !u.Deleting {
+			names[u.ID] = u.Name
+		}
+	}
+	return names, nil
 }
 
 // The answers about a key that no token accepts.
