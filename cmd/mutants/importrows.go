@@ -108,7 +108,7 @@ func importMutants() []mutant {
 		{"a disabled token that keeps its key works after the import", reader, "new(token.Status(*in.Status) == token.Disabled)", "new(false)", exports, "TestForeign"},
 		{"an import that keeps keys loses the used quota", keys, "r.Used = d.used(f)", "r.Used = 0", exports, "TestForeign"},
 		{"an import shows an access token that was given in place of a file", "cmd/tokenctl/exportinput.go", "errors.Is(err, fs.ErrNotExist) && !isShowable(name):", "errors.Is(err, fs.ErrNotExist) && name == \"\":", "./cmd/tokenctl", "TestScript/import-url"},
-		{"an interrupted import denies tokens of its last transaction", "cmd/tokenctl/importkeys.go", `"interrupted", "at least "`, `"interrupted", ""`, "./cmd/tokenctl", "TestInterruptedImportCounts"},
+		{"an interrupted import denies tokens of its last transaction", "cmd/tokenctl/importkeys.go", `why, least = "interrupted", atLeast`, `why, least = "interrupted", ""`, "./cmd/tokenctl", "TestInterruptedImportCounts"},
 		{"an import does not say that tokens of disabled users may be in it", "cmd/tokenctl/export/about.go", "!o.ByID && (o.KeepKeys ||", "o.ByID && (o.KeepKeys ||", exports, "TestWarningsAboutFile"},
 		{"an import with --skip-bad does not name all rows that it leaves out", "cmd/tokenctl/rownotes.go", "n.every && strings", "!n.every && strings", "./cmd/tokenctl", "TestScript/import-users"},
 		{"an import that stopped after some tokens says that none was imported", "cmd/tokenctl/importkeys.go", "	case r.counts.Imported > 0:", "	case r.counts.Imported > 999:", "./cmd/tokenctl", "TestScript/import-keys-stop"},

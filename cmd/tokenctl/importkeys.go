@@ -156,7 +156,7 @@ func isPassing(err error) bool {
 // how to continue.
 func (r *reading) explainKept(ctx context.Context, db *database, name string, batch []export.Row, err error) error {
 	var at *token.IndexError
-	var why, atLeast string
+	var why, least string
 	again := "run the same command again"
 	switch {
 	case errors.As(err, &at) && errors.Is(err, token.ErrKeyTaken):
@@ -170,17 +170,17 @@ func (r *reading) explainKept(ctx context.Context, db *database, name string, ba
 	case errors.Is(err, token.ErrKeysStopped):
 		why = fmt.Sprintf("the keys of user %s are stopped: end that with `tokenctl user enable %s`", name, name)
 	case errors.Is(err, context.Canceled):
-		why, atLeast = "interrupted", "at least " // the last transaction may have been written
+		why, least = "interrupted", atLeast // the last transaction may have been written
 	default:
 		explained := db.explain(err, name)
 		if r.counts.Imported == 0 {
 			return explained
 		}
-		why, atLeast = sentence(explained), "at least "
+		why, least = sentence(explained), atLeast
 	}
 	switch {
 	case r.counts.Imported > 0:
-		return &partialError{problemf("%s; %s%d of %d tokens were imported; %s: it continues there and creates no token twice", why, atLeast, r.counts.Imported, r.importable, again)}
+		return &partialError{problemf("%s; %s%d of %d tokens were imported; %s: it continues there and creates no token twice", why, least, r.counts.Imported, r.importable, again)}
 	case at != nil:
 		return problemf("%s; nothing was imported: %s", why, again)
 	default:

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -139,22 +140,34 @@ func (im *importing) explain(sum journal.Summary, err error) error {
 		return problemf("%s to %s were sent at %s, and it is no longer possible to find out whether they were created: with `tokenctl token list --keyword NAME` look for tokens named %q to %q that were created then, delete them, and run the command again with --resend",
 			first.Place(), last.Place(), timestamp(stale.Sent.Unix()), first.OldName, last.OldName)
 	case errors.Is(err, wire.ErrTokenLimit):
-		return im.unfinished(sum, limitReached)
+		return im.unfinished(sum, limitReached, "")
 	case errors.Is(err, wire.ErrIdempotencyMismatch):
-		return im.unfinished(sum, "the last batch was sent with another of your access tokens: log in with that one within a day")
+		return im.unfinished(sum, "the last batch was sent with another of your access tokens: log in with that one within a day", atLeast)
 	case errors.Is(err, context.Canceled):
-		return im.unfinished(sum, "interrupted")
+		return im.unfinished(sum, "interrupted", atLeast)
+	case errors.As(err, &pathError) && sum.Before+sum.Now == 0 && isMissing(journal.Path(im.cmd.Keys)): // so nothing was sent
+		return problemf("%s can't be written (%s), so nothing was imported: set --keys to a file in a folder that you can write to", pathError.Path, reason(err))
 	case errors.As(err, &pathError):
-		return im.unfinished(sum, fmt.Sprintf("%s is not usable (%s)", pathError.Path, reason(err)))
+		return im.unfinished(sum, fmt.Sprintf("%s is not usable (%s)", pathError.Path, reason(err)), atLeast)
 	default:
-		return im.unfinished(sum, sentence(im.session.explain(err)))
+		return im.unfinished(sum, sentence(im.session.explain(err)), atLeast)
 	}
 }
 
-// unfinished adds to a reason what was imported and how to continue.
-func (im *importing) unfinished(sum journal.Summary, why string) error {
+// isMissing reports whether there is no file with a name.
+func isMissing(name string) bool {
+	_, err := os.Stat(name)
+	return err != nil && !errors.Is(err, fs.ErrPermission)
+}
+
+// atLeast begins a number of tokens if a last batch may have been created, too.
+const atLeast = "at least "
+
+// unfinished adds to a reason what was imported and how to continue. least is atLeast or
+// empty.
+func (im *importing) unfinished(sum journal.Summary, why, least string) error {
 	if sum.Before+sum.Now == 0 {
 		return problemf("%s; no import was confirmed; run the same command again: it creates no token twice", why)
 	}
-	return &partialError{problemf("%s; %d of %d tokens were imported and their keys are in %s; run the same command again: it continues there and creates no token twice", why, sum.Before+sum.Now, im.counts.Imported, im.cmd.Keys)}
+	return &partialError{problemf("%s; %s%d of %d tokens were imported and their keys are in %s; run the same command again: it continues there and creates no token twice", why, least, sum.Before+sum.Now, im.counts.Imported, im.cmd.Keys)}
 }

@@ -66,8 +66,11 @@ func (t *table) readHeader() error {
 		if name == "" {
 			name = fmt.Sprintf("column %d", i+1)
 		}
+		if strings.Trim(name, "0123456789") == "" {
+			return errors.New("its first row must have the names of the columns, and has a number: add a header row, or export it again with one")
+		}
 		if slices.ContainsFunc(t.header[:i], func(other string) bool { return strings.EqualFold(other, name) }) {
-			return fmt.Errorf("it has the column %.40q twice: remove one, and check that the first row has the names of the columns", credential.Redact(name))
+			return fmt.Errorf("it has the column %.40q twice: remove one", credential.Redact(name))
 		}
 		t.header[i] = name
 	}
