@@ -5,6 +5,8 @@ import (
 	"context"
 	"net/url"
 	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -62,7 +64,11 @@ func connect(ctx context.Context, endpoint, table string) (*database, error) {
 		return connectAWS(ctx, table)
 	}
 	if u, err := url.Parse(endpoint); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, problemf("the endpoint %q is not a URL: set DYNAMODB_ENDPOINT or --endpoint to a URL such as http://127.0.0.1:8000", endpoint)
+		shown := strconv.Quote(endpoint)
+		if strings.Contains(endpoint, "@") {
+			shown = "(not shown, because it may hold a password)"
+		}
+		return nil, problemf("the endpoint %s is not a URL: set DYNAMODB_ENDPOINT or --endpoint to a URL such as http://127.0.0.1:8000", shown)
 	}
 	region, provider := engineRegion, placeholderCredentials()
 	// Use the operator's region and credentials if there are any: the endpoint
@@ -145,6 +151,10 @@ func (d *database) createTable(ctx context.Context) error {
 func (d *database) at() string {
 	if d.endpoint == "" {
 		return "in AWS region " + d.region
+	}
+	if u, err := url.Parse(d.endpoint); err == nil && u.User != nil {
+		u.User = nil // it has a password
+		return "at " + u.String()
 	}
 	return "at " + d.endpoint
 }
