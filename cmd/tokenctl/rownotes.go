@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,10 +15,14 @@ type rowNotes struct {
 	every  bool // name every row that has an error, because it is left out
 	causes []cause
 	rows   map[cause][]export.Row
+	owners map[cause][]string // whom --users lacks
 }
 
 // rowError begins the message of a row that is not imported.
 const rowError = "error: "
+
+// itsUser begins the part of a message that names the owner of a token.
+const itsUser = "its user "
 
 // A cause is a message about rows, and the column that it is about, if any.
 type cause struct{ text, column string }
@@ -25,7 +30,13 @@ type cause struct{ text, column string }
 func (n *rowNotes) add(row export.Row, text string) {
 	c := cause{text, row.Column}
 	if n.rows == nil {
-		n.rows = map[cause][]export.Row{}
+		n.rows, n.owners = map[cause][]export.Row{}, map[cause][]string{}
+	}
+	if row.Owner != "" {
+		c.text = strings.Replace(text, itsUser+row.Owner+" is", itsUser+"is", 1)
+		if !slices.Contains(n.owners[c], row.Owner) {
+			n.owners[c] = append(n.owners[c], row.Owner)
+		}
 	}
 	if n.rows[c] == nil {
 		n.causes = append(n.causes, c)
@@ -44,7 +55,16 @@ func (n *rowNotes) print(out *console) {
 		if c.column != "" {
 			where += ", column " + c.column
 		}
-		out.note(fmt.Sprintf("%s: %s.", where, c.text))
+		text := c.text
+		switch owners := n.owners[c]; len(owners) {
+		case 0:
+		case 1:
+			text = strings.Replace(text, itsUser+"is", itsUser+owners[0]+" is", 1)
+		default:
+			text = strings.Replace(text, itsUser+"is", "the users "+strings.Join(owners, ", ")+" are", 1)
+			text = strings.Replace(text, "for that user", "for each", 1)
+		}
+		out.note(fmt.Sprintf("%s: %s.", where, text))
 	}
 }
 

@@ -56,6 +56,7 @@ type Row struct {
 	OldName  string
 	Token    wire.TokenInput
 	User     string // of Latchkey, who gets it; only if Options.Users
+	Owner    string // there, whom Problem says that Options.Users lacks
 	Key      Key    // only if Options.KeepKeys
 	Used     int64  // units that were used there
 	There    There  // only if Options.Compare
@@ -237,7 +238,7 @@ func (r record) row(d dialect, o Options) (Row, map[string]any) {
 		row.keep(d, &f)
 	}
 	if o.Users != nil && row.Skip == "" && row.Problem == "" {
-		row.User, row.Column, row.Problem = o.Users.find(d, values)
+		row.User, row.Column, row.Problem, row.Owner = o.Users.find(d, values)
 	}
 	return row, values
 }

@@ -98,9 +98,10 @@ func (u Users) add(source, user any) error {
 	return nil
 }
 
-// find returns the user of Latchkey who gets a token, or a problem. A user cannot
+// find returns the user of Latchkey who gets a token, or a problem, and the owner whom the
+// problem names if there is no line for it. A user cannot
 // get the tokens of another by a name that is the other's ID.
-func (u Users) find(d dialect, values map[string]any) (user, column, problem string) {
+func (u Users) find(d dialect, values map[string]any) (user, column, problem, owner string) {
 	for _, group := range d.owners {
 		var shown []string
 		for i, name := range group {
@@ -110,7 +111,7 @@ func (u Users) find(d dialect, values map[string]any) (user, column, problem str
 			}
 			s, ok := asText(v)
 			if !ok || isNoValue(s) {
-				return "", name, name + " must be the ID or name of a user"
+				return "", name, name + " must be the ID or name of a user", ""
 			}
 			shown, column = append(shown, valueShown(v)), name
 			to := u[s]
@@ -118,20 +119,21 @@ func (u Users) find(d dialect, values map[string]any) (user, column, problem str
 				to = ""
 			}
 			if to != "" && user != "" && to != user {
-				return "", name, "its user has two lines in the file of --users, by ID and by name, and they name different users: remove one"
+				return "", name, "its user has two lines in the file of --users, by ID and by name, and they name different users: remove one", ""
 			}
 			user = cmp.Or(user, to)
 		}
 		switch {
 		case user != "":
-			return user, "", ""
+			return user, "", "", ""
 		case len(shown) > 0 && len(group) > 1 && len(shown) < 2 && u.hasNames():
-			return "", column, fmt.Sprintf("its user %s is not in the file of --users, and the export has no names of users: add a line for that user with the ID", shown[0])
+			return "", column, fmt.Sprintf("its user %s is not in the file of --users, and the export has no names of users: add a line for that user with the ID", shown[0]), shown[0]
 		case len(shown) > 0:
-			return "", column, fmt.Sprintf("its user %s is not in the file of --users: add a line for that user", strings.Join(shown, ", "))
+			owner = strings.Join(shown, ", ")
+			return "", column, fmt.Sprintf("its user %s is not in the file of --users: add a line for that user", owner), owner
 		}
 	}
-	return "", "", "the file does not say whose it is: import it with --user from a file of its own"
+	return "", "", "the file does not say whose it is: import it with --user from a file of its own", ""
 }
 
 // hasNames reports whether a line has a user's name in place of an ID.
