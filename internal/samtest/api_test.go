@@ -22,6 +22,7 @@ func deviations() map[string]string {
 		oneID   = "SAM uses the same request ID for every request"
 		slashes = "SAM's web server merges slashes at the start of a path"
 		methods = "SAM supports seven methods and answers 403 to others without calling a function"
+		head    = "SAM's web server takes HEAD for GET, and SAM then answers 502 without calling a function"
 		utf8    = "SAM answers 502 to a body that is not UTF-8; AWS encodes it in Base64"
 	)
 	return map[string]string{
@@ -30,6 +31,7 @@ func deviations() map[string]string {
 		"TestContract/Paths/404/POST//api/token":         slashes,
 		"TestContract/Paths/404/DELETE//api/token":       slashes,
 		"TestContract/Paths/405/BREW/api/token/":         methods,
+		"TestContract/Head":                              head,
 		"TestContract/HostileBodies/400/UTF-16":          utf8,
 		"TestContract/HostileBodies/400/Latin-1":         utf8,
 		"TestContract/HostileBodies/400/overlong":        utf8,

@@ -25,6 +25,7 @@ func TestRedact(t *testing.T) {
 		"two of them":              {key + " " + access, "sk-" + hidden + " at-" + hidden},
 		"after an underscore":      {"my_sk-proj-1234", "my_sk-" + hidden},
 		"after a letter":           {"my" + key, "mysk-" + hidden},
+		"another's after a letter": {"mysk-proj0123456789abcdefghij", "mysk-" + hidden},
 		"a project key":            {"sk-proj-a_b-c_d", "sk-" + hidden},
 		"a short key":              {"sk-12345678", "sk-" + hidden},
 		"without its prefix":       {`{"key":"` + key[3:] + `"}`, `{"key":"` + hidden + `"}`},
