@@ -128,21 +128,25 @@ func (m mutant) overlay(dir, source string) (string, error) {
 	return overlay, os.WriteFile(overlay, replace, 0o600)
 }
 
-// moreChecks is how often a test of a random property is tried, at most, before
-// it counts as one that has not noticed anything.
-const moreChecks = "-rapid.checks=5000"
+// How a test of a random property is tried. Nobody reads its finding, so that need
+// not become small, which can take half a minute. moreChecks is how often it is tried,
+// at most, before it counts as one that has not noticed anything.
+const (
+	noShrinking = "-rapid.shrinktime=1ns"
+	moreChecks  = "-rapid.checks=5000"
+)
 
 // test returns nil if a test fails. A test that does not end by itself has
 // not noticed anything. One of a random property gets more draws if the usual
 // number was not enough.
 func (m mutant) test(binary string) error {
 	args := []string{"-test.timeout=5m", "-test.run=" + m.run}
-	out, err := run(m.pkg, binary, args...)
-	if err == nil {
-		longer, longerErr := run(m.pkg, binary, append(args, moreChecks)...)
-		if !strings.Contains(longer, "flag provided but not defined") { // the package has no such test
-			out, err = longer, longerErr
-		}
+	out, err := run(m.pkg, binary, append(args, noShrinking)...)
+	switch {
+	case strings.Contains(out, "flag provided but not defined"): // the package has no such test
+		out, err = run(m.pkg, binary, args...)
+	case err == nil:
+		out, err = run(m.pkg, binary, append(args, noShrinking, moreChecks)...)
 	}
 	switch {
 	case err == nil:
