@@ -41,7 +41,7 @@ func gatewayMutants() []mutant {
 		{
 			"a stream ends with its connection: a client that closes at [DONE] or message_stop is charged an estimate",
 			"shared/gateway/response.go", "case state.ended, state.finished && extra, len(w.queue)", "case extra && false, len(w.queue)",
-			"./shared/gateway", "TestSettledBeforeEnd",
+			"./shared/gateway", "TestSettledBeforeEnd$/^chat$",
 		},
 		{
 			"tokens that Anthropic reads from its cache are not charged",
