@@ -114,12 +114,12 @@ func (d *database) holder(ctx context.Context, row export.Row) string {
 	if err != nil || at[0].UserID == 0 {
 		return unknown
 	}
-	all, err := d.accounts().List(ctx)
-	i := slices.IndexFunc(all, func(u token.User) bool { return u.ID == at[0].UserID })
-	if err != nil || i < 0 {
+	names, err := d.userNames(ctx)
+	name, exists := names[at[0].UserID]
+	if err != nil || !exists {
 		return unknown
 	}
-	return fmt.Sprintf("token %d of user %s", at[0].ID, all[i].Name)
+	return fmt.Sprintf("token %d of user %s", at[0].ID, name)
 }
 
 // recipients returns who gets the tokens and where, for the result.

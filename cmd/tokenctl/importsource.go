@@ -51,7 +51,14 @@ func (c fromFlags) load(ctx context.Context, out *console, name string) (input, 
 	if accessToken == "" || strings.ContainsFunc(accessToken, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return input{}, problemf("this is not an access token of the other system: set %s, or pipe it to stdin", sourceTokenVar)
 	}
-	api := source.API{URL: base, AccessToken: accessToken, Wait: out.waitFor, Warn: func(text string) { out.note("warning: " + base + ": " + text + ".") }}
+	say := func(kind, text string) { out.note(kind + base + ": " + text + ".") }
+	api := source.API{URL: base, AccessToken: accessToken, Warn: func(text string) { say("warning: ", text) }}
+	api.Wait = func(ctx context.Context, d time.Duration, why string) error {
+		if why != "" {
+			say("", why)
+		}
+		return wait(ctx, d)
+	}
 	if c.FromUser != 0 {
 		api.User = strconv.FormatInt(c.FromUser, 10)
 	}
@@ -82,11 +89,7 @@ func (c fromFlags) sourceURL(s string) (string, error) {
 	return strings.TrimRight(s, "/"), nil
 }
 
-// waitFor waits, and says why if that may take long.
-func (c *console) waitFor(ctx context.Context, d time.Duration, why string) error {
-	if why != "" {
-		c.note(why + ".")
-	}
+func wait(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()

@@ -57,9 +57,6 @@ func Problems() []Problem {
 	return all
 }
 
-// Nearest is nearest.
-func Nearest(name string, known []string) string { return nearest(name, known) }
-
 // FamilyTable returns the rows of familyFields as docs/family.md shows them.
 func FamilyTable() []string {
 	var rows []string

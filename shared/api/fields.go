@@ -54,7 +54,7 @@ func errUnknownField(prefix, name string, known []string) error {
 	if len(known) == 0 {
 		message = fmt.Sprintf("The field %s is not known: this request has no fields, so leave the body out.", quote(prefix+name))
 	}
-	if near := nearest(name, known); near != "" {
+	if near := wire.Nearest(name, known); near != "" {
 		message = fmt.Sprintf("The field %s is not known: did you mean %s? The fields are %s.", quote(prefix+name), prefix+near, strings.Join(known, ", "))
 	}
 	return &inputError{wire.ErrUnknownField, message}

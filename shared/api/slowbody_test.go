@@ -15,6 +15,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -72,6 +73,10 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
 // Of a body of more than 16 KiB, or of unknown length, nothing is read before the
 // caller is authenticated.
 func TestLargeBodyOfStranger(t *testing.T) {
@@ -79,11 +84,16 @@ func TestLargeBodyOfStranger(t *testing.T) {
 	b := newBodies(t)
 	const path = "/api/token/batch/create"
 	for _, length := range []int64{api.MaxBody + 1, -1} {
-		unread := iotest.ErrReader(io.ErrUnexpectedEOF)
-		if status, body := b.send(t.Context(), http.MethodPost, path, "at-"+b.access[3:len(b.access)-1]+"0", unread, length); status != http.StatusUnauthorized {
-			t.Errorf("a stranger: got %d %s, want 401", status, body)
+		read := false
+		watched := readerFunc(func([]byte) (int, error) {
+			read = true
+			return 0, io.ErrUnexpectedEOF
+		})
+		stranger := credential.NewAccessToken(1, 0).Reveal()
+		if status, body := b.send(t.Context(), http.MethodPost, path, stranger, watched, length); status != http.StatusUnauthorized || read {
+			t.Errorf("a stranger: got %d %s, the body was read: %t; want 401 and no read", status, body, read)
 		}
-		if status, body := b.send(t.Context(), http.MethodPost, path, b.access, unread, length); status != http.StatusBadRequest {
+		if status, body := b.send(t.Context(), http.MethodPost, path, b.access, watched, length); status != http.StatusBadRequest || !read {
 			t.Errorf("a user: got %d %s, want 400, because the body can't be read", status, body)
 		}
 	}

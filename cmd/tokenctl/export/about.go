@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // about returns warnings about what a file does not say, and about options that have no
@@ -41,35 +43,10 @@ func (d dialect) notThere(name string, columns map[string]string) string {
 	if isHere || isPart || !d.isUnknown(name) || slices.ContainsFunc(slices.Collect(maps.Keys(columns)), inside) || slices.ContainsFunc(d.columns, inside) {
 		return ""
 	}
-	const typo = 2 // letters
-	for _, column := range slices.Sorted(maps.Keys(columns)) {
-		if distance(name, column) <= typo {
-			return fmt.Sprintf("the file has no column %s to ignore: did you mean %s", nameShown(name), nameShown(column))
-		}
+	if column := wire.Nearest(name, slices.Sorted(maps.Keys(columns))); column != "" {
+		return fmt.Sprintf("the file has no column %s to ignore: did you mean %s", nameShown(name), nameShown(column))
 	}
 	return fmt.Sprintf("the file has no column %s to ignore", nameShown(name))
-}
-
-// distance returns how many letters must be added, removed or replaced to make one text
-// of the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // idle returns the users of the other system who own no token of the rows.

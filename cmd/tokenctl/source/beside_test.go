@@ -1,10 +1,12 @@
 package source_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/source"
 )
@@ -118,5 +120,56 @@ func TestUTF16(t *testing.T) {
 		if r := f.Rows[0]; r.Problem+r.Skip != "" || r.OldName != "n1" || len(r.Token.Models) != 2 || r.Token.Models[1] != "größe" || len(f.Unknown) > 0 {
 			t.Errorf("%s: got %+v", encoding, f)
 		}
+	}
+}
+
+// A database that changes while it is read is refused: if it is written to, replaced, or
+// its name leads to another file.
+func TestUnchanged(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		change func(file, link string) error
+		same   bool
+	}{
+		"not changed": {func(string, string) error { return nil }, true},
+		"longer":      {func(file, _ string) error { return os.WriteFile(file, []byte("more"), 0o600) }, false},
+		"newer": {func(file, _ string) error {
+			return os.Chtimes(file, time.Time{}, time.Now().Add(time.Second))
+		}, false},
+		"replaced": {func(file, _ string) error {
+			other := file + ".new"
+			if err := os.WriteFile(other, []byte("one"), 0o600); err != nil {
+				return err
+			}
+			info, err := os.Stat(file)
+			if err != nil {
+				return err
+			}
+			return errors.Join(os.Chtimes(other, time.Time{}, info.ModTime()), os.Rename(other, file))
+		}, false},
+		"another link": {func(file, name string) error {
+			other := file + ".new"
+			return errors.Join(os.WriteFile(other, []byte("one"), 0o600), os.Remove(name), os.Symlink(other, name))
+		}, false},
+		"removed": {func(file, _ string) error { return os.Remove(file) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "one-api.db")
+			if err := os.WriteFile(file, []byte("one"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			name := link(t, file, os.Symlink)
+			before, err := os.Stat(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := row.change(file, name); err != nil {
+				t.Fatal(err)
+			}
+			if err := source.IsUnchanged(name, file, before); (err == nil) != row.same {
+				t.Errorf("got error %v, want one: %t", err, !row.same)
+			}
+		})
 	}
 }

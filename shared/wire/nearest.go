@@ -1,10 +1,10 @@
-package api
+package wire
 
 import "strings"
 
-// nearest returns the known name that a client probably meant by one that is not
+// Nearest returns the known name that somebody probably meant by one that is not
 // known, or "" if none is near. Case, underscores and hyphens make no difference.
-func nearest(name string, known []string) string {
+func Nearest(name string, known []string) string {
 	const longest = 64
 	plain := plainName(name)
 	if len(plain) > longest {

@@ -1,10 +1,10 @@
-package api_test
+package wire_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 // A name that is not known is answered with the one that was probably meant, and
@@ -18,7 +18,7 @@ func TestNearest(t *testing.T) {
 		"modelLimitsEnabled": "model_limits_enabled", "allowIps": "allow_ips", "maxConcurrent": "max_concurrent", "expire_time": "expired_time",
 		"expires_at": "", "quota": "", "x": "", "": "", "ip": "", "__proto__": "", "key_alias": "", "budget": "", strings.Repeat("name", 20): "",
 	} {
-		if got := api.Nearest(name, known); got != want {
+		if got := wire.Nearest(name, known); got != want {
 			t.Errorf("%q: got %q, want %q", name, got, want)
 		}
 	}
