@@ -5,28 +5,32 @@
 ARCH ?= arm64
 FUZZ_TIME ?= 20s
 STAGE ?= dev
+STAGES ?= infra/stages.json
 FN ?= list
 LINT_VERSION := v2.15.0
 VULN_VERSION := v1.9.0
 
 GOARCH_OF_arm64 := arm64
 GOARCH_OF_x86_64 := amd64
-LAMBDA_FLAGS := -tags lambda.norpc -trimpath -ldflags '-s -w'
+# The functions speak HTTP/1.1: DynamoDB and Lambda offer no other, and a process
+# has one request at a time. So net/http's HTTP/2 is left out.
+LAMBDA_FLAGS := -tags lambda.norpc,nethttpomithttp2 -trimpath -ldflags '-s -w'
 FUNCTIONS := $(notdir $(wildcard functions/*))
 
 NPM := node_modules/.package-lock.json
 # These tests mostly wait for other processes and run little of our code, so
-# make test-race runs them without the race detector.
+# make test-race runs them without the race detector, and also the transcripts of
+# tokenctl, which start it hundreds of times.
 NO_RACE := ./infra/... ./internal/gatewaytest
 RACE_PACKAGES = $(filter-out $(shell go list $(NO_RACE)),$(shell go list ./...))
 LINT := .tools/bin/golangci-lint-$(LINT_VERSION)
 CDK := node_modules/.bin/cdk
 RUN_CDK = cd infra && ../$(CDK) --no-notices
-FOR_STAGE = -c stage=$(STAGE) $(CDK_CONTEXT) Latchkey-$(STAGE)
+FOR_STAGE = -c stage=$(STAGE) -c stages="$(abspath $(STAGES))" $(if $(ALLOW),-c "allow=$(ALLOW)") Latchkey-$(STAGE) $(CDK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run tokenctl test test-race fuzz mutants test-console test-clients test-deploy test-sam lint check bench bench-overspend build console image test-image \
-	cdk-bootstrap synth diff deploy destroy smoke sam-api sam-invoke tools clean
+.PHONY: help run tokenctl test test-race fuzz mutants test-console test-clients test-deploy test-stack test-sam lint check bench bench-overspend build release console image test-image \
+	deploy-ci cdk-bootstrap synth diff deploy destroy smoke sam-api sam-invoke tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,9 +48,10 @@ tokenctl: ## build the operator's command, build/tokenctl
 test: $(NPM) ## every Go test, with short random tests; then search the output for secrets
 	@scripts/without-secrets build/test.log go test -short -shuffle=on -timeout 15m ./...
 
-test-race: $(NPM) ## every Go test in full length, with the race detector except in infra and gatewaytest
-	@scripts/without-secrets build/test-race.log go test -race -shuffle=on -timeout 30m $(RACE_PACKAGES)
+test-race: $(NPM) ## every Go test in full length, with the race detector except in infra, gatewaytest and the transcripts of tokenctl
+	@scripts/without-secrets build/test-race.log go test -race -shuffle=on -timeout 30m -skip '^TestScript$$' $(RACE_PACKAGES)
 	@scripts/without-secrets build/test-long.log go test -shuffle=on -timeout 30m $(NO_RACE)
+	@scripts/without-secrets build/test-script.log go test -shuffle=on -timeout 30m -run '^TestScript$$' ./cmd/tokenctl
 
 fuzz: $(NPM) ## each fuzz target for FUZZ_TIME=20s
 	@scripts/fuzz $(FUZZ_TIME)
@@ -63,6 +68,9 @@ test-clients: tokenctl $(NPM) ## real clients of OpenAI, Anthropic and Gemini th
 test-deploy: build $(NPM) ## deploy every stage with cdk to a local imitation of AWS
 	@CDK=$(CDK) scripts/test-deploy
 
+test-stack: $(NPM) ## follow docs/deploy.md, command by command, on an imitation of AWS that runs the functions
+	@scripts/test-stack
+
 test-sam: $(NPM) ## template.yaml with sam, in Docker, and every template with cfn-lint
 	@scripts/test-sam
 
@@ -76,7 +84,7 @@ lint: $(LINT) $(NPM) ## go vet, golangci-lint, eslint, tsc, govulncheck; OFFLINE
 	npm run --silent types
 	@scripts/vulncheck $(VULN_VERSION)
 
-check: $(NPM) ## all of the above, two at a time
+check: $(NPM) ## all of the above, two at a time; test as a part of test-race
 	@scripts/check
 
 bench: $(NPM) ## measure cold start, memory and other figures that the documents quote
@@ -95,16 +103,24 @@ build-%:
 console: $(NPM) ## what functions/console serves, from its sources and npm packages
 	@go run ./cmd/console -npm node_modules
 
+release: build ## for operators without Go and Node: zips and templates of VERSION=v1.2.3 in build/release
+	@go run ./infra/release -version "$(VERSION)"
+
 image: $(NPM) ## the container images latchkey (tokenctl) and latchkey-engine, with Docker
 	@scripts/image
 
 ##@ Deploy to AWS (see docs/deploy.md)
 
 # The stack runs on arm64.
-cdk-bootstrap synth diff deploy destroy test-deploy: override ARCH := arm64
+release cdk-bootstrap synth diff deploy destroy test-deploy: override ARCH := arm64
 
-cdk-bootstrap: build $(NPM) ## prepare an AWS account and region for cdk, once
-	$(RUN_CDK) bootstrap
+deploy-ci: ## allow the GitHub Actions jobs SUBJECTS to deploy; see docs/ci.md
+	aws cloudformation deploy --stack-name Latchkey-ci --template-file infra/ci/template.yaml \
+	  --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset --parameter-overrides "Subjects=$(SUBJECTS)" $(CI_PARAMETERS)
+	@aws cloudformation describe-stacks --stack-name Latchkey-ci --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' --output text
+
+cdk-bootstrap: build $(NPM) ## prepare the AWS account and region of STAGE for cdk, once; CDK_FLAGS are passed on to cdk
+	$(RUN_CDK) bootstrap -c stage=$(STAGE) -c stages="$(abspath $(STAGES))" $(CDK_FLAGS)
 
 synth: build $(NPM) ## write the CloudFormation template of STAGE=dev to build/cdk.out
 	$(RUN_CDK) synth --quiet $(FOR_STAGE)
@@ -112,10 +128,12 @@ synth: build $(NPM) ## write the CloudFormation template of STAGE=dev to build/c
 diff: build $(NPM) ## show what deploy would change
 	$(RUN_CDK) diff $(FOR_STAGE)
 
-deploy: build $(NPM) ## deploy STAGE=dev, staging or prod; CDK_CONTEXT is passed on to cdk
+deploy: build $(NPM) ## deploy STAGE=dev, staging or prod with its settings in infra/stages.json; ALLOW=table, CDK_FLAGS
+	@go run ./infra/predeploy -stages "$(STAGES)" -stage "$(STAGE)" -allow "$(ALLOW)" -cdk-flags "$(CDK_FLAGS)"
 	$(RUN_CDK) deploy $(FOR_STAGE)
 
 destroy: build $(NPM) ## delete STAGE; in prod the table and the logs remain
+	@go run ./infra/predeploy -destroy -stages "$(STAGES)" -stage "$(STAGE)" -allow "$(ALLOW)" -cdk-flags "$(CDK_FLAGS)"
 	$(RUN_CDK) destroy $(FOR_STAGE)
 
 smoke: ## call every operation of the API at URL once; the access token is ACCESS_TOKEN, or is asked for

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +33,11 @@ func TestMain(m *testing.M) {
 // resources.
 func TestApp(t *testing.T) {
 	build, empty := emptyBootstraps(t), t.TempDir()
+	settings, wrong := filepath.Join(empty, "settings.json"), filepath.Join(empty, "wrong.json")
+	write(t, settings, `{"dev": {"canary": true}, "staging": {"alarmEmails": ["a@example.com", "b@example.com"], "upstream": {"url": "https://api.example.com/v1"}}}`)
+	alarms := filepath.Join(empty, "alarms.json")
+	write(t, alarms, `{"staging": {"alarmEmails": ["a@example.com"]}}`)
+	write(t, wrong, `{"prod": {"alarmEmail": ["a@example.com"]}}`)
 	for name, tt := range map[string]struct {
 		slow    bool
 		context map[string]string
@@ -39,20 +45,17 @@ func TestApp(t *testing.T) {
 		stacks  []string
 		message string // of the failure; empty if the app succeeds
 	}{
-		"all_stages":        {true, map[string]string{"build": build}, nil, []string{"Latchkey-dev", "Latchkey-prod", "Latchkey-staging"}, ""},
-		"stage_in_context":  {false, map[string]string{"build": build, "stage": "dev"}, []string{"STAGE=prod"}, []string{"Latchkey-dev"}, ""},
-		"stage_in_variable": {true, map[string]string{"build": build}, []string{"STAGE=staging", "ALARM_EMAILS=a@example.com, b@example.com"}, []string{"Latchkey-staging"}, ""},
-		"upstream": {
-			true,
-			map[string]string{"build": build, "stage": "dev", "upstream": "https://api.example.com/v1", "upstreamKeyParameter": "/latchkey/dev/upstream-key"},
-			nil,
-			[]string{"Latchkey-dev"},
-			"",
-		},
-		"upstream_is_no_url": {false, map[string]string{"build": build, "stage": "dev", "upstream": "api.example.com"}, nil, nil, "upstream is not an https URL"},
-		"unknown_stage":      {false, map[string]string{"build": build, "stage": "live"}, nil, nil, `unknown stage "live"`},
-		"nothing_built":      {false, map[string]string{"build": empty}, nil, nil, "run `make build`"},
-		"no_node":            {false, map[string]string{"build": build}, []string{"PATH=/nowhere"}, nil, "node is missing"},
+		"all_stages":        {true, map[string]string{"build": build, "stages": alarms}, nil, []string{"Latchkey-dev", "Latchkey-prod", "Latchkey-staging"}, ""},
+		"stage_in_variable": {true, map[string]string{"build": build, "stages": settings}, []string{"STAGE=staging"}, []string{"Latchkey-staging"}, ""},
+		"wrong_settings":    {false, map[string]string{"build": build, "stage": "dev", "stages": wrong}, nil, nil, wrong + `: prod: unknown field "alarmEmail": did you mean "alarmEmails"?`},
+		"no_settings":       {false, map[string]string{"build": build, "stage": "dev", "stages": empty + "/none"}, nil, nil, "write {} to it"},
+		"canary_in_dev":     {false, map[string]string{"build": build, "stage": "dev", "stages": settings}, nil, nil, "dev: canary is true but the stage has no alarms"},
+		"emails_outside":    {false, map[string]string{"build": build, "stage": "dev"}, []string{"ALARM_EMAILS=a@example.com"}, nil, "is now alarmEmails: set it in infra/stages.json"},
+		"unknown_allow":     {false, map[string]string{"build": build, "stage": "dev", "allow": "everything"}, nil, nil, `ALLOW is "everything"`},
+		"table_outside":     {false, map[string]string{"build": build, "stage": "dev", "table": "restored"}, nil, nil, "-c table=… is not read any more"},
+		"unknown_stage":     {false, map[string]string{"build": build, "stage": "live"}, nil, nil, `unknown stage "live"`},
+		"nothing_built":     {false, map[string]string{"build": empty}, nil, nil, "run `make build`"},
+		"no_node":           {false, map[string]string{"build": build}, []string{"PATH=/nowhere"}, nil, "node is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.slow && testing.Short() {
@@ -67,7 +70,58 @@ func TestApp(t *testing.T) {
 			if diff := cmp.Diff(tt.stacks, stacks(t, folder)); diff != "" {
 				t.Errorf("stacks (-want +got):\n%s", diff)
 			}
+			if len(tt.stacks) > 1 {
+				checkWarnings(t, folder)
+			}
 		})
+	}
+}
+
+// TestAppPlace checks that the stage in the context is deployed to the account and
+// region of its settings, or to those of the credentials if that is allowed. cdk
+// passes the latter in the environment.
+func TestAppPlace(t *testing.T) {
+	settings := filepath.Join(t.TempDir(), "stages.json")
+	write(t, settings, `{"dev": {"account": "111122223333", "region": "eu-central-1"}}`)
+	build := emptyBootstraps(t)
+	for allow, want := range map[string]string{"": "aws://111122223333/eu-central-1", "account": "aws://999999999999/us-east-1"} {
+		t.Run("allow="+allow, func(t *testing.T) {
+			if allow != "" && testing.Short() {
+				t.Skip("slow, and -short is set")
+			}
+			t.Parallel()
+			folder := t.TempDir()
+			context := map[string]string{"build": build, "stage": "dev", "stages": settings, "allow": allow}
+			if output, err := runApp(t, folder, context, "STAGE=prod", "CDK_DEFAULT_ACCOUNT=999999999999", "CDK_DEFAULT_REGION=us-east-1"); err != nil {
+				t.Fatalf("%v\n%s", err, output)
+			}
+			text, err := os.ReadFile(filepath.Join(folder, "manifest.json")) //nolint:gosec // the app wrote it
+			if err != nil || !strings.Contains(string(text), want) {
+				t.Errorf("got %v and the manifest\n%s\nwant the stack in %s", err, text, want)
+			}
+			if diff := cmp.Diff([]string{"Latchkey-dev"}, stacks(t, folder)); diff != "" {
+				t.Errorf("stacks (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// checkWarnings checks that a stage with alarms and without addresses is written
+// with a warning, which cdk prints, and no other stage is.
+func checkWarnings(t *testing.T, folder string) {
+	t.Helper()
+	for stage, want := range map[string]bool{"dev": false, "staging": false, "prod": true} {
+		files, err := filepath.Glob(filepath.Join(folder, "*.json")) // cdk writes them into one of two files
+		if err != nil {
+			t.Fatal(err)
+		}
+		warned := slices.ContainsFunc(files, func(file string) bool {
+			text, err := os.ReadFile(file) //nolint:gosec // the app wrote it
+			return err == nil && strings.Contains(string(text), "Stage "+stage+" has alarms but tells nobody")
+		})
+		if warned != want {
+			t.Errorf("%s: got a warning: %t, want %t", stage, warned, want)
+		}
 	}
 }
 
@@ -93,11 +147,16 @@ func emptyBootstraps(t *testing.T) string {
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(folder, "bootstrap"), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		write(t, filepath.Join(folder, "bootstrap"), "")
 	}
 	return build
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // stacks returns the names of the stacks whose templates are in the folder.

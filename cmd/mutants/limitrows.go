@@ -119,7 +119,7 @@ func limitMutants() []mutant {
 		},
 		{
 			"a late charge is lost because of a rate",
-			"shared/gateway/settle.go", ", Used: true}", "}",
+			"shared/gateway/settle.go", ", Used: true, Use:", ", Use:",
 			"./shared/gateway", "TestLateChargeIgnoresRates",
 		},
 		{

@@ -5,10 +5,11 @@
 //
 // Run it in the project's root:
 //
-//	go run ./cmd/mutants [-only TEXT]
+//	go run ./cmd/mutants [-only TEXT] [-part N/OF]
 //
 // Without -only it tries every mutant. With -only it tries the mutants whose
-// description contains TEXT, for example -only hold. It runs as many mutants at a
+// description contains TEXT, for example -only hold. With -part it tries one part
+// of them, such as 1/2, so that two runs can share the work. It runs as many mutants at a
 // time as there are processors. It prints a line for each mutant that was caught,
 // and at the end the others, with exit code 1.
 package main
@@ -40,28 +41,40 @@ type mutant struct {
 
 func main() {
 	only := flag.String("only", "", "try only the mutants whose description contains this `text`")
+	part := flag.String("part", "1/1", "try only this `part` of the mutants, such as 2/3")
 	flag.Parse()
-	if err := tryAll(*only); err != nil {
+	var n, of int
+	if _, err := fmt.Sscanf(*part, "%d/%d", &n, &of); err != nil || n < 1 || n > of {
+		fmt.Fprintf(os.Stderr, "-part %s is not a part: use 1/2 or 2/2 for halves\n", *part)
+		os.Exit(2)
+	}
+	if err := tryAll(partOf(mutants(), *only, n, of)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-// tryAll tries the mutants whose description contains only, one for each
-// processor at a time, and returns what went wrong with any of them.
-func tryAll(only string) error {
+// partOf returns each of-th mutant, from the n-th on, whose description contains only.
+func partOf(all []mutant, only string, n, of int) []mutant {
+	var some []mutant
+	for i, m := range all {
+		if strings.Contains(m.breaks, only) && i%of == n-1 {
+			some = append(some, m)
+		}
+	}
+	return some
+}
+
+// tryAll tries mutants, one for each processor at a time, and returns what went wrong
+// with any of them.
+func tryAll(some []mutant) error {
 	var (
-		mu    sync.Mutex
-		tried int
-		errs  []error
-		all   sync.WaitGroup
+		mu   sync.Mutex
+		errs []error
+		all  sync.WaitGroup
 	)
 	slots := make(chan struct{}, runtime.NumCPU())
-	for _, m := range mutants() {
-		if !strings.Contains(m.breaks, only) {
-			continue
-		}
-		tried++
+	for _, m := range some {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
@@ -77,8 +90,8 @@ func tryAll(only string) error {
 		})
 	}
 	all.Wait()
-	if tried == 0 {
-		return fmt.Errorf("no mutant's description contains %q", only)
+	if len(some) == 0 {
+		return errors.New("no mutant has such a description")
 	}
 	return errors.Join(errs...)
 }
@@ -102,12 +115,18 @@ func (m mutant) try() error {
 		return err
 	}
 	binary := filepath.Join(dir, "mutant.test")
-	// Without a symbol table and debug information the binary links faster, and a
-	// compiler that collects garbage less often takes half the processor time.
-	if out, err := run(".", "env", "GOGC=400", "go", "test", "-c", "-overlay", overlay, "-ldflags=-s -w", "-o", binary, m.pkg); err != nil {
+	if out, err := run(".", "env", append(compile(), "-overlay", overlay, "-o", binary, m.pkg)...); err != nil {
 		return fmt.Errorf("the mutant does not compile: correct the row: %s", out)
 	}
 	return m.test(binary)
+}
+
+// compile returns the arguments of env that compile the tests of a package soonest:
+// without a symbol table and debug information, without optimizing our own code,
+// and with a compiler that collects garbage less often.
+func compile() []string {
+	const ours = "github.com/latchkey-api/latchkey/..."
+	return []string{"GOGC=400", "go", "test", "-c", "-ldflags=-s -w", "-gcflags=" + ours + "=-dwarf=false -N -l"}
 }
 
 // overlay writes the broken file and the overlay that names it into dir.

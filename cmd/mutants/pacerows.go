@@ -20,7 +20,7 @@ func paceMutants() []mutant {
 		{
 			"a batch asks for each change when it makes it: it is refused after a part was written",
 			"shared/dynamo/update.go", "change, int64(len(ids)))\n	if err != nil {\n		return nil, err\n	}\n	stored, err := s.startBatch(ctx, c.UserID, ids, plan)\n	if err != nil {\n		return nil, err\n	}\n	return forEach(ids, func(id int64) error {\n		if stored[id] == nil || revoked(stored[id]) {\n			return token.ErrNotFound\n		}\n",
-			"change, 0)\n	if err != nil {\n		return nil, err\n	}\n	stored, err := s.startBatch(ctx, c.UserID, ids, plan)\n	if err != nil {\n		return nil, err\n	}\n	return forEach(ids, func(id int64) error {\n		if err := s.authorizeChanges(ctx, c, 1); err != nil {\n			return err\n		}\n		if stored[id] == nil || revoked(stored[id]) {\n			return token.ErrNotFound\n		}\n",
+			"change, 0)\n	if err != nil {\n		return nil, err\n	}\n	stored, err := s.startBatch(ctx, c.UserID, ids, plan)\n	if err != nil {\n		return nil, err\n	}\n	return forEach(ids, func(id int64) error {\n		if _, err := s.authorizeChanges(ctx, c, 1); err != nil {\n			return err\n		}\n		if stored[id] == nil || revoked(stored[id]) {\n			return token.ErrNotFound\n		}\n",
 			"./shared/dynamo", "TestRefusedBatchWritesNothing",
 		},
 		{

@@ -4,7 +4,7 @@ import "slices"
 
 // mutants returns every mutant.
 func mutants() []mutant {
-	return slices.Concat(gatewayMutants(), storeMutants(), tokenMutants(), periodMutants(), limitMutants(), raiseMutants(), policyMutants(), paceMutants(), walletMutants(), accountMutants(), stopMutants(), tokenctlMutants(), importMutants(), shadowMutants(), []mutant{
+	return slices.Concat(gatewayMutants(), storeMutants(), tokenMutants(), periodMutants(), limitMutants(), raiseMutants(), policyMutants(), paceMutants(), walletMutants(), accountMutants(), deployMutants(), stopMutants(), leakMutants(), logMutants(), tokenctlMutants(), importMutants(), shadowMutants(), restoreMutants(), webhookMutants(), auditMutants(), eventMutants(), travelMutants(), historyMutants(), usageMutants(), touchMutants(), timerMutants(), []mutant{
 		{
 			"a repeated batch delete forgets what the first attempt deleted",
 			"shared/api/batchdelete.go", "if plan.existed[i] && ", "if plan.existed[i] && !plan.saved && ",
@@ -17,7 +17,7 @@ func mutants() []mutant {
 		},
 		{
 			"a client's Idempotency-Key is taken as the request id: four spends count as one",
-			"shared/api/verify.go", "	return readPricedQuestion(in)\n", "	if key := r.Header.Get(\"Idempotency-Key\"); in.RequestID == nil && key != \"\" {\n		in.RequestID = &key\n	}\n	return readPricedQuestion(in)\n",
+			"shared/api/verify.go", "	return readPricedQuestion(r, in)\n", "	if key := r.Header.Get(\"Idempotency-Key\"); in.RequestID == nil && key != \"\" {\n		in.RequestID = &key\n	}\n	return readPricedQuestion(r, in)\n",
 			"./shared/api", "TestContract/Idempotency",
 		},
 		{
@@ -111,6 +111,16 @@ func mutants() []mutant {
 			"./shared/api", "TestOpenAPIPatterns",
 		},
 		{
+			"the redirect of /docs/ is wrong below a base path",
+			"shared/api/page.go", `location := "../" + `, `location := "/" + `,
+			"./shared/api", "TestPageRedirect",
+		},
+		{
+			"a name may consist of tags, which are invisible",
+			"shared/token/rules.go", "unicode.In(r, unicode.Cf, unicode.Other_", "unicode.In(r, unicode.Other_",
+			"./shared/token", "TestCheckTextVisible",
+		},
+		{
 			"the API document has a default, which some generated clients send",
 			"shared/api/openapi.yaml", "          schema: {type: boolean}\n", "          schema: {type: boolean, default: false}\n",
 			"./shared/api", "TestOpenAPISuitsGenerators",
@@ -132,7 +142,7 @@ func mutants() []mutant {
 		},
 		{
 			"the log shows access tokens",
-			"shared/api/protocol.go", "Route: route.Name, RequestID", `Route: r.Header.Get("Authorization"), RequestID`,
+			"shared/api/protocol.go", "Route: route.Name, Group", `Route: r.Header.Get("Authorization"), Group`,
 			"./shared/api", "TestContract/SpecExamples",
 		},
 		{
@@ -200,6 +210,11 @@ func mutants() []mutant {
 			"cmd/tokenctl/server.go", "		s.finish()\n", "",
 			"./cmd/tokenctl", "TestProxyReleasesBeforeItEnds",
 		},
+		{
+			"a damaged endpoint stops the history of a local server",
+			"cmd/tokenctl/servewebhook.go", "sentence(lost)))\n		return nil", "sentence(lost)))\n		return err",
+			"./cmd/tokenctl", "TestReadWithDamagedWebhook",
+		},
 	})
 }
 
@@ -208,14 +223,14 @@ const (
 	verify = "func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error) {\n"
 
 	cachedVerify = verify + `
-	question := fmt.Sprint(key, q)
+	question := [2]string{key, q.Model}
 	lock <- struct{}{}
 	old, ok := verdicts[question]
 	<-lock
 	if q.Quota == 0 && ok && time.Since(old.at) < 5*time.Millisecond {
 		return old.Verdict, nil
 	}
-	v, err := g.verify(ctx, key, q)
+	v, err := g.verifyUncached(ctx, key, q)
 	lock <- struct{}{}
 	verdicts[question] = cachedVerdict{v, time.Now()}
 	<-lock
@@ -227,8 +242,8 @@ type cachedVerdict struct {
 	at time.Time
 }
 
-var verdicts, lock = map[string]cachedVerdict{}, make(chan struct{}, 1)
+var verdicts, lock = map[[2]string]cachedVerdict{}, make(chan struct{}, 1)
 
-func (g *Gate) verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error) {
+func (g *Gate) verifyUncached(ctx context.Context, key string, q quota.Question) (quota.Verdict, error) {
 `
 )

@@ -14,6 +14,41 @@ func tokenctlMutants() []mutant {
 	)
 	return []mutant{
 		{
+			"doctor succeeds although it may not look",
+			"cmd/tokenctl/doctorreport.go", "	d.failed = true\n", "",
+			tests, "TestDoctorWithoutPermission",
+		},
+		{
+			"doctor takes a disabled event source mapping for one that works",
+			"cmd/tokenctl/doctorlambda.go", `case state != "Enabled" && `, `case state == "Deleting" && `,
+			tests, "TestDoctorJudges",
+		},
+		{
+			"a web page can change the table of the local engine",
+			"cmd/tokenctl/engineguard.go", `r.Header.Get("Origin") != "" || `, "",
+			tests, "TestGuardEngine",
+		},
+		{
+			"a web page reaches the local engine by a host name of its own",
+			"cmd/tokenctl/engineguard.go", "case !isLocalHost(r.Host):", `case r.Host == "":`,
+			tests, "TestGuardEngine",
+		},
+		{
+			"tokenctl serve prints the URL of the engine that web pages can use",
+			"cmd/tokenctl/serve.go", "return guardEngine(ctx, b.engine.Endpoint, log)", "return b.engine.Endpoint, func() {}, nil",
+			tests, "TestServeGuardsEngine",
+		},
+		{
+			"tokenctl serve blames the endpoint for a damaged database file",
+			"cmd/tokenctl/local.go", "back.engine == nil || ", "back.engine != nil || ",
+			tests, "TestServeReportsDamagedFile",
+		},
+		{
+			"a read of an API that does not answer is reported as a change in doubt",
+			"cmd/tokenctl/session.go", `transport.Op == "Get"`, `transport.Op == "GET"`,
+			tests, "TestReadsOfSilentAPI",
+		},
+		{
 			"a day means its start in the local time zone",
 			"cmd/tokenctl/moment.go", "time.Parse(layout, s)", "time.ParseInLocation(layout, s, time.Local)",
 			tests, "TestMoment",

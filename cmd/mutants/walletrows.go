@@ -5,7 +5,7 @@ func walletMutants() []mutant {
 	return []mutant{
 		{
 			"a draw does not require the wallet to have the units",
-			"shared/dynamo/walletdraw.go", "		e.require(left.atLeast(units))\n", "",
+			"shared/dynamo/walletdraw.go", "			e.require(left.atLeast(least))\n", "			_ = least\n",
 			"./shared/dynamo", "TestBudgetIsUsedExactly",
 		},
 		{
@@ -173,7 +173,7 @@ func walletMutants() []mutant {
 		},
 		{
 			"a token charges more than the budget of all",
-			"shared/dynamo/walletdraw.go", "		e.require(left.atLeast(units))\n", "",
+			"shared/dynamo/walletdraw.go", "			e.require(left.atLeast(least))\n", "			_ = least\n",
 			"./shared/gate", "TestWalletIsLinearizable",
 		},
 		{

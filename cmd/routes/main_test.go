@@ -67,11 +67,16 @@ func TestFolders(t *testing.T) {
 // lead to functions of shorter paths.
 func TestServes(t *testing.T) {
 	want := map[string][]string{
-		"list":        {"list", "search", "get"},
-		"create":      {"create", "rotate", "extra", "key", "batchcreate", "batchdelete", "batchstatus", "keys", "verify", "reserve", "settle", "release"},
-		"get":         {"get", "key", "keys"},
-		"self":        {"self", "budget", "groups", "models"},
-		"batchdelete": {"batchdelete", "batchcreate", "batchstatus", "keys"},
+		"list":         {"list", "search", "get", "usagehistory", "historycsv", "audit"},
+		"usage":        {"usage", "keyhistory"},
+		"usagehistory": {"usagehistory", "historycsv", "selfhistory", "selfhistorycsv", "keyhistory", "familydata", "familylog"},
+		"create":       {"create", "rotate", "extra", "key", "batchcreate", "batchdelete", "batchstatus", "keys", "verify", "reserve", "settle", "release", "revoke"},
+		"get":          {"get", "key", "keys"},
+		"status":       {"status", "revoke"},
+		"self":         {"self", "budget", "groups", "webhooks", "selfhistory", "selfhistorycsv", "selfaudit", "models"},
+		"webhooks":     {"webhooks", "createwebhook", "rotatewebhook", "testwebhook", "updatewebhook", "deletewebhook"},
+		"batchdelete":  {"batchdelete", "batchcreate", "batchstatus", "keys"},
+		"audit":        {"audit", "selfaudit"},
 	}
 	for _, f := range api.FunctionsOf(api.Endpoints()) {
 		t.Run(f.Name, func(t *testing.T) {

@@ -68,7 +68,7 @@ func TestRunPasses(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/", "/docs", "/docs/", wire.OpenAPIPath} {
+	for _, path := range []string{"/", "/docs", "/docs/", wire.OpenAPIPath, wire.OpenAPIPath + "/"} {
 		if !regexp.MustCompile("(?m)^ok  200  GET +" + path + " +page$").MatchString(out) {
 			t.Errorf("the output has no line for the page %s:\n%s", path, out)
 		}

@@ -22,6 +22,7 @@ func pages() []page {
 		{"/docs", html, true},
 		{"/docs/", html, true},
 		{wire.OpenAPIPath, "application/json; charset=utf-8", false},
+		{wire.OpenAPIPath + "/", "application/json; charset=utf-8", false},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/latchkey-api/latchkey/shared/wire"
@@ -15,14 +16,26 @@ func lifecycle(collection string, made wire.Token) []step {
 	slash := strings.TrimPrefix(collection, wire.TokensPath)
 	one := fmt.Sprintf("%s/%d%s", wire.TokensPath, made.ID, slash)
 	about := func(fields string) string { return fmt.Sprintf(`{"id":%d,%s}`, made.ID, fields) }
+	ofToken := func(path string) string {
+		return strings.Replace(path, wire.IDParameter, strconv.FormatInt(made.ID, 10), 1) + slash
+	}
 	steps := []step{
 		{name: "status", method: http.MethodGet, path: wire.StatusPath + slash, status: 200, contains: `"system_name":"Latchkey"`, headers: []string{"Authorization", ""}},
 		{name: "self", method: http.MethodGet, path: wire.SelfPath + slash, status: 200, contains: `"request_count":0`},
 		{name: "groups", method: http.MethodGet, path: wire.GroupsPath + slash, status: 200, contains: `"ratio":`},
 		{name: "models", method: http.MethodGet, path: wire.ModelsPath + slash, status: 200, contains: `"data":[`},
 		{name: "budget", method: http.MethodGet, path: wire.BudgetPath + slash, status: 200, contains: `"in_tokens":`, orCode: wire.ErrBudgetNotFound},
+		{name: "usage of some tokens", method: http.MethodGet, path: wire.SelfHistoryPath + "?by=token,day&ids=1", status: 200, contains: `"by":"token,day","rows":[`},
+		{name: "usage of all tokens", method: http.MethodGet, path: wire.SelfHistoryPath + slash + "?by=token", status: 200, contains: `"by":"token","rows":[`},
+		{name: "usage of all tokens as CSV", method: http.MethodGet, path: wire.SelfCSVPath + slash, status: 200, csv: true, contains: "start,model,token_id,name,requests,units,dollars,"},
+		{name: "usage for New API", method: http.MethodGet, path: wire.FamilyDataPath + slash, status: 200, contains: `"data":[`},
+		{name: "log for New API", method: http.MethodGet, path: wire.FamilyLogPath + slash, status: 200, contains: `"items":[`},
+		{name: "audit", method: http.MethodGet, path: fmt.Sprintf("%s/%d/audit%s", wire.TokensPath, made.ID, slash), status: 200, contains: `"items":[`},
+		{name: "own audit", method: http.MethodGet, path: wire.SelfAuditPath + slash + "?page_size=1", status: 200, contains: `"page_size":1`},
 		{name: "list", method: http.MethodGet, path: collection + "?p=1&page_size=5", status: 200},
 		{name: "get", method: http.MethodGet, path: one, status: 200},
+		{name: "usage of a token", method: http.MethodGet, path: ofToken(wire.HistoryPath), status: 200, contains: `"complete":true`},
+		{name: "usage of a token as CSV", method: http.MethodGet, path: ofToken(wire.HistoryCSVPath), status: 200, csv: true, contains: "start,model,token_id,name,requests,units,dollars,"},
 		{name: "search", method: http.MethodGet, path: wire.SearchPath + slash + "?keyword=SMOKE", status: 200, contains: `"name":"smoke"`},
 		{name: "show the new key", method: http.MethodPost, path: fmt.Sprintf("%s/%d/key%s", wire.TokensPath, made.ID, slash), status: 200, contains: `"data":{"key":"`},
 		{name: "show new keys", method: http.MethodPost, path: wire.BatchKeysPath + slash, body: fmt.Sprintf(`{"ids":[%d]}`, made.ID), status: 200, contains: fmt.Sprintf(`"data":{"keys":{"%d":"`, made.ID)},
@@ -39,6 +52,8 @@ func lifecycle(collection string, made wire.Token) []step {
 		step{name: "enable without quota", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":1`), status: 409, code: wire.ErrTokenExhausted},
 		step{name: "expire", method: http.MethodPut, path: collection, body: about(`"expired_time":1700000000,"unlimited_quota":true`), status: 200},
 		step{name: "enable an expired token", method: http.MethodPut, path: collection + "?status_only=true", body: about(`"status":1`), status: 409, code: wire.ErrTokenExpired},
+		step{name: "revoke the key", method: http.MethodPost, path: wire.RevokePath + slash, body: `{"key":"` + made.Key + `"}`, status: 200, contains: `"data":null`, headers: []string{"Authorization", ""}},
+		verify(slash, made.Key, "refuse a revoked key", `{}`, `"valid":false,"code":"not_found"`),
 		step{name: "delete", method: http.MethodDelete, path: one, status: 200},
 		verify(slash, made.Key, "refuse a deleted key", `{}`, `"valid":false,"code":"not_found"`),
 		step{name: "delete again", method: http.MethodDelete, path: one, status: 404, code: wire.ErrTokenNotFound},
@@ -67,6 +82,7 @@ func keySteps(slash, key string) []step {
 		withKey(key, step{name: "reserve all", method: http.MethodPost, path: wire.ReservePath + slash, body: `{` + second + `,"quota":69}`, status: 200, contains: `"valid":true`}),
 		withKey(key, step{name: "release", method: http.MethodPost, path: wire.ReleasePath + slash, body: `{` + second + `}`, status: 200, contains: `"released":69,"remain_quota":69`}),
 		withKey(key, step{name: "usage", method: http.MethodGet, path: wire.UsagePath + slash, status: 200, usageForm: true, contains: `"total_granted":100,"total_used":31,"total_available":69`}),
+		withKey(key, step{name: "usage by day", method: http.MethodGet, path: wire.KeyHistoryPath + slash, status: 200, contains: `"by":"day"`}),
 		verify(slash, key, "spend the rest", `{"quota":69}`, `"remain_quota":0`),
 	}
 }

@@ -97,18 +97,27 @@ func connectEngine(endpoint, table string) *database {
 
 // connectAWS returns a database in AWS, with the operator's configuration.
 func connectAWS(ctx context.Context, table string) (*database, error) {
-	const local = "to use a local engine, set DYNAMODB_ENDPOINT to the URL that `tokenctl serve` prints"
-	cfg, err := config.LoadDefaultConfig(ctx, quiet)
+	cfg, err := awsConfig(ctx, "to use a local engine, set DYNAMODB_ENDPOINT to the URL that `tokenctl serve` prints")
 	if err != nil {
-		return nil, problemf("the AWS configuration is not usable (%s): check AWS_PROFILE and the files in ~/.aws; %s", sentence(err), local)
-	}
-	if cfg.Region == "" {
-		return nil, problemf("no AWS region is set: set AWS_REGION, or set AWS_PROFILE to a profile with a region; %s", local)
-	}
-	if !haveCredentials(ctx, cfg) {
-		return nil, problemf("no usable AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or renew an expired AWS login; %s", local)
+		return nil, err
 	}
 	return &database{dynamo.NewClient(cfg.Region, "", cfg.Credentials), table, "", cfg.Region}, nil
+}
+
+// awsConfig returns the operator's configuration for AWS, with a region and
+// credentials. An error ends with the alternative to AWS.
+func awsConfig(ctx context.Context, alternative string) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, quiet)
+	if err != nil {
+		return cfg, problemf("the AWS configuration is not usable (%s): check AWS_PROFILE and the files in ~/.aws; %s", sentence(err), alternative)
+	}
+	if cfg.Region == "" {
+		return cfg, problemf("no AWS region is set: set AWS_REGION, or set AWS_PROFILE to a profile with a region; %s", alternative)
+	}
+	if !haveCredentials(ctx, cfg) {
+		return cfg, problemf("no usable AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or renew an expired AWS login; %s", alternative)
+	}
+	return cfg, nil
 }
 
 // quiet keeps the log of the AWS SDK off stderr, where a failed command prints
@@ -131,12 +140,16 @@ func (d *database) store() *dynamo.Store {
 }
 
 // gate returns the gate of a proxy or a server.
-func (d *database) gate(foreignKeys bool) *gate.Gate {
+func (d *database) gate(foreignKeys, useRecords bool) *gate.Gate {
 	store := dynamo.New(d.client, d.table)
+	var options []gate.Option
 	if foreignKeys {
-		return gate.New(store, gate.WithForeignKeys(store))
+		options = append(options, gate.WithForeignKeys(store))
 	}
-	return gate.New(store)
+	if useRecords {
+		options = append(options, gate.WithUseRecords())
+	}
+	return gate.New(store, options...)
 }
 
 func (d *database) accounts() *token.UserService {

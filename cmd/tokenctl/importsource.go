@@ -44,7 +44,7 @@ func (c fromFlags) load(ctx context.Context, out *console, name string) (input, 
 	}
 	accessToken := strings.TrimSpace(os.Getenv(sourceTokenVar))
 	if accessToken == "" {
-		if accessToken, err = out.readSecret(ctx, "Access token of "+base+": "); err != nil {
+		if accessToken, err = out.readSecret(ctx, "access token", "Access token of "+base+": "); err != nil {
 			return input{}, err
 		}
 	}

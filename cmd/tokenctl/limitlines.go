@@ -8,9 +8,12 @@ import (
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
-// statusLine returns the status of a token and, if only windows are used up, when
-// it works again.
+// statusLine returns the status of a token. If the key has leaked, or if only windows
+// are used up, it says what makes it work again.
 func statusLine(t wire.Token) string {
+	if t.LeakedTime != 0 {
+		return "disabled: the key leaked, and was revoked at " + timestamp(t.LeakedTime) + "; rotate the token"
+	}
 	if t.Status == wire.Exhausted && t.ResetsAt != 0 && (t.UnlimitedQuota || t.RemainQuota > 0) {
 		return statusName(t.Status) + " until " + timestamp(t.ResetsAt)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,6 +119,9 @@ func (d *dataDir) startEngine(ctx context.Context, binary string) (*engine.Engin
 		}
 		binary = found
 	}
+	if err := d.checkEngineFile(); err != nil {
+		return nil, err
+	}
 	const timeout = 6 * time.Second
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -130,6 +134,36 @@ func (d *dataDir) startEngine(ctx context.Context, binary string) (*engine.Engin
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, problemf("the DynamoDB engine %s does not respond: check that it can run and that no other program uses %s", binary, d.engineFile())
 	default:
-		return nil, problemf("the DynamoDB engine %s did not start (%s): check that it can run and that no other program uses %s", binary, sentence(err), d.engineFile())
+		return nil, problemf("the DynamoDB engine %s did not start (%s): check that it can run and that no other program uses %s; %s", binary, sentence(err), d.engineFile(), ifDamaged)
 	}
+}
+
+// ifDamaged says what to do about a damaged database file.
+const ifDamaged = "if that file is damaged, replace it with a copy, or move it and its -wal and -shm files away to begin with an empty table"
+
+// checkEngineFile returns an error if something that can't be read and written is
+// in the place of the database file.
+func (d *dataDir) checkEngineFile() error {
+	f, err := os.OpenFile(d.engineFile(), os.O_RDWR, 0)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return problemf("the database file %s is not usable (%s): make it a file that you can read and write, or set DATA_DIR to another folder", d.engineFile(), reason(err))
+	default:
+		return f.Close()
+	}
+}
+
+// explain is database.explain for a command that started the engine itself: if the
+// engine fails, its file is the likely cause, and no endpoint is to be checked.
+func (d *dataDir) explain(back *backend, err error, user string) error {
+	var failed interface {
+		HTTPStatusCode() int
+		Unwrap() error
+	}
+	if back.engine == nil || !errors.As(err, &failed) || failed.HTTPStatusCode() < http.StatusInternalServerError {
+		return back.db.explain(err, user)
+	}
+	return problemf("the DynamoDB engine failed on the data in %s (%s): run `tokenctl serve` again; %s", d.engineFile(), sentence(failed.Unwrap()), ifDamaged)
 }

@@ -38,7 +38,7 @@ func (c *loginCmd) Run(ctx context.Context, out *console) error {
 	if err != nil {
 		return err
 	}
-	at, err := out.readSecret(ctx, "Access token: ")
+	at, err := out.readSecret(ctx, "access token", "Access token: ")
 	if err != nil {
 		return err
 	}
@@ -96,12 +96,12 @@ func isTerminal(stream any) bool {
 }
 
 // readSecret reads one line from stdin. A terminal does not show what is typed.
-func (c *console) readSecret(ctx context.Context, prompt string) (string, error) {
+func (c *console) readSecret(ctx context.Context, what, prompt string) (string, error) {
 	if !isTerminal(c.in) {
 		const most = 1 << 10
 		line, err := bufio.NewReader(io.LimitReader(c.in, most)).ReadString('\n')
 		if line == "" || err != nil && !errors.Is(err, io.EOF) {
-			return "", problemf("stdin holds no access token: pipe one in, or run the command in a terminal")
+			return "", problemf("stdin holds no %s: pipe one in, or run the command in a terminal", what)
 		}
 		return strings.TrimSpace(line), nil
 	}
@@ -131,7 +131,7 @@ func (c *console) readSecret(ctx context.Context, prompt string) (string, error)
 		}
 	case <-ctx.Done():
 	}
-	return "", problemf("interrupted: nothing was saved")
+	return "", problemf("interrupted: nothing was done")
 }
 
 // confirm asks the person at the terminal and returns an error unless the reply

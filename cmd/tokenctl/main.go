@@ -12,12 +12,15 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"os/user"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 func main() {
@@ -34,12 +37,19 @@ type grammar struct {
 	Login     loginCmd         `cmd:"" help:"Save an API's URL and your access token."`
 	Logout    logoutCmd        `cmd:"" help:"Delete the saved URL and access token."`
 	Token     tokenCmd         `cmd:"" help:"List, create, change, rotate, delete and import your sk- tokens."`
+	Key       keyCmd           `cmd:"" help:"Check or revoke keys that have leaked."`
 	Import    importCmd        `cmd:"" help:"Import the tokens of another system with the keys that they have."`
 	Shadow    shadowCmd        `cmd:"" help:"Compare what another system and Latchkey answer about each key."`
 	Export    exportCmd        `cmd:"" help:"Write tokens as another system has them."`
+	Webhook   webhookCmd       `cmd:"" help:"Create, list, change, test, rotate and delete the URLs that events are sent to."`
+	Usage     usageCmd         `cmd:"" help:"Show what your tokens were used for, or export it as CSV."`
 	User      userCmd          `cmd:"" help:"Create, list, disable and enable users, rotate their access tokens, and set their limits."`
 	Prices    pricesCmd        `cmd:"" help:"Set, show, check and import the prices of models."`
+	Audit     auditCmd         `cmd:"" help:"Show who has changed tokens, users and prices."`
 	Reconcile reconcileCmd     `cmd:"" help:"Recount a user's tokens and correct the stored counts."`
+	Purge     purgeCmd         `cmd:"" help:"Count removed tokens that the purge function could not count."`
+	Restore   restoreCmd       `cmd:"" help:"Make a table that was restored from a backup as narrow as the live one."`
+	Doctor    doctorCmd        `cmd:"" help:"Report what a deployment lacks, with the commands that mend it."`
 	Table     tableCmd         `cmd:"" help:"Create the table in a local DynamoDB engine."`
 	Version   kong.VersionFlag `help:"Print the version."`
 }
@@ -83,7 +93,7 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	if err != nil {
 		return fail(stderr, problemf("%s: see `tokenctl --help`", credential.Redact(err.Error()))) // it may quote an argument
 	}
-	command.BindTo(ctx, (*context.Context)(nil))
+	command.BindTo(token.WithOrigin(ctx, originOf(command.Command())), (*context.Context)(nil))
 	err = command.Run(&console{in: stdin, out: stdout, err: stderr})
 	var partial *partialError
 	switch {
@@ -91,11 +101,22 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		return 0
 	case errors.As(err, &partial):
 		return partial.exit(stderr)
-	case errors.Is(err, errUnread):
+	case errors.Is(err, errUnread), errors.Is(err, errFindings):
 		return 1
 	default:
 		return fail(stderr, err)
 	}
+}
+
+// originOf is what the audit trail has about the changes of a command, of which it gets
+// the name and not the arguments.
+func originOf(command string) token.Origin {
+	name, _, _ := strings.Cut(command, " <")
+	o := token.Origin{Command: name}
+	if person, err := user.Current(); err == nil { // else the account has no name
+		o.Person = person.Username
+	}
+	return o
 }
 
 // newParser returns the parser of the command line. It calls exit after --help and

@@ -82,6 +82,8 @@ func (d *database) explain(err error, user string) error {
 		return problemf("user %s has %d valid access tokens, which is the maximum: when all clients use the newest one, revoke the others with `tokenctl user rotate %s --revoke`", user, token.MaxSlots, user)
 	case errors.Is(err, token.ErrContention):
 		return problemf("another command changed the same items at the same time, and nothing was changed: try again")
+	case errors.Is(err, context.Canceled) && !errors.Is(err, token.ErrUncertain):
+		return problemf("interrupted")
 	case errors.Is(err, context.Canceled):
 		return problemf("interrupted; the change may or may not have been made: check with `tokenctl user list`")
 	case errors.As(err, &network) && network.Op == "dial":
@@ -95,7 +97,7 @@ func (d *database) explain(err error, user string) error {
 	case errors.Is(err, token.ErrUnavailable):
 		return problemf("DynamoDB %s did not respond as expected, and the change may or may not have been made: check with `tokenctl user list` before you try again, and check %s", d.at(), d.origin())
 	case errors.As(err, &refused) && refused.ErrorCode() == "ResourceNotFoundException":
-		return problemf("table %s does not exist %s: check --table or, for a local engine, run `tokenctl table create`", d.table, d.at())
+		return problemf("table %s does not exist %s: check TABLE_NAME or --table, or for a local engine, run `tokenctl table create`", d.table, d.at())
 	case errors.As(err, &refused):
 		return problemf("DynamoDB %s refused the request (%s: %s): check %s and the permissions of the credentials", d.at(), refused.ErrorCode(), sentence(errors.New(refused.ErrorMessage())), d.origin())
 	default:

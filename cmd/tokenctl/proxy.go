@@ -26,6 +26,7 @@ type proxyCmd struct {
 	MaxBody           int64         `env:"MAX_BODY" default:"10" placeholder:"MIB" help:"Largest request body, in MiB (default ${default})."`
 	Memory            int64         `env:"MEMORY" default:"256" placeholder:"MIB" help:"How many MiB of request bodies may be in memory at a time; one key can have four times --max-body of it (default ${default})."`
 	HoldTime          time.Duration `env:"HOLD_TIME" default:"15m" placeholder:"DURATION" help:"How long reserved units stay held if the proxy dies, in whole seconds up to 1h. A request that takes longer is charged without a hold (default ${default})."`
+	NoUseRecords      bool          `env:"NO_USE_RECORDS" help:"Do not record when and from where keys are used, nor refusals."`
 	Foreign           bool          `name:"foreign-keys" env:"FOREIGN_KEYS" help:"Accept keys that another system has issued, if tokens were imported with them. Then a text that could be such a key costs a read."`
 	TrustForwardedFor bool          `env:"TRUST_FORWARDED_FOR" help:"Take the caller's address from the last entry of X-Forwarded-For. Use it only behind a load balancer that adds this entry."`
 	DrainTimeout      time.Duration `env:"DRAIN_TIMEOUT" default:"30s" placeholder:"DURATION" help:"How long requests in progress may take after Ctrl-C or SIGTERM. Then they are cut off, and what was delivered is charged (default ${default})."`
@@ -72,7 +73,7 @@ func (c *proxyCmd) proxy(ctx context.Context, out *console) error {
 		return err
 	}
 	defer listeners.close()
-	keys := db.gate(c.Foreign)
+	keys := db.gate(c.Foreign, !c.NoUseRecords)
 	if _, err := keys.Verify(ctx, credential.NewKey(1, 1).Reveal(), quota.Question{}); err != nil { // a key that nobody has, to check that the table can be read
 		return db.explain(err, "")
 	}

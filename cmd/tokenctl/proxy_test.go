@@ -58,7 +58,7 @@ func (f *fleet) wantNothingHeld(t *testing.T, key string) (u quota.Usage) {
 	t.Helper()
 	tokenctltest.Eventually(t, "no units are reserved", func() bool {
 		var err error
-		if u, err = f.gate.Usage(t.Context(), key); err != nil {
+		if u, err = f.gate.Usage(t.Context(), key, quota.Origin{}); err != nil {
 			t.Fatal(err)
 		}
 		return u.Used+u.Available == u.Granted

@@ -140,7 +140,7 @@ func TestDatabaseErrors(t *testing.T) {
 		{"UpdateItem", "ConditionalCheckFailedException", "another command changed the same items at the same time, and nothing was changed: try again."},
 		{"UpdateItem", "ThrottlingException", "DynamoDB at %s did not respond as expected: check DYNAMODB_ENDPOINT or --endpoint and run the command again."},
 		{"GetItem", "AccessDeniedException", "DynamoDB at %s refused the request (AccessDeniedException: Told by the engine): check DYNAMODB_ENDPOINT or --endpoint and the permissions of the credentials."},
-		{"GetItem", "ResourceNotFoundException", "table latchkey-test does not exist at %s: check --table or, for a local engine, run `tokenctl table create`."},
+		{"GetItem", "ResourceNotFoundException", "table latchkey-test does not exist at %s: check TABLE_NAME or --table, or for a local engine, run `tokenctl table create`."},
 	} {
 		t.Run(c.code, func(t *testing.T) {
 			endpoint := refusing(t, c.action, c.code)

@@ -16,6 +16,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/engine"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/webhook"
+	"github.com/latchkey-api/latchkey/shared/webhook/delivery"
 )
 
 type serveCmd struct {
@@ -25,6 +27,7 @@ type serveCmd struct {
 	Table    string        `env:"TABLE_NAME" default:"${table}" placeholder:"NAME" help:"Name of the table (default ${table})."`
 	Sweep    time.Duration `default:"10s" placeholder:"DURATION" help:"How often to remove tokens that expired 30 days ago, as DynamoDB does in AWS (default ${default})."`
 	Foreign  bool          `name:"foreign-keys" env:"FOREIGN_KEYS" help:"Accept keys that another system has issued, if tokens were imported with them."`
+	Webhook  *string       `placeholder:"URL" help:"Make this URL a webhook of the user demo; it stays until 'tokenctl webhook delete'."`
 	Engine   string        `placeholder:"FILE" help:"The engine's binary (default: the one that make tools installed)."`
 }
 
@@ -33,7 +36,9 @@ func (*serveCmd) Help() string {
 	return `It starts the local DynamoDB engine, creates the table and, the first time, the user demo, and serves the API and the
 console until Ctrl-C, which also stops the engine. It prints the URL, the engine's endpoint, the access token of demo
 and curl commands to try. The access token is saved in DATA_DIR/access-token. As in AWS, a token is removed 30 days
-after it expires, except from an engine given with --endpoint. Requests are logged as JSON on stderr.
+after it expires, a history adds up usage, and events are sent to webhooks, which may be on this machine, except with an
+engine given with --endpoint. Webhooks that have not been delivered when it ends are lost. The engine accepts any credentials, so every program on
+this machine can change its data; it refuses web pages, except an engine given with --endpoint. Requests are logged as JSON on stderr.
 
 Example:
 
@@ -56,6 +61,9 @@ func (c *serveCmd) serve(ctx context.Context, out *console) error {
 	if c.Sweep <= 0 {
 		return problemf("--sweep %s is not a valid interval: use a time above 0, such as 10s", c.Sweep)
 	}
+	if err := c.checkWebhook(); err != nil {
+		return err
+	}
 	dir, err := openDataDir(cmp.Or(c.DataDir, defaultDataDir))
 	if err != nil {
 		return err
@@ -72,21 +80,44 @@ func (c *serveCmd) serve(ctx context.Context, out *console) error {
 	}
 	defer back.stop()
 	if err := back.db.createTable(ctx); err != nil {
-		return back.db.explain(err, "")
+		return dir.explain(back, err, "")
+	}
+	log := slog.New(slog.NewJSONHandler(out.err, nil))
+	changes, err := back.openStream(ctx, dir.engineFile())
+	if err != nil {
+		return dir.explain(back, err, "")
 	}
 	d, err := prepareDemo(ctx, back.db, dir)
 	if err != nil {
-		return back.db.explain(err, demoName)
+		return dir.explain(back, err, demoName)
 	}
-	if err := out.print(greeting("http://"+listener.Addr().String(), back, dir, d, c.Foreign)); err != nil {
+	store := back.db.store()
+	hooks := localWebhooks(store)
+	var hook webhook.Endpoint
+	if c.Webhook != nil {
+		if hook, err = registerWebhook(ctx, hooks, d, *c.Webhook); err != nil {
+			return dir.explain(back, err, demoName)
+		}
+	}
+	defer changes.start(ctx, c.Sweep, log)()
+	url, end, err := back.guard(ctx, log)
+	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewJSONHandler(out.err, nil))
-	services := api.Services{Tokens: &token.Service{Store: back.db.store(), Now: time.Now}, Keys: back.db.gate(c.Foreign)}
-	defer back.sweep(ctx, c.Sweep, log)()
+	defer end()
+	if err := out.print(greeting("http://"+listener.Addr().String(), url, back, dir, d, hook, c.Foreign)); err != nil {
+		return err
+	}
+	services := api.Services{Tokens: &token.Service{Store: store, Now: time.Now}, Keys: back.db.gate(c.Foreign, true), History: store, Trail: store, Webhooks: hooks}
 	server := newServer(api.New(services, log, append(api.Routes(), web.Pages()...)...), log)
 	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 20*time.Second // longer than the API takes for any response
 	return serve(ctx, listener, server, stop{grace: 8 * time.Second, cleanup: 2 * time.Second}, back.died())
+}
+
+// localWebhooks returns the service of webhooks of a server on this machine, whose
+// receivers may be on it, too.
+func localWebhooks(store webhook.Store) *webhook.Service {
+	return &webhook.Service{Store: store, Now: time.Now, Rules: localRules(), Send: delivery.NewClient(localRules(), delivery.TestTimeout, time.Now).Send}
 }
 
 // A backend is the database behind the API.
@@ -112,19 +143,39 @@ func (b *backend) stop() {
 	}
 }
 
-// sweep starts to remove expired tokens regularly, except from an engine that
-// the operator gave. The returned function stops it and waits until it has
-// stopped.
-func (b *backend) sweep(ctx context.Context, every time.Duration, log *slog.Logger) (end func()) {
+// guard returns the URL at which other programs reach the database. That of an
+// engine that this process started refuses web pages until end is called.
+func (b *backend) guard(ctx context.Context, log *slog.Logger) (url string, end func(), err error) {
 	if b.engine == nil {
+		return b.db.endpoint, func() {}, nil
+	}
+	return guardEngine(ctx, b.engine.Endpoint, log)
+}
+
+// openStream turns the stream on, except with an engine that the operator gave. Then
+// it returns nil.
+func (b *backend) openStream(ctx context.Context, file string) (*localStream, error) {
+	if b.engine == nil {
+		return nil, nil //nolint:nilnil // start accepts it
+	}
+	return newLocalStream(ctx, b.engine, file, b.db)
+}
+
+// start starts to remove expired tokens, to add up usage and to send webhooks. The
+// returned function stops it and waits until it has stopped.
+func (s *localStream) start(ctx context.Context, sweep time.Duration, log *slog.Logger) (end func()) {
+	if s == nil {
 		return func() {}
 	}
+	publisher, endPublisher := localPublisher(ctx, s.store, log)
+	s.publisher = publisher
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { newSweeper(b.engine, b.db).run(ctx, every, log) })
+	running.Go(func() { s.run(ctx, sweep, log) })
 	return func() {
 		cancel()
 		running.Wait()
+		endPublisher()
 	}
 }
 
@@ -145,14 +196,17 @@ func (c *serveCmd) start(ctx context.Context, dir *dataDir) (*backend, error) {
 }
 
 // greeting returns what serve prints when it is ready.
-func greeting(base string, back *backend, dir *dataDir, d demo, foreignKeys bool) string {
+func greeting(base, engineURL string, back *backend, dir *dataDir, d demo, hook webhook.Endpoint, foreignKeys bool) string {
 	var text strings.Builder
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(&text, format+"\n", args...) } // a Builder never fails
 	line("Latchkey is ready at %s", base)
 	line("Console:      %s/", base)
 	line("Reference:    %s/docs", base)
-	line("Engine:       %s (%s)", back.db.endpoint, back.where)
+	line("Engine:       %s (%s)", engineURL, back.where)
 	line("Access token: %s (user %s, saved in %s)", d.access.Reveal(), demoName, dir.accessTokenFile())
+	if hook.URL != "" {
+		line("Webhook:      %s (events of %s, signed with %s)", hook.URL, demoName, hook.Secret.Reveal())
+	}
 	if foreignKeys {
 		line("Foreign keys: on, so that imported tokens keep their keys")
 	}
@@ -171,7 +225,7 @@ func greeting(base string, back *backend, dir *dataDir, d demo, foreignKeys bool
 	line(`  curl -sS -X POST %s/api/token/verify -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" -d '{"quota":1}'`, base)
 	line("Log in from another terminal, for commands such as `%[1]s token list`:\n  %[1]s login --url %[2]s < %[3]s", os.Args[0], base, dir.accessTokenFile())
 	line("Manage users:")
-	line("  DYNAMODB_ENDPOINT=%s %s%s user list", back.db.endpoint, tableSetting(back.db.table), os.Args[0])
+	line("  DYNAMODB_ENDPOINT=%s %s%s user list", engineURL, tableSetting(back.db.table), os.Args[0])
 	line("Press Ctrl-C to stop.")
 	return text.String()
 }

@@ -38,11 +38,14 @@ func (s *session) explain(err error) error {
 		transport *url.Error
 		network   *net.OpError
 	)
+	isRead := errors.As(err, &transport) && transport.Op == "Get" // as net/http writes the method
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &known):
 		return err
+	case errors.Is(err, context.Canceled) && isRead:
+		return problemf("interrupted")
 	case errors.Is(err, context.Canceled):
 		return problemf("interrupted; the change may or may not have been made: check with `tokenctl token list`")
 	case errors.Is(err, wire.ErrUnauthorized):
@@ -57,6 +60,8 @@ func (s *session) explain(err error) error {
 		return problemf("%s", lowered(answer.Message))
 	case errors.As(err, &network) && network.Op == "dial":
 		return problemf("the API at %s can't be reached (%s): check that it is running and that the URL is correct", s.url, reason(err))
+	case isRead:
+		return problemf("the API at %s did not answer (%s): check that it is running and that the URL is correct", s.url, reason(transport.Err))
 	case errors.As(err, &transport):
 		return problemf("the API at %s did not answer (%s), and the change may or may not have been made: check with `tokenctl token list` before you try again", s.url, reason(transport.Err))
 	default:

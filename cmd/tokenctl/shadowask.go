@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 
 	"github.com/latchkey-api/latchkey/cmd/tokenctl/export"
 	"github.com/latchkey-api/latchkey/shared/client"
@@ -35,7 +37,10 @@ func (p *probe) ask(ctx context.Context, out *console) error {
 	}
 	v, err := client.New(p.url, "").Verify(ctx, plain, wire.VerifyInput{})
 	where := p.row.Place() + ", " + p.row.There.Key.Mask
+	var transport *url.Error
 	switch {
+	case errors.As(err, &transport): // nothing was charged, so no change is in doubt
+		return problemf("the API at %s did not answer (%s): check that it is running and that the URL is correct", p.url, reason(transport.Err))
 	case err != nil:
 		return (&session{url: p.url}).explain(err)
 	case v.Code == wire.RefusedUnknown:

@@ -80,7 +80,7 @@ func (s *shadow) report(out *console) error {
 	if err != nil || differ == 0 {
 		return err
 	}
-	return problemf("%d of %d keys get different answers, %d of them looser ones in Latchkey: %s", differ, s.Keys, s.Looser, s.advice())
+	return problemf("different answers for %d of %s, %d of them looser in Latchkey: %s", differ, counted(s.Keys, "key"), s.Looser, s.advice())
 }
 
 func (s *shadow) text() string {
@@ -113,7 +113,7 @@ func (s *shadow) text() string {
 }
 
 // counted returns a number and what it counts, in the singular or the plural.
-func counted(n int, what string) string {
+func counted[N int | int64](n N, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

@@ -111,7 +111,7 @@ func TestLoginStopsOnCtrlC(t *testing.T) {
 	term := atTerminal(t, env, "login", "--url", "http://127.0.0.1:1")
 	term.shows(t, "Access token: ")
 	term.types(t, "\x03")
-	term.shows(t, "interrupted: nothing was saved.")
+	term.shows(t, "interrupted: nothing was done.")
 	if code := term.exit(t); code != 1 {
 		t.Errorf("got exit %d, want 1", code)
 	}

@@ -47,6 +47,14 @@ func statusName(status wire.Status) string {
 	}
 }
 
+// tableStatus is statusName, but for a token whose key has leaked.
+func tableStatus(t wire.Token) string {
+	if t.LeakedTime != 0 {
+		return "leaked"
+	}
+	return statusName(t.Status)
+}
+
 func expiry(t wire.Token) string {
 	if t.ExpiredTime == token.Never {
 		return "never"
@@ -69,13 +77,15 @@ func models(t wire.Token) string {
 	return strings.Join(t.Models, ",")
 }
 
-// lastUsed returns - for a token that was never used. The API reports the time of
-// creation as its first access.
+// lastUsed returns when a token was last used and from where, and - for one that
+// was never used.
 func lastUsed(t wire.Token) string {
-	if t.AccessedTime == t.CreatedTime && t.UsedQuota == 0 {
+	u := t.LastUsed
+	if u == nil {
 		return "-"
 	}
-	return timestamp(t.AccessedTime)
+	from := strings.TrimSpace(u.Network + " " + u.UserAgent)
+	return strings.TrimSpace(timestamp(u.Time) + "  " + from)
 }
 
 // shorten limits the width of a table column to 32 characters.
@@ -98,7 +108,7 @@ func tokenTable(tokens []wire.Token, perDollar int64) string {
 	}
 	_, _ = fmt.Fprintln(w, "ID\tNAME\tKEY\tSTATUS\tREMAIN\tUSED\t"+header+"EXPIRES\tMODELS\tLAST USED") // a Builder never fails
 	for _, t := range tokens {
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s%s\t%s\t%s\n", t.ID, visible(t.Name), visible(t.Key), statusName(t.Status), remain(t, perDollar), amount(t.UsedQuota, perDollar), window(t), expiry(t), visible(shorten(models(t))), lastUsed(t))
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s%s\t%s\t%s\n", t.ID, visible(t.Name), visible(t.Key), tableStatus(t), remain(t, perDollar), amount(t.UsedQuota, perDollar), window(t), expiry(t), visible(shorten(models(t))), visible(lastUsed(t)))
 	}
 	_ = w.Flush()
 	return table.String()

@@ -11,5 +11,5 @@ import (
 )
 
 func main() {
-	boot.Run(api.CreateToken, api.RotateKey, api.RaiseQuota, api.ShowKey, api.CreateTokens, api.DeleteTokens, api.SetStatuses, api.ShowKeys, api.VerifyKey, api.ReserveQuota, api.SettleHold, api.ReleaseHold)
+	boot.Run(api.CreateToken, api.RotateKey, api.RaiseQuota, api.ShowKey, api.CreateTokens, api.DeleteTokens, api.SetStatuses, api.ShowKeys, api.VerifyKey, api.ReserveQuota, api.SettleHold, api.ReleaseHold, api.RevokeKey)
 }

@@ -11,5 +11,5 @@ import (
 )
 
 func main() {
-	boot.Run(api.ListTokens, api.SearchTokens, api.GetToken)
+	boot.Run(api.ListTokens, api.SearchTokens, api.GetToken, api.ShowHistory, api.ShowHistoryCSV, api.ShowAudit)
 }

@@ -12,5 +12,5 @@ import (
 )
 
 func main() {
-	boot.Run(api.ShowSelf, api.ShowBudget, api.ShowGroups, api.ShowModels)
+	boot.Run(api.ShowSelf, api.ShowBudget, api.ShowGroups, api.ListWebhooks, api.ShowSelfHistory, api.ShowSelfHistoryCSV, api.ShowSelfAudit, api.ShowModels)
 }

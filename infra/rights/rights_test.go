@@ -36,14 +36,23 @@ func TestOf(t *testing.T) {
 			"get":          {"dynamodb:BatchGetItem", "dynamodb:GetItem"},
 			"release":      {"dynamodb:GetItem", "dynamodb:UpdateItem"},
 			"self":         {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"},
-			"status":       {"dynamodb:GetItem"},
+			"status":       {"dynamodb:GetItem", "dynamodb:UpdateItem"},
 			"batchcreate":  {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
-			api.Authorizer: {"dynamodb:GetItem", "dynamodb:Query"},
-			api.Purge:      {"dynamodb:PutItem", "dynamodb:UpdateItem"},
+			api.Authorizer: {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"},
+			api.Purge:      {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
 			api.Console:    nil,
 		} {
 			if got := rights.Of(named(name)); !slices.Equal(got, want) {
 				t.Errorf("%s: got %v, want %v", name, got, want)
+			}
+		}
+	})
+	t.Run("what_removes_tokens_may_remove_foreign_keys", func(t *testing.T) {
+		for _, f := range functions {
+			may := slices.Contains(rights.Partitions(f, false), "K#*")
+			removes := slices.Contains(rights.Of(f), "dynamodb:DeleteItem") && f.Name != "webhooks" // which removes no tokens
+			if may != removes {
+				t.Errorf("%s: may use foreign keys without the setting: %t, want %t", f.Name, may, removes)
 			}
 		}
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/latchkey-api/latchkey/infra/queries"
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
@@ -64,18 +65,11 @@ func alarmsCoverAllAndNotifyTheTopic(t *testing.T, p *template) {
 		got = append(got, p.metricsOf(t, alarm)...)
 	}
 	want := []string{
-		"5xx", "Count", "ReadThrottleEvents", "WriteThrottleEvents",
-		"SystemErrors GetItem", "SystemErrors BatchGetItem", "SystemErrors Query", "SystemErrors PutItem", "SystemErrors UpdateItem", "SystemErrors TransactWriteItems",
-	}
-	for _, f := range api.Functions() {
-		want = append(want, "Errors "+f.Name, "Throttles "+f.Name)
-		switch f.Name {
-		case api.Purge:
-			want = append(want, "IteratorAge "+f.Name, "ApproximateNumberOfMessagesVisible")
-		case api.Console: // it answers from memory
-		default:
-			want = append(want, "Duration "+f.Name)
-		}
+		"5xx", "Count", "4xx", "Count", "IntegrationLatency", "Throttles", "ReadThrottleEvents", "WriteThrottleEvents",
+		"ServerErrors-verify", "Invocations verify", "ServerErrors-reserve", "Invocations reserve",
+		"ServerErrors-settle", "Invocations settle", "ServerErrors-release", "Invocations release",
+		"ServerErrors-others", "TooManyRequests", "Errors " + api.Authorizer, "Errors " + api.Purge, "Errors " + api.History, "Errors " + api.Deliver,
+		"IteratorAge " + api.Purge, "IteratorAge " + api.History, "ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesVisible",
 	}
 	slices.Sort(got)
 	slices.Sort(want)
@@ -84,69 +78,54 @@ func alarmsCoverAllAndNotifyTheTopic(t *testing.T, p *template) {
 	}
 }
 
-// onlyCloudWatchPublishes checks the policy of the topic. It replaces the default
-// policy, so it must allow CloudWatch.
-func onlyCloudWatchPublishes(t *testing.T, p *template) {
+// alarmsAreFew checks the numbers that docs/deploy.md has the price of.
+func alarmsAreFew(t *testing.T, p *template) {
+	metrics := 0
+	for _, id := range p.of("AWS::CloudWatch::Alarm") {
+		metrics += len(p.metricsOf(t, p.Resources[id].Properties))
+	}
+	wantAlarms, wantMetrics := 19, 26
 	if p.stage == "dev" {
-		if got := p.of("AWS::SNS::Topic"); len(got) > 0 {
-			t.Errorf("got topics %v, want none without alarms", got)
-		}
-		return
+		wantAlarms, wantMetrics = 0, 0
 	}
-	topic, _ := p.only(t, "AWS::SNS::Topic")
-	_, policy := p.only(t, "AWS::SNS::TopicPolicy")
-	want := list{
-		object{
-			"Sid": "AllowPublishThroughSSLOnly", "Effect": "Deny", "Action": "sns:Publish", "Principal": "*", "Resource": ref(topic),
-			"Condition": object{"Bool": object{"aws:SecureTransport": "false"}},
-		},
-		object{
-			"Sid": "1", "Effect": "Allow", "Action": "sns:Publish", "Principal": object{"Service": "cloudwatch.amazonaws.com"}, "Resource": ref(topic),
-			"Condition": object{"StringEquals": object{"aws:SourceAccount": ref("AWS::AccountId")}},
-		},
-	}
-	if diff := cmp.Diff(any(want), at(policy["PolicyDocument"], "Statement")); diff != "" {
-		t.Errorf("topic policy (-want +got):\n%s", diff)
-	}
-	var mails []string
-	for _, id := range p.of("AWS::SNS::Subscription") {
-		mails = append(mails, fmt.Sprint(p.Resources[id].Properties["Endpoint"]))
-	}
-	slices.Sort(mails)
-	if !slices.Equal(mails, []string{"one@example.com", "two@example.com"}) {
-		t.Errorf("got subscriptions %v, want the two addresses", mails)
+	if alarms := len(p.of("AWS::CloudWatch::Alarm")); alarms != wantAlarms || metrics != wantMetrics {
+		t.Errorf("got %d alarms that read %d metrics, want %d and %d, or another price in docs/deploy.md", alarms, metrics, wantAlarms, wantMetrics)
 	}
 }
 
-// canaryInProdOnly checks that in prod, and only there, CodeDeploy shifts each
-// function gradually and rolls back when an alarm fires.
-func canaryInProdOnly(t *testing.T, p *template) {
-	want := 0
-	if p.stage == "prod" {
-		want = len(api.Functions())
+// TestLogMetrics checks that each response with 5xx counts for an alarm of the
+// function behind its route, and which 429 count.
+func TestLogMetrics(t *testing.T) {
+	var p template
+	if err := json.Unmarshal(read(t, "testdata/prod.template.json"), &p); err != nil {
+		t.Fatal(err)
 	}
-	groups, aliases := p.of("AWS::CodeDeploy::DeploymentGroup"), p.of("AWS::Lambda::Alias")
-	if len(groups) != want || len(aliases) != want {
-		t.Errorf("got %d deployment groups and %d aliases, want %d", len(groups), len(aliases), want)
+	patterns := map[string]string{}
+	for _, id := range p.of("AWS::Logs::MetricFilter") {
+		filter := p.Resources[id].Properties
+		name, _ := at(listed(filter["MetricTransformations"])[0], "MetricName").(string)
+		patterns[name], _ = filter["FilterPattern"].(string)
 	}
-	for _, id := range aliases {
-		alias := p.Resources[id].Properties
-		if alias["Name"] != "live" || !strings.Contains(string(p.text), `"CodeDeployLambdaAliasUpdate"`) {
-			t.Errorf("got alias %v, want live, updated by CodeDeploy", alias)
+	dataPlane := []string{"verify", "reserve", "settle", "release"}
+	for _, f := range api.Functions() {
+		for _, key := range f.RouteKeys {
+			for _, name := range dataPlane {
+				if got, want := strings.Contains(patterns["ServerErrors-"+name], fmt.Sprintf("($.routeKey = %q)", key)), f.Name == name; got != want {
+					t.Errorf("%s counts for %s: %t, want %t", key, name, got, want)
+				}
+			}
+			if got, want := strings.Contains(patterns["ServerErrors-others"], fmt.Sprintf("($.routeKey != %q)", key)), slices.Contains(dataPlane, f.Name); got != want {
+				t.Errorf("%s does not count for the others: %t, want %t", key, got, want)
+			}
 		}
 	}
-	for _, id := range groups {
-		group := p.Resources[id].Properties
-		alarms, _ := at(group["AlarmConfiguration"], "Alarms").(list)
-		if at(group["AlarmConfiguration"], "Enabled") != true || len(alarms) != 2 {
-			t.Errorf("%s: got alarms %v, want the alarm of the function and that of the API", id, alarms)
+	for name, pattern := range patterns {
+		if longest := 1024; len(pattern) > longest || !strings.HasPrefix(pattern, "{ ($.status = ") {
+			t.Errorf("%s: got pattern %s, want one on the status with at most %d characters", name, pattern, longest)
 		}
-		if events := listed(at(group["AutoRollbackConfiguration"], "Events")); !slices.Contains(events, any("DEPLOYMENT_STOP_ON_ALARM")) {
-			t.Errorf("%s: got rollback on %v, want it on an alarm", id, events)
-		}
-		if got := group["DeploymentConfigName"]; got != "CodeDeployDefault.LambdaCanary10Percent5Minutes" {
-			t.Errorf("%s: got %v, want a tenth for five minutes", id, got)
-		}
+	}
+	if want := `{ ($.status = "429") && ($.integrationLatencyMs = "-") }`; patterns["TooManyRequests"] != want {
+		t.Errorf("got pattern %s, want %s", patterns["TooManyRequests"], want)
 	}
 }
 
@@ -154,6 +133,9 @@ func canaryInProdOnly(t *testing.T, p *template) {
 // metrics to be free.
 func dashboardWidgets(t *testing.T, p *template) {
 	_, dashboard := p.only(t, "AWS::CloudWatch::Dashboard")
+	if diff := cmp.Diff(any(object{"Fn::Join": list{"", list{"Latchkey-" + p.stage + "-", ref("AWS::Region")}}}), dashboard["DashboardName"]); diff != "" {
+		t.Errorf("name, which is unique in the account (-want +got):\n%s", diff)
+	}
 	parts, _ := at(dashboard["DashboardBody"], "Fn::Join").(list)
 	var text strings.Builder
 	for _, part := range listed(parts[1]) {
@@ -181,6 +163,9 @@ func dashboardWidgets(t *testing.T, p *template) {
 		metrics += len(w.Properties.Metrics)
 	}
 	want := []string{"Requests by route and status", "Requests", "Tokens created and deleted", "Latency by route, ms", "Latency, ms", "Consumed units", "Throttles", "Removals by TTL"}
+	for _, q := range queries.All() {
+		want = append(want, q.Title)
+	}
 	if diff := cmp.Diff(want, titles); diff != "" {
 		t.Errorf("widgets (-want +got):\n%s", diff)
 	}

@@ -12,30 +12,50 @@ import (
 
 const liveAlias = "live"
 
-// newCanaries gives each function the alias live, which the routes then call.
-// CodeDeploy shifts the alias to a new version: a tenth of the calls for five
-// minutes, then all of them. It shifts back if the function crashes or too many
-// responses of the API are 5xx.
-func newCanaries(stack awscdk.Stack, functions []*function, alarms *alarms) {
+// newAlias makes the alias live of a function, in every stage: what routes and
+// other services call never changes, whichever way a stage deploys new versions.
+func newAlias(f *function) awslambda.Alias {
+	return awslambda.NewAlias(f.scope, jsii.String("Live"), &awslambda.AliasProps{
+		AliasName: jsii.String(liveAlias), Version: f.lambda.CurrentVersion(),
+	})
+}
+
+// newDeployments lets CodeDeploy shift the aliases to new versions. With a canary,
+// a new version gets a tenth of the calls for five minutes, then all of them, and
+// CodeDeploy shifts back if an alarm of the function fires. Without one, it gets all
+// calls at once and CodeDeploy ignores the alarms, so that a fix can be deployed
+// while an alarm is on.
+func newDeployments(stack awscdk.Stack, functions []*function, alarms *alarms, canary bool) {
 	scope := constructs.NewConstruct(stack, jsii.String("Canary"))
 	application := awscodedeploy.NewLambdaApplication(scope, jsii.String("Application"), nil)
 	role := newDeployRole(scope, stack, functions)
+	config := awscodedeploy.LambdaDeploymentConfig_ALL_AT_ONCE()
+	if canary {
+		config = awscodedeploy.LambdaDeploymentConfig_CANARY_10PERCENT_5MINUTES()
+	}
 	for _, f := range functions {
-		alias := awslambda.NewAlias(f.scope, jsii.String("Live"), &awslambda.AliasProps{
-			AliasName: jsii.String(liveAlias), Version: f.lambda.CurrentVersion(),
-		})
-		f.target = alias
 		awscodedeploy.NewLambdaDeploymentGroup(f.scope, jsii.String("Deployment"), &awscodedeploy.LambdaDeploymentGroupProps{
-			Application:      application,
-			Alias:            alias,
-			DeploymentConfig: awscodedeploy.LambdaDeploymentConfig_CANARY_10PERCENT_5MINUTES(),
-			Alarms:           &[]interfacesawscloudwatch.IAlarmRef{alarms.crashes[f.Name], alarms.serverErrors},
+			Application:              application,
+			Alias:                    f.target,
+			DeploymentConfig:         config,
+			Alarms:                   alarms.of(f),
+			IgnoreAlarmConfiguration: jsii.Bool(!canary),
 			AutoRollback: &awscodedeploy.AutoRollbackConfig{
-				FailedDeployment: jsii.Bool(true), StoppedDeployment: jsii.Bool(true), DeploymentInAlarm: jsii.Bool(true),
+				FailedDeployment: jsii.Bool(true), StoppedDeployment: jsii.Bool(true), DeploymentInAlarm: &canary,
 			},
 			Role: role,
 		})
 	}
+}
+
+// of returns the alarms that stop the deployment of a function: on its own
+// failures, and on those of the API.
+func (a *alarms) of(f *function) *[]interfacesawscloudwatch.IAlarmRef {
+	all := []interfacesawscloudwatch.IAlarmRef{a.serverErrors}
+	for _, alarm := range a.own[f.Name] {
+		all = append(all, alarm)
+	}
+	return &all
 }
 
 // newDeployRole makes the role of CodeDeploy. CDK would attach a managed policy

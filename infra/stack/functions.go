@@ -25,7 +25,7 @@ const (
 	// and the TLS handshake take milliseconds. More would not help, because it
 	// then waits for DynamoDB.
 	memoryMB = 512
-	// timeoutSeconds applies to all functions but purge and gateway. It is enough for a
+	// timeoutSeconds applies to all functions that answer requests except gateway. It is enough for a
 	// request that repeats calls to DynamoDB (an attempt ends after 1 s, most
 	// calls after 3), and well below the 30 s after which API Gateway itself
 	// responds.
@@ -37,22 +37,24 @@ type function struct {
 	api.Function
 	scope  constructs.Construct
 	lambda awslambda.Function
-	target awslambda.IFunction // what routes call: the function or its alias
+	logs   awslogs.LogGroup
+	target awslambda.Alias // what everything that calls the function calls
 }
 
 func newFunctions(stack awscdk.Stack, stage Stage, options Options, table awsdynamodb.ITable) []*function {
 	var all []*function
 	for _, f := range options.functionsOf() {
-		made := newFunction(stack, f, stage, options.Build, table)
+		made := newFunction(stack, f, stage, options, table)
 		if f.Name == api.ModelGateway {
-			connectUpstream(stack, stage, made, options)
+			connectUpstream(stack, stage, made, *options.Upstream)
 		}
+		made.target = newAlias(made)
 		all = append(all, made)
 	}
 	return all
 }
 
-func newFunction(stack awscdk.Stack, f api.Function, stage Stage, build string, table awsdynamodb.ITable) *function {
+func newFunction(stack awscdk.Stack, f api.Function, stage Stage, options Options, table awsdynamodb.ITable) *function {
 	scope := constructs.NewConstruct(stack, jsii.String(f.Name))
 	logs := newLogGroup(scope, stage)
 	lambda := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
@@ -60,31 +62,33 @@ func newFunction(stack awscdk.Stack, f api.Function, stage Stage, build string, 
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture: awslambda.Architecture_ARM_64(), // a fifth cheaper
 		Handler:      jsii.String("bootstrap"),
-		Code:         awslambda.Code_FromAsset(jsii.String(filepath.Join(build, f.Name)), nil),
+		Code:         awslambda.Code_FromAsset(jsii.String(filepath.Join(options.Build, f.Name)), nil),
 		MemorySize:   memory(f),
 		Timeout:      timeout(f),
 		Environment: &map[string]*string{
 			boot.EnvTable:     table.TableName(),
 			boot.EnvRetention: jsii.String(strconv.Itoa(stage.TokenRetentionDays)),
 			boot.EnvLogLevel:  jsii.String("info"),
-			boot.EnvForeign:   jsii.String(strconv.FormatBool(stage.ForeignKeys)),
+			boot.EnvForeign:   jsii.String(strconv.FormatBool(options.ForeignKeys)),
+			boot.EnvNoUses:    jsii.String(strconv.FormatBool(options.NoUseRecords)),
+			boot.EnvMetrics:   stage.metrics(),
+			boot.EnvBasePath:  &options.BasePath,
 		},
-		Role:          newRole(scope, f, table, logs),
+		Role:          newRole(scope, f, options, table, logs),
 		LogGroup:      logs,
 		LoggingFormat: awslambda.LoggingFormat_JSON,
 		// Lambda's own lines about a successful call would cost as much as
 		// ours and contain less.
 		SystemLogLevelV2:             awslambda.SystemLogLevel_WARN,
-		Tracing:                      awslambda.Tracing_ACTIVE,
 		ReservedConcurrentExecutions: orNone(stage.ReservedConcurrency),
 		// Old versions stay, so that a rollback only moves the alias.
-		CurrentVersionOptions: &awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN},
+		CurrentVersionOptions: &awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE},
 	})
 	// CDK stages assets under names that are hashes. This shows in the template
 	// which function it is.
 	resource := lambda.Node().DefaultChild().(awscdk.CfnResource)
 	resource.AddMetadata(jsii.String("aws:asset:path"), "build/"+f.Name)
-	return &function{f, scope, lambda, lambda}
+	return &function{Function: f, scope: scope, lambda: lambda, logs: logs}
 }
 
 // purposeOf completes the description of a function in AWS.
@@ -94,6 +98,12 @@ func purposeOf(f api.Function) string {
 		return "Lambda authorizer for other HTTP APIs"
 	case api.Purge:
 		return "counts tokens that TTL removes"
+	case api.History:
+		return "adds up the history of tokens and publishes events"
+	case api.Deliver:
+		return "sends events to webhooks"
+	case api.UsageHistory:
+		return "reads what tokens were used for" // its route keys are too long for a description
 	case api.ModelGateway:
 		return "checks and charges requests to a model API"
 	default:
@@ -110,9 +120,14 @@ func memory(f api.Function) *float64 {
 
 func timeout(f api.Function) awscdk.Duration {
 	seconds := float64(timeoutSeconds)
+	for _, source := range eventsource.Sources() {
+		if f.Name == source.Function {
+			seconds = source.Timeout.Seconds()
+		}
+	}
 	switch f.Name {
-	case api.Purge:
-		seconds = eventsource.Timeout.Seconds()
+	case api.Deliver:
+		seconds = eventsource.WebhooksTimeout.Seconds()
 	case api.ModelGateway:
 		seconds = modelGatewayTimeoutSeconds
 	}
@@ -120,24 +135,23 @@ func timeout(f api.Function) awscdk.Duration {
 }
 
 // newRole makes the role of a function: it allows the function's operations on
-// this table, writing to its own log, and tracing. CDK's default role allows
-// writing to every log of the account.
-func newRole(scope constructs.Construct, f api.Function, table awsdynamodb.ITable, logs awslogs.LogGroup) awsiam.Role {
+// the partitions of this table that it needs, and writing to its own log. CDK's default role allows writing to
+// every log of the account.
+func newRole(scope constructs.Construct, f api.Function, options Options, table awsdynamodb.ITable, logs awslogs.LogGroup) awsiam.Role {
 	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 	})
-	allow := func(resource *string, actions ...string) {
+	if actions := rights.Of(f); len(actions) > 0 { // the console uses no table
 		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions: jsii.Strings(actions...), Resources: &[]*string{resource},
+			Actions: jsii.Strings(actions...), Resources: &[]*string{table.TableArn()},
+			Conditions: &map[string]any{
+				"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": rights.Partitions(f, options.ForeignKeys)},
+			},
 		}))
 	}
-	if actions := rights.Of(f); len(actions) > 0 { // the console uses no table
-		allow(table.TableArn(), actions...)
-	}
-	allow(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")
-	// CDK itself adds the two X-Ray actions for Tracing_ACTIVE.
-	policy := role.Node().FindChild(jsii.String("DefaultPolicy"))
-	accept(policy, "AwsSolutions-IAM5", "The X-Ray actions PutTraceSegments and PutTelemetryRecords can only be allowed on *.", "Resource::*")
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"), Resources: &[]*string{logs.LogGroupArn()},
+	}))
 	return role
 }
 

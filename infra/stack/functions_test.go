@@ -15,15 +15,25 @@ func functionSettings(t *testing.T, p *template) {
 	for _, f := range api.Functions() {
 		_, function := p.function(t, f.Name)
 		timeout := 8.0
-		if f.Name == api.Purge {
+		variables := object{
+			"TABLE_NAME": ref(table), "RETENTION_DAYS": retention[p.stage], "LOG_LEVEL": "info", "FOREIGN_KEYS": "false", "NO_USE_RECORDS": "false",
+			"BASE_PATH": "", "METRICS": map[string]string{"staging": "staging", "prod": "prod"}[p.stage],
+		}
+		switch f.Name {
+		case api.Purge:
 			timeout = 60
+		case api.History:
+			timeout = 60
+			variables["EVENT_BUS"], variables["WEBHOOK_QUEUE_URL"] = "latchkey-"+p.stage, ref(p.queue(t, "deliverQueue"))
+			variables["SCHEDULE_GROUP"], variables["SCHEDULE_ROLE_ARN"] = "latchkey-"+p.stage, attribute(p.timersRole(t), "Arn")
+		case api.Deliver:
+			timeout = 60
+			variables["WEBHOOK_QUEUE_URL"] = ref(p.queue(t, "deliverQueue"))
 		}
 		want := object{
 			"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": list{"arm64"},
-			"MemorySize": 512.0, "Timeout": timeout, "TracingConfig": object{"Mode": "Active"},
-			"Environment": object{"Variables": object{
-				"TABLE_NAME": ref(table), "RETENTION_DAYS": retention[p.stage], "LOG_LEVEL": "info", "FOREIGN_KEYS": "false",
-			}},
+			"MemorySize": 512.0, "Timeout": timeout, "TracingConfig": nil, // traces are paid for, and the log lines say more
+			"Environment":                  object{"Variables": variables},
 			"ReservedConcurrentExecutions": nil,
 		}
 		got := object{}

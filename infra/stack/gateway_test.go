@@ -11,8 +11,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
-// routes returns, for each route key, the logical ID of the function or alias
-// that it calls.
+// routes returns, for each route key, the logical ID of the alias that it calls.
 func (p *template) routes(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -29,9 +28,6 @@ func (p *template) routes(t *testing.T) map[string]string {
 			t.Errorf("route %s: got integration %v, want AWS_PROXY in format 2.0", key, integration)
 		}
 		target, _ := at(integration["IntegrationUri"], "Ref").(string) // an alias's ARN
-		if target == "" {
-			target, _ = listed(at(integration["IntegrationUri"], "Fn::GetAtt"))[0].(string)
-		}
 		all[key] = target
 	}
 	return all
@@ -42,13 +38,7 @@ func (p *template) routes(t *testing.T) map[string]string {
 func routesCallTheirFunctions(t *testing.T, p *template) {
 	want := map[string]string{}
 	for _, f := range api.Functions() {
-		target, _ := p.function(t, f.Name)
-		for _, id := range p.of("AWS::Lambda::Alias") {
-			if cmp.Equal(p.Resources[id].Properties["FunctionName"], any(ref(target))) {
-				target = id
-				break
-			}
-		}
+		target := p.alias(t, f.Name)
 		for _, key := range f.RouteKeys {
 			want[key] = target
 		}
@@ -84,26 +74,13 @@ func routesExistWithAndWithoutSlash(t *testing.T, p *template) {
 			t.Errorf("got %q for %s/{proxy+}, want %s as for %s", twin, key, target, key)
 		}
 	}
-	if collections != 19 {
-		t.Errorf("got %d methods of paths without a parameter, want 19", collections)
+	if collections != 28 {
+		t.Errorf("got %d methods of paths without a parameter, want 28", collections)
 	}
 	for _, key := range []string{"ANY /", "ANY /console/{proxy+}", "ANY /docs"} {
 		if !strings.HasPrefix(routes[key], "console") {
 			t.Errorf("got %q for %s, want the console", routes[key], key)
 		}
-	}
-}
-
-// gatewayThrottles checks the limits of each stage.
-func gatewayThrottles(t *testing.T, p *template) {
-	_, stage := p.only(t, "AWS::ApiGatewayV2::Stage")
-	limits := map[string][2]float64{"dev": {10, 20}, "staging": {50, 100}, "prod": {500, 1000}}[p.stage]
-	want := object{"ThrottlingRateLimit": limits[0], "ThrottlingBurstLimit": limits[1], "DetailedMetricsEnabled": true}
-	if diff := cmp.Diff(any(want), stage["DefaultRouteSettings"]); diff != "" {
-		t.Errorf("route settings (-want +got):\n%s", diff)
-	}
-	if stage["StageName"] != "$default" || stage["AutoDeploy"] != true || stage["RouteSettings"] != nil {
-		t.Errorf("got stage %v, want $default, deployed automatically, the same for all routes", stage)
 	}
 }
 

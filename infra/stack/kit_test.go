@@ -16,12 +16,13 @@ import (
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
 	"github.com/latchkey-api/latchkey/infra/stack"
+	"github.com/latchkey-api/latchkey/infra/stages"
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
 func TestMain(m *testing.M) {
 	if _, err := exec.LookPath("node"); err != nil {
-		fmt.Fprintln(os.Stderr, "node is missing, and CDK needs it: install Node.js 22 or newer")
+		fmt.Fprintln(os.Stderr, "node is missing, and CDK needs it: install Node.js 20.19 or newer")
 		os.Exit(1)
 	}
 	code := m.Run()
@@ -43,7 +44,10 @@ type resource struct {
 	Type           string
 	Properties     object
 	Metadata       object
+	UpdatePolicy   object
+	Tags           any // taken out of Properties
 	DeletionPolicy string
+	DependsOn      []string
 }
 
 type (
@@ -55,7 +59,7 @@ type (
 // and checks it with cdk-nag. The code of each function is its name.
 func synthesize(t *testing.T, stage stack.Stage, emails ...string) *template {
 	t.Helper()
-	return synthesizeWith(t, stage, stack.Options{AlarmEmails: emails})
+	return synthesizeWith(t, stage, stack.Options{Settings: stages.Settings{AlarmEmails: emails}})
 }
 
 func synthesizeWith(t *testing.T, stage stack.Stage, options stack.Options) *template {
@@ -75,7 +79,17 @@ func synthesizeWith(t *testing.T, stage stack.Stage, options stack.Options) *tem
 	if err := json.Unmarshal(made.text, made); err != nil {
 		t.Fatal(err)
 	}
+	made.takeTags()
 	return made
+}
+
+// takeTags moves the tags out of the properties of each resource.
+func (p *template) takeTags() {
+	for id, r := range p.Resources {
+		r.Tags = r.Properties["Tags"]
+		delete(r.Properties, "Tags")
+		p.Resources[id] = r
+	}
 }
 
 func newApp(t *testing.T) awscdk.App {

@@ -4,7 +4,6 @@
 package stack
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,79 +11,85 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/latchkey-api/latchkey/infra/eventsource"
+	"github.com/latchkey-api/latchkey/infra/stages"
 )
 
 // Options configures a stack for the place where it is deployed.
 type Options struct {
 	// Build is the folder in which `make build` writes <function>/bootstrap.
 	Build string
-	// Account and Region say where to deploy. If either is empty, the
-	// credentials of the deployment decide.
-	Account, Region string
-	// Table is the name of an existing table, such as one restored from a
-	// backup, to use instead of the stage's own. It is usually empty. The
-	// stack then no longer has a table of its own: that table stays if the
-	// stage has KeepData, and is deleted otherwise.
-	Table string
-	// TableStream is the ARN of that table's stream. Without it, the function
-	// purge receives no records.
-	TableStream string
-	// Upstream is the URL of a model API. With it, the stack has the function
-	// gateway in front of that API.
-	Upstream string
-	// UpstreamKey is the name of the parameter in Systems Manager, a
-	// SecureString, with the upstream's key; the default is
-	// /latchkey/<stage>/upstream-key.
-	UpstreamKey string
-	// UpstreamSettings are further environment variables of the function
-	// gateway; UpstreamContext has their names.
-	UpstreamSettings map[string]string
-	// AlarmEmails receive a mail for every alarm, once they have confirmed the
-	// subscription.
-	AlarmEmails []string
+	// Settings are those of the stage in infra/stages.json. stages.Read has
+	// checked them. If Account or Region is empty, the credentials of the
+	// deployment decide.
+	stages.Settings
 }
 
 // New adds the stack of a stage to a CDK app. It returns an error if a function
-// is not built or if options do not fit together. CDK panics with its own errors.
+// is not built or if the settings do not suit the stage. CDK panics with its own
+// errors.
 func New(app constructs.Construct, stage Stage, options Options) (awscdk.Stack, error) {
-	if err := options.checkUpstream(); err != nil {
-		return nil, err
-	}
 	if err := options.checkBuild(); err != nil {
 		return nil, err
 	}
-	if options.TableStream != "" && options.Table == "" {
-		return nil, errors.New("tableStream is set but table is not: set both")
+	stage, err := stage.with(options.Settings)
+	if err != nil {
+		return nil, err
 	}
 	stack := awscdk.NewStack(app, jsii.String("Latchkey-"+stage.Name), &awscdk.StackProps{
 		Description: jsii.String("Latchkey, stage " + stage.Name + ": API tokens"),
 		Env:         options.environment(),
 	})
-	table := newTable(stack, stage, options)
+	addTags(stack, stage)
+	own := newTable(stack, stage)
+	table := tableOf(stack, options, own)
 	functions := newFunctions(stack, stage, options, table)
-	gateway := newGateway(stack, stage)
+	gateway := newGateway(stack, stage, options)
 	purge := newPurge(stage, functions, table)
-	monitored := monitored{table, functions, gateway, purge}
+	history := newStreamReader(eventsource.History(), functions, table)
+	outlet := newOutlet(stack, stage, functions)
+	newTimers(stack, stage, functions)
+	monitored := monitored{table, functions, gateway, purge, history, outlet}
 	if stage.Alarms {
 		alarms := newAlarms(stack, monitored, options.AlarmEmails)
-		if stage.Canary {
-			newCanaries(stack, functions, alarms)
-		}
+		newDeployments(stack, functions, alarms, stage.Canary)
 	}
 	gateway.route(functions)
 	offerAuthorizer(stack, functions)
 	offerURL(stack, functions)
 	purge.connect()
+	history.connect(nil)
+	outlet.connect()
 	newDashboard(stack, monitored)
+	newQueries(stack, stage, functions)
+	newBudget(stack, stage, options)
+	newBackupPlan(stack, options, table)
 
 	awscdk.NewCfnOutput(stack, jsii.String("ApiUrl"), &awscdk.CfnOutputProps{
-		Value: gateway.api.ApiEndpoint(), Description: jsii.String("Base URL of the API"),
+		Value: gateway.offerDomain(stack, options), Description: jsii.String("Base URL of the API"),
 	})
 	awscdk.NewCfnOutput(stack, jsii.String("TableName"), &awscdk.CfnOutputProps{
 		Value: table.TableName(), Description: jsii.String("Name of the table. Set TABLE_NAME to it for tokenctl."),
 	})
+	awscdk.NewCfnOutput(stack, jsii.String("OwnTableName"), &awscdk.CfnOutputProps{
+		Value: own.TableName(), Description: jsii.String("Name of the table that the stack made. It is not used while infra/stages.json names another."),
+	})
 	return stack, nil
 }
+
+// addTags tags every resource, so that the bill can be split by them once they are
+// activated as cost allocation tags.
+func addTags(stack awscdk.Stack, stage Stage) {
+	for key, value := range map[string]string{tagService: "latchkey", tagStage: stage.Name} {
+		awscdk.Tags_Of(stack).Add(&key, &value, nil)
+	}
+}
+
+const (
+	tagService = "latchkey:service"
+	tagStage   = "latchkey:stage"
+)
 
 func (o Options) environment() *awscdk.Environment {
 	if o.Account == "" || o.Region == "" {
@@ -102,10 +107,21 @@ func (o Options) checkBuild() error {
 	return nil
 }
 
-// removal returns what happens to data when the stack is deleted.
+// removal returns what happens to data when the stack is deleted. Data that is
+// kept is deleted nevertheless if the deployment that makes it fails: it is empty.
 func (s Stage) removal() awscdk.RemovalPolicy {
+	if s.KeepData {
+		return awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
+	}
+	return awscdk.RemovalPolicy_DESTROY
+}
+
+// removalOfTable keeps a table that is protected from deletion even if the
+// deployment that makes it fails. CloudFormation can't delete it, and would leave
+// the stack in the state ROLLBACK_FAILED, in which nothing can be deployed.
+func (s Stage) removalOfTable() awscdk.RemovalPolicy {
 	if s.KeepData {
 		return awscdk.RemovalPolicy_RETAIN
 	}
-	return awscdk.RemovalPolicy_DESTROY
+	return s.removal()
 }

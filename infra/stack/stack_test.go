@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/latchkey-api/latchkey/infra/stack"
+	"github.com/latchkey-api/latchkey/infra/stages"
 	"github.com/latchkey-api/latchkey/shared/api"
 )
 
@@ -25,6 +26,7 @@ func TestStack(t *testing.T) {
 			for name, check := range map[string]func(*testing.T, *template){
 				"cdk-nag_finds_nothing":                    nagFindsNothing,
 				"permissions/each_function_its_operations": functionMayDoItsOperationsOnly,
+				"permissions/schedules_call_history":       schedulesMayOnlyCallHistory,
 				"permissions/no_shared_or_managed_role":    noRoleIsSharedOrManaged,
 				"permissions/few_wildcards":                onlyKnownWildcards,
 				"permissions/only_gateways_invoke":         onlyGatewaysInvoke,
@@ -36,13 +38,19 @@ func TestStack(t *testing.T) {
 				"gateway/log_without_headers":              gatewayLogsNoHeader,
 				"gateway/no_CORS":                          gatewayHasNoCORS,
 				"table/settings":                           tableSettings,
-				"purge/event_source":                       purgeReadsTheStream,
-				"purge/queue":                              queueKeepsMessages,
+				"stream/event_sources":                     functionsReadTheStream,
+				"queues":                                   queuesKeepMessages,
+				"webhooks":                                 webhooksAreDelivered,
 				"data/deleted_or_kept":                     dataIsDeletedOrKept,
 				"alarms/metrics_and_topic":                 alarmsCoverAllAndNotifyTheTopic,
 				"alarms/only_CloudWatch_publishes":         onlyCloudWatchPublishes,
-				"canary/in_prod_only":                      canaryInProdOnly,
+				"canary/rolls_back":                        canaryRollsBack,
 				"dashboard/widgets":                        dashboardWidgets,
+				"throttling/shares":                        throttlingLeavesShares,
+				"alarms/price":                             alarmsAreFew,
+				"topic/encrypted":                          topicIsEncrypted,
+				"tags":                                     everythingIsTagged,
+				"queries":                                  queriesReadAllLogs,
 				"outputs":                                  outputsNameTheResources,
 				"size":                                     sizeIsFarFromLimits,
 				"golden_file":                              compareGolden,
@@ -70,38 +78,65 @@ func TestNagReportsFindings(t *testing.T) {
 	}
 }
 
-// outputsNameTheResources checks that the outputs contain the API, the table and
+// outputsNameTheResources checks that the outputs contain the API, the tables and
 // the authorizer, each with a description.
 func outputsNameTheResources(t *testing.T, p *template) {
 	table, _ := p.only(t, "AWS::DynamoDB::Table")
 	gateway, _ := p.only(t, "AWS::ApiGatewayV2::Api")
 	got := object{}
-	for _, name := range []string{"ApiUrl", "TableName", "AuthorizerArn"} {
+	for _, name := range []string{"ApiUrl", "TableName", "OwnTableName", "AuthorizerArn"} {
 		got[name] = at(p.Outputs[name], "Value")
 		if description, _ := p.Outputs[name]["Description"].(string); description == "" {
 			t.Errorf("output %s has no description", name)
 		}
 	}
-	authorizer, isAlias := p.target(t, api.Authorizer)
-	want := object{"ApiUrl": attribute(gateway, "ApiEndpoint"), "TableName": ref(table), "AuthorizerArn": attribute(authorizer, "Arn")}
-	if isAlias {
-		want["AuthorizerArn"] = ref(authorizer)
-	}
+	want := object{"ApiUrl": attribute(gateway, "ApiEndpoint"), "TableName": ref(table), "OwnTableName": ref(table), "AuthorizerArn": ref(p.alias(t, api.Authorizer))}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("outputs (-want +got):\n%s", diff)
 	}
 }
 
-// sizeIsFarFromLimits checks that nine more functions fit, with up to 15
+// sizeIsFarFromLimits checks that eight more functions fit, with up to 15
 // resources each in prod, and twice the outputs and bytes. A stack has at most
 // 500 resources and 200 outputs, a template at most 1 MB.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 func sizeIsFarFromLimits(t *testing.T, p *template) {
-	const resources, outputs, bytes = 500 - 9*15, 200 / 2, 1 << 20 / 2
+	const resources, outputs, bytes = 500 - 8*15, 200 / 2, 1 << 20 / 2
 	t.Logf("%d resources, %d outputs, %d bytes", len(p.Resources), len(p.Outputs), len(p.text))
 	if len(p.Resources) > resources || len(p.Outputs) > outputs || len(p.text) > bytes {
 		t.Errorf("got %d resources, %d outputs, %d bytes, want at most %d, %d and %d",
 			len(p.Resources), len(p.Outputs), len(p.text), resources, outputs, bytes)
+	}
+}
+
+// everythingIsTagged checks that the bill can be split by service and stage: the
+// resources that cost money have both tags.
+func everythingIsTagged(t *testing.T, p *template) {
+	tagged := 0
+	for id, r := range p.Resources {
+		var got object
+		switch tags := r.Tags.(type) {
+		case object: // of API Gateway
+			got = tags
+		case list:
+			got = object{}
+			for _, tag := range tags {
+				key, _ := at(tag, "Key").(string)
+				got[key] = at(tag, "Value")
+			}
+		default:
+			if slices.Contains([]string{"Function", "Table", "Stage", "LogGroup", "Queue", "Topic", "Alarm"}, r.Type[strings.LastIndex(r.Type, ":")+1:]) {
+				t.Errorf("%s %s has no tags, want both", r.Type, id)
+			}
+			continue
+		}
+		tagged++
+		if diff := cmp.Diff(object{"latchkey:service": "latchkey", "latchkey:stage": p.stage}, got); diff != "" {
+			t.Errorf("tags of %s (-want +got):\n%s", id, diff)
+		}
+	}
+	if least := 3 * len(api.Functions()); tagged < least { // function, role, log
+		t.Errorf("got %d resources with tags, want %d or more", tagged, least)
 	}
 }
 
@@ -124,7 +159,7 @@ func TestNewAppliesStageAndOptions(t *testing.T) {
 	stage := stack.Stages()[0]
 	stage.ReservedConcurrency = 3
 	app := newApp(t)
-	s, err := stack.New(app, stage, stack.Options{Build: placeholders(t), Account: "111122223333", Region: "eu-central-1"})
+	s, err := stack.New(app, stage, stack.Options{Build: placeholders(t), Settings: stages.Settings{Account: "111122223333", Region: "eu-central-1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,10 +176,10 @@ func TestNewAppliesStageAndOptions(t *testing.T) {
 // TestChoose checks that a name selects its stage, no name selects all, and an
 // unknown name is an error that lists the stages.
 func TestChoose(t *testing.T) {
-	for name, want := range map[string][]string{"": {"dev", "staging", "prod"}, "dev": {"dev"}, "prod": {"prod"}} {
-		stages, err := stack.Choose(name)
+	for name, want := range map[string][]string{"": stages.Names(), "dev": {"dev"}, "prod": {"prod"}} {
+		chosen, err := stack.Choose(name)
 		var got []string
-		for _, stage := range stages {
+		for _, stage := range chosen {
 			got = append(got, stage.Name)
 		}
 		if err != nil || !slices.Equal(got, want) {

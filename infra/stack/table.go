@@ -8,24 +8,30 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 )
 
-// newTable makes the table, or refers to the existing one that options name,
-// whose settings it leaves alone. It uses CDK's Table, because a TableV2 becomes
-// a global table, which local engines and SAM do not support.
-func newTable(stack awscdk.Stack, stage Stage, options Options) awsdynamodb.ITable {
-	if options.Table != "" {
-		existing := &awsdynamodb.TableAttributes{TableName: &options.Table}
-		if options.TableStream != "" {
-			existing.TableStreamArn = &options.TableStream
-		}
-		return awsdynamodb.Table_FromTableAttributes(stack, jsii.String("Table"), existing)
+// tableOf returns the table that the functions use: the stage's own, or the
+// existing one that options name, whose settings it leaves alone. The stack keeps
+// its own table beside that one, so that no deployment deletes it or makes another,
+// empty one.
+func tableOf(stack awscdk.Stack, options Options, own awsdynamodb.ITable) awsdynamodb.ITable {
+	if options.Table == "" {
+		return own
 	}
+	return awsdynamodb.Table_FromTableAttributes(stack, jsii.String("ExistingTable"), &awsdynamodb.TableAttributes{
+		TableName: &options.Table, TableStreamArn: &options.TableStream,
+	})
+}
+
+// newTable makes the table. It uses CDK's Table, because a TableV2 becomes a global
+// table, which local engines and SAM do not support.
+func newTable(stack awscdk.Stack, stage Stage) awsdynamodb.ITable {
 	table := awsdynamodb.NewTable(stack, jsii.String("Table"), &awsdynamodb.TableProps{
 		PartitionKey:        &awsdynamodb.Attribute{Name: jsii.String(dynamo.PartitionKey), Type: awsdynamodb.AttributeType_STRING},
 		SortKey:             &awsdynamodb.Attribute{Name: jsii.String(dynamo.SortKey), Type: awsdynamodb.AttributeType_NUMBER},
 		TimeToLiveAttribute: jsii.String(dynamo.TTL),
-		// The item that TTL removed says what its token had drawn from the wallet of
-		// its user, which gets back what was not used.
-		Stream:               awsdynamodb.StreamViewType_OLD_IMAGE,
+		// What a change charged is the difference of both images. The item that TTL
+		// removed says what its token had drawn from the wallet of its user, which gets
+		// back what was not used.
+		Stream:               awsdynamodb.StreamViewType_NEW_AND_OLD_IMAGES,
 		BillingMode:          awsdynamodb.BillingMode_PAY_PER_REQUEST,
 		MaxReadRequestUnits:  orNone(stage.MaxReadUnits),
 		MaxWriteRequestUnits: orNone(stage.MaxWriteUnits),
@@ -36,7 +42,7 @@ func newTable(stack awscdk.Stack, stage Stage, options Options) awsdynamodb.ITab
 			PointInTimeRecoveryEnabled: jsii.Bool(stage.Backups),
 		},
 		DeletionProtection: jsii.Bool(stage.KeepData),
-		RemovalPolicy:      stage.removal(),
+		RemovalPolicy:      stage.removalOfTable(),
 	})
 	if !stage.Backups {
 		accept(table, "AwsSolutions-DDB3", "Stage "+stage.Name+" holds test data that is deleted with the stack, so there is nothing to restore.")

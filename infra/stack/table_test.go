@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,7 +21,7 @@ func tableSettings(t *testing.T, p *template) {
 		},
 		"BillingMode":                      "PAY_PER_REQUEST",
 		"TimeToLiveSpecification":          object{"AttributeName": "ttl", "Enabled": true},
-		"StreamSpecification":              object{"StreamViewType": "OLD_IMAGE"},
+		"StreamSpecification":              object{"StreamViewType": "NEW_AND_OLD_IMAGES"},
 		"PointInTimeRecoverySpecification": object{"PointInTimeRecoveryEnabled": p.stage != "dev"},
 		"DeletionProtectionEnabled":        p.stage == "prod",
 		"SSESpecification":                 object{"SSEEnabled": false}, // encrypted with a key that AWS owns
@@ -33,18 +34,26 @@ func tableSettings(t *testing.T, p *template) {
 	}
 }
 
-// dataIsDeletedOrKept checks what happens to the table, the logs and the queue when
-// the stack is deleted, how long logs are kept, and that every function and the
-// gateway has a log group.
+// dataIsDeletedOrKept checks what happens to the table, the logs, the queues and
+// old versions when the stack is deleted, how long logs are kept, and that every
+// function and the gateway has a log group. A first deployment that fails leaves
+// only prod's table, which is protected from deletion.
 func dataIsDeletedOrKept(t *testing.T, p *template) {
-	want := "Delete"
+	want, ofTable := "Delete", "Delete"
 	if p.stage == "prod" {
-		want = "Retain"
+		want, ofTable = "RetainExceptOnCreate", "Retain"
 	}
 	table, _ := p.only(t, "AWS::DynamoDB::Table")
+	if got := p.Resources[table].DeletionPolicy; got != ofTable {
+		t.Errorf("table: got deletion policy %s, want %s", got, ofTable)
+	}
+	for _, id := range p.of("AWS::Lambda::Version") {
+		if got := p.Resources[id].DeletionPolicy; got != "RetainExceptOnCreate" {
+			t.Errorf("%s: got deletion policy %s, want a rollback to find it", id, got)
+		}
+	}
 	groups := p.of("AWS::Logs::LogGroup")
-	queue, _ := p.only(t, "AWS::SQS::Queue")
-	for _, id := range append(groups, table, queue) {
+	for _, id := range append(slices.Clone(groups), p.of("AWS::SQS::Queue")...) {
 		if got := p.Resources[id].DeletionPolicy; got != want {
 			t.Errorf("%s: got deletion policy %s, want %s", id, got, want)
 		}

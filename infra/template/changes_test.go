@@ -84,11 +84,11 @@ func changes() map[string]change {
 			"reserve: route POST /api/token/hold: in CDK, not in the code",
 			"reserve: route POST /api/token/hold: in CDK, not in template.yaml",
 		}},
-		// The status is the only function with just this permission.
-		"CDK/permissions_of_the_status": {`"Action": "dynamodb:GetItem"`, `"Action": "dynamodb:UpdateItem"`, []string{
-			"status: action dynamodb:GetItem: in the code, not in CDK",
-			"status: action dynamodb:UpdateItem: in CDK, not in the code",
-			"status: action dynamodb:UpdateItem: in CDK, not in template.yaml",
+		// Get is the only function with just these permissions.
+		"CDK/permissions_of_get": {"\"dynamodb:GetItem\"\n       ]", "\"dynamodb:UpdateItem\"\n       ]", []string{
+			"get: action dynamodb:GetItem: in the code, not in CDK",
+			"get: action dynamodb:UpdateItem: in CDK, not in the code",
+			"get: action dynamodb:UpdateItem: in CDK, not in template.yaml",
 		}},
 		"CDK/action": {`"dynamodb:PutItem"`, `"dynamodb:*"`, []string{
 			"action dynamodb:PutItem: in the code, not in CDK",
@@ -103,7 +103,7 @@ func changes() map[string]change {
 			"purge: event source MaximumRecordAgeInSeconds 86400: in CDK, not in template.yaml",
 		}},
 		"CDK/partial_answers": {`"ReportBatchItemFailures"`, `""`, []string{
-			"purge: event source FunctionResponseTypes ReportBatchItemFailures: in the code, not in CDK",
+			"deliver: event source FunctionResponseTypes ReportBatchItemFailures: in the code, not in CDK",
 		}},
 		"CDK/queue": {`"DestinationConfig"`, `"Destination"`, []string{
 			"intended, because sam local has no queue, but not found: queue of what failed: in CDK, not in template.yaml",
@@ -113,6 +113,6 @@ func changes() map[string]change {
 		"CDK/architecture": {`"arm64"`, `"x86_64"`, []string{"architecture x86_64: in CDK, not in template.yaml"}},
 		"CDK/key":          {`"AttributeType": "N"`, `"AttributeType": "S"`, []string{"the table: key sk N RANGE: in the code, not in CDK"}},
 		"CDK/TTL":          {`"AttributeName": "ttl"`, `"AttributeName": "expires"`, []string{"the table: TTL expires: in CDK, not in the code"}},
-		"CDK/stream":       {`"OLD_IMAGE"`, `"NEW_IMAGE"`, []string{"the table: stream NEW_IMAGE: in CDK, not in template.yaml"}},
+		"CDK/stream":       {`"NEW_AND_OLD_IMAGES"`, `"NEW_IMAGE"`, []string{"the table: stream NEW_IMAGE: in CDK, not in template.yaml"}},
 	}
 }

@@ -37,23 +37,41 @@ func declarationsOfCode() declarations {
 		for _, action := range rights.Of(f) {
 			ds.add(f.Name, "action", action)
 		}
-		for _, variable := range []string{boot.EnvTable, boot.EnvEndpoint, boot.EnvRetention, boot.EnvLogLevel, boot.EnvForeign} {
+		for _, variable := range []string{boot.EnvTable, boot.EnvEndpoint, boot.EnvRetention, boot.EnvLogLevel, boot.EnvForeign, boot.EnvNoUses, boot.EnvMetrics, boot.EnvBasePath} {
 			ds.add(f.Name, "variable", variable)
 		}
+		if f.Name == api.History {
+			for _, variable := range []string{boot.EnvEventBus, boot.EnvScheduleGroup, boot.EnvScheduleRole} {
+				ds.add(f.Name, "variable", variable)
+			}
+		}
+		if f.Name == api.History || f.Name == api.Deliver {
+			ds.add(f.Name, "variable", boot.EnvWebhookQueue)
+		}
+	}
+	for _, source := range eventsource.Sources() {
+		for setting, value := range map[string]any{
+			"StartingPosition":               eventsource.StartingPosition,
+			"BatchSize":                      source.BatchSize,
+			"MaximumBatchingWindowInSeconds": source.Window.Seconds(),
+			"MaximumRecordAgeInSeconds":      source.MaxAgeSeconds,
+			"MaximumRetryAttempts":           source.Retries,
+			"BisectBatchOnFunctionError":     eventsource.Bisect,
+			"FunctionResponseTypes":          eventsource.Response,
+			"FilterCriteria":                 strings.Join(source.Filters(), " "),
+		} {
+			ds.add(source.Function, "event source", setting+" "+text(value))
+		}
+		ds.add(source.Function, "event source", "of the table's stream")
 	}
 	for setting, value := range map[string]any{
-		"StartingPosition":               eventsource.StartingPosition,
-		"BatchSize":                      eventsource.BatchSize,
-		"MaximumBatchingWindowInSeconds": eventsource.Window.Seconds(),
-		"MaximumRecordAgeInSeconds":      eventsource.MaxAge.Seconds(),
-		"MaximumRetryAttempts":           eventsource.Retries,
-		"BisectBatchOnFunctionError":     eventsource.Bisect,
-		"FunctionResponseTypes":          eventsource.Response,
-		"FilterCriteria":                 eventsource.Filter(),
+		"BatchSize":             eventsource.WebhooksBatchSize,
+		"FunctionResponseTypes": eventsource.Response,
+		"ScalingConfig":         map[string]any{"MaximumConcurrency": eventsource.WebhooksConcurrency},
 	} {
-		ds.add(api.Purge, "event source", setting+" "+text(value))
+		ds.add(api.Deliver, "event source", setting+" "+text(value))
 	}
-	ds.add(api.Purge, "event source", "of the table's stream")
+	ds.add(api.Deliver, "event source", "of the queue of webhooks")
 	ds.add(table, "key", dynamo.PartitionKey+" S HASH")
 	ds.add(table, "key", dynamo.SortKey+" N RANGE")
 	ds.add(table, "TTL", dynamo.TTL)
@@ -83,11 +101,14 @@ func declarationsOfSAM(d document) declarations {
 		}
 		events, _ := properties["Events"].(map[string]any)
 		for _, e := range events {
-			if at(e, "Type") == "DynamoDB" {
+			switch at(e, "Type") {
+			case "DynamoDB":
 				ds.addSource(id, at(e, "Properties"), at(e, "Properties", "Stream"), tables)
-				continue
+			case "SQS":
+				ds.addSource(id, at(e, "Properties"), at(e, "Properties", "Queue"), tables)
+			default:
+				ds.add(id, "route", routeKey(e))
 			}
-			ds.add(id, "route", routeKey(e))
 		}
 	}
 	ds.addTables(tables)
@@ -215,11 +236,14 @@ func (ds declarations) addSource(name string, properties, stream any, tables map
 	if tables[refers(stream)] != nil && strings.HasSuffix(text(at(stream, "Fn::GetAtt")), " StreamArn]") {
 		stream = "the table's stream"
 	}
+	if name == api.Deliver && strings.HasSuffix(text(at(stream, "Fn::GetAtt")), " Arn]") && tables[refers(stream)] == nil {
+		stream = "the queue of webhooks"
+	}
 	ds.add(name, "event source", "of "+text(stream))
 	settings, _ := properties.(map[string]any)
 	for setting, value := range settings {
 		switch setting {
-		case "Stream", "EventSourceArn", "FunctionName":
+		case "Stream", "Queue", "EventSourceArn", "FunctionName", "Tags": // SAM on this machine needs no tags
 		case "FilterCriteria":
 			for _, filter := range list(at(value, "Filters")) {
 				ds.add(name, "event source", setting+" "+text(at(filter, "Pattern")))

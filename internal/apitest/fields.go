@@ -149,7 +149,7 @@ func longNames() []string {
 }
 
 const (
-	badModels = "models must be names of 1 to 256 characters without control characters."
+	badModels = "models must be names of 1 to 256 characters without control characters, beginning with a visible one."
 	badStar   = `models may have "*" only once, at the end of a name, as in gpt-5*: it stands for any characters there, and alone for any model.`
 	badIPs    = "allow_ips must be IP addresses or CIDR ranges such as 10.0.0.0/8 or 2001:db8::1, separated by newlines or commas."
 	badQuota  = "remain_quota must be between 0 and 9007199254740991."
@@ -176,6 +176,9 @@ func refused() []refusedRow {
 		{`"name":"a\u2066b"`, badName},
 		{`"name":"a\u2028b"`, badName},
 		{`"name":"a\u007fb"`, badName},
+		{`"name":"\u200b"`, "name must begin with a visible character, not U+200B."},
+		{`"name":"\ufeffa"`, "name must begin with a visible character, not U+FEFF."},
+		{`"models":["\u200bgpt-4o"]`, badModels},
 		{`"remain_quota":-1`, badQuota},
 		{`"remain_quota":9007199254740992`, badQuota},
 		{`"remain_quota":99999999999999999999999999`, badQuota},
@@ -205,6 +208,7 @@ func refused() []refusedRow {
 		{`"allow_ips":"` + strings.Join(ips33, ",") + `"`, "allow_ips must have at most 32 entries, not 33."},
 		{`"group":"` + strings.Repeat("g", 65) + `"`, "group must have 0 to 64 characters, not 65."},
 		{`"group":"a\u0000"`, "group must not contain control or bidirectional-override characters."},
+		{`"group":"\u2800"`, "group must begin with a visible character, not U+2800."},
 		{`"status":0`, badStatus},
 		{`"status":5`, badStatus},
 		{`"status":-1`, badStatus},

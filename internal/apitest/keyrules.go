@@ -22,7 +22,7 @@ func keyRules(t *testing.T, target *Target) {
 		badQuota = "quota must be between 0 and 9007199254740991."
 		badTTL   = "ttl_seconds must be between 1 and 3600."
 		badIP    = "ip must be one IP address, such as 203.0.113.7 or 2001:db8::1."
-		question = "model, quota, usage, ip, request_id"
+		question = "model, quota, usage, ip, user_agent, request_id"
 	)
 	for _, row := range []struct{ path, body, code, message string }{
 		{"verify", `[]`, "invalid_json", "The body must be one JSON object, not an array."},

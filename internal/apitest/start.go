@@ -12,6 +12,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/webhook"
+	"github.com/latchkey-api/latchkey/shared/webhook/delivery"
 )
 
 // Start runs the API in this process for an example, which has no testing.TB.
@@ -39,6 +41,10 @@ func Start() (url, accessToken string, stop func()) {
 // Handler serves the whole API, and the pages given, from a kit's table. It
 // writes its log lines to log.
 func Handler(kit *dynamotest.Kit, log io.Writer, pages ...api.Route) http.Handler {
-	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(kit.Store)}
+	rules := webhook.Rules{Loopback: true} // where the receivers of tests are
+	services := api.Services{
+		Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(kit.Store, gate.WithUseRecords()), History: kit.Store, Trail: kit.Store,
+		Webhooks: &webhook.Service{Store: kit.Store, Now: time.Now, Rules: rules, Send: delivery.NewClient(rules, delivery.TestTimeout, time.Now).Send},
+	}
 	return api.New(services, slog.New(slog.NewJSONHandler(log, nil)), append(api.Routes(), pages...)...)
 }

@@ -52,14 +52,18 @@ func Run(t *testing.T, target *Target) {
 		{"IfMatch", ifMatch},
 		{"QuotaDelta", quotaDelta},
 		{"Rotate", rotation},
+		{"Revoke", revocation},
 		{"ShowKey", showKey},
 		{"ShowKeys", showKeys},
 		{"Search", search},
 		{"TokenLimits", tokenLimits},
 		{"Extra", extra},
+		{"Audit", audit},
 		{"Policy", policy},
+		{"LastUsed", lastUsed},
 		{"SystemStatus", systemStatus},
 		{"Account", account},
+		{"Histories", histories},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, target) })
 	}

@@ -25,15 +25,17 @@ func FindCredentials(text string) []string { return credential.FindAll(text, min
 var (
 	key         = regexp.MustCompile(fmt.Sprintf(`sk-[0-9A-Za-z]{%d}`, credential.KeyLength-len("sk-")))
 	accessToken = regexp.MustCompile(fmt.Sprintf(`at-[0-9A-Za-z]{%d}`, credential.AccessTokenLength-len("at-")))
+	secret      = regexp.MustCompile(`whsec_[0-9A-Za-z+/]{32,}=*`)
 	mask        = regexp.MustCompile(`(sk|at)-[0-9A-Za-z]{4}\*{10}[0-9A-Za-z]{4}`)
 )
 
 // Normalize replaces our own keys by sk-(key), access tokens by
-// at-(access token) and masks by sk-(mask) or at-(mask), so that a text can be
+// at-(access token), secrets of webhooks by whsec_(secret), and masks by sk-(mask) or at-(mask), so that a text can be
 // compared with that of another run.
 func Normalize(text string) string {
 	text = key.ReplaceAllString(text, "sk-(key)")
 	text = accessToken.ReplaceAllString(text, "at-(access token)")
+	text = secret.ReplaceAllString(text, "whsec_(secret)")
 	return mask.ReplaceAllString(text, "$1-(mask)")
 }
 

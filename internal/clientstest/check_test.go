@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
+
 	"github.com/latchkey-api/latchkey/internal/modelstest"
 	"github.com/latchkey-api/latchkey/shared/price"
 )
@@ -75,7 +77,7 @@ func (b *bench) charged(ctx context.Context, kind string) (used int64, problem s
 		deadline = deadline.Add(10 * time.Second)
 	}
 	for {
-		u, err := b.gate.Usage(ctx, b.key)
+		u, err := b.gate.Usage(ctx, b.key, quota.Origin{})
 		if err != nil {
 			return 0, err.Error()
 		}

@@ -3,9 +3,6 @@
 package deploytest_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,10 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-api/latchkey/infra/eventsource"
-	"github.com/latchkey-api/latchkey/infra/rights"
-	"github.com/latchkey-api/latchkey/shared/api"
-	"github.com/latchkey-api/latchkey/shared/boot"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 )
 
@@ -53,10 +46,11 @@ func TestDeployment(t *testing.T) {
 			t.Run("resources", func(t *testing.T) { checkResources(t, made, wanted) })
 			t.Run("table", func(t *testing.T) { checkTable(t, deployed, made, wanted) })
 			t.Run("functions", func(t *testing.T) { checkFunctions(t, deployed, r.root, made, wanted) })
-			t.Run("source", func(t *testing.T) { checkEventSource(t, deployed, made, wanted) })
+			t.Run("source", func(t *testing.T) { checkEventSources(t, deployed, made, wanted) })
 			t.Run("roles", func(t *testing.T) { checkRoles(t, deployed, made, wanted) })
 		})
 	}
+	t.Run("doctor", func(t *testing.T) { checkDoctor(t, r, deployed, templates[prod]) })
 	t.Run("diff", func(t *testing.T) { checkDiff(t, r) })
 	t.Run("destroy", func(t *testing.T) { checkDestroy(t, r, bootstrapped, deployed, templates) })
 	if wrong := regexp.MustCompile(`(?s)Traceback.*|[^\n]*" 500 -`).FindString(r.log.String()); wrong != "" {
@@ -69,7 +63,9 @@ func TestDeployment(t *testing.T) {
 func beyondMoto() []string {
 	return []string{
 		"AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Stage",
-		"AWS::CloudWatch::Alarm", "AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
+		"AWS::CloudWatch::Alarm", "AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup", "AWS::Logs::MetricFilter", "AWS::Logs::QueryDefinition",
+		"AWS::Scheduler::ScheduleGroup",
+		"AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
 	}
 }
 
@@ -86,7 +82,7 @@ func checkResources(t *testing.T, made stack, wanted template) {
 
 // checkTable checks keys, billing, stream and deletion protection.
 func checkTable(t *testing.T, deployed account, made stack, wanted template) {
-	id := one(t, wanted, "AWS::DynamoDB::Table")
+	id := tableOf(t, wanted)
 	got := deployed.Tables[made.Resources[id]]
 	want := table{
 		KeySchema: []map[string]string{
@@ -101,129 +97,9 @@ func checkTable(t *testing.T, deployed account, made stack, wanted template) {
 		t.Error("got a table without a stream, want one")
 	}
 	want.BillingModeSummary.BillingMode = "PAY_PER_REQUEST"
-	want.StreamSpecification.StreamEnabled, want.StreamSpecification.StreamViewType = true, "OLD_IMAGE"
+	want.StreamSpecification.StreamEnabled, want.StreamSpecification.StreamViewType = true, "NEW_AND_OLD_IMAGES"
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
-	}
-}
-
-// checkFunctions checks the settings and the code of every function.
-func checkFunctions(t *testing.T, deployed account, root string, made stack, wanted template) {
-	for _, f := range api.Functions() {
-		got, ok := functionOf(deployed, made, wanted, f.Name)
-		if !ok {
-			t.Errorf("%s: not deployed", f.Name)
-			continue
-		}
-		timeout := 8
-		if f.Name == api.Purge {
-			timeout = int(eventsource.Timeout.Seconds())
-		}
-		if got.Runtime != "provided.al2023" || got.Handler != "bootstrap" || got.MemorySize != 512 || got.Timeout != timeout {
-			t.Errorf("%s: got %+v, want bootstrap on provided.al2023 with 512 MB and %d s", f.Name, got, timeout)
-		}
-		if got, want := got.Environment.Variables[boot.EnvTable], made.Resources[one(t, wanted, "AWS::DynamoDB::Table")]; got != want {
-			t.Errorf("%s: got table %q, want %q", f.Name, got, want)
-		}
-		built, err := os.ReadFile(filepath.Join(root, "build", f.Name, "bootstrap")) //nolint:gosec // a file of the project
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum := sha256.Sum256(built)
-		if got, want := deployed.Assets[got.CodeSHA256], hex.EncodeToString(sum[:]); got != want {
-			t.Errorf("%s: got code whose bootstrap has the SHA-256 %q, want that of build/, %q", f.Name, got, want)
-		}
-		if live := len(wanted.ofType("AWS::Lambda::Alias")) > 0; live && !reflect.DeepEqual(got.Aliases, map[string]string{"live": "1"}) {
-			t.Errorf("%s: got aliases %v, want live at version 1", f.Name, got.Aliases)
-		}
-	}
-	if got, want := len(wanted.ofType("AWS::Lambda::Function")), len(api.Functions()); got != want {
-		t.Errorf("got %d functions, want %d", got, want)
-	}
-}
-
-// checkEventSource compares the function by the start of its ARN, because moto
-// replaces the ARN of an alias by that of the function.
-func checkEventSource(t *testing.T, deployed account, made stack, wanted template) {
-	want := source{
-		EventSourceARN:                 deployed.Tables[made.Resources[one(t, wanted, "AWS::DynamoDB::Table")]].LatestStreamARN,
-		StartingPosition:               eventsource.StartingPosition,
-		BatchSize:                      eventsource.BatchSize,
-		MaximumBatchingWindowInSeconds: int(eventsource.Window.Seconds()),
-		MaximumRecordAgeInSeconds:      int(eventsource.MaxAge.Seconds()),
-		MaximumRetryAttempts:           eventsource.Retries,
-		FunctionResponseTypes:          []string{eventsource.Response},
-	}
-	want.FilterCriteria.Filters = []struct{ Pattern string }{{eventsource.Filter()}}
-	want.DestinationConfig.OnFailure.Destination = queueARN(t, deployed, made, wanted)
-	purge, _ := functionOf(deployed, made, wanted, api.Purge)
-	var got []source
-	for _, s := range deployed.Sources {
-		if strings.HasPrefix(s.FunctionARN, purge.ARN) {
-			s.FunctionARN = ""
-			got = append(got, s)
-		}
-	}
-	if !reflect.DeepEqual(got, []source{want}) {
-		t.Errorf("got %+v\nwant %+v", got, want)
-	}
-}
-
-// queueARN returns the ARN of the only queue of the stack. Its physical ID is a
-// URL.
-func queueARN(t *testing.T, deployed account, made stack, wanted template) string {
-	t.Helper()
-	url := made.Resources[one(t, wanted, "AWS::SQS::Queue")]
-	name := url[strings.LastIndex(url, "/")+1:]
-	if !slices.Contains(deployed.Queues, name) {
-		t.Errorf("got the queues %v, want %s", deployed.Queues, name)
-	}
-	return fmt.Sprintf("arn:aws:sqs:%s:%s:%s", region, owner, name)
-}
-
-// checkRoles checks that the role of each function allows the operations of its
-// routes, its own log and traces, and nothing else.
-func checkRoles(t *testing.T, deployed account, made stack, wanted template) {
-	tableARN := fmt.Sprintf("arn:aws:dynamodb:%s:%s:table/%s", region, owner, made.Resources[one(t, wanted, "AWS::DynamoDB::Table")])
-	for _, f := range api.Functions() {
-		function, _ := functionOf(deployed, made, wanted, f.Name)
-		got, ok := deployed.Roles[function.Role[strings.LastIndex(function.Role, "/")+1:]]
-		if !ok {
-			t.Errorf("%s: no role %q", f.Name, function.Role)
-			continue
-		}
-		logARN := regexp.MustCompile(fmt.Sprintf(`^arn:aws:logs:%s:%s:log-group:(\S+?)(:\*)?$`, region, owner))
-		var statements []statement
-		for _, policy := range got.Inline {
-			for _, s := range policy.Statement {
-				if log := logARN.FindStringSubmatch(strings.Join(s.Resource, " ")); log != nil && slices.Contains(deployed.LogGroups, log[1]) && isOf(made, log[1], f.Name) {
-					s.Resource = oneOrMore{"its own log"}
-				}
-				statements = append(statements, s)
-			}
-		}
-		want := []statement{
-			allow("its own log", "logs:CreateLogStream", "logs:PutLogEvents"),
-			allow("*", "xray:PutTelemetryRecords", "xray:PutTraceSegments"), // they can only be allowed on *
-		}
-		if actions := rights.Of(f); len(actions) > 0 {
-			want = append(want, allow(tableARN, actions...))
-		}
-		if f.Name == api.Purge {
-			want[1] = allow("*", "dynamodb:ListStreams", "xray:PutTelemetryRecords", "xray:PutTraceSegments")
-			want = append(
-				want,
-				allow(deployed.Tables[made.Resources[one(t, wanted, "AWS::DynamoDB::Table")]].LatestStreamARN, "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
-				allow(queueARN(t, deployed, made, wanted), "sqs:SendMessage"),
-			)
-		}
-		if len(got.Managed) > 0 || !sameStatements(statements, want) {
-			t.Errorf("%s: got managed policies %v and the statements\n%+v\nwant none and\n%+v", f.Name, got.Managed, statements, want)
-		}
-		trust := document{[]statement{{Effect: "Allow", Action: oneOrMore{"sts:AssumeRole"}, Principal: map[string]oneOrMore{"Service": {"lambda.amazonaws.com"}}}}}
-		if !reflect.DeepEqual(got.Trust, trust) {
-			t.Errorf("%s: got trust %+v, want %+v", f.Name, got.Trust, trust)
-		}
 	}
 }
 
@@ -264,7 +140,7 @@ func checkDestroy(t *testing.T, r *rehearsal, before, deployed account, template
 		for id, resource := range template.Resources {
 			physical := deployed.Stacks[name].Resources[id]
 			switch {
-			case resource.DeletionPolicy != "Retain":
+			case !strings.HasPrefix(resource.DeletionPolicy, "Retain"):
 			case resource.Type == "AWS::DynamoDB::Table":
 				want.Tables[physical] = deployed.Tables[physical]
 			case resource.Type == "AWS::SQS::Queue":
@@ -276,8 +152,9 @@ func checkDestroy(t *testing.T, r *rehearsal, before, deployed account, template
 			}
 		}
 	}
-	slices.Sort(want.LogGroups)
-	slices.Sort(left.LogGroups)
+	for _, names := range [][]string{want.LogGroups, left.LogGroups, want.Queues, left.Queues} {
+		slices.Sort(names)
+	}
 	if !reflect.DeepEqual(left, want) {
 		t.Errorf("left over: got\n%+v\nwant\n%+v", left, want)
 	}
@@ -286,44 +163,24 @@ func checkDestroy(t *testing.T, r *rehearsal, before, deployed account, template
 	}
 }
 
-// one returns the only resource of a type.
-func one(t *testing.T, wanted template, kind string) string {
+// tableOf returns the logical ID of the only table.
+func tableOf(t *testing.T, wanted template) string {
 	t.Helper()
-	ids := wanted.ofType(kind)
+	ids := wanted.ofType("AWS::DynamoDB::Table")
 	if len(ids) != 1 {
-		t.Fatalf("got %v of %s, want one", ids, kind)
+		t.Fatalf("got the tables %v, want one", ids)
 	}
 	return ids[0]
 }
 
-// functionOf finds the function whose code is build/<name>.
-func functionOf(deployed account, made stack, wanted template, name string) (function, bool) {
-	for _, id := range wanted.ofType("AWS::Lambda::Function") {
-		if wanted.Resources[id].Metadata["aws:asset:path"] == "build/"+name {
-			f, ok := deployed.Functions[made.Resources[id]]
-			return f, ok
+// mappingOf returns the logical ID of the event source of a function.
+func mappingOf(t *testing.T, wanted template, function string) string {
+	t.Helper()
+	for _, id := range wanted.ofType("AWS::Lambda::EventSourceMapping") {
+		if strings.HasPrefix(id, function) {
+			return id
 		}
 	}
-	return function{}, false
-}
-
-// isOf reports whether a physical ID belongs to a resource in the scope of a
-// function. Logical IDs there start with the name of the function.
-func isOf(made stack, physical, function string) bool {
-	for id, p := range made.Resources {
-		if p == physical {
-			return strings.HasPrefix(id, function)
-		}
-	}
-	return false
-}
-
-func allow(resource string, actions ...string) statement {
-	return statement{Effect: "Allow", Action: slices.Sorted(slices.Values(actions)), Resource: oneOrMore{resource}}
-}
-
-func sameStatements(got, want []statement) bool {
-	byText := func(a, b statement) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }
-	return slices.EqualFunc(slices.SortedFunc(slices.Values(got), byText), slices.SortedFunc(slices.Values(want), byText),
-		func(a, b statement) bool { return reflect.DeepEqual(a, b) })
+	t.Fatalf("got no event source of %s, want one", function)
+	return ""
 }

@@ -16,18 +16,21 @@ import (
 )
 
 // A Guard passes requests on to an engine as AWS does for a role: it refuses
-// each request that needs an action that the role does not allow.
+// each request that needs an action that the role does not allow, or an item of a
+// partition that it does not allow.
 type Guard struct {
 	URL string
 
-	allowed []string
+	allowed []string // actions, and partitions such as P and T#*
 	mu      sync.Mutex
 	used    map[string]bool
 	refused map[string]bool
 }
 
 // NewGuard starts a Guard in front of the engine at endpoint. The role allows
-// these actions, such as dynamodb:GetItem, on the table, and no others.
+// these actions, such as dynamodb:GetItem, on the table, and no others. What is no
+// action is a partition that it allows, or the beginning of some, such as T#*.
+// Without any, it allows all.
 func NewGuard(t testing.TB, endpoint string, allowed []string) *Guard {
 	t.Helper()
 	target, err := url.Parse(endpoint)
@@ -52,29 +55,34 @@ func NewGuard(t testing.TB, endpoint string, allowed []string) *Guard {
 	return g
 }
 
-// Refused returns the actions that requests needed and the role does not allow.
+// Refused returns the actions and partitions that requests needed and the role
+// does not allow.
 func (g *Guard) Refused() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Sorted(maps.Keys(g.refused))
 }
 
-// Unused returns the actions that the role allows and no request needed.
+// Unused returns the actions and partitions that the role allows and no request
+// needed.
 func (g *Guard) Unused() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(g.allowed), func(action string) bool { return g.used[action] })
 }
 
-// check records the actions that a request needs. It returns the first one that
-// the role does not allow, or "".
+// check records the actions and partitions that a request needs. It returns one
+// that the role does not allow, or "".
 func (g *Guard) check(r *http.Request) (missing string) {
 	content, err := io.ReadAll(r.Body)
 	if err != nil {
 		return "a request that can be read"
 	}
 	r.Body = io.NopCloser(bytes.NewReader(content))
-	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	_, operation, ok := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	if !ok {
+		return "" // no operation: a process opens its connection
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, action := range actionsOf(operation, content) {
@@ -86,7 +94,56 @@ func (g *Guard) check(r *http.Request) (missing string) {
 			missing = action
 		}
 	}
+	if !slices.ContainsFunc(g.allowed, isPartition) {
+		return missing
+	}
+	for _, partition := range partitionsOf(content) {
+		i := slices.IndexFunc(g.allowed, func(p string) bool { return isPartition(p) && covers(p, partition) })
+		if i < 0 {
+			g.refused[partition] = true
+			missing = "partition " + partition
+			continue
+		}
+		g.used[g.allowed[i]] = true
+	}
 	return missing
+}
+
+func isPartition(allowed string) bool { return !strings.HasPrefix(allowed, "dynamodb:") }
+
+func covers(pattern, partition string) bool {
+	prefix, many := strings.CutSuffix(pattern, "*")
+	return partition == prefix || many && strings.HasPrefix(partition, prefix)
+}
+
+// partitionsOf returns the partitions of a request: the values of each key or item
+// in it, and of the condition of a query.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+func partitionsOf(content []byte) (partitions []string) {
+	var request any
+	if err := json.Unmarshal(content, &request); err != nil {
+		return []string{"of a request that can't be read"}
+	}
+	var walk func(value any)
+	walk = func(value any) {
+		switch v := value.(type) {
+		case []any:
+			for _, element := range v {
+				walk(element)
+			}
+		case map[string]any:
+			for name, element := range v {
+				text, _ := element.(map[string]any)
+				if partition, ok := text["S"].(string); ok && (name == "pk" || name == ":partition") {
+					partitions = append(partitions, partition)
+					continue
+				}
+				walk(element)
+			}
+		}
+	}
+	walk(request)
+	return partitions
 }
 
 // actionsOf returns the actions that a request needs. A transaction needs those

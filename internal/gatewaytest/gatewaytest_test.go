@@ -2,6 +2,7 @@ package gatewaytest_test
 
 import (
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -60,8 +61,34 @@ func TestStackServesTheWholeAPI(t *testing.T) {
 				kit := dynamotest.New(t)
 				server := httptest.NewServer(gatewaytest.Start(t, stack, slash, built, kit))
 				t.Cleanup(server.Close)
+				expectPages(t, server.URL)
 				apitest.Run(t, apitest.NewTarget(t, server.URL, &token.UserService{Store: kit.Store, Now: time.Now}))
 			})
+		}
+	}
+}
+
+// expectPages checks that a browser finds the documents with and without a slash at
+// the end, whichever function gets the request.
+func expectPages(t *testing.T, base string) {
+	t.Helper()
+	for path, contentType := range map[string]string{
+		"/": "text/html", "/docs": "text/html", "/docs/": "text/html", "/docs/?a=1": "text/html",
+		"/api/openapi.json": "application/json", "/api/openapi.json/": "application/json",
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			r, err := http.NewRequestWithContext(t.Context(), method, base+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			if got := answer.Header.Get("Content-Type"); answer.StatusCode != http.StatusOK || !strings.HasPrefix(got, contentType) {
+				t.Errorf("%s %s: got %s, %s, want 200, %s", method, path, answer.Status, got, contentType)
+			}
 		}
 	}
 }

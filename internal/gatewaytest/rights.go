@@ -7,9 +7,9 @@ import (
 )
 
 // tableActions returns the actions on the table that the role of a function
-// allows, sorted. It returns an error for a statement that it can't judge: one
-// with a condition, a denial, or an action with a wildcard or on another
-// resource.
+// allows, and the partitions that it allows them on, sorted. It returns an error
+// for a statement that it can't judge: one with another condition, a denial, or
+// an action with a wildcard or on another resource.
 func (t template) tableActions(properties map[string]any) (actions []string, err error) {
 	roles := references(properties["Role"])
 	for _, id := range t.ofType("AWS::IAM::Policy") {
@@ -45,7 +45,7 @@ func (t template) allowedOnTable(statement map[string]any) (actions []string, er
 		if action != "*" && !strings.HasPrefix(action, "dynamodb:") || slices.Contains(strings.Fields(streamActions), action) {
 			continue
 		}
-		if strings.Contains(action, "*") || len(statement) != 3 || statement["Effect"] != "Allow" {
+		if strings.Contains(action, "*") || len(statement) != 4 || statement["Effect"] != "Allow" {
 			return nil, fmt.Errorf("statement %v is not a plain permission of single actions", statement)
 		}
 		for _, resource := range listed(statement["Resource"]) {
@@ -55,7 +55,25 @@ func (t template) allowedOnTable(statement map[string]any) (actions []string, er
 		}
 		actions = append(actions, action)
 	}
-	return actions, nil
+	if len(actions) == 0 {
+		return nil, nil
+	}
+	partitions, err := partitionsOf(statement["Condition"])
+	return append(actions, partitions...), err
+}
+
+// partitionsOf returns the partitions that a condition of a statement names.
+func partitionsOf(condition any) (partitions []string, err error) {
+	kinds, _ := condition.(map[string]any)
+	keys, _ := kinds["ForAllValues:StringLike"].(map[string]any)
+	for _, value := range listed(keys["dynamodb:LeadingKeys"]) {
+		partition, ok := value.(string)
+		if !ok || partition == "" || strings.HasPrefix(partition, "*") || len(kinds) != 1 || len(keys) != 1 {
+			return nil, fmt.Errorf("condition %v does not name partitions", condition)
+		}
+		partitions = append(partitions, partition)
+	}
+	return partitions, nil
 }
 
 func arnOf(id string) any { return map[string]any{"Fn::GetAtt": []any{id, "Arn"}} }

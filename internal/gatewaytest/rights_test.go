@@ -15,7 +15,7 @@ import (
 // TestRights runs every function with the rights that its role has in the
 // template, and no others, and sends it requests for all that it does with the
 // table. A right that is missing and one that no request needs both fail the
-// test.
+// test: an action, or a partition.
 func TestRights(t *testing.T) {
 	built := lambdatest.Build(t, dynamotest.Root(t), runtime.GOARCH, "./functions/...")
 	text, err := os.ReadFile("../../infra/stack/testdata/upstream/dev.template.json") // has all functions
@@ -40,14 +40,22 @@ func TestRights(t *testing.T) {
 		})
 	}
 	for _, f := range stack.Functions {
+		a := newAccount(t)
 		call := map[string]func(*testing.T, *gatewaytest.Process, *caller){
 			api.Authorizer: authorizeKeys, api.Purge: purgeToken, api.ModelGateway: completeChats,
+			api.History: func(t *testing.T, p *gatewaytest.Process, c *caller) {
+				foldCharge(t, p)
+				publishChange(t, p, c, a)
+				fileTimers(t, p, a)
+			},
+			api.Deliver: func(t *testing.T, p *gatewaytest.Process, c *caller) { deliverWebhook(t, p, c, a) },
 		}[f.Folder]
 		if call == nil {
 			continue
 		}
 		upstream := newUpstream(t)
-		p := gatewaytest.StartFunction(t, f, built, kit, "UPSTREAM_URL="+upstream, "UPSTREAM_KEY_PARAMETER=")
+		p := gatewaytest.StartFunction(t, f, built, kit, "UPSTREAM_URL="+upstream, "UPSTREAM_KEY_PARAMETER=",
+			"EVENT_BUS=latchkey-dev", "WEBHOOK_QUEUE_URL=https://sqs.test/1/queue", "AWS_ENDPOINT_URL="+a.url)
 		processes = append(processes, p)
 		t.Run(f.Folder, func(t *testing.T) { call(t, p, newCaller(t, kit, nil, "")) })
 	}

@@ -3,6 +3,7 @@ package gatewaytest_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -84,6 +85,19 @@ func (c *caller) restricted(t *testing.T) *tenant {
 		t.Fatal(err)
 	}
 	return u.withBudget(t)
+}
+
+// imported makes a token with a foreign key and returns its ID.
+func (u *tenant) imported(t *testing.T) int64 {
+	t.Helper()
+	made, err := u.users.ImportTokens(t.Context(), u.name, []token.ForeignToken{{
+		Settings: token.Settings{Name: new("imported"), RemainQuota: new(int64(9))},
+		Hash:     sha256.Sum256([]byte(rand.Text())), Mask: "sk-****", From: "litellm",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made[0].ID
 }
 
 // budget is drawn in 64ths, so of a 64th.

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,15 +41,55 @@ func purgeToken(t *testing.T, p *gatewaytest.Process, c *caller) {
 	u := c.restricted(t)
 	made := u.prepare(t, u.access, "/api/token", plain).Data
 	u.prepare(t, made.Key, "/api/token/verify", `{"quota":1}`)
+	sendRemoval(t, p, u.id, c.remove(t, u.id))
+	if _, h, err := c.users.Holdings(t.Context(), u.name); err != nil || h.Left != budget-1 {
+		t.Errorf("got %d units in the wallet, %v, want the token's block back but for one", h.Left, err)
+	}
+	importer := c.tenant(t)
+	importer.imported(t)
+	sendRemoval(t, p, importer.id, c.remove(t, importer.id))
+}
+
+// foldCharge sends the record of a charge twice.
+func foldCharge(t *testing.T, p *gatewaytest.Process) {
+	t.Helper()
+	record, err := os.ReadFile("../../events/history.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if answer, err := p.Invoke(t.Context(), record); err != nil || string(answer) != `{"batchItemFailures":[]}` {
+			t.Errorf("got %s, %v, want no failure", answer, err)
+		}
+	}
+}
+
+// fileTimers sends the record of a token whose notice of seven days is late, and that
+// of one day is not. Then it has a bucket checked.
+func fileTimers(t *testing.T, p *gatewaytest.Process, a *account) {
+	t.Helper()
+	now := time.Now().Unix()
+	record := fmt.Sprintf(`{"Records":[{"eventName":"MODIFY","eventSource":"aws:dynamodb","dynamodb":{"ApproximateCreationDateTime":%d,"SequenceNumber":"1",
+		"Keys":{"pk":{"S":"T#1#0"},"sk":{"N":"1"}},"OldImage":{"name":{"S":"a"}},"NewImage":{"name":{"S":"a"},"expires":{"N":"%d"}}}}]}`, now-86_400, now+6*86_400+3600)
+	for payload, want := range map[string]string{record: `{"batchItemFailures":[]}`, fmt.Sprintf(`{"bucket":%d}`, now/300): "{}"} {
+		if answer, err := p.Invoke(t.Context(), []byte(payload)); err != nil || string(answer) != want {
+			t.Errorf("%s: got %s, %v, want %s; the log is %s", payload, answer, err, want, p.Stdout())
+		}
+	}
+	if len(a.schedules) != 2 { // for the day before, and for the expiry
+		t.Errorf("got the schedules %v, want two", a.schedules)
+	}
+}
+
+// sendRemoval sends the record of a user's first token twice.
+func sendRemoval(t *testing.T, p *gatewaytest.Process, userID int64, removed json.RawMessage) {
+	t.Helper()
 	record := fmt.Sprintf(`{"Records":[{"eventName":"REMOVE","eventSource":"aws:dynamodb","userIdentity":{"type":"Service","principalId":"dynamodb.amazonaws.com"},
-		"dynamodb":{"SequenceNumber":"1","Keys":{"pk":{"S":"T#%d#0"},"sk":{"N":"1"}},"OldImage":%s}}]}`, u.id, c.remove(t, u.id))
+		"dynamodb":{"SequenceNumber":"1","Keys":{"pk":{"S":"T#%d#0"},"sk":{"N":"1"}},"OldImage":%s}}]}`, userID, removed)
 	for range 2 {
 		if answer, err := p.Invoke(t.Context(), []byte(record)); err != nil || string(answer) != `{"batchItemFailures":[]}` {
 			t.Errorf("got %s, %v, want no failure", answer, err)
 		}
-	}
-	if _, h, err := c.users.Holdings(t.Context(), u.name); err != nil || h.Left != budget-1 {
-		t.Errorf("got %d units in the wallet, %v, want the token's block back but for one", h.Left, err)
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 func sendRequests(t *testing.T, c *caller) {
 	for name, send := range map[string]func(*testing.T, *caller){
 		"invalid": sendInvalid, "reads": sendReads, "changes": sendChanges, "batches": sendBatches, "interrupted_deletions": finishDeletions,
-		"spends": sendSpends, "holds": sendHolds, "usage": sendUsage, "wallet": drawFromWallet,
+		"imported": deleteImported, "spends": sendSpends, "holds": sendHolds, "usage": sendUsage, "leaks": sendLeaks, "webhooks": sendWebhooks, "wallet": drawFromWallet,
 	} {
 		t.Run(name, func(t *testing.T) { send(t, c) })
 	}
@@ -57,9 +57,15 @@ func sendInvalid(t *testing.T, c *caller) {
 func sendReads(t *testing.T, c *caller) {
 	c.do(t, "", http.MethodGet, "/api/status", "")
 	c.each(t, func(u *tenant, id int64, _ string) {
-		for _, path := range []string{"/api/token", "/api/token?after=9", idPath(id), "/api/token/search?keyword=a", "/api/token/search?after=9", "/api/user/self", "/api/user/self/groups", "/api/user/models"} {
+		long := fmt.Sprint(time.Now().Unix() - 60*86_400) // reads days in place of hours
+		for _, path := range []string{
+			idPath(id) + "/usage", idPath(id) + "/usage?from=" + long, idPath(id) + "/usage.csv", idPath(id) + "/usage.csv?from=" + long,
+			"/api/user/self/usage", "/api/user/self/usage.csv", "/api/user/self/usage?ids=1", "/api/user/self/usage.csv?ids=1", "/api/data/self", "/api/log/self",
+			"/api/token", "/api/token?after=9", idPath(id), "/api/token/search?keyword=a", "/api/token/search?after=9", "/api/user/self", "/api/user/self/audit", idPath(id) + "/audit", "/api/user/self/groups", "/api/user/models",
+		} {
 			c.do(t, u.access, http.MethodGet, path, "")
 		}
+		c.do(t, u.access, http.MethodHead, "/api/user/self/audit", "") // the fallback gets it
 		c.do(t, u.withBudget(t).access, http.MethodGet, "/api/user/self/budget", "")
 	})
 }
@@ -122,6 +128,19 @@ func finishDeletions(t *testing.T, c *caller) {
 			c.send(t, c.halting, http.StatusInternalServerError, u.access, http.MethodDelete, idPath(id), "")
 			c.send(t, c.url, finish.status, u.access, finish.method, finish.path+c.ending, finish.body)
 		})
+	}
+}
+
+// deleteImported deletes tokens with foreign keys, and finds some that are revoked
+// and not yet removed. The table may have them in a stage that accepts no foreign
+// keys: it was restored, or the setting was turned off.
+func deleteImported(t *testing.T, c *caller) {
+	u := c.tenant(t)
+	c.do(t, u.access, http.MethodDelete, idPath(u.imported(t)), "")
+	c.do(t, u.access, http.MethodPost, "/api/token/batch", fmt.Sprintf(`{"ids":[%d]}`, u.imported(t)))
+	for _, path := range []string{"/api/token", "/api/token/search"} {
+		c.send(t, c.halting, http.StatusInternalServerError, u.access, http.MethodDelete, idPath(u.imported(t)), "")
+		c.do(t, u.access, http.MethodGet, path, "")
 	}
 }
 
@@ -189,7 +208,23 @@ func sendHolds(t *testing.T, c *caller) {
 func sendUsage(t *testing.T, c *caller) {
 	for _, key := range c.spenders(t) {
 		c.do(t, key, http.MethodGet, "/api/usage/token", "")
+		c.do(t, key, http.MethodGet, "/api/usage/token/history", "")
+		c.prepare(t, key, "/api/token/verify", `{"quota":1}`) // then the history is behind
+		for _, query := range []string{"", fmt.Sprint("?from=", time.Now().Unix()-60*86_400)} {
+			c.do(t, key, http.MethodGet, "/api/usage/token/history"+query, "")
+		}
 	}
+}
+
+// sendLeaks revokes keys that have leaked: present, previous, imported and unknown
+// ones.
+func sendLeaks(t *testing.T, c *caller) {
+	c.each(t, func(u *tenant, id int64, key string) {
+		next := u.prepare(t, u.access, idPath(id)+"/rotate", `{"grace_seconds":60}`).Data.Key
+		for _, leaked := range []string{key, next, next, "sk-of-another-system-0123456789"} {
+			c.do(t, "", http.MethodPost, "/api/token/revoke", fmt.Sprintf(`{"key":%q}`, leaked))
+		}
+	})
 }
 
 // drawFromWallet makes requests that need the units that another token has drawn.
@@ -231,4 +266,16 @@ func (c *caller) beside(t *testing.T) string {
 	first := u.prepare(t, u.access, "/api/token", unlimited).Data.Key
 	u.prepare(t, first, "/api/token/verify", `{"quota":1}`)
 	return u.prepare(t, u.access, "/api/token", unlimited).Data.Key
+}
+
+func sendWebhooks(t *testing.T, c *caller) {
+	const path, one = "/api/user/self/webhooks", "/api/user/self/webhooks/1"
+	for _, u := range []*tenant{c.tenant(t), c.restricted(t)} {
+		u.repeat(t, path, `{"url":"https://webhook.invalid/"}`, "create-webhook")
+		c.do(t, u.access, http.MethodGet, path, "")
+		c.do(t, u.access, http.MethodPut, one, `{"types":["token.*"]}`)
+		u.repeat(t, one+"/rotate", "{}", "rotate-webhook")
+		c.do(t, u.access, http.MethodPost, one+"/test", "")
+		c.do(t, u.access, http.MethodDelete, one, "")
+	}
 }

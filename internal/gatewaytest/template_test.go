@@ -18,8 +18,8 @@ const small = `{"Resources":{
   "Permission":{"Type":"AWS::Lambda::Permission","Properties":{"Action":"lambda:InvokeFunction","Principal":"apigateway.amazonaws.com","FunctionName":{"Ref":"Live"},"SourceArn":{"Fn::Join":["",["arn:aws:execute-api:us-east-1:123456789012:",{"Ref":"Api"},"/*/*/x"]]}}},
   "Table":{"Type":"AWS::DynamoDB::Table"},
   "Policy":{"Type":"AWS::IAM::Policy","Properties":{"Roles":[{"Ref":"Role"}],"PolicyDocument":{"Statement":[
-    {"Effect":"Allow","Action":["dynamodb:Query","dynamodb:GetItem"],"Resource":{"Fn::GetAtt":["Table","Arn"]}},
-    {"Effect":"Allow","Action":"dynamodb:PutItem","Resource":{"Fn::GetAtt":["Table","Arn"]}},
+    {"Effect":"Allow","Action":["dynamodb:Query","dynamodb:GetItem"],"Resource":{"Fn::GetAtt":["Table","Arn"]},"Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["T#*"]}}},
+    {"Effect":"Allow","Action":"dynamodb:PutItem","Resource":{"Fn::GetAtt":["Table","Arn"]},"Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["T#*"]}}},
     {"Effect":"Allow","Action":["dynamodb:ListStreams","logs:PutLogEvents"],"Resource":"*"}]}}},
   "Function":{"Type":"AWS::Lambda::Function","Metadata":{"aws:asset:path":"build/x"},"Properties":{"Role":{"Fn::GetAtt":["Role","Arn"]},"Environment":{"Variables":{"TABLE_NAME":{"Ref":"Table"},"A":"b"}}}}
 }}`
@@ -36,7 +36,7 @@ func TestRead(t *testing.T) {
 		len(f.Environment) != 2 || f.Environment["A"] != "b" || f.Environment["TABLE_NAME"] != "latchkey-test" {
 		t.Errorf("got %+v, want GET /x to build/x with its two variables", got.Routes)
 	}
-	if want := []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}; !slices.Equal(f.Actions, want) {
+	if want := []string{"T#*", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}; !slices.Equal(f.Actions, want) {
 		t.Errorf("got actions %v, want those that the role allows on the table: %v", f.Actions, want)
 	}
 }
@@ -57,7 +57,9 @@ func TestReadErrors(t *testing.T) {
 		"alias of nothing":             {`{"FunctionName":{"Ref":"Function"}}`, `{}`, "want one AWS::Lambda::Function"},
 		"another resource's name":      {`{"Ref":"Table"}`, `{"Ref":"Live"}`, "want one AWS::DynamoDB::Table"},
 		"variable not a string":        {`"A":"b"`, `"A":{"Ref":"Table"}`, "variable A"},
-		"permission with a condition":  {`"Action":"dynamodb:PutItem",`, `"Action":"dynamodb:PutItem","Condition":{},`, "not a plain permission"},
+		"permission on all partitions": {`,"Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["T#*"]}}`, ``, "not a plain permission"},
+		"another condition":            {`"ForAllValues:StringLike"`, `"StringLike"`, "does not name partitions"},
+		"a star for all partitions":    {`"T#*"`, `"*"`, "does not name partitions"},
 		"denied action":                {`{"Effect":"Allow","Action":"dynamodb:PutItem"`, `{"Effect":"Deny","Action":"dynamodb:PutItem"`, "not a plain permission"},
 		"wildcard":                     {`"dynamodb:PutItem"`, `"dynamodb:*"`, "not a plain permission"},
 		"every action":                 {`"dynamodb:PutItem"`, `"*"`, "not a plain permission"},

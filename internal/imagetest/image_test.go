@@ -18,6 +18,7 @@ import (
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -88,7 +89,7 @@ func TestProxy(t *testing.T) {
 	if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK {
 		t.Errorf("got %d %s, %v, want the answer of the upstream", answer.StatusCode, text, err)
 	}
-	usage, err := gate.New(dynamo.New(kit.Client, dynamotest.Table)).Usage(t.Context(), key.Reveal())
+	usage, err := gate.New(dynamo.New(kit.Client, dynamotest.Table)).Usage(t.Context(), key.Reveal(), quota.Origin{})
 	if err != nil || usage.Used != 21 {
 		t.Errorf("got %d units used, %v, want 21", usage.Used, err)
 	}

@@ -136,7 +136,7 @@ func isFrozenBetweenEvents(t *testing.T, f *lambdatest.Function) {
 	if _, err := io.ReadAll(s.Body); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for state(t, f) != "T" { // stopped
 		if time.Now().After(deadline) {
 			t.Fatalf("got state %s of the process, want T", state(t, f))

@@ -64,12 +64,12 @@ func (d *Document) Check(x Exchange) error {
 
 // telling lists the headers that an answer may have only if they are documented.
 func telling() []string {
-	return []string{"Etag", "Location", "Allow", "Www-Authenticate", "Retry-After"}
+	return []string{"Etag", "Location", "Allow", "Www-Authenticate", "Retry-After", "Link", "Content-Disposition"}
 }
 
 // answers checks the answer against its documented response.
 func (x Exchange) answers(want response) error {
-	if mediaType, _, _ := mime.ParseMediaType(x.Header.Get("Content-Type")); mediaType != jsonType {
+	if mediaType, _, _ := mime.ParseMediaType(x.Header.Get("Content-Type")); mediaType != want.media {
 		return fmt.Errorf("the type of the answer is %q", x.Header.Get("Content-Type"))
 	}
 	undocumented := telling()
@@ -93,7 +93,7 @@ func (x Exchange) answers(want response) error {
 	if x.Request.Method == http.MethodHead {
 		return nil
 	}
-	if err := validate(want.schema, x.Body); err != nil {
+	if err := want.check(x.Body); err != nil {
 		return fmt.Errorf("the answer's body: %w", err)
 	}
 	if x.Status < http.StatusBadRequest {
@@ -174,6 +174,14 @@ func (p parameter) check(text string) error {
 		return validate(p.schema, []byte(n.String()))
 	}
 	return p.schema.Validate(value)
+}
+
+// check checks the body of an answer: JSON, or a text.
+func (r response) check(body []byte) error {
+	if r.media != jsonType {
+		return r.schema.Validate(string(body))
+	}
+	return validate(r.schema, body)
 }
 
 // validate checks a JSON text against a schema.

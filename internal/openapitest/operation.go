@@ -34,6 +34,7 @@ type parameter struct {
 
 type response struct {
 	node    node
+	media   string // type of the body
 	schema  *jsonschema.Schema
 	headers []parameter
 	codes   []string // of an error: those of its examples
@@ -50,7 +51,7 @@ const jsonType = "application/json"
 // Operations returns every operation of the document.
 func (d *Document) Operations() []*Operation { return d.operations }
 
-// read finds the operations and compiles their schemas.
+// read finds the operations, and compiles their schemas and those of webhooks.
 func (d *Document) read() error {
 	paths := d.root.at("paths")
 	for _, path := range slices.Sorted(maps.Keys(paths.object())) {
@@ -64,6 +65,12 @@ func (d *Document) read() error {
 				return fmt.Errorf("%s %s: %w", method, path, err)
 			}
 			d.operations = append(d.operations, o)
+		}
+	}
+	webhooks := d.root.at("webhooks")
+	for name := range webhooks.object() { // for Validate
+		if _, err := webhooks.at(name, "post", "requestBody", "content", jsonType, "schema").schema(); err != nil {
+			return fmt.Errorf("webhook %s: %w", name, err)
 		}
 	}
 	var err error
@@ -98,8 +105,12 @@ func (o *Operation) read(shared []node) (err error) {
 }
 
 func readResponse(at node) (response, error) {
-	schema, err := at.at("content", jsonType, "schema").schema()
-	r := response{node: at, schema: schema}
+	r := response{node: at, media: jsonType}
+	if other := slices.DeleteFunc(slices.Collect(maps.Keys(at.at("content").object())), func(media string) bool { return media == jsonType }); len(other) == 1 {
+		r.media = other[0]
+	}
+	var err error
+	r.schema, err = at.at("content", r.media, "schema").schema()
 	for name := range at.at("headers").object() {
 		header, bad := readParameter(at.at("headers", name))
 		if bad != nil {

@@ -4,15 +4,12 @@ package samtest_test
 
 import (
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/latchkey-api/latchkey/internal/capture"
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/suitetest"
 )
 
 // deviations returns the sub-tests that fail because sam local start-api differs
@@ -44,48 +41,16 @@ func deviations() map[string]string {
 func TestStartAPI(t *testing.T) {
 	p := newProject(t)
 	url, log := p.startAPI(t)
-	results := p.suite(t, url)
-	for _, complaint := range unexpected(results, deviations()) {
+	// SAM often delays a response for a second: it waits for a line of the
+	// container's log that it sometimes misses.
+	results := suitetest.Run(p.ctx, t, suitetest.EnvURL+"="+url, suitetest.EnvEngine+"="+p.Endpoint, suitetest.EnvTable+"="+dynamotest.Table)
+	for _, complaint := range suitetest.Unexpected(results, deviations()) {
 		t.Error(complaint)
 	}
 	t.Logf("%d tests of the suite ran, %d deviations", len(results), len(deviations()))
 	if t.Failed() {
 		t.Logf("output of sam:\n%s", log.Tail())
 	}
-}
-
-// suite runs the suite in four processes at the same time. SAM often delays a
-// response for a second, because it waits for a line of the container's log that
-// it sometimes misses.
-func (p *project) suite(t *testing.T, url string) map[string]result {
-	t.Helper()
-	const authentication, bodies, rules = "TestContract/Authentication", "TestContract/HostileBodies", "TestContract/(Rules|Create)"
-	binary := filepath.Join(p.dir, "suite.test")
-	if out, err := exec.CommandContext(p.ctx, "go", "test", "-c", "-tags", "sam", "-o", binary, "./suite").CombinedOutput(); err != nil { //nolint:gosec // a test's own file
-		t.Fatalf("build the suite: %v\n%s", err, out)
-	}
-	var group sync.WaitGroup
-	outputs := make([][]byte, 4)
-	for i, choice := range []string{
-		"-test.run=" + authentication, "-test.run=" + bodies, "-test.run=" + rules,
-		"-test.skip=" + strings.Join([]string{authentication, bodies, rules}, "|"),
-	} {
-		cmd := exec.CommandContext(p.ctx, "go", "tool", "test2json", binary, "-test.v=test2json", choice) //nolint:gosec // as above
-		cmd.Env = append(os.Environ(), "SUITE_URL="+url, "SUITE_ENGINE="+p.Endpoint)
-		group.Go(func() { outputs[i], _ = cmd.CombinedOutput() }) // the results are checked instead of the error
-	}
-	group.Wait()
-	all := map[string]result{}
-	for _, output := range outputs {
-		results, err := readResults(output)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name, r := range results {
-			all[name] = result{r.failed || all[name].failed, all[name].output + r.output}
-		}
-	}
-	return all
 }
 
 // startAPI runs sam local start-api until the test ends. It returns its URL, once

@@ -34,7 +34,7 @@ func Run(t testing.TB, env []string, args ...string) Result {
 }
 
 // Finish starts a command that Command has prepared and waits until it ends. It
-// kills the command after 10 seconds.
+// fails the test if that takes longer than patience.
 func Finish(t testing.TB, cmd *exec.Cmd) Result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -43,8 +43,10 @@ func Finish(t testing.TB, cmd *exec.Cmd) Result {
 		t.Fatal(err)
 	}
 	overdue := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
-	defer overdue.Stop()
 	err := cmd.Wait()
+	if !overdue.Stop() {
+		t.Fatalf("tokenctl %s: did not end within %v", strings.Join(cmd.Args[1:], " "), patience)
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/client"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -87,6 +88,30 @@ func removeItem(args []string) error {
 		},
 	})
 	return err
+}
+
+// copyTable implements the command copy-table of sessions. It makes a table with the
+// items of another one, as a restore from a backup does.
+func copyTable() { exit(copyItems(os.Args[1:])) }
+
+func copyItems(args []string) error {
+	if len(args) != 2 {
+		return errors.New("usage: copy-table FROM TO")
+	}
+	ctx, db := context.Background(), dynamotest.Client(os.Getenv("DYNAMODB_ENDPOINT"))
+	if err := dynamo.CreateTable(ctx, db, args[1]); err != nil {
+		return err
+	}
+	all, err := db.Scan(ctx, &dynamodb.ScanInput{TableName: &args[0]})
+	if err != nil {
+		return err
+	}
+	for _, it := range all.Items {
+		if _, err := db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &args[1], Item: it}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // runSQL implements the command sqlite3 of sessions. Its argument is a database that

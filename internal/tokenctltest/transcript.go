@@ -31,10 +31,10 @@ import (
 //     DYNAMODB_ENDPOINT name that server and its engine.
 //   - interrupt presses Ctrl-C in that server, and fails unless it exits with 0.
 //
-// In a session three more commands are in the PATH: check reads a key or an access
+// In a session four more commands are in the PATH: check reads a key or an access
 // token from stdin and prints what the API says about it; lose-token removes a
 // token from the table behind the API's back; sqlite3 FILE runs the statements on
-// its stdin in a database.
+// its stdin in a database; copy-table FROM TO makes a table with the items of another.
 //
 // Each transcript has an API at LATCHKEY_URL on an engine at DYNAMODB_ENDPOINT,
 // with the table latchkey-test, and the user alice. Her access token is in
@@ -46,7 +46,7 @@ func Transcripts(t *testing.T, dir string) {
 	t.Helper()
 	testscript.Run(t, testscript.Params{
 		Dir: dir, Setup: setup, UpdateScripts: os.Getenv("UPDATE_GOLDEN") != "", RequireUniqueNames: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"session": session, "start": startServer, "interrupt": interrupt},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"session": session, "start": startServer, "interrupt": interrupt, "charge": charge},
 	})
 }
 
@@ -55,6 +55,7 @@ func Transcripts(t *testing.T, dir string) {
 type (
 	testKey   struct{}
 	serverKey struct{}
+	kitKey    struct{}
 )
 
 func setup(env *testscript.Env) error {
@@ -64,6 +65,7 @@ func setup(env *testscript.Env) error {
 	}
 	env.Values[testKey{}], env.Values[serverKey{}] = t, new(*Server)
 	target, kit := apitest.Serve(t)
+	env.Values[kitKey{}] = kit
 	_, accessToken, err := target.Users.Create(t.Context(), "alice", token.RoleUser, 0)
 	if err != nil {
 		return err
@@ -183,9 +185,11 @@ func normalize(ts *testscript.TestScript, s string) string {
 	for _, r := range []struct{ pattern, replacement string }{
 		{`at-[0-9A-Za-z]{48}`, "at-ACCESS-TOKEN"},
 		{`sk-[0-9A-Za-z]{54}`, "sk-KEY"},
-		{`sk-[0-9A-Za-z]{4}(\*+)[0-9A-Za-z]{4}`, "sk-XXXX${1}XXXX"},
+		{`(sk|at)-[0-9A-Za-z]{4}(\*+)[0-9A-Za-z]{4}`, "${1}-XXXX${2}XXXX"},
+		{`whsec_[0-9A-Za-z+/]{43}=`, "whsec_SECRET"},
 		{`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`, "2026-01-01T00:00:00Z"},
-		{`((?:_time|_at|"until)":)[12]\d{9}\b`, "${1}1767225600"},
+		{`((?:_time|_at|"until|"time)":)[12]\d{9}\b`, "${1}1767225600"},
+		{`/stream/[0-9.]+`, "/stream/LABEL"},
 		{`/Library/Application Support/latchkey`, "/.config/latchkey"},
 	} {
 		s = regexp.MustCompile(r.pattern).ReplaceAllString(s, r.replacement)

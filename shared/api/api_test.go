@@ -10,3 +10,5 @@ func TestContract(t *testing.T) {
 	target, _ := apitest.Serve(t)
 	apitest.Run(t, target)
 }
+
+func TestHistory(t *testing.T) { apitest.RunHistory(t) }

@@ -57,6 +57,9 @@ func batchResponse(ids []int64, where []int, errs []error) response {
 			continue
 		}
 		p := problemOf(errs[i])
+		if p.status >= http.StatusInternalServerError { // it may have been changed
+			a.tokenIDs = append(a.tokenIDs, id)
+		}
 		results[i].Field, results[i].Code, results[i].Message = idsField(where[i]), p.code, p.message
 	}
 	a.status, a.data, a.results = http.StatusOK, count, results

@@ -54,12 +54,13 @@ func readRaise(r *http.Request) (raiseInput, error) {
 }
 
 func raiseQuota(ctx context.Context, service *token.Service, at credential.AccessToken, idem *idempotency, in raiseInput) (response, error) {
+	failed := response{}.forToken(in.id)
 	if err := idem.replayed(ctx, service, at); err != nil {
-		return response{}, err
+		return failed, err
 	}
 	t, err := service.Raise(ctx, at, in.id, in.RaiseChange, in.versions)
 	if err != nil {
-		return response{}, err
+		return failed, err
 	}
 	return idem.save(ctx, service, at, okResponse(tokenView(t, service.UnixNow())).withETag(t.Version).forToken(in.id))
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -20,7 +21,12 @@ const (
 	Fallback   = "fallback"  // gets the requests that no other route key matches
 	Authorizer = "authorize" // is called by other HTTP APIs as their authorizer
 	Purge      = "purge"     // is called by the table's stream, for tokens that TTL removed
+	History    = "history"   // is called by the table's stream, for changes
+	Deliver    = "deliver"   // is called by the queue of webhooks
 )
+
+// UsageHistory is the function that serves all routes that read histories.
+const UsageHistory = "usagehistory"
 
 // ModelGateway is the function in front of a model API. It has a function URL
 // instead of routes, and only stacks with an upstream have it, so Functions leaves
@@ -28,7 +34,7 @@ const (
 const ModelGateway = "gateway"
 
 // Functions returns every Lambda function: those of FunctionsOf, the console,
-// the authorizer, the purge, and the fallback.
+// the authorizer, the readers of the stream and of the queue, and the fallback.
 //
 // A route key can't end in a slash. API Gateway may match a path with a
 // trailing slash in three ways, and reports conflict on which: /api/token/
@@ -44,6 +50,8 @@ func Functions() []Function {
 		Function{Name: Console, RouteKeys: consoleKeys},
 		Function{Name: Authorizer},
 		Function{Name: Purge},
+		Function{Name: History},
+		Function{Name: Deliver},
 		Function{Name: Fallback, RouteKeys: []string{"$default"}, Serves: Endpoints()})
 }
 
@@ -89,4 +97,17 @@ func below(all []Endpoint, parent Endpoint) []Endpoint {
 		}
 	}
 	return found
+}
+
+// groupOf returns the group that metrics count an endpoint in; none for what
+// needs no authentication.
+func groupOf(e Endpoint) reqlog.Group {
+	switch e.Name {
+	case "verify", "reserve", "settle", "release", "usage", "keyhistory":
+		return reqlog.GroupKeys
+	case "none", "status", "revoke", Console:
+		return ""
+	default:
+		return reqlog.GroupTokens
+	}
 }

@@ -53,7 +53,11 @@ func replayable(service *token.Service, r *http.Request, read func() error, call
 		if request == nil || err == nil {
 			return a, err
 		}
-		return request.replay(r.Context(), service, at, err)
+		again, err := request.replay(r.Context(), service, at, err)
+		if err != nil {
+			again.tokenID, again.tokenIDs = a.tokenID, a.tokenIDs
+		}
+		return again, err
 	})
 }
 

@@ -17,9 +17,10 @@ import (
 type Gate interface {
 	Verify(ctx context.Context, key string, q quota.Question) (quota.Verdict, error)
 	Reserve(ctx context.Context, key string, q quota.Question, ttl time.Duration) (quota.Reservation, error)
-	Settle(ctx context.Context, key, requestID string, units int64) (quota.Settlement, error)
+	Settle(ctx context.Context, key, requestID string, units int64, use price.Use) (quota.Settlement, error)
 	Release(ctx context.Context, key, requestID string) (quota.Release, error)
-	Usage(ctx context.Context, key string) (quota.Usage, error)
+	Usage(ctx context.Context, key string, from quota.Origin) (quota.Usage, error)
+	Revoke(ctx context.Context, key string) (token.Token, error)
 	Quote(ctx context.Context, key, model string, u price.Usage) (price.Quote, error)
 	Prices(ctx context.Context) (*price.Table, error)
 }
@@ -66,13 +67,22 @@ func readVerifyInput(in wire.VerifyInput) (quota.Question, error) {
 	return q.Normalize()
 }
 
-func readPricedQuestion(in wire.VerifyInput) (pricedQuestion, error) {
+func readPricedQuestion(r *http.Request, in wire.VerifyInput) (pricedQuestion, error) {
 	usage, err := readUsage(in.Quota, in.Model, in.Usage)
 	if err != nil {
 		return pricedQuestion{}, err
 	}
 	q, err := readVerifyInput(in)
+	q.From = originOf(r)
+	if in.IP != nil || in.UserAgent != nil { // a gateway asks for its client
+		q.From = quota.Origin{IP: q.IP, UserAgent: valueOf(in.UserAgent)}
+	}
 	return pricedQuestion{q, usage}, err
+}
+
+// originOf returns where a request comes from.
+func originOf(r *http.Request) quota.Origin {
+	return quota.Origin{IP: quota.AddrOf(r.RemoteAddr), UserAgent: r.UserAgent()}
 }
 
 func holdRequestID(in wire.HoldInput) (string, error) {

@@ -49,9 +49,9 @@ func (in pageInput) response(found token.Page, now int64) wire.TokenPage {
 
 // readPage reads p or after, and page_size with its aliases.
 func readPage(r *http.Request) (*pageInput, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := readQuery(r)
 	if err != nil {
-		return nil, &token.InvalidError{Field: "the query string", Reason: "can't be read: percent-encode characters such as % and ;"}
+		return nil, err
 	}
 	in := new(pageInput)
 	in.size, err = readNumber(query, defaultPageSize, "page_size", "size", "ps")
@@ -74,6 +74,14 @@ func readPage(r *http.Request) (*pageInput, error) {
 		err = &token.InvalidError{Field: "p", Reason: fmt.Sprintf("must be at most %d", int64(token.MaxInteger))}
 	}
 	return in, err
+}
+
+func readQuery(r *http.Request) (url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, &token.InvalidError{Field: "the query string", Reason: "can't be read: percent-encode characters such as % and ;"}
+	}
+	return query, nil
 }
 
 // readNumber reads the first of the named parameters that is present. Absent

@@ -13,6 +13,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/webhook"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -23,7 +24,7 @@ func limitsInCode() map[string]map[string]int64 {
 	return map[string]map[string]int64{
 		"maximum": {
 			"*": token.MaxInteger, "expired_time": token.MaxExpiredTime, "Usage.expires_at": token.MaxExpiredTime,
-			"status": int64(token.Exhausted), "TokenPage.page_size": api.MaxPageSize, "Result.index": wire.MaxIDs - 1, "ResultsAnswer.data": wire.MaxIDs,
+			"status": int64(token.Exhausted), "TokenPage.page_size": api.MaxPageSize, "FamilyLogs.page_size": api.MaxPageSize, "Result.index": wire.MaxIDs - 1, "ResultsAnswer.data": wire.MaxIDs,
 			"requests_per_minute": token.MaxRate, "units_per_minute": token.MaxRate, "max_concurrent": token.MaxOpenHolds,
 			"hour": 23, "weekday": 7, "day": 31,
 			"grace_seconds": token.MaxGraceSeconds, "ttl_seconds": seconds(gate.MaxTTL),
@@ -31,13 +32,14 @@ func limitsInCode() map[string]map[string]int64 {
 		"minimum": {"quota_delta": -token.MaxInteger, "remaining": -token.MaxInteger, "expired_time": token.Never},
 		"maxLength": {
 			"name": token.MaxNameLength, "group": token.MaxGroupLength, "models.items": token.MaxModelNameLength, // in answers
-			"model": token.MaxModelNameLength, "request_id": quota.MaxRequestIDLength,
+			"token_name": token.MaxNameLength, "model_name": token.MaxModelNameLength,
+			"url": webhook.MaxURLBytes, "model": token.MaxModelNameLength, "request_id": quota.MaxRequestIDLength, "user_agent": quota.MaxUserAgentLength,
 			"IdempotencyKey": token.MaxIdempotencyKeyLength,
 		},
 		"maxItems": {
 			"windows": token.MaxWindows, "model_quotas": token.MaxModelQuotas,
 			"models": token.MaxModels, "tokens": token.MaxBatch, "NewTokens.items": token.MaxBatch,
-			"ids": wire.MaxIDs, "results": wire.MaxIDs, "TokenPage.items": api.MaxPageSize, "Off": 0,
+			"ids": wire.MaxIDs, "results": wire.MaxIDs, "TokenPage.items": api.MaxPageSize, "FamilyLogs.items": api.MaxPageSize, "Off": 0,
 		},
 		"maxProperties": {"model_limits": token.MaxModels},
 	}

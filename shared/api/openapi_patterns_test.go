@@ -12,6 +12,9 @@ import (
 // The document's patterns of texts match exactly the texts that the API accepts. They
 // are in the part of regular expressions that Go, Python and ECMAScript have in common,
 // so characters above 255 stand for themselves: no escape of them is common to all.
+// Those above U+FFFF can't be excluded in that part: ECMAScript without the flag u,
+// which Swagger UI and many generated clients use, reads two characters. So the API
+// alone refuses a text that begins with an invisible one of them, such as a tag.
 func TestOpenAPIPatterns(t *testing.T) {
 	settings := func(set func(*token.Settings, string)) func(string) bool {
 		return func(s string) bool {
@@ -76,13 +79,27 @@ func TestOpenAPIPatterns(t *testing.T) {
 func TestOpenAPIListPattern(t *testing.T) {
 	for _, place := range []string{"models", "model_limits"} {
 		pattern := patternAt(t, "components", "schemas", "TokenInput", "properties", place, "oneOf", "1")
-		for r := range rune(0x3100) {
+		for _, r := range special() {
 			s := string(r) + "m"
-			if _, err := token.CheckText("models", s, 1, 2); pattern.MatchString(s) != (err == nil) {
-				t.Errorf("%q matches: %t, and the API answers %v", s, pattern.MatchString(s), err)
+			_, before := token.CheckText("models", s, 1, 2)
+			_, within := token.CheckText("models", "m"+s, 1, 3)
+			if pattern.MatchString(s) != (before == nil || within == nil) {
+				t.Errorf("%q matches: %t, and the API answers %v before a letter, %v within", s, pattern.MatchString(s), before, within)
 			}
 		}
 	}
+}
+
+// special returns every character up to U+FFFF that a rule may treat in its own way:
+// all below U+3200, and those in the last rows.
+func special() []rune {
+	var all []rune
+	for r := range rune(0x10000) {
+		if r < 0x3200 || r >= 0xFE00 {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 func patternAt(t *testing.T, keys ...string) *regexp.Regexp {
@@ -99,7 +116,7 @@ func patternAt(t *testing.T, keys ...string) *regexp.Regexp {
 // each place, and of lengths around the limit.
 func texts(longest int) []string {
 	all := []string{"", " ", "*", "**", "m*", "m *", "*m", "m,n"}
-	for r := range rune(0x3100) {
+	for _, r := range special() {
 		all = append(all, string(r), string(r)+"m", "m"+string(r), "m"+string(r)+"m")
 	}
 	for _, n := range []int{longest - 1, longest, longest + 1} {

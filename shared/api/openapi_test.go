@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/internal/openapitest"
 	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/event"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -66,11 +68,15 @@ func wireTypes() map[string]any {
 		"TokenInput": wire.TokenInput{}, "UpdateInput": wire.UpdateInput{}, "TokensInput": wire.TokensInput{},
 		"DeletionsInput": wire.IDsInput{}, "StatusesInput": wire.IDsInput{}, "RotateInput": wire.RotateInput{}, "ExtraInput": wire.ExtraInput{},
 		"VerifyInput": wire.VerifyInput{}, "ReserveInput": wire.ReserveInput{},
-		"SettlementInput": wire.HoldInput{}, "ReleaseInput": wire.HoldInput{},
-		"Window": wire.Window{}, "Extra": wire.Extra{}, "Anchor": wire.Anchor{}, "ModelQuota": wire.ModelQuota{},
+		"SettlementInput": wire.HoldInput{}, "ReleaseInput": wire.HoldInput{}, "RevokeInput": wire.RevokeInput{},
+		"Window": wire.Window{}, "Extra": wire.Extra{}, "LastUse": wire.LastUse{}, "Anchor": wire.Anchor{}, "ModelQuota": wire.ModelQuota{},
 		"WindowInput": wire.WindowInput{}, "AnchorInput": wire.AnchorInput{}, "ModelQuotaInput": wire.ModelQuotaInput{},
 		"UsageInput": wire.ModelUsage{}, "SystemStatus": wire.SystemStatus{}, "Self": wire.Self{}, "Group": wire.Group{}, "Budget": wire.Budget{},
+		"Webhook": wire.Webhook{}, "NewWebhook": wire.NewWebhook{}, "WebhookInput": wire.WebhookInput{}, "WebhookAttempt": wire.WebhookAttempt{},
+		"AuditPage": wire.AuditPage{}, "AuditEntry": wire.AuditEntry{}, "AuditChange": wire.AuditChange{},
 		"KeysInput": wire.KeysInput{}, "ShownKey": wire.ShownKey{}, "ShownKeys": wire.ShownKeys{},
+		"UsageHistory": wire.UsageHistory{}, "UsageRow": wire.UsageRow{}, "UsageSums": wire.UsageSums{},
+		"FamilyData": wire.FamilyData{}, "FamilyLogs": wire.FamilyLogs{}, "FamilyLog": wire.FamilyLog{},
 	}
 }
 
@@ -81,10 +87,10 @@ func TestOpenAPISchemas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			switch _, known := types[name]; {
 			case known:
-				checkType(t, name, reflect.TypeOf(types[name]))
+				checkType(t, name, reflect.TypeOf(types[name]), "components", "schemas", name)
 			case strings.HasSuffix(name, "Answer"):
 				checkEnvelope(t, name)
-			case !slices.Contains([]string{"Code", "Off", "OneHubSetting", "OneHubLimits", "OneHubModels", "OneHubAddresses"}, name):
+			case !slices.Contains([]string{"Code", "EventPattern", "Off", "OneHubSetting", "OneHubLimits", "OneHubModels", "OneHubAddresses"}, name):
 				t.Error("the code has no such type: add it to wireTypes")
 			}
 			delete(types, name)
@@ -95,8 +101,32 @@ func TestOpenAPISchemas(t *testing.T) {
 	}
 }
 
-func checkType(t *testing.T, name string, goType reflect.Type) {
-	properties := object(t, "components", "schemas", name, "properties")
+// The document describes the data of each type of event.
+func TestOpenAPIEvents(t *testing.T) {
+	types := map[event.Type]any{
+		event.TokenCreated: event.Change{}, event.TokenUpdated: event.Change{}, event.TokenRotated: event.Change{}, event.TokenDisabled: event.Change{},
+		event.TokenEnabled: event.Change{}, event.TokenDeleted: event.Change{}, event.TokenPurged: event.Change{},
+		event.TokenExpiring: event.Expiring{}, event.TokenExpired: event.Expired{}, event.TokenQuotaLow: event.QuotaLow{},
+		event.TokenExhausted: event.Exhausted{}, event.TokenRevived: event.Revived{}, event.TokenRateLimited: event.RateLimited{},
+		event.BudgetLow: event.BudgetIsLow{}, event.BudgetExhausted: event.BudgetIsExhausted{}, event.Test: event.Tested{},
+	}
+	var got, want []string
+	for name := range object(t, "webhooks") {
+		got = append(got, name)
+	}
+	for kind, data := range types {
+		want = append(want, string(kind))
+		t.Run(string(kind), func(t *testing.T) {
+			checkType(t, string(kind), reflect.TypeOf(data), "webhooks", string(kind), "post", "requestBody", "content", "application/json", "schema", "properties", "data")
+		})
+	}
+	wantEqual(t, "events", got, want)
+}
+
+// checkType compares the schema at a place of the document with a type.
+func checkType(t *testing.T, name string, goType reflect.Type, place ...string) {
+	schema := object(t, place...)
+	properties := object(t, append(place, "properties")...)
 	input := strings.HasSuffix(name, "Input")
 	var want, always []string
 	for _, field := range fieldsOf(goType) {
@@ -104,7 +134,7 @@ func checkType(t *testing.T, name string, goType reflect.Type) {
 		if !field.optional {
 			always = append(always, field.name)
 		}
-		if got := kindsIn(t, "components", "schemas", name, "properties", field.name); !field.has(got) {
+		if got := kindsIn(t, append(slices.Clone(place), "properties", field.name)...); !field.has(got) {
 			t.Errorf("%s is %v, and in the code %s", field.name, got, field.goType)
 		}
 	}
@@ -119,7 +149,7 @@ func checkType(t *testing.T, name string, goType reflect.Type) {
 	}
 	wantEqual(t, "properties", slices.Collect(maps.Keys(properties)), want)
 	if !input {
-		wantEqual(t, "required", strs(object(t, "components", "schemas", name)["required"]), always)
+		wantEqual(t, "required", strs(schema["required"]), always)
 	}
 }
 
@@ -165,6 +195,9 @@ func fieldsOf(goType reflect.Type) (all []wireField) {
 // takes none.
 func (f wireField) has(kinds []string) bool {
 	goType, input := f.goType, f.list
+	if goType == reflect.TypeFor[json.RawMessage]() { // any value
+		return len(kinds) == 0
+	}
 	if goType.Kind() == reflect.Pointer {
 		goType, input = goType.Elem(), true
 	}
@@ -269,5 +302,16 @@ func TestOpenAPICodes(t *testing.T) {
 	note("405", "components", "responses", "MethodNotAllowed")
 	if !reflect.DeepEqual(said, statuses) {
 		t.Errorf("the document's statuses by code are %v\nthose of the table      %v", said, statuses)
+	}
+}
+
+// The document lists the types of events, and the patterns for all of a kind.
+func TestOpenAPIEventTypes(t *testing.T) {
+	want := []any{"*", "token.*", "user.*"}
+	for _, eventType := range event.Types() {
+		want = append(want, string(eventType))
+	}
+	if got := object(t, "components", "schemas", "EventPattern")["enum"]; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -36,6 +36,31 @@ func documents() []Endpoint {
 	return all
 }
 
+// withoutSlash returns a route that redirects a request for a document with a
+// trailing slash to its path without. ok is false for other paths.
+//
+// API Gateway may lead /docs/ to the fallback, which has no pages, and the links of
+// a document are relative to its path without the slash. The location is relative to
+// the request, as it was sent: so it is right below a base path, too, and can't lead
+// to another host.
+func withoutSlash(path string) (route Route, ok bool) {
+	for _, e := range documents() {
+		if path == e.Path+"/" && e.Path != "/" {
+			return Route{Endpoint: e, serve: func(_ Services, r *http.Request) (response, error) {
+				location := "../" + e.Path[strings.LastIndexByte(e.Path, '/')+1:]
+				if query := r.URL.RawQuery; query != "" && !strings.ContainsFunc(query, notInURL) {
+					location += "?" + query
+				}
+				return response{status: http.StatusPermanentRedirect, location: location}, nil
+			}}, true
+		}
+	}
+	return Route{}, false
+}
+
+// notInURL reports whether a character must be escaped in a URL.
+func notInURL(r rune) bool { return r <= ' ' || r >= 0x7F }
+
 // A Page is a file for browsers. At least one of Body and Gzip is set; the other
 // is derived from it when a browser needs it.
 type Page struct {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -157,11 +158,42 @@ func TestPageHeaders(t *testing.T) {
 	}
 }
 
-// A page is served with and without a trailing slash.
-func TestPagePaths(t *testing.T) {
-	with, without := fetch(t, http.MethodGet, "/docs/"), fetch(t, http.MethodGet, "/docs")
-	if got, want := with.Header().Get("ETag"), without.Header().Get("ETag"); with.Code != http.StatusOK || got != want {
-		t.Errorf("GET /docs/: got %d, ETag %s, want 200, %s", with.Code, got, want)
+// Every function, with pages or without, redirects a document's path with a trailing
+// slash to the one without, and nothing else.
+func TestPageRedirect(t *testing.T) {
+	docs := api.PageRoute("/docs", api.Page{Type: "text/html", Body: []byte("<p>")})
+	functions := []http.Handler{
+		api.New(api.Services{}, slog.New(slog.DiscardHandler), api.Routes()...),
+		api.New(api.Services{}, slog.New(slog.DiscardHandler), docs),
+	}
+	for _, row := range []struct{ method, url, location string }{
+		{http.MethodGet, "/docs/", "../docs"},
+		{http.MethodHead, "/docs/", "../docs"},
+		{http.MethodGet, "/docs/?a=//evil.example/&b=%0d%0a", "../docs?a=//evil.example/&b=%0d%0a"},
+		{http.MethodGet, "/api/openapi.json/", "../openapi.json"},
+		{http.MethodGet, "/", ""},
+		{http.MethodGet, "/docs", ""},
+		{http.MethodPost, "/docs/", ""},
+		{http.MethodGet, "//docs/", ""},
+		{http.MethodGet, "/docs//", ""},
+		{http.MethodGet, "//evil.example/", ""},
+		{http.MethodGet, "//evil.example/docs/", ""},
+		{http.MethodGet, `/\evil.example/`, ""},
+		{http.MethodGet, "/docs/%2e%2e/", ""},
+	} {
+		for i, function := range functions {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequestWithContext(t.Context(), row.method, "https://api.example", nil)
+			path, query, _ := strings.Cut(row.url, "?")
+			r.URL = &url.URL{Path: path, RawQuery: query}
+			function.ServeHTTP(w, r)
+			if location := w.Header().Get("Location"); location != row.location || (w.Code == http.StatusPermanentRedirect) != (location != "") {
+				t.Errorf("%s %s, function %d: got %d to %q, want a redirect to %q", row.method, row.url, i, w.Code, location, row.location)
+			}
+			if row.method == http.MethodHead && w.Body.Len() > 0 {
+				t.Errorf("HEAD %s, function %d: got a body", row.url, i)
+			}
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/webhook"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -82,11 +83,14 @@ var problems = []struct {
 	{token.ErrKeyNotAvailable, problem{status: http.StatusGone, code: wire.ErrKeyNotAvailable, message: "Keys are shown for ten minutes after they are created; rotate the token to get a new one."}},
 	{token.ErrKeyOfOther, problem{status: http.StatusGone, code: wire.ErrKeyNotAvailable, message: "Keys are shown for ten minutes to the access token that created them, and this is another one; rotate the token to get a new key."}},
 	{token.ErrNoBudget, problem{status: http.StatusNotFound, code: wire.ErrBudgetNotFound, message: "You have no budget: only your tokens' own limits apply. To get one, ask the operator."}},
+	{webhook.ErrNotFound, problem{status: http.StatusNotFound, code: wire.ErrWebhookNotFound, message: "Webhook not found. Check the ID, or list your webhooks."}},
+	{webhook.ErrLimit, problem{status: http.StatusConflict, code: wire.ErrWebhookLimit, message: fmt.Sprintf("You have %d webhooks, the most allowed; none was created. Delete one, or change one.", webhook.MaxEndpoints)}},
 	{errRouteNotFound, problem{status: http.StatusNotFound, code: wire.ErrRouteNotFound, message: "Path not found. Tokens are at /api/token/ and /api/token/{id}."}},
 	{errMediaType, problem{status: http.StatusUnsupportedMediaType, code: wire.ErrUnsupportedMedia, message: "The body is not declared as JSON. Send Content-Type: application/json."}},
 	{errSlowBody, problem{status: http.StatusRequestTimeout, code: wire.ErrRequestTimeout, message: "The body did not come in time, so nothing was done. Check your connection and send the request again."}},
 	{token.ErrVersionMismatch, problem{status: http.StatusPreconditionFailed, code: wire.ErrVersionMismatch, message: "The token was changed in the meantime; this request changed nothing. Read the token again, then send its new ETag; for a rotation, a new Idempotency-Key."}},
 	{token.ErrQuotaBelowZero, problem{status: http.StatusConflict, code: wire.ErrTokenExhausted, message: "The token has less quota left than quota_delta subtracts; nothing was changed. Read remain_quota and send a smaller change, or set remain_quota."}},
+	{token.ErrKeyLeaked, problem{status: http.StatusConflict, code: wire.ErrKeyLeaked, message: "The key of this token was revoked because it had leaked, so the token can't be enabled. Rotate the token to give it a new key."}},
 	{token.ErrExpired, problem{status: http.StatusConflict, code: wire.ErrTokenExpired, message: "The token is expired; it can't be enabled. Set expired_time to a later time, or to -1."}},
 	{token.ErrExhausted, problem{status: http.StatusConflict, code: wire.ErrTokenExhausted, message: "The token has no quota left; it can't be enabled. Raise remain_quota, or set unlimited_quota."}},
 	{token.ErrTokenLimit, problem{status: http.StatusConflict, code: wire.ErrTokenLimit, message: "Token limit reached; no token was created. Delete unused tokens or ask the operator to raise the limit."}},

@@ -5,13 +5,17 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/webhook"
 )
 
 // requestTimeout is how long a request may take in total. It is shorter than
@@ -22,6 +26,10 @@ const requestTimeout = 6 * time.Second
 type Services struct {
 	Tokens *token.Service // of the management API
 	Keys   Gate           // of verify, reserve, settle, release and usage
+	Trail  Trail          // of administrative changes
+
+	History  history.Store // of what tokens were used for
+	Webhooks *webhook.Service
 }
 
 // New returns a handler that serves routes. Every request, including one that
@@ -42,6 +50,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	ctx, meter := reqlog.WithMeter(ctx)
 	out := reply{requestID: requestID(ctx)}
+	ctx = token.WithOrigin(ctx, token.Origin{RequestID: out.requestID, Address: remoteAddress(r)})
 	route, err := find(s.routes, r)
 	if err == nil {
 		out.response, err = s.serve(route, r.WithContext(ctx))
@@ -60,11 +69,9 @@ func (s *server) serve(route Route, r *http.Request) (a response, err error) {
 // record logs the request.
 func record(log *slog.Logger, r *http.Request, route Route, out reply, cost reqlog.Cost, took time.Duration) {
 	line := reqlog.Line{
-		Route: route.Name, RequestID: out.requestID, Duration: took,
-		Attrs: []slog.Attr{
-			slog.Int("status", out.status), reqlog.UserID(out.userID),
-			cost.Reads(), cost.Writes(), cost.Trips(),
-		},
+		Route: route.Name, Group: groupOf(route.Endpoint), RequestID: out.requestID, Duration: took, Status: out.status,
+		Attrs: []slog.Attr{reqlog.UserID(out.userID), cost.Reads(), cost.Writes(), cost.Trips()},
+		Code:  string(out.refusal.Refusal), Scope: out.refusal.Scope, Unrecorded: cost.Unrecorded,
 	}
 	if out.tokenID != 0 {
 		line.Attrs = append(line.Attrs, reqlog.TokenID(out.tokenID))
@@ -97,6 +104,18 @@ func withAccessToken[In any](
 		in, err = read(r)
 		return err
 	}, func(at credential.AccessToken) (response, error) { return call(r.Context(), services.Tokens, at, in) })
+}
+
+// withCaller is withAccessToken for what needs no more of the service than the
+// caller.
+func withCaller[In any](
+	services Services, r *http.Request,
+	read func(*http.Request) (In, error),
+	call func(context.Context, token.Caller, In) (response, error),
+) (response, error) {
+	return withAccessToken(services, r, read, func(ctx context.Context, service *token.Service, at credential.AccessToken, in In) (response, error) {
+		return call(ctx, service.Caller(at), in)
+	})
 }
 
 // authenticated is withAccessToken without the type of the input, of which there
@@ -147,6 +166,20 @@ func accessToken(r *http.Request) (credential.AccessToken, error) {
 func isKeyWithoutPrefix(s string) bool {
 	_, err := credential.ParseKey(credential.KeyPrefix + s)
 	return err == nil
+}
+
+// remoteAddress returns the address of the connection or, behind API Gateway, of the
+// client that connected to it; "" if it is not known.
+func remoteAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return ""
+	}
+	return addr.Unmap().WithZone("").String()
 }
 
 type requestIDKey struct{}

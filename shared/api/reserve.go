@@ -32,7 +32,7 @@ func readReservation(r *http.Request) (reservationInput, error) {
 	if in.Quota == nil && in.Usage == nil {
 		return reservationInput{}, required("quota", "send the units to hold, or model and usage")
 	}
-	q, err := readPricedQuestion(in.VerifyInput)
+	q, err := readPricedQuestion(r, in.VerifyInput)
 	return reservationInput{q, seconds(in.TTLSeconds)}, err
 }
 
@@ -59,5 +59,5 @@ func reserveQuota(ctx context.Context, gate Gate, key string, in reservationInpu
 	return okResponse(wire.Reservation{
 		Valid: r.Valid(), Code: r.Refusal, RequestID: r.RequestID,
 		Held: r.Held, RemainQuota: r.Remain, ExpiresAt: r.ExpiresAt, Limits: limitsView(r.Token, r.At), RefusalDetail: detail, Exhaustion: exhaustion, Price: priceOf(in.usage, quote),
-	}).forKey(r.Token), err
+	}).forVerdict(r.Verdict), err
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
@@ -17,11 +18,13 @@ type response struct {
 	results  []wire.Result // beside the data, of a batch
 	bare     bool          // data is the whole body, as clients of New API expect it
 	file     *sentFile     // in the place of data
+	download *download     // in the place of data
 	etag     string
 	location string
-	userID   int64   // for the log
-	tokenID  int64   // for the log; 0 where an answer is not about one token
-	tokenIDs []int64 // for the log, of a batch
+	userID   int64        // for the log
+	tokenID  int64        // for the log; 0 where an answer is not about one token
+	tokenIDs []int64      // for the log, of a batch
+	refusal  quota.Reason // for the log: why a key is refused
 }
 
 func okResponse(data any) response { return response{status: http.StatusOK, data: data} }
@@ -44,6 +47,12 @@ func (a response) forKey(t token.Token) response {
 	return a.forToken(t.ID)
 }
 
+// forVerdict is forKey that also logs why the key is refused, if it is.
+func (a response) forVerdict(v quota.Verdict) response {
+	a.refusal = v.Reason
+	return a.forKey(v.Token)
+}
+
 func (a response) withETag(version int64) response {
 	a.etag = etag(version)
 	return a
@@ -64,10 +73,12 @@ func (o *reply) fail(err error) {
 	}
 	o.err = err
 	o.problem = problemOf(err)
-	o.response = response{userID: o.userID} // nothing of a half-made answer is sent
+	// Nothing of a half-made answer is sent. The log names the tokens, because a
+	// request that failed may have changed them.
+	o.response = response{userID: o.userID, tokenID: o.tokenID, tokenIDs: o.tokenIDs}
 	o.status = o.problem.status
 	if o.status == http.StatusUnauthorized {
-		o.userID = 0 // an unproven claim
+		o.userID, o.tokenID, o.tokenIDs = 0, 0, nil // unproven claims
 	}
 }
 
@@ -76,6 +87,8 @@ func (o *reply) body() []byte {
 	switch {
 	case o.err == nil && o.file != nil:
 		return o.file.content
+	case o.err == nil && o.download != nil:
+		return o.download.content
 	case o.err == nil && o.bare:
 		content = o.data
 	case o.err == nil:
@@ -94,9 +107,12 @@ func (o *reply) body() []byte {
 func (o *reply) write(w http.ResponseWriter, r *http.Request) {
 	body := o.body()
 	h := w.Header()
-	if o.file != nil {
+	switch {
+	case o.file != nil:
 		o.file.headers(h)
-	} else {
+	case o.download != nil:
+		o.download.headers(h)
+	default:
 		h.Set("Content-Type", "application/json; charset=utf-8")
 		h.Set("Cache-Control", "no-store")
 	}

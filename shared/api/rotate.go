@@ -39,18 +39,19 @@ type savedRotation struct {
 // rotateKey saves the new key and the token's version under the Idempotency-Key
 // before it rotates, so that a retry rotates to the same key.
 func rotateKey(ctx context.Context, service *token.Service, at credential.AccessToken, idem *idempotency, in rotateInput) (response, error) {
+	failed := response{}.forToken(in.id)
 	rotation, err := service.NewKeyRotation(ctx, at, in.id, in.grace)
 	if err != nil {
-		return response{}, err
+		return failed, err
 	}
 	if err := idem.replayed(ctx, service, at); err != nil {
-		return response{}, err
+		return failed, err
 	}
 	made, err := service.RotateAsPlanned(ctx, at, in.id, func() (token.KeyRotation, error) {
 		return idem.planRotation(ctx, service, at, in.id, rotation)
 	})
 	if err != nil {
-		return response{}, err
+		return failed, err
 	}
 	return idem.save(ctx, service, at, okResponse(tokenWithKey(made.Token, made.Key, service.UnixNow())).withETag(made.Version).forToken(in.id))
 }

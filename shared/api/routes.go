@@ -19,7 +19,7 @@ import (
 type Endpoint struct {
 	Name     string // of the Lambda function, functions/<Name>, unless Function is set
 	Method   string
-	Path     string // without a trailing slash; {id} stands for the id of a token
+	Path     string // without a trailing slash; {id} stands for the id of a token or webhook
 	Function string // the name of another endpoint, if the function of that serves this one, too
 }
 
@@ -42,7 +42,10 @@ func Routes() []Route {
 	return []Route{
 		ListTokens, SearchTokens, CreateToken, UpdateToken, GetToken, DeleteToken,
 		RotateKey, RaiseQuota, ShowKey, CreateTokens, DeleteTokens, SetStatuses, ShowKeys,
-		VerifyKey, ReserveQuota, SettleHold, ReleaseHold, ShowUsage, ShowStatus, ShowSelf, ShowBudget, ShowGroups, ShowModels,
+		VerifyKey, ReserveQuota, SettleHold, ReleaseHold, RevokeKey, ShowUsage, ShowStatus, ShowSelf, ShowBudget, ShowGroups, ShowModels,
+		ListWebhooks, CreateWebhook, UpdateWebhook, DeleteWebhook, RotateWebhook, TestWebhook,
+		ShowHistory, ShowHistoryCSV, ShowSelfHistory, ShowSelfHistoryCSV, ShowKeyHistory, ShowFamilyData, ShowFamilyLog,
+		ShowAudit, ShowSelfAudit,
 	}
 }
 
@@ -59,6 +62,9 @@ func find(routes []Route, r *http.Request) (Route, error) {
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
+	}
+	if route, ok := withoutSlash(r.URL.Path); ok && method == http.MethodGet {
+		return route, nil
 	}
 	known := Endpoints()
 	if r.Method != "" { // a payload that is not an HTTP event has no method and the path /

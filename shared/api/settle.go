@@ -51,7 +51,7 @@ func settleHold(ctx context.Context, gate Gate, key string, in settlementInput) 
 		}
 		in.quota = quote.Units
 	}
-	s, err := gate.Settle(ctx, key, in.requestID, in.quota)
+	s, err := gate.Settle(ctx, key, in.requestID, in.quota, useOf(in.model, in.usage, quote))
 	return okResponse(wire.Settlement{
 		RequestID: s.RequestID, Charged: s.Charged, Shortfall: s.Shortfall, RemainQuota: s.Remain, Limits: limitsView(s.Token, s.At), Price: priceOf(in.usage, quote),
 	}).forKey(s.Token), err

@@ -27,8 +27,12 @@ func tokenView(t token.Token, now int64) wire.Token {
 		Limits:             limitsView(t, now),
 		ResetsAt:           t.ResetsAt(now),
 		Imported:           t.ImportedFrom,
+		LeakedTime:         t.LeakedTime,
 	}
 	shown.Extra = extraView(t.RaiseUse(now))
+	if u := t.LastUsed(); u.Time != 0 {
+		shown.LastUsed = &wire.LastUse{Time: u.Time, Network: u.Network, UserAgent: u.UserAgent}
+	}
 	if now < t.PreviousUntil {
 		shown.PreviousKey, shown.PreviousUntil = t.PreviousMask, t.PreviousUntil
 	}
@@ -46,7 +50,7 @@ func tokenWithKey(t token.Token, key credential.Key, now int64) wire.Token {
 // serverFields are known but not for callers to choose. They are ignored, so
 // that a token can be sent back as it came.
 var serverFields = []string{
-	"user_id", "key", "previous_key", "previous_until", "created_time", "accessed_time", "used_quota", "resets_at", "extra", "imported",
+	"user_id", "key", "previous_key", "previous_until", "created_time", "accessed_time", "used_quota", "resets_at", "extra", "imported", "leaked_time", "last_used",
 }
 
 // tokenUpdate converts the input to the domain's update.

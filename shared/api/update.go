@@ -85,5 +85,5 @@ func updateToken(ctx context.Context, service *token.Service, at credential.Acce
 			err = token.ErrVersionMismatch
 		}
 	}
-	return okResponse(tokenView(t, service.UnixNow())).withETag(t.Version).forToken(t.ID), err
+	return okResponse(tokenView(t, service.UnixNow())).withETag(t.Version).forToken(in.id), err
 }

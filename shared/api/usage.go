@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
@@ -13,20 +14,18 @@ import (
 // the envelope.
 var ShowUsage = Route{
 	Endpoint: Endpoint{Name: "usage", Method: http.MethodGet, Path: wire.UsagePath},
-	serve:    func(s Services, r *http.Request) (response, error) { return withKey(s, r, readNothing, showUsage) },
+	serve:    func(s Services, r *http.Request) (response, error) { return withKey(s, r, readOrigin, showUsage) },
 }
 
 func readNothing(*http.Request) (struct{}, error) { return struct{}{}, nil }
 
-func showUsage(ctx context.Context, gate Gate, key string, _ struct{}) (response, error) {
-	u, err := gate.Usage(ctx, key)
+func readOrigin(r *http.Request) (quota.Origin, error) { return originOf(r), nil }
+
+func showUsage(ctx context.Context, gate Gate, key string, from quota.Origin) (response, error) {
+	u, err := gate.Usage(ctx, key, from)
 	t := u.Token
-	switch {
-	case err != nil:
-	case t.Stopped:
-		err = errKeyStopped
-	case t.Disabled:
-		err = errKeyDisabled
+	if err == nil {
+		err = refuseOff(t)
 	}
 	usage := wire.Usage{
 		Object: "token_usage", Name: t.Name,
@@ -43,4 +42,16 @@ func showUsage(ctx context.Context, gate Gate, key string, _ struct{}) (response
 	a := okResponse(wire.UsageAnswer{Code: true, Message: "ok", Data: usage}).forKey(t)
 	a.bare = true
 	return a, err
+}
+
+// refuseOff returns the error for a key that is disabled or stopped, nil for others.
+func refuseOff(t token.Token) error {
+	switch {
+	case t.Stopped:
+		return errKeyStopped
+	case t.Disabled:
+		return errKeyDisabled
+	default:
+		return nil
+	}
 }

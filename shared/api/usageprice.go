@@ -70,8 +70,16 @@ func (q pricedQuestion) quote(ctx context.Context, gate Gate, key string) (quota
 			return q.Question, quote, v, checkErr
 		}
 	}
-	q.Quota = quote.Units
+	q.Quota, q.Use = quote.Units, useOf(q.Model, q.usage, quote)
 	return q.Question, quote, quota.Verdict{}, err
+}
+
+// useOf returns what a request tells the history.
+func useOf(model string, usage *price.Usage, q price.Quote) price.Use {
+	if usage == nil {
+		return price.Use{Model: model}
+	}
+	return price.Use{Model: model, Usage: *usage, NanoDollars: q.NanoDollars}
 }
 
 // priceOf returns the part of an answer that says what a usage costs.

@@ -19,7 +19,7 @@ func readQuestion(r *http.Request) (pricedQuestion, error) {
 	if err := decodeIfAny(r, &in); err != nil {
 		return pricedQuestion{}, err
 	}
-	return readPricedQuestion(in)
+	return readPricedQuestion(r, in)
 }
 
 func verifyKey(ctx context.Context, gate Gate, key string, in pricedQuestion) (response, error) {
@@ -44,5 +44,5 @@ func verifyKey(ctx context.Context, gate Gate, key string, in pricedQuestion) (r
 			}
 		}
 	}
-	return okResponse(verdict).forKey(v.Token), err
+	return okResponse(verdict).forVerdict(v), err
 }

@@ -22,7 +22,7 @@ import (
 func serve(t testing.TB) (lambda.Handler, state) {
 	t.Helper()
 	kit := dynamotest.New(t)
-	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(dynamo.New(kit.Client, dynamotest.Table))}
+	services := api.Services{Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(dynamo.New(kit.Client, dynamotest.Table)), History: kit.Store, Trail: kit.Store}
 	return boot.Handler(api.New(services, quiet(), api.Routes()...), quiet()), prepare(t, kit)
 }
 

@@ -72,14 +72,13 @@ func (a *authorizer) verify(ctx context.Context, event *authorizerEvent) (v quot
 	if err != nil || !ip.IsValid() {
 		return quota.Verdict{Reason: quota.Reason{Refusal: quota.RefusedIP}}, nil // an address that can't be parsed is on no token's list
 	}
-	return a.keys.Verify(ctx, credential.Bearer(authorizationHeader(event)), quota.Question{IP: ip})
+	return a.keys.Verify(ctx, credential.Bearer(header(event, "Authorization")), quota.Question{IP: ip, From: quota.Origin{IP: ip, UserAgent: header(event, "User-Agent")}})
 }
 
-// authorizationHeader returns the Authorization header; its name is not
-// case-sensitive.
-func authorizationHeader(event *authorizerEvent) string {
-	for name, value := range event.Headers {
-		if strings.EqualFold(name, "Authorization") {
+// header returns a header; its name is not case-sensitive.
+func header(event *authorizerEvent, name string) string {
+	for n, value := range event.Headers {
+		if strings.EqualFold(n, name) {
 			return value
 		}
 	}
@@ -101,13 +100,13 @@ func responseTo(v quota.Verdict) simpleResponse {
 // record logs the request.
 func (a *authorizer) record(ctx context.Context, event *authorizerEvent, v quota.Verdict, err error, cost reqlog.Cost, took time.Duration) {
 	line := reqlog.Line{
-		Route: api.Authorizer, RequestID: event.RequestContext.RequestID, Duration: took,
+		Route: api.Authorizer, Group: reqlog.GroupKeys, RequestID: event.RequestContext.RequestID, Duration: took,
 		Attrs: []slog.Attr{
 			slog.Bool("authorized", err == nil && v.Valid()),
 			reqlog.UserID(v.Token.UserID), reqlog.TokenID(v.Token.ID),
-			cost.Reads(), cost.Trips(),
+			cost.Reads(), cost.Writes(), cost.Trips(),
 		},
-		Code: string(v.Refusal), Err: err,
+		Code: string(v.Refusal), Scope: v.Scope, Unrecorded: cost.Unrecorded, Err: err,
 	}
 	if err != nil {
 		line.Level = slog.LevelError

@@ -99,9 +99,9 @@ func TestAuthorizer(t *testing.T) {
 func checkLine(t *testing.T, log string, admitted bool, refusal quota.Refusal) {
 	t.Helper()
 	var line struct {
-		Msg, Level, Route, Code string
-		Authorized              bool
-		RequestID               string `json:"request_id"`
+		Msg, Level, Route, Code, Scope string
+		Authorized                     bool
+		RequestID                      string `json:"request_id"`
 	}
 	if err := json.Unmarshal([]byte(log), &line); err != nil {
 		t.Fatalf("got log %q, want one line of JSON", log)
@@ -109,6 +109,9 @@ func checkLine(t *testing.T, log string, admitted bool, refusal quota.Refusal) {
 	if line.Msg != "request" || line.Level != "INFO" || line.Route != "authorize" ||
 		line.Authorized != admitted || line.Code != string(refusal) || line.RequestID != "JKJaXmPLvHcESHA=" {
 		t.Errorf("got line %s, want authorized %t and code %q", log, admitted, refusal)
+	}
+	if want := map[quota.Refusal]string{quota.RefusedExhausted: quota.ScopeToken}[refusal]; line.Scope != want {
+		t.Errorf("got line %s, want scope %q", log, want)
 	}
 	if found := capture.FindCredential(log); found != "" {
 		t.Errorf("the log has a credential, %.7s…", found)

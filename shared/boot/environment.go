@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
 // The environment variables that a function reads. Lambda itself sets those
@@ -22,6 +24,17 @@ const (
 	EnvRetention = "RETENTION_DAYS"    // how many days expired tokens are kept; empty: dynamo.DefaultRetention
 	EnvLogLevel  = "LOG_LEVEL"         // debug, info, warn or error; empty: info
 	EnvForeign   = "FOREIGN_KEYS"      // true accepts keys that another system has issued; empty: false
+	EnvNoUses    = "NO_USE_RECORDS"    // true does not record when and from where keys are used; empty: false
+	EnvBasePath  = "BASE_PATH"         // the path below the domain that the API has, such as keys; empty: none
+	EnvMetrics   = "METRICS"           // the stage whose metrics the log lines contain; empty: they contain none
+
+	// These are of the functions history and deliver alone; see publish.
+	EnvEventBus     = "EVENT_BUS"         // the name of the EventBridge bus that gets events; empty: none does
+	EnvWebhookQueue = "WEBHOOK_QUEUE_URL" // the URL of the SQS queue of webhooks; empty: none are sent
+
+	// These are of the function history alone; see publish.
+	EnvScheduleGroup = "SCHEDULE_GROUP"    // the name of the group of schedules that check timers; empty: nothing does
+	EnvScheduleRole  = "SCHEDULE_ROLE_ARN" // the ARN of the role that calls the function
 
 	// These are of the function gateway alone; see modelgateway.
 	EnvUpstream      = "UPSTREAM_URL"           // the URL of the model API; required
@@ -32,11 +45,15 @@ const (
 	EnvClamp         = "CLAMP"                  // true lowers limits of output tokens to what the balance pays for
 	EnvNoInjectUsage = "NO_INJECT_USAGE"        // true does not ask the upstream for the usage of streams
 
+	envAWSEndpoint = "AWS_ENDPOINT_URL" // as the AWS SDKs read it
+
 	envRuntime = "AWS_LAMBDA_RUNTIME_API"
 	envRegion  = "AWS_REGION"
 	envKeyID   = "AWS_ACCESS_KEY_ID"
 	envSecret  = "AWS_SECRET_ACCESS_KEY" //nolint:gosec // a name, not a secret
 	envSession = "AWS_SESSION_TOKEN"
+	envName    = "AWS_LAMBDA_FUNCTION_NAME"
+	envVersion = "AWS_LAMBDA_FUNCTION_VERSION"
 )
 
 // maxRetentionDays is a century. A time.Duration holds at most 292 years.
@@ -51,6 +68,16 @@ type Environment struct {
 	Retention   time.Duration
 	LogLevel    slog.Level
 	ForeignKeys bool
+	// NoUseRecords makes gates without gate.WithUseRecords.
+	NoUseRecords bool
+	BasePath     string // with a slash before it; empty: none
+	EventBus     string // the name of the bus; empty: none
+	WebhookQueue string // the URL of the queue; empty: none
+	// ScheduleGroup is the name of the group of schedules, and ScheduleRole the ARN of
+	// their role; empty: none.
+	ScheduleGroup, ScheduleRole string
+	AWSEndpoint                 string          // the URL of an imitation of EventBridge, its Scheduler, and SQS; empty: AWS
+	Process                     *reqlog.Process // for the log lines
 }
 
 // ReadEnvironment reads the environment variables. An empty variable counts as
@@ -62,11 +89,17 @@ type Environment struct {
 // credential chain, which makes a cold start slower.
 func ReadEnvironment(getenv func(string) string) (Environment, error) {
 	env := Environment{
-		Table:    getenv(EnvTable),
-		Region:   getenv(envRegion),
-		Endpoint: getenv(EnvEndpoint),
+		Table:        getenv(EnvTable),
+		Region:       getenv(envRegion),
+		Endpoint:     getenv(EnvEndpoint),
+		EventBus:     getenv(EnvEventBus),
+		WebhookQueue: getenv(EnvWebhookQueue),
+
+		ScheduleGroup: getenv(EnvScheduleGroup),
+		ScheduleRole:  getenv(EnvScheduleRole),
+		AWSEndpoint:   getenv(envAWSEndpoint),
 	}
-	var errs [7]error
+	var errs [10]error
 	if getenv(envRuntime) == "" {
 		errs[0] = variableError(envRuntime, "is not set: this program runs in AWS Lambda; start it there or with sam local")
 	}
@@ -77,7 +110,11 @@ func ReadEnvironment(getenv func(string) string) (Environment, error) {
 	errs[3] = env.readAccount(getenv)
 	env.Retention, errs[4] = readRetention(getenv(EnvRetention))
 	env.LogLevel, errs[5] = readLogLevel(getenv(EnvLogLevel))
-	env.ForeignKeys, errs[6] = readForeign(getenv(EnvForeign))
+	env.ForeignKeys, errs[6] = readFlag(getenv, EnvForeign, "to accept keys that another system has issued")
+	env.NoUseRecords, errs[9] = readFlag(getenv, EnvNoUses, "to record no uses of keys")
+	env.Process = &reqlog.Process{Function: getenv(envName), Version: getenv(envVersion), Stage: getenv(EnvMetrics)}
+	errs[7] = checkStage(env.Process.Stage)
+	env.BasePath, errs[8] = readBasePath(getenv(EnvBasePath))
 	return env, errors.Join(errs[:]...)
 }
 
@@ -134,11 +171,20 @@ func readLogLevel(name string) (level slog.Level, err error) {
 	return level, nil
 }
 
-func readForeign(value string) (bool, error) {
+func readFlag(getenv func(string) string, name, purpose string) (bool, error) {
+	value := getenv(name)
 	if value != "" && value != "true" && value != "false" {
-		return false, variableError(EnvForeign, "is neither true nor false: set it to true to accept keys that another system has issued, or remove it")
+		return false, variableError(name, "is neither true nor false: set it to true "+purpose+", or remove it")
 	}
 	return value == "true", nil
+}
+
+// checkStage checks the name of a stage, which is a dimension of metrics.
+func checkStage(name string) error {
+	if len(name) > 64 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return variableError(EnvMetrics, "is not the name of a stage: set it to up to 64 lower-case letters, digits and hyphens, or remove it to write no metrics")
+	}
+	return nil
 }
 
 func variableError(name, problem string) error {

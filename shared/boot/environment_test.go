@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/latchkey-api/latchkey/shared/boot"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
 // onLambda returns the variables that Lambda and the stack set.
@@ -58,8 +60,10 @@ func TestReadEnvironment(t *testing.T) {
 		"retention_0_days":          {with("RETENTION_DAYS=0"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1"}, lambda},
 		"level_in_any_case":         {with("LOG_LEVEL=Warn"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty, LogLevel: slog.LevelWarn}, lambda},
 		"foreign_keys":              {with("FOREIGN_KEYS=true"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty, ForeignKeys: true}, lambda},
+		"no_use_records":            {with("NO_USE_RECORDS=true"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty, NoUseRecords: true}, lambda},
 		"no_foreign_keys":           {with("FOREIGN_KEYS=false"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty}, lambda},
-		"empty_is_unset":            {with("RETENTION_DAYS=", "LOG_LEVEL=", "DYNAMODB_ENDPOINT="), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty}, lambda},
+		"metrics":                   {with("METRICS=staging-2", "AWS_LAMBDA_FUNCTION_NAME=list-1A2B", "AWS_LAMBDA_FUNCTION_VERSION=7"), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty, Process: &reqlog.Process{Function: "list-1A2B", Version: "7", Stage: "staging-2"}}, lambda},
+		"empty_is_unset":            {with("RETENTION_DAYS=", "LOG_LEVEL=", "DYNAMODB_ENDPOINT=", "METRICS="), boot.Environment{Table: "latchkey-prod", Region: "eu-central-1", Retention: thirty}, lambda},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,8 +78,11 @@ func TestReadEnvironment(t *testing.T) {
 			if got := (account{creds.AccessKeyID, creds.SecretAccessKey, creds.SessionToken}); got != tt.account {
 				t.Errorf("credentials: got %v, want %v", got, tt.account)
 			}
+			if tt.want.Process == nil {
+				tt.want.Process = new(reqlog.Process)
+			}
 			ignore := cmp.FilterPath(func(p cmp.Path) bool { return p.String() == "Credentials" }, cmp.Ignore())
-			if diff := cmp.Diff(tt.want, got, ignore); diff != "" {
+			if diff := cmp.Diff(tt.want, got, ignore, cmpopts.IgnoreUnexported(reqlog.Process{})); diff != "" {
 				t.Errorf("environment (-want +got):\n%s", diff)
 			}
 		})
@@ -98,10 +105,12 @@ func TestWrongEnvironment(t *testing.T) {
 		"endpoint_no_scheme":  {with("DYNAMODB_ENDPOINT=127.0.0.1:8000"), []string{"DYNAMODB_ENDPOINT is not a URL: set it to a URL such as"}},
 		"endpoint_odd_scheme": {with("DYNAMODB_ENDPOINT=file:///tmp"), []string{"DYNAMODB_ENDPOINT is not a URL"}},
 		"endpoint_no_host":    {with("DYNAMODB_ENDPOINT=http://"), []string{"DYNAMODB_ENDPOINT is not a URL"}},
+		"use_records_odd":     {with("NO_USE_RECORDS=off"), []string{"NO_USE_RECORDS is neither true nor false: set it to true to record no uses of keys"}},
 		"foreign_keys_odd":    {with("FOREIGN_KEYS=yes"), []string{"FOREIGN_KEYS is neither true nor false: set it to true"}},
 		"retention_text":      {with("RETENTION_DAYS=30d"), []string{"RETENTION_DAYS is not a number of days: set it to an integer from 0 to 36500, or remove it for the default, 30"}},
 		"retention_negative":  {with("RETENTION_DAYS=-1"), []string{"RETENTION_DAYS"}},
 		"retention_too_long":  {with("RETENTION_DAYS=36501"), []string{"RETENTION_DAYS"}},
+		"metrics":             {with("METRICS=Prod stage"), []string{"METRICS is not the name of a stage: set it to up to 64"}},
 		"log_level":           {with("LOG_LEVEL=loud"), []string{"LOG_LEVEL is not a log level: set it to debug, info, warn or error"}},
 		"all_at_once": {map[string]string{"LOG_LEVEL": "loud"}, []string{
 			"AWS_LAMBDA_RUNTIME_API", "TABLE_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "LOG_LEVEL",

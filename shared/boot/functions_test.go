@@ -28,7 +28,11 @@ const functionPackages = "./functions/..."
 // without .json. The part before the first hyphen is the name of the function.
 func eventNames(t testing.TB, function string) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dynamotest.Root(t), "events", function+"*.json"))
+	pattern := function + "[\\-.]*"
+	if function == "" {
+		pattern = "*"
+	}
+	files, err := filepath.Glob(filepath.Join(dynamotest.Root(t), "events", pattern))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("got no events of %s (%v), want at least one", function, err)
 	}
@@ -79,6 +83,7 @@ func TestFunctions(t *testing.T) {
 	}
 	list := filepath.Join(built, "list")
 	t.Run("foreign_payloads", func(t *testing.T) { answersForeignPayloads(t, list) })
+	t.Run("connection", func(t *testing.T) { connectsBeforeTheFirstEvent(t, filepath.Join(built, "get")) })
 	t.Run("log_level", func(t *testing.T) { logsAtLogLevel(t, list) })
 	t.Run("runtime_unreachable", func(t *testing.T) { logsJSONWithoutRuntime(t, list) })
 	create := filepath.Join(built, "create")
@@ -114,7 +119,7 @@ func answersAsInGoldenFiles(t *testing.T, binary string) {
 func logsOneLinePerEvent(t *testing.T, binary string) {
 	kit := dynamotest.New(t)
 	s := prepare(t, kit)
-	f := lambdatest.Start(t, binary, append(environment(kit), "GO_API_HOST=::not a URL")...)
+	f := lambdatest.Start(t, binary, append(environment(kit), "METRICS=prod", "AWS_LAMBDA_FUNCTION_NAME=prod-a", "AWS_LAMBDA_FUNCTION_VERSION=7")...)
 	var ids []string
 	for _, name := range eventNames(t, filepath.Base(binary)) {
 		answer, err := f.Invoke(t.Context(), readEvent(t, name, s))
@@ -129,6 +134,7 @@ func logsOneLinePerEvent(t *testing.T, binary string) {
 		ids = append(ids, e.RequestContext.RequestID)
 	}
 	f.Stop()
+	checkDocumented(t, f.Stdout())
 	lines := logLines(t, f)
 	if len(lines) != len(ids) {
 		t.Fatalf("got %d lines for %d events:\n%s", len(lines), len(ids), f.Stdout())
@@ -140,6 +146,10 @@ func logsOneLinePerEvent(t *testing.T, binary string) {
 		if line.Msg != "request" || line.RequestID != ids[i] && (ids[i] != "" || line.RequestID == "") { // the event of a stream has no request id, so the line has Lambda's
 			t.Errorf("got line %d %+v, want the line of request %s", i, line, ids[i])
 		}
+		if line.ColdStart != (i == 0) || line.Version != "7" {
+			t.Errorf("got line %d %+v, want version 7, and a cold start of the first line only", i, line)
+		}
+		checkSeries(t, line)
 	}
 	if err := f.Stderr(); len(err) > 0 {
 		t.Errorf("got %q on stderr, want nothing", err)
@@ -159,7 +169,7 @@ func checkAnswer(t *testing.T, function string, answer []byte) {
 		if err := json.Unmarshal(answer, &a); err != nil || a.IsAuthorized == nil {
 			t.Errorf("got %s, want the field isAuthorized", answer)
 		}
-	case api.Purge:
+	case api.Purge, api.History, api.Deliver:
 		if err := json.Unmarshal(answer, &a); err != nil || a.BatchItemFailures == nil {
 			t.Errorf("got %s, want the field batchItemFailures", answer)
 		}
@@ -175,7 +185,7 @@ func checkAnswer(t *testing.T, function string, answer []byte) {
 func checkPage(t *testing.T, answer []byte) {
 	t.Helper()
 	var a events.APIGatewayV2HTTPResponse
-	if err := json.Unmarshal(answer, &a); err != nil || a.StatusCode >= http.StatusBadRequest {
+	if err := json.Unmarshal(answer, &a); err != nil || a.StatusCode >= http.StatusMultipleChoices {
 		checkEnvelope(t, answer)
 		return
 	}
@@ -195,6 +205,9 @@ type logLine struct {
 	Level     string `json:"level"`
 	Status    int    `json:"status"`
 	RequestID string `json:"request_id"`
+	ColdStart bool   `json:"cold_start"`
+	Version   string `json:"version"`
+	series
 	cost
 }
 

@@ -10,14 +10,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
-	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
 
 	"github.com/latchkey-api/latchkey/shared/api"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
@@ -30,9 +28,6 @@ import (
 // body of its own.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func Handler(next http.Handler, log *slog.Logger) lambda.Handler {
-	// If this variable is set, the adapter takes the host of every request from
-	// it, and fails if it is malformed. It has no option to ignore it.
-	_ = os.Unsetenv(core.CustomHostVariable)
 	return &handler{next, log}
 }
 
@@ -48,15 +43,12 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	ctx = withRequestID(ctx, event.RequestContext.RequestID)
 	var answer events.APIGatewayV2HTTPResponse
 	if err == nil {
-		answer, err = proxy(ctx, func(w http.ResponseWriter, r *http.Request) {
-			fill(r, &event)
-			h.next.ServeHTTP(w, r)
-		})
+		answer, err = answerOf(func(w http.ResponseWriter) { h.next.ServeHTTP(w, requestOf(ctx, &event)) })
 	} else {
 		err = fmt.Errorf("the payload is not an event of an API Gateway HTTP API in payload format 2.0: %w", err)
 	}
 	if err != nil {
-		answer, err = proxy(ctx, func(w http.ResponseWriter, r *http.Request) { api.Fail(w, r, h.log, err) })
+		answer, err = answerOf(func(w http.ResponseWriter) { api.Fail(w, new(http.Request).WithContext(ctx), h.log, err) })
 	}
 	if err != nil {
 		return nil, err
@@ -73,44 +65,27 @@ func withRequestID(ctx context.Context, gateway string) context.Context {
 	return api.WithRequestID(ctx, gateway)
 }
 
-// errNoAnswer means that the handler returned without writing anything. The
-// adapter would return 504 and an invocation error.
+// errNoAnswer means that the handler returned without writing anything.
 var errNoAnswer = errors.New("the handler wrote no answer")
 
-// proxy calls serve through the adapter and returns what it writes. If serve
-// panics, proxy returns an error and drops what was already written.
-func proxy(ctx context.Context, serve http.HandlerFunc) (answer events.APIGatewayV2HTTPResponse, err error) {
+// answerOf returns what serve writes. If serve panics, answerOf returns an error
+// and drops what was already written.
+func answerOf(serve func(http.ResponseWriter)) (answer events.APIGatewayV2HTTPResponse, err error) {
 	defer reqlog.Recover(&err)
-	silent := false
-	adapter := httpadapter.NewV2(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		watched := &watchedWriter{ResponseWriter: w}
-		serve(watched, r)
-		if silent = !watched.wrote; silent {
-			w.WriteHeader(http.StatusInternalServerError)
-		}
-	}))
-	answer, err = adapter.ProxyWithContext(ctx, blank())
-	if err == nil && silent {
-		err = errNoAnswer
+	w := core.NewProxyResponseWriterV2()
+	serve(w)
+	if answer, err = w.GetProxyResponse(); err != nil {
+		return answer, errNoAnswer
 	}
-	return answer, err
+	return answer, nil
 }
 
-// blank returns an event on which the adapter can't fail. The adapter would join
-// the decoded path, the domain and the query of the real event into a URL and
-// parse that again, and split headers at commas. fill copies the real event
-// into the request instead.
-func blank() events.APIGatewayV2HTTPRequest {
-	var event events.APIGatewayV2HTTPRequest
-	event.RawPath = "/"
-	event.RequestContext.DomainName = "localhost"
-	event.RequestContext.HTTP.Method = http.MethodGet
-	return event
-}
-
-// fill copies an event into a request. It parses nothing, so it can't fail: the
-// routes refuse an invalid method, path or query.
-func fill(r *http.Request, event *events.APIGatewayV2HTTPRequest) {
+// requestOf returns the request of an event. It parses nothing, so it can't fail:
+// the routes refuse an invalid method, path or query. The adapter of package core
+// would join the decoded path, the domain and the query into a URL and parse that
+// again, and split headers at commas.
+func requestOf(ctx context.Context, event *events.APIGatewayV2HTTPRequest) *http.Request {
+	r := new(http.Request).WithContext(ctx)
 	about := event.RequestContext.HTTP
 	path := event.RawPath // decoded by API Gateway
 	if path == "" {
@@ -132,6 +107,7 @@ func fill(r *http.Request, event *events.APIGatewayV2HTTPRequest) {
 		r.Header.Set("Cookie", strings.Join(event.Cookies, "; "))
 	}
 	r.Body, r.ContentLength = body(event)
+	return r
 }
 
 // rawQuery returns the query as the client sent it. An event written by hand
@@ -156,20 +132,4 @@ func body(event *events.APIGatewayV2HTTPRequest) (io.ReadCloser, int64) {
 		return io.NopCloser(base64.NewDecoder(base64.StdEncoding, plain)), -1
 	}
 	return io.NopCloser(plain), plain.Size()
-}
-
-// A watchedWriter records whether anything was written.
-type watchedWriter struct {
-	http.ResponseWriter
-	wrote bool
-}
-
-func (w *watchedWriter) WriteHeader(status int) {
-	w.wrote = true
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *watchedWriter) Write(p []byte) (int, error) {
-	w.wrote = true
-	return w.ResponseWriter.Write(p)
 }

@@ -133,7 +133,6 @@ func receive(t *testing.T, e event) (got received) {
 // The request that a handler gets has every field as the client sent it, even if it
 // is malformed.
 func TestHandlerRequest(t *testing.T) {
-	t.Setenv("GO_API_HOST", "::not a URL")
 	none := http.Header{}
 	for name, tt := range map[string]struct {
 		event event
@@ -172,6 +171,36 @@ func TestHandlerRequest(t *testing.T) {
 				t.Errorf("request (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// The answer has what the handler wrote: its status, headers of several
+// values in one, cookies apart, and a body that is not text in base64.
+func TestHandlerAnswer(t *testing.T) {
+	h := boot.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Add("Vary", "Accept")
+		w.Header().Add("Vary", "Origin")
+		w.Header().Add("Set-Cookie", "a=1, 2")
+		w.Header().Add("Set-Cookie", "b=3")
+		w.Header().Set("Content-Type", "image/png")
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = w.Write([]byte("\xff"))
+		_, _ = w.Write([]byte("\x00"))
+	}), quiet())
+	answer, err := h.Invoke(t.Context(), payload(t, request("GET", "/")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got events.APIGatewayV2HTTPResponse
+	if err := json.Unmarshal(answer, &got); err != nil {
+		t.Fatal(err)
+	}
+	want := events.APIGatewayV2HTTPResponse{
+		StatusCode: http.StatusTeapot, Headers: map[string]string{"Content-Type": "image/png", "Vary": "Accept,Origin"}, Cookies: []string{"a=1, 2", "b=3"},
+		Body: "/wA=", IsBase64Encoded: true,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
 	}
 }
 
@@ -215,8 +244,8 @@ func TestHandlerFaults(t *testing.T) {
 	}
 }
 
-// The adapter logs nothing, even for malformed events and faulty handlers.
-func TestAdapterLogsNothing(t *testing.T) {
+// The handler logs nothing in plain text, even for malformed events and faulty handlers.
+func TestHandlerPrintsNothing(t *testing.T) {
 	var logged bytes.Buffer
 	log.SetOutput(&logged)
 	t.Cleanup(func() { log.SetOutput(os.Stderr) })

@@ -45,7 +45,7 @@ func (p *purger) read(t *testing.T) {
 }
 
 // lambdaRecord returns a record in the form in which Lambda delivers it.
-func lambdaRecord(r stream.Record) events.DynamoDBEventRecord {
+func lambdaRecord(r dynamo.StreamRecord) events.DynamoDBEventRecord {
 	out := events.DynamoDBEventRecord{EventName: r.Event, EventSource: "aws:dynamodb", Change: events.DynamoDBStreamRecord{
 		SequenceNumber: r.Sequence,
 		Keys: map[string]events.DynamoDBAttributeValue{

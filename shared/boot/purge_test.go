@@ -46,6 +46,26 @@ func TestPurgeFails(t *testing.T) {
 	}
 }
 
+// halfRead is a store that can't read everything of a batch.
+type halfRead struct{ boot.Folder }
+
+func (halfRead) Fold(_ context.Context, changes []dynamo.StreamRecord, _ int64) (dynamo.Folding, error) {
+	return dynamo.Folding{Done: len(changes), Unreadable: 2, Unread: errors.New("history Y#1#1/5")}, nil
+}
+
+// What can't be read is in a line of level ERROR, and the records are finished.
+func TestHistoryReportsUnreadable(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	h := boot.History(halfRead{}, dynamo.EventsOf, new(pipeline), nil, time.Now, slog.New(slog.NewJSONHandler(&log, nil)))
+	if answer, err := h.Invoke(t.Context(), eventText(t, "purge")); err != nil || string(answer) != `{"batchItemFailures":[]}` {
+		t.Errorf("got %s, %v, want no failure", answer, err)
+	}
+	if line := log.String(); !strings.Contains(line, `"level":"ERROR"`) || !strings.Contains(line, `"unreadable":2`) || !strings.Contains(line, `"error":"history Y#1#1/5"`) {
+		t.Errorf("got %s, want an error with what can't be read", line)
+	}
+}
+
 // A payload that is not an event of a DynamoDB stream is an invocation error.
 func TestPurgeWithForeignPayload(t *testing.T) {
 	t.Parallel()

@@ -101,3 +101,22 @@ func TestForeignKeysSetting(t *testing.T) {
 		}
 	}
 }
+
+// A function records uses of keys unless NO_USE_RECORDS is true.
+func TestUseRecordsSetting(t *testing.T) {
+	t.Parallel()
+	kit := dynamotest.New(t)
+	tenant := kit.Tenant(t, "tenant")
+	for _, off := range []bool{true, false} {
+		_, key, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a"), UnlimitedQuota: new(true)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (boot.Environment{NoUseRecords: off}).Gate(kit.Store).Verify(t.Context(), key.Reveal(), quota.Question{}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := tenant.Get(t.Context(), tenant.Access, key.TokenID); err != nil || (got.LastUse.Time == 0) != off {
+			t.Errorf("off: %t: got last use %+v, %v", off, got.LastUse, err)
+		}
+	}
+}

@@ -51,8 +51,8 @@ func WithHTTPClient(c *http.Client) Option {
 // New returns a client of the API at a base URL such as
 // https://api.example.com, with or without a trailing slash. White space
 // around the access token is ignored, so the content of a file will do. A
-// client that only calls Verify, Reserve, Settle, Release and Usage needs no
-// access token.
+// client that only calls Verify, Reserve, Settle, Release, Usage and Revoke needs
+// no access token.
 func New(baseURL, accessToken string, options ...Option) *Client {
 	c := &Client{
 		base:        strings.TrimSuffix(baseURL, "/"),

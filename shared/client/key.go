@@ -85,6 +85,14 @@ func (c *Client) Release(ctx context.Context, key, requestID string) (wire.Relea
 	return call[wire.Release](ctx, c.withKey(key, http.MethodPost, wire.ReleasePath, in).bounded())
 }
 
+// Revoke ends a key for good, also one of another user: whoever has it may do that.
+// It needs no access token. For a key that is unknown or was revoked before, it does
+// nothing and returns no error. The owner has to rotate the token to use it again.
+func (c *Client) Revoke(ctx context.Context, key string) error {
+	_, err := call[any](ctx, c.withKey("", http.MethodPost, wire.RevokePath, wire.RevokeInput{Key: &key}))
+	return err
+}
+
 // Usage returns how much a key has used and has left, in units. If no token
 // has the key, the error is wire.ErrUnauthorized.
 func (c *Client) Usage(ctx context.Context, key string) (wire.Usage, error) {

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -53,29 +54,49 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 	if _, err := target.Users.SetBudget(ctx, u.Name, &token.Budget{Units: 1_000}, func(int64, int64) {}); err != nil {
 		t.Fatal(err)
 	}
+	hook, err := c.CreateWebhook(ctx, wire.WebhookInput{URL: new("http://127.0.0.1:1/")})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, err := range map[string]error{
-		"Groups":       errorOf(c.Groups(ctx)),
-		"Models":       errorOf(c.Models(ctx)),
-		"CreateAll":    errorOf(c.CreateAll(ctx, []wire.TokenInput{{Name: new("more")}})),
-		"Get":          errorOf(c.Get(ctx, id)),
-		"Key":          errorOf(c.Key(ctx, id)),
-		"Keys":         errorOf(c.Keys(ctx, []int64{id})),
-		"List":         errorOf(c.List(ctx, client.ListOptions{})),
-		"Search":       errorOf(c.Search(ctx, client.SearchOptions{Keyword: "app"})),
-		"Update":       errorOf(c.Update(ctx, id, wire.UpdateInput{TokenInput: wire.TokenInput{Group: new("g")}})),
-		"SetStatus":    errorOf(c.SetStatus(ctx, id, token.Enabled)),
-		"SetStatusAll": errorOf(c.SetStatusAll(ctx, []int64{id}, token.Enabled)),
-		"Verify":       errorOf(c.Verify(ctx, key, wire.VerifyInput{})),
-		"Status":       errorOf(c.Status(ctx)),
-		"Self":         errorOf(c.Self(ctx)),
-		"Budget":       errorOf(c.Budget(ctx)),
-		"Usage":        errorOf(c.Usage(ctx, key)),
-		"Reserve":      reserve(),
-		"Settle":       errorOf(c.Settle(ctx, key, *hold, 1)),
-		"Rotate":       errorOf(c.Rotate(ctx, id, 60)),
-		"Raise":        errorOf(c.Raise(ctx, id, wire.ExtraInput{Units: new(int64(0))})),
-		"Delete":       c.Delete(ctx, id),
-		"DeleteAll":    errorOf(c.DeleteAll(ctx, []int64{2})),
+		"Webhooks":      errorOf(c.Webhooks(ctx)),
+		"CreateWebhook": errorOf(c.CreateWebhook(ctx, wire.WebhookInput{URL: new("http://127.0.0.1:1/")})),
+		"UpdateWebhook": errorOf(c.UpdateWebhook(ctx, hook.ID, wire.WebhookInput{Types: []string{"token.*"}})),
+		"RotateWebhook": errorOf(c.RotateWebhook(ctx, hook.ID)),
+		"TestWebhook":   errorOf(c.TestWebhook(ctx, hook.ID)),
+		"Audit":         errorOf(c.Audit(ctx, id, client.AuditOptions{})),
+		"SelfAudit":     errorOf(c.SelfAudit(ctx, client.AuditOptions{PageSize: 5})),
+		"Groups":        errorOf(c.Groups(ctx)),
+		"Models":        errorOf(c.Models(ctx)),
+		"CreateAll":     errorOf(c.CreateAll(ctx, []wire.TokenInput{{Name: new("more")}})),
+		"Get":           errorOf(c.Get(ctx, id)),
+		"Key":           errorOf(c.Key(ctx, id)),
+		"Keys":          errorOf(c.Keys(ctx, []int64{id})),
+		"List":          errorOf(c.List(ctx, client.ListOptions{})),
+		"Search":        errorOf(c.Search(ctx, client.SearchOptions{Keyword: "app"})),
+		"Update":        errorOf(c.Update(ctx, id, wire.UpdateInput{TokenInput: wire.TokenInput{Group: new("g")}})),
+		"SetStatus":     errorOf(c.SetStatus(ctx, id, token.Enabled)),
+		"SetStatusAll":  errorOf(c.SetStatusAll(ctx, []int64{id}, token.Enabled)),
+		"Verify":        errorOf(c.Verify(ctx, key, wire.VerifyInput{})),
+		"Status":        errorOf(c.Status(ctx)),
+		"Self":          errorOf(c.Self(ctx)),
+		"Budget":        errorOf(c.Budget(ctx)),
+		"Usage":         errorOf(c.Usage(ctx, key)),
+		"History":       errorOf(c.History(ctx, id, client.HistoryOptions{By: "hour"})),
+		"HistoryCSV":    errorOf(c.HistoryCSV(ctx, id, client.HistoryOptions{})),
+		"SelfHistory":   errorOf(c.SelfHistory(ctx, client.HistoryOptions{By: "token"})),
+		"SelfCSV":       selfCSV(ctx, c),
+		"KeyHistory":    errorOf(c.KeyHistory(ctx, key, client.HistoryOptions{})),
+		"FamilyData":    errorOf(c.FamilyData(ctx, 0, 0)),
+		"FamilyLog":     errorOf(c.FamilyLog(ctx, 0, 0, client.ListOptions{Page: 1})),
+		"Reserve":       reserve(),
+		"Settle":        errorOf(c.Settle(ctx, key, *hold, 1)),
+		"Rotate":        errorOf(c.Rotate(ctx, id, 60)),
+		"Raise":         errorOf(c.Raise(ctx, id, wire.ExtraInput{Units: new(int64(0))})),
+		"Revoke":        c.Revoke(ctx, key),
+		"Delete":        c.Delete(ctx, id),
+		"DeleteWebhook": c.DeleteWebhook(ctx, hook.ID),
+		"DeleteAll":     errorOf(c.DeleteAll(ctx, []int64{2})),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -91,6 +112,14 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 	if diff := cmp.Diff(want, reached); diff != "" {
 		t.Errorf("routes that were reached (-want +got):\n%s", diff)
 	}
+}
+
+func selfCSV(ctx context.Context, c *client.Client) error {
+	csv, _, err := c.SelfHistoryCSV(ctx, client.HistoryOptions{By: "model"})
+	if err == nil && !strings.HasPrefix(csv, "start,") {
+		err = errors.New("no header row")
+	}
+	return err
 }
 
 func errorOf[T any](_ T, err error) error { return err }

@@ -21,6 +21,10 @@ import (
 
 const maxAttempts = 10
 
+// silentWindow is how long after the first attempt another may begin if the API does
+// not answer. An attempt without an answer takes up to 30 s, and somebody waits.
+const silentWindow = 45 * time.Second
+
 // A request is one call. It can take several attempts.
 type request struct {
 	client         *Client
@@ -49,6 +53,13 @@ func (c *Client) manage(method, rest string, in any, options []CallOption) reque
 	for _, option := range options {
 		option(&r)
 	}
+	return r
+}
+
+// readPath returns a GET of another path with the access token.
+func (c *Client) readPath(path string) request {
+	r := c.manage(http.MethodGet, "", nil, nil)
+	r.path = path
 	return r
 }
 
@@ -102,7 +113,7 @@ func (r request) send(ctx context.Context, answer any) (http.Header, error) {
 			return nil, err
 		}
 		pause += rand.N(pause) //nolint:gosec // jitter needs no secrecy
-		if r.retryWindow > 0 && time.Since(first)+pause > r.retryWindow {
+		if window := r.windowAfter(err); window > 0 && time.Since(first)+pause > window {
 			return nil, err
 		}
 		select {
@@ -111,6 +122,16 @@ func (r request) send(ctx context.Context, answer any) (http.Header, error) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// windowAfter returns how long after the first attempt another may begin after this
+// error; 0 for no limit.
+func (r request) windowAfter(err error) time.Duration {
+	var answer *Error
+	if r.retryWindow == 0 && !errors.As(err, &answer) {
+		return silentWindow
+	}
+	return r.retryWindow
 }
 
 // errCredential is what the API would answer, without the request.
@@ -171,6 +192,10 @@ func (r request) attempt(ctx context.Context, body []byte, answer any) (http.Hea
 	if in.StatusCode >= http.StatusMultipleChoices {
 		return nil, r.client.failure(in, content)
 	}
+	if plain, ok := answer.(*text); ok && strings.HasPrefix(in.Header.Get("Content-Type"), "text/csv") {
+		*plain = text(content)
+		return in.Header, nil
+	}
 	if json.Unmarshal(content, answer) != nil {
 		return nil, r.client.foreign(in.Status)
 	}
@@ -206,6 +231,9 @@ func (c *Client) failure(in *http.Response, content []byte) error {
 		answer.Code, answer.Message = wire.ErrRateLimited, proxy+", and nothing was done: try again later."
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		answer.Code, answer.Message = wire.ErrUnavailable, proxy+", so a change may or may not have been made: check before you try again."
+		if in.Request.Method == http.MethodGet {
+			answer.Message = proxy + ": try again later."
+		}
 	default:
 		return c.foreign(in.Status)
 	}

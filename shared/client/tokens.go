@@ -87,40 +87,57 @@ func (c *Client) Search(ctx context.Context, o SearchOptions) (wire.TokenPage, e
 
 // Status returns the API's version, and how many units a dollar has.
 func (c *Client) Status(ctx context.Context) (wire.SystemStatus, error) {
-	r := c.manage(http.MethodGet, "", nil, nil)
-	r.path = wire.StatusPath
-	return call[wire.SystemStatus](ctx, r)
+	return call[wire.SystemStatus](ctx, c.readPath(wire.StatusPath))
 }
 
 // Self returns the user that the access token belongs to, with what is left of
 // its budget.
 func (c *Client) Self(ctx context.Context) (wire.Self, error) {
-	r := c.manage(http.MethodGet, "", nil, nil)
-	r.path = wire.SelfPath
-	return call[wire.Self](ctx, r)
+	return call[wire.Self](ctx, c.readPath(wire.SelfPath))
 }
 
 // Groups returns the groups that a token of the user can have, by their names.
 func (c *Client) Groups(ctx context.Context) (map[string]wire.Group, error) {
-	r := c.manage(http.MethodGet, "", nil, nil)
-	r.path = wire.GroupsPath
-	return call[map[string]wire.Group](ctx, r)
+	return call[map[string]wire.Group](ctx, c.readPath(wire.GroupsPath))
 }
 
 // Models returns the names and patterns of the models that have a price.
 func (c *Client) Models(ctx context.Context) ([]string, error) {
-	r := c.manage(http.MethodGet, "", nil, nil)
-	r.path = wire.ModelsPath
-	return call[[]string](ctx, r)
+	return call[[]string](ctx, c.readPath(wire.ModelsPath))
 }
 
 // Budget returns the budget of all tokens of the user together. It reads all of
 // them, and counts as a search. If the user has no budget, the error is
 // wire.ErrBudgetNotFound.
 func (c *Client) Budget(ctx context.Context) (wire.Budget, error) {
+	return call[wire.Budget](ctx, c.readPath(wire.BudgetPath))
+}
+
+// AuditOptions choose a page of an audit trail. The zero value is the newest 10 entries.
+type AuditOptions struct {
+	PageSize int64  // 1 to wire.MaxPageSize entries; 0 means 10
+	After    string // the Next of the page before
+}
+
+func (o AuditOptions) query() string {
+	query := ListOptions{PageSize: o.PageSize}.query()
+	if o.After != "" {
+		query.Set("after", o.After)
+	}
+	return query.Encode()
+}
+
+// Audit returns a page of who has changed a token, which may be deleted, newest first. A
+// change appears about a minute after it was made.
+func (c *Client) Audit(ctx context.Context, id int64, o AuditOptions) (wire.AuditPage, error) {
+	return call[wire.AuditPage](ctx, c.manage(http.MethodGet, tokenPath(id)+"/audit?"+o.query(), nil, nil))
+}
+
+// SelfAudit is Audit for the user and all of its tokens.
+func (c *Client) SelfAudit(ctx context.Context, o AuditOptions) (wire.AuditPage, error) {
 	r := c.manage(http.MethodGet, "", nil, nil)
-	r.path = wire.BudgetPath
-	return call[wire.Budget](ctx, r)
+	r.path = wire.SelfAuditPath + "?" + o.query()
+	return call[wire.AuditPage](ctx, r)
 }
 
 // Update changes the fields of a token that are set in the input; in.ID is

@@ -11,6 +11,8 @@ import "strings"
 //     and \n;
 //   - sk- or at- anywhere, followed by at least 24 letters or digits and then
 //     as many underscores and hyphens as there are;
+//   - whsec_ anywhere, followed by at least 8 characters of base64: the secret of a
+//     webhook;
 //   - a key of ours without sk-, whose checksum is right.
 //
 // A mask, task-management and at-least-once don't. A regular expression would be
@@ -49,6 +51,9 @@ func isBareKey(s string) bool {
 
 // credentialLength returns the length of the credential with which s begins, or 0.
 func credentialLength(s string, atWord bool) int {
+	if n := secretLength(s); n > 0 {
+		return n
+	}
 	if len(s) < len(KeyPrefix) {
 		return 0
 	}
@@ -69,6 +74,21 @@ func credentialLength(s string, atWord bool) int {
 		return 0
 	}
 }
+
+// secretLength returns the length of the secret of a webhook with which s begins, or
+// 0.
+func secretLength(s string) int {
+	if len(s) < len(secretPrefix) || !strings.EqualFold(s[:len(secretPrefix)], secretPrefix) {
+		return 0
+	}
+	rest := s[len(secretPrefix):]
+	if n := len(rest) - len(strings.TrimLeft(rest, alphanumerics+"+/")); n >= shortest {
+		return len(s) - len(strings.TrimLeft(rest[n:], "="))
+	}
+	return 0
+}
+
+const secretPrefix = "whsec_"
 
 const (
 	digits        = "0123456789"
@@ -96,14 +116,23 @@ func Redact(s string) string {
 		start, end := next(s, from)
 		redacted.WriteString(s[from:start])
 		if start < end {
-			if !isBareKey(s[start:end]) {
-				redacted.WriteString(s[start : start+len(KeyPrefix)])
-			}
+			redacted.WriteString(prefixOf(s[start:end]))
 			redacted.WriteString("**********")
 		}
 		from = end
 	}
 	return redacted.String()
+}
+
+func prefixOf(found string) string {
+	switch {
+	case isBareKey(found):
+		return ""
+	case secretLength(found) > 0:
+		return found[:len(secretPrefix)]
+	default:
+		return found[:len(KeyPrefix)]
+	}
 }
 
 // Find returns the first text in s that looks like a credential and has at

@@ -40,6 +40,9 @@ func TestRedact(t *testing.T) {
 		"after a URL escape":       {"Bearer%20sk-proj-1234", "Bearer%20sk-" + hidden},
 		"after a whole URL escape": {"?a=%22" + key + "%22", "?a=%22sk-" + hidden + "%22"},
 
+		"a webhook's secret":       {`{"secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw+/=="}`, `{"secret":"whsec_` + hidden + `"}`},
+		"a webhook's short secret": {"whsec_1234567", ""},
+
 		"a mask":                 {credential.NewKey(1, 2).Mask(), ""},
 		"a mask after a word":    {"key " + credential.NewAccessToken(1, 0).Mask(), ""},
 		"ten stars":              {"sk-" + hidden, ""},

@@ -16,7 +16,7 @@ import (
 )
 
 // This file has every call that a Store makes. Reads are strongly consistent
-// but for getSoon, and each call reports its capacity units to the context's meter.
+// but for those with Soon in their name, and each call reports its capacity units to the context's meter.
 
 const consumed = types.ReturnConsumedCapacityTotal
 
@@ -50,9 +50,18 @@ func (s *Store) read(ctx context.Context, key item, consistent bool) (item, erro
 // batchGet reads items in the order of their keys, nil for those that don't
 // exist. It makes one round trip for each 100 keys.
 func (s *Store) batchGet(ctx context.Context, keys ...item) ([]item, error) {
+	return s.batchRead(ctx, keys, true)
+}
+
+// batchGetSoon is batchGet for half the price, as getSoon.
+func (s *Store) batchGetSoon(ctx context.Context, keys ...item) ([]item, error) {
+	return s.batchRead(ctx, keys, false)
+}
+
+func (s *Store) batchRead(ctx context.Context, keys []item, consistent bool) ([]item, error) {
 	all := make([]item, 0, len(keys))
 	for len(all) < len(keys) {
-		found, err := s.getBatch(ctx, keys[len(all):min(len(all)+maxBatchKeys, len(keys))])
+		found, err := s.getBatch(ctx, keys[len(all):min(len(all)+maxBatchKeys, len(keys))], consistent)
 		if err != nil {
 			return nil, err
 		}
@@ -63,13 +72,13 @@ func (s *Store) batchGet(ctx context.Context, keys ...item) ([]item, error) {
 
 // getBatch reads up to maxBatchKeys items. If DynamoDB leaves some unprocessed
 // because of throttling, it asks for them again.
-func (s *Store) getBatch(ctx context.Context, keys []item) ([]item, error) {
+func (s *Store) getBatch(ctx context.Context, keys []item, consistent bool) ([]item, error) {
 	reads := retryReads()
 	found := make([]item, len(keys))
 	pending := keys
 	for attempt := range maxAttempts {
 		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
-			RequestItems:           map[string]types.KeysAndAttributes{s.table: {Keys: pending, ConsistentRead: aws.Bool(true)}},
+			RequestItems:           map[string]types.KeysAndAttributes{s.table: {Keys: pending, ConsistentRead: &consistent}},
 			ReturnConsumedCapacity: consumed,
 		}, reads.configure)
 		if err != nil {
@@ -97,16 +106,9 @@ func (s *Store) getBatch(ctx context.Context, keys []item) ([]item, error) {
 // that has no limit.
 func (s *Store) query(ctx context.Context, partition string, sp pages.Span) ([]item, error) {
 	reads := retryReads()
-	const condition = PartitionKey + " = :partition AND " + SortKey + " BETWEEN :lo AND :hi"
-	values := item{":partition": text(partition), ":lo": number(sp.Lo), ":hi": number(sp.Hi)}
+	in := s.queryOf(partition, sp, true)
 	var items []item
-	var next item
 	for {
-		in := &dynamodb.QueryInput{
-			TableName: &s.table, KeyConditionExpression: aws.String(condition), ExpressionAttributeValues: values,
-			ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(sp.Ascending),
-			ExclusiveStartKey: next, ReturnConsumedCapacity: consumed,
-		}
 		if sp.Limit > 0 {
 			in.Limit = aws.Int32(int32(sp.Limit) - int32(len(items))) //nolint:gosec // at most a bucket
 		}
@@ -115,10 +117,45 @@ func (s *Store) query(ctx context.Context, partition string, sp pages.Span) ([]i
 			return nil, reads.explain(err)
 		}
 		items = append(items, out.Items...)
-		next = out.LastEvaluatedKey
-		if len(next) == 0 || sp.Limit > 0 && int64(len(items)) >= sp.Limit {
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+		if len(out.LastEvaluatedKey) == 0 || sp.Limit > 0 && int64(len(items)) >= sp.Limit {
 			return trimSpan(sp, items), nil
 		}
+	}
+}
+
+// querySoon reads a span of a partition, oldest first, as getSoon, and calls do for
+// each item. It makes at most a number of calls, each of which reads up to 1 MB,
+// and returns the last sort key that it read if more follow.
+func (s *Store) querySoon(ctx context.Context, partition string, sp pages.Span, calls int, do func(item) error) (last int64, more bool, err error) {
+	reads := retryReads()
+	sp.Ascending = true
+	in := s.queryOf(partition, sp, false)
+	for range calls {
+		out, err := s.client.Query(ctx, in, reads.configure)
+		if err != nil {
+			return 0, false, reads.explain(err)
+		}
+		for _, it := range out.Items {
+			if err := do(it); err != nil {
+				return 0, false, err
+			}
+		}
+		if len(out.LastEvaluatedKey) == 0 {
+			return 0, false, nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+	at := reader{item: in.ExclusiveStartKey}
+	return at.number(SortKey), true, at.err
+}
+
+func (s *Store) queryOf(partition string, sp pages.Span, consistent bool) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName:                 &s.table,
+		KeyConditionExpression:    aws.String(PartitionKey + " = :partition AND " + SortKey + " BETWEEN :lo AND :hi"),
+		ExpressionAttributeValues: item{":partition": text(partition), ":lo": number(sp.Lo), ":hi": number(sp.Hi)},
+		ConsistentRead:            &consistent, ScanIndexForward: &sp.Ascending, ReturnConsumedCapacity: consumed,
 	}
 }
 
@@ -136,6 +173,7 @@ func trimSpan(sp pages.Span, items []item) []item {
 // item as it is afterwards: changed if applied, else as it was stored, nil if
 // there is none. A condition that does not hold is not an error.
 func (s *Store) update(ctx context.Context, key item, e *expression, policy retryPolicy) (found item, applied bool, err error) {
+	dropNote(key, e)
 	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: key,
 		UpdateExpression: e.update(), ConditionExpression: e.condition(),
@@ -211,6 +249,7 @@ func (s *Store) putWrite(it item, e *expression) write {
 
 // updateWrite changes an item if the expression's condition holds.
 func (s *Store) updateWrite(key item, e *expression) write {
+	dropNote(key, e)
 	return write{Update: &types.Update{
 		TableName: &s.table, Key: key, UpdateExpression: e.update(), ConditionExpression: e.condition(),
 		ExpressionAttributeNames: e.usedNames(), ExpressionAttributeValues: e.usedValues(),

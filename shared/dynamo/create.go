@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -16,7 +19,8 @@ func (s *Store) Create(ctx context.Context, c token.Caller, mint func(token.User
 	if err != nil {
 		return nil, err
 	}
-	return s.create(ctx, user, mint, func(meta item) (token.User, error) {
+	note := changerOf(ctx, c, user).note(history.TokenCreated)
+	return s.create(ctx, user, mint, note, func(meta item) (token.User, error) {
 		u, _, err := authorizeUser(meta, c)
 		return u, err
 	})
@@ -24,7 +28,8 @@ func (s *Store) Create(ctx context.Context, c token.Caller, mint func(token.User
 
 // ImportTokens implements token.UserStore.
 func (s *Store) ImportTokens(ctx context.Context, user token.User, mint func(token.User) (token.NewTokens, error)) ([]token.Token, error) {
-	return s.create(ctx, user, mint, func(meta item) (token.User, error) {
+	note := operatorOf(ctx).note(history.TokenImported)
+	return s.create(ctx, user, mint, note, func(meta item) (token.User, error) {
 		u, _, err := readUser(meta, user.ID)
 		return u, err
 	})
@@ -32,7 +37,7 @@ func (s *Store) ImportTokens(ctx context.Context, user token.User, mint func(tok
 
 // create stores what mint makes for a user. authorize reads the user of a META
 // item that has changed meanwhile.
-func (s *Store) create(ctx context.Context, user token.User, mint func(token.User) (token.NewTokens, error), authorize func(item) (token.User, error)) (_ []token.Token, err error) {
+func (s *Store) create(ctx context.Context, user token.User, mint func(token.User) (token.NewTokens, error), note types.AttributeValue, authorize func(item) (token.User, error)) (_ []token.Token, err error) {
 	for attempt := range maxCreateAttempts {
 		if user, err = s.withPolicy(ctx, user); err != nil {
 			return nil, err
@@ -41,7 +46,7 @@ func (s *Store) create(ctx context.Context, user token.User, mint func(token.Use
 		if err != nil {
 			return nil, err
 		}
-		reasons, err := s.transact(ctx, s.createWrites(user, made)...)
+		reasons, err := s.transact(ctx, s.createWrites(user, made, note)...)
 		meta, response := len(made.Tokens), len(made.Tokens)+1
 		first := response // of the KEY items
 		if made.Response != nil {
@@ -74,9 +79,11 @@ func (s *Store) create(ctx context.Context, user token.User, mint func(token.Use
 
 // createWrites are the writes of a create: the tokens, META, the response if there
 // is one, and KEY items of foreign keys.
-func (s *Store) createWrites(user token.User, made token.NewTokens) (writes []write) {
+func (s *Store) createWrites(user token.User, made token.NewTokens, note types.AttributeValue) (writes []write) {
 	for _, t := range made.Tokens {
-		writes = append(writes, s.putNew(tokenItem(t, s.retentionSeconds)))
+		it := tokenItem(t, s.retentionSeconds)
+		it[attrNote] = note
+		writes = append(writes, s.putNew(it))
 	}
 	writes = append(writes, s.updateWrite(userKey(user.ID), claimIDs(user, made)))
 	if made.Response != nil {

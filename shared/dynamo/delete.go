@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -17,10 +18,11 @@ import (
 // does not happen, the next delete or list that finds the revoked token makes
 // up for it.
 func (s *Store) Delete(ctx context.Context, c token.Caller, id int64, versions token.Versions) error {
-	if err := s.authorizeChanges(ctx, c, 1); err != nil {
+	by, err := s.authorizeChanges(ctx, c, 1)
+	if err != nil {
 		return err
 	}
-	found, mine, err := s.revoke(ctx, c, id, versions)
+	found, mine, err := s.revoke(ctx, c, id, versions, by)
 	if err != nil {
 		return err
 	}
@@ -30,7 +32,8 @@ func (s *Store) Delete(ctx context.Context, c token.Caller, id int64, versions t
 // DeleteAll implements token.Store. It revokes tokens in parallel. It removes
 // them one after the other, because each removal writes META.
 func (s *Store) DeleteAll(ctx context.Context, c token.Caller, ids []int64, plan token.BatchPlan) ([]error, error) {
-	if err := s.authorizeChanges(ctx, c, int64(len(ids))); err != nil {
+	by, err := s.authorizeChanges(ctx, c, int64(len(ids)))
+	if err != nil {
 		return nil, err
 	}
 	stored, err := s.startBatch(ctx, c.UserID, ids, plan)
@@ -50,7 +53,7 @@ func (s *Store) DeleteAll(ctx context.Context, c token.Caller, ids []int64, plan
 			all.Store(id, revocation{found: stored[id]})
 			return nil // by another call: only to be removed
 		}
-		found, mine, err := s.revoke(ctx, c, id, nil)
+		found, mine, err := s.revoke(ctx, c, id, nil, by)
 		all.Store(id, revocation{found, mine})
 		return err
 	})
@@ -81,7 +84,7 @@ func (s *Store) finishDelete(ctx context.Context, userID, id int64, found item, 
 // so a call that repeats its write after a lost answer recognises its own. If the
 // item is gone by then, it can't know whether it was the one: the error is
 // token.ErrUncertain.
-func (s *Store) revoke(ctx context.Context, c token.Caller, id int64, versions token.Versions) (found item, mine bool, err error) {
+func (s *Store) revoke(ctx context.Context, c token.Caller, id int64, versions token.Versions, by changer) (found item, mine bool, err error) {
 	userID, mark := c.UserID, strconv.FormatInt(c.Now/1_000_000, 10)+"-"+rand.Text()
 	e := newExpression()
 	e.require(e.name(attrHash).exists())
@@ -89,6 +92,7 @@ func (s *Store) revoke(ctx context.Context, c token.Caller, id int64, versions t
 	e.set(attrHash, nil)
 	e.set(attrPrevious, nil)
 	e.set(attrRevoked, text(mark))
+	e.set(attrNote, by.note(history.TokenDeleted))
 	uncertain := false
 	policy := retryIdempotent()
 	policy.uncertain = &uncertain

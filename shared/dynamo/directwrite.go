@@ -34,7 +34,7 @@ func directWrite(key credential.Key, o quota.Operation, seen *token.Token) *expr
 		}
 	case quota.KindReserve:
 		takeQuota(e, o)
-		hold.State, hold.Quota, hold.ExpiresAt, hold.ChargeOnExpiry = quota.StateOpen, o.Quota, o.ExpiresAt, o.ChargeOnExpiry
+		hold.State, hold.Quota, hold.ExpiresAt, hold.ChargeOnExpiry, hold.Model = quota.StateOpen, o.Quota, o.ExpiresAt, o.ChargeOnExpiry, o.Model
 		addRecord(e, o, hold)
 		earliest := e.name(attrEarliestExpiry)
 		e.require(earliest.absent() + " OR " + earliest.atMost(o.ExpiresAt))
@@ -159,6 +159,7 @@ func closeHold(e *expression, o quota.Operation) {
 	e.assign(returned, returned.placeholder+" + "+balanceBefore(e, o, balanceUnlimited).orElse(held.placeholder))
 	e.assign(recordAttribute(e, o, recordEnded), e.value(number(o.Now)))
 	e.assign(recordAttribute(e, o, recordBeforeEnd), e.name(attrBalance).placeholder)
+	e.remove(recordAttribute(e, o, recordModel))
 }
 
 // forgetHold charges a hold and drops its record. The caller knows how many

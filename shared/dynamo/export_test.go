@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -58,3 +59,26 @@ func addCounts(it item, deleted pages.Segment) item {
 
 // WalletItem returns the item of a wallet.
 func WalletItem(w token.Wallet) map[string]types.AttributeValue { return walletItem(w) }
+
+// SizeOf returns the bytes that the store counts for an item.
+func SizeOf(it item) int { return sizeOf(it) }
+
+// RefusedUnits returns the units that the store counts for a failed call.
+func RefusedUnits(input any, err error) float64 { return refusedUnits(input, err) }
+
+// HourItem and DayItem return items of histories.
+func HourItem(p history.Period) map[string]types.AttributeValue {
+	return historyItem(hourKey(p.UserID, p.TokenID, p.Start), p)
+}
+
+func DayItem(p history.Period) map[string]types.AttributeValue {
+	return historyItem(dayKey(p.UserID, p.TokenID, p.Start), p)
+}
+
+func historyItem(it item, p history.Period) item {
+	it[historySequence], it[historyThrough], it[historyRevision] = text("label/1"), number(p.Start), number(p.Revision)
+	it[TTL] = number(p.Start + retainedSeconds)
+	setTally(it, p.Tally)
+	setPresent(it, item{attrName: optionalText(p.Name)})
+	return it
+}

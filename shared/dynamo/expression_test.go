@@ -21,9 +21,9 @@ const (
 )
 
 // operators counts everything that may count as an operator: functions,
-// comparators, AND, OR, NOT, plus and minus.
+// comparators, AND, OR, NOT, BETWEEN, IN, plus and minus.
 func operators(expression string) int {
-	return len(regexp.MustCompile(`[a-z_]+\(|<=|>=|<>|[=<>]|\b(?:AND|OR|NOT)\b| [-+] `).FindAllString(expression, -1))
+	return len(regexp.MustCompile(`[a-z_]+\(|<=|>=|<>|[=<>]|\b(?:AND|OR|NOT|BETWEEN|IN)\b| [-+] `).FindAllString(expression, -1))
 }
 
 // No direct write exceeds DynamoDB's limits on expressions.

@@ -13,6 +13,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -74,10 +75,10 @@ func TestForeignKey(t *testing.T) {
 	if err != nil || !r.Valid() {
 		t.Fatalf("got %+v, %v", r.Reason, err)
 	}
-	if got, err := hold.Settle(t.Context(), 15); err != nil || got.Charged != 15 {
+	if got, err := hold.Settle(t.Context(), 15, price.Use{}); err != nil || got.Charged != 15 {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if u, err := g.Usage(t.Context(), foreignKey); err != nil || u.Available != 100-20-15 || u.Used != 7+20+15 {
+	if u, err := g.Usage(t.Context(), foreignKey, quota.Origin{}); err != nil || u.Available != 100-20-15 || u.Used != 7+20+15 {
 		t.Errorf("got %+v, %v", u, err)
 	}
 	shown, err := tenant.Get(t.Context(), tenant.Access, 1)
@@ -94,7 +95,7 @@ func TestForeignKey(t *testing.T) {
 	if v := answer(t, off, foreignKey, quota.Question{}); v.Refusal != quota.RefusedUnknown {
 		t.Errorf("turned off: got %+v", v)
 	}
-	if _, err := off.Usage(t.Context(), foreignKey); !errors.Is(err, quota.ErrKeyUnknown) {
+	if _, err := off.Usage(t.Context(), foreignKey, quota.Origin{}); !errors.Is(err, quota.ErrKeyUnknown) {
 		t.Errorf("turned off: got %v", err)
 	}
 }
@@ -179,7 +180,7 @@ func TestRotatedForeignKey(t *testing.T) {
 	if v := answer(t, g, foreignKey, quota.Question{}); v.Refusal != quota.RefusedUnknown {
 		t.Errorf("after it: got %+v", v.Reason)
 	}
-	if got, err := hold.Settle(t.Context(), 20); err != nil || got.Charged != 20 {
+	if got, err := hold.Settle(t.Context(), 20, price.Use{}); err != nil || got.Charged != 20 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if err := tenant.Delete(t.Context(), tenant.Access, 1); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -42,7 +43,7 @@ func wantQuota(t *testing.T, tenant *dynamotest.Tenant, g *gate.Gate, id int64, 
 	if err != nil || got.FreeAt(now) != free || got.HeldAt(now) != heldQuota || got.UsedAt(now) != used {
 		t.Errorf("got %d free, %d held, %d used (%v), want %d, %d, %d", got.FreeAt(now), got.HeldAt(now), got.UsedAt(now), err, free, heldQuota, used)
 	}
-	u, err := g.Usage(t.Context(), key)
+	u, err := g.Usage(t.Context(), key, quota.Origin{})
 	if err != nil || u.Available != free || u.Used != used || u.Granted != free+heldQuota+used {
 		t.Errorf("usage: got %d available, %d used of %d (%v), want %d, %d of %d", u.Available, u.Used, u.Granted, err, free, used, free+heldQuota+used)
 	}
@@ -57,7 +58,7 @@ func TestHoldExpires(t *testing.T) {
 	wantQuota(t, tenant, g, made.ID, key, 0, 100, 0)
 	tenant.Clock.Advance(1)
 	wantQuota(t, tenant, g, made.ID, key, 100, 0, 0) // without any write
-	if _, err := g.Settle(t.Context(), key, "r-0123456789abcdefghijk", 1); !errors.Is(err, quota.ErrHoldExpired) {
+	if _, err := g.Settle(t.Context(), key, "r-0123456789abcdefghijk", 1, price.Use{}); !errors.Is(err, quota.ErrHoldExpired) {
 		t.Errorf("settle: got error %v, want ErrHoldExpired", err)
 	}
 	if err := verdictError(g.Verify(t.Context(), key, quota.Question{Quota: 70})); err != nil {
@@ -90,7 +91,7 @@ func TestSetQuotaKeepsOpenHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 7, 100, 0)
-	if s, err := g.Settle(t.Context(), key, "r-0123456789abcdefghijk", 60); err != nil || s.Charged != 60 || s.Remain != 47 {
+	if s, err := g.Settle(t.Context(), key, "r-0123456789abcdefghijk", 60, price.Use{}); err != nil || s.Charged != 60 || s.Remain != 47 {
 		t.Errorf("got %+v, %v, want 60 charged and 47 left", s, err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 47, 0, 60)
@@ -109,7 +110,7 @@ func TestEnableAfterHoldsEnd(t *testing.T) {
 		"expired": func(_ *testing.T, tenant *dynamotest.Tenant, _ *gate.Gate, _ string) { tenant.Clock.Advance(10) },
 		"settled": func(t *testing.T, _ *dynamotest.Tenant, g *gate.Gate, key string) {
 			t.Helper()
-			if _, err := g.Settle(t.Context(), key, "r-0123456789abcdefghijk", 99); err != nil {
+			if _, err := g.Settle(t.Context(), key, "r-0123456789abcdefghijk", 99, price.Use{}); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -140,7 +141,7 @@ func TestHoldWhenUnlimitedChanges(t *testing.T) {
 		}
 	}
 	set(token.Settings{UnlimitedQuota: new(true)})
-	if s, err := g.Settle(t.Context(), key, "r-0123456789abcdefghijk", 150); err != nil || s.Charged != 150 || s.Shortfall != 0 {
+	if s, err := g.Settle(t.Context(), key, "r-0123456789abcdefghijk", 150, price.Use{}); err != nil || s.Charged != 150 || s.Shortfall != 0 {
 		t.Errorf("settle while unlimited: got %+v, %v, want 150 charged", s, err)
 	}
 	r, err := g.Reserve(t.Context(), key, quota.Question{Quota: 500, RequestID: "unlimited-0123456789abcdefghijk"}, 0)
@@ -149,7 +150,7 @@ func TestHoldWhenUnlimitedChanges(t *testing.T) {
 	}
 	set(token.Settings{UnlimitedQuota: new(false)})
 	wantQuota(t, tenant, g, made.ID, key, 100, 0, 150) // the first hold has returned its units, this one took none
-	if s, err := g.Settle(t.Context(), key, "unlimited-0123456789abcdefghijk", 130); err != nil || s.Charged != 130 || s.Shortfall != 0 || s.Remain != 0 {
+	if s, err := g.Settle(t.Context(), key, "unlimited-0123456789abcdefghijk", 130, price.Use{}); err != nil || s.Charged != 130 || s.Shortfall != 0 || s.Remain != 0 {
 		t.Errorf("settle after the change: got %+v, %v, want 130 charged: it was held", s, err)
 	}
 	wantQuota(t, tenant, g, made.ID, key, 0, 0, 280)
@@ -265,7 +266,7 @@ func TestAmountsAreCapped(t *testing.T) {
 	if v, err := g.Verify(t.Context(), key, quota.Question{Quota: 1}); err != nil || v.Remain != token.MaxInteger {
 		t.Errorf("spend: got %d, %v, want %d", v.Remain, err, int64(token.MaxInteger))
 	}
-	if u, err := g.Usage(t.Context(), key); err != nil || u.Available != token.MaxInteger || u.Granted != token.MaxInteger {
+	if u, err := g.Usage(t.Context(), key, quota.Origin{}); err != nil || u.Available != token.MaxInteger || u.Granted != token.MaxInteger {
 		t.Errorf("usage: got %d of %d, %v, want %d", u.Available, u.Granted, err, int64(token.MaxInteger))
 	}
 	if v, err := g.Verify(t.Context(), key, quota.Question{Quota: token.MaxInteger}); err != nil || v.Remain != 99 {

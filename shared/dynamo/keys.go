@@ -21,14 +21,26 @@ const (
 
 type item = map[string]types.AttributeValue
 
+// tokenPrefix starts the partition key of every TOKEN item and of no other.
+const tokenPrefix = "T#"
+
+// userPrefix and walletPrefix are the same for META, POLICY and SEG, and for WALLET.
+const (
+	userPrefix   = "U#"
+	walletPrefix = "W#"
+)
+
 // directoryPartition has one item for each user; the sort key is the user id.
 const directoryPartition = "D"
 
 // The partitions of META and SEG items, and of TOKEN items. META, the
 // policy and the segments of a user share a partition; no other two kinds of item do.
 
-func userPartition(userID int64) string          { return fmt.Sprintf("U#%d", userID) }
-func tokenPartition(userID, bucket int64) string { return fmt.Sprintf("T#%d#%d", userID, bucket) }
+func userPartition(userID int64) string { return fmt.Sprintf("%s%d", userPrefix, userID) }
+
+func tokenPartition(userID, bucket int64) string {
+	return fmt.Sprintf("%s%d#%d", tokenPrefix, userID, bucket)
+}
 
 // The keys of the items, by the names that ARCHITECTURE.md gives them.
 
@@ -37,7 +49,7 @@ func segmentKey(userID, seg int64) item  { return key(userPartition(userID), seg
 func tokenKey(userID, id int64) item     { return key(tokenPartition(userID, pages.BucketOf(id)), id) }
 func nameKey(name string) item           { return key("N#"+name, 0) }
 func policyKey(userID int64) item        { return key(userPartition(userID), -1) }
-func walletKey(userID int64) item        { return key(fmt.Sprintf("W#%d", userID), 0) }
+func walletKey(userID int64) item        { return key(fmt.Sprintf("%s%d", walletPrefix, userID), 0) }
 func pricesKey() item                    { return key("P", 0) }
 func directoryKey(userID int64) item     { return key(directoryPartition, userID) }
 func purgeMarkKey(userID, id int64) item { return key(fmt.Sprintf("X#%d#%d", userID, id), 0) }
@@ -58,7 +70,7 @@ func sameKey(a, b item) bool {
 // parseTokenKey returns the ids in the key of a TOKEN item; ok is false for
 // any other item.
 func parseTokenKey(partition, sort string) (userID, id int64, ok bool) {
-	user, _, _ := strings.Cut(strings.TrimPrefix(partition, "T#"), "#")
+	user, _, _ := strings.Cut(strings.TrimPrefix(partition, tokenPrefix), "#")
 	userID, err := strconv.ParseInt(user, 10, 64)
 	if err != nil || userID < 1 {
 		return 0, 0, false

@@ -29,7 +29,7 @@ func newKit(t *testing.T) *dynamotest.Kit {
 			t.Error("wrong call: ", v)
 		}
 	})
-	return dynamotest.New(t, recorder.Configure)
+	return dynamotest.New(t, recorder.Configure, sent.Configure)
 }
 
 // example has the settings of the contract's "Create a token" example.

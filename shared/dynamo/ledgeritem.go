@@ -37,6 +37,7 @@ const (
 	recordCharged        = "c"
 	recordRequested      = "a" // only if it differs from what was charged
 	recordBeforeEnd      = "w" // the balance before the hold was settled or released
+	recordModel          = "o" // of an open hold
 )
 
 func balanceValue(b quota.Balance) types.AttributeValue {
@@ -64,6 +65,7 @@ func recordValue(r quota.Record) types.AttributeValue {
 		return mapOf(item{recordSpent: number(r.Quota), recordEnded: number(r.EndedAt)})
 	}
 	m := item{recordQuota: number(r.Quota), recordExpires: number(r.ExpiresAt)}
+	setPresent(m, item{recordModel: optionalText(r.Model)})
 	if r.ChargeOnExpiry {
 		m[recordChargeOnExpiry] = optionalFlag(true)
 	}
@@ -85,7 +87,7 @@ func recordValue(r quota.Record) types.AttributeValue {
 
 func readRecord(m *reader) quota.Record {
 	r := quota.Record{
-		State: quota.StateOpen, Quota: m.number(recordQuota), ExpiresAt: m.number(recordExpires), ChargeOnExpiry: m.flag(recordChargeOnExpiry),
+		State: quota.StateOpen, Quota: m.number(recordQuota), ExpiresAt: m.number(recordExpires), ChargeOnExpiry: m.flag(recordChargeOnExpiry), Model: m.text(recordModel),
 		EndedAt: m.number(recordEnded), Charged: m.number(recordCharged), Requested: m.number(recordRequested),
 	}
 	readHoldLimits(m, &r)

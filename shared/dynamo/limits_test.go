@@ -11,6 +11,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/period"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -76,9 +77,9 @@ func steadyRows(g *gate.Gate, key string, settleReads float64) []row {
 		{"grow", 0, 0, 1, 1, func(ctx context.Context) error {
 			return verdictError(hold.Grow(ctx, quota.Question{Model: "gpt-5"}, 30))
 		}},
-		{"settle for less", 0, 0, 1, 1, func(ctx context.Context) error { _, err := hold.Settle(ctx, 7); return err }},
+		{"settle for less", 0, 0, 1, 1, func(ctx context.Context) error { _, err := hold.Settle(ctx, 7, price.Use{}); return err }},
 		{"another own hold", 0, 0, 1, 1, reserve},
-		{"settle for more", 0, 0, 1, 1, func(ctx context.Context) error { _, err := hold.Settle(ctx, 25); return err }},
+		{"settle for more", 0, 0, 1, 1, func(ctx context.Context) error { _, err := hold.Settle(ctx, 25, price.Use{}); return err }},
 		{"reserve", 0, 0, 1, 1, func(ctx context.Context) error {
 			var err error
 			held, err = g.Reserve(ctx, key, q, 0)
@@ -216,7 +217,7 @@ func TestChangeOfLimits(t *testing.T) {
 				h := reserveUntilAnswered(t, g, key, 3)
 				if h == nil {
 					t.Error("refused")
-				} else if _, err := h.Settle(t.Context(), 1); err != nil {
+				} else if _, err := h.Settle(t.Context(), 1, price.Use{}); err != nil {
 					t.Error(err)
 				}
 			})

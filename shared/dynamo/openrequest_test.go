@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/period"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -60,10 +61,10 @@ func TestChangesDoNotMakeRequestsFree(t *testing.T) {
 			if err := c.change(r); err != nil {
 				t.Fatal(err)
 			}
-			if s, err := hold.Settle(t.Context(), 250); err != nil || s.Charged != 250 {
+			if s, err := hold.Settle(t.Context(), 250, price.Use{}); err != nil || s.Charged != 250 {
 				t.Errorf("hold: got %+v, %v, want 250 charged", s, err)
 			}
-			if s, err := r.gate.Settle(t.Context(), key, reserved.RequestID, 100); err != nil || s.Charged != 100 {
+			if s, err := r.gate.Settle(t.Context(), key, reserved.RequestID, 100, price.Use{}); err != nil || s.Charged != 100 {
 				t.Errorf("reservation: got %+v, %v, want 100 charged", s, err)
 			}
 			if got, err := r.Get(t.Context(), r.Access, r.id); err != nil || got.UsedQuota != 350 {

@@ -134,6 +134,7 @@ func (s *Store) writeOperation(ctx context.Context, key credential.Key, o quota.
 	if o.Repeatable() {
 		policy = retryRecorded(uncertain)
 	}
+	noteUse(e, o)
 	found, applied, err := s.update(ctx, tokenKey(key.UserID, key.TokenID), e, policy)
 	if err != nil {
 		return quota.Ledger{}, false, fmt.Errorf("operate on token %d/%d: %w", key.UserID, key.TokenID, err)

@@ -175,7 +175,7 @@ func (b *barrier) Do(r *http.Request) (*http.Response, error) {
 	select {
 	case <-b.reached:
 		return b.next.Do(r)
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		return nil, errors.New("not all queries arrived")
 	}
 }

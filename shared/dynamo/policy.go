@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -30,7 +31,9 @@ func (s *Store) SetPolicy(ctx context.Context, u token.User, p token.Policy) err
 	} else {
 		meta.set(attrPolicyVersion, number(version))
 	}
-	writes := []write{s.updateWrite(userKey(u.ID), meta), s.putWrite(policyItem(u.ID, version, p), newExpression())}
+	policy := policyItem(u.ID, version, p)
+	policy[attrNote] = operatorOf(ctx).note(history.PolicySet)
+	writes := []write{s.updateWrite(userKey(u.ID), meta), s.putWrite(policy, newExpression())}
 	switch reasons, err := s.transact(ctx, writes...); {
 	case err == nil:
 		return nil

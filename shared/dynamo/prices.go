@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -57,6 +58,7 @@ func (s *Store) SetPriceFile(ctx context.Context, file []byte, revision int64) (
 	it := pricesKey()
 	it[attrPriceFile] = text(string(file))
 	it[attrRevision] = number(revision + 1)
+	it[attrNote] = operatorOf(ctx).note(history.PricesSet)
 	e := newExpression()
 	if revision == 0 {
 		e.require(e.name(PartitionKey).absent())

@@ -42,7 +42,7 @@ func TestPriceTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := table.Cost("", "m", price.Usage{InputTokens: 1000}); got != (price.Quote{Units: 1000, Revision: 2}) || err != nil {
+	if got, err := table.Cost("", "m", price.Usage{InputTokens: 1000}); got != (price.Quote{Units: 1000, NanoDollars: 2_000_000, Revision: 2}) || err != nil {
 		t.Errorf("got %+v, %v, want 1000 units of revision 2", got, err)
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -18,18 +16,6 @@ const markCounted = "counted"
 // for 24 hours, and the queue of failed records for 14 days, so no record
 // arrives later than that.
 const purgeMarkSeconds = int64(15 * 24 * time.Hour / time.Second)
-
-// A StreamRecord is one change of an item, from the table's stream.
-type StreamRecord struct {
-	Event            string // INSERT, MODIFY or REMOVE
-	Actor, Principal string // type and id of the AWS service that made the change; empty if a caller of DynamoDB made it
-	Partition        string // the item's partition key
-	Number           string // the item's sort key, in decimal
-	Before           Item   // the item before the change
-}
-
-// An Item is an item as DynamoDB stores it.
-type Item = map[string]types.AttributeValue
 
 // Purged returns the token that DynamoDB removed because its time to live was
 // over. ok is false for every other change: a caller that removes a token

@@ -14,6 +14,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/period"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -154,7 +155,7 @@ func (m *raiseMachine) endHold(rt *rapid.T) {
 		_, err = m.gate(rt).Release(rt.Context(), m.key.Reveal(), id)
 	} else {
 		var s quota.Settlement
-		if s, err = m.gate(rt).Settle(rt.Context(), m.key.Reveal(), id, units); err == nil && s.Charged != units {
+		if s, err = m.gate(rt).Settle(rt.Context(), m.key.Reveal(), id, units, price.Use{}); err == nil && s.Charged != units {
 			rt.Fatalf("a hold of %d was charged %d, want %d", h.units, s.Charged, units)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/period"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -59,8 +60,8 @@ func TestRaisedOperationCosts(t *testing.T) {
 				_, err := tenant.Raise(ctx, tenant.Access, made.ID, raise, nil)
 				return err
 			}}.check(t)
-			row{"first spend of the raise", 0, 0, 1, 2, spend(first)}.check(t) // a refused write reports no units
-			row{"first spend of another process", 0, 0, 1, 2, spend(second)}.check(t)
+			row{"first spend of the raise", 0, 0, 2, 2, spend(first)}.check(t) // the first write is refused
+			row{"first spend of another process", 0, 0, 2, 2, spend(second)}.check(t)
 			for _, r := range steadyRows(first, key, 0) {
 				r.check(t)
 			}
@@ -253,7 +254,7 @@ func TestConcurrentRaises(t *testing.T) {
 					all.Go(func() {
 						if h := reserveUntilAnswered(t, g, key, 3); h == nil {
 							t.Error("refused")
-						} else if _, err := h.Settle(t.Context(), 1); err != nil {
+						} else if _, err := h.Settle(t.Context(), 1, price.Use{}); err != nil {
 							t.Error(err)
 						}
 					})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -91,8 +92,8 @@ func (s *Store) reconcileBucket(ctx context.Context, userID, bucket, now int64, 
 			return nil, unfinished, err
 		}
 		if len(found.revoked) > 0 && !dryRun {
-			for _, id := range found.revoked {
-				if err := s.removeRevoked(ctx, userID, id, nil); err != nil {
+			for id, it := range found.revoked {
+				if err := s.removeRevoked(ctx, userID, id, it); err != nil {
 					return nil, unfinished, err
 				}
 				unfinished++
@@ -121,10 +122,11 @@ func (s *Store) reconcileBucket(ctx context.Context, userID, bucket, now int64, 
 
 // A bucketState is what was found in a bucket.
 type bucketState struct {
-	bucket, first, last int64   // first and last id
-	counted             int64   // deletions that the bucket's counter has
-	version             int64   // of META
-	missing, revoked    []int64 // ids without an item, and with a revoked one
+	bucket, first, last int64          // first and last id
+	counted             int64          // deletions that the bucket's counter has
+	version             int64          // of META
+	missing             []int64        // ids without an item
+	revoked             map[int64]item // items of revoked tokens
 }
 
 // segment is the bucket's segment; index, its place in that.
@@ -144,6 +146,7 @@ func (s *Store) readBucket(ctx context.Context, userID, bucket int64) (bucketSta
 		return bucketState{}, err
 	}
 	stored := map[int64]bool{}
+	found.revoked = map[int64]item{}
 	for _, it := range items {
 		r := reader{item: it}
 		id := r.number(SortKey)
@@ -151,7 +154,7 @@ func (s *Store) readBucket(ctx context.Context, userID, bucket int64) (bucketSta
 			return bucketState{}, r.err
 		}
 		if stored[id] = true; revoked(it) && id <= found.last {
-			found.revoked = append(found.revoked, id)
+			found.revoked[id] = it // with its foreign key, which goes with the token
 		}
 	}
 	for id := found.first; id <= found.last; id++ {
@@ -173,7 +176,7 @@ func (s *Store) repairBucket(ctx context.Context, userID int64, found bucketStat
 	for _, id := range found.missing {
 		marks = append(marks, s.keepMark(userID, id, now))
 	}
-	repair := s.repairWrites(userID, found)
+	repair := s.repairWrites(userID, found, operatorOf(ctx))
 	const maxMarks = maxTransactWrites - 2 // the repair needs up to two writes
 	for len(marks) > maxMarks {
 		if _, err := s.transact(ctx, marks[:maxMarks]...); err != nil {
@@ -189,7 +192,7 @@ func (s *Store) repairBucket(ctx context.Context, userID int64, found bucketStat
 }
 
 // repairWrites correct a bucket's counter, and the user's by the same number.
-func (s *Store) repairWrites(userID int64, found bucketState) []write {
+func (s *Store) repairWrites(userID int64, found bucketState, by changer) []write {
 	counter := bucketAttribute(found.bucket)
 	change := int64(len(found.missing)) - found.counted
 	meta, segment := newExpression(), newExpression()
@@ -206,6 +209,7 @@ func (s *Store) repairWrites(userID int64, found bucketState) []write {
 	meta.require(meta.name(attrVersion).equals(found.version))
 	meta.add(attrVersion, 1)
 	meta.add(attrDeletedTokens, change)
+	meta.set(attrNote, by.note(history.UserRecounted))
 	if inMeta {
 		return []write{s.updateWrite(userKey(userID), meta)}
 	}
@@ -254,6 +258,7 @@ func (s *Store) setTotal(ctx context.Context, meta token.User, sum int64, dryRun
 	e.require(e.name(attrDeletedTokens).equals(meta.DeletedTokens))
 	e.require(e.name(attrVersion).equals(meta.Version))
 	e.set(attrDeletedTokens, number(sum))
+	e.set(attrNote, operatorOf(ctx).note(history.UserRecounted))
 	e.add(attrVersion, 1)
 	_, applied, err := s.update(ctx, userKey(meta.ID), e, retryNotApplied())
 	return applied, err

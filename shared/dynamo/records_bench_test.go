@@ -12,6 +12,7 @@ import (
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
@@ -52,7 +53,7 @@ func holdAndSettle(ctx context.Context, g *gate.Gate, key, id string) error {
 	if err := hold(ctx, g, key, id); err != nil {
 		return err
 	}
-	_, err := g.Settle(ctx, key, id, 873)
+	_, err := g.Settle(ctx, key, id, 873, price.Use{})
 	return err
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // RemoveUser implements token.UserStore. It removes the tokens, then the SEG
-// items and the wallet. The last step is one transaction: it removes the name, so that until
+// items, the webhooks and the wallet. The last step is one transaction: it removes the name, so that until
 // then the call can be repeated by name, and leaves META and the directory item
 // without their contents. They are never removed, so that the id is not given
 // again, and the purge knows that it has nothing to count.
@@ -36,8 +36,12 @@ func (s *Store) RemoveUser(ctx context.Context, u token.User, report token.Progr
 	if err != nil {
 		return removed, fmt.Errorf("read the items of user %s: %w", u.Name, err)
 	}
+	endpoints, err := s.query(ctx, endpointPartition(u.ID), wholePartition())
+	if err != nil {
+		return removed, fmt.Errorf("read the webhooks of user %s: %w", u.Name, err)
+	}
 	meta := userKey(u.ID)
-	items = slices.DeleteFunc(items, func(it item) bool { return sameKey(it, meta) })
+	items = slices.DeleteFunc(append(items, endpoints...), func(it item) bool { return sameKey(it, meta) })
 	if err := s.removeItems(ctx, append(items, walletKey(u.ID))); err != nil {
 		return removed, fmt.Errorf("remove the items of user %s: %w", u.Name, err)
 	}

@@ -86,6 +86,12 @@ func retryNotApplied() retryPolicy {
 	return retryPolicy{maxAttempts, false, true, nil, token.ErrUncertain, token.ErrUnavailable}
 }
 
+// neverRetry is for writes that nobody needs: a caller must not wait for a second
+// attempt.
+func neverRetry() retryPolicy {
+	return retryPolicy{1, false, false, nil, token.ErrUncertain, token.ErrUnavailable}
+}
+
 // retryIdempotent is for writes whose condition or request token makes a
 // repetition harmless. Whatever the last attempt came to, one before it may
 // have been applied.
@@ -96,6 +102,11 @@ func retryIdempotent() retryPolicy {
 // retryStop is for writes that stop or remove a token, and can be repeated.
 func retryStop() retryPolicy {
 	return retryPolicy{maxStopAttempts, true, true, nil, token.ErrUncertain, token.ErrUncertain}
+}
+
+// retryLeaked is retryStop for a caller who may repeat it, too.
+func retryLeaked() retryPolicy {
+	return retryPolicy{maxStopAttempts, true, true, nil, token.ErrRepeatable, token.ErrRepeatable}
 }
 
 // retryRecorded is for quota operations with a request id. The item records the

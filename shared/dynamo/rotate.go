@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -21,7 +24,8 @@ const clockSkewSeconds = 60
 // twice and the store may repeat a write; otherwise the store sends it again only
 // if it was not applied.
 func (s *Store) Rotate(ctx context.Context, c token.Caller, id int64, plan func() (token.KeyRotation, error)) (token.Token, error) {
-	if err := s.authorizeChanges(ctx, c, 1); err != nil {
+	by, err := s.authorizeChanges(ctx, c, 1)
+	if err != nil {
 		return token.Token{}, err
 	}
 	rotation, err := plan()
@@ -29,7 +33,7 @@ func (s *Store) Rotate(ctx context.Context, c token.Caller, id int64, plan func(
 		return token.Token{}, err
 	}
 	uncertain := false
-	t, err := s.rotate(ctx, c.UserID, id, rotation, c.Now/1_000_000, &uncertain)
+	t, err := s.rotate(ctx, c.UserID, id, rotation, c.Now/1_000_000, by.note(history.TokenRotated), &uncertain)
 	if uncertain && errors.Is(err, token.ErrContention) {
 		err = token.ErrUncertain // an attempt without an answer may still arrive
 	}
@@ -41,16 +45,16 @@ func (s *Store) Rotate(ctx context.Context, c token.Caller, id int64, plan func(
 
 // rotate tries again at once if another caller has changed the token: the item
 // that it then has gets older with time.
-func (s *Store) rotate(ctx context.Context, userID, id int64, rotation token.KeyRotation, now int64, uncertain *bool) (token.Token, error) {
+func (s *Store) rotate(ctx context.Context, userID, id int64, rotation token.KeyRotation, now int64, note types.AttributeValue, uncertain *bool) (token.Token, error) {
 	policy := retryNotApplied()
 	if rotation.Version != 0 {
 		policy = retryIdempotent()
 	}
 	policy.uncertain = uncertain
-	e := newExpression()
-	requireNoHoldOfPrevious(e, now)
+	e := directRotation(rotation, now)
 	for range maxRewriteAttempts {
 		rotateKey(e, rotation, now)
+		e.set(attrNote, note)
 		found, applied, err := s.update(ctx, tokenKey(userID, id), e, policy)
 		if err != nil {
 			return token.Token{}, err
@@ -65,11 +69,27 @@ func (s *Store) rotate(ctx context.Context, userID, id int64, rotation token.Key
 		case rotation.Version != 0 && rotation.Version != l.Version:
 			return l.Token, token.ErrVersionMismatch
 		}
+		if l.LeakedTime != 0 && rotation.PreviousUntil != 0 {
+			rotation.PreviousUntil = 0
+			e = directRotation(rotation, now)
+			continue
+		}
 		next := l.ChargeOpenHolds(now)
 		next.SealedKey = l.SealedKey // rotateKey replaces it, and a write can change an attribute once
 		e = rewrite(l, next)
 	}
 	return token.Token{}, token.ErrContention
+}
+
+// directRotation returns the conditions of a rotation without a read: no hold has to
+// be marked, and a key that has leaked gets no grace period.
+func directRotation(rotation token.KeyRotation, now int64) *expression {
+	e := newExpression()
+	requireNoHoldOfPrevious(e, now)
+	if rotation.PreviousUntil != 0 {
+		e.require(e.name(attrLeaked).absent())
+	}
+	return e
 }
 
 // requireNoHoldOfPrevious requires that no open hold is of the previous key. A
@@ -90,6 +110,7 @@ func rotateKey(e *expression, rotation token.KeyRotation, now int64) {
 	e.assign(e.name(attrPreviousMask), mask.placeholder)
 	e.set(attrPreviousUntil, optionalNumber(rotation.PreviousUntil))
 	e.set(attrPreviousHolds, number(max(now, rotation.PreviousUntil)+quota.MaxHoldSeconds+clockSkewSeconds))
+	e.set(attrLeaked, nil)
 	e.set(attrSealed, optionalBinary(rotation.SealedKey.Content))
 	e.set(attrSealedUntil, optionalNumber(rotation.SealedKey.Until))
 	e.set(attrHash, binary(hash[:]))
@@ -98,13 +119,14 @@ func rotateKey(e *expression, rotation token.KeyRotation, now int64) {
 }
 
 // requireKey requires the token to have the key with this hash: as its current
-// key, or as its previous one within the grace period. afterGrace also allows
-// the previous key after the grace period.
-func requireKey(e *expression, hash [32]byte, now int64, afterGrace bool) {
-	asked, previous := e.value(binary(hash[:])), e.name(attrPrevious)
-	isPrevious := previous.placeholder + " = " + asked
-	if !afterGrace {
+// key that has not leaked, or as its previous one within the grace period. ended
+// also allows a key that has leaked, and the previous one after the grace period.
+func requireKey(e *expression, hash [32]byte, now int64, ended bool) {
+	asked := e.value(binary(hash[:]))
+	isCurrent, isPrevious := e.name(attrHash).placeholder+" = "+asked, e.name(attrPrevious).placeholder+" = "+asked
+	if !ended {
+		isCurrent += " AND " + e.name(attrLeaked).absent()
 		isPrevious += " AND " + e.name(attrPreviousUntil).above(now)
 	}
-	e.require(e.name(attrHash).placeholder + " = " + asked + " OR " + isPrevious)
+	e.require(isCurrent + " OR " + isPrevious)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -83,7 +84,7 @@ func TestPreviousKeyExpires(t *testing.T) {
 			t.Errorf("got previous mask %q, %v", got.PreviousMask, err)
 		}
 	}
-	if s, err := g.Settle(t.Context(), keys[0], "held-0123456789abcdefghijk", 4); err != nil || s.Charged != 4 {
+	if s, err := g.Settle(t.Context(), keys[0], "held-0123456789abcdefghijk", 4, price.Use{}); err != nil || s.Charged != 4 {
 		t.Errorf("settle with the previous key: %+v, %v", s, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -95,9 +96,9 @@ func TestRotationBesideRequests(t *testing.T) {
 		if units > 7 {
 			await(keys + int(units)%3)
 		}
-		_, err = h.Settle(t.Context(), units)
+		_, err = h.Settle(t.Context(), units, price.Use{})
 		for quotaIsBusy(err) {
-			_, err = h.Settle(t.Context(), units)
+			_, err = h.Settle(t.Context(), units, price.Use{})
 		}
 		if errors.Is(err, quota.ErrKeyUnknown) {
 			lost.Add(1)

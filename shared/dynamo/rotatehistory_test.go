@@ -10,6 +10,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -110,7 +111,7 @@ func (h *rotationHistory) end(rt *rapid.T, k *knownHold, settle bool) {
 	expired := h.UnixNow() >= k.ExpiresAt
 	var err error
 	if settle {
-		_, err = k.Settle(rt.Context(), k.units/2)
+		_, err = k.Settle(rt.Context(), k.units/2, price.Use{})
 	} else {
 		err = k.Release(rt.Context())
 	}

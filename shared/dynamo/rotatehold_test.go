@@ -13,6 +13,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/period"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -119,11 +120,11 @@ func TestRotationChargesHolds(t *testing.T) {
 			r.mustRotate(0)
 			other := r.hold(40)
 			r.mustRotate(0)
-			if _, err := hold.Settle(t.Context(), 200); !errors.Is(err, quota.ErrKeyUnknown) {
+			if _, err := hold.Settle(t.Context(), 200, price.Use{}); !errors.Is(err, quota.ErrKeyUnknown) {
 				t.Errorf("settle with the dropped key: got error %v, want ErrKeyUnknown", err)
 			}
 			r.want(free-340*counted, 340*counted, 0)
-			if s, err := other.Settle(t.Context(), 30); err != nil || s.Charged != 30 {
+			if s, err := other.Settle(t.Context(), 30, price.Use{}); err != nil || s.Charged != 30 {
 				t.Errorf("settle with the previous key: got %+v, %v, want 30 charged", s, err)
 			}
 			r.want(free-330*counted, 300*counted, 30)
@@ -189,7 +190,7 @@ func TestRotationKeepsOtherHolds(t *testing.T) {
 				{"grow", 0, 0, 1, 1, func(ctx context.Context) error {
 					return verdictError(settled.Grow(ctx, quota.Question{Model: "gpt-5"}, 70))
 				}},
-				{"settle", 0, 0, 1, 1, func(ctx context.Context) error { _, err := settled.Settle(ctx, 20); return err }},
+				{"settle", 0, 0, 1, 1, func(ctx context.Context) error { _, err := settled.Settle(ctx, 20, price.Use{}); return err }},
 			} {
 				row.check(t)
 			}
@@ -234,8 +235,8 @@ func TestRotationCosts(t *testing.T) {
 			if c.held {
 				r.hold(8)
 			}
-			// The engine reports no units for a write whose condition fails; DynamoDB charges one.
-			row{"second rotation", 1, 1, 1, c.trips, func(ctx context.Context) error { return r.rotate(ctx, 0) }}.check(t)
+			refused := float64(c.trips - 2) // writes
+			row{"second rotation", 1, 1, 1 + refused, c.trips, func(ctx context.Context) error { return r.rotate(ctx, 0) }}.check(t)
 			r.Clock.Advance(600)
 			if charged := c.held && c.trips == 3; charged {
 				r.want(92, 0, 8)
@@ -259,7 +260,7 @@ func TestRotationAfterLongGrace(t *testing.T) {
 	}
 	r.Clock.Advance(3599)
 	r.mustRotate(0)
-	if _, err := hold.Settle(t.Context(), 20); !errors.Is(err, quota.ErrKeyUnknown) {
+	if _, err := hold.Settle(t.Context(), 20, price.Use{}); !errors.Is(err, quota.ErrKeyUnknown) {
 		t.Errorf("got error %v, want ErrKeyUnknown", err)
 	}
 	r.Clock.Advance(1)

@@ -9,18 +9,21 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/webhook"
 )
 
-// A Store is a token.Store, token.UserStore, quota.Store and price.Source in one table. It
-// is safe for concurrent use.
+// A Store is a token.Store, token.UserStore, quota.Store, webhook.Store, history.Store and
+// price.Source in one table. It is safe for concurrent use.
 type Store struct {
 	client           *dynamodb.Client
 	table            string
@@ -30,6 +33,7 @@ type Store struct {
 	totals           usableTotals
 	policies         knownPolicies
 	foreign          recent[[32]byte, token.Address] // where the tokens of foreign keys are, by the hash of the key
+	foldNoted        atomic.Int64                    // the Unix second at which this process last wrote the FOLD item
 }
 
 var (
@@ -37,6 +41,8 @@ var (
 	_ token.UserStore = (*Store)(nil)
 	_ quota.Store     = (*Store)(nil)
 	_ price.Source    = (*Store)(nil)
+	_ webhook.Store   = (*Store)(nil)
+	_ history.Store   = (*Store)(nil)
 )
 
 // DefaultRetention is how long a token is kept after it has expired, before

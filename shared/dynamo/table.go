@@ -32,9 +32,8 @@ func CreateTable(ctx context.Context, client *dynamodb.Client, name string) erro
 	if err != nil && !errors.As(err, &exists) {
 		return fmt.Errorf("create table %s: %w", name, retryReads().explain(err))
 	}
-	const maxWait = 5 * time.Minute
-	active := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = time.Second })
-	if err := active.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, maxWait); err != nil {
+	active := dynamodb.NewTableExistsWaiter(client, quickly)
+	if err := active.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, maxTableWait); err != nil {
 		return fmt.Errorf("create table %s: %w", name, retryReads().explain(err))
 	}
 	ttl, err := client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &name})
@@ -51,8 +50,15 @@ func CreateTable(ctx context.Context, client *dynamodb.Client, name string) erro
 	return nil
 }
 
+// maxTableWait is how long a table may take to become active.
+const maxTableWait = 5 * time.Minute
+
+// quickly makes a waiter look each second at first.
+func quickly(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = time.Second }
+
 // SetStream enables or disables the table's stream, for local engines and
-// tests. The stream's records have the changed items as they were before.
+// tests. The stream's records have the changed items as they were before and
+// after.
 // Setting it to its current state is not an error.
 func SetStream(ctx context.Context, client *dynamodb.Client, name string, on bool) error {
 	table, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
@@ -60,12 +66,18 @@ func SetStream(ctx context.Context, client *dynamodb.Client, name string, on boo
 		return fmt.Errorf("describe the stream of table %s: %w", name, retryReads().explain(err))
 	}
 	current := table.Table.StreamSpecification
-	if on == (current != nil && aws.ToBool(current.StreamEnabled)) {
+	isOn := current != nil && aws.ToBool(current.StreamEnabled)
+	switch {
+	case on && isOn && current.StreamViewType != types.StreamViewTypeNewAndOldImages:
+		if err := SetStream(ctx, client, name, false); err != nil { // the view can't be changed
+			return err
+		}
+	case on == isOn:
 		return nil
 	}
 	stream := &types.StreamSpecification{StreamEnabled: &on}
 	if on {
-		stream.StreamViewType = types.StreamViewTypeOldImage
+		stream.StreamViewType = types.StreamViewTypeNewAndOldImages
 	}
 	if _, err := client.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &name, StreamSpecification: stream}); err != nil {
 		return fmt.Errorf("set the stream of table %s: %w", name, retryReads().explain(err))

@@ -41,6 +41,8 @@ const (
 	attrPreviousMask  = "prevmask"
 	attrPreviousUntil = "prevuntil"
 	attrPreviousHolds = "prevholds" // the second by which all holds that the key made have expired
+
+	attrLeaked = "leaked" // the second at which the present key was revoked by showing it
 )
 
 // tokenItem returns the item of a new token. DynamoDB may remove it
@@ -130,8 +132,10 @@ func readSettings(r *reader, userID int64) token.Token {
 		PreviousHash:       r.hash(attrPrevious),
 		PreviousMask:       r.text(attrPreviousMask),
 		PreviousUntil:      r.number(attrPreviousUntil),
+		LeakedTime:         r.number(attrLeaked),
 		ForeignHash:        r.hash(attrForeign),
 		ImportedFrom:       r.text(attrImported),
+		LastUse:            readLastUse(r),
 	}
 	readLimits(r, &t)
 	if r.has(attrExpires) {

@@ -17,6 +17,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -157,7 +158,7 @@ func TestTTLIsNeverTooEarly(t *testing.T) {
 			case "spend":
 				_, err = g.Verify(rt.Context(), key.Reveal(), quota.Question{Quota: 1})
 			case "settle":
-				_, err = g.Settle(rt.Context(), key.Reveal(), fmt.Sprintf("%022d", rapid.IntRange(1, 4).Draw(rt, "request")), 1)
+				_, err = g.Settle(rt.Context(), key.Reveal(), fmt.Sprintf("%022d", rapid.IntRange(1, 4).Draw(rt, "request")), 1, price.Use{})
 			case "name":
 				_, err = tenant.Update(rt.Context(), tenant.Access, made.ID, token.Settings{Name: new("b")})
 			case "rotate":

@@ -13,6 +13,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -166,9 +167,8 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			_, err := tenant.Update(ctx, tenant.Access, last, token.Settings{Name: new("production-app-v2"), UnlimitedQuota: new(true)})
 			return err
 		}},
-		// The engine reports no units for the write whose condition fails
-		// because the token is unlimited; DynamoDB charges one.
-		{"update the quota of an unlimited token", 1, 1, 1, 3, func(ctx context.Context) error {
+		// One of the writes fails, because the token is unlimited.
+		{"update the quota of an unlimited token", 1, 1, 2, 3, func(ctx context.Context) error {
 			t, err := tenant.Update(ctx, tenant.Access, last, token.Settings{RemainQuota: new(int64(7))})
 			if err == nil && t.RemainQuota == 7 {
 				err = errors.New("the quota was set, want it to be ignored")
@@ -210,6 +210,7 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 	g := gate.New(dynamo.New(kit.Client, dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 	limited := example()
 	limited.AllowIPs = []string{"10.0.0.0/8", "2001:db8::/32"}
+	all = leakRows(t, g, tenant)
 	for name, u := range map[string]token.Settings{"limited": limited, "unlimited": {Name: new("a"), UnlimitedQuota: new(true)}} {
 		_, made, err := tenant.Create(t.Context(), tenant.Access, u)
 		if err != nil {
@@ -227,7 +228,7 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 		}
 		settle := func(units int64) func(context.Context) error {
 			return func(ctx context.Context) error {
-				_, err := g.Settle(ctx, key, "settled-0123456789abcdefghijk", units)
+				_, err := g.Settle(ctx, key, "settled-0123456789abcdefghijk", units, price.Use{})
 				return err
 			}
 		}
@@ -244,11 +245,9 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 				_, err := g.Release(ctx, key, "released-0123456789abcdefghijk")
 				return err
 			}},
-			// The engine reports no units for a write whose condition fails;
-			// DynamoDB charges one.
-			{name + ": settle once more", 0, 0, 0, 1, settle(4)},
+			{name + ": settle once more", 0, 0, 1, 1, settle(4)}, // a refused write
 			{name + ": usage", 1, 1, 0, 1, func(ctx context.Context) error {
-				_, err := g.Usage(ctx, key)
+				_, err := g.Usage(ctx, key, quota.Origin{})
 				return err
 			}},
 			{name + ": key with a bad checksum", 0, 0, 0, 0, func(ctx context.Context) error {
@@ -259,6 +258,30 @@ func keyRows(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant) (all 
 		}...)
 	}
 	return all
+}
+
+// leakRows returns the revocation of a key by whoever has it.
+func leakRows(t *testing.T, g *gate.Gate, tenant *dynamotest.Tenant) []row {
+	t.Helper()
+	_, made, err := tenant.Create(t.Context(), tenant.Access, example())
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoke := func(key string, changes bool) func(context.Context) error {
+		return func(ctx context.Context) error {
+			found, err := g.Revoke(ctx, key)
+			if err == nil && (found.ID != 0) != changes {
+				err = fmt.Errorf("changed token %d", found.ID)
+			}
+			return err
+		}
+	}
+	return []row{
+		{"revoke an invented key", 1, 1, 0, 1, revoke(credential.NewKey(made.UserID, made.TokenID).Reveal(), false)},
+		{"revoke a key", 1, 1, 1, 2, revoke(made.Reveal(), true)},
+		{"revoke a key again", 1, 1, 0, 1, revoke(made.Reveal(), false)},
+		{"revoke a malformed key", 0, 0, 0, 0, revoke("sk-nothing", false)},
+	}
 }
 
 // purgeRow returns the count of a token that DynamoDB has removed.

@@ -11,16 +11,16 @@ import (
 // Update implements token.Store. It tests and changes the token in one
 // conditional write, so that no other write can come in between.
 func (s *Store) Update(ctx context.Context, c token.Caller, id int64, change token.Change) (token.Token, error) {
-	change, err := s.authorizeChange(ctx, c, change, 1)
+	change, by, err := s.authorizeChange(ctx, c, change, 1)
 	if err != nil {
 		return token.Token{}, err
 	}
-	return s.changeToken(ctx, c.UserID, id, change)
+	return s.changeToken(ctx, c.UserID, id, change, by)
 }
 
 // UpdateAll implements token.Store.
 func (s *Store) UpdateAll(ctx context.Context, c token.Caller, ids []int64, change token.Change, plan token.BatchPlan) ([]error, error) {
-	change, err := s.authorizeChange(ctx, c, change, int64(len(ids)))
+	change, by, err := s.authorizeChange(ctx, c, change, int64(len(ids)))
 	if err != nil {
 		return nil, err
 	}
@@ -32,43 +32,43 @@ func (s *Store) UpdateAll(ctx context.Context, c token.Caller, ids []int64, chan
 		if stored[id] == nil || revoked(stored[id]) {
 			return token.ErrNotFound
 		}
-		_, err := s.changeToken(ctx, c.UserID, id, change)
+		_, err := s.changeToken(ctx, c.UserID, id, change, by)
 		return err
 	}), nil
 }
 
 // authorizeChange authorizes the caller to change n tokens and returns the
 // change as its user may make it.
-func (s *Store) authorizeChange(ctx context.Context, c token.Caller, change token.Change, n int64) (token.Change, error) {
+func (s *Store) authorizeChange(ctx context.Context, c token.Caller, change token.Change, n int64) (token.Change, changer, error) {
 	u, _, err := s.readCaller(ctx, c)
 	if err != nil {
-		return change, err
+		return change, nil, err
 	}
 	if change, err = change.For(u); err != nil {
-		return change, err
+		return change, nil, err
 	}
 	if change.NeedsPolicy() {
 		if u, err = s.withPolicy(ctx, u); err != nil {
-			return change, err
+			return change, nil, err
 		}
 		change.Policy = u.Policy
 	}
-	return change, s.admitChanges(ctx, c, u, n)
+	return change, changerOf(ctx, c, u), s.admitChanges(ctx, c, u, n)
 }
 
 // authorizeChanges authorizes the caller to make n changes.
-func (s *Store) authorizeChanges(ctx context.Context, c token.Caller, n int64) error {
+func (s *Store) authorizeChanges(ctx context.Context, c token.Caller, n int64) (changer, error) {
 	u, _, err := s.readCaller(ctx, c)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.admitChanges(ctx, c, u, n)
+	return changerOf(ctx, c, u), s.admitChanges(ctx, c, u, n)
 }
 
 // changeToken is Update for a caller who is authorized. If the stored token
 // does not meet the change's conditions, it asks the change what to try
 // instead. If what it writes depends on the stored settings, it reads them first.
-func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.Change) (token.Token, error) {
+func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.Change, by changer) (token.Token, error) {
 	var known item
 	if needsStored(change) {
 		var err error
@@ -88,6 +88,7 @@ func (s *Store) changeToken(ctx context.Context, userID, id int64, change token.
 		if err != nil {
 			return token.Token{}, err
 		}
+		e.set(attrNote, by.note(updateAction(change)))
 		found, applied, err := s.update(ctx, tokenKey(userID, id), e, retryNotApplied())
 		switch {
 		case err != nil:
@@ -205,6 +206,7 @@ func requireChangeable(e *expression, c token.Change) {
 		e.require(e.name(attrLimits).absent())
 	}
 	if c.NeedsUsable {
+		e.require(e.name(attrLeaked).absent())
 		expires := e.name(attrExpires)
 		e.require(expires.absent() + " OR " + expires.above(c.Now))
 		e.require(e.name(attrBalance, balanceUnlimited).exists() + " OR " + e.name(attrBalance, balanceLeft).above(0))

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -27,7 +28,9 @@ func (s *Store) AddUser(ctx context.Context, mint func(id int64) token.User) (to
 		name, directory := nameKey(u.Name), directoryKey(id)
 		name[attrUserID] = number(id)
 		directory[attrName] = text(u.Name)
-		reasons, err := s.transact(ctx, s.putNew(name), s.putNew(directory), s.putNew(userItem(u)))
+		meta := userItem(u)
+		meta[attrNote] = operatorOf(ctx).note(history.UserCreated)
+		reasons, err := s.transact(ctx, s.putNew(name), s.putNew(directory), s.putNew(meta))
 		switch {
 		case err == nil:
 			return u, nil
@@ -85,6 +88,20 @@ func (s *Store) Users(ctx context.Context) ([]token.User, error) {
 	return s.readUsers(ctx, ids...)
 }
 
+// UserIDs returns the ids of all users, also of deleted ones, newest first.
+func (s *Store) UserIDs(ctx context.Context) ([]int64, error) {
+	entries, err := s.query(ctx, directoryPartition, pages.Span{Lo: 1, Hi: token.MaxInteger})
+	if err != nil {
+		return nil, fmt.Errorf("list users: %w", err)
+	}
+	ids := make([]int64, len(entries))
+	for i, it := range entries {
+		r := reader{item: it}
+		ids[i] = r.number(SortKey)
+	}
+	return ids, nil
+}
+
 // readUsers leaves out users who were deleted in the meantime.
 func (s *Store) readUsers(ctx context.Context, ids ...int64) ([]token.User, error) {
 	keys := make([]item, len(ids))
@@ -116,6 +133,7 @@ func (s *Store) ChangeUser(ctx context.Context, u token.User) (token.User, error
 	for attr, value := range operatorAttributes(u) {
 		e.set(attr, value)
 	}
+	e.set(attrNote, operatorOf(ctx).note(history.UserUpdated))
 	found, applied, err := s.update(ctx, userKey(u.ID), e, retryNotApplied())
 	if err != nil {
 		return token.User{}, fmt.Errorf("change user %s: %w", u.Name, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -32,7 +33,9 @@ func (s *Store) SetBudget(ctx context.Context, u token.User, b *token.Budget) (t
 		} else {
 			wallet.require(wallet.name(attrRevision).equals(stored.Revision))
 		}
-		reasons, err := s.transact(ctx, s.updateWrite(userKey(u.ID), meta), s.putWrite(walletItem(w), wallet))
+		it := walletItem(w)
+		it[attrNote] = operatorOf(ctx).note(history.BudgetSet)
+		reasons, err := s.transact(ctx, s.updateWrite(userKey(u.ID), meta), s.putWrite(it, wallet))
 		switch {
 		case err == nil:
 			u, err := s.userByID(ctx, u.ID)

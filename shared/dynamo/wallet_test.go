@@ -11,6 +11,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -121,21 +122,21 @@ func TestWalletCosts(t *testing.T) {
 	}
 	for _, r := range []row{
 		{"check before the first draw: the wallet is read", 2, 2, 0, 2, check},
-		{"first spend: a refused write, a read, a draw, the spend", 1, 1, 5, 4, spend},
+		{"first spend: a refused write, a read, a draw, the spend", 1, 1, 6, 4, spend},
 		{"check", 1, 1, 0, 1, check},
 		{"spend", 0, 0, 1, 1, spend},
 		{"own hold", 0, 0, 1, 1, reserve},
 		{"grow", 0, 0, 1, 1, func(ctx context.Context) error { return verdictError(hold.Grow(ctx, quota.Question{}, 30)) }},
-		{"settle for less", 0, 0, 1, 1, func(ctx context.Context) error { _, err := hold.Settle(ctx, 7); return err }},
+		{"settle for less", 0, 0, 1, 1, func(ctx context.Context) error { _, err := hold.Settle(ctx, 7, price.Use{}); return err }},
 		{"another own hold", 0, 0, 1, 1, reserve},
-		{"settle for more", 0, 0, 1, 1, func(ctx context.Context) error { _, err := hold.Settle(ctx, 25); return err }},
+		{"settle for more", 0, 0, 1, 1, func(ctx context.Context) error { _, err := hold.Settle(ctx, 25, price.Use{}); return err }},
 		{"reserve", 0, 0, 1, 1, func(ctx context.Context) error {
 			var err error
 			held, err = g.Reserve(ctx, key, q, 0)
 			return verdictError(held.Verdict, err)
 		}},
 		{"release", 0, 0, 1, 1, func(ctx context.Context) error { _, err := g.Release(ctx, key, held.RequestID); return err }},
-		{"first spend of another token", 1, 1, 5, 4, func(ctx context.Context) error { return verdictError(g.Verify(ctx, other, q)) }},
+		{"first spend of another token", 1, 1, 6, 4, func(ctx context.Context) error { return verdictError(g.Verify(ctx, other, q)) }},
 		{"create", 1, 1, 4, 2, func(ctx context.Context) error {
 			_, _, err := p.Create(ctx, p.Access, token.Settings{Name: new("one more")})
 			return err
@@ -210,8 +211,8 @@ func TestBudgetIsUsedExactly(t *testing.T) {
 	}
 }
 
-// A wallet that is used up refuses at the cost of two reads and a refused write,
-// however many tokens the user has.
+// A wallet that is used up refuses at the cost of two reads, and a refused write
+// the first time, however many tokens the user has.
 func TestRefusalByEmptyWalletCosts(t *testing.T) {
 	t.Parallel()
 	p := newPurse(t, newKit(t), "empty")
@@ -226,6 +227,6 @@ func TestRefusalByEmptyWalletCosts(t *testing.T) {
 		}
 		return err
 	}
-	row{"first, which reads all tokens", 3, 3, 0, 4, refused}.check(t)
+	row{"first, which reads all tokens", 3, 3, 1, 4, refused}.check(t)
 	row{"again", 2, 2, 0, 2, refused}.check(t)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/period"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -64,7 +65,7 @@ func TestTooLargeSettlementBesideBusyToken(t *testing.T) {
 	if err != nil || !r.Valid() {
 		t.Fatalf("got %+v, %v", r.Reason, err)
 	}
-	if got, err := h.Settle(t.Context(), 2*budget); err != nil || got.Charged != budget-905 {
+	if got, err := h.Settle(t.Context(), 2*budget, price.Use{}); err != nil || got.Charged != budget-905 {
 		t.Errorf("got %+v, %v, want %d units charged", got, err, budget-905)
 	}
 	if h := p.holdings(t); h.Used != budget {

@@ -13,6 +13,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/period"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -156,7 +157,7 @@ func (h *walletHistory) do(ctx context.Context, s walletStep) error {
 		hold := h.holds[0]
 		h.holds = h.holds[1:]
 		if s.kind == "settle" {
-			_, err := hold.Settle(ctx, s.units)
+			_, err := hold.Settle(ctx, s.units, price.Use{})
 			return ended(err)
 		}
 		return ended(hold.Release(ctx))

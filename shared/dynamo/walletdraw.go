@@ -85,19 +85,26 @@ func (s *Store) draw(ctx context.Context, found quota.Ledger, stored, w token.Wa
 }
 
 // takeFromWallet takes units from the wallet, which must be turned on and have
-// them. A wallet whose count has ended, or not begun, is stored as w.
+// them. A wallet whose count has ended, or not begun, is stored as w. The write that
+// makes the wallet low for the first time says so.
 func takeFromWallet(stored, w token.Wallet, units int64) *expression {
 	e := newExpression()
 	if w != stored {
 		e.require(e.name(attrRevision).equals(stored.Revision))
-		w.Left -= units
+		w, _ = w.Draw(units)
 		for attr, value := range walletAttributes(w) {
 			e.set(attr, value)
 		}
 	} else {
 		requireCount(e, w)
 		left := e.name(walletLeft)
-		e.require(left.atLeast(units))
+		requireSame(e, walletLow, optionalNumber(int64(stored.Low)))
+		if next, least := w.Draw(units); next.Low == stored.Low {
+			e.require(left.atLeast(least))
+		} else { // exact, so that a budget is low once
+			e.require(left.equals(stored.Left))
+			e.set(walletLow, number(int64(next.Low)))
+		}
 		e.assign(left, left.placeholder+" - "+e.value(number(units)))
 	}
 	e.add(attrRevision, 1)

@@ -18,6 +18,7 @@ const (
 	walletLeft   = "left"
 	walletEndsAt = "ends"
 	walletGone   = "gone"
+	walletLow    = "low" // a token.Lowness
 )
 
 // The attributes of a TOKEN item that uses its user's wallet.
@@ -61,6 +62,7 @@ func walletAttributes(w token.Wallet) item {
 	it[walletLeft] = number(w.Left)
 	it[walletEndsAt] = optionalNumber(w.EndsAt)
 	it[walletGone] = optionalNumber(w.Gone)
+	it[walletLow] = optionalNumber(int64(w.Low))
 	return it
 }
 
@@ -75,7 +77,7 @@ func readWallet(it item, userID int64) (token.Wallet, error) {
 		UserID: userID, On: !r.flag(walletOff), Order: r.number(walletOrder),
 		Budget: token.Budget{Units: r.number(walletBudget), Period: readPeriod(&r)},
 		Count:  r.number(walletCount), Left: r.number(walletLeft), EndsAt: r.number(walletEndsAt), Gone: r.number(walletGone),
-		Revision: r.number(attrRevision),
+		Low: token.Lowness(r.number(walletLow)), Revision: r.number(attrRevision),
 	}
 	return w, r.err
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/latchkey-api/latchkey/shared/period"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -33,7 +34,7 @@ func TestTurningWalletOnAndOff(t *testing.T) {
 		t.Errorf("the rest, which the other token's block had: got %+v, %v", v.Reason, err)
 	}
 	p.budget(t, units(12)) // two more
-	if got, err := h.Settle(t.Context(), 9); err != nil || got.Charged != 6 || got.Shortfall != 3 {
+	if got, err := h.Settle(t.Context(), 9, price.Use{}); err != nil || got.Charged != 6 || got.Shortfall != 3 {
 		t.Errorf("a settlement beyond the budget: got %+v, %v", got, err)
 	}
 	if v, err := g.Verify(t.Context(), keys[2].Reveal(), quota.Question{}); err != nil || v.Valid() || v.Scope != quota.ScopeWallet {
@@ -117,7 +118,7 @@ func TestUpdateKeepsBlock(t *testing.T) {
 			t.Errorf("got %+v, want %+v", after, before)
 		}
 	}
-	row{"spend from the block, whose token has another version", 0, 0, 1, 2, func(ctx context.Context) error {
+	row{"spend from the block, whose token has another version", 0, 0, 2, 2, func(ctx context.Context) error {
 		return verdictError(g.Verify(ctx, key.Reveal(), quota.Question{Quota: 1}))
 	}}.check(t)
 }

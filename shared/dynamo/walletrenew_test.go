@@ -8,6 +8,7 @@ import (
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/period"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -37,7 +38,7 @@ func TestWalletRenews(t *testing.T) {
 			t.Errorf("hour %d: got %+v", i, h)
 		}
 		p.Clock.Advance(3_599)
-		if got, err := hold.Settle(t.Context(), 25); err != nil || got.Charged != 25 {
+		if got, err := hold.Settle(t.Context(), 25, price.Use{}); err != nil || got.Charged != 25 {
 			t.Errorf("hour %d: got %+v, %v", i, got, err)
 		}
 		p.Clock.Advance(2)
@@ -127,7 +128,7 @@ func TestLateSettlement(t *testing.T) {
 			if c.others > 0 {
 				p.mustSpend(t, g, keys[1], c.others)
 			}
-			if got, err := h.Settle(t.Context(), 30); err != nil || got.Charged != c.charged || got.Shortfall != 30-c.charged {
+			if got, err := h.Settle(t.Context(), 30, price.Use{}); err != nil || got.Charged != c.charged || got.Shortfall != 30-c.charged {
 				t.Errorf("got %+v, %v, want %d units charged", got, err, c.charged)
 			}
 			if h := p.holdings(t); h.Used != c.others+c.charged-8 {

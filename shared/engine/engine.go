@@ -49,7 +49,7 @@ const (
 	stopTimeout  = 3 * time.Second
 )
 
-// Start runs the binary on a free port of 127.0.0.1 and waits until it accepts
+// Start runs the binary on a free port of a loopback address and waits until it accepts
 // connections. It stores its data in file, or in memory if file is "". The engine
 // also stops when this process ends, even if this process is killed.
 func Start(ctx context.Context, binary, file string) (*Engine, error) {
@@ -75,12 +75,13 @@ wait "$engine"
 kill "$reader"`
 
 func start(ctx context.Context, binary, file string) (*Engine, error) {
-	ports, err := freePorts(ctx)
+	host := loopback()
+	ports, err := freePorts(ctx, host)
 	if err != nil {
 		return nil, err
 	}
 	args := []string{
-		"-c", guardScript, "engine", binary, "serve", "--host", "127.0.0.1", "--port", strconv.Itoa(ports[0]),
+		"-c", guardScript, "engine", binary, "serve", "--host", host, "--port", strconv.Itoa(ports[0]),
 		"--mcp", "--mcp-port", strconv.Itoa(ports[1]),
 	}
 	if file != "" {
@@ -92,7 +93,7 @@ func start(ctx context.Context, binary, file string) (*Engine, error) {
 	}
 	defer readEnd.Close() //nolint:errcheck // nothing was written to it
 	e := &Engine{
-		Endpoint: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0])),
+		Endpoint: "http://" + net.JoinHostPort(host, strconv.Itoa(ports[0])),
 		mcpURL:   "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[1])) + "/mcp", mcpToken: rand.Text(),
 		lifeline: writeEnd, exited: make(chan struct{}), output: new(bytes.Buffer),
 	}
@@ -149,10 +150,29 @@ func (e *Engine) Stop() {
 	}
 }
 
-// freePorts returns two free ports of 127.0.0.1.
-func freePorts(ctx context.Context) (ports [2]int, err error) {
-	for i := range ports {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+// loopback returns an address of this machine that nobody can guess, if there are
+// enough of them: on Linux, the whole network 127.0.0.0/8. The engine checks no
+// credentials and allows every web origin.
+func loopback() string {
+	const usual = "127.0.0.1"
+	if runtime.GOOS != "linux" {
+		return usual
+	}
+	var b [3]byte
+	_, _ = rand.Read(b[:]) // never fails
+	host := net.IPv4(127, b[0]|1, b[1], b[2]|1).String()
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0")) //nolint:noctx // it does not block
+	if err != nil {
+		return usual
+	}
+	_ = l.Close() // no connection was made
+	return host
+}
+
+// freePorts returns a free port of the host, and one of 127.0.0.1.
+func freePorts(ctx context.Context, host string) (ports [2]int, err error) {
+	for i, host := range [...]string{host, "127.0.0.1"} {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
 		if err != nil {
 			return ports, fmt.Errorf("find a free port: %w", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -42,7 +43,7 @@ func reserveAndSettle(ctx context.Context, b *testing.B, g *gate.Gate, key, id s
 	if r, err := g.Reserve(ctx, key, quota.Question{Quota: 9, RequestID: id}, 0); err != nil || !r.Valid() {
 		b.Errorf("reserve: got %q, %v", r.Refusal, err)
 	}
-	if _, err := g.Settle(ctx, key, id, 4); err != nil {
+	if _, err := g.Settle(ctx, key, id, 4, price.Use{}); err != nil {
 		b.Errorf("settle: got %v", err)
 	}
 }

@@ -25,8 +25,8 @@ func TestQuote(t *testing.T) {
 		first, later int64 // round trips
 	}{
 		"without_table":  {"", price.Quote{Units: 30}, 1, 0},
-		"without_groups": {`{"models":{"m":{"input":"2","output":"4"}}}`, price.Quote{Units: 40, Revision: 1}, 1, 0},
-		"with_groups":    {`{"groups":{"vip":"0.5"},"models":{"m":{"input":"2","output":"4"}}}`, price.Quote{Units: 20, Revision: 1}, 2, 1},
+		"without_groups": {`{"models":{"m":{"input":"2","output":"4"}}}`, price.Quote{Units: 40, NanoDollars: 80_000, Revision: 1}, 1, 0},
+		"with_groups":    {`{"groups":{"vip":"0.5"},"models":{"m":{"input":"2","output":"4"}}}`, price.Quote{Units: 20, NanoDollars: 40_000, Revision: 1}, 2, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

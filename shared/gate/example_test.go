@@ -10,6 +10,7 @@ import (
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
@@ -65,7 +66,7 @@ func ExampleGate_Hold() {
 	}
 	fmt.Println("grown:", verdict.Valid(), "free units:", verdict.Remain)
 
-	settlement, err := hold.Settle(ctx, 654)
+	settlement, err := hold.Settle(ctx, 654, price.Use{})
 	if err != nil {
 		log.Print(err)
 		return
@@ -96,7 +97,7 @@ func ExampleGate_Reserve() {
 	}
 	fmt.Println("held:", reservation.Held, "free units:", reservation.Remain)
 
-	settlement, err := g.Settle(ctx, key, "request-1-0123456789abcdefghijk", 123)
+	settlement, err := g.Settle(ctx, key, "request-1-0123456789abcdefghijk", 123, price.Use{})
 	if err != nil {
 		log.Print(err)
 		return

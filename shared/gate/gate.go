@@ -10,7 +10,6 @@ package gate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
@@ -25,10 +24,22 @@ const (
 	MaxTTL     = quota.MaxHoldSeconds * time.Second
 )
 
-// A Store keeps the ledgers of tokens and the price table. A dynamo.Store is one.
+// A Store keeps the ledgers of tokens and the price table, and ends keys. A
+// dynamo.Store is one.
 type Store interface {
 	quota.Store
 	price.Source
+	Revoker
+}
+
+// A Revoker ends keys that have leaked.
+type Revoker interface {
+	// RevokeKey makes a key invalid for good at a Unix second. It returns the key's
+	// token as it was before, and the zero Token if no token has the key or if it
+	// was invalid already. The error is quota.ErrUnavailable or
+	// quota.ErrContention; if it is quota.ErrRepeatable, the key may or may not have
+	// been revoked, and the token is returned, too.
+	RevokeKey(ctx context.Context, key credential.Key, now int64) (token.Token, error)
 }
 
 // ForeignKeys find the tokens of keys that another system has issued. A
@@ -46,10 +57,12 @@ type ForeignKeys interface {
 // A Gate checks the keys of one store. It is safe for concurrent use.
 type Gate struct {
 	store   quota.Store
+	revoker Revoker
 	prices  *price.Cache
 	now     func() time.Time
 	leases  *leaseTable // nil without WithLeases
 	foreign ForeignKeys // nil without WithForeignKeys
+	uses    *useTable   // nil without WithUseRecords
 }
 
 // An Option configures a Gate.
@@ -67,7 +80,7 @@ var unknown = quota.Reason{Refusal: quota.RefusedUnknown} //nolint:gochecknoglob
 
 // New returns a Gate that checks the keys of a store, such as a dynamo.Store.
 func New(store Store, options ...Option) *Gate {
-	g := &Gate{store: store, now: time.Now}
+	g := &Gate{store: store, revoker: store, now: time.Now}
 	for _, option := range options {
 		option(g)
 	}
@@ -102,6 +115,14 @@ func (g *Gate) Verify(ctx context.Context, key string, q quota.Question) (quota.
 	if err != nil {
 		return verdict(quota.Ledger{}, q, now.Unix(), err)
 	}
+	v, err := g.verify(ctx, k, q, now)
+	if err == nil {
+		g.recordUse(ctx, k, q, v)
+	}
+	return v, err
+}
+
+func (g *Gate) verify(ctx context.Context, k credential.Key, q quota.Question, now time.Time) (quota.Verdict, error) {
 	if q.Quota == 0 {
 		l, err := g.lookup(ctx, k, now.Unix())
 		return check(l, q, now, err)
@@ -153,111 +174,11 @@ func verdict(l quota.Ledger, q quota.Question, now int64, err error) (quota.Verd
 	}
 }
 
-// Reserve holds q.Quota units for a request until Settle or Release is called
-// with the reservation's request id. That is q.RequestID, or a random one if it
-// is empty. No other request can spend the units in the meantime. If neither is called within ttl, the hold expires and
-// the units are free again; no job is needed for that. ttl is a whole number of
-// seconds, from one to MaxTTL; 0 means DefaultTTL.
-//
-// Reserve costs the same writes as a spend. It refuses a key for the same
-// reasons as Verify. A repetition with the same request id gets the same
-// answer, unless the key is refused by then. If the hold has ended, a
-// repetition gets quota.ErrHoldSettled, quota.ErrHoldReleased or
-// quota.ErrHoldExpired. Otherwise the error is one of Verify's, or
-// quota.ErrTooManyOpen.
-func (g *Gate) Reserve(ctx context.Context, key string, q quota.Question, ttl time.Duration) (quota.Reservation, error) {
-	o, err := g.newReserveOperation(q, ttl)
-	if err != nil {
-		return quota.Reservation{}, err
-	}
-	refused := func(v quota.Verdict) quota.Reservation {
-		return quota.Reservation{Verdict: v, RequestID: o.RequestID}
-	}
-	var l quota.Ledger
-	k, err := g.find(ctx, key)
-	if err == nil {
-		l, err = g.store.Do(ctx, k, o)
-	}
-	if err != nil {
-		v, err := verdict(l, o.Question, o.Now, err)
-		return refused(v), err
-	}
-	return o.Reservation(l), nil
-}
-
-func (g *Gate) newReserveOperation(q quota.Question, ttl time.Duration) (quota.Operation, error) {
-	now := g.now()
-	if q.RequestID == "" {
-		q.RequestID = quota.NewRequestID(q.Quota, now.UnixMilli())
-	}
-	q, err := q.Normalize()
-	if ttl == 0 {
-		ttl = DefaultTTL
-	}
-	if err == nil && (ttl < time.Second || ttl > MaxTTL || ttl%time.Second != 0) {
-		err = &quota.InvalidError{Field: "ttl_seconds", Reason: fmt.Sprintf("must be between 1 and %d", MaxTTL/time.Second)}
-	}
-	o := quota.OperationAt(quota.KindReserve, now)
-	o.ExpiresAt, o.Question = o.Now+int64(ttl/time.Second), q
-	return o, err
-}
-
-// Settle ends a hold and charges the units that its request has used, even if
-// the token has been disabled, has expired or is exhausted. Held units that
-// were not used are free again. If more was used than held, the difference is
-// charged as far as the balance allows, and the settlement reports the
-// shortfall.
-//
-// Settle is one conditional write, or two if it charges more than was held or
-// in another case that docs/data-plane.md lists. A repetition gets the same
-// answer. The error is quota.ErrKeyUnknown, quota.ErrHoldNotFound,
-// quota.ErrHoldExpired, quota.ErrHoldReleased, quota.ErrRequestReused if the
-// hold was settled with another amount, or one of Verify's.
-func (g *Gate) Settle(ctx context.Context, key, requestID string, units int64) (quota.Settlement, error) {
-	o, l, err := g.endHold(ctx, key, quota.KindSettle, requestID, units)
-	if err != nil {
-		return quota.Settlement{}, err
-	}
-	return o.Settlement(l), nil
-}
-
-// Release ends a hold without a charge: all of its units are free again. It
-// costs the same writes as a spend. A repetition gets the same answer. The
-// errors are those of Settle, except that quota.ErrHoldSettled takes the place
-// of quota.ErrHoldReleased and quota.ErrRequestReused.
-func (g *Gate) Release(ctx context.Context, key, requestID string) (quota.Release, error) {
-	o, l, err := g.endHold(ctx, key, quota.KindRelease, requestID, 0)
-	if err != nil {
-		return quota.Release{}, err
-	}
-	return o.Release(l), nil
-}
-
-// endHold carries out a settlement or a release. It returns the operation, and
-// the ledger after it.
-func (g *Gate) endHold(ctx context.Context, key string, kind quota.Kind, requestID string, units int64) (quota.Operation, quota.Ledger, error) {
-	o := quota.OperationAt(kind, g.now())
-	o.Question = quota.Question{Quota: units, RequestID: requestID}
-	o.Held, o.MadeAt = quota.HoldOf(requestID)
-	err := token.CheckQuota("quota", o.Quota)
-	if err == nil {
-		err = quota.CheckRequestID(o.RequestID)
-	}
-	if err != nil {
-		return o, quota.Ledger{}, err
-	}
-	k, err := g.find(ctx, key)
-	if err != nil {
-		return o, quota.Ledger{}, err
-	}
-	l, err := g.store.Do(ctx, k, o)
-	return o, l, err
-}
-
 // Usage returns what a key has used and what is available, whatever the state
-// of its token. It is one strongly consistent read. The error is
-// quota.ErrKeyUnknown or quota.ErrUnavailable.
-func (g *Gate) Usage(ctx context.Context, key string) (quota.Usage, error) {
+// of its token. It is one strongly consistent read. from is kept as the token's last
+// use, unless the token is disabled. The error is quota.ErrKeyUnknown or
+// quota.ErrUnavailable.
+func (g *Gate) Usage(ctx context.Context, key string, from quota.Origin) (quota.Usage, error) {
 	k, err := g.find(ctx, key)
 	if err != nil {
 		return quota.Usage{}, err
@@ -267,7 +188,32 @@ func (g *Gate) Usage(ctx context.Context, key string) (quota.Usage, error) {
 	if err != nil {
 		return quota.Usage{}, err
 	}
+	if !l.Disabled && !l.Stopped {
+		g.recordUse(ctx, k, quota.Question{From: from}, quota.Verdict{Token: l.Token, At: now})
+	}
 	return l.UsageAt(now), nil
+}
+
+// Revoke makes a key invalid for good, whoever shows it. If it is the present key of
+// its token, only a rotation makes the token usable again. If it is the previous
+// one, only its grace period ends. Holds that were made with it can still be
+// settled and released. A process that leases quota accepts the key until its lease
+// ends.
+//
+// Revoke returns the token of the key as it was before, and the zero Token if the
+// key is unknown or was invalid already; neither is an error. It is one strongly
+// consistent read and one conditional write, or no write if there is nothing to
+// revoke. It can be repeated, and has to be after any error, which is
+// quota.ErrUnavailable or quota.ErrContention.
+func (g *Gate) Revoke(ctx context.Context, key string) (token.Token, error) {
+	k, err := g.find(ctx, key)
+	if errors.Is(err, quota.ErrKeyUnknown) {
+		return token.Token{}, nil
+	}
+	if err != nil {
+		return token.Token{}, err
+	}
+	return g.revoker.RevokeKey(ctx, k, g.now().Unix())
 }
 
 // find returns a key with the ids of its token. It needs no read, unless the key

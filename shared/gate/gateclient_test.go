@@ -13,6 +13,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
@@ -93,7 +94,7 @@ func (c *gateClient) do(ctx context.Context, op operation) (result, outcome, err
 // if there is none.
 func wireCode(err error) error {
 	for sentinel, code := range map[error]wire.Code{
-		quota.ErrKeyUnknown: wire.ErrUnauthorized, token.ErrNotFound: wire.ErrTokenNotFound, token.ErrExhausted: wire.ErrTokenExhausted,
+		quota.ErrKeyUnknown: wire.ErrUnauthorized, token.ErrNotFound: wire.ErrTokenNotFound, token.ErrExhausted: wire.ErrTokenExhausted, token.ErrKeyLeaked: wire.ErrKeyLeaked,
 		quota.ErrRequestReused: wire.ErrRequestReused, quota.ErrTooManyOpen: wire.ErrTooManyOpen, quota.ErrHoldNotFound: wire.ErrHoldNotFound,
 		quota.ErrHoldExpired: wire.ErrHoldExpired, quota.ErrHoldSettled: wire.ErrHoldSettled, quota.ErrHoldReleased: wire.ErrHoldReleased,
 	} {
@@ -119,13 +120,16 @@ func (c *gateClient) call(ctx context.Context, op operation) (result, error) {
 		r, err := c.gate.Reserve(ctx, key, question, time.Duration(op.ttlSeconds)*time.Second)
 		return refusedResult(r.Reason, r.Held, r.Remain, r.ExpiresAt), err
 	case opSettle:
-		s, err := c.gate.Settle(ctx, key, fullID(op.requestID), op.quota)
+		s, err := c.gate.Settle(ctx, key, fullID(op.requestID), op.quota, price.Use{})
 		return result{numbers: [3]int64{s.Charged, s.Shortfall, s.Remain}}, err
 	case opRelease:
 		r, err := c.gate.Release(ctx, key, fullID(op.requestID))
 		return result{numbers: [3]int64{r.Released, r.Remain}}, err
+	case opLeak:
+		_, err := c.gate.Revoke(ctx, key)
+		return result{}, err
 	case opUsage:
-		u, err := c.gate.Usage(ctx, key)
+		u, err := c.gate.Usage(ctx, key, quota.Origin{})
 		if err == nil && u.Token.Disabled { // as the HTTP endpoint does
 			err = quota.ErrKeyUnknown
 		}
@@ -183,7 +187,7 @@ func (c *gateClient) callHold(ctx context.Context, op operation) (got result, er
 			got = refusedResult(v.Reason, v.Remain)
 		case opSettleHold:
 			var s quota.Settlement
-			s, err = c.hold.Settle(ctx, op.quota)
+			s, err = c.hold.Settle(ctx, op.quota, price.Use{})
 			got = result{numbers: [3]int64{s.Charged, s.Shortfall, s.Remain}}
 		default:
 			err = c.hold.Release(ctx)

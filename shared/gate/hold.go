@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -34,7 +35,7 @@ type Hold struct {
 }
 
 // Hold is Reserve for a request that this process also settles or releases. It
-// ignores q.RequestID. The hold is nil if the key is refused or nothing is
+// ignores q.RequestID, and does not count a refusal, see RecordRefusal. The hold is nil if the key is refused or nothing is
 // held. After quota.ErrUncertain the hold is not nil: the units may be held, now
 // or when a delayed attempt arrives at the table. Release makes sure that they
 // are not.
@@ -62,6 +63,7 @@ func (g *Gate) Hold(ctx context.Context, key string, q quota.Question, ttl time.
 	}
 	h.made, _ = o.Record(l)
 	r := o.Reservation(l)
+	g.recordUse(ctx, k, o.Question, r.Verdict)
 	r.RequestID = "" // it stays here
 	return h, r, nil
 }
@@ -108,11 +110,11 @@ func (h *Hold) operation(kind quota.Kind) quota.Operation {
 // hold were charged instead; charge only what exceeds them. It is never
 // quota.ErrHoldNotFound. It is quota.ErrKeyUnknown if the token was deleted, or its
 // key replaced twice; an attempt before may have charged the hold.
-func (h *Hold) Settle(ctx context.Context, units int64) (quota.Settlement, error) {
+func (h *Hold) Settle(ctx context.Context, units int64, use price.Use) (quota.Settlement, error) {
 	if err := token.CheckQuota("quota", units); err != nil {
 		return quota.Settlement{}, err
 	}
-	o, l, err := h.end(ctx, quota.KindSettle, units)
+	o, l, err := h.end(ctx, quota.KindSettle, units, use)
 	if err != nil {
 		return quota.Settlement{}, err
 	}
@@ -123,14 +125,14 @@ func (h *Hold) Settle(ctx context.Context, units int64) (quota.Settlement, error
 
 // Release is Gate.Release for this hold, with the errors of Settle.
 func (h *Hold) Release(ctx context.Context) error {
-	_, _, err := h.end(ctx, quota.KindRelease, 0)
+	_, _, err := h.end(ctx, quota.KindRelease, 0, price.Use{})
 	return err
 }
 
-func (h *Hold) end(ctx context.Context, kind quota.Kind, units int64) (quota.Operation, quota.Ledger, error) {
+func (h *Hold) end(ctx context.Context, kind quota.Kind, units int64, use price.Use) (quota.Operation, quota.Ledger, error) {
 	o := h.operation(kind)
 	o.Forget, o.Cancel, o.Tried = !h.remember, h.cancel, h.tried
-	o.Question = quota.Question{Quota: units, RequestID: h.id}
+	o.Question = quota.Question{Quota: units, RequestID: h.id, Use: use}
 	l, err := h.gate.store.Do(ctx, h.key, o)
 	late := o.Now >= h.ExpiresAt // no attempt can end the hold any more
 	if err == nil && late && !h.tried && !h.cancel {

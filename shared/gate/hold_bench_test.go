@@ -10,6 +10,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -39,7 +40,7 @@ func BenchmarkHolds(b *testing.B) {
 func remembered(ctx context.Context, g *gate.Gate, key string) error {
 	r, err := g.Reserve(ctx, key, quota.Question{Quota: 2000}, 0)
 	if err == nil {
-		_, err = g.Settle(ctx, key, r.RequestID, 1234)
+		_, err = g.Settle(ctx, key, r.RequestID, 1234, price.Use{})
 	}
 	return err
 }
@@ -47,7 +48,7 @@ func remembered(ctx context.Context, g *gate.Gate, key string) error {
 func forgotten(ctx context.Context, g *gate.Gate, key string) error {
 	h, _, err := g.Hold(ctx, key, quota.Question{Quota: 2000}, 0)
 	if err == nil {
-		_, err = h.Settle(ctx, 1234)
+		_, err = h.Settle(ctx, 1234, price.Use{})
 	}
 	return err
 }

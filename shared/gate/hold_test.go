@@ -12,6 +12,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/reqlog"
 	"github.com/latchkey-api/latchkey/shared/token"
@@ -30,7 +31,7 @@ func mustHold(t testing.TB, ctx context.Context, g *gate.Gate, key credential.Ke
 // wantBalance checks what a key has used, and that the rest is free.
 func wantBalance(t testing.TB, g *gate.Gate, key credential.Key, granted, used int64) {
 	t.Helper()
-	u, err := g.Usage(t.Context(), key.Reveal())
+	u, err := g.Usage(t.Context(), key.Reveal(), quota.Origin{})
 	if err != nil || u.Granted != granted || u.Used != used || u.Available != granted-used {
 		t.Errorf("got %d granted, %d used, %d free, %v; want %d, %d and the rest", u.Granted, u.Used, u.Available, err, granted, used)
 	}
@@ -74,7 +75,7 @@ func TestHoldCosts(t *testing.T) {
 					if err := h.Release(ctx); err != nil {
 						t.Fatal(err)
 					}
-				} else if s, err := h.Settle(ctx, c.cost); err != nil || s.Charged != c.cost || s.Shortfall != 0 {
+				} else if s, err := h.Settle(ctx, c.cost, price.Use{}); err != nil || s.Charged != c.cost || s.Shortfall != 0 {
 					t.Fatalf("settle: got %+v, %v", s, err)
 				}
 				used += max(0, c.cost)
@@ -85,7 +86,7 @@ func TestHoldCosts(t *testing.T) {
 			if n := records(t, kit, key); n != 0 {
 				t.Errorf("got %d records, want none", n)
 			}
-			u, err := g.Usage(t.Context(), key.Reveal())
+			u, err := g.Usage(t.Context(), key.Reveal(), quota.Origin{})
 			if err != nil || u.Used != used || !u.Token.UnlimitedQuota && u.Available+u.Used != u.Granted {
 				t.Errorf("got usage %+v, %v, want %d used and nothing held", u, err, used)
 			}
@@ -130,14 +131,14 @@ func TestHoldAfterLostAnswers(t *testing.T) {
 					}
 					var s quota.Settlement
 					calls, err := repeated(func() (err error) {
-						s, err = h.Settle(t.Context(), units)
+						s, err = h.Settle(t.Context(), units, price.Use{})
 						return err
 					})
 					if want := min(units, granted); err != nil || n < 3 && calls > 1 || s.Charged != want || s.Shortfall != units-want || s.Remain != granted-want {
 						t.Errorf("settle %d: got %+v, %v after %d calls", units, s, err, calls)
 					}
 					wantBalance(t, g, key, granted, min(units, granted))
-					if again, err := h.Settle(t.Context(), units); err != nil || again.Charged != s.Charged || again.Shortfall != s.Shortfall {
+					if again, err := h.Settle(t.Context(), units, price.Use{}); err != nil || again.Charged != s.Charged || again.Shortfall != s.Shortfall {
 						t.Errorf("settle again: got %+v, %v, want %+v", again, err, s)
 					}
 				})
@@ -197,7 +198,7 @@ func TestHoldExpires(t *testing.T) {
 			h := mustHold(t, t.Context(), g, key, held)
 			if c.first != dynamotest.NoFault {
 				fault.Store(c.first)
-				if _, err := h.Settle(t.Context(), 30); !errors.Is(err, quota.ErrUncertain) {
+				if _, err := h.Settle(t.Context(), 30, price.Use{}); !errors.Is(err, quota.ErrUncertain) {
 					t.Fatalf("settle: got %v, want ErrUncertain", err)
 				}
 				fault.Store(dynamotest.NoFault)
@@ -213,7 +214,7 @@ func TestHoldExpires(t *testing.T) {
 				}
 			}
 			lose.Store(c.lost)
-			if _, err := h.Settle(t.Context(), 30); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+			if _, err := h.Settle(t.Context(), 30, price.Use{}); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
 				t.Errorf("settle: got %v, want %v", err, c.want)
 			}
 			wantBalance(t, g, key, granted, c.used)
@@ -261,7 +262,7 @@ func TestHoldGrows(t *testing.T) {
 		}
 	}
 	failures.Store(0)
-	if s, err := h.Settle(t.Context(), 95); err != nil || s.Charged != 95 || s.Shortfall != 0 || s.Remain != 5 {
+	if s, err := h.Settle(t.Context(), 95, price.Use{}); err != nil || s.Charged != 95 || s.Shortfall != 0 || s.Remain != 5 {
 		t.Errorf("settle: got %+v, %v", s, err)
 	}
 	wantBalance(t, g, key, 100, 95)
@@ -291,7 +292,7 @@ func TestConcurrentHolds(t *testing.T) {
 					t.Errorf("hold: got %q, %v", r.Refusal, err)
 					return
 				}
-				if _, err := h.Settle(ctx, int64(n)); err != nil {
+				if _, err := h.Settle(ctx, int64(n), price.Use{}); err != nil {
 					t.Errorf("settle: %v", err)
 				}
 				used.Add(int64(n))

@@ -101,6 +101,8 @@ func (c *httpClient) request(op operation) (method, path string, body map[string
 	switch op.kind {
 	case opUsage:
 		return http.MethodGet, "/api/usage/token/", nil
+	case opLeak:
+		return http.MethodPost, "/api/token/revoke", nil
 	case opReserve:
 		question["ttl_seconds"] = op.ttlSeconds
 	case opRelease:

@@ -25,6 +25,7 @@ const (
 	opSettle  opKind = "settle"
 	opRelease opKind = "release"
 	opUsage   opKind = "usage"
+	opLeak    opKind = "revoke"
 )
 
 // Operations with a hold that no other client knows. Only the package itself has

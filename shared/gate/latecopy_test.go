@@ -16,6 +16,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -89,7 +90,7 @@ func TestLateWrites(t *testing.T) {
 		g, network, key := newGate(t)
 		network.delay = 2
 		h := mustHold(t, t.Context(), g, key, held)
-		if _, err := h.Settle(t.Context(), units); err != nil {
+		if _, err := h.Settle(t.Context(), units, price.Use{}); err != nil {
 			t.Fatal(err)
 		}
 		late(t, g, network, key, 2, units)
@@ -114,7 +115,7 @@ func TestLateWrites(t *testing.T) {
 		g, network, key := newGate(t)
 		h := mustHold(t, t.Context(), g, key, held)
 		network.delay = 2
-		if s, err := h.Settle(t.Context(), units); err != nil || s.Charged != units {
+		if s, err := h.Settle(t.Context(), units, price.Use{}); err != nil || s.Charged != units {
 			t.Fatalf("settle: got %+v, %v", s, err)
 		}
 		late(t, g, network, key, 2, units)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
@@ -90,6 +92,7 @@ type lease struct {
 	nextBlockUnits int64
 	block          quota.Reservation
 	spentUnits     int64
+	uses           []price.Use // of the spent units, by model
 	endsAt         time.Time
 	timer          *time.Timer
 	unleasedUntil  time.Time // the token can't be leased; until then its spends go to the table
@@ -157,8 +160,28 @@ func (t *leaseTable) spendLeased(ctx context.Context, key credential.Key, q quot
 		return v, nil
 	}
 	l.spentUnits += q.Quota
+	l.noteUse(q)
 	v.Remain -= q.Quota
 	return v, nil
+}
+
+// maxUses is how many models the settlement of a block tells apart; the others
+// count as one without a name.
+const maxUses = 8
+
+// noteUse adds what a spend was for to the uses of the block.
+func (l *lease) noteUse(q quota.Question) {
+	use := q.Use
+	use.Model, use.Requests, use.Units = cmp.Or(use.Model, q.Model), 1, q.Quota
+	same := func(u price.Use) bool { return u.Model == use.Model }
+	if len(l.uses) >= maxUses && !slices.ContainsFunc(l.uses, same) {
+		use.Model = ""
+	}
+	if i := slices.IndexFunc(l.uses, same); i >= 0 {
+		l.uses[i] = l.uses[i].Plus(use)
+		return
+	}
+	l.uses = append(l.uses, use)
 }
 
 func (l *lease) unspent() int64 { return l.block.Held - l.spentUnits }
@@ -183,7 +206,7 @@ func (l *lease) replaceBlock(ctx context.Context, now time.Time, minUnits int64)
 		case err != nil:
 			return quota.Verdict{}, err
 		case v.Valid():
-			l.block, l.spentUnits, l.endsAt = o.Reservation(ledger), 0, now.Add(LeaseDuration)
+			l.block, l.spentUnits, l.uses, l.endsAt = o.Reservation(ledger), 0, nil, now.Add(LeaseDuration)
 			l.timer = time.AfterFunc(LeaseDuration, func() { l.expire(o.RequestID) })
 			return v, nil
 		case v.Refusal == quota.RefusedExhausted && minUnits <= v.Remain && v.Remain < units:
@@ -228,7 +251,8 @@ func (l *lease) settleBlock(ctx context.Context) error {
 	l.timer.Stop()
 	o := quota.OperationAt(quota.KindSettle, l.table.gate.now())
 	o.Question = quota.Question{Quota: l.spentUnits, RequestID: l.block.RequestID}
-	l.block, l.spentUnits, l.endsAt = quota.Reservation{}, 0, time.Time{}
+	o.Uses = append([]price.Use{}, l.uses...)
+	l.block, l.spentUnits, l.uses, l.endsAt = quota.Reservation{}, 0, nil, time.Time{}
 	for attempt := 1; ; attempt++ {
 		_, err := l.table.gate.store.Do(ctx, l.key, o)
 		if errors.Is(err, quota.ErrKeyUnknown) {

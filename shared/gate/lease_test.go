@@ -45,7 +45,7 @@ func (l *leaseKit) gate(options ...gate.Option) *gate.Gate {
 
 func (l *leaseKit) usage(t testing.TB) quota.Usage {
 	t.Helper()
-	u, err := l.gate().Usage(t.Context(), l.key)
+	u, err := l.gate().Usage(t.Context(), l.key, quota.Origin{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 // code, to test the code against it. It is comparable, as porcupine needs.
 type tokenModel struct {
 	deleted, disabled, unlimited bool
+	leaked                       bool   // the clients' key was revoked while it was the token's present key
 	rotations                    int    // since the clients' key was created; 2 means two or more
 	oldKeyUntil                  int64  // the second at which the clients' key ends, after a rotation
 	holdsUntil                   int64  // the second at which all holds of the previous key have expired
@@ -127,7 +128,7 @@ func (m tokenModel) step(op operation) (tokenModel, result) {
 		}
 		next, _ = m.apply(op)
 		return next, res
-	case opDelete, opDisable, opUnlimit, opLimit, opAllowOne, opAllowAll: // they don't look at holds
+	case opDelete, opLeak, opDisable, opUnlimit, opLimit, opAllowOne, opAllowAll: // they don't look at holds
 		next, _ = m.apply(op)
 		return next, res
 	case opEnable, opSetQuota: // they end the holds that have expired, whatever comes of it
@@ -159,6 +160,14 @@ func (m tokenModel) apply(op operation) (tokenModel, result) {
 		}
 		m.deleted = true
 		return m, result{}
+	case opLeak: // the answer is always the same
+		switch m.rotations {
+		case 0:
+			m.leaked = true
+		case 1:
+			m.oldKeyUntil = 0
+		}
+		return m, result{}
 	case opDisable, opEnable, opSetQuota, opUnlimit, opLimit, opAllowOne, opAllowAll, opRotateKey:
 	}
 	return m.update(op)
@@ -166,7 +175,7 @@ func (m tokenModel) apply(op operation) (tokenModel, result) {
 
 // keyEnded reports whether the clients' key is refused.
 func (m tokenModel) keyEnded(now int64) bool {
-	return m.deleted || m.rotations == 2 || m.rotations == 1 && m.oldKeyUntil <= now
+	return m.deleted || m.leaked || m.rotations == 2 || m.rotations == 1 && m.oldKeyUntil <= now
 }
 
 // refusal returns why the key is refused; the code is "" if it is not. A
@@ -336,6 +345,9 @@ func (m tokenModel) update(op operation) (tokenModel, result) {
 	case opDisable:
 		m.disabled = true
 	case opEnable:
+		if m.leaked {
+			return m, result{code: "key_leaked"}
+		}
 		if !m.unlimited && m.free <= 0 {
 			return m, result{code: "token_exhausted"}
 		}
@@ -353,9 +365,10 @@ func (m tokenModel) update(op operation) (tokenModel, result) {
 	case opRotateKey:
 		m.rotations = min(m.rotations+1, 2)
 		m.oldKeyUntil = 0 // at once, whatever the clocks say
-		if op.ttlSeconds > 0 {
+		if op.ttlSeconds > 0 && !m.leaked {
 			m.oldKeyUntil = op.now + op.ttlSeconds
 		}
+		m.leaked = false
 		m.holdsUntil = op.now + op.ttlSeconds + 60*60 + 60
 	}
 	return m, result{numbers: [3]int64{m.free, m.used}}

@@ -12,6 +12,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/period"
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
@@ -74,11 +75,11 @@ func TestStoppedKeys(t *testing.T) {
 			}
 			refusesAll(t, g, key, own[0])
 			for i, end := range []func() error{
-				func() error { _, err := g.Settle(t.Context(), key.Reveal(), ids[0], 7); return err },
-				func() error { _, err := g.Settle(t.Context(), key.Reveal(), ids[1], 12); return err },
+				func() error { _, err := g.Settle(t.Context(), key.Reveal(), ids[0], 7, price.Use{}); return err },
+				func() error { _, err := g.Settle(t.Context(), key.Reveal(), ids[1], 12, price.Use{}); return err },
 				func() error { _, err := g.Release(t.Context(), key.Reveal(), ids[2]); return err },
-				func() error { _, err := own[0].Settle(t.Context(), 7); return err },
-				func() error { _, err := own[1].Settle(t.Context(), 12); return err },
+				func() error { _, err := own[0].Settle(t.Context(), 7, price.Use{}); return err },
+				func() error { _, err := own[1].Settle(t.Context(), 12, price.Use{}); return err },
 				func() error { return own[2].Release(t.Context()) },
 				func() error {
 					return verdictError(g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: 3, Used: true}))
@@ -90,7 +91,7 @@ func TestStoppedKeys(t *testing.T) {
 			}
 			refusesAll(t, g, key, own[3])
 			enableUser(t, users)
-			if u, err := g.Usage(t.Context(), key.Reveal()); err != nil || u.Used != 41 || !spend(t, g, key.Reveal(), quota.Question{Quota: 1}) {
+			if u, err := g.Usage(t.Context(), key.Reveal(), quota.Origin{}); err != nil || u.Used != 41 || !spend(t, g, key.Reveal(), quota.Question{Quota: 1}) {
 				t.Errorf("after enable: got %+v (%v), want 41 used and the key accepted", u, err)
 			}
 		})
@@ -312,7 +313,7 @@ func TestNoKeyIsAcceptedAfterStop(t *testing.T) {
 					if err != nil || h == nil {
 						return false
 					}
-					if _, err := h.Settle(t.Context(), 6); err != nil && !errors.Is(err, quota.ErrKeyUnknown) {
+					if _, err := h.Settle(t.Context(), 6, price.Use{}); err != nil && !errors.Is(err, quota.ErrKeyUnknown) {
 						t.Errorf("settle: got error %v", err)
 					}
 					return r.Valid()

@@ -159,15 +159,17 @@ func TestWalletIsLinearizable(t *testing.T) {
 		for range 2 {
 			all.Go(func() {
 				for seed := lastSeed.Add(1); seed <= int64(histories) && !t.Failed(); seed = lastSeed.Add(1) {
-					h := newWalletHistory(t, kit, newClients, int(seed))
-					h.run(t)
-					operations.Add(int64(len(h.operations)))
-					for _, o := range h.operations {
-						if o.Output.(result).code != "" {
-							refusals.Add(1)
+					decide(t, seed, func(n int) (decided bool) {
+						h := newWalletHistory(t, kit, newClients, int(seed), n)
+						h.run(t)
+						operations.Add(int64(len(h.operations)))
+						for _, o := range h.operations {
+							if o.Output.(result).code != "" {
+								refusals.Add(1)
+							}
 						}
-					}
-					h.check(t, seed)
+						return h.check(t, seed)
+					})
 				}
 			})
 		}
@@ -194,8 +196,8 @@ type walletHistory struct {
 	operations []porcupine.Operation
 }
 
-func newWalletHistory(t *testing.T, kit *dynamotest.Kit, newClients newClientsFunc, seed int) *walletHistory {
-	h := &walletHistory{name: fmt.Sprint("user-", seed), random: seeded(21, seed), faults: seeded(22, seed), started: time.Now()}
+func newWalletHistory(t *testing.T, kit *dynamotest.Kit, newClients newClientsFunc, seed, run int) *walletHistory {
+	h := &walletHistory{name: fmt.Sprintf("user-%d-%d", seed, run), random: seeded(21, seed), faults: seeded(22, seed), started: time.Now()}
 	if seed%2 == 0 {
 		h.period.Length = period.Hour
 	}
@@ -329,8 +331,8 @@ func (h *walletHistory) record(t *testing.T, c client, op walletOp) result {
 	return got
 }
 
-// check checks that the history is linearizable.
-func (h *walletHistory) check(t *testing.T, seed int64) {
+// check checks that the history is linearizable. It is false if the search did not end.
+func (h *walletHistory) check(t *testing.T, seed int64) (decided bool) {
 	t.Helper()
 	m := porcupine.Model{
 		Init: func() any { return h.first },
@@ -342,5 +344,5 @@ func (h *walletHistory) check(t *testing.T, seed int64) {
 			return fmt.Sprintf("%s %s: %+v", input.(walletOp).operator, input.(walletOp).operation, output)
 		},
 	}
-	explain(t, m, h.operations, seed)
+	return explain(t, m, h.operations, seed)
 }

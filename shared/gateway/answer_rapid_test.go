@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
+
 	"pgregory.net/rapid"
 
 	"github.com/latchkey-api/latchkey/shared/gateway"
@@ -114,7 +116,7 @@ func TestChargeCoversDelivery(t *testing.T) {
 		cancel()
 		_ = resp.Body.Close()
 		<-s.finished
-		u, usageErr := s.gate.Usage(t.Context(), key)
+		u, usageErr := s.gate.Usage(t.Context(), key, quota.Origin{})
 		if usageErr != nil {
 			rt.Fatal(usageErr)
 		}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
+
 	"github.com/latchkey-api/latchkey/shared/gateway"
 )
 
@@ -295,7 +297,7 @@ func TestHoldGrowsWithStream(t *testing.T) {
 	if _, err := io.ReadFull(resp.Body, make([]byte, pieces*len(chunk))); err != nil && !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
-	if u, err := s.gate.Usage(t.Context(), key); err != nil || u.Available > granted-pieces-helloInput {
+	if u, err := s.gate.Usage(t.Context(), key, quota.Origin{}); err != nil || u.Available > granted-pieces-helloInput {
 		t.Errorf("%d units are available, %v, although %d were delivered", u.Available, err, pieces)
 	}
 	cancel()

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/latchkey-api/latchkey/shared/quota"
 )
 
 // ForwardedFor returns the last address in the X-Forwarded-For headers. The
@@ -16,19 +18,8 @@ func ForwardedFor(r *http.Request) netip.Addr {
 		return netip.Addr{}
 	}
 	last := lines[len(lines)-1]
-	return parseIP(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:]))
+	return quota.AddrOf(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:]))
 }
 
 // remoteIP returns the address of the connection.
-func remoteIP(r *http.Request) netip.Addr { return parseIP(r.RemoteAddr) }
-
-// parseIP parses an address with or without a port. It returns the zero Addr
-// if s is neither.
-func parseIP(s string) netip.Addr {
-	addr, err := netip.ParseAddr(s)
-	if err != nil {
-		addrPort, _ := netip.ParseAddrPort(s) // its zero value has the zero Addr
-		addr = addrPort.Addr()
-	}
-	return addr.Unmap().WithZone("")
-}
+func remoteIP(r *http.Request) netip.Addr { return quota.AddrOf(r.RemoteAddr) }

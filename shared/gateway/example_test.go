@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
+
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/gate"
@@ -65,7 +67,7 @@ func ExampleMiddleware() {
 		log.Print(err)
 		return
 	}
-	usage, err := g.Usage(r.Context(), key)
+	usage, err := g.Usage(r.Context(), key, quota.Origin{})
 	if err != nil {
 		log.Print(err)
 		return

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
+
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
@@ -95,7 +97,7 @@ func (s *server) wantUsed(t testing.TB, key string, granted, used int64) {
 // checkUsage checks that used units are charged and that all others are free.
 func (s *server) checkUsage(t testing.TB, key string, granted, used int64) {
 	t.Helper()
-	u, err := s.gate.Usage(t.Context(), key)
+	u, err := s.gate.Usage(t.Context(), key, quota.Origin{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -34,10 +35,13 @@ type request struct {
 
 	usage          price.Usage // charged
 	reported       bool        // usage is what the upstream has reported
+	nanoDollars    int64       // what usage costs by the price table
 	priceRevision  int64
 	chargedUnits   int64
 	shortfallUnits int64 // due, but not charged, because the balance did not have them
 	settleFailed   bool
+
+	meter *reqlog.Meter
 }
 
 type middleware struct {
@@ -56,6 +60,8 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if m.answerOwn(w, r) {
 		return
 	}
+	ctx, meter := reqlog.WithMeter(r.Context())
+	r, req.meter = r.WithContext(ctx), meter
 	w = &filteredWriter{ResponseWriter: w, m: m, r: r, req: req}
 	defer func() { m.memory.give(req.key, req.bodyMemory) }()
 	if err := m.admit(w, r, req); err != nil {
@@ -66,7 +72,7 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	req.reader = newAnswerReader(req.endpoint.shape, req.choices())
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	rw, returned := m.newResponseWriter(w, r, req, cancel), false
 	defer func() { // also if next panics; the panic continues
@@ -88,6 +94,11 @@ func (req *request) choices() int64 {
 		return 1
 	}
 	return req.body.answers()
+}
+
+// use returns what the request tells the token's history.
+func (req *request) use() price.Use {
+	return price.Use{Model: req.Model, Usage: req.usage, NanoDollars: req.nanoDollars}
 }
 
 // asksUsage reports whether the client has asked for the usage of its stream.
@@ -113,6 +124,7 @@ func (m *middleware) admit(w http.ResponseWriter, r *http.Request, req *request)
 		return pathErr
 	}
 	q := quota.Question{IP: m.ClientIP(r)}
+	q.From = quota.Origin{IP: q.IP, UserAgent: r.UserAgent()}
 	if !q.IP.IsValid() {
 		q.IP = netip.IPv6Unspecified() // the gate would skip its check of the zero Addr
 	}
@@ -187,13 +199,17 @@ func (req *request) forwarded(w http.ResponseWriter, r *http.Request, maxBodyByt
 // log writes the request's log line.
 func (m *middleware) log(ctx context.Context, req *request, status int, err error) {
 	line := reqlog.Line{
-		Message: "model request", RequestID: req.RequestID, Duration: time.Since(req.started),
+		Message: "model request", Group: reqlog.GroupModels, RequestID: req.RequestID, Duration: time.Since(req.started), Status: status,
 		Attrs: []slog.Attr{
-			slog.Int("status", status), reqlog.UserID(req.UserID), reqlog.TokenID(req.TokenID),
+			reqlog.UserID(req.UserID), reqlog.TokenID(req.TokenID),
 			slog.String("model", credential.Redact(req.Model)),
 			slog.Int64("held", req.HeldUnits), slog.Int64("charged", req.chargedUnits),
 		},
-		Err: err,
+		Unrecorded: req.meter.Cost().Unrecorded, Err: err,
+	}
+	var refused *refusal
+	if errors.As(err, &refused) {
+		line.Code, line.Scope = string(refused.Refusal), refused.Scope
 	}
 	if req.shortfallUnits > 0 {
 		line.Attrs = append(line.Attrs, slog.Int64("shortfall", req.shortfallUnits))

@@ -86,13 +86,13 @@ func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question
 		case !clamps && reserved.Free >= least:
 			q.Quota = reserved.Free
 		default:
-			return m.reserved(req, reserved, wanted, nil)
+			return m.reserved(ctx, req, reserved, wanted, nil)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return m.reserved(req, reserved, wanted, err)
+	return m.reserved(ctx, req, reserved, wanted, err)
 }
 
 // reserveUnits holds the price of a request to a path that Options.Allow opened.
@@ -101,7 +101,7 @@ func (m *middleware) reserveUnits(ctx context.Context, req *request, q quota.Que
 	defer cancel()
 	q.Quota = req.endpoint.units
 	reserved, err := m.hold(ctx, req, q)
-	return m.reserved(req, reserved, q.Quota, err)
+	return m.reserved(ctx, req, reserved, q.Quota, err)
 }
 
 // pricesFor returns the price table. If prices depend on the token's group, it
@@ -132,10 +132,11 @@ func (m *middleware) hold(ctx context.Context, req *request, q quota.Question) (
 }
 
 // reserved takes over the result of a reservation.
-func (m *middleware) reserved(req *request, reserved quota.Reservation, wanted int64, err error) error {
+func (m *middleware) reserved(ctx context.Context, req *request, reserved quota.Reservation, wanted int64, err error) error {
 	m.setToken(req, reserved.Token)
 	req.rates, req.HeldUnits = ratesOf(reserved.Token, m.gate.Now()), reserved.Held
 	if err == nil && !reserved.Valid() {
+		m.gate.RecordRefusal(ctx, req.key, reserved.Verdict)
 		err = &refusal{quota.RefusedError{Reason: reserved.Reason}, reserved.Verdict, wanted}
 	}
 	return err

@@ -98,7 +98,7 @@ func (w *responseWriter) settle(o outcome) price.Usage {
 		quote.Units = w.req.hold.Units()
 		w.err = errors.Join(w.err, err)
 	}
-	w.req.usage, w.req.reported, w.req.priceRevision = u, reported, quote.Revision
+	w.req.usage, w.req.reported, w.req.nanoDollars, w.req.priceRevision = u, reported, quote.NanoDollars, quote.Revision
 	w.end(w.m.endHold(w.ctx, w.req, min(quote.Units, token.MaxInteger), true))
 	return u
 }
@@ -142,7 +142,7 @@ func retry(ctx context.Context, f func() error) error {
 // longer, it spends them without a hold, as far as the balance allows. If the hold
 // was charged when it expired, it spends only what exceeds it.
 func (m *middleware) settle(ctx context.Context, req *request, units int64) error {
-	s, err := req.hold.Settle(ctx, units)
+	s, err := req.hold.Settle(ctx, units, req.use())
 	req.chargedUnits, req.shortfallUnits = s.Charged, s.Shortfall
 	var before int64
 	if errors.Is(err, quota.ErrHoldCharged) {
@@ -161,7 +161,7 @@ func (m *middleware) settle(ctx context.Context, req *request, units int64) erro
 }
 
 func (m *middleware) spendWithoutHold(ctx context.Context, req *request, units int64) error {
-	q := quota.Question{Model: req.Model, Quota: units, Used: true}
+	q := quota.Question{Model: req.Model, Quota: units, Used: true, Use: req.use()}
 	var v quota.Verdict
 	var err error
 	for n := range maxHoldAttempts {

@@ -8,8 +8,9 @@ import (
 
 // A Quote is what a request costs.
 type Quote struct {
-	Units    int64 // 0 to token.MaxInteger
-	Revision int64 // of the price table; 0 if there is none
+	Units       int64 // 0 to token.MaxInteger
+	NanoDollars int64 // the same, as the group of the token pays it, rounded up; 0 without a table, at most token.MaxInteger
+	Revision    int64 // of the price table; 0 if there is none
 }
 
 // Cost returns what a usage of a model costs the tokens of a group. It adds up
@@ -48,7 +49,12 @@ func (t *Table) Cost(group, model string, u Usage) (Quote, error) {
 	if err != nil {
 		return Quote{}, err
 	}
-	return Quote{Units: max(least, t.units(group, nanos)), Revision: t.Revision}, nil
+	n := t.forGroup(group, nanos)
+	return Quote{
+		Units:       max(least, roundedUp(new(big.Int).Mul(n, big.NewInt(t.Scale())), 1_000_000_000*int64(FactorOne))),
+		NanoDollars: roundedUp(n, int64(FactorOne)),
+		Revision:    t.Revision,
+	}, nil
 }
 
 // Scale returns how many units a dollar has, or 0 without a table.
@@ -63,23 +69,26 @@ func (t *Table) Scale() int64 {
 	}
 }
 
-// units converts nano-dollars to units, rounded up.
-func (t *Table) units(group string, nanos *big.Int) int64 {
+// forGroup multiplies nano-dollars by the factor of a group. The result is in
+// millionths of them.
+func (t *Table) forGroup(group string, nanos *big.Int) *big.Int {
 	factor, ok := t.Groups[group]
 	if !ok {
 		factor = FactorOne
 	}
-	n := new(big.Int).Mul(nanos, big.NewInt(t.Scale()))
-	n.Mul(n, big.NewInt(int64(factor)))
-	divisor := new(big.Int).Mul(big.NewInt(1_000_000_000), big.NewInt(int64(FactorOne)))
-	n, remainder := n.QuoRem(n, divisor, new(big.Int))
+	return new(big.Int).Mul(nanos, big.NewInt(int64(factor)))
+}
+
+// roundedUp returns a quotient rounded up, at most token.MaxInteger.
+func roundedUp(n *big.Int, divisor int64) int64 {
+	quotient, remainder := new(big.Int).QuoRem(n, big.NewInt(divisor), new(big.Int))
 	if remainder.Sign() > 0 {
-		n.Add(n, big.NewInt(1))
+		quotient.Add(quotient, big.NewInt(1))
 	}
-	if !n.IsInt64() || n.Int64() > token.MaxInteger {
+	if !quotient.IsInt64() || quotient.Int64() > token.MaxInteger {
 		return token.MaxInteger
 	}
-	return n.Int64()
+	return quotient.Int64()
 }
 
 // nanoDollars returns the price of a usage.

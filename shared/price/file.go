@@ -21,6 +21,7 @@ const (
 	maxFactor         = 1_000
 	maxNameLength     = 256
 	factorDigits      = 6 // after the point
+	nanoDigits        = 9 // of dollars
 )
 
 // Parse reads a price file: JSON in which prices are decimal strings, dollars per
@@ -210,7 +211,7 @@ func (r *Rates) parse(where, name string, value json.RawMessage) (bool, error) {
 // place is a nano-dollar: a token's prices are dollars per million tokens.
 func digitsOf(name string) int {
 	if strings.HasPrefix(name, "per_") {
-		return 9
+		return nanoDigits
 	}
 	return 3
 }

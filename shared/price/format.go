@@ -60,6 +60,9 @@ func (r Rates) members() []string {
 	return all
 }
 
+// Dollars returns nano-dollars as a decimal number of dollars, such as 0.0012.
+func Dollars(nanos int64) string { return decimal(nanos, nanoDigits) }
+
 // decimal returns n divided by 10 to the power of digits, without trailing
 // zeros.
 func decimal(n int64, digits int) string {

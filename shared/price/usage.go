@@ -15,6 +15,28 @@ type Usage struct {
 	AudioSeconds       int64 `json:"audio_seconds,omitempty"`         // audio transcribed or made, rounded up
 }
 
+// A Use is what requests did with a model, and what the price table says that
+// costs. It is what a history tells about a charge.
+type Use struct {
+	Model string // "" if the caller named none
+	Usage
+	NanoDollars int64 // Quote.NanoDollars of the usage; 0 if the units were not computed from one
+	Requests    int64 // 0 counts as 1
+	Units       int64 // charged for this use, of a charge for several uses; else 0
+}
+
+// Plus adds up uses of the same model.
+func (u Use) Plus(other Use) Use {
+	from := other.pointers()
+	for i, p := range u.pointers() {
+		*p = token.AddSaturated(*p, *from[i])
+	}
+	u.NanoDollars = token.AddSaturated(u.NanoDollars, other.NanoDollars)
+	u.Requests = token.AddSaturated(u.Requests, other.Requests)
+	u.Units = token.AddSaturated(u.Units, other.Units)
+	return u
+}
+
 // Max returns the larger number of each kind. It is right for reports of one
 // request that are cumulative, as those of model APIs are.
 func (u Usage) Max(other Usage) Usage {
@@ -39,6 +61,10 @@ func (u Usage) normalize() Usage {
 	u.ReasoningTokens = min(u.ReasoningTokens, u.OutputTokens)
 	return u
 }
+
+// Numbers returns every number: input, output, cache reads, cache writes of 5
+// minutes and of 1 hour, reasoning, images, seconds of audio.
+func (u *Usage) Numbers() [8]*int64 { return u.pointers() }
 
 // pointers returns every number, in a fixed order.
 func (u *Usage) pointers() [8]*int64 {

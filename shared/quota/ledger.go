@@ -101,7 +101,12 @@ type Record struct {
 	Meters         []int64 // of a hold: the numbers of the token's meters that it counts in
 	PerUnit        int64   // of a hold: nanoseconds that each unit took in the rate of units; 0 if there was none
 	MadeAt         int64   // of a hold with PerUnit: when it was made, in Unix milliseconds
+	Model          string  // of an open hold: the model that the reservation named
 }
+
+// Open reports whether the record's hold has not ended. A hold that has expired
+// counts as open until Ledger.Compact.
+func (r Record) Open() bool { return r.State == StateOpen }
 
 // endError returns how the record's hold has ended, as an error. It is nil unless
 // the hold has ended.
@@ -192,7 +197,7 @@ func (l Ledger) Compact(now int64) Ledger {
 				l.Balance.Left += r.Debited()
 				take(l.metersOf(r), -r.Quota)
 			}
-			r.State, r.EndedAt = StateExpired, r.ExpiresAt
+			r.State, r.EndedAt, r.Model = StateExpired, r.ExpiresAt, ""
 			l.Records[key] = r
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -21,8 +22,8 @@ const (
 
 // An Operation moves units of one token. With a request id, it takes effect
 // once, however often it is repeated. KindSettle and KindRelease find their
-// hold by the request id and use no other field of the Question than Quota, the
-// units to charge. KindGrow raises an open hold to Quota units, if the Question
+// hold by the request id and use no other fields of the Question than Quota, the
+// units to charge, and Use. KindGrow raises an open hold to Quota units, if the Question
 // is allowed.
 type Operation struct {
 	Kind           Kind
@@ -49,7 +50,8 @@ type Own struct {
 	Meters  []int64 // the record's Meters, PerUnit and MadeAt, as far as the caller knows
 	PerUnit int64
 	MadeAt  int64
-	Tried   bool // an earlier attempt of this operation may have ended the hold, and nobody else can
+	Uses    []price.Use // for KindSettle: what the hold was used for, of a hold for several requests; if not nil, it takes the place of Question.Use
+	Tried   bool        // an earlier attempt of this operation may have ended the hold, and nobody else can
 }
 
 // OperationAt returns an operation of a kind at a time. It still needs a
@@ -159,7 +161,7 @@ func (o Operation) recordUse(l *Ledger) {
 	if o.Kind == KindReserve {
 		record = Record{
 			State: StateOpen, Quota: o.Quota, ExpiresAt: o.ExpiresAt, ChargeOnExpiry: o.ChargeOnExpiry,
-			BeforeReserve: l.Balance, Meters: numbers, PerUnit: perUnit,
+			BeforeReserve: l.Balance, Meters: numbers, PerUnit: perUnit, Model: o.Model,
 		}
 		if perUnit > 0 {
 			record.MadeAt = o.UnixMilli()
@@ -197,7 +199,7 @@ func (o Operation) endHold(l *Ledger) (bool, error) {
 	case r.State != StateOpen:
 		return false, nil
 	}
-	r.BeforeEnd, r.EndedAt = l.Balance, o.Now
+	r.BeforeEnd, r.EndedAt, r.Model = l.Balance, o.Now, ""
 	l.Balance.Left += r.Debited()
 	r.State = StateReleased
 	take(l.metersOf(r), -r.Quota)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -32,6 +33,10 @@ type Question struct {
 	// count them and refuse nothing, and only the quota can refuse a spend of
 	// them, see Operation.NeedsPermission.
 	Used bool
+	// Use says what the units are for. It decides nothing: the token's history tells
+	// it. Without a model in it, that of the Question counts.
+	Use  price.Use
+	From Origin // kept as the token's last use
 }
 
 // Normalize checks every field and returns the question in canonical form. The
@@ -151,6 +156,19 @@ type Reason struct {
 	Scope      string        // what refused, for RefusedExhausted, RefusedRate and, if it is ScopeUser, RefusedDisabled; else ""
 	ResetsAt   int64         // for a window, and a wallet that renews: the Unix second at which it is whole again; else 0
 	RetryAfter time.Duration // for a rate: the time until the same request is allowed; 0 if that is not known or never
+}
+
+// Name returns the refusal and its scope, such as quota_exhausted:window:day. It
+// leaves out the pattern of a model quota, which a tenant chooses.
+func (r Reason) Name() string {
+	switch {
+	case r.Scope == "":
+		return string(r.Refusal)
+	case strings.HasPrefix(r.Scope, ScopeModel):
+		return string(r.Refusal) + ":model"
+	default:
+		return string(r.Refusal) + ":" + r.Scope
+	}
 }
 
 // A RefusedError is a refusal as an error. Test for it with errors.As, or for

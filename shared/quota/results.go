@@ -58,11 +58,12 @@ type Usage struct {
 	Token                    token.Token
 	At                       int64 // the Unix second that the usage is about
 	Granted, Used, Available int64
+	Revision                 int64 // of the ledger
 }
 
 // UsageAt returns the token's usage at a Unix second.
 func (l Ledger) UsageAt(now int64) Usage {
-	u := Usage{Token: l.Token, At: now, Used: l.UsedAt(now), Available: l.RemainAt(now)}
+	u := Usage{Token: l.Token, At: now, Used: l.UsedAt(now), Available: l.RemainAt(now), Revision: l.Revision}
 	u.Granted = max(0, min(l.FreeAt(now)+l.HeldAt(now)+u.Used, token.MaxInteger))
 	return u
 }

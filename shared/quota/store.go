@@ -28,4 +28,11 @@ type Store interface {
 	// An operation without a request id is never sent again when it could have
 	// been applied.
 	Do(ctx context.Context, key credential.Key, o Operation) (Ledger, error)
+
+	// Touch records a use of a key's token, or how often its key was refused, in
+	// one write that is sent once. It changes nothing that an operation or a change
+	// of the token depends on. A token that is gone, or whose last use is recorded
+	// already, is not an error. The error is ErrUnavailable, and ErrUncertain if
+	// the write may have been made.
+	Touch(ctx context.Context, key credential.Key, t Touch) error
 }

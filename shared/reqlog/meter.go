@@ -12,6 +12,7 @@ import (
 type Cost struct {
 	ReadUnits, WriteUnits float64
 	RoundTrips            int
+	Unrecorded            int // uses and refusals of keys that the store could not record
 }
 
 // A Meter adds up the costs of one request. It is safe for concurrent use.
@@ -29,6 +30,7 @@ func (m *Meter) Add(c Cost) {
 	m.cost.ReadUnits += c.ReadUnits
 	m.cost.WriteUnits += c.WriteUnits
 	m.cost.RoundTrips += c.RoundTrips
+	m.cost.Unrecorded += c.Unrecorded
 	m.mu.Unlock()
 }
 

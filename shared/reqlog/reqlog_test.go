@@ -19,11 +19,24 @@ import (
 // written returns the fields of a logged line, without the time.
 func written(t *testing.T, line reqlog.Line) map[string]any {
 	t.Helper()
+	return writtenBy(t, nil, line)
+}
+
+// textOf returns the line that a process writes.
+func textOf(t *testing.T, p *reqlog.Process, line reqlog.Line) []byte {
+	t.Helper()
 	var out bytes.Buffer
-	line.Write(t.Context(), slog.New(slog.NewJSONHandler(&out, nil)))
+	line.Write(reqlog.WithProcess(t.Context(), p), slog.New(slog.NewJSONHandler(&out, nil)))
+	return out.Bytes()
+}
+
+// writtenBy is written for the line of a process.
+func writtenBy(t *testing.T, p *reqlog.Process, line reqlog.Line) map[string]any {
+	t.Helper()
+	text := textOf(t, p, line)
 	var fields map[string]any
-	if err := json.Unmarshal(out.Bytes(), &fields); err != nil {
-		t.Fatalf("got log %q, want one line of JSON", out.String())
+	if err := json.Unmarshal(text, &fields); err != nil {
+		t.Fatalf("got log %q, want one line of JSON", text)
 	}
 	delete(fields, "time")
 	return fields
@@ -44,13 +57,13 @@ func TestLine(t *testing.T) {
 		"all": {
 			reqlog.Line{
 				Message: "model request", Level: slog.LevelWarn, Route: "get", RequestID: "abc", Duration: 1234 * time.Microsecond,
-				Attrs: []slog.Attr{reqlog.UserID(1), reqlog.TokenID(2), cost.Reads(), cost.Writes(), cost.Trips(), slog.Int("status", 404)},
-				Code:  "token_not_found", Err: errors.New("no such token"),
+				Attrs: []slog.Attr{reqlog.UserID(1), reqlog.TokenID(2), cost.Reads(), cost.Writes(), cost.Trips()}, Status: 404,
+				Code: "token_not_found", Scope: "window:day", Err: errors.New("no such token"),
 			},
 			map[string]any{
 				"level": "WARN", "msg": "model request", "route": "get", "request_id": "abc", "ms": 1.234,
 				"user_id": 1.0, "token_id": 2.0, "read_units": 1.5, "write_units": 2.0, "round_trips": 3.0, "status": 404.0,
-				"code": "token_not_found", "error": "no such token",
+				"code": "token_not_found", "scope": "window:day", "error": "no such token",
 			},
 		},
 	} {
@@ -62,12 +75,15 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// A key or an access token in an error is masked in the log.
+// A key or an access token in an error or a scope is masked in the log.
 func TestLineMasksCredentials(t *testing.T) {
 	key := credential.NewKey(1, 2).Reveal()
-	got, _ := written(t, reqlog.Line{Err: errors.New("refused " + key)})["error"].(string)
-	if !strings.HasPrefix(got, "refused ") || strings.Contains(got, key[len(key)-20:]) {
-		t.Errorf("got error %.15q…, want the key masked", got)
+	line := written(t, reqlog.Line{Err: errors.New("refused " + key), Scope: "model:" + key})
+	for field, start := range map[string]string{"error": "refused ", "scope": "model:"} {
+		got, _ := line[field].(string)
+		if !strings.HasPrefix(got, start) || strings.Contains(got, key[len(key)-20:]) {
+			t.Errorf("got %s %.15q…, want the key masked", field, got)
+		}
 	}
 }
 

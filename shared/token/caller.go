@@ -13,16 +13,17 @@ import (
 // zero User if there is none.
 type Caller struct {
 	UserID    int64
+	Slot      int   // of the access token, from 0
 	Now       int64 // Unix microseconds, for User.AdmitChanges
 	Authorize func(User) error
 }
 
-// callerOf returns the caller with an access token at a time. An
+// NewCaller returns the caller with an access token at a time. An
 // unknown user, an empty slot, another hash and an expired or revoked access
 // token give the same error, after a comparison in constant time.
-func callerOf(at credential.AccessToken, now time.Time) Caller {
+func NewCaller(at credential.AccessToken, now time.Time) Caller {
 	hash := at.Hash()
-	return Caller{at.UserID, now.UnixMicro(), func(u User) error {
+	return Caller{at.UserID, at.Slot, now.UnixMicro(), func(u User) error {
 		var slot Slot
 		if at.Slot >= 0 && at.Slot < MaxSlots {
 			slot = u.Slots[at.Slot]

@@ -34,6 +34,8 @@ var (
 	// ErrExhausted means that a token can't be enabled because it has no quota
 	// left.
 	ErrExhausted = errors.New("token is exhausted")
+	// ErrKeyLeaked means that a token can't be enabled because its key has leaked.
+	ErrKeyLeaked = errors.New("key has leaked")
 	// ErrTokenLimit means that the user would have more tokens than
 	// Limits.MaxTokens.
 	ErrTokenLimit = errors.New("user has too many tokens")

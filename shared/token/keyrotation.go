@@ -34,7 +34,8 @@ func (s *Service) NewKeyRotation(ctx context.Context, at credential.AccessToken,
 
 // Rotate replaces a token's key. The token keeps its id, its quota and its
 // settings. An old key that is still in its grace period from an earlier
-// rotation stops working. Repeating the same rotation changes nothing.
+// rotation stops working. A key that has leaked gets no grace period. Repeating the
+// same rotation changes nothing.
 func (s *Service) Rotate(ctx context.Context, at credential.AccessToken, id int64, rotation KeyRotation) (IssuedToken, error) {
 	return s.RotateAsPlanned(ctx, at, id, func() (KeyRotation, error) { return rotation, nil })
 }
@@ -44,7 +45,7 @@ func (s *Service) Rotate(ctx context.Context, at credential.AccessToken, id int6
 // its error.
 func (s *Service) RotateAsPlanned(ctx context.Context, at credential.AccessToken, id int64, plan func() (KeyRotation, error)) (IssuedToken, error) {
 	var rotation KeyRotation
-	t, err := s.Store.Rotate(ctx, s.caller(at), id, func() (_ KeyRotation, err error) {
+	t, err := s.Store.Rotate(ctx, s.Caller(at), id, func() (_ KeyRotation, err error) {
 		if rotation, err = plan(); err == nil {
 			rotation.SealedKey, err = sealKey(at, rotation.Key, s.UnixNow())
 		}
@@ -54,17 +55,17 @@ func (s *Service) RotateAsPlanned(ctx context.Context, at credential.AccessToken
 }
 
 // AcceptsKey reports whether the key with this hash is the token's key at a
-// Unix second, or its previous key within the grace period. It does not check
-// the token's status. It takes the same time for any hash.
+// Unix second, unless that has leaked, or its previous key within the grace period.
+// It does not check the token's status. It takes the same time for any hash.
 func (t Token) AcceptsKey(hash [32]byte, now int64) bool {
 	current, previous := t.matchKey(hash)
-	return current || previous && now < t.PreviousUntil
+	return current && t.LeakedTime == 0 || previous && now < t.PreviousUntil
 }
 
 // HasKey reports whether the key with this hash is the token's key or its
-// previous key, even after the grace period. Such a key may still settle and
-// release holds, because the use of a hold must be reported even after the
-// grace period.
+// previous key, even after the grace period or if it has leaked. Such a key may
+// still settle and release holds, because the use of a hold must be reported even
+// then.
 func (t Token) HasKey(hash [32]byte) bool {
 	current, previous := t.matchKey(hash)
 	return current || previous

@@ -29,7 +29,7 @@ func normalizeModels(names []string) ([]string, error) {
 	for _, name := range names {
 		name, err := CheckText(field, name, 1, MaxModelNameLength)
 		if err != nil {
-			return nil, invalid(field, fmt.Sprintf("must be names of 1 to %d characters without control characters", MaxModelNameLength))
+			return nil, invalid(field, fmt.Sprintf("must be names of 1 to %d characters without control characters, beginning with a visible one", MaxModelNameLength))
 		}
 		if strings.Contains(name, ",") {
 			return nil, invalid(field, "must be names without commas: send each name as a separate element")

@@ -79,7 +79,7 @@ func TestNormalizeModels(t *testing.T) {
 		"patterns":         {[]string{" gpt-5* ", "*", "gpt-5*", "gpt-5"}, []string{"gpt-5*", "*", "gpt-5"}, ""},
 		"longest_ASCII":    {long(1), long(1), ""},
 		"longest_pattern":  {[]string{strings.Repeat("é", 255) + "*"}, []string{strings.Repeat("é", 255) + "*"}, ""},
-		"too_long":         {[]string{strings.Repeat("m", 256) + "*"}, nil, "must be names of 1 to 256 characters without control characters"},
+		"too_long":         {[]string{strings.Repeat("m", 256) + "*"}, nil, "must be names of 1 to 256 characters without control characters, beginning with a visible one"},
 		"4096_bytes":       {long(16), long(16), ""},
 		"4096_repeated":    {append(long(16), long(16)...), long(16), ""},
 		"4097_bytes":       {append(long(16), "m"), nil, "must have at most 4096 bytes in all names together, not 4097: send fewer names, or a pattern such as gpt-5* for several"},

@@ -10,8 +10,9 @@ import (
 )
 
 // CheckText returns a text without surrounding white space. If it is not valid
-// UTF-8, has unprintable characters, or has fewer than shortest or more than
-// longest characters, the error is an *InvalidError for field.
+// UTF-8, has unprintable characters, begins with an invisible one, or has fewer
+// than shortest or more than longest characters, the error is an *InvalidError for
+// field.
 func CheckText(field, s string, shortest, longest int) (string, error) {
 	s = strings.TrimSpace(s)
 	switch n := utf8.RuneCountInString(s); {
@@ -21,9 +22,11 @@ func CheckText(field, s string, shortest, longest int) (string, error) {
 		return "", invalid(field, fmt.Sprintf("must have %d to %d characters, not %d", shortest, longest, n))
 	case strings.ContainsFunc(s, unprintable):
 		return "", invalid(field, "must not contain control or bidirectional-override characters")
-	default:
-		return s, nil
 	}
+	if first, _ := utf8.DecodeRuneInString(s); s != "" && invisible(first) {
+		return "", invalid(field, fmt.Sprintf("must begin with a visible character, not U+%04X", first))
+	}
+	return s, nil
 }
 
 // unprintable reports whether a character could forge a log line or reverse the
@@ -32,6 +35,15 @@ func CheckText(field, s string, shortest, longest int) (string, error) {
 func unprintable(r rune) bool {
 	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' ||
 		r >= '\u202A' && r <= '\u202E' || r >= '\u2066' && r <= '\u2069'
+}
+
+// invisible reports whether a character leaves no mark of its own: joiners,
+// direction marks, fillers, variation selectors, tags and the empty Braille
+// pattern. They may follow a visible character, as in an emoji or in Persian.
+// The signs of Unicode's Prepended_Concatenation_Mark are visible.
+func invisible(r rune) bool {
+	return r == '\u2800' || unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) &&
+		!unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
 // CheckQuota returns an *InvalidError for field if n is not a valid number of

@@ -77,7 +77,7 @@ func newCipher(at credential.AccessToken, salt, purpose string) (cipher.AEAD, er
 // ShowKeys returns a key or an error for each id, in order: those of
 // Token.IssuedKey, and ErrNotFound. The ids must be unique.
 func (s *Service) ShowKeys(ctx context.Context, at credential.AccessToken, ids []int64) ([]credential.Key, []error, error) {
-	found, err := s.Store.GetAll(ctx, s.caller(at), ids)
+	found, err := s.Store.GetAll(ctx, s.Caller(at), ids)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -23,17 +23,17 @@ func (s *Service) UnixNow() int64 { return s.Now().Unix() }
 // Authorize checks whether the access token may manage tokens, and nothing
 // else.
 func (s *Service) Authorize(ctx context.Context, at credential.AccessToken) error {
-	return s.Store.Authorize(ctx, s.caller(at))
+	return s.Store.Authorize(ctx, s.Caller(at))
 }
 
 // List returns a page of size tokens, newest first. Pages count from 1.
 func (s *Service) List(ctx context.Context, at credential.AccessToken, page, size int64) (Page, error) {
-	return s.Store.List(ctx, s.caller(at), (page-1)*size, size)
+	return s.Store.List(ctx, s.Caller(at), (page-1)*size, size)
 }
 
 // ListAfter returns up to size tokens with ids below id, newest first.
 func (s *Service) ListAfter(ctx context.Context, at credential.AccessToken, id, size int64) (Page, error) {
-	return s.Store.ListAfter(ctx, s.caller(at), id, size)
+	return s.Store.ListAfter(ctx, s.Caller(at), id, size)
 }
 
 // Search returns a page of size of the tokens that match a query among the
@@ -70,7 +70,7 @@ func (s *Service) search(ctx context.Context, at credential.AccessToken, q Query
 	if err != nil {
 		return Page{}, s.refuse(ctx, at, err)
 	}
-	found, err := s.Store.SearchWindow(ctx, s.caller(at), below)
+	found, err := s.Store.SearchWindow(ctx, s.Caller(at), below)
 	now := s.UnixNow()
 	found.Tokens = slices.DeleteFunc(found.Tokens, func(t Token) bool { return !q.Matches(t, now) })
 	found.Total = int64(len(found.Tokens))
@@ -79,12 +79,12 @@ func (s *Service) search(ctx context.Context, at credential.AccessToken, q Query
 
 // Get returns one token, or ErrNotFound.
 func (s *Service) Get(ctx context.Context, at credential.AccessToken, id int64) (Token, error) {
-	return s.Store.Get(ctx, s.caller(at), id)
+	return s.Store.Get(ctx, s.Caller(at), id)
 }
 
 // Account returns the user and its wallet as of now.
 func (s *Service) Account(ctx context.Context, at credential.AccessToken) (User, Wallet, error) {
-	u, w, err := s.Store.Account(ctx, s.caller(at))
+	u, w, err := s.Store.Account(ctx, s.Caller(at))
 	return u, w.AsOf(s.UnixNow()), err
 }
 
@@ -92,7 +92,7 @@ func (s *Service) Account(ctx context.Context, at credential.AccessToken) (User,
 // wallet, the error is ErrNoBudget. The other errors are those of
 // AccountReader.AccountHoldings.
 func (s *Service) Holdings(ctx context.Context, at credential.AccessToken) (Holdings, error) {
-	h, err := s.Store.AccountHoldings(ctx, s.caller(at))
+	h, err := s.Store.AccountHoldings(ctx, s.Caller(at))
 	if err == nil && !h.On {
 		return Holdings{}, ErrNoBudget
 	}
@@ -145,7 +145,7 @@ func (s *Service) Create(ctx context.Context, at credential.AccessToken, setting
 		}
 	}
 	var issued []IssuedToken
-	_, err := s.Store.Create(ctx, callerOf(at, now), func(u User) (NewTokens, error) {
+	_, err := s.Store.Create(ctx, NewCaller(at, now), func(u User) (NewTokens, error) {
 		after, err := u.afterCreating(int64(len(settings)), now.UnixMicro())
 		if err != nil {
 			return NewTokens{}, err
@@ -209,7 +209,7 @@ func issue(tokens []Token, at credential.AccessToken, firstID, now int64) ([]Iss
 // SaveResponse saves a part of a request's response, unless that part is saved
 // already, and returns the part that is now saved.
 func (s *Service) SaveResponse(ctx context.Context, at credential.AccessToken, r *IdempotentRequest, part ResponsePart, content []byte) ([]byte, error) {
-	sealed, err := s.Store.SaveResponse(ctx, s.caller(at), r.Seal(part, content))
+	sealed, err := s.Store.SaveResponse(ctx, s.Caller(at), r.Seal(part, content))
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +229,7 @@ func (s *Service) LoadPlan(ctx context.Context, at credential.AccessToken, r *Id
 }
 
 func (s *Service) loadPart(ctx context.Context, at credential.AccessToken, r *IdempotentRequest, part ResponsePart) ([]byte, error) {
-	sealed, err := s.Store.LoadResponse(ctx, s.caller(at), r.id, part, s.UnixNow())
+	sealed, err := s.Store.LoadResponse(ctx, s.Caller(at), r.id, part, s.UnixNow())
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +246,7 @@ func (s *Service) Update(ctx context.Context, at credential.AccessToken, id int6
 	}
 	change := settings.change(s.UnixNow())
 	change.Versions = versions
-	return s.Store.Update(ctx, s.caller(at), id, change)
+	return s.Store.Update(ctx, s.Caller(at), id, change)
 }
 
 // Raise raises a quota of a token for a while. If the token has none of the
@@ -258,18 +258,17 @@ func (s *Service) Raise(ctx context.Context, at credential.AccessToken, id int64
 	if err := r.check(now); err != nil {
 		return Token{}, s.refuse(ctx, at, err)
 	}
-	return s.Store.Update(ctx, s.caller(at), id, Change{Raise: &r, Versions: versions, Now: now})
+	return s.Store.Update(ctx, s.Caller(at), id, Change{Raise: &r, Versions: versions, Now: now})
 }
 
 // SetStatus enables or disables a token and changes nothing else. If an enabled
-// token would still be unusable, the error is ErrExpired, ErrExhausted or
-// ErrKeysStopped. If
-// the token has none of the versions, the error is ErrVersionMismatch; nil
+// token would still be unusable, the error is ErrKeyLeaked, ErrExpired,
+// ErrExhausted or ErrKeysStopped. If the token has none of the versions, the error is ErrVersionMismatch; nil
 // versions allow any.
 func (s *Service) SetStatus(ctx context.Context, at credential.AccessToken, id int64, disabled bool, versions Versions) (Token, error) {
 	change := s.statusChange(disabled)
 	change.Versions = versions
-	return s.Store.Update(ctx, s.caller(at), id, change)
+	return s.Store.Update(ctx, s.Caller(at), id, change)
 }
 
 func (s *Service) statusChange(disabled bool) Change {
@@ -280,20 +279,20 @@ func (s *Service) statusChange(disabled bool) Change {
 // the token has none of the versions, the error is ErrVersionMismatch; nil
 // versions allow any.
 func (s *Service) Delete(ctx context.Context, at credential.AccessToken, id int64, versions Versions) error {
-	return s.Store.Delete(ctx, s.caller(at), id, versions)
+	return s.Store.Delete(ctx, s.Caller(at), id, versions)
 }
 
 // SetStatusAll enables or disables several tokens, each independently of the
 // others. It returns one error or nil for each id, in order. plan is as for
 // BatchWriter.
 func (s *Service) SetStatusAll(ctx context.Context, at credential.AccessToken, ids []int64, disabled bool, plan BatchPlan) ([]error, error) {
-	return s.Store.UpdateAll(ctx, s.caller(at), ids, s.statusChange(disabled), plan)
+	return s.Store.UpdateAll(ctx, s.Caller(at), ids, s.statusChange(disabled), plan)
 }
 
 // DeleteAll removes several tokens, each independently of the others. It
 // returns one error or nil for each id, in order. plan is as for BatchWriter.
 func (s *Service) DeleteAll(ctx context.Context, at credential.AccessToken, ids []int64, plan BatchPlan) ([]error, error) {
-	return s.Store.DeleteAll(ctx, s.caller(at), ids, plan)
+	return s.Store.DeleteAll(ctx, s.Caller(at), ids, plan)
 }
 
 // refuse returns the error of invalid input. Authentication errors take
@@ -305,4 +304,5 @@ func (s *Service) refuse(ctx context.Context, at credential.AccessToken, bad err
 	return bad
 }
 
-func (s *Service) caller(at credential.AccessToken) Caller { return callerOf(at, s.Now()) }
+// Caller returns the caller with an access token, as of now.
+func (s *Service) Caller(at credential.AccessToken) Caller { return NewCaller(at, s.Now()) }

@@ -119,7 +119,7 @@ type Change struct {
 	Settings
 	NeedsModels        bool // the token must have a model: the change enables model limits
 	NeedsNoModelLimits bool // model limits must be off: the change removes the models
-	NeedsUsable        bool // the token must be neither expired at Now nor exhausted: the change enables it
+	NeedsUsable        bool // the token must be neither expired at Now nor exhausted, nor its key leaked: the change enables it
 	Now                int64
 	// NeedsUnlimited, if not nil, is what UnlimitedQuota of the token must be.
 	// RemainQuota and QuotaDelta of an unlimited token are not changed.
@@ -180,7 +180,7 @@ func (c Change) requireModels() Change {
 
 // ResolveMismatch returns the change to try instead if a token does not meet
 // the requirements, or the reason why there is none: ErrVersionMismatch,
-// ErrExpired, ErrExhausted, ErrQuotaBelowZero or an *InvalidError. If the token
+// ErrKeyLeaked, ErrExpired, ErrExhausted, ErrQuotaBelowZero or an *InvalidError. If the token
 // does meet the requirements, the error is an internal one.
 func (c Change) ResolveMismatch(t Token) (Change, error) {
 	switch {
@@ -188,6 +188,8 @@ func (c Change) ResolveMismatch(t Token) (Change, error) {
 		return c, ErrVersionMismatch
 	case c.NeedsModels && len(t.Models) == 0, c.NeedsNoModelLimits && t.ModelLimitsEnabled:
 		return c, errNoModels()
+	case c.NeedsUsable && t.LeakedTime != 0:
+		return c, ErrKeyLeaked
 	case c.NeedsUsable && t.ExpiredTime != Never && t.ExpiredTime <= c.Now:
 		return c, ErrExpired
 	case c.NeedsUsable && !t.UnlimitedQuota && t.FreeAt(c.Now) <= 0:

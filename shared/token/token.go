@@ -41,6 +41,10 @@ type Token struct {
 	PreviousMask  string
 	PreviousUntil int64
 
+	// LeakedTime is the Unix second at which somebody revoked the present key by
+	// showing it; 0 if nobody did. Only a rotation makes the token usable again.
+	LeakedTime int64
+
 	ForeignHash  [32]byte // of the key with which the token was imported, if it kept that
 	ImportedFrom string   // the system that issued that key
 
@@ -76,6 +80,26 @@ type Token struct {
 	WalletOrder int64 // the newest Wallet.Order that the token follows
 	Block       Block
 	Supply      Supply // not stored, and set only where the store says so
+
+	LastUse LastUse // as it was last recorded, about once an hour
+}
+
+// A LastUse says when and from where a token's key was used.
+type LastUse struct {
+	Time      int64  // Unix second; 0 if none was recorded
+	Network   string // of the client's address, such as 203.0.113.0/24; "" if it is not known
+	UserAgent string // the name of the client's program, such as curl; "" if it is not known
+}
+
+// LastUsed returns the token's last use, as far as it is recorded. AccessedTime is
+// later than LastUse.Time if the token was charged since; network and user agent are
+// then those of a use in the hour before.
+func (t Token) LastUsed() LastUse {
+	u := t.LastUse
+	if t.AccessedTime > t.CreatedTime || t.UsedQuota > 0 {
+		u.Time = max(u.Time, t.AccessedTime)
+	}
+	return u
 }
 
 // A Hold sets units aside for a request in progress.
@@ -144,7 +168,7 @@ const (
 // stored: more quota or a later expiry makes a token usable again.
 func (t Token) StatusAt(now int64) Status {
 	switch {
-	case t.Disabled || t.Stopped:
+	case t.Disabled || t.Stopped || t.LeakedTime != 0:
 		return Disabled
 	case t.ExpiredTime != Never && t.ExpiredTime <= now:
 		return Expired

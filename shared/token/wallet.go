@@ -45,11 +45,12 @@ type Wallet struct {
 	On     bool  // if not, the user's tokens are used without it
 	Order  int64 // plus 1 whenever the wallet is turned on or off; 0 if the user never had one
 	Budget
-	Count    int64 // numbers the periods of the budget: blocks of another count are void
-	Left     int64 // units that were not drawn; below 0 if the budget was lowered below what was drawn
-	EndsAt   int64 // the Unix second at which the count ends; 0 if it does not, or has not begun
-	Gone     int64 // units of this count that tokens had used which are removed
-	Revision int64 // plus 1 with every write of the wallet
+	Count    int64   // numbers the periods of the budget: blocks of another count are void
+	Left     int64   // units that were not drawn; below 0 if the budget was lowered below what was drawn
+	EndsAt   int64   // the Unix second at which the count ends; 0 if it does not, or has not begun
+	Gone     int64   // units of this count that tokens had used which are removed
+	Low      Lowness // the lowest that draws have made Left since this count began or the budget was set; units may have come back
+	Revision int64   // plus 1 with every write of the wallet
 }
 
 // drawParts is the largest part of a wallet that a token draws at once, unless
@@ -62,7 +63,7 @@ const drawParts = 64
 // draw, which is At.
 func (w Wallet) At(now int64) Wallet {
 	if w.EndsAt != 0 && w.EndsAt <= now {
-		w.Count, w.Left, w.Gone, w.EndsAt = w.Count+1, w.Units, 0, 0
+		w.Count, w.Left, w.Gone, w.EndsAt, w.Low = w.Count+1, w.Units, 0, 0, NotLow
 	}
 	if w.EndsAt == 0 && w.Length != "" {
 		_, w.EndsAt = w.Bounds(now)
@@ -87,6 +88,18 @@ func (w Wallet) DrawSize(need int64) int64 {
 	return max(0, min(w.Left, max(need, w.Left/drawParts)))
 }
 
+// Draw returns the wallet after a draw of units, of which the present wallet has at
+// least that many. If the wallet is already as low as the result, a draw need not
+// change Low; least is how many units it must have left for that to be true.
+func (w Wallet) Draw(units int64) (next Wallet, least int64) {
+	w.Left -= units
+	w.Low = max(w.Low, LownessOf(w.Left, w.Units))
+	if w.Low < NothingLeft {
+		units += (w.Low + 1).bound(w.Units) + 1
+	}
+	return w, units
+}
+
 // SetBudget returns the wallet with another budget, or turned off if that is
 // nil. A wallet that is turned on, or gets another period, begins anew. A
 // change of only the units keeps what was drawn.
@@ -98,11 +111,12 @@ func (w Wallet) SetBudget(b *Budget) Wallet {
 	case w.On && w.Period == b.Period:
 		w.Left += b.Units - w.Units
 		w.Budget = *b
+		w.Low = LownessOf(w.Left, w.Units)
 	default:
 		if !w.On {
 			w.Order++
 		}
-		w.On, w.Budget, w.Count, w.Left, w.Gone, w.EndsAt = true, *b, w.Count+1, b.Units, 0, 0
+		w.On, w.Budget, w.Count, w.Left, w.Gone, w.EndsAt, w.Low = true, *b, w.Count+1, b.Units, 0, 0, NotLow
 	}
 	return w
 }

@@ -89,7 +89,7 @@ func TestSetBudget(t *testing.T) {
 		"first":         {token.Wallet{}, token.Wallet{On: true, Order: 1, Count: 1, Budget: token.Budget{Units: 100}, Left: 100}, &token.Budget{Units: 100}},
 		"the same":      {on, on, &token.Budget{Units: 100}},
 		"more":          {on, token.Wallet{On: true, Order: 1, Count: 1, Budget: token.Budget{Units: 150}, Left: 120}, &token.Budget{Units: 150}},
-		"less than was": {on, token.Wallet{On: true, Order: 1, Count: 1, Budget: token.Budget{Units: 10}, Left: -20}, &token.Budget{Units: 10}},
+		"less than was": {on, token.Wallet{On: true, Order: 1, Count: 1, Budget: token.Budget{Units: 10}, Left: -20, Low: token.NothingLeft}, &token.Budget{Units: 10}},
 		"other period":  {on, token.Wallet{On: true, Order: 1, Count: 2, Budget: token.Budget{Units: 100, Period: month}, Left: 100}, &token.Budget{Units: 100, Period: month}},
 		"off":           {on, token.Wallet{Order: 2, Count: 2, Budget: token.Budget{Units: 100}, Left: 70}, nil},
 		"off again":     {token.Wallet{Order: 2}, token.Wallet{Order: 2}, nil},

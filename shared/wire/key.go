@@ -7,6 +7,7 @@ type VerifyInput struct {
 	Quota     *int64      `json:"quota,omitempty"`      // units to charge; 0 or absent only checks
 	Usage     *ModelUsage `json:"usage,omitempty"`      // in place of Quota: charges what this usage of Model costs
 	IP        *string     `json:"ip,omitempty"`         // address of the application that sent the key
+	UserAgent *string     `json:"user_agent,omitempty"` // User-Agent header of that application; IP and UserAgent, or those of the request that has neither, are kept shortened as last used
 	RequestID *string     `json:"request_id,omitempty"` // 22 to 128 characters of A-Z, a-z, 0-9, _ and -; a repeated request with the same id is charged once
 }
 
@@ -106,6 +107,12 @@ type Release struct {
 	Released    int64  `json:"released"`
 	RemainQuota int64  `json:"remain_quota"` // free to spend
 	Limits
+}
+
+// RevokeInput is the body of a revocation. The body can be left out if the key is
+// in the header Authorization.
+type RevokeInput struct {
+	Key *string `json:"key,omitempty"` // the key that is to end; it takes precedence over the header
 }
 
 // A UsageAnswer is the body of the usage route's answer. Clients of New API

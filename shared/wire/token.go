@@ -40,10 +40,20 @@ type Token struct {
 	Group              string   `json:"group"`
 	PreviousKey        string   `json:"previous_key,omitempty"`   // mask of the key before the last rotation, while it works
 	PreviousUntil      int64    `json:"previous_until,omitempty"` // when the previous key stops working
+	LeakedTime         int64    `json:"leaked_time,omitempty"`    // when somebody revoked the key by showing it; the status is then Disabled until the token is rotated
 	Imported           string   `json:"imported,omitempty"`       // the system whose key the token was imported with, such as "litellm"
 	Extra              *Extra   `json:"extra,omitempty"`          // of the lifetime quota
+	LastUsed           *LastUse `json:"last_used,omitempty"`      // nil if the key was never used
 	Limits
 	ResetsAt int64 `json:"resets_at,omitempty"` // Unix seconds; if windows are used up: when the key works again
+}
+
+// A LastUse says when a token's key was last used, and from where at the last time
+// that this was recorded, which is about once an hour.
+type LastUse struct {
+	Time      int64  `json:"time"`                 // Unix seconds; checks may be up to an hour later
+	Network   string `json:"network,omitempty"`    // of the client's address, such as 203.0.113.0/24
+	UserAgent string `json:"user_agent,omitempty"` // the name of the client's program, such as curl
 }
 
 // TokenInput is the body of a create, and a part of the body of an update. A

@@ -158,7 +158,7 @@ func TestWriteNeverMore(t *testing.T) {
 		s.ModelLimitsEnabled = new(true)
 		s.AllowIPs = rapid.SampledFrom([][]string{nil, {"10.0.0.1"}}).Draw(t, "addresses")
 		made, _ := newToken(t, s)
-		made.Stopped = rapid.Bool().Draw(t, "stopped")
+		made.Stopped, made.LeakedTime = rapid.Bool().Draw(t, "stopped"), rapid.SampledFrom([]int64{0, 0, now}).Draw(t, "leaked")
 		format := rapid.SampledFrom([]string{"newapi", "litellm"}).Draw(t, "format")
 		file, row := written(t, format, made, export.WriteOptions{UnitsPerDollar: 3})
 		if row.Problem != "" {
@@ -255,6 +255,7 @@ func TestWriteLiteLLM(t *testing.T) {
 		"a pattern of more":  {func(t *token.Token) { t.ModelLimitsEnabled, t.Models = true, []string{"gpt-4.1*"} }, 0, "its model gpt-4.1* is read by LiteLLM as"},
 		"a provider":         {func(t *token.Token) { t.ModelLimitsEnabled, t.Models = true, []string{"a", "openai/*"} }, 0, "its model openai/* is read by LiteLLM as"},
 		"a name for several": {func(t *token.Token) { t.ModelLimitsEnabled, t.Models = true, []string{"all-team-models"} }, 0, "its model all-team-models is read by LiteLLM as"},
+		"leaked":             {func(t *token.Token) { t.LeakedTime = now }, 0, `"blocked":true`},
 		"stopped":            {func(t *token.Token) { t.Stopped = true }, 0, `"blocked":true`},
 	} {
 		changed := made

@@ -51,7 +51,7 @@ func writeLiteLLM(w *writing) {
 	w.limits(false, false, w.o.UnitsPerDollar > 0, false)
 	row := liteLLMRow{
 		Token: hex.EncodeToString(t.KeyHash[:]), KeyName: "sk-..." + t.Mask[strings.LastIndexByte(t.Mask, '*')+1:], KeyAlias: t.Name,
-		Spend: "0", Blocked: t.Disabled || t.Stopped, CreatedBy: w.owner,
+		Spend: "0", Blocked: t.Disabled || t.Stopped || t.LeakedTime != 0, CreatedBy: w.owner,
 		Models:   w.models(isOtherInLiteLLM, "read by LiteLLM as a name for several models, a provider or a regular expression"),
 		RPMLimit: orNone(t.RequestsPerMinute), MaxParallel: orNone(t.MaxConcurrent),
 	}

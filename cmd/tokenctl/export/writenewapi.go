@@ -35,7 +35,7 @@ func writeNewAPI(w *writing) {
 		return strings.HasSuffix(m, "*") && !isNewAPIPattern(m)
 	}, "a pattern, which New API compares literally"), ",")
 	status := token.Enabled
-	if t.Disabled || t.Stopped {
+	if t.Disabled || t.Stopped || t.LeakedTime != 0 {
 		status = token.Disabled
 	}
 	ips := strings.Join(t.AllowIPs, "\n")

@@ -1,7 +1,7 @@
 // @ts-check
 // Editing, rotating and deleting one token, alone and at the same time as others.
 import assert from "node:assert/strict";
-import { alert, button, dialog, hasFocus, httpError, networkError, openEditor, press, reported, scenario } from "./harness.mjs";
+import { alert, button, confirmKeySaved, dialog, hasFocus, httpError, networkError, openEditor, press, reported, runAxe, scenario } from "./harness.mjs";
 
 const one = [{ name: "app", remain_quota: 100, group: "old", models: ["m1"] }];
 
@@ -188,6 +188,28 @@ scenario("a rotated key works for its grace period", { tokens: one }, async ({ p
   assert.deepEqual([await works(token.key), await works(second)], [true, true]);
   const third = await rotate("immediately");
   assert.deepEqual([await works(second), await works(third)], [false, true]);
+});
+
+// A token whose key was revoked says so, and can only be rotated.
+scenario("a leaked key asks for a rotation", { tokens: [...one, { name: "other" }] }, async ({ page, user, tokens: [token] }) => {
+  await user.revoke(token.key);
+  await page.reload();
+  const row = page.getByRole("row").filter({ hasText: "key leaked just now: rotate it" });
+  assert.match(await row.innerText(), /app[\s\S]*disabled/);
+  assert.equal(await row.count(), 1);
+  assert.equal(await button(page, "Enable app").count(), 0);
+  await openEditor(page, "app");
+  await dialog(page).getByText("Rotate the token to use it again.").waitFor();
+  await press(page, "Cancel");
+  await button(page, "Rotate the key of app").click();
+  await dialog(page).getByText("It doesn't work any more.").waitFor();
+  assert.equal(await page.getByLabel("The old key expires").count(), 0);
+  assert.deepEqual(await runAxe(page), []);
+  await press(page, "Rotate");
+  const key = await page.getByLabel("Key", { exact: true }).inputValue();
+  await confirmKeySaved(page);
+  await row.waitFor({ state: "detached" });
+  assert.deepEqual([(await user.verify(token.key)).valid, (await user.verify(key, { model: "m1" })).valid], [false, true]);
 });
 
 scenario("a deletion needs the exact name", { tokens: [...one, { name: "other" }] }, async ({ page, user, tokens: [token] }) => {

@@ -115,6 +115,20 @@ export async function newUser() {
     remove: (id) => call("DELETE", `/api/token/${id}`),
     /** @param {string} key @returns {Promise<{ valid: boolean, code: string }>} */
     verify: (key, question = {}) => call("POST", "/api/token/verify", question, key),
+    /**
+     * Waits until every request with the keys of tokens is counted in their history.
+     * @param {Token[]} tokens
+     */
+    counted: async (...tokens) => {
+      for (const { id } of tokens) {
+        for (let i = 0; !(await call("GET", `/api/token/${id}/usage`)).complete; i++) {
+          if (i > 600) throw new Error(`the history of token ${id} is not complete after two minutes`);
+          await new Promise((resolve) => { setTimeout(resolve, 200); });
+        }
+      }
+    },
+    /** @param {string} key */
+    revoke: (key) => call("POST", "/api/token/revoke", { key }),
   };
 }
 
@@ -130,7 +144,7 @@ export async function newUser() {
 
 /**
  * @typedef {object} ScenarioOptions
- * @property {string} [at] the console's origin; by default the one of this machine
+ * @property {string} [at] the console's URL, without a slash at its end; by default the origin of this machine
  * @property {boolean} [signIn] whether the page is signed in; true by default
  * @property {TokenFields[]} [tokens] the tokens to create
  * @property {RegExp[]} [allowedErrors] the errors that the scenario causes
@@ -174,7 +188,7 @@ export function scenario(name, { allowedErrors = [], at = origin, signIn = true,
 /**
  * Returns a list that grows with each fault that is not allowed.
  * @param {BrowserContext} context
- * @param {string} at the console's origin
+ * @param {string} at the console's URL
  * @param {RegExp[]} allowed
  */
 function recordFaults(context, at, allowed) {
@@ -184,7 +198,7 @@ function recordFaults(context, at, allowed) {
     if (!allowed.some((pattern) => pattern.test(fault))) faults.push(fault.replace(secretPattern, "[secret]"));
   };
   context.on("request", (request) => {
-    const isOwn = request.url().startsWith(`${at}/`) || request.url().startsWith("blob:");
+    const isOwn = request.url() === at || request.url().startsWith(`${at}/`) || request.url().startsWith("blob:");
     if (!isOwn) record(`request to ${request.url()}`);
     if (secretPattern.test(request.url() + request.postData())) record(`a secret in ${request.method()} ${request.url()}`);
   });

@@ -64,7 +64,7 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     await page.goto(`${origin}/docs`);
     await page.getByRole("heading", { name: document.info.title }).first().waitFor();
     assert.equal(await page.evaluate(() => document.documentElement.classList.contains("dark-mode")), colorScheme === "dark");
-    const operations = Object.values(document.paths).flatMap((path) => Object.keys(path)).filter((name) => /^(get|put|post|delete)$/.test(name));
+    const operations = Object.values({ ...document.paths, ...document.webhooks }).flatMap((path) => Object.keys(path)).filter((name) => /^(get|put|post|delete)$/.test(name));
     assert.ok(operations.length > 0);
     await page.locator(".opblock").first().waitFor();
     assert.equal(await page.locator(".opblock").count(), operations.length);

@@ -91,11 +91,13 @@ type asset struct {
 }
 
 // document is an HTML page. It loads its assets under their versions, so that a
-// browser requests each version once.
+// browser requests each version once. Its addresses are relative, so that they work
+// below a base path, too.
 func document(path, policy string, text []byte, assets []asset) api.Route {
 	var versions []string
 	for _, a := range assets {
-		versions = append(versions, `"`+a.path+`"`, `"`+a.path+`?v=`+a.page.Version()+`"`)
+		relative := strings.TrimPrefix(a.path, "/")
+		versions = append(versions, `"`+relative+`"`, `"`+relative+`?v=`+a.page.Version()+`"`)
 	}
 	body := strings.NewReplacer(versions...).Replace(string(text))
 	return api.PageRoute(path, api.Page{Type: html, Body: []byte(body), Policy: policy})

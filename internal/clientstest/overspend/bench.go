@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/quota"
+
 	"github.com/latchkey-api/latchkey/internal/capture"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/internal/modelstest"
@@ -101,7 +103,7 @@ func (b *bench) newKey(ctx context.Context, units int64) (string, error) {
 // balance returns what is used and held of a key's quota at a time from now.
 func (b *bench) balance(ctx context.Context, key string, later time.Duration) (used, held int64, err error) {
 	g := gate.New(b.kit.Store, gate.WithClock(func() time.Time { return time.Now().Add(later) }))
-	u, err := g.Usage(ctx, key)
+	u, err := g.Usage(ctx, key, quota.Origin{})
 	if err != nil {
 		return 0, 0, err
 	}

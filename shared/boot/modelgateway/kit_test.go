@@ -169,7 +169,7 @@ func wantRest(t *testing.T, s *lambdatest.Stream, want string) {
 func (f *fixture) usage(t *testing.T) (used, held int64) {
 	t.Helper()
 	var u quota.Usage
-	u, err := f.gate.Usage(t.Context(), f.key)
+	u, err := f.gate.Usage(t.Context(), f.key, quota.Origin{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@
 package modelgateway
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/latchkey-api/latchkey/shared/gateway"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
 )
 
 // Run is the main of the function. It does not return. If the environment is
@@ -37,5 +39,8 @@ func start() (streamHandler, error) {
 	slog.SetDefault(log) // libraries that use package log then write JSON, too
 	env.upstream.Log, env.options.Log = log, log
 	middleware := gateway.Middleware(env.Gate(env.Store()), gateway.Forward(env.upstream), env.options)
-	return handler(middleware, middleware.Wait, log), nil
+	answer := handler(middleware, middleware.Wait, log)
+	return func(ctx context.Context, event *request) (*response, error) {
+		return answer(reqlog.WithProcess(ctx, env.Process), event)
+	}, nil
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -30,25 +29,21 @@ type Reader struct {
 // New makes a reader of a table's stream, with the client's region, endpoint and
 // credentials.
 func New(client *dynamodb.Client, table string) *Reader {
-	o := client.Options()
-	stream := dynamodbstreams.New(dynamodbstreams.Options{
-		Region: o.Region, Credentials: o.Credentials, BaseEndpoint: o.BaseEndpoint, HTTPClient: identityFixer{o.HTTPClient},
-	})
-	return &Reader{client, stream, table, map[string]string{}}
+	return &Reader{client, newClient(client), table, map[string]string{}}
 }
 
-// A Record is a change of an item, with its sequence number in the stream and its
-// time.
-type Record struct {
-	dynamo.StreamRecord
-	Sequence string
-	Time     time.Time
+// newClient returns a client of the streams of a client's tables.
+func newClient(table *dynamodb.Client) *dynamodbstreams.Client {
+	o := table.Options()
+	return dynamodbstreams.New(dynamodbstreams.Options{
+		Region: o.Region, Credentials: o.Credentials, BaseEndpoint: o.BaseEndpoint, HTTPClient: identityFixer{o.HTTPClient},
+	})
 }
 
 // Next returns the records since the last call, oldest first in each shard. It
 // returns none if the table has no stream. After an error the next call returns
 // the same records again.
-func (r *Reader) Next(ctx context.Context) ([]Record, error) {
+func (r *Reader) Next(ctx context.Context) ([]dynamo.StreamRecord, error) {
 	table, err := r.table.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &r.name})
 	if err != nil {
 		return nil, fmt.Errorf("find the stream of table %s: %w", r.name, err)
@@ -61,7 +56,7 @@ func (r *Reader) Next(ctx context.Context) ([]Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe the stream of table %s: %w", r.name, err)
 	}
-	var all []Record
+	var all []dynamo.StreamRecord
 	ends := map[string]string{}
 	for _, shard := range out.StreamDescription.Shards {
 		records, err := r.read(ctx, arn, shard.ShardId)
@@ -80,7 +75,7 @@ func (r *Reader) Next(ctx context.Context) ([]Record, error) {
 }
 
 // read returns the records of a shard after the last one read.
-func (r *Reader) read(ctx context.Context, arn, shard *string) ([]Record, error) {
+func (r *Reader) read(ctx context.Context, arn, shard *string) ([]dynamo.StreamRecord, error) {
 	in := &dynamodbstreams.GetShardIteratorInput{StreamArn: arn, ShardId: shard, ShardIteratorType: streamtypes.ShardIteratorTypeTrimHorizon}
 	if last, ok := r.last[*shard]; ok {
 		in.ShardIteratorType, in.SequenceNumber = streamtypes.ShardIteratorTypeAfterSequenceNumber, &last
@@ -89,7 +84,7 @@ func (r *Reader) read(ctx context.Context, arn, shard *string) ([]Record, error)
 	if err != nil {
 		return nil, err
 	}
-	var all []Record
+	var all []dynamo.StreamRecord
 	for next := start.ShardIterator; next != nil; {
 		page, err := r.stream.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: next})
 		if err != nil {
@@ -99,18 +94,18 @@ func (r *Reader) read(ctx context.Context, arn, shard *string) ([]Record, error)
 			break
 		}
 		for _, record := range page.Records {
-			all = append(all, recordOf(record))
+			all = append(all, recordOf(*arn, record))
 		}
 		next = page.NextShardIterator
 	}
 	return all, nil
 }
 
-func recordOf(in streamtypes.Record) Record {
-	out := Record{
-		StreamRecord: dynamo.StreamRecord{Event: string(in.EventName), Before: itemOf(in.Dynamodb.OldImage)},
-		Sequence:     aws.ToString(in.Dynamodb.SequenceNumber),
-		Time:         aws.ToTime(in.Dynamodb.ApproximateCreationDateTime),
+func recordOf(arn string, in streamtypes.Record) dynamo.StreamRecord {
+	out := dynamo.StreamRecord{
+		Event: string(in.EventName), Before: itemOf(in.Dynamodb.OldImage), After: itemOf(in.Dynamodb.NewImage),
+		Stream: dynamo.StreamLabel(arn), Sequence: aws.ToString(in.Dynamodb.SequenceNumber),
+		Time: aws.ToTime(in.Dynamodb.ApproximateCreationDateTime),
 	}
 	if in.UserIdentity != nil {
 		out.Actor, out.Principal = aws.ToString(in.UserIdentity.Type), aws.ToString(in.UserIdentity.PrincipalId)

@@ -96,13 +96,9 @@ func TestSweptTokenReturnsBlock(t *testing.T) {
 	if n, err := kit.Engine.Sweep(t.Context()); err != nil || n != 1 {
 		t.Fatalf("got %d swept, %v, want 1", n, err)
 	}
-	read, err := stream.New(client, dynamotest.Table).Next(t.Context())
+	records, err := stream.New(client, dynamotest.Table).Next(t.Context())
 	if err != nil {
 		t.Fatal(err)
-	}
-	var records []dynamo.StreamRecord
-	for _, r := range read {
-		records = append(records, r.StreamRecord)
 	}
 	for range 2 {
 		if _, _, err := kit.Store.CountPurges(t.Context(), records, tenant.UnixNow()); err != nil {

@@ -4,7 +4,7 @@
 
 // @ts-expect-error swagger-ui-bundle.js defines it
 window.SwaggerUIBundle({
-  url: "/api/openapi.json",
+  url: "api/openapi.json",
   dom_id: "#reference",
   deepLinking: true,
   defaultModelsExpandDepth: 0,

@@ -13,6 +13,7 @@ import { Problem } from "./problem.js";
  * @property {number} status a key of `statuses`
  * @property {number} created_time Unix seconds
  * @property {number} accessed_time Unix seconds
+ * @property {{time: number, network?: string, user_agent?: string}} [last_used]
  * @property {number} expired_time Unix seconds, or -1 for never
  * @property {boolean} unlimited_quota
  * @property {number} remain_quota
@@ -27,6 +28,7 @@ import { Problem } from "./problem.js";
  * @property {number} [requests_per_minute]
  * @property {number} [units_per_minute]
  * @property {number} [max_concurrent]
+ * @property {number} [leaked_time] Unix seconds; if somebody has revoked the key because it had leaked
  * @property {string} [imported] the system whose key the token was imported with, such as litellm
  * @property {number} [resets_at] Unix seconds at which the windows that are used up renew
  */
@@ -94,10 +96,10 @@ import { Problem } from "./problem.js";
 
 /**
  * @template Data
- * @typedef {{ data: Data, results: BatchResult[], etag: string }} Response
+ * @typedef {{ data: Data, results: BatchResult[], etag: string, link?: string }} Response
  */
 
-/** @typedef {{ body?: object, etag?: string, idempotencyKey?: string, signal: AbortSignal }} RequestOptions */
+/** @typedef {{ body?: object, etag?: string, idempotencyKey?: string, signal: AbortSignal, asText?: boolean }} RequestOptions */
 
 const maxAttempts = 3;
 const timeoutMs = 20_000; // for each attempt
@@ -144,12 +146,30 @@ export class Api {
 
   /** Returns how many units a dollar has, or 0 if the operator has set no prices. @returns {Promise<number>} */
   async unitsPerDollar() {
-    const { data } = await this.#request("GET", "/api/status");
+    const { data } = await this.#request("GET", "api/status");
     return data.quota_per_unit ?? 0;
   }
 
   /** @returns {Promise<Response<Self>>} */
-  self() { return this.#request("GET", "/api/user/self"); }
+  self() { return this.#request("GET", "api/user/self"); }
+
+  /**
+   * Reads from a path below api/.
+   * @param {string} path
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<any>} the data of the answer
+   */
+  async read(path, signal) { return (await this.#request("GET", path, { signal })).data; }
+
+  /**
+   * Reads a file from a path below api/.
+   * @param {string} path
+   * @returns {Promise<{ text: string, link: string }>} link is the header Link
+   */
+  async readFile(path) {
+    const { data, link = "" } = await this.#request("GET", path, { asText: true });
+    return { text: data, link };
+  }
 
   /** @param {number} id @returns {Promise<Response<Token>>} */
   get(id) { return this.#request("GET", String(id)); }
@@ -221,13 +241,14 @@ export class Api {
     const noResponse = new Problem(noResponseMessage(method, options));
     let response;
     try {
-      response = await fetch(path.startsWith("/") ? path : `/api/token/${path}`, {
+      response = await fetch(path.startsWith("api/") ? path : `api/token/${path}`, {
         method, headers, body: body && JSON.stringify(body), signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
         cache: "no-store", credentials: "omit", redirect: "error",
       });
     } catch {
       throw noResponse;
     }
+    if (response.ok && options.asText) return readText(response, noResponse);
     const envelope = await readEnvelope(response);
     if (response.ok && envelope.success) {
       return { data: envelope.data, results: envelope.results, etag: response.headers.get("ETag") ?? "" };
@@ -237,6 +258,20 @@ export class Api {
       status: response.status, code: envelope.code, requestId: envelope.request_id,
       retryAfter: Number(response.headers.get("Retry-After")) || 0,
     });
+  }
+}
+
+/**
+ * Returns the text of a response, and where the next part of it is.
+ * @param {globalThis.Response} response
+ * @param {Problem} noResponse
+ * @returns {Promise<Response<string>>}
+ */
+async function readText(response, noResponse) {
+  try {
+    return { data: await response.text(), results: [], etag: "", link: response.headers.get("Link") ?? "" };
+  } catch {
+    throw noResponse; // the body was cut off
   }
 }
 

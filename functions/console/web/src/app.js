@@ -9,16 +9,27 @@ import { focusFirst } from "./parts.js";
 import { asProblem, Problem } from "./problem.js";
 import { clearAccessToken, loadAccessToken, saveAccessToken } from "./session.js";
 import { signInScreen } from "./signin.js";
-import { emptySearch, newState } from "./state.js";
+import { historyScreen } from "./historyscreen.js";
+import { routeOf } from "./route.js";
+import { Sparks } from "./sparks.js";
+import { emptySearch, newState, undismissedFailure } from "./state.js";
 import { TokenList } from "./tokenlist.js";
 import { tokensScreen } from "./tokens.js";
+import { Trail } from "./trail.js";
+import { UsagePage } from "./usagepage.js";
+import { usageScreen } from "./usagescreen.js";
 
 /** @typedef {import("./api.js").Token} Token */
 /** @typedef {import("./state.js").State} State */
 
+const screens = { tokens: tokensScreen, usage: usageScreen, history: historyScreen };
+
 export class App {
   state = newState();
   list = new TokenList(this);
+  sparks = new Sparks(this);
+  usage = new UsagePage(this);
+  trail = new Trail(this);
   dialogs = new DialogHost(this);
   root = /** @type {HTMLElement} */ (document.getElementById("app"));
   /** @type {string | null} */
@@ -28,6 +39,8 @@ export class App {
   start() {
     addEventListener("error", ({ error, message }) => this.#report(error ?? message));
     addEventListener("unhandledrejection", ({ reason }) => this.#report(reason));
+    addEventListener("hashchange", () => this.#goTo());
+    addEventListener("resize", () => { if (this.state.route.page === "usage") this.set({}); }); // the chart is as wide as the window
     addEventListener("pageshow", (event) => { // Back may restore a page from before the sign-out
       if (event.persisted && loadAccessToken() !== this.#accessToken) location.reload();
     });
@@ -47,7 +60,7 @@ export class App {
     Object.assign(this.state, change);
     const { api, dialog } = this.state;
     const focused = document.activeElement;
-    render(html`${api ? tokensScreen(this) : signInScreen(this)}${dialog ? dialog.view() : ""}`, this.root);
+    render(html`${api ? screens[this.state.route.page](this) : signInScreen(this)}${dialog ? dialog.view() : ""}`, this.root);
     const shown = this.dialogElement();
     if (shown && !shown.open) shown.showModal();
     else if (focused?.isConnected === false) focusFirst(shown ?? this.root, "#new-token, input"); // the focused element is gone
@@ -106,10 +119,27 @@ export class App {
   #startSession(accessToken) {
     this.#accessToken = accessToken;
     const api = new Api(accessToken);
-    this.set({ api, signingIn: false, signInProblem: null, unitsPerDollar: 0, budget: null });
+    this.set({ api, route: routeOf(location.hash), signingIn: false, signInProblem: null, unitsPerDollar: 0, budget: null });
     this.#loadScale(api);
     this.#loadBudget(api);
-    return this.list.load();
+    return this.#load();
+  }
+
+  /** Shows the page that the address names, after it has changed. */
+  #goTo() {
+    const { api, dialog } = this.state;
+    if (!api) return;
+    if (dialog && !dialog.showsKey && !dialog.busy) this.dialogs.close();
+    this.set({ route: routeOf(location.hash), notice: undismissedFailure(this.state) });
+    this.#load();
+    if (!this.state.dialog) focusFirst(this.root, "h2");
+  }
+
+  /** Loads what the page shows. */
+  #load() {
+    const { page, id } = this.state.route;
+    if (page === "usage") return this.usage.show(id);
+    return page === "history" ? this.trail.load() : this.list.load();
   }
 
   /** Without the scale, quota is shown in units only. @param {Api} api */
@@ -136,7 +166,8 @@ export class App {
     clearAccessToken();
     this.state.api?.close();
     this.#accessToken = null;
-    this.dialogs.forget();
+    for (const part of [this.dialogs, this.sparks, this.usage, this.trail]) part.forget();
+    if (location.hash) history.replaceState(null, "", location.pathname); // another user has other tokens
     this.set({
       api: null, page: null, problem: null, searchError: "", dialog: null, notice: null, signInProblem: problem,
       selected: new Set(), busy: new Set(), query: { ...emptySearch, size: this.state.query.size },

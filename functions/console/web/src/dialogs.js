@@ -3,7 +3,7 @@
 import { html } from "./lib/lit-html.js";
 import { copyText } from "./copy.js";
 import { examples } from "./examples.js";
-import { field, modal, problemBox } from "./parts.js";
+import { field, modal, problemBox, relativeTime } from "./parts.js";
 import { Problem } from "./problem.js";
 import { formatCount } from "./words.js";
 
@@ -33,7 +33,7 @@ export function rotateDialog(app, token) {
     }, html`
       ${problemBox(dialog.problem)}
       <p>The token gets a new key and keeps its ID, quota and usage.</p>
-      ${field({ name: "grace", label: "The old key expires" }, ({ id }) => html`<select id=${id} @change=${(e) => { graceSeconds = Number(e.target.value); }}>
+      ${token.leaked_time ? html`<p class="warning">Somebody found the old key and revoked it ${relativeTime(token.leaked_time)}. It doesn't work any more. Look for where it was published before you use the new one there.</p>` : field({ name: "grace", label: "The old key expires" }, ({ id }) => html`<select id=${id} @change=${(e) => { graceSeconds = Number(e.target.value); }}>
         ${gracePeriods.map(([label, seconds]) => html`<option value=${seconds}>${label}</option>`)}</select>`)}`);
   }
   return dialog;
@@ -131,7 +131,7 @@ export function keyDialog(app, token, title) {
   let language = "curl", copyStatus = "";
   const openedAt = performance.now();
   const close = () => { if (performance.now() - openedAt > doubleClickMs) app.dialogs.close(); };
-  const codes = examples(location.origin, token.key);
+  const codes = examples(new URL(".", location.href).href.slice(0, -1), token.key);
   /** @type {Dialog} */
   const dialog = { showsKey: true, problem: null, view };
   const copy = async (/** @type {string} */ what, /** @type {string} */ id, /** @type {string} */ text) => {

@@ -146,6 +146,12 @@ const comparedFields = [
 ];
 
 /**
+ * The label of a setting, or the name that the API has for it.
+ * @param {string} setting
+ */
+export const settingLabel = (setting) => comparedFields.find(([name]) => name === setting)?.[1] ?? setting;
+
+/**
  * Returns the values of a token by the name of their field. Limits are without
  * their use, as an update sends them.
  * @param {Token} token

@@ -6,14 +6,20 @@ import { addsQuota, changedInput, differences, draftOf, newInput, settingsOf, va
 import { limitFieldNames, limitFields } from "./limitfields.js";
 import { hasLimits, isLimit, limitsOf, withoutEmptyRows } from "./limits.js";
 import { addTypedModel, modelFields } from "./modelfields.js";
-import { modal, problemBox } from "./parts.js";
+import { modal, problemBox, relativeTime } from "./parts.js";
 import { Problem } from "./problem.js";
 import { addressField, expiryFields, quotaFields, textField } from "./settingfields.js";
+import { tabList, tabPanel } from "./tabs.js";
+import { TokenUse } from "./tokenuse.js";
+import { Trail } from "./trail.js";
+import { trailView } from "./trailview.js";
 import { isEqual } from "./words.js";
 
 /** @typedef {import("./api.js").Api} Api */
 /** @typedef {import("./api.js").Token} Token */
 /** @typedef {{ token: Token, etag: string }} Version */
+
+const tabs = { settings: "Settings", usage: "Usage", history: "History" };
 
 export class Editor {
   #app;
@@ -25,6 +31,11 @@ export class Editor {
   #saveMayBeDone = false; // the response to a save was lost
   #draft;
   #showsLimits = false;
+  #tab = "settings";
+  /** @type {TokenUse | null} */
+  #use = null; // until its tab is opened
+  /** @type {Trail | null} */
+  #trail = null; // until its tab is opened
   busy = false;
   /** @type {Problem | null} */
   problem = null;
@@ -129,28 +140,56 @@ export class Editor {
 
   // The dialog
 
+  /**
+   * Opens a tab. What it shows is read when it is opened for the first time.
+   * @param {string} name
+   */
+  #openTab(name) {
+    this.#tab = name;
+    const id = this.#token?.id ?? 0;
+    if (name === "usage" && !this.#use) (this.#use = new TokenUse(this.#app, id)).load();
+    if (name === "history" && !this.#trail) (this.#trail = new Trail(this.#app, id)).load();
+    this.#app.set({});
+  }
+
   view() {
     const token = this.#token;
     const unread = token !== null && this.#etag === "";
     const fields = this.#fields();
     const fieldProblem = this.#problemIsShownAtField() ? this.problem : null;
     const retry = html`<button type="button" @click=${() => token && this.#read(token)}>Try again</button>`;
+    const isSettings = this.#tab === "settings";
     return modal({
       title: token ? `Edit ${token.name}` : "New token", action: token ? "Save" : "Create",
-      submit: () => this.#save(), close: () => this.#app.dialogs.close(),
+      submit: isSettings ? () => this.#save() : undefined, close: () => this.#app.dialogs.close(), closeLabel: isSettings ? "Cancel" : "Close",
       busy: this.busy, locked: !token && this.problem?.outcomeUnknown, disabled: unread || this.#conflict !== null,
     }, html`
       ${token && this.#conflict ? this.#conflictBox(token, this.#conflict) : nothing}
       ${fieldProblem ? nothing : problemBox(this.problem, unread ? retry : nothing)}
       <div class="sr-only" role="alert">${fieldProblem?.message ?? ""}</div>
       ${token?.imported ? html`<p class="aside">Imported from ${token.imported} with its key.</p>` : nothing}
-      ${textField(fields, "name", "Name", true)}
+      ${token?.leaked_time ? html`<p class="warning">Somebody found the key and revoked it ${relativeTime(token.leaked_time)}. Rotate the token to use it again.</p>` : nothing}
+      ${token ? tabList(tabs, this.#tab, (name) => this.#openTab(name)) : nothing}
+      ${token ? this.#panels(token) : this.#settings(fields)}`);
+  }
+
+  /** @param {Token} token */
+  #panels(token) {
+    const settings = this.#settings(this.#fields());
+    return html`${tabPanel("settings", this.#tab === "settings", settings)}
+      ${tabPanel("usage", this.#tab === "usage", this.#use?.view(token) ?? nothing)}
+      ${tabPanel("history", this.#tab === "history", this.#trail ? trailView(this.#trail) : nothing)}`;
+  }
+
+  /** @param {import("./settingfields.js").FieldsOptions} fields */
+  #settings(fields) {
+    return html`${textField(fields, "name", "Name", true)}
       ${expiryFields(fields)}
       ${quotaFields(fields)}
       ${modelFields(fields)}
       ${addressField(fields)}
       ${textField(fields, "group", "Group")}
-      ${this.#limitFields()}`);
+      ${this.#limitFields()}`;
   }
 
   /** @returns {import("./settingfields.js").FieldsOptions} */

@@ -29,7 +29,7 @@ const presets = [["1 hour", hour], ["1 day", day], ["7 days", 7 * day], ["30 day
  * @param {string} label
  */
 export function textField({ draft, edit, errorOf }, name, label, isRequired = false) {
-  return field({ name, label, error: errorOf(name) }, ({ id, describedBy, invalid }) => html`<input id=${id} autocomplete="off" aria-required=${isRequired}
+  return field({ name, label, error: errorOf(name) }, ({ id, describedBy, invalid }) => html`<input id=${id} autocomplete="off" aria-required=${isRequired} ?autofocus=${isRequired}
     aria-describedby=${describedBy} aria-invalid=${invalid} .value=${draft[name]} @input=${(e) => edit({ [name]: e.target.value })}>`);
 }
 

@@ -9,7 +9,7 @@ import { field } from "./parts.js";
 export const signInScreen = (app) => {
   const { signingIn, signInProblem } = app.state;
   return html`<main class="sign-in">
-    <h1><img src="/console/icon.svg" alt="" width="40" height="40">Latchkey</h1>
+    <h1><img src="console/icon.svg" alt="" width="40" height="40">Latchkey</h1>
     ${isSecureContext ? nothing : html`<p class="warning">This page came over plain http: your access token and new keys are sent unencrypted. Use it only in a network that you trust.</p>`}
     <form novalidate @submit=${(e) => { e.preventDefault(); if (!signingIn) app.signIn(e.target.elements.access.value.trim()); }}>
       ${field({
@@ -20,6 +20,6 @@ export const signInScreen = (app) => {
       <div role="status" class="sr-only">${signInProblem?.message ?? ""}</div>
       <button class="primary" aria-disabled=${signingIn} aria-busy=${signingIn}>${signingIn ? "Signing in…" : "Sign in"}</button>
     </form>
-    <p class="aside"><a href="/docs">API reference</a></p>
+    <p class="aside"><a href="docs">API reference</a></p>
   </main>`;
 };

@@ -25,6 +25,7 @@
 /**
  * @typedef {object} State
  * @property {Api | null} api null: signed out
+ * @property {import("./route.js").Route} route
  * @property {boolean} signingIn
  * @property {Problem | null} signInProblem
  * @property {number} unitsPerDollar 0: quota has no value in dollars
@@ -44,7 +45,7 @@ export const emptySearch = { text: "", status: "", page: 1, cursors: [] };
 
 /** Returns the state of a page that was just opened. @returns {State} */
 export const newState = () => ({
-  api: null, signingIn: false, signInProblem: null, unitsPerDollar: 0, budget: null,
+  api: null, route: { page: "tokens", id: 0 }, signingIn: false, signInProblem: null, unitsPerDollar: 0, budget: null,
   query: { ...emptySearch, size: 10 },
   page: null, loading: false, problem: null, searchError: "",
   selected: new Set(), busy: new Set(), dialog: null, notice: null,

@@ -44,6 +44,7 @@ export class TokenList {
       if (data.items.length === 0 && query.cursors.length === 0 && query.page > lastPage) return this.load({ page: lastPage }); // its tokens were deleted
       const selected = data.items.map((token) => token.id).filter((id) => this.#app.state.selected.has(id)); // only tokens that are visible
       this.#app.set({ page: data, loading: false, selected: new Set(selected) });
+      this.#app.sparks.load(data.items.map((token) => token.id));
     } catch (error) {
       const problem = asProblem(error);
       if (!loading.signal.aborted && !this.#app.sessionEnded(problem, api)) this.#app.set({ problem, loading: false, selected: new Set() });

@@ -1,7 +1,9 @@
 // @ts-check
 import { html, nothing } from "./lib/lit-html.js";
+import { frame } from "./frame.js";
 import { raise, tightestWindow, windowName, worksAgainAt } from "./limits.js";
 import { exactTime, iconButton, problemBox, relativeTime } from "./parts.js";
+import { sparkline } from "./sparkline.js";
 import { formatCount, formatDollars, formatNumber, statuses } from "./words.js";
 
 /** @typedef {import("./app.js").App} App */
@@ -16,44 +18,11 @@ let searchTimer;
  * The screen with the table of tokens.
  * @param {App} app
  */
-export const tokensScreen = (app) => html`<div class="page">
-  <header class="bar">
-    <h1><img src="/console/icon.svg" alt="" width="28" height="28">Latchkey</h1>
-    ${budget(app)}
-    <nav aria-label="Pages"><a href="/docs">API reference</a></nav>
-    <button type="button" @click=${() => app.signOut()}>Sign out</button>
-  </header>
-  <main>
-    <div class="heading"><h2>Tokens</h2><button type="button" id="new-token" class="primary" @click=${() => app.create()}>New token</button></div>
-    ${filters(app)}
-    ${bulkBar(app)}
-    ${results(app)}
-  </main>
-  ${notices(app)}
-</div>`;
-
-/**
- * What is left of the budget of all tokens, as of the start of the session.
- * @param {App} app
- */
-const budget = ({ state: { budget: self, unitsPerDollar } }) => {
-  if (!self) return nothing;
-  const { quota: left, used_quota: drawn, resets_at: resetsAt } = self;
-  const worth = unitsPerDollar ? ` (${formatDollars(left, unitsPerDollar)} of ${formatDollars(left + drawn, unitsPerDollar)})` : "";
-  const text = `Budget: ${formatNumber(left)} of ${formatNumber(left + drawn)} units left${worth}`;
-  return html`<p class="budget" title="All of your tokens share it. Units that a token has drawn and not yet used are not counted as left.">${text}${resetsAt ? html`, renews ${relativeTime(resetsAt)}` : nothing}</p>`;
-};
-
-/**
- * Messages about the last action. They lie over the page, so that they move
- * nothing that the user is about to click.
- * @param {App} app
- */
-const notices = (app) => {
-  const { text, problem } = app.state.notice ?? {};
-  const dismiss = html`<button type="button" class="quiet" @click=${() => app.set({ notice: null })}>Dismiss</button>`;
-  return html`<div class="notices"><div role="status" class="notice">${text ?? ""}</div>${problemBox(problem, dismiss)}</div>`;
-};
+export const tokensScreen = (app) => frame(app, html`
+  <div class="heading"><h2 tabindex="-1">Tokens</h2><button type="button" id="new-token" class="primary" @click=${() => app.create()}>New token</button></div>
+  ${filters(app)}
+  ${bulkBar(app)}
+  ${results(app)}`);
 
 /** @param {App} app */
 const filters = (app) => {
@@ -142,24 +111,42 @@ const table = (app, page) => {
  */
 const row = (app, token) => {
   const { selected, busy } = app.state;
-  const isDisabled = token.status === 2;
   const isBusy = busy.has(token.id);
   return html`<tr role="row" class=${selected.has(token.id) ? "selected" : ""} aria-busy=${isBusy}>
     <td role="cell" class="choose"><input type="checkbox" aria-label="Select ${token.name}" .checked=${selected.has(token.id)} @change=${(e) => app.list.select([token.id], e.target.checked)}></td>
     <th role="rowheader" scope="row" class="name">${token.name}<span class="aside">#${token.id}${token.group ? ` · ${token.group}` : ""}</span>${token.imported ? html`<span class="aside">imported from ${token.imported}</span>` : nothing}</th>
     <td role="cell" data-label="Key"><code>${token.key}</code>${token.previous_key ? html`<span class="aside">${token.previous_key} expires ${relativeTime(token.previous_until)}</span>` : nothing}</td>
-    <td role="cell" data-label="Status"><span class="status s${token.status}">${statuses[token.status]}</span>${worksAgainAt(token) ? html`<span class="aside">used up until ${exactTime(worksAgainAt(token))}</span>` : nothing}</td>
-    <td role="cell" data-label="Quota">${quota(token, app.state.unitsPerDollar)}${token.extra ? html`<span class="aside window">${raise(token.extra)}</span>` : nothing}${tightest(token)}</td>
+    <td role="cell" data-label="Status"><span class="status s${token.status}">${statuses[token.status]}</span>${token.leaked_time ? html`<span class="aside">key leaked ${relativeTime(token.leaked_time)}: rotate it</span>` : nothing}${worksAgainAt(token) ? html`<span class="aside">used up until ${exactTime(worksAgainAt(token))}</span>` : nothing}</td>
+    <td role="cell" data-label="Quota">${quota(token, app.state.unitsPerDollar)}${token.extra ? html`<span class="aside window">${raise(token.extra)}</span>` : nothing}${tightest(token)}${sparkline(app.sparks.of(token.id), token)}</td>
     <td role="cell" data-label="Expires">${token.expired_time === -1 ? "never" : relativeTime(token.expired_time)}</td>
     <td role="cell" data-label="Models" class="models">${models(token)}</td>
-    <td role="cell" data-label="Last used">${token.used_quota || token.accessed_time > token.created_time ? relativeTime(token.accessed_time) : "never"}</td>
+    <td role="cell" data-label="Last used">${lastUse(token)}</td>
     <td role="cell" class="actions">
       ${iconButton("edit", `Edit ${token.name}`, () => app.edit(token), isBusy)}
       ${iconButton("rotate", `Rotate the key of ${token.name}`, () => app.rotate(token), isBusy)}
-      ${isDisabled ? iconButton("enable", `Enable ${token.name}`, () => app.list.setStatus(token, 1), isBusy) : iconButton("disable", `Disable ${token.name}`, () => app.list.setStatus(token, 2), isBusy)}
+      ${token.leaked_time ? nothing : statusButton(app, token, isBusy)}
       ${iconButton("delete", `Delete ${token.name}`, () => app.delete(token), isBusy)}
     </td>
   </tr>`;
+};
+
+/**
+ * @param {App} app
+ * @param {Token} token
+ * @param {boolean} isBusy
+ */
+const statusButton = (app, token, isBusy) => token.status === 2
+  ? iconButton("enable", `Enable ${token.name}`, () => app.list.setStatus(token, 1), isBusy)
+  : iconButton("disable", `Disable ${token.name}`, () => app.list.setStatus(token, 2), isBusy);
+
+/**
+ * When a token was last used, and from where.
+ * @param {Token} token
+ */
+const lastUse = ({ last_used: use }) => {
+  if (!use) return "never";
+  const from = [use.network, use.user_agent].filter(Boolean).join(" · ");
+  return html`<span class="use">${relativeTime(use.time)}${from ? html` <span class="aside">${from}</span>` : nothing}</span>`;
 };
 
 /**

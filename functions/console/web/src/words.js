@@ -75,6 +75,15 @@ export function formatRelative(seconds) {
   return distance > 0 ? "in less than a minute" : "just now";
 }
 
+const secondFormat = new Intl.NumberFormat("en", { style: "unit", unit: "second", unitDisplay: "long" });
+const minuteFormat = new Intl.NumberFormat("en", { style: "unit", unit: "minute", unitDisplay: "long" });
+
+/**
+ * Formats a duration: "41 seconds", "3 minutes".
+ * @param {number} seconds
+ */
+export const formatDuration = (seconds) => (seconds < 120 ? secondFormat.format(seconds) : minuteFormat.format(Math.round(seconds / 60)));
+
 /** @param {string[]} list */
 export const formatList = (list) => (list.length > 0 ? list.join(", ") : "none");
 

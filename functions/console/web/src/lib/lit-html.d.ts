@@ -13,3 +13,4 @@ export type TemplateValue =
   | readonly TemplateValue[];
 
 export function html(strings: TemplateStringsArray, ...values: TemplateValue[]): TemplateResult;
+export function svg(strings: TemplateStringsArray, ...values: TemplateValue[]): TemplateResult;

@@ -1,0 +1,131 @@
+package main
+
+// travelMutants returns the mutants of how events travel.
+func travelMutants() []mutant {
+	const (
+		history = "shared/boot/history.go"
+		send    = "shared/boot/publish/publish.go"
+		bus     = "shared/boot/publish/bus.go"
+		queue   = "shared/boot/publish/queue.go"
+		deliver = "shared/boot/publish/deliver.go"
+		pkg     = "./shared/boot/publish"
+		batch   = "TestDeliverBatch"
+	)
+	return []mutant{
+		{
+			"an entry that the queue never takes stops all events",
+			queue, "result.SenderFault && !mendable(why)", "result.SenderFault && why == \"\"",
+			pkg, "TestRefusedForGood",
+		},
+		{
+			"a throttled queue loses events",
+			queue, "!mendable(why)", "why != \"\"",
+			pkg, "TestRefusedForGood",
+		},
+		{
+			"an event that can never be published stops all events",
+			history, "return lost, nil", "return lost, err",
+			"./shared/boot", "TestHistoryPublishes",
+		},
+		{
+			"a webhook gets an event with each repetition",
+			"shared/webhook/sender.go", "	s.sent.Add(keys...)\n", "",
+			"./shared/webhook", "TestSenderRepeats",
+		},
+		{
+			"the bus gets an event with each repetition",
+			bus, "	b.sent.Add(ids...)\n", "	_ = ids\n",
+			pkg, "TestRefusedForGood",
+		},
+		{
+			"a bus that fails floods webhooks",
+			"shared/event/publishers.go", "case err != nil:\n			return err", "case err != nil:\n			defer func() { _ = err }()",
+			"./shared/event", "TestPublishers",
+		},
+		{
+			"a damaged endpoint stops the events of all users",
+			"shared/dynamo/endpoint.go", "			unread = cmp.Or(unread, err)\n			continue", "			return nil, nil, cmp.Or(unread, err)",
+			"./shared/dynamo", "TestDamagedEndpoint",
+		},
+		{
+			"crashes of the function use up the attempts of an event",
+			"shared/webhook/schedule.go", "	if attempt < 1 {", "	if attempt < 1 || attempt > len(pauses) {",
+			"./shared/webhook", "TestScheduleWithJumps",
+		},
+		{
+			"a name with a character that SQS refuses stops all events",
+			"shared/event/event.go", "[]byte(character), []byte(escape)", "[]byte(character), []byte(escape[:0]+character)",
+			"./shared/event", "TestEventCharacters",
+		},
+		{
+			"events that could not be published are lost: their records count as finished",
+			history, "failed != nil, func", "failed != nil && f.Done < 0, func",
+			"./shared/boot", "TestHistoryPublishes",
+		},
+		{
+			"a batch whose events can't be published comes again whole",
+			history, "		return reading{f.Done, errors.Join(err, failed), cmp.Or(f.Unread, unmadeErr, filed.Unread, lost.Err()), failed != nil,", "		if failed != nil {\n			f.Done = 0\n		}\n		return reading{f.Done, errors.Join(err, failed), cmp.Or(f.Unread, unmadeErr, filed.Unread, lost.Err()), false,",
+			"./shared/boot", "TestHistoryPublishes",
+		},
+		{
+			"events of records that are not folded are published",
+			history, "records[:f.Done]", "records",
+			"./shared/boot", "TestHistoryPublishes",
+		},
+		{
+			"an entry that the bus refuses counts as sent",
+			bus, "result.EventId != nil", "true",
+			pkg, "TestSend",
+		},
+		{
+			"a message that the queue refuses counts as sent",
+			queue, "!arrived[*entry.Id]", "false",
+			pkg, "TestSend",
+		},
+		{
+			"all entries are sent again because one was refused",
+			send, "		batch = refused\n", "",
+			pkg, "TestSend",
+		},
+		{
+			"a call has more entries than the services take",
+			send, "maxEntries = 10", "maxEntries = 11",
+			pkg, "TestSend",
+		},
+		{
+			"a message with another attempt is deleted from the queue",
+			deliver, "a.result == nil || a.result.Outcome == delivery.Retry", "a.result == nil",
+			pkg, batch,
+		},
+		{
+			"a message that can't be read is deleted from the queue",
+			deliver, "a.result == nil || a.result.Outcome == delivery.Retry", "a.result != nil && a.result.Outcome == delivery.Retry",
+			pkg, batch,
+		},
+		{
+			"each attempt counts as the first",
+			deliver, "Deliver(ctx, message, number, queued)", "Deliver(ctx, message, 1, queued)",
+			pkg, batch,
+		},
+		{
+			"an event is sent for longer than a day",
+			deliver, "time.UnixMilli(sent), nil", "time.UnixMilli(sent + sent), nil",
+			pkg, batch,
+		},
+		{
+			"a message comes again before its pause is over",
+			deliver, "received.ReceiptHandle, result.Pause", "received.ReceiptHandle, result.Pause/2",
+			pkg, batch,
+		},
+		{
+			"a slow receiver delays the others of its batch",
+			deliver, "		running.Go(func() {\n			attempts[i] = h.attempt(ctx, message)\n			attempts[i].log(ctx, h.log)\n		})\n", "		attempts[i] = h.attempt(ctx, message)\n		attempts[i].log(ctx, h.log)\n",
+			pkg, "TestDeliverAtOnce",
+		},
+		{
+			"a fault with one message ends the function, and all of its batch come again",
+			deliver, "	defer reqlog.Recover(&a.err)\n", "",
+			pkg, batch,
+		},
+	}
+}

@@ -1,0 +1,51 @@
+package main
+
+// webhookMutants returns the mutants of webhooks.
+func webhookMutants() []mutant {
+	const (
+		pkg       = "./shared/webhook"
+		kit       = "./shared/webhook/delivery"
+		signature = "shared/webhook/signature.go"
+		urls      = "shared/webhook/endpointurl.go"
+		address   = "shared/webhook/address.go"
+		schedule  = "shared/webhook/schedule.go"
+		http      = "shared/webhook/delivery/client.go"
+		deliverer = "shared/webhook/delivery/deliverer.go"
+		memory    = "shared/webhook/delivery/memory.go"
+	)
+	return []mutant{
+		{"any signature of the right length verifies a webhook", signature, "err == nil && hmac.Equal(got, want)", "err == nil && len(got) == len(want)", pkg, "FuzzVerify"},
+		{"the id of a webhook is not signed", signature, `mac.Write([]byte(id + "." + timestamp + "."))`, `mac.Write([]byte(timestamp + "."))`, pkg, "TestVerify"},
+		{"the timestamp of a webhook is not signed", signature, `mac.Write([]byte(id + "." + timestamp + "."))`, `mac.Write([]byte(id + "."))`, pkg, "FuzzVerify"},
+		{"a webhook of any age is accepted: it can be replayed", signature, "away > int64(Tolerance/time.Second) || ", "", pkg, "TestVerify"},
+		{"a webhook of the future is accepted: it can be replayed later", signature, " || away < -int64(Tolerance/time.Second)", "", pkg, "TestVerify"},
+		{"the id of a webhook may contain a full stop: parts of id and body can be exchanged", "shared/event/event.go", `UVWXYZabcdefghijklmnopqrstuvwxyz_-"`, `UVWXYZabcdefghijklmnopqrstuvwxyz_-."`, pkg, "TestVerify"},
+		{"an empty secret verifies a webhook", signature, "if len(secret.Key()) < minSecretBytes {", "if false {", pkg, "TestVerify"},
+		{"the previous secret of a webhook does not sign while it rotates", "shared/webhook/endpoint.go", "return []Secret{e.Secret, e.Previous}", "return []Secret{e.Secret}", pkg, "TestSecretsWhileRotating"},
+		{"the previous secret of a webhook signs for ever", "shared/webhook/endpoint.go", "if now < e.PreviousUntil && ", "if ", pkg, "TestSecretsWhileRotating"},
+		{"the secret of a webhook is printed in logs", "shared/credential/redact.go", "if n := secretLength(s); n > 0 {", "if n := secretLength(s); n > len(s) {", "./shared/credential", "TestRedact"},
+		{"an event of a webhook may contain a key", "shared/event/event.go", `credential.Find(string(raw), 0) != ""`, `credential.Find("", 0) != ""`, "./shared/event", "TestEventRefused"},
+		{"a URL of a webhook may be http", urls, `u.Scheme != "http" || !loopback`, `u.Scheme != "http"`, pkg, "TestCheckURL"},
+		{"a URL of a webhook may have any port", urls, "allowed := port == httpsPort ||", "allowed := true || port == httpsPort ||", pkg, "TestCheckURL"},
+		{"an IPv4-mapped address escapes the rules for webhooks", address, "plain := address.Unmap()", "plain := address", pkg, "TestCheck"},
+		{"6to4 addresses are called by webhooks", address, `"2002::/16",     // 6to4`, `"2002::/128",     // 6to4`, pkg, "TestCheckURL"},
+		{"addresses of NAT64 are called by webhooks", address, `[]string{"2000::/3"}`, `[]string{"2000::/3", "64:ff9b::/32"}`, pkg, "TestCheckURL"},
+		{"every server calls loopback addresses for webhooks", address, "r.Loopback && plain.IsLoopback()", "plain.IsLoopback()", kit, "TestDNSRebinding"},
+		{"webhooks connect to whatever address a name has", http, "return rules.CheckAddress(resolved.Addr())", "_ = resolved\n		return nil", kit, "TestDNSRebinding"},
+		{"webhooks follow redirects", http, "return http.ErrUseLastResponse", "return nil", kit, "TestReceivers"},
+		{"webhooks use the proxy of the environment", http, "		Transport: &http.Transport{\n", "		Transport: &http.Transport{\n			Proxy: http.ProxyFromEnvironment,\n", kit, "TestNoProxy"},
+		{"webhooks reuse a connection whose address was checked before", http, "DisableKeepAlives:      true,", "DisableKeepAlives:      false,", kit, "TestEachAttemptConnects"},
+		{"a webhook waits for a receiver that does not answer", http, "context.WithTimeout(ctx, c.timeout)", "context.WithTimeout(ctx, 20*c.timeout)", kit, "TestReceivers/slow"},
+		{"a redirect counts as a delivered webhook", http, "case a.Status < http.StatusMultipleChoices:", "case a.Status < http.StatusBadRequest:", kit, "TestReceivers"},
+		{"Retry-After of a webhook is ignored", http, `a.RetryAfter = retryAfter(`, `_ = retryAfter(`, kit, "TestReceivers"},
+		{"Retry-After shortens a pause of the schedule of webhooks", schedule, "base := max(pauses[min(attempt, len(pauses))-1], retryAfter)", "base := pauses[min(attempt, len(pauses))-1]\n	if retryAfter > 0 {\n		base = retryAfter\n	}", pkg, "TestRetrySchedule"},
+		{"Retry-After postpones a webhook by more than SQS can", schedule, ", MaxPause)", ", MaxAge)", pkg, "TestRetrySchedule"},
+		{"webhooks are retried for longer than a day", schedule, "age+pause <= MaxAge", "true", pkg, "TestRetrySchedule"},
+		{"an endpoint of webhooks that is gone gets further attempts", deliverer, "r.Outcome = Disabled\n	} else", "r = d.failed(r.Attempt, number, queued)\n	} else", kit, "TestGone"},
+		{"an endpoint of webhooks is disabled after a day of failures", deliverer, "a.Time-e.FailingSince >= int64(webhook.FailingAfter/time.Second)", "true", kit, "TestFailingReceiver"},
+		{"an event of a webhook is lost if the store does not answer", deliverer, "r := d.failed(webhook.Attempt{}, number, queued)\n", "r := Result{Outcome: Dropped}\n", kit, "TestDeliverAndStore"},
+		{"webhooks that a local server can't deliver are kept without a limit", memory, "min(len(messages), maxWaiting-q.waiting)", "len(messages)", kit, "TestMemoryQueueIsBounded"},
+		{"a local server drops all webhooks of a call that it has too little room for", memory, "	taken := min(len(messages), maxWaiting-q.waiting)\n", "	taken := len(messages)\n	if taken > maxWaiting-q.waiting {\n		taken = 0\n	}\n", kit, "TestMemoryQueueIsBounded"},
+		{"a local server does not say how many webhooks it drops", memory, "		q.lost += lost\n", "", kit, "TestMemoryQueueIsBounded"},
+	}
+}

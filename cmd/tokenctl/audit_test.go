@@ -1,0 +1,60 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
+	"github.com/latchkey-api/latchkey/internal/tokenctltest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/dynamo/stream"
+	"github.com/latchkey-api/latchkey/shared/token"
+)
+
+// TestAudit runs two commands and changes a token. The audit trail names the command, and
+// stays after the user is deleted.
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	kit := dynamotest.New(t)
+	if err := dynamo.SetStream(t.Context(), kit.Client, dynamotest.Table, true); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"DYNAMODB_ENDPOINT=" + kit.Endpoint, "TABLE_NAME=" + dynamotest.Table}
+	tenant := kit.Tenant(t, "alice")
+	if _, _, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("app"), RemainQuota: new(int64(5))}); err != nil {
+		t.Fatal(err)
+	}
+	run := func(want []string, not string, args ...string) {
+		t.Helper()
+		r := tokenctltest.Run(t, env, args...)
+		if r.Code != 0 {
+			t.Errorf("%v: got %+v", args, r)
+		}
+		for _, text := range want {
+			if !strings.Contains(r.Stdout, text) {
+				t.Errorf("%v: got %+v, want %s", args, r, text)
+			}
+		}
+		if not != "" && strings.Contains(r.Stdout, not) {
+			t.Errorf("%v: got %+v, want nothing of %s", args, r, not)
+		}
+	}
+	run(nil, "", "user", "limit", "alice", "--max-tokens", "77")
+	records, err := stream.New(kit.Client, dynamotest.Table).Next(t.Context())
+	if err == nil {
+		_, err = kit.Store.Fold(t.Context(), records, time.Now().Unix())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits, created := "user.updated  user 1  by operator, user limit", `token.created  user 1 token 1 "app"  by user, access token 0`
+	run([]string{"A change was in this list "}, "", "audit")
+	run(nil, "A change was", "audit", "--json")
+	run([]string{limits, created, "max_tokens", "→ 77", "remain_quota none → 5"}, "", "audit", "--user", "alice")
+	run([]string{created}, limits, "audit", "--user", "alice", "--token", "1")
+	run([]string{`"command":"user limit"`}, "", "audit", "--json")
+	run(nil, created, "audit", "--user", "alice", "--since", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	run(nil, "", "user", "delete", "alice", "--yes")
+	run([]string{limits, created}, "", "audit")
+}

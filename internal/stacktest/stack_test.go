@@ -1,0 +1,109 @@
+//go:build stack
+
+package stacktest_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestStack runs the commands of docs/deploy.md in their order, as an operator
+// with an empty account, and checks what they did.
+func TestStack(t *testing.T) {
+	o := newOperator(t)
+	for _, c := range readCommands(t) {
+		step, _ := stepOf(c)
+		if step.notRun != "" {
+			t.Logf("docs/deploy.md:%d: not run, because %s: %s", c.line, step.notRun, c.text)
+			continue
+		}
+		o.do(t, step.before)
+		started := time.Now()
+		o.run(t, c, step.input)
+		t.Logf("%5.1f s  docs/deploy.md:%d: %s", time.Since(started).Seconds(), c.line, c.text)
+		o.do(t, step.after)
+		if t.Failed() {
+			t.Fatalf("after docs/deploy.md:%d: %s\nthe last output of MiniStack:\n%s", c.line, c.text, o.log.Tail())
+		}
+	}
+}
+
+// run runs a command in the shell of the operator: in the project's folder, with
+// the variables that earlier commands have set.
+func (o *operator) run(t *testing.T, c command, input string) {
+	t.Helper()
+	const script = `set -euo pipefail
+touch "$0"; . "$0"
+eval "$1"
+declare -p | grep -v '^declare -[a-zA-Z]*[rn]' > "$0"`
+	text := o.fill(t, c)
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", script, filepath.Join(o.home, "variables"), text) //nolint:gosec // the document's own commands
+	cmd.Dir, cmd.Env = o.root, o.environment
+	cmd.Stdin = strings.NewReader(o.fill(t, command{c.line, input}))
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("docs/deploy.md:%d: %s\n%v\n%s\nthe last output of MiniStack:\n%s", c.line, c.text, err, output, o.log.Tail())
+	}
+	o.readValues(c.text, string(output))
+}
+
+// fill replaces the placeholders in a text.
+func (o *operator) fill(t *testing.T, c command) string {
+	t.Helper()
+	for _, p := range placeholdersIn(c.text) {
+		value, ok := o.values[p]
+		if !ok {
+			t.Fatalf("docs/deploy.md:%d: no value for %s was printed before %s", c.line, p, c.text)
+		}
+		c.text = strings.ReplaceAll(c.text, p, value)
+	}
+	return c.text
+}
+
+// readValues reads the values of placeholders that a command has printed: the
+// outputs of a stack, and the access token of a user. The users NAME are examples
+// that the document does not use afterwards.
+func (o *operator) readValues(text, output string) {
+	for _, found := range regexp.MustCompile(`(?m)^Latchkey-\w+\.(\w+) = (\S+)$`).FindAllStringSubmatch(output, -1) {
+		o.values["<"+found[1]+">"] = found[2]
+	}
+	if stream := regexp.MustCompile(`arn:aws:dynamodb:\S+/stream/[0-9T:.-]+`).FindString(output); stream != "" {
+		o.values["the stream"] = stream
+	}
+	if found := regexp.MustCompile(`(?m)^Access token: (\S+)$`).FindStringSubmatch(output); found != nil && !strings.Contains(text, "NAME") {
+		o.values["<access token>"] = found[1]
+	}
+}
+
+// do does an action of the table.
+func (o *operator) do(t *testing.T, what action) {
+	t.Helper()
+	actions := map[action]func(*testing.T){
+		none:             func(*testing.T) {},
+		checkAPI:         o.checkAPI,
+		createOtherAPI:   o.createOtherAPI,
+		checkAuthorizer:  o.checkAuthorizer,
+		configure:        o.configure,
+		changeFunction:   o.changeFunction,
+		checkRollBack:    o.checkRollBack,
+		createTokens:     o.createTokens,
+		deleteToken:      o.deleteToken,
+		useRestored:      o.useRestored,
+		checkRestored:    o.checkRestored,
+		createUser:       func(t *testing.T) { o.run(t, command{text: "build/tokenctl user create NAME"}, "") },
+		checkKept:        o.checkKept,
+		checkNothingLeft: o.checkNothingLeft,
+	}
+	if _, ok := actions[what]; !ok {
+		t.Fatalf("nothing does the action %q", what)
+	}
+	started := time.Now()
+	actions[what](t)
+	if what != none {
+		t.Logf("%5.1f s  %s", time.Since(started).Seconds(), what)
+	}
+}

@@ -1,0 +1,196 @@
+package publish_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/shared/boot/publish"
+	"github.com/latchkey-api/latchkey/shared/event"
+	"github.com/latchkey-api/latchkey/shared/webhook"
+	"github.com/latchkey-api/latchkey/shared/webhook/delivery"
+)
+
+// A store has the endpoints 1 to 5 of every user.
+type store struct{ delivery.Store }
+
+func (store) Endpoint(_ context.Context, userID, id int64) (webhook.Endpoint, error) {
+	switch {
+	case id > webhook.MaxEndpoints:
+		return webhook.Endpoint{}, webhook.ErrNotFound
+	case userID == 13:
+		panic("a fault")
+	}
+	return webhook.Endpoint{UserID: userID, ID: id, URL: "https://example.com/secret-path"}, nil
+}
+
+func (store) RecordAttempt(_ context.Context, e webhook.Endpoint, a webhook.Attempt) (webhook.Endpoint, error) {
+	e.Last, e.FailingSince = a, a.Time
+	return e, nil
+}
+
+func (store) DisableEndpoint(context.Context, webhook.Endpoint, webhook.Reason) error { return nil }
+
+// A queue notes for how long each receipt is hidden.
+type queue struct {
+	mu     sync.Mutex
+	hidden map[string]time.Duration
+	err    error
+}
+
+func (q *queue) Hide(_ context.Context, receipt string, pause time.Duration) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.hidden[receipt] = pause
+	return q.err
+}
+
+// received returns a message of the queue, received for the nth time.
+func received(t *testing.T, id string, userID, endpointID int64, n int, queued time.Time) events.SQSMessage {
+	t.Helper()
+	e, err := event.New(userID, "evt_"+id, event.TokenCreated, queued, map[string]int{"token_id": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(webhook.Message{UserID: userID, EndpointID: endpointID, Event: e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events.SQSMessage{MessageId: id, ReceiptHandle: "receipt-" + id, Body: string(body), Attributes: map[string]string{
+		"ApproximateReceiveCount": strconv.Itoa(n), "SentTimestamp": strconv.FormatInt(queued.UnixMilli(), 10),
+	}}
+}
+
+// deliver sends an event of the queue to the function, whose receivers answer by the id
+// of the endpoint, and returns the messages that stay in the queue, and the log.
+func deliver(t *testing.T, q *queue, messages ...events.SQSMessage) (stay []string, log string) {
+	t.Helper()
+	var lines bytes.Buffer
+	d := &delivery.Deliverer{Store: store{}, Now: time.Now, Send: func(_ context.Context, e webhook.Endpoint, happened event.Event, number int) webhook.Attempt {
+		a := webhook.Attempt{EventID: happened.ID, EventType: happened.Type, Time: time.Now().Unix(), Number: number, Status: 200}
+		switch e.ID {
+		case 2:
+			a.Status, a.Failure = 500, webhook.FailStatus
+		case 3:
+			a.Status, a.Failure = 410, webhook.FailGone
+		case 4:
+			a.Status, a.Failure, a.RetryAfter = 429, webhook.FailStatus, 2*time.Hour
+		case 5:
+			time.Sleep(delivery.Timeout)
+			a.Status, a.Failure = 0, webhook.FailTimeout
+		}
+		return a
+	}}
+	payload, err := json.Marshal(events.SQSEvent{Records: messages})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := publish.Deliver(d, q, slog.New(slog.NewJSONHandler(&lines, nil))).Invoke(t.Context(), payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer events.SQSEventResponse
+	if err := json.Unmarshal(out, &answer); err != nil || answer.BatchItemFailures == nil {
+		t.Fatalf("got %s, %v", out, err)
+	}
+	for _, f := range answer.BatchItemFailures {
+		stay = append(stay, f.ItemIdentifier)
+	}
+	return stay, lines.String()
+}
+
+// Of a batch, what has another attempt stays in the queue, hidden until then, and what
+// can't be read or crashes stays as it is. The rest is done.
+func TestDeliverBatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		q := &queue{hidden: map[string]time.Duration{}}
+		poison := received(t, "poison", 1, 1, 1, now)
+		poison.Body = `{"user_id":1}`
+		uncounted := received(t, "uncounted", 1, 1, 1, now)
+		delete(uncounted.Attributes, "ApproximateReceiveCount")
+		stay, log := deliver(t, q,
+			received(t, "ok", 1, 1, 1, now), received(t, "down", 1, 2, 1, now), received(t, "second", 1, 2, 2, now.Add(-time.Minute)), received(t, "last", 1, 2, 8, now.Add(-23*time.Hour)),
+			received(t, "old", 1, 2, 3, now.Add(-24*time.Hour)), received(t, "gone", 1, 3, 1, now), received(t, "busy", 1, 4, 1, now), received(t, "slow", 1, 5, 1, now),
+			received(t, "unknown", 1, 6, 1, now), received(t, "crash", 13, 1, 1, now), poison, uncounted)
+		if want := []string{"down", "second", "busy", "slow", "crash", "poison", "uncounted"}; !cmp.Equal(stay, want) {
+			t.Errorf("got %v in the queue, want %v", stay, want)
+		}
+		for id, least := range map[string]time.Duration{"down": 5 * time.Second, "second": 5 * time.Minute, "busy": 2 * time.Hour, "slow": 5 * time.Second} {
+			got := q.hidden["receipt-"+id]
+			if got < least || got > least+least/10 {
+				t.Errorf("%s is hidden for %s, want %s and up to a tenth more", id, got, least)
+			}
+		}
+		if len(q.hidden) != 4 {
+			t.Errorf("got %v hidden, want four", q.hidden)
+		}
+		if took := time.Since(now); took != delivery.Timeout {
+			t.Errorf("took %s, want no longer than the slowest receiver", took)
+		}
+		if strings.Contains(log, "secret-path") || strings.Contains(log, "example.com") {
+			t.Errorf("the log has the URL:\n%s", log)
+		}
+		for _, want := range []string{
+			`"level":"INFO","msg":"attempt","ms":0,"request_id":"","status":200,"user_id":1,"webhook_id":1,"event_id":"evt_ok","event":"token.created","attempt":1,"outcome":"delivered"}`,
+			`"status":500,"user_id":1,"webhook_id":2,"event_id":"evt_last","event":"token.created","attempt":8,"outcome":"given_up","failure":"status"}`,
+			`"level":"ERROR","msg":"attempt","ms":0,"request_id":"","error":"read message poison: the body is not a webhook on its way"}`,
+			`"msg":"request","route":"deliver","ms":15000,"request_id":"","messages":12,"delivered":1,"retried":4,"ended":4,"unreadable":3,`,
+			`panic: a fault`,
+		} {
+			if !strings.Contains(log, want) {
+				t.Errorf("the log lacks %s:\n%s", want, log)
+			}
+		}
+		if strings.Contains(log, "evt_unknown") {
+			t.Errorf("the log has a line about a message without an attempt:\n%s", log)
+		}
+	})
+}
+
+// Slow receivers of a batch are waited for at once.
+func TestDeliverAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		deliver(t, &queue{hidden: map[string]time.Duration{}}, received(t, "slow", 1, 5, 1, now), received(t, "slower", 1, 5, 1, now))
+		if took := time.Since(now); took != delivery.Timeout {
+			t.Errorf("took %s, want %s", took, delivery.Timeout)
+		}
+	})
+}
+
+// A message that can't be hidden stays in the queue nevertheless, and the log says so.
+func TestHideFails(t *testing.T) {
+	t.Parallel()
+	q := &queue{hidden: map[string]time.Duration{}, err: errors.New("no route to host")}
+	stay, log := deliver(t, q, received(t, "down", 1, 2, 1, time.Now()))
+	if !cmp.Equal(stay, []string{"down"}) || !strings.Contains(log, "no route to host") || !strings.Contains(log, `"level":"ERROR"`) {
+		t.Errorf("got %v in the queue and the log %s", stay, log)
+	}
+}
+
+// What is not an event of a queue is an error that quotes nothing of it.
+func TestDeliverForeignPayloads(t *testing.T) {
+	t.Parallel()
+	for _, payload := range []string{"", "null", "{}", "[1]", `{"Records":[]}`, `{"Records":"whsec_AAAA"}`} {
+		var lines bytes.Buffer
+		out, err := publish.Deliver(&delivery.Deliverer{}, &queue{}, slog.New(slog.NewJSONHandler(&lines, nil))).Invoke(t.Context(), []byte(payload))
+		if err == nil || out != nil || strings.Contains(fmt.Sprint(err, lines.String()), "whsec_AAAA") {
+			t.Errorf("%s: got %s, %v and the log %s", payload, out, err, lines.String())
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package boot
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/api"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
+	"github.com/latchkey-api/latchkey/shared/event"
+	"github.com/latchkey-api/latchkey/shared/reqlog"
+)
+
+// A TimerStore writes and checks the timers of tokens that expire; dynamo.Store
+// implements it.
+type TimerStore interface {
+	FileTimers(ctx context.Context, changes []dynamo.StreamRecord, now int64) (dynamo.Timers, error)
+	CheckTimers(ctx context.Context, b dynamo.TimerBucket, from string, now int64) (dynamo.Timers, error)
+}
+
+// A TimerCheck asks the function history for the events of a bucket of timers. It is the
+// payload of a schedule, in JSON. An operator may send it, too: {"bucket":5941372}.
+type TimerCheck struct {
+	Bucket  dynamo.TimerBucket `json:"bucket"`
+	From    string             `json:"from,omitempty"`    // where to go on; see dynamo.Store.CheckTimers
+	Attempt int                `json:"attempt,omitempty"` // how many checks of the bucket were before this one
+}
+
+// A Scheduler has checks made at their times, each at least once. A check that was
+// scheduled before is not an error.
+type Scheduler interface {
+	Schedule(ctx context.Context, c TimerCheck, at time.Time) error
+}
+
+// Timers files the timers that changes of tokens need, and checks them.
+type Timers struct {
+	Store     TimerStore
+	Scheduler Scheduler // nil: nothing schedules checks of the timers
+	Publisher event.Publisher
+	Now       func() time.Time
+}
+
+// file writes the timers and returns the events that are due already. When it has
+// returned without an error, every bucket with a new timer has a schedule.
+func (t *Timers) file(ctx context.Context, changes []dynamo.StreamRecord) (dynamo.Timers, error) {
+	if t == nil || len(changes) == 0 {
+		return dynamo.Timers{}, nil
+	}
+	timers, err := t.Store.FileTimers(ctx, changes, t.Now().Unix())
+	if err != nil {
+		return timers, err
+	}
+	return timers, t.schedule(ctx, timers.Buckets)
+}
+
+// maxScheduleCalls is how many schedules are made at a time.
+const maxScheduleCalls = 8
+
+func (t *Timers) schedule(ctx context.Context, buckets []dynamo.TimerBucket) error {
+	if t.Scheduler == nil {
+		return nil
+	}
+	errs := make(chan error, len(buckets))
+	slots := make(chan struct{}, maxScheduleCalls)
+	for _, b := range buckets {
+		slots <- struct{}{}
+		go func() {
+			defer func() { <-slots }()
+			errs <- t.Scheduler.Schedule(ctx, TimerCheck{Bucket: b}, b.Due())
+		}()
+	}
+	var first error
+	for range buckets {
+		if err := <-errs; err != nil && first == nil {
+			first = fmt.Errorf("schedule the check of timers: %w", err)
+		}
+	}
+	return first
+}
+
+const (
+	retryPause  = 5 * time.Minute  // before a check that failed is tried again
+	restPause   = time.Minute      // before a check that ran out of time goes on
+	checkSpare  = 10 * time.Second // of the function's time, to schedule the rest
+	maxCheckAge = 24 * time.Hour   // of a bucket: then it is given up
+)
+
+// A checking is what became of a check.
+type checking struct {
+	events, unreadable int
+	unread             error // see dynamo.Timers
+	postponed          bool
+	err                error
+}
+
+// check publishes the events of a bucket. If it fails or runs out of time, it schedules
+// the rest, for a day at most. So it is an error only if that fails, too.
+func (t *Timers) check(ctx context.Context, c TimerCheck) (done checking) {
+	work, cancel := ctx, context.CancelFunc(func() {})
+	deadline, limited := ctx.Deadline()
+	if limited && time.Until(deadline) > 2*checkSpare {
+		work, cancel = context.WithDeadline(ctx, deadline.Add(-checkSpare))
+	}
+	defer cancel()
+	for {
+		timers, err := t.checkPage(work, c)
+		if done.err = err; err != nil {
+			break
+		}
+		done.events += len(timers.Events)
+		done.unreadable += timers.Unreadable
+		done.unread = cmp.Or(done.unread, timers.Unread)
+		if c.From = timers.Next; c.From == "" {
+			return done
+		}
+		if limited && time.Until(deadline) < 2*checkSpare {
+			break
+		}
+	}
+	if errors.Is(done.err, dynamo.ErrTimersNotDue) {
+		return done
+	}
+	pause := restPause
+	if done.err != nil {
+		pause = retryPause
+	}
+	failed := t.postpone(ctx, c, pause)
+	done.postponed, done.err = failed == nil, errors.Join(done.err, failed)
+	return done
+}
+
+func (t *Timers) checkPage(ctx context.Context, c TimerCheck) (dynamo.Timers, error) {
+	timers, err := t.Store.CheckTimers(ctx, c.Bucket, c.From, t.Now().Unix())
+	if err == nil {
+		err = t.schedule(ctx, timers.Buckets)
+	}
+	if err != nil {
+		return timers, err
+	}
+	lost, err := publish(ctx, t.Publisher, timers.Events)
+	timers.Unreadable += lost.Count()
+	timers.Unread = cmp.Or(timers.Unread, lost.Err())
+	return timers, err
+}
+
+// postpone schedules the rest of a check after a pause.
+func (t *Timers) postpone(ctx context.Context, c TimerCheck, pause time.Duration) error {
+	now := t.Now()
+	switch c.Attempt++; {
+	case t.Scheduler == nil:
+		return errors.New("there is no group of schedules to try again")
+	case now.Sub(c.Bucket.Due()) > maxCheckAge:
+		return errors.New("given up after a day")
+	}
+	return t.Scheduler.Schedule(ctx, c, now.Add(pause))
+}
+
+// readTimerCheck reports whether a payload is a check, and not an event of the stream.
+func readTimerCheck(payload []byte) (c TimerCheck, ok bool) {
+	err := json.Unmarshal(payload, &c)
+	return c, err == nil && c.Bucket > 0
+}
+
+// errCheckFailed makes Lambda repeat a check that could not be scheduled again either.
+var errCheckFailed = errors.New("the timers could not be checked: the log line of the invocation has the cause")
+
+// answer checks timers and logs that.
+func (t *Timers) answer(ctx context.Context, c TimerCheck, log *slog.Logger) ([]byte, error) {
+	started := time.Now()
+	ctx, meter := reqlog.WithMeter(ctx)
+	done := t.check(ctx, c)
+	cost := meter.Cost()
+	line := reqlog.Line{
+		Message: "timers", Route: api.History, RequestID: RequestID(ctx), Duration: time.Since(started), Err: errors.Join(done.err, done.unread),
+		Attrs: []slog.Attr{
+			slog.Int64("bucket", int64(c.Bucket)), slog.Int("attempt", c.Attempt+1), slog.Int("events", done.events), slog.Int("unreadable", done.unreadable),
+			slog.Bool("postponed", done.postponed), cost.Reads(), cost.Writes(), cost.Trips(),
+		},
+	}
+	if line.Err != nil {
+		line.Level = slog.LevelError
+	}
+	line.Write(ctx, log)
+	if done.err != nil && !done.postponed {
+		return nil, errCheckFailed
+	}
+	return []byte("{}"), nil
+}

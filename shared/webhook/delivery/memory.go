@@ -1,0 +1,111 @@
+package delivery
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/latchkey-api/latchkey/shared/webhook"
+)
+
+// A MemoryQueue delivers messages in this process. What it has not delivered is lost
+// when the process ends, so it drops what it has no room for instead of refusing it. It
+// is a webhook.Queue.
+type MemoryQueue struct {
+	ctx      context.Context //nolint:containedctx // messages outlive the call that adds them
+	deliver  func(ctx context.Context, m webhook.Message, number int, queued time.Time) Result
+	report   func(webhook.Message, Result)
+	dropped  func(count int)
+	now      func() time.Time
+	slots    chan struct{}
+	mu       sync.Mutex
+	waiting  int
+	lost     int // dropped, but not reported yet
+	finished sync.WaitGroup
+}
+
+// A MemoryQueue has up to maxWaiting messages, and makes up to maxAttempts attempts
+// at a time. It reports what it drops once per reportPause.
+const (
+	maxWaiting  = 10_000
+	maxAttempts = 16
+	reportPause = time.Second
+)
+
+// NewMemoryQueue returns a queue that delivers until the context ends. report gets
+// the result of each attempt, and dropped how many messages there was no room for since
+// its last call, at most once a second.
+func NewMemoryQueue(ctx context.Context, d *Deliverer, report func(webhook.Message, Result), dropped func(count int)) *MemoryQueue {
+	return &MemoryQueue{ctx: ctx, deliver: d.Deliver, report: report, dropped: dropped, now: d.Now, slots: make(chan struct{}, maxAttempts)}
+}
+
+// Enqueue implements webhook.Queue. It never fails.
+func (q *MemoryQueue) Enqueue(_ context.Context, messages []webhook.Message) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	taken := min(len(messages), maxWaiting-q.waiting)
+	q.waiting += taken
+	for _, m := range messages[:taken] {
+		q.finished.Go(func() { q.run(m) })
+	}
+	if lost := len(messages) - taken; lost > 0 {
+		if q.lost == 0 {
+			time.AfterFunc(reportPause, q.reportDropped)
+		}
+		q.lost += lost
+	}
+	return nil
+}
+
+// Wait returns once no message is left, or the context of the queue has ended.
+func (q *MemoryQueue) Wait() {
+	q.finished.Wait()
+	q.reportDropped()
+}
+
+func (q *MemoryQueue) reportDropped() {
+	q.mu.Lock()
+	lost := q.lost
+	q.lost = 0
+	q.mu.Unlock()
+	if lost > 0 {
+		q.dropped(lost)
+	}
+}
+
+func (q *MemoryQueue) run(m webhook.Message) {
+	defer func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.waiting--
+	}()
+	queued := q.now()
+	for number := 1; ; number++ {
+		r, ok := q.attempt(m, number, queued)
+		if !ok {
+			return
+		}
+		q.report(m, r)
+		if r.Outcome != Retry {
+			return
+		}
+		select {
+		case <-q.ctx.Done():
+			return
+		case <-time.After(r.Pause):
+		}
+	}
+}
+
+// attempt makes an attempt when there is room for one. ok is false if the context
+// has ended.
+func (q *MemoryQueue) attempt(m webhook.Message, number int, queued time.Time) (r Result, ok bool) {
+	select {
+	case <-q.ctx.Done():
+		return Result{}, false
+	case q.slots <- struct{}{}:
+	}
+	defer func() { <-q.slots }()
+	r = q.deliver(q.ctx, m, number, queued)
+	return r, q.ctx.Err() == nil
+}
