@@ -42,7 +42,7 @@ func newAlarms(stack awscdk.Stack, w monitored, emails []string) *alarms {
 	a.watchFunctions(w)
 	a.watchTable(w)
 	a.watchPurge(w.purge)
-	a.watchHistory(w.history)
+	a.watchHistory(stack, w.history)
 	a.watchWebhooks(w.outlet)
 	return a
 }

@@ -50,7 +50,7 @@ func (a *alarms) watchRoutes(stack awscdk.Stack, w monitored) {
 			dataPlane = append(dataPlane, fmt.Sprintf(`($.routeKey != %q)`, key))
 		}
 		pattern := fmt.Sprintf(`{ ($.status = "5*") && (%s) }`, strings.Join(own, " || "))
-		errors := logMetric(stack, w.gateway, "ServerErrors-"+f.Name, pattern, 1)
+		errors := logMetric(stack, w.gateway.logs, "ServerErrors-"+f.Name, pattern, 1)
 		a.own[f.Name] = append(a.own[f.Name], a.add(f.scope, alarm{
 			id: "ServerErrors", threshold: 5, badPeriods: 2, periods: 5,
 			description: "5 % or more of the responses of function " + f.Name + " are 5xx. See the ERROR lines in its log.",
@@ -61,7 +61,7 @@ func (a *alarms) watchRoutes(stack awscdk.Stack, w monitored) {
 	others := a.add(a.scope, alarm{
 		id: "OtherServerErrors", threshold: 2, badPeriods: 2, periods: 5,
 		description: "Two or more responses a minute outside the data plane are 5xx. Requests by route and status on the dashboard shows which function fails.",
-		metric:      logMetric(stack, w.gateway, "ServerErrors-others", fmt.Sprintf(`{ ($.status = "5*") && %s }`, strings.Join(dataPlane, " && ")), 1),
+		metric:      logMetric(stack, w.gateway.logs, "ServerErrors-others", fmt.Sprintf(`{ ($.status = "5*") && %s }`, strings.Join(dataPlane, " && ")), 1),
 	})
 	for _, f := range w.functions {
 		if len(f.RouteKeys) > 0 && !isDataPlane(f.Function) {
@@ -72,15 +72,15 @@ func (a *alarms) watchRoutes(stack awscdk.Stack, w monitored) {
 		id: "TooManyRequests", threshold: 20, badPeriods: 2, periods: 3,
 		description: "API Gateway refuses requests with 429: a limit of stage.go, or that of the account, is reached. Requests by route and status on the dashboard shows on which route.",
 		// Without an integration latency, no function answered: it is not the rate of a token or user.
-		metric: logMetric(stack, w.gateway, "TooManyRequests", `{ ($.status = "429") && ($.integrationLatencyMs = "-") }`, 5),
+		metric: logMetric(stack, w.gateway.logs, "TooManyRequests", `{ ($.status = "429") && ($.integrationLatencyMs = "-") }`, 5),
 	})
 }
 
-// logMetric counts lines of the access log, as the sum over some minutes. A
+// logMetric counts lines of a log, as the sum over some minutes. A
 // custom metric costs $0.30 a month, counted by the hours in which a line matches.
-func logMetric(stack awscdk.Stack, g gateway, name, pattern string, minutes float64) awscloudwatch.IMetric {
-	return awslogs.NewMetricFilter(g.logs, &name, &awslogs.MetricFilterProps{
-		LogGroup: g.logs, FilterPattern: awslogs.FilterPattern_Literal(&pattern),
+func logMetric(stack awscdk.Stack, logs awslogs.LogGroup, name, pattern string, minutes float64) awscloudwatch.IMetric {
+	return awslogs.NewMetricFilter(logs, &name, &awslogs.MetricFilterProps{
+		LogGroup: logs, FilterPattern: awslogs.FilterPattern_Literal(&pattern),
 		MetricNamespace: stack.StackName(), MetricName: &name, MetricValue: jsii.String("1"),
 	}).Metric(sumOver(minutes))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/jsii-runtime-go"
@@ -76,14 +77,21 @@ func (a *alarms) watchPurge(p *purge) {
 	})
 }
 
-// watchHistory makes the alarm for a history that is late. It fires long before the
-// stream drops records, because those would be missing for ever.
-func (a *alarms) watchHistory(r *streamReader) {
+// watchHistory makes the alarms for a history that is late, and for what is left out of
+// it. The first fires long before the stream drops records, because those would be
+// missing for ever.
+func (a *alarms) watchHistory(stack awscdk.Stack, r *streamReader) {
 	a.add(r.function.scope, alarm{
 		id: "Behind", threshold: 60 * 60 * 1000, badPeriods: 1, periods: 1,
 		description: "Function history is 1 h or more behind the stream of the table. Records that it has not read after 24 h are missing" +
 			" in the history of usage. See the ERROR lines in its log.",
 		metric: r.iteratorAge(),
+	})
+	a.add(r.function.scope, alarm{
+		id: "Unreadable", threshold: 1, badPeriods: 1, periods: 1,
+		description: "Function history could not read a change, a token or an item of a history, or could not make or publish an event, and left it out." +
+			" The line in its log with unreadable above 0 names it. See History of usage in docs/deploy.md.",
+		metric: logMetric(stack, r.function.logs, "Unreadable", "{ $.unreadable > 0 }", 5),
 	})
 }
 
