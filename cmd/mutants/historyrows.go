@@ -102,13 +102,23 @@ func historyMutants() []mutant {
 		},
 		{
 			"a key that was sent as the name of a model is in the history",
-			fold, "use.Model = credential.Redact(use.Model)", "_ = credential.Redact",
+			"shared/dynamo/note.go", "noteModel: modelName(use.Model)", "noteModel: optionalText(use.Model)",
 			"./cmd/tokenctl", "TestServeKeepsSecrets",
 		},
 		{
 			"no alarm says that timers can't be read",
 			"shared/boot/timers.go", `slog.Int("unreadable", done.unreadable)`, `slog.Int("unread", done.unreadable)`,
 			"./infra/stack", "TestUnreadableMetric",
+		},
+		{
+			"a key that was sent as the name of a model is in the item while units are held",
+			"shared/dynamo/ledgeritem.go", "recordModel: modelName(r.Model)", "recordModel: optionalText(r.Model)",
+			"./shared/dynamo", "TestHistoryHasNoSecrets",
+		},
+		{
+			"a key that is the name of a token is in the history",
+			fold, "credential.Redact(after.text(attrName))", "credential.Redact(\"\") + after.text(attrName)",
+			"./shared/dynamo", "TestHistoryHasNoSecrets",
 		},
 	}
 }

@@ -97,11 +97,10 @@ func (f *folder) add(i int, r StreamRecord) (bool, error) {
 	if !ok || r.Event != "MODIFY" {
 		return false, nil
 	}
-	charged, err := chargesOf(r)
-	tally := withoutSecrets(charged)
+	tally, err := chargesOf(r)
 	after := reader{item: r.After}
 	p := history.Period{Tally: tally, Through: r.Time.Unix(), Revision: after.number(attrRevision)}
-	name := after.text(attrName)
+	name := credential.Redact(after.text(attrName))
 	if err = errors.Join(err, after.err); err != nil || tally.Empty() && !restsAfter(r) {
 		return false, err
 	}
@@ -111,17 +110,6 @@ func (f *folder) add(i int, r StreamRecord) (bool, error) {
 	}
 	f.addTo(dayKey(userID, id, p.Through), addition{r.position(), p}, i)
 	return !tally.Empty(), nil
-}
-
-// withoutSecrets returns a tally in which a key that a client sent as the name of a model
-// is masked.
-func withoutSecrets(t history.Tally) history.Tally {
-	masked := history.Tally{Refusals: t.Refusals}
-	for _, use := range t.Models {
-		use.Model = credential.Redact(use.Model)
-		masked.Add(use)
-	}
-	return masked
 }
 
 // restsAfter reports whether a change of a token's ledger left no hold open, such as the

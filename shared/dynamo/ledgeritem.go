@@ -65,7 +65,7 @@ func recordValue(r quota.Record) types.AttributeValue {
 		return mapOf(item{recordSpent: number(r.Quota), recordEnded: number(r.EndedAt)})
 	}
 	m := item{recordQuota: number(r.Quota), recordExpires: number(r.ExpiresAt)}
-	setPresent(m, item{recordModel: optionalText(r.Model)})
+	setPresent(m, item{recordModel: modelName(r.Model)})
 	if r.ChargeOnExpiry {
 		m[recordChargeOnExpiry] = optionalFlag(true)
 	}

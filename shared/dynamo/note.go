@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/price"
 	"github.com/latchkey-api/latchkey/shared/quota"
 )
@@ -63,10 +64,14 @@ func noteRefused(e *expression, refusals map[string]int64) {
 	}
 }
 
+// modelName returns the value of the name of a model. It masks a key that a client sent
+// as one, so that neither the item nor what is made of it has the key.
+func modelName(model string) types.AttributeValue { return optionalText(credential.Redact(model)) }
+
 // useItem is also the value of a model in a HOUR or DAY item.
 func useItem(use price.Use) item {
 	m := item{
-		noteRequests: optionalNumber(use.Requests), noteModel: optionalText(use.Model),
+		noteRequests: optionalNumber(use.Requests), noteModel: modelName(use.Model),
 		noteDollars: optionalNumber(use.NanoDollars), noteUnits: optionalNumber(use.Units),
 	}
 	numbers := use.Numbers()
