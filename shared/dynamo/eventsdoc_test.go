@@ -2,21 +2,28 @@ package dynamo_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/internal/openapitest"
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/event"
 	"github.com/latchkey-api/latchkey/shared/quota"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/webhook"
 )
 
-// The examples in docs/events.md are what a life of a token tells. Each of them is as
+// The examples in docs/events.md are what was published in a life of a token, by its
+// timers, and by a test of a webhook. Each of them is as
 // the API's document says.
 func TestEventsDocument(t *testing.T) {
 	t.Parallel()
@@ -138,14 +145,56 @@ func exampleEvents(t *testing.T) map[event.Type]event.Event {
 			examples[e.Type] = e
 		}
 	}
-	of, ends := event.TokenOf(1, 2, "my app"), when.Unix()+86_400
-	for kind, data := range map[event.Type]any{
-		event.TokenExpiring: event.Expiring{Token: of, ExpiredTime: ends, SecondsLeft: 86_400, DaysLeft: 1},
-		event.TokenExpired:  event.Expired{Token: of, ExpiredTime: ends},
-		event.Test:          event.Tested{WebhookID: 1},
-	} {
-		examples[kind], err = event.New(1, event.NewID(string(kind)), kind, when, data)
-		must(err)
+	for _, e := range append(exampleTimers(t, when), exampleTest(t, when)) {
+		if _, known := examples[e.Type]; !known {
+			examples[e.Type] = e
+		}
 	}
 	return examples
+}
+
+// exampleTimers returns what is published about a token that expires at a time.
+func exampleTimers(t *testing.T, when time.Time) (all []event.Event) {
+	t.Helper()
+	kit, tenant := newStreamed(t)
+	tenant.Clock.Advance(when.Unix() - 2*day - tenant.UnixNow())
+	for _, s := range []token.Settings{{Name: new("app")}, {Name: new("my app"), UnlimitedQuota: new(true), ExpiredTime: new(when.Unix())}} {
+		if _, _, err := tenant.Create(t.Context(), tenant.Access, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	timers, err := kit.Store.FileTimers(t.Context(), recordsAt(t, kit, tenant), tenant.UnixNow())
+	for err == nil && len(timers.Buckets) > 0 {
+		slices.Sort(timers.Buckets)
+		due := timers.Buckets[0]
+		tenant.Clock.Advance(due.Due().Unix() - tenant.UnixNow())
+		var next dynamo.Timers
+		next, err = kit.Store.CheckTimers(t.Context(), due, "", tenant.UnixNow())
+		timers.Buckets = append(timers.Buckets[1:], next.Buckets...)
+		all = append(all, next.Events...)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// exampleTest returns what a test sends to a webhook, with an id that is not random.
+func exampleTest(t *testing.T, when time.Time) (sent event.Event) {
+	t.Helper()
+	kit := dynamotest.New(t)
+	tenant := kit.Tenant(t, "alice")
+	hooks := &webhook.Service{Store: kit.Store, Now: func() time.Time { return when }, Send: func(_ context.Context, _ webhook.Endpoint, e event.Event, _ int) webhook.Attempt {
+		sent = e
+		return webhook.Attempt{Status: http.StatusOK}
+	}}
+	e, err := hooks.Create(t.Context(), tenant.Access, webhook.Settings{URL: new("https://example.com/hook")}, webhook.NewSecret())
+	if err == nil {
+		_, err = hooks.Test(t.Context(), tenant.Access, e.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent.ID = regexp.MustCompile("^evt_test_[2-7A-Z]{26}$").ReplaceAllString(sent.ID, "evt_test_LATCHKEY2LATCHKEY2LATCHKE")
+	return sent
 }
