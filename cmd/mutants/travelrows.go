@@ -48,11 +48,6 @@ func travelMutants() []mutant {
 			"./shared/dynamo", "TestDamagedEndpoint",
 		},
 		{
-			"crashes of the function use up the attempts of an event",
-			"shared/webhook/schedule.go", "	if attempt < 1 {", "	if attempt < 1 || attempt > len(pauses) {",
-			"./shared/webhook", "TestScheduleWithJumps",
-		},
-		{
 			"a name with a character that SQS refuses stops all events",
 			"shared/event/event.go", "[]byte(character), []byte(escape)", "[]byte(character), []byte(escape[:0]+character)",
 			"./shared/event", "TestEventCharacters",
@@ -93,29 +88,39 @@ func travelMutants() []mutant {
 			pkg, "TestSend",
 		},
 		{
-			"a message with another attempt is deleted from the queue",
-			deliver, "a.result == nil || a.result.Outcome == delivery.Retry", "a.result == nil",
-			pkg, batch,
+			"a message that can't be added again is deleted from the queue",
+			deliver, "a.unreadable() || a.next != nil && err != nil", "a.unreadable()",
+			pkg, "TestPostponeFails",
 		},
 		{
 			"a message that can't be read is deleted from the queue",
-			deliver, "a.result == nil || a.result.Outcome == delivery.Retry", "a.result != nil && a.result.Outcome == delivery.Retry",
+			deliver, "a.unreadable() || a.next != nil && err != nil", "a.next != nil && err != nil",
 			pkg, batch,
 		},
 		{
 			"each attempt counts as the first",
-			deliver, "Deliver(ctx, message, number, queued)", "Deliver(ctx, message, 1, queued)",
+			deliver, "retry{a.number + 1,", "retry{1,",
 			pkg, batch,
 		},
 		{
 			"an event is sent for longer than a day",
-			deliver, "time.UnixMilli(sent), nil", "time.UnixMilli(sent + sent), nil",
+			deliver, "Add(result.Pause), message.Retry.Queued", "Add(result.Pause), h.deliverer.Now()",
 			pkg, batch,
 		},
 		{
 			"a message comes again before its pause is over",
-			deliver, "received.ReceiptHandle, result.Pause", "received.ReceiptHandle, result.Pause/2",
+			deliver, "Add(result.Pause)", "Add(result.Pause / 2)",
 			pkg, batch,
+		},
+		{
+			"pauses end after 15 minutes",
+			deliver, "message.delay(h.deliverer.Now()) > 0", "message.delay(h.deliverer.Now()) < 0",
+			pkg, "TestRetriesOfADay",
+		},
+		{
+			"messages are delayed for longer than SQS allows",
+			queue, "min(m.Retry.Due.Sub(now), maxDelay)", "m.Retry.Due.Sub(now)",
+			pkg, "TestRetriesOfADay",
 		},
 		{
 			"a slow receiver delays the others of its batch",

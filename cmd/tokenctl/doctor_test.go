@@ -116,7 +116,6 @@ func TestDoctorJudges(t *testing.T) {
 		"webhooks/fine":             {judgeWebhooks("u", "Enabled", 7, 0, "l"), stateOK},
 		"webhooks/disabled":         {judgeWebhooks("u", "Disabled", 0, 0, "l"), stateProblem},
 		"webhooks/dead":             {judgeWebhooks("u", "Enabled", 0, 1, "l"), stateProblem},
-		"webhooks/many wait":        {judgeWebhooks("u", "Enabled", 100_000, 0, "l"), stateWarning},
 		"behind/no data":            {reader.judgeBehind("l", nil), stateOK},
 		"behind/minutes":            {reader.judgeBehind("l", []cloudwatchtypes.Datapoint{age(9, 0.1), age(1, 20)}), stateOK},
 		"behind/an hour":            {reader.judgeBehind("l", []cloudwatchtypes.Datapoint{age(1, 0), age(9, 1)}), stateWarning},

@@ -12,10 +12,6 @@ import (
 const (
 	checkWebhooks   = "webhooks are delivered"
 	deliverFunction = "deliver"
-
-	// A queue can hide 120,000 messages; after that, Lambda receives none.
-	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
-	manyWaiting = 100_000
 )
 
 // checkWebhooks checks that the function deliver reads its queue, and what waits there
@@ -53,11 +49,6 @@ func judgeWebhooks(id, state string, waiting, dead int, logGroup string) finding
 		return finding{
 			checkWebhooks, stateProblem, fmt.Sprintf("%d messages in the dead-letter queue were not delivered; the log says why", dead),
 			"aws logs tail " + logGroup + " --since 1d --filter-pattern ERROR",
-		}
-	case waiting >= manyWaiting:
-		return finding{
-			checkWebhooks, stateWarning, fmt.Sprintf("%d messages wait, most of them for receivers that fail; the queue can hide 120000", waiting),
-			"aws logs tail " + logGroup + " --since 1h --filter-pattern retry",
 		}
 	default:
 		return finding{Check: checkWebhooks, State: stateOK, Text: fmt.Sprintf("%d messages wait", waiting)}

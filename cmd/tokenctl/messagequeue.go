@@ -77,8 +77,8 @@ func (q *messageQueue) release(ctx context.Context, m deadLetter) {
 	_, _ = q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &q.url, ReceiptHandle: &m.receipt, VisibilityTimeout: 0})
 }
 
-// waiting returns how many messages the queue has, those included that are hidden
-// because somebody has received them.
+// waiting returns how many messages the queue has, those included that are delayed, or
+// hidden because somebody has received them.
 func (q *messageQueue) waiting(ctx context.Context) (int, error) {
 	n, err := q.size(ctx)
 	return n, q.explain(err)
@@ -86,13 +86,16 @@ func (q *messageQueue) waiting(ctx context.Context) (int, error) {
 
 // size is waiting with the error of SQS.
 func (q *messageQueue) size(ctx context.Context) (int, error) {
-	visible, hidden := types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible
-	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url, AttributeNames: []types.QueueAttributeName{visible, hidden}})
+	names := []types.QueueAttributeName{
+		types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
+		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+	}
+	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url, AttributeNames: names})
 	if err != nil {
 		return 0, err
 	}
 	total := 0
-	for _, name := range []types.QueueAttributeName{visible, hidden} {
+	for _, name := range names {
 		n, err := strconv.Atoi(out.Attributes[string(name)])
 		if err != nil {
 			return 0, fmt.Errorf("read the size of the queue %s: %w", q.url, err)

@@ -21,9 +21,8 @@ const (
 	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 	WebhooksHidden = 6 * WebhooksTimeout
 	// WebhooksReceives is how often a message is received before it goes to the
-	// dead-letter queue. Each attempt is one, and so is each time that the function
-	// fails or has no execution free, after which the message is hidden for
-	// WebhooksHidden. So it is more than fit in the day that an event is sent for, and the
-	// function decides when an event is given up.
+	// dead-letter queue. It comes again, WebhooksHidden later, if the function fails or has
+	// no execution free. That can happen 240 times in the day that an event is sent for, and
+	// the function decides when an event is given up.
 	WebhooksReceives = 500
 )

@@ -44,8 +44,8 @@ func newOutlet(stack awscdk.Stack, stage Stage, functions []*function) *outlet {
 	setVariable(deliver, boot.EnvWebhookQueue, o.queue.QueueUrl())
 	allow(history, bus.EventBusArn(), "events:PutEvents")
 	allow(history, o.queue.QueueArn(), "sqs:SendMessage")
-	// Lambda reads the queue in the name of the function, which itself only hides messages.
-	allow(deliver, o.queue.QueueArn(), "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+	// Lambda reads the queue in the name of the function, which itself only adds messages.
+	allow(deliver, o.queue.QueueArn(), "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage")
 	awscdk.NewCfnOutput(stack, jsii.String("EventBusName"), &awscdk.CfnOutputProps{
 		Value: busName, Description: jsii.String("EventBridge bus that gets every event. Rules on it have the source latchkey."),
 	})

@@ -110,7 +110,7 @@ func permissionsOfEvents(t *testing.T, p *template, name string) []statement {
 			{list{"iam:PassRole"}, list{attribute(p.timersRole(t), "Arn")}, nil},
 		}
 	case api.Deliver:
-		return []statement{{list{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, queue, nil}}
+		return []statement{{list{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"}, queue, nil}}
 	}
 	return nil
 }

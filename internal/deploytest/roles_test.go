@@ -65,7 +65,7 @@ func checkRoles(t *testing.T, deployed account, made stack, wanted template) {
 				allow(schedules, "scheduler:CreateSchedule"), allow(function.Environment.Variables[boot.EnvScheduleRole], "iam:PassRole"),
 			)
 		case api.Deliver:
-			want = append(want, allow(queue, "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"))
+			want = append(want, allow(queue, "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"))
 		}
 		if len(got.Managed) > 0 || !sameStatements(statements, want) {
 			t.Errorf("%s: got managed policies %v and the statements\n%+v\nwant none and\n%+v", f.Name, got.Managed, statements, want)

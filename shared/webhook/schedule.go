@@ -2,8 +2,7 @@ package webhook
 
 import "time"
 
-// Retries end MaxAge after an event was queued. No pause is longer than MaxPause,
-// because a message of SQS can be postponed by 12 hours.
+// Retries end MaxAge after an event was queued. No pause is longer than MaxPause.
 const (
 	MaxAge   = 24 * time.Hour
 	MaxPause = 11 * time.Hour
@@ -24,17 +23,15 @@ const MaxAttempts = len([7]time.Duration{}) + 1
 
 // Pause returns how long to wait after an attempt that failed. ok is false if the next
 // one would be too late. Attempts count from 1, and age is the time since the event was
-// queued. A queue that also counts messages it could not hand over does not end an event
-// earlier: after the whole schedule, its last pause is used until MaxAge.
-// retryAfter is what the receiver asked for, 0 if it did not; a longer pause than
+// queued. retryAfter is what the receiver asked for, 0 if it did not; a longer pause than
 // MaxPause becomes that. random, in [0, 1), is the jitter: up to a tenth more, so that
 // events which failed together are not all sent together again.
 func Pause(attempt int, age, retryAfter time.Duration, random float64) (pause time.Duration, ok bool) {
 	pauses := schedule()
-	if attempt < 1 {
+	if attempt < 1 || attempt > len(pauses) {
 		return 0, false
 	}
-	base := max(pauses[min(attempt, len(pauses))-1], retryAfter)
+	base := max(pauses[attempt-1], retryAfter)
 	pause = min(base+time.Duration(float64(base)*random/10), MaxPause)
 	return pause, age+pause <= MaxAge
 }

@@ -47,26 +47,6 @@ func TestRetrySchedule(t *testing.T) {
 	})
 }
 
-// A queue counts messages that it could not hand over as attempts. However many, an
-// event is sent until it is a day old.
-func TestScheduleWithJumps(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		age, number := time.Duration(0), 0
-		for {
-			number += rapid.IntRange(1, 200).Draw(t, "receives")
-			pause, again := webhook.Pause(number, age, 0, rapid.Float64Range(0, 0.9999).Draw(t, "jitter"))
-			if !again {
-				break
-			}
-			age += pause
-		}
-		if age < 13*time.Hour || age > webhook.MaxAge {
-			t.Fatalf("given up at an age of %s, after attempt %d", age, number)
-		}
-	})
-}
-
 // The last attempt is 21 to 24 hours after the first.
 func TestScheduleLastsADay(t *testing.T) {
 	t.Parallel()

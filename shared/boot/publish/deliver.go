@@ -25,24 +25,22 @@ import (
 // Invoke returns, and does not mask credentials in it.
 var errNotQueueEvent = errors.New("the payload is not an event of an SQS queue: the log line of the invocation has the cause")
 
-// A hider hides a message that was received until a pause is over; Queue implements it.
-type hider interface {
-	Hide(ctx context.Context, receipt string, pause time.Duration) error
-}
-
 // Deliver answers the events of the queue of webhooks. It makes one attempt for each
-// message, all of them at once. A message with another attempt is hidden in the queue
-// until then, and is named in the answer, so that Lambda keeps it; for that, the event
-// source mapping needs ReportBatchItemFailures. The number of an attempt is how often
-// the message was received. A message that can't be read is named, too, and goes to the
-// dead-letter queue in the end.
-func Deliver(d *delivery.Deliverer, queue hider, log *slog.Logger) lambda.Handler {
+// message whose attempt is due, all of them at once. A message with another attempt is
+// added to the queue again, with a delay until then, or of 15 minutes, which is the
+// longest: then it has no attempt yet and is added again. Messages that are delayed do
+// not count as in flight, of which SQS allows 120,000.
+//
+// A message that can't be read or be added again is named in the answer, so that Lambda
+// keeps it; for that, the event source mapping needs ReportBatchItemFailures. Such a
+// message goes to the dead-letter queue in the end.
+func Deliver(d *delivery.Deliverer, queue *Queue, log *slog.Logger) lambda.Handler {
 	return &deliveries{d, queue, log}
 }
 
 type deliveries struct {
 	deliverer *delivery.Deliverer
-	queue     hider
+	queue     *Queue
 	log       *slog.Logger
 }
 
@@ -68,10 +66,11 @@ func (h *deliveries) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 		})
 	}
 	running.Wait()
-	h.record(ctx, attempts, meter.Cost(), time.Since(started), nil)
+	err = h.postpone(ctx, attempts)
+	h.record(ctx, attempts, meter.Cost(), time.Since(started), err)
 	answer := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for i, a := range attempts {
-		if a.again() {
+		if a.unreadable() || a.next != nil && err != nil {
 			answer.BatchItemFailures = append(answer.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: batch.Records[i].MessageId})
 		}
 	}
@@ -83,52 +82,68 @@ func (h *deliveries) attempt(ctx context.Context, received events.SQSMessage) (a
 	started := time.Now()
 	defer func() { a.took = time.Since(started) }()
 	defer reqlog.Recover(&a.err)
-	message, number, queued, err := readMessage(received)
+	message, err := readMessage(received)
 	if err != nil {
 		a.err = fmt.Errorf("read message %s: %w", received.MessageId, err)
 		return a
 	}
-	a.message, a.number = message, number
-	result := h.deliverer.Deliver(ctx, message, number, queued)
+	a.message, a.number = message.Message, message.Retry.Attempt
+	if message.delay(h.deliverer.Now()) > 0 {
+		a.next = &message
+		return a
+	}
+	result := h.deliverer.Deliver(ctx, message.Message, a.number, message.Retry.Queued)
 	a.result, a.err = &result, result.Err
 	if result.Outcome == delivery.Retry {
-		a.err = errors.Join(a.err, h.queue.Hide(ctx, received.ReceiptHandle, result.Pause))
+		message.Retry = &retry{a.number + 1, h.deliverer.Now().Add(result.Pause), message.Retry.Queued}
+		a.next = &message
 	}
 	return a
 }
 
-// readMessage returns what a message of the queue stands for, how often it was received,
-// and when it was queued.
-func readMessage(received events.SQSMessage) (m webhook.Message, number int, queued time.Time, err error) {
+// readMessage reads a message of the queue. One without a retry gets that of its first
+// attempt.
+func readMessage(received events.SQSMessage) (m queuedMessage, err error) {
 	if json.Unmarshal([]byte(received.Body), &m) != nil || m.UserID <= 0 || m.EndpointID <= 0 || !event.ValidID(m.Event.ID) {
-		return m, 0, queued, errors.New("the body is not a webhook on its way")
+		return m, errors.New("the body is not a webhook on its way")
 	}
-	number, err = strconv.Atoi(received.Attributes["ApproximateReceiveCount"])
-	if err != nil || number < 1 {
-		return m, 0, queued, errors.New("it does not say how often it was received")
+	if m.Retry == nil {
+		sent, err := strconv.ParseInt(received.Attributes["SentTimestamp"], 10, 64)
+		if err != nil {
+			return m, errors.New("it does not say when it was sent")
+		}
+		m.Retry = &retry{Attempt: 1, Queued: time.UnixMilli(sent)}
 	}
-	sent, err := strconv.ParseInt(received.Attributes["SentTimestamp"], 10, 64)
-	if err != nil {
-		return m, 0, queued, errors.New("it does not say when it was sent")
+	return m, nil
+}
+
+// postpone adds the messages with another attempt to the queue.
+func (h *deliveries) postpone(ctx context.Context, attempts []attempt) error {
+	var messages []queuedMessage
+	for _, a := range attempts {
+		if a.next != nil {
+			messages = append(messages, *a.next)
+		}
 	}
-	return m, number, time.UnixMilli(sent), nil
+	return h.queue.postpone(ctx, messages, h.deliverer.Now())
 }
 
 // An attempt is what became of a message.
 type attempt struct {
 	message webhook.Message
 	number  int
-	result  *delivery.Result // nil if the message could not be read or its attempt panicked
+	result  *delivery.Result // nil if there was no attempt: it is not due, or the message can't be read, or it panicked
+	next    *queuedMessage   // the message with its next attempt; nil if it has none
 	err     error
 	took    time.Duration
 }
 
-// again reports whether the message stays in the queue.
-func (a attempt) again() bool { return a.result == nil || a.result.Outcome == delivery.Retry }
+// unreadable reports whether a message could not be handled.
+func (a attempt) unreadable() bool { return a.result == nil && a.next == nil }
 
 // log writes a line about the attempt, unless there was none.
 func (a attempt) log(ctx context.Context, log *slog.Logger) {
-	if a.result != nil && a.result.Outcome == delivery.Dropped && a.err == nil {
+	if a.err == nil && (a.result == nil || a.result.Outcome == delivery.Dropped) {
 		return
 	}
 	line := reqlog.Line{Message: "attempt", Duration: a.took, RequestID: boot.RequestID(ctx), Err: a.err}
@@ -154,16 +169,19 @@ func (a attempt) log(ctx context.Context, log *slog.Logger) {
 // record logs the invocation.
 func (h *deliveries) record(ctx context.Context, attempts []attempt, cost reqlog.Cost, took time.Duration, err error) {
 	counts := map[delivery.Outcome]int{}
-	unreadable := 0
+	unreadable, early := 0, 0
 	for _, a := range attempts {
-		if a.result == nil {
+		switch {
+		case a.unreadable():
 			unreadable++
-			continue
+		case a.result == nil:
+			early++
+		default:
+			counts[a.result.Outcome]++
 		}
-		counts[a.result.Outcome]++
 	}
 	line := reqlog.Line{Route: api.Deliver, Duration: took, RequestID: boot.RequestID(ctx), Err: err, Attrs: []slog.Attr{
-		slog.Int("messages", len(attempts)), slog.Int("delivered", counts[delivery.Delivered]), slog.Int("retried", counts[delivery.Retry]),
+		slog.Int("messages", len(attempts)), slog.Int("delivered", counts[delivery.Delivered]), slog.Int("retried", counts[delivery.Retry]), slog.Int("early", early),
 		slog.Int("ended", counts[delivery.GivenUp]+counts[delivery.Disabled]+counts[delivery.Dropped]), slog.Int("unreadable", unreadable),
 		cost.Reads(), cost.Writes(), cost.Trips(),
 	}}

@@ -9,12 +9,13 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/latchkey-api/latchkey/shared/boot/publish"
@@ -43,34 +44,62 @@ func (store) RecordAttempt(_ context.Context, e webhook.Endpoint, a webhook.Atte
 
 func (store) DisableEndpoint(context.Context, webhook.Endpoint, webhook.Reason) error { return nil }
 
-// A queue notes for how long each receipt is hidden.
+// A body is that of a message in the queue.
+type body struct {
+	webhook.Message
+	Retry *retry `json:"retry,omitempty"`
+}
+
+type retry struct {
+	Attempt     int
+	Due, Queued time.Time
+}
+
+// A queue is a client of SQS with the messages that were added, by the ID of their
+// event, and their delays.
 type queue struct {
-	mu     sync.Mutex
-	hidden map[string]time.Duration
+	added  map[string]body
+	delays map[string]time.Duration
 	err    error
 }
 
-func (q *queue) Hide(_ context.Context, receipt string, pause time.Duration) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.hidden[receipt] = pause
-	return q.err
+func newQueue() *queue { return &queue{added: map[string]body{}, delays: map[string]time.Duration{}} }
+
+func (q *queue) SendMessageBatch(_ context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
+	out := &sqs.SendMessageBatchOutput{}
+	for _, e := range in.Entries {
+		var b body
+		if err := json.Unmarshal([]byte(*e.MessageBody), &b); err != nil || *e.MessageGroupId != strconv.FormatInt(b.UserID, 10) {
+			return nil, fmt.Errorf("got entry %+v, %w", e, err)
+		}
+		q.added[b.Event.ID], q.delays[b.Event.ID] = b, time.Duration(e.DelaySeconds)*time.Second
+		out.Successful = append(out.Successful, types.SendMessageBatchResultEntry{Id: e.Id})
+	}
+	return out, q.err
 }
 
-// received returns a message of the queue, received for the nth time.
+// received returns a message of the queue whose nth attempt is due.
 func received(t *testing.T, id string, userID, endpointID int64, n int, queued time.Time) events.SQSMessage {
 	t.Helper()
 	e, err := event.New(userID, "evt_"+id, event.TokenCreated, queued, map[string]int{"token_id": 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := json.Marshal(webhook.Message{UserID: userID, EndpointID: endpointID, Event: e})
+	b := body{Message: webhook.Message{UserID: userID, EndpointID: endpointID, Event: e}}
+	sent := queued
+	if n > 1 {
+		b.Retry, sent = &retry{n, time.Now(), queued}, time.Now()
+	}
+	return messageOf(t, id, b, sent)
+}
+
+func messageOf(t *testing.T, id string, b body, sent time.Time) events.SQSMessage {
+	t.Helper()
+	encoded, err := json.Marshal(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return events.SQSMessage{MessageId: id, ReceiptHandle: "receipt-" + id, Body: string(body), Attributes: map[string]string{
-		"ApproximateReceiveCount": strconv.Itoa(n), "SentTimestamp": strconv.FormatInt(queued.UnixMilli(), 10),
-	}}
+	return events.SQSMessage{MessageId: id, Body: string(encoded), Attributes: map[string]string{"SentTimestamp": strconv.FormatInt(sent.UnixMilli(), 10)}}
 }
 
 // deliver sends an event of the queue to the function, whose receivers answer by the id
@@ -97,7 +126,7 @@ func deliver(t *testing.T, q *queue, messages ...events.SQSMessage) (stay []stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := publish.Deliver(d, q, slog.New(slog.NewJSONHandler(&lines, nil))).Invoke(t.Context(), payload)
+	out, err := publish.Deliver(d, &publish.Queue{Client: q}, slog.New(slog.NewJSONHandler(&lines, nil))).Invoke(t.Context(), payload)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,32 +140,51 @@ func deliver(t *testing.T, q *queue, messages ...events.SQSMessage) (stay []stri
 	return stay, lines.String()
 }
 
-// Of a batch, what has another attempt stays in the queue, hidden until then, and what
-// can't be read or crashes stays as it is. The rest is done.
+// Of a batch, what has another attempt is added to the queue again, delayed until then,
+// and what can't be read or crashes stays as it is. The rest is done.
 func TestDeliverBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
-		q := &queue{hidden: map[string]time.Duration{}}
+		q := newQueue()
 		poison := received(t, "poison", 1, 1, 1, now)
 		poison.Body = `{"user_id":1}`
-		uncounted := received(t, "uncounted", 1, 1, 1, now)
-		delete(uncounted.Attributes, "ApproximateReceiveCount")
+		undated := received(t, "undated", 1, 1, 1, now)
+		delete(undated.Attributes, "SentTimestamp")
 		stay, log := deliver(t, q,
 			received(t, "ok", 1, 1, 1, now), received(t, "down", 1, 2, 1, now), received(t, "second", 1, 2, 2, now.Add(-time.Minute)), received(t, "last", 1, 2, 8, now.Add(-23*time.Hour)),
 			received(t, "old", 1, 2, 3, now.Add(-24*time.Hour)), received(t, "gone", 1, 3, 1, now), received(t, "busy", 1, 4, 1, now), received(t, "slow", 1, 5, 1, now),
-			received(t, "unknown", 1, 6, 1, now), received(t, "crash", 13, 1, 1, now), poison, uncounted)
-		if want := []string{"down", "second", "busy", "slow", "crash", "poison", "uncounted"}; !cmp.Equal(stay, want) {
+			received(t, "unknown", 1, 6, 1, now), received(t, "crash", 13, 1, 1, now), poison, undated)
+		if want := []string{"crash", "poison", "undated"}; !cmp.Equal(stay, want) {
 			t.Errorf("got %v in the queue, want %v", stay, want)
 		}
-		for id, least := range map[string]time.Duration{"down": 5 * time.Second, "second": 5 * time.Minute, "busy": 2 * time.Hour, "slow": 5 * time.Second} {
-			got := q.hidden["receipt-"+id]
-			if got < least || got > least+least/10 {
-				t.Errorf("%s is hidden for %s, want %s and up to a tenth more", id, got, least)
+		const took = delivery.Timeout // of the slowest
+		for id, want := range map[string]struct {
+			attempt     int
+			pause, late time.Duration // late: when the attempt before has ended
+			delay       time.Duration
+		}{
+			"down": {attempt: 2, pause: 5 * time.Second}, "second": {attempt: 3, pause: 5 * time.Minute, delay: 5*time.Minute - took},
+			"busy": {attempt: 2, pause: 2 * time.Hour, delay: 15 * time.Minute}, "slow": {attempt: 2, pause: 5 * time.Second, late: took, delay: 5 * time.Second},
+		} {
+			got, ok := q.added["evt_"+id]
+			if !ok {
+				t.Errorf("%s has no other attempt", id)
+				continue
+			}
+			pause, queued := got.Retry.Due.Sub(now)-want.late, now
+			if id == "second" {
+				queued = now.Add(-time.Minute)
+			}
+			if got.Retry.Attempt != want.attempt || !got.Retry.Queued.Equal(queued) || pause < want.pause || pause > want.pause+want.pause/10 {
+				t.Errorf("%s: got %+v after %s, want attempt %d after %s and up to a tenth more", id, got.Retry, pause, want.attempt, want.pause)
+			}
+			if delay := q.delays["evt_"+id]; delay < want.delay || delay > min(want.delay+want.pause/10+time.Second, 15*time.Minute) {
+				t.Errorf("%s is delayed for %s, want %s and up to a tenth of the pause more", id, delay, want.delay)
 			}
 		}
-		if len(q.hidden) != 4 {
-			t.Errorf("got %v hidden, want four", q.hidden)
+		if len(q.added) != 4 {
+			t.Errorf("got %v added, want four", q.added)
 		}
 		if took := time.Since(now); took != delivery.Timeout {
 			t.Errorf("took %s, want no longer than the slowest receiver", took)
@@ -148,7 +196,7 @@ func TestDeliverBatch(t *testing.T) {
 			`"level":"INFO","msg":"attempt","ms":0,"request_id":"","status":200,"user_id":1,"webhook_id":1,"event_id":"evt_ok","event":"token.created","attempt":1,"outcome":"delivered"}`,
 			`"status":500,"user_id":1,"webhook_id":2,"event_id":"evt_last","event":"token.created","attempt":8,"outcome":"given_up","failure":"status"}`,
 			`"level":"ERROR","msg":"attempt","ms":0,"request_id":"","error":"read message poison: the body is not a webhook on its way"}`,
-			`"msg":"request","route":"deliver","ms":15000,"request_id":"","messages":12,"delivered":1,"retried":4,"ended":4,"unreadable":3,`,
+			`"msg":"request","route":"deliver","ms":15000,"request_id":"","messages":12,"delivered":1,"retried":4,"early":0,"ended":4,"unreadable":3,`,
 			`panic: a fault`,
 		} {
 			if !strings.Contains(log, want) {
@@ -166,18 +214,19 @@ func TestDeliverAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
-		deliver(t, &queue{hidden: map[string]time.Duration{}}, received(t, "slow", 1, 5, 1, now), received(t, "slower", 1, 5, 1, now))
+		deliver(t, newQueue(), received(t, "slow", 1, 5, 1, now), received(t, "slower", 1, 5, 1, now))
 		if took := time.Since(now); took != delivery.Timeout {
 			t.Errorf("took %s, want %s", took, delivery.Timeout)
 		}
 	})
 }
 
-// A message that can't be hidden stays in the queue nevertheless, and the log says so.
-func TestHideFails(t *testing.T) {
+// A message that can't be added again stays in the queue, and the log says so.
+func TestPostponeFails(t *testing.T) {
 	t.Parallel()
-	q := &queue{hidden: map[string]time.Duration{}, err: errors.New("no route to host")}
-	stay, log := deliver(t, q, received(t, "down", 1, 2, 1, time.Now()))
+	q := newQueue()
+	q.err = errors.New("no route to host")
+	stay, log := deliver(t, q, received(t, "ok", 1, 1, 1, time.Now()), received(t, "down", 1, 2, 1, time.Now()))
 	if !cmp.Equal(stay, []string{"down"}) || !strings.Contains(log, "no route to host") || !strings.Contains(log, `"level":"ERROR"`) {
 		t.Errorf("got %v in the queue and the log %s", stay, log)
 	}
@@ -188,7 +237,7 @@ func TestDeliverForeignPayloads(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{"", "null", "{}", "[1]", `{"Records":[]}`, `{"Records":"whsec_AAAA"}`} {
 		var lines bytes.Buffer
-		out, err := publish.Deliver(&delivery.Deliverer{}, &queue{}, slog.New(slog.NewJSONHandler(&lines, nil))).Invoke(t.Context(), []byte(payload))
+		out, err := publish.Deliver(&delivery.Deliverer{}, nil, slog.New(slog.NewJSONHandler(&lines, nil))).Invoke(t.Context(), []byte(payload))
 		if err == nil || out != nil || strings.Contains(fmt.Sprint(err, lines.String()), "whsec_AAAA") {
 			t.Errorf("%s: got %s, %v and the log %s", payload, out, err, lines.String())
 		}

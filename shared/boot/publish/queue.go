@@ -3,7 +3,6 @@ package publish
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -20,7 +19,6 @@ import (
 // A QueueClient is what a Queue calls of SQS.
 type QueueClient interface {
 	SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInput, options ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
-	ChangeMessageVisibility(ctx context.Context, in *sqs.ChangeMessageVisibilityInput, options ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
 }
 
 // A Queue is a standard queue of SQS with messages of webhooks. It is a webhook.Queue.
@@ -33,6 +31,50 @@ type Queue struct {
 // many does not delay those of others.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
 func (q *Queue) Enqueue(ctx context.Context, messages []webhook.Message) error {
+	queued := make([]queuedMessage, len(messages))
+	for i, m := range messages {
+		queued[i].Message = m
+	}
+	return q.add(ctx, queued, time.Time{})
+}
+
+// A queuedMessage is the body of a message in the queue. One without a retry has not
+// been received yet, and waits for its first attempt.
+type queuedMessage struct {
+	webhook.Message
+	Retry *retry `json:"retry,omitempty"`
+}
+
+// A retry says when the next attempt of a message is due.
+type retry struct {
+	Attempt int       `json:"attempt"` // its number, from 2
+	Due     time.Time `json:"due"`
+	Queued  time.Time `json:"queued"` // when the event was queued for the first attempt
+}
+
+// maxDelay is for how long SQS can delay a message.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
+const maxDelay = 15 * time.Minute
+
+// delay is how long a message waits in the queue before it is received: until its
+// retry is due, or as long as SQS allows.
+func (m queuedMessage) delay(now time.Time) time.Duration {
+	if m.Retry == nil {
+		return 0
+	}
+	return max(0, min(m.Retry.Due.Sub(now), maxDelay))
+}
+
+// postpone adds the retries of messages that were received. After an error, none, some
+// or all of them are in the queue.
+func (q *Queue) postpone(ctx context.Context, messages []queuedMessage, now time.Time) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	return q.add(ctx, messages, now)
+}
+
+func (q *Queue) add(ctx context.Context, messages []queuedMessage, now time.Time) error {
 	entries := make([]types.SendMessageBatchRequestEntry, 0, len(messages))
 	for i, m := range messages {
 		body, err := json.Marshal(m)
@@ -41,6 +83,7 @@ func (q *Queue) Enqueue(ctx context.Context, messages []webhook.Message) error {
 		}
 		entries = append(entries, types.SendMessageBatchRequestEntry{
 			Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(string(body)), MessageGroupId: aws.String(strconv.FormatInt(m.UserID, 10)),
+			DelaySeconds: int32((m.delay(now) + time.Second - 1) / time.Second), //nolint:gosec // at most maxDelay
 		})
 	}
 	if err := sendAll(ctx, entries, q.send); err != nil {
@@ -77,18 +120,4 @@ func (q *Queue) send(ctx context.Context, entries []types.SendMessageBatchReques
 // too many requests, a right or a key that is missing, or no queue.
 func mendable(code string) bool {
 	return strings.Contains(code, "Throttl") || strings.Contains(code, "Denied") || strings.Contains(code, "NonExistent") || strings.HasPrefix(code, "KMS") || strings.HasPrefix(code, "Kms")
-}
-
-// Hide hides a message that was received until a pause is over, at least until the next
-// full second.
-func (q *Queue) Hide(ctx context.Context, receipt string, pause time.Duration) error {
-	if q.URL == "" {
-		return errors.New("the queue has no URL")
-	}
-	seconds := int32((pause + time.Second - 1) / time.Second) //nolint:gosec // at most webhook.MaxPause
-	_, err := q.Client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &q.URL, ReceiptHandle: &receipt, VisibilityTimeout: seconds})
-	if err != nil {
-		return fmt.Errorf("hide a message: %w", err)
-	}
-	return nil
 }

@@ -120,10 +120,6 @@ func (s *service) SendMessageBatch(_ context.Context, in *sqs.SendMessageBatchIn
 	return out, err
 }
 
-func (*service) ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error) {
-	return &sqs.ChangeMessageVisibilityOutput{}, nil
-}
-
 // Events reach the bus and the queue in calls within their limits, even if all have the
 // largest size. What is refused is sent again, and only that; what is refused each time,
 // or a call that fails, is an error.
