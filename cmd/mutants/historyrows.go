@@ -120,5 +120,10 @@ func historyMutants() []mutant {
 			fold, "credential.Redact(after.text(attrName))", "credential.Redact(\"\") + after.text(attrName)",
 			"./shared/dynamo", "TestHistoryHasNoSecrets",
 		},
+		{
+			"a key that was sent as the name of a model is in the log of the proxy",
+			"shared/gateway/request.go", `slog.String("model", credential.Redact(req.Model))`, `slog.String("model", req.Model+credential.Redact(""))`,
+			"./cmd/tokenctl", "TestServeKeepsSecrets",
+		},
 	}
 }

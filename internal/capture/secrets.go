@@ -62,6 +62,9 @@ func forms(secret string) map[string]string {
 		}
 	}
 	all["as it is"], all["without its prefix"] = secret, bare
+	if half := len(bare) / 2; half >= minForm {
+		all["its beginning"], all["its end"] = bare[:half], bare[half:]
+	}
 	all["in upper case"], all["in lower case"] = strings.ToUpper(bare), strings.ToLower(bare)
 	all["in a URL"], all["in base64"] = url.QueryEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret))
 	all["in hex"] = hex.EncodeToString([]byte(secret))
