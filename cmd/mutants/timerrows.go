@@ -100,5 +100,20 @@ func timerMutants() []mutant {
 			"cmd/tokenctl/localstream.go", "	if _, err := s.store.Fold(ctx, s.pending, now.Unix()); err != nil {\n", "	if folding, err := s.store.Fold(ctx, s.pending, now.Unix()); err != nil {\n		s.pending = slices.Delete(s.pending, 0, folding.Done)\n",
 			"./cmd/tokenctl", "TestReadAfterPart",
 		},
+		{
+			"a check of timers that crashes is lost",
+			"shared/boot/timers.go", "unscheduled := t.postpone(ctx, next, retryPause)", "unscheduled := errors.New(\"later\")",
+			"./shared/boot", "TestChecksThatCrash",
+		},
+		{
+			"a check of timers that has finished is made again",
+			"shared/boot/timers.go", "done.err = errors.Join(done.err, t.Scheduler.Cancel(ctx, next))\n		}\n	case", "done.err = errors.Join(done.err, nil)\n		}\n	case",
+			"./shared/boot", "TestTimerCheck",
+		},
+		{
+			"the rest of a check of timers has the schedule of the whole check",
+			"shared/boot/publish/schedule.go", "if c.From != \"\" {", "if c.From == \"-\" {",
+			"./shared/boot/publish", "TestSchedules",
+		},
 	}
 }

@@ -106,7 +106,7 @@ func permissionsOfEvents(t *testing.T, p *template, name string) []statement {
 		return []statement{
 			{list{"events:PutEvents"}, list{attribute(bus, "Arn")}, nil},
 			{list{"sqs:SendMessage"}, queue, nil},
-			{list{"scheduler:CreateSchedule"}, list{p.schedules()}, nil},
+			{list{"scheduler:CreateSchedule", "scheduler:DeleteSchedule"}, list{p.schedules()}, nil},
 			{list{"iam:PassRole"}, list{attribute(p.timersRole(t), "Arn")}, nil},
 		}
 	case api.Deliver:
@@ -167,7 +167,7 @@ func checkWildcards(t *testing.T, role string, s statement) {
 			known = []list{{"dynamodb:ListStreams"}}
 		case object:
 			if texts, ok := parts["Fn::Join"]; ok && strings.Contains(flat(texts), "*") {
-				known = []list{{"cloudwatch:DescribeAlarms"}, {"scheduler:CreateSchedule"}}
+				known = []list{{"cloudwatch:DescribeAlarms"}, {"scheduler:CreateSchedule", "scheduler:DeleteSchedule"}}
 			}
 		}
 	}

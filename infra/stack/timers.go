@@ -36,7 +36,7 @@ func newTimers(stack awscdk.Stack, stage Stage, functions []*function) {
 	setVariable(history, boot.EnvScheduleRole, role.RoleArn())
 	allow(history, stack.FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("scheduler"), Resource: jsii.String("schedule"), ResourceName: jsii.String(*group + "/timers-*"),
-	}), "scheduler:CreateSchedule")
+	}), "scheduler:CreateSchedule", "scheduler:DeleteSchedule")
 	allow(history, role.RoleArn(), "iam:PassRole")
 	policy := history.lambda.Role().Node().FindChild(jsii.String("DefaultPolicy"))
 	accept(policy, "AwsSolutions-IAM5", "The names of schedules contain the time that they are for; all are in the group of the stage.",

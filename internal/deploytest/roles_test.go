@@ -62,7 +62,7 @@ func checkRoles(t *testing.T, deployed account, made stack, wanted template) {
 			want = append(
 				want,
 				allow(bus, "events:PutEvents"), allow(queue, "sqs:SendMessage"),
-				allow(schedules, "scheduler:CreateSchedule"), allow(function.Environment.Variables[boot.EnvScheduleRole], "iam:PassRole"),
+				allow(schedules, "scheduler:CreateSchedule", "scheduler:DeleteSchedule"), allow(function.Environment.Variables[boot.EnvScheduleRole], "iam:PassRole"),
 			)
 		case api.Deliver:
 			want = append(want, allow(queue, "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -76,8 +77,10 @@ func fileTimers(t *testing.T, p *gatewaytest.Process, a *account) {
 			t.Errorf("%s: got %s, %v, want %s; the log is %s", payload, answer, err, want, p.Stdout())
 		}
 	}
-	if len(a.schedules) != 2 { // for the day before, and for the expiry
-		t.Errorf("got the schedules %v, want two", a.schedules)
+	// The check schedules the next one, and cancels it.
+	next := fmt.Sprintf("/schedules/timers-%d-1", now/300)
+	if len(a.schedules) != 3 || !slices.Contains(a.schedules, next) || !slices.Equal(a.cancelled, []string{next}) {
+		t.Errorf("got the schedules %v and cancelled %v, want those of the day before and of the expiry besides %s", a.schedules, a.cancelled, next)
 	}
 }
 

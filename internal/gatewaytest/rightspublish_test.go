@@ -23,6 +23,7 @@ type account struct {
 	events    []string // the details
 	queue     []string // the bodies of messages
 	schedules []string // the paths of their names
+	cancelled []string
 }
 
 func newAccount(t *testing.T) *account {
@@ -38,6 +39,11 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if strings.HasPrefix(r.URL.Path, "/schedules/") {
+		if r.Method == http.MethodDelete {
+			a.cancelled = append(a.cancelled, r.URL.Path)
+			_, _ = io.WriteString(w, `{}`)
+			return
+		}
 		a.schedules = append(a.schedules, r.URL.Path)
 		_, _ = io.WriteString(w, `{"ScheduleArn":"arn:aws:scheduler:us-east-1:1:schedule/latchkey-dev/timers"}`)
 		return

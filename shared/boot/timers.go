@@ -34,6 +34,9 @@ type TimerCheck struct {
 // scheduled before is not an error.
 type Scheduler interface {
 	Schedule(ctx context.Context, c TimerCheck, at time.Time) error
+
+	// Cancel removes the schedule of a check. If there is none, that is not an error.
+	Cancel(ctx context.Context, c TimerCheck) error
 }
 
 // Timers files the timers that changes of tokens need, and checks them.
@@ -85,7 +88,7 @@ func (t *Timers) schedule(ctx context.Context, buckets []dynamo.TimerBucket) err
 const (
 	retryPause  = 5 * time.Minute  // before a check that failed is tried again
 	restPause   = time.Minute      // before a check that ran out of time goes on
-	checkSpare  = 10 * time.Second // of the function's time, to schedule the rest
+	checkSpare  = 10 * time.Second // of the function's time, to schedule the rest of a check
 	maxCheckAge = 24 * time.Hour   // of a bucket: then it is given up
 )
 
@@ -93,44 +96,66 @@ const (
 type checking struct {
 	events, unreadable int
 	unread             error // see dynamo.Timers
+	finished           bool
 	postponed          bool
 	err                error
 }
 
-// check publishes the events of a bucket. If it fails or runs out of time, it schedules
-// the rest, for a day at most. So it is an error only if that fails, too.
+// check publishes the events of a bucket. Before, it schedules the next check, so that
+// this process may end at any time, and cancels that when it has finished. If it fails or
+// runs out of time, the next check does the rest, for a day at most. So it is an error
+// only if that can't be scheduled.
 func (t *Timers) check(ctx context.Context, c TimerCheck) (done checking) {
-	work, cancel := ctx, context.CancelFunc(func() {})
+	next := c
+	next.Attempt++
+	unscheduled := t.postpone(ctx, next, retryPause)
+	rest := next
+	rest.From, done = t.checkPages(ctx, c)
+	switch {
+	case done.finished || errors.Is(done.err, dynamo.ErrTimersNotDue):
+		if unscheduled == nil {
+			done.err = errors.Join(done.err, t.Scheduler.Cancel(ctx, next))
+		}
+	case rest.From == next.From:
+		done.postponed, done.err = unscheduled == nil, errors.Join(done.err, unscheduled)
+	default:
+		pause := restPause
+		if done.err != nil {
+			pause = retryPause
+		}
+		failed := t.postpone(ctx, rest, pause)
+		if failed == nil && unscheduled == nil {
+			done.err = errors.Join(done.err, t.Scheduler.Cancel(ctx, next))
+		}
+		done.postponed, done.err = failed == nil || unscheduled == nil, errors.Join(done.err, failed)
+	}
+	return done
+}
+
+// checkPages publishes the events of a bucket from a position on, and returns where to go
+// on if it has not finished.
+func (t *Timers) checkPages(ctx context.Context, c TimerCheck) (from string, done checking) {
 	deadline, limited := ctx.Deadline()
 	if limited && time.Until(deadline) > 2*checkSpare {
-		work, cancel = context.WithDeadline(ctx, deadline.Add(-checkSpare))
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-checkSpare))
+		defer cancel()
 	}
-	defer cancel()
 	for {
-		timers, err := t.checkPage(work, c)
-		if done.err = err; err != nil {
-			break
+		timers, err := t.checkPage(ctx, c)
+		if err != nil {
+			done.err = err
+			return c.From, done
 		}
 		done.events += len(timers.Events)
 		done.unreadable += timers.Unreadable
 		done.unread = cmp.Or(done.unread, timers.Unread)
-		if c.From = timers.Next; c.From == "" {
-			return done
+		c.From = timers.Next
+		done.finished = c.From == ""
+		if done.finished || limited && time.Until(deadline) < 2*checkSpare {
+			return c.From, done
 		}
-		if limited && time.Until(deadline) < 2*checkSpare {
-			break
-		}
 	}
-	if errors.Is(done.err, dynamo.ErrTimersNotDue) {
-		return done
-	}
-	pause := restPause
-	if done.err != nil {
-		pause = retryPause
-	}
-	failed := t.postpone(ctx, c, pause)
-	done.postponed, done.err = failed == nil, errors.Join(done.err, failed)
-	return done
 }
 
 func (t *Timers) checkPage(ctx context.Context, c TimerCheck) (dynamo.Timers, error) {
@@ -147,10 +172,10 @@ func (t *Timers) checkPage(ctx context.Context, c TimerCheck) (dynamo.Timers, er
 	return timers, err
 }
 
-// postpone schedules the rest of a check after a pause.
+// postpone schedules a check after a pause.
 func (t *Timers) postpone(ctx context.Context, c TimerCheck, pause time.Duration) error {
 	now := t.Now()
-	switch c.Attempt++; {
+	switch {
 	case t.Scheduler == nil:
 		return errors.New("there is no group of schedules to try again")
 	case now.Sub(c.Bucket.Due()) > maxCheckAge:
@@ -185,7 +210,7 @@ func (t *Timers) answer(ctx context.Context, c TimerCheck, log *slog.Logger) ([]
 		line.Level = slog.LevelError
 	}
 	line.Write(ctx, log)
-	if done.err != nil && !done.postponed {
+	if done.err != nil && !done.postponed && !done.finished {
 		return nil, errCheckFailed
 	}
 	return []byte("{}"), nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ type timerPages struct {
 	broken     int // the page that can't be published, from 1
 	unplanned  bool
 	published  []string
-	scheduled  []string
+	scheduled  []string // and not cancelled
 	nowSeconds int64
 	mu         sync.Mutex
 }
@@ -60,6 +61,13 @@ func (p *timerPages) Schedule(_ context.Context, c TimerCheck, at time.Time) err
 		return errors.New("no schedule")
 	}
 	p.scheduled = append(p.scheduled, fmt.Sprintf("%d from %q attempt %d in %d s", c.Bucket, c.From, c.Attempt, at.Unix()-p.nowSeconds))
+	return nil
+}
+
+func (p *timerPages) Cancel(_ context.Context, c TimerCheck) error {
+	p.scheduled = slices.DeleteFunc(p.scheduled, func(s string) bool {
+		return strings.HasPrefix(s, fmt.Sprintf("%d from %q attempt %d ", c.Bucket, c.From, c.Attempt))
+	})
 	return nil
 }
 

@@ -20,6 +20,7 @@ import (
 // A ScheduleClient is what Schedules calls of EventBridge Scheduler.
 type ScheduleClient interface {
 	CreateSchedule(ctx context.Context, in *scheduler.CreateScheduleInput, options ...func(*scheduler.Options)) (*scheduler.CreateScheduleOutput, error)
+	DeleteSchedule(ctx context.Context, in *scheduler.DeleteScheduleInput, options ...func(*scheduler.Options)) (*scheduler.DeleteScheduleOutput, error)
 }
 
 // Schedules makes a schedule of EventBridge Scheduler for each check of timers. It
@@ -36,8 +37,7 @@ type Schedules struct {
 // maxMade is how many schedules a process remembers.
 const maxMade = 10_000
 
-// Schedule implements boot.Scheduler. The name of a schedule says which check it is for,
-// so that each has one.
+// Schedule implements boot.Scheduler.
 func (s *Schedules) Schedule(ctx context.Context, c boot.TimerCheck, at time.Time) error {
 	if c.Attempt == 0 && s.knows(c.Bucket) {
 		return nil
@@ -51,7 +51,7 @@ func (s *Schedules) Schedule(ctx context.Context, c boot.TimerCheck, at time.Tim
 		return err
 	}
 	_, err = s.Client.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
-		Name: aws.String(fmt.Sprintf("timers-%d-%d", c.Bucket, c.Attempt)), GroupName: &s.Group,
+		Name: aws.String(scheduleName(c)), GroupName: &s.Group,
 		ScheduleExpression:    aws.String(at.UTC().Format("at(2006-01-02T15:04:05)")),
 		FlexibleTimeWindow:    &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},
 		ActionAfterCompletion: types.ActionAfterCompletionDelete,
@@ -68,6 +68,25 @@ func (s *Schedules) Schedule(ctx context.Context, c boot.TimerCheck, at time.Tim
 		s.remember(c.Bucket)
 	}
 	return nil
+}
+
+// Cancel implements boot.Scheduler.
+func (s *Schedules) Cancel(ctx context.Context, c boot.TimerCheck) error {
+	_, err := s.Client.DeleteSchedule(ctx, &scheduler.DeleteScheduleInput{Name: aws.String(scheduleName(c)), GroupName: &s.Group})
+	var missing *types.ResourceNotFoundException
+	if err != nil && !errors.As(err, &missing) {
+		return fmt.Errorf("delete a schedule in the group %s: %w", s.Group, err)
+	}
+	return nil
+}
+
+// scheduleName says which check a schedule is for, so that each has one.
+func scheduleName(c boot.TimerCheck) string {
+	name := fmt.Sprintf("timers-%d-%d", c.Bucket, c.Attempt)
+	if c.From != "" {
+		name += "-" + c.From
+	}
+	return name
 }
 
 func (s *Schedules) knows(b dynamo.TimerBucket) bool {

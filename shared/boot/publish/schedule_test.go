@@ -33,6 +33,17 @@ func (p *planner) CreateSchedule(_ context.Context, in *scheduler.CreateSchedule
 	return &scheduler.CreateScheduleOutput{}, nil
 }
 
+func (p *planner) DeleteSchedule(_ context.Context, in *scheduler.DeleteScheduleInput, _ ...func(*scheduler.Options)) (*scheduler.DeleteScheduleOutput, error) {
+	if p.failed != nil {
+		return nil, p.failed
+	}
+	if p.made[*in.Name] == nil || *in.GroupName != "group" {
+		return nil, &types.ResourceNotFoundException{}
+	}
+	delete(p.made, *in.Name)
+	return &scheduler.DeleteScheduleOutput{}, nil
+}
+
 // A bucket has one schedule, which calls this function once at the bucket's end; the
 // rest of a check has another.
 func TestSchedules(t *testing.T) {
@@ -59,10 +70,18 @@ func TestSchedules(t *testing.T) {
 	}
 	rest := boot.TimerCheck{Bucket: 6_000_000, From: "12", Attempt: 3}
 	s := &publish.Schedules{Client: p, Group: "group", Role: "role"}
-	if err := s.Schedule(ctx, rest, c.Bucket.Due().Add(5*time.Minute)); err != nil || *p.made["timers-6000000-3"].Target.Input != `{"bucket":6000000,"from":"12","attempt":3}` {
+	if err := s.Schedule(ctx, rest, c.Bucket.Due().Add(5*time.Minute)); err != nil || *p.made["timers-6000000-3-12"].Target.Input != `{"bucket":6000000,"from":"12","attempt":3}` {
 		t.Errorf("got %v, %v", p.made, err)
 	}
+	for range 2 { // the second finds none
+		if err := s.Cancel(ctx, rest); err != nil || p.made["timers-6000000-3-12"] != nil || len(p.made) != 1 {
+			t.Errorf("got %v, %v, want the rest cancelled and nothing else", p.made, err)
+		}
+	}
 	p.failed = errors.New("no connection")
+	if err := s.Cancel(ctx, rest); err == nil {
+		t.Error("got no error, want one")
+	}
 	if err := s.Schedule(ctx, boot.TimerCheck{Bucket: 6_000_001}, c.Bucket.Due()); err == nil {
 		t.Error("got no error, want one")
 	}
