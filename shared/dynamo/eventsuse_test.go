@@ -104,6 +104,24 @@ func (k *eventKit) check(t *testing.T, want ...string) {
 	}
 }
 
+// The lifetime quota is all that a token ever had, also after a top-up.
+func TestQuotaLowAfterTopUp(t *testing.T) {
+	t.Parallel()
+	k := newEventKit(t, token.Settings{RemainQuota: new(int64(9000))})
+	k.spend(t, "", 9000, true)
+	k.check(t, "token.quota_low lifetime 5% used 9000 of 9000, 0 remain", "token.exhausted lifetime")
+	k.update(t, token.Settings{QuotaDelta: new(int64(1000))})
+	k.spend(t, "", 499, true)
+	k.check(t, "token.revived")
+	k.spend(t, "", 1, true)
+	k.check(t, "token.quota_low lifetime 5% used 9500 of 10000, 500 remain")
+	k.spend(t, "", 500, true)
+	k.check(t, "token.exhausted lifetime")
+	k.update(t, token.Settings{QuotaDelta: new(int64(500))}) // a nineteenth of what was used is more
+	k.spend(t, "", 500, true)
+	k.check(t, "token.revived", "token.exhausted lifetime")
+}
+
 // A quota is low once for each threshold, by a charge: not by a hold, a refusal or a
 // change of settings.
 func TestEventsOfQuota(t *testing.T) {
