@@ -21,8 +21,8 @@ type auditCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*auditCmd) Help() string {
-	return `It prints who has changed what, newest first, for the last 400 days at most: changes of tokens by their users, and those that
-commands have made. A change appears about a minute after it was made; the last line says how long that took last. With --json, each line has one change.
+	return `It prints who has changed what, newest first, for the last 400 days at most: changes of tokens and webhooks by their users,
+those that commands have made, and webhooks that were disabled because their receivers failed. A change appears about a minute after it was made; the last line says how long that took last. With --json, each line has one change.
 
 Example:
 
@@ -114,7 +114,7 @@ func auditLine(e history.Entry, asJSON bool) string {
 	at := time.UnixMilli(e.At).UTC().Format(time.RFC3339)
 	if asJSON {
 		line, _ := json.Marshal(map[string]any{ //nolint:errchkjson // texts, numbers, and what is JSON already
-			"id": e.ID, "time": at, "action": e.Action, "user_id": e.UserID, "token_id": e.TokenID, "token_name": e.Name, "by": e.By,
+			"id": e.ID, "time": at, "action": e.Action, "user_id": e.UserID, "token_id": e.TokenID, "webhook_id": e.WebhookID, "token_name": e.Name, "by": e.By,
 			"access_token": e.Slot, "user_version": e.UserVersion, "address": e.Address, "request_id": e.RequestID, "command": e.Command, "person": e.Person, "changes": e.Changes,
 		})
 		return string(line) + "\n"
@@ -127,6 +127,9 @@ func auditLine(e history.Entry, asJSON bool) string {
 	line := fmt.Sprintf("%s  %s  user %d", at, e.Action, e.UserID)
 	if e.TokenID != 0 {
 		line += fmt.Sprintf(" token %d %q", e.TokenID, e.Name)
+	}
+	if e.WebhookID != 0 {
+		line += fmt.Sprintf(" webhook %d", e.WebhookID)
 	}
 	line += "  by " + strings.Join(by, ", ")
 	for _, c := range e.Changes {

@@ -67,7 +67,8 @@ func Purge() Source {
 }
 
 // History is what the function history receives: all changes of tokens, users,
-// wallets and prices.
+// wallets and prices, and the administrative changes of webhooks. Those have a note
+// whose action begins with webhook; what a delivery writes has none.
 func History() Source {
 	return Source{
 		Function: api.History, Name: "Changes",
@@ -79,7 +80,13 @@ func History() Source {
 		// would be counted already. The function leaves out what it can't read.
 		Retries:       Unlimited,
 		MaxAgeSeconds: Unlimited,
-		filters:       []object{{"dynamodb": keys(object{"prefix": tokenPrefix}, object{"prefix": "U#"}, object{"prefix": "W#"}, "P")}},
+		filters: []object{
+			{"dynamodb": keys(object{"prefix": tokenPrefix}, object{"prefix": "U#"}, object{"prefix": "W#"}, "P")},
+			{"dynamodb": object{
+				"Keys":     keys(object{"prefix": "E#"})["Keys"],
+				"NewImage": object{"did": object{"M": object{"k": object{"S": []object{{"prefix": "webhook."}}}}}},
+			}},
+		},
 	}
 }
 

@@ -21,16 +21,20 @@ func functionsReadTheStream(t *testing.T, p *template) {
 		api.Purge: {
 			"BatchSize": 100.0, "MaximumBatchingWindowInSeconds": 5.0, "MaximumRetryAttempts": 10.0, "MaximumRecordAgeInSeconds": 82800.0,
 			"DestinationConfig": object{"OnFailure": object{"Destination": attribute(queue, "Arn")}},
-			"FilterCriteria": object{
+			"FilterCriteria": list{object{
 				"eventName":    list{"REMOVE"},
 				"userIdentity": object{"type": list{"Service"}, "principalId": list{"dynamodb.amazonaws.com"}},
 				"dynamodb":     object{"Keys": object{"pk": object{"S": list{object{"prefix": "T#"}}}}},
-			},
+			}},
 		},
 		api.History: {
 			"BatchSize": 2000.0, "MaximumBatchingWindowInSeconds": 60.0, "MaximumRetryAttempts": -1.0, "MaximumRecordAgeInSeconds": -1.0,
-			"FilterCriteria": object{
-				"dynamodb": object{"Keys": object{"pk": object{"S": list{object{"prefix": "T#"}, object{"prefix": "U#"}, object{"prefix": "W#"}, "P"}}}},
+			"FilterCriteria": list{
+				object{"dynamodb": object{"Keys": object{"pk": object{"S": list{object{"prefix": "T#"}, object{"prefix": "U#"}, object{"prefix": "W#"}, "P"}}}}},
+				object{"dynamodb": object{
+					"Keys":     object{"pk": object{"S": list{object{"prefix": "E#"}}}},
+					"NewImage": object{"did": object{"M": object{"k": object{"S": list{object{"prefix": "webhook."}}}}}},
+				}},
 			},
 		},
 	}
@@ -44,16 +48,16 @@ func functionsReadTheStream(t *testing.T, p *template) {
 			t.Fatalf("got event sources %v, want one of %s", sources, function)
 		}
 		got := maps.Clone(p.Resources[sources[i]].Properties)
-		filters := listed(at(got["FilterCriteria"], "Filters"))
-		if len(filters) != 1 {
-			t.Fatalf("%s: got filters %v, want one", function, filters)
+		var patterns list
+		for _, filter := range listed(at(got["FilterCriteria"], "Filters")) {
+			text, _ := at(filter, "Pattern").(string)
+			var pattern object
+			if err := json.Unmarshal([]byte(text), &pattern); err != nil {
+				t.Fatalf("%s: got filter %s (%v), want JSON", function, text, err)
+			}
+			patterns = append(patterns, pattern)
 		}
-		text, _ := at(filters[0], "Pattern").(string)
-		var pattern object
-		if err := json.Unmarshal([]byte(text), &pattern); err != nil {
-			t.Fatalf("%s: got filter %s (%v), want JSON", function, text, err)
-		}
-		got["FilterCriteria"] = pattern
+		got["FilterCriteria"] = patterns
 		maps.Copy(want, object{
 			"FunctionName": ref(p.alias(t, function)), "EventSourceArn": attribute(table, "StreamArn"), "StartingPosition": "TRIM_HORIZON",
 			"BisectBatchOnFunctionError": true, "FunctionResponseTypes": list{"ReportBatchItemFailures"},

@@ -58,9 +58,11 @@ func declarationsOfCode() declarations {
 			"MaximumRetryAttempts":           source.Retries,
 			"BisectBatchOnFunctionError":     eventsource.Bisect,
 			"FunctionResponseTypes":          eventsource.Response,
-			"FilterCriteria":                 strings.Join(source.Filters(), " "),
 		} {
 			ds.add(source.Function, "event source", setting+" "+text(value))
+		}
+		for _, filter := range source.Filters() {
+			ds.add(source.Function, "event source", "FilterCriteria "+filter)
 		}
 		ds.add(source.Function, "event source", "of the table's stream")
 	}

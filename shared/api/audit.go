@@ -37,8 +37,8 @@ var ShowAudit = Route{
 	},
 }
 
-// ShowSelfAudit is GET /api/user/self/audit: who has changed the caller or one of its
-// tokens.
+// ShowSelfAudit is GET /api/user/self/audit: who has changed the caller, one of its tokens
+// or one of its webhooks.
 var ShowSelfAudit = Route{
 	Endpoint: Endpoint{Name: "selfaudit", Method: http.MethodGet, Path: wire.SelfAuditPath, Function: "audit"},
 	serve:    func(s Services, r *http.Request) (response, error) { return s.audit(r, readAudit) },
@@ -74,7 +74,7 @@ func (s Services) audit(r *http.Request, read func(*http.Request) (auditInput, e
 // command.
 func auditView(e history.Entry) wire.AuditEntry {
 	view := wire.AuditEntry{
-		ID: e.ID, Time: e.At, Action: e.Action, TokenID: e.TokenID, TokenName: e.Name, By: string(e.By), UserVersion: e.UserVersion,
+		ID: e.ID, Time: e.At, Action: e.Action, TokenID: e.TokenID, WebhookID: e.WebhookID, TokenName: e.Name, By: string(e.By), UserVersion: e.UserVersion,
 		Address: e.Address, RequestID: e.RequestID, Command: e.Command, Changes: []wire.AuditChange{},
 	}
 	if e.By == history.ByUser {

@@ -22,9 +22,10 @@ import (
 // The attributes of AUDIT items, beside TTL, attrName, attrUserID, attrTokenID, and those
 // of a note.
 const (
-	auditBy      = "by"
-	auditAt      = "at"      // Unix milliseconds
-	auditChanges = "changes" // JSON
+	attrWebhookID = "wid"
+	auditBy       = "by"
+	auditAt       = "at"      // Unix milliseconds
+	auditChanges  = "changes" // JSON
 )
 
 // auditPartition has the changes of a user or, if id is not 0, of one of its tokens.
@@ -64,8 +65,14 @@ func entryOf(r StreamRecord) (entry history.Entry, ok bool, err error) {
 	if note.flag(noteKeyHolder) {
 		entry.By = history.ByKey
 	}
+	if note.flag(noteService) {
+		entry.By = history.ByService
+	}
 	after.merge(note)
 	version, err := describe(&entry, r)
+	if entry.Action == history.WebhookUpdated && len(entry.Changes) == 0 && err == nil {
+		return entry, false, after.err
+	}
 	return stamped(entry, r, version, errors.Join(after.err, err))
 }
 
@@ -101,6 +108,8 @@ func describe(entry *history.Entry, r StreamRecord) (version int64, err error) {
 		before, _, err1 := readPolicy(r.Before)
 		next, _, err2 := readPolicy(r.After)
 		entry.Changes, err = history.PolicyChanges(before, next), errors.Join(err1, err2)
+	case strings.HasPrefix(partition, endpointPrefix):
+		return describeEndpoint(entry, r)
 	default:
 		return describeToken(entry, r)
 	}
@@ -162,7 +171,10 @@ const (
 	maxNoteFuture = 999
 )
 
-const maxAuditTime = 1e13 - 1 // in Unix milliseconds, of 13 digits
+const (
+	maxAuditTime = 1e13 - 1 // in Unix milliseconds, of 13 digits
+	lastVersion  = 1e10 - 1 // of 10 digits
+)
 
 // maxFoldedText is how many bytes a text of a TOKEN item may have to be kept in a DAY or
 // an AUDIT item. The rules of tokens allow less.
@@ -197,7 +209,7 @@ func entryItems(e history.Entry) []item {
 		changes = string(content)
 	}
 	setPresent(it, item{
-		attrUserID: optionalNumber(e.UserID), attrTokenID: optionalNumber(e.TokenID), attrName: optionalText(credential.Redact(e.Name)),
+		attrUserID: optionalNumber(e.UserID), attrTokenID: optionalNumber(e.TokenID), attrWebhookID: optionalNumber(e.WebhookID), attrName: optionalText(credential.Redact(e.Name)),
 		noteIssue: optionalNumber(e.UserVersion), noteSlot: optionalNumber(e.Slot), noteAddress: optionalText(e.Address),
 		noteRequestID: optionalText(e.RequestID), noteCommand: optionalText(e.Command), notePerson: optionalText(e.Person),
 		auditChanges: optionalText(credential.Redact(changes)),
@@ -216,7 +228,7 @@ func entryItems(e history.Entry) []item {
 func readEntry(it item) (history.Entry, error) {
 	r := reader{item: it}
 	e := history.Entry{
-		UserID: r.number(attrUserID), TokenID: r.number(attrTokenID), Name: r.text(attrName), Action: r.text(noteAction),
+		UserID: r.number(attrUserID), TokenID: r.number(attrTokenID), WebhookID: r.number(attrWebhookID), Name: r.text(attrName), Action: r.text(noteAction),
 		At: r.number(auditAt), By: history.Kind(r.text(auditBy)), Slot: r.number(noteSlot), UserVersion: r.number(noteIssue),
 		RequestID: r.text(noteRequestID), Address: r.text(noteAddress), Command: r.text(noteCommand), Person: r.text(notePerson),
 	}

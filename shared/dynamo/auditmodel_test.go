@@ -56,9 +56,11 @@ type auditModel struct {
 	*audited
 	rng     *rand.Rand
 	tenants []*dynamotest.Tenant // on a store whose calls fail
+	store   *dynamo.Store        // theirs
 	faulty  *token.UserService
 	keys    map[token.Address]string
 	want    map[string]map[string]int // how often, by request id and line
+	hooks   hookWitness
 }
 
 func newAuditModel(t *testing.T, rng *rand.Rand) *auditModel {
@@ -75,7 +77,7 @@ func newAuditModel(t *testing.T, rng *rand.Rand) *auditModel {
 	}}
 	store := a.StoreWith(faults.Configure)
 	return &auditModel{
-		audited: a, rng: rng, tenants: []*dynamotest.Tenant{a.tenant.WithStore(store), bob.WithStore(store)},
+		audited: a, rng: rng, tenants: []*dynamotest.Tenant{a.tenant.WithStore(store), bob.WithStore(store)}, store: store,
 		faulty: &token.UserService{Store: store, Now: a.tenant.Clock.Now}, keys: map[token.Address]string{}, want: map[string]map[string]int{},
 	}
 }
@@ -119,6 +121,7 @@ func (m *auditModel) step(t *testing.T, n int) {
 	if lines := changesBetween(before, m.state(t)); len(lines) > 0 {
 		m.want[request] = lines
 	}
+	m.hooks.look(t, m.Store, request, 1, 2)
 }
 
 func (m *auditModel) act(ctx context.Context, s auditState, n int) {
@@ -138,7 +141,7 @@ func (m *auditModel) act(ctx context.Context, s auditState, n int) {
 		id = ids[m.rng.IntN(len(ids))]
 	}
 	amount := m.rng.Int64N(1000)
-	switch m.rng.IntN(16) {
+	switch m.rng.IntN(20) {
 	case 0, 1:
 		made, err := tenant.Service.Create(ctx, at, []token.Settings{{Name: new("a"), RemainQuota: &amount}, {Name: new("b")}}, nil)
 		for _, one := range made {
@@ -177,6 +180,8 @@ func (m *auditModel) act(ctx context.Context, s auditState, n int) {
 		}
 	case 12:
 		_, _ = m.Store.SetPriceFile(ctx, fmt.Appendf(nil, `{"units_per_dollar":%d,"models":{"m":{"input":"1","output":"2"}}}`, amount+1), s.prices)
+	case 13, 14, 15, 16:
+		m.hooks.act(ctx, m.rng, m.store, at, tenant.Clock.Now())
 	default:
 		_, _ = gate.New(m.Store, gate.WithClock(tenant.Clock.Now)).Verify(ctx, m.keys[token.Address{UserID: uid, ID: id}], quota.Question{Quota: 1, Use: price.Use{Model: "m"}})
 	}
@@ -242,9 +247,10 @@ func (m *auditModel) check(t *testing.T) {
 	settings := map[string]string{} // by subject, kind of thing and setting, as JSON
 	byToken := map[token.Address]int{}
 	ids := map[string]bool{}
+	m.hooks.check(t, append(m.trail(t, 1, 0), m.trail(t, 2, 0)...))
 	for uid := range int64(3) {
 		for _, e := range m.trail(t, uid, 0) {
-			at := token.Address{UserID: e.UserID, ID: e.TokenID}
+			at := token.Address{UserID: e.UserID, ID: max(e.TokenID, e.WebhookID)} // one of them is 0
 			kind, _, _ := strings.Cut(e.Action, ".")
 			for _, c := range e.Changes {
 				setting := subject(at) + kind + c.Setting
@@ -253,7 +259,7 @@ func (m *auditModel) check(t *testing.T) {
 				}
 				settings[setting] = string(c.After)
 			}
-			if e.Action == history.UserCreated {
+			if e.Action == history.UserCreated || e.WebhookID != 0 {
 				continue
 			}
 			if ids[e.ID] || e.Address != "2001:db8::"+strings.TrimPrefix(e.RequestID, "request-") || (e.By == history.ByUser) != (e.TokenID > 0) {

@@ -131,6 +131,9 @@ func (w *secretWorld) makeSecrets(ctx context.Context, t *testing.T) (key string
 	must(err)
 	_, err = hooks.Rotate(ctx, at, e.ID, other)
 	must(err)
+	_, err = hooks.Update(ctx, at, e.ID, webhook.Settings{URL: new("https://example.com/hook?key=" + rotated.Key.Reveal()), Disabled: new(true)})
+	must(err)
+	must(hooks.Delete(ctx, at, e.ID))
 	return rotated.Key.Reveal()
 }
 

@@ -2,7 +2,9 @@ package dynamo
 
 import (
 	"context"
+	"maps"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -10,8 +12,8 @@ import (
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// In a note of an administrative change, in a TOKEN, META, POLICY, WALLET or PRICES
-// item. They differ from those of a use. Texts that are empty are left out.
+// In a note of an administrative change, in a TOKEN, META, POLICY, WALLET, ENDPOINT or
+// PRICES item. They differ from those of a use. Texts that are empty are left out.
 const (
 	noteAction    = "k" // of a history.Entry; history.TokenUpdated and UserUpdated if the items say which one it is
 	noteSlot      = "s" // of the user's access token; missing if the operator made the change
@@ -22,6 +24,11 @@ const (
 	noteCommand   = "c"
 	notePerson    = "b"
 	noteKeyHolder = "j" // whoever has the token's key made the change
+	noteService   = "a" // Latchkey made the change by itself
+
+	// Of the deletion of a webhook, which leaves no item.
+	noteWebhookID  = "w"
+	noteWebhookURL = "l"
 )
 
 // A changer is the part of a note that says who makes a change.
@@ -54,6 +61,18 @@ func keyHolderOf(ctx context.Context) changer {
 	return by
 }
 
+// serviceAt is Latchkey, which makes a change that nobody has asked for.
+func serviceAt(now time.Time) changer {
+	return changer{noteService: optionalFlag(true), noteTime: number(now.UnixMilli())}
+}
+
+// with returns the changer with further parts of a note.
+func (by changer) with(parts item) changer {
+	more := maps.Clone(by)
+	maps.Copy(more, parts)
+	return more
+}
+
 // note is the value of attrNote of a change.
 func (by changer) note(action string) types.AttributeValue {
 	m := item{noteAction: text(action)}
@@ -72,5 +91,6 @@ func updateAction(c token.Change) string {
 // hasNotes reports whether an item of a partition can have a note of a write that
 // later writes keep. POLICY and PRICES items are only ever replaced as a whole.
 func hasNotes(partition string) bool {
-	return strings.HasPrefix(partition, tokenPrefix) || strings.HasPrefix(partition, userPrefix) || strings.HasPrefix(partition, walletPrefix)
+	return strings.HasPrefix(partition, tokenPrefix) || strings.HasPrefix(partition, userPrefix) || strings.HasPrefix(partition, walletPrefix) ||
+		strings.HasPrefix(partition, endpointPrefix)
 }

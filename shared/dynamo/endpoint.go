@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/webhook"
 )
@@ -75,7 +77,8 @@ func (s *Store) endpoints(ctx context.Context, userID int64) (last int64, all []
 // CreateEndpoint implements webhook.Store. One transaction gives the id, stores the
 // endpoint, and requires that the user is not being deleted.
 func (s *Store) CreateEndpoint(ctx context.Context, c token.Caller, e webhook.Endpoint) (webhook.Endpoint, error) {
-	if _, err := s.authorizeChanges(ctx, c, 1); err != nil {
+	by, err := s.authorizeChanges(ctx, c, 1)
+	if err != nil {
 		return webhook.Endpoint{}, err
 	}
 	for attempt := range maxChangeAttempts {
@@ -101,7 +104,9 @@ func (s *Store) CreateEndpoint(ctx context.Context, c token.Caller, e webhook.En
 		}
 		head.set(attrLastTokenID, number(e.ID))
 		own.require(own.name(PartitionKey).absent())
-		reasons, err := s.transact(ctx, s.updateWrite(userKey(c.UserID), meta), s.updateWrite(endpointKey(c.UserID, 0), head), s.putWrite(endpointItem(e), own))
+		it := endpointItem(e)
+		it[attrNote] = by.note(history.WebhookCreated)
+		reasons, err := s.transact(ctx, s.updateWrite(userKey(c.UserID), meta), s.updateWrite(endpointKey(c.UserID, 0), head), s.putWrite(it, own))
 		switch {
 		case err == nil:
 			return e, nil
@@ -121,10 +126,11 @@ func sameSecret(a, b webhook.Secret) bool { return bytes.Equal(a.Key(), b.Key())
 
 // UpdateEndpoint implements webhook.Store.
 func (s *Store) UpdateEndpoint(ctx context.Context, c token.Caller, id int64, change webhook.Change) (webhook.Endpoint, error) {
-	if _, err := s.authorizeChanges(ctx, c, 1); err != nil {
+	by, err := s.authorizeChanges(ctx, c, 1)
+	if err != nil {
 		return webhook.Endpoint{}, err
 	}
-	e, policy := newExpression(), retryNotApplied()
+	e, policy, action := newExpression(), retryNotApplied(), history.WebhookUpdated
 	e.require(e.name(attrURL).exists())
 	setField(e, attrURL, change.URL, text)
 	setField(e, attrEventTypes, change.Types, optionalList)
@@ -136,7 +142,7 @@ func (s *Store) UpdateEndpoint(ctx context.Context, c token.Caller, id int64, ch
 		e.set(attrFailingSince, nil)
 	}
 	if change.Secret != nil {
-		policy = retryIdempotent()
+		policy, action = retryIdempotent(), history.WebhookRotated
 		secret := e.name(attrSecret)
 		value := e.value(binary(change.Secret.Key()))
 		e.require(secret.placeholder + " <> " + value)
@@ -147,6 +153,8 @@ func (s *Store) UpdateEndpoint(ctx context.Context, c token.Caller, id int64, ch
 	if *e.update() == "" {
 		return s.Endpoint(ctx, c.UserID, id)
 	}
+	e.set(attrNote, by.note(action))
+	e.add(attrRevision, 1)
 	found, applied, err := s.update(ctx, endpointKey(c.UserID, id), e, policy)
 	if err != nil {
 		return webhook.Endpoint{}, fmt.Errorf("change webhook %d/%d: %w", c.UserID, id, err)
@@ -167,16 +175,38 @@ func foundEndpoint(it item, userID int64) (webhook.Endpoint, error) {
 
 // DeleteEndpoint implements webhook.Store.
 func (s *Store) DeleteEndpoint(ctx context.Context, c token.Caller, id int64) error {
-	if _, err := s.authorizeChanges(ctx, c, 1); err != nil {
+	by, err := s.authorizeChanges(ctx, c, 1)
+	if err != nil {
 		return err
 	}
-	if _, err := s.Endpoint(ctx, c.UserID, id); err != nil {
-		return err
+	return s.deleteEndpoint(ctx, c.UserID, id, by)
+}
+
+// deleteEndpoint deletes an endpoint in one transaction with the note of the deletion,
+// for which the endpoint's own item has no place any more.
+func (s *Store) deleteEndpoint(ctx context.Context, userID, id int64, by changer) error {
+	for attempt := range maxChangeAttempts {
+		stored, err := s.Endpoint(ctx, userID, id)
+		if err != nil {
+			return err
+		}
+		own, head := newExpression(), newExpression()
+		own.require(own.name(attrURL).placeholder + " = " + own.value(text(stored.URL))) // else the note would have another
+		head.require(head.name(attrLastTokenID).exists())                                // else the user is being deleted
+		note := by.with(item{noteWebhookID: number(id), noteWebhookURL: text(history.ShownURL(stored.URL))})
+		head.set(attrNote, note.note(history.WebhookDeleted))
+		reasons, err := s.transact(ctx, s.deleteWrite(endpointKey(userID, id), own), s.updateWrite(endpointKey(userID, 0), head))
+		switch {
+		case err == nil:
+			return nil
+		case reasons == nil:
+			return fmt.Errorf("delete webhook %d/%d: %w", userID, id, err)
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
 	}
-	if err := s.remove(ctx, endpointKey(c.UserID, id), retryIdempotent()); err != nil {
-		return fmt.Errorf("delete webhook %d/%d: %w", c.UserID, id, err)
-	}
-	return nil
+	return token.ErrContention
 }
 
 // Endpoint implements delivery.Store.
@@ -206,11 +236,14 @@ func (s *Store) RecordAttempt(ctx context.Context, of webhook.Endpoint, a webhoo
 }
 
 // DisableEndpoint implements delivery.Store.
-func (s *Store) DisableEndpoint(ctx context.Context, of webhook.Endpoint, reason webhook.Reason) error {
+func (s *Store) DisableEndpoint(ctx context.Context, of webhook.Endpoint, reason webhook.Reason, now time.Time) error {
 	e := newExpression()
 	e.require(e.name(attrURL).placeholder + " = " + e.value(text(of.URL)))
 	e.require(e.name(attrFailingSince).equals(of.FailingSince)) // else an attempt has succeeded, or the user has enabled it
+	e.require(e.name(attrReason).absent())                      // else it is disabled already
 	e.set(attrReason, text(string(reason)))
+	e.set(attrNote, serviceAt(now).note(history.WebhookDisabled))
+	e.add(attrRevision, 1)
 	_, _, err := s.update(ctx, endpointKey(of.UserID, of.ID), e, retryIdempotent())
 	return err
 }

@@ -194,7 +194,7 @@ func TestDisableEndpoint(t *testing.T) {
 	}
 	disabled := func(e webhook.Endpoint) webhook.Reason {
 		t.Helper()
-		if err := kit.Store.DisableEndpoint(ctx, e, webhook.Gone); err != nil {
+		if err := kit.Store.DisableEndpoint(ctx, e, webhook.Gone, tenant.Clock.Now()); err != nil {
 			t.Fatal(err)
 		}
 		e, err := kit.Store.Endpoint(ctx, e.UserID, e.ID)
@@ -231,7 +231,7 @@ func TestDisableEndpoint(t *testing.T) {
 	if _, err := kit.Store.RecordAttempt(ctx, failing, webhook.Attempt{Time: 1}); !errors.Is(err, webhook.ErrNotFound) {
 		t.Errorf("a deleted endpoint: got %v, want ErrNotFound", err)
 	}
-	if err := kit.Store.DisableEndpoint(ctx, failing, webhook.Gone); err != nil {
+	if err := kit.Store.DisableEndpoint(ctx, failing, webhook.Gone, tenant.Clock.Now()); err != nil {
 		t.Error(err)
 	}
 	if _, err := kit.Store.Endpoint(ctx, at.UserID, 1); !errors.Is(err, webhook.ErrNotFound) {

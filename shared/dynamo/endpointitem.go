@@ -1,17 +1,21 @@
 package dynamo
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/latchkey-api/latchkey/shared/event"
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/webhook"
 )
 
-// The attributes of ENDPOINT items. The item with sort key 0 has seq alone, the
-// highest id of an endpoint so far.
+// The attributes of ENDPOINT items, beside attrNote, and attrRevision, which counts the
+// changes that have a note. The item with sort key 0 has seq, the highest id of an
+// endpoint so far, and the note of a deletion.
 const (
 	attrURL           = "url"
 	attrEventTypes    = "types" // patterns; missing for all types
@@ -39,7 +43,7 @@ func endpointItem(e webhook.Endpoint) item {
 	it := endpointKey(e.UserID, e.ID)
 	setPresent(it, item{
 		attrURL: text(e.URL), attrEventTypes: optionalList(e.Types), attrCreated: number(e.CreatedTime), attrSecret: binary(e.Secret.Key()),
-		attrReason: optionalText(string(e.Disabled)),
+		attrReason: optionalText(string(e.Disabled)), attrRevision: number(1),
 	})
 	return it
 }
@@ -64,6 +68,38 @@ func readEndpoint(it item, userID int64) (webhook.Endpoint, error) {
 		return webhook.Endpoint{}, fmt.Errorf("read webhook %d/%d: %w", userID, e.ID, r.err)
 	}
 	return e, nil
+}
+
+// describeEndpoint is describe for a record of an ENDPOINT item. A deletion's note is in
+// the item with sort key 0.
+func describeEndpoint(entry *history.Entry, r StreamRecord) (version int64, err error) {
+	entry.UserID = afterPrefix(r.Partition, endpointPrefix)
+	if r.Number == "0" {
+		after := reader{item: r.After}
+		note := after.nested(attrNote)
+		entry.WebhookID = note.number(noteWebhookID)
+		_, entry.Changes = history.WebhookChanges(&history.Webhook{URL: note.text(noteWebhookURL)}, nil)
+		return lastVersion, note.err
+	}
+	var before *history.Webhook
+	if len(r.Before) > 0 {
+		before, err = auditedEndpoint(r.Before, entry.UserID)
+	}
+	after, afterErr := auditedEndpoint(r.After, entry.UserID)
+	if entry.WebhookID, _ = strconv.ParseInt(r.Number, 10, 64); err != nil || afterErr != nil {
+		return 0, errors.Join(err, afterErr)
+	}
+	action, changes := history.WebhookChanges(before, after)
+	if entry.Changes = changes; entry.Action == history.WebhookUpdated {
+		entry.Action = action
+	}
+	revision := reader{item: r.After}
+	return revision.number(attrRevision), revision.err
+}
+
+func auditedEndpoint(it item, userID int64) (*history.Webhook, error) {
+	e, err := readEndpoint(it, userID)
+	return &history.Webhook{URL: e.URL, Types: e.Types, DisabledReason: string(e.Disabled), PreviousSecretUntil: e.PreviousUntil}, err
 }
 
 // secret reads a secret; a missing one is the zero Secret.

@@ -24,6 +24,7 @@ type life struct {
 	tenant *dynamotest.Tenant
 	gate   *gate.Gate
 	tokens []*living
+	hooks  hookWitness
 }
 
 // A living token, and what it was charged for.
@@ -76,7 +77,7 @@ func (l *life) step(t *testing.T) {
 	model := []string{"", "gpt-5", "claude", "a model with spaces"}[l.random.IntN(4)]
 	units := l.random.Int64N(20)
 	use := price.Use{Model: model, Usage: price.Usage{OutputTokens: units}, NanoDollars: units * 3}
-	n := l.random.IntN(104)
+	n := l.random.IntN(114)
 	switch {
 	case n < 35:
 		q := quota.Question{Model: model, Quota: units, Use: use}
@@ -92,14 +93,17 @@ func (l *life) step(t *testing.T) {
 		l.tenant.Clock.Advance(l.random.Int64N(4000))
 	case n < 90:
 		l.tenant.Clock.Advance(-l.random.Int64N(500))
-	case n < 99 || n >= 100:
+	case n < 99 || n >= 100 && n < 104:
 		l.change(t, tok, n)
+	case n >= 104:
+		l.hooks.act(token.WithOrigin(t.Context(), token.Origin{RequestID: "r"}), l.random, l.kit.Store, l.tenant.Access, l.tenant.Clock.Now())
+		l.hooks.look(t, l.kit.Store, "r", l.tenant.Access.UserID)
 	default:
 		if _, err := l.kit.Engine.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n < 93 || n == 98 || n == 99 {
+	if n < 93 || n == 98 || n == 99 || n >= 104 {
 		tok = nil
 	}
 	l.look(t, tok)

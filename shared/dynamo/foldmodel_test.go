@@ -13,6 +13,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/event"
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
@@ -270,22 +271,21 @@ func (l *life) checkTold(t *testing.T, n int, c *receiver) {
 // checkAudit compares the audit trails with what the witnesses saw.
 func (l *life) checkAudit(t *testing.T, n int, store *dynamo.Store) {
 	t.Helper()
+	trail := func(id int64) []history.Entry {
+		entries, _, err := store.Audit(t.Context(), l.tenant.Access.UserID, id, "", 10_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return entries
+	}
 	for _, tok := range l.tokens {
 		got := map[string]int{}
-		for before := ""; ; {
-			page, next, err := store.Audit(t.Context(), l.tenant.Access.UserID, tok.id, before, 50)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range page {
-				got[e.Action]++
-			}
-			if before = next; next == "" {
-				break
-			}
+		for _, e := range trail(tok.id) {
+			got[e.Action]++
 		}
 		if !maps.Equal(got, tok.saw.audit) {
 			t.Errorf("round %d, folding %d, token %d: got the changes %v, want %v", l.number, n, tok.id, got, tok.saw.audit)
 		}
 	}
+	l.hooks.check(t, trail(0))
 }

@@ -2,9 +2,11 @@ package dynamo
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/narrow"
 )
 
@@ -27,25 +29,39 @@ func (r *restoration) webhooks(ctx context.Context, u restoredUser) error {
 		if i := slices.IndexFunc(live, func(other item) bool { return sameKey(it, other) }); i >= 0 {
 			want = live[i]
 		}
-		if reflect.DeepEqual(want, it) {
+		if reflect.DeepEqual(withoutNote(want), withoutNote(it)) {
 			continue
 		}
 		r.count(narrow.Webhooks)
 		if r.DryRun {
 			continue
 		}
-		if err := r.to.follow(ctx, it, want); err != nil {
+		if err := r.to.follow(ctx, u.id, it, want); err != nil {
 			return &TableError{r.to.table, err}
 		}
 	}
 	return nil
 }
 
-// follow replaces an item by another, or removes it if that is nil.
-func (s *Store) follow(ctx context.Context, it, want item) error {
-	if want == nil {
+// follow replaces an ENDPOINT item by another, or deletes the endpoint if that is nil.
+func (s *Store) follow(ctx context.Context, userID int64, it, want item) error {
+	r := reader{item: it}
+	switch id := r.number(SortKey); {
+	case want == nil && id != 0:
+		return s.deleteEndpoint(ctx, userID, id, operatorOf(ctx))
+	case want == nil:
 		return s.removeItems(ctx, []item{it})
+	default:
+		if want = withoutNote(want); id != 0 {
+			want[attrNote] = operatorOf(ctx).note(history.WebhookRestored)
+		}
+		_, err := s.put(ctx, want, newExpression(), retryIdempotent())
+		return err
 	}
-	_, err := s.put(ctx, want, newExpression(), retryIdempotent())
-	return err
+}
+
+func withoutNote(it item) item {
+	plain := maps.Clone(it)
+	delete(plain, attrNote)
+	return plain
 }

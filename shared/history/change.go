@@ -156,6 +156,9 @@ func asJSON(v any) json.RawMessage {
 
 // cut returns a value without what is too much of it.
 func cut(v any) any {
+	if u, ok := v.(webhookURL); ok {
+		return ShownURL(string(u))
+	}
 	list, ok := v.([]string)
 	if !ok {
 		return v

@@ -24,6 +24,14 @@ const (
 	UserDeleted      = "user.deleted"
 	UserRecounted    = "user.recounted"
 
+	WebhookCreated  = "webhook.created"
+	WebhookUpdated  = "webhook.updated"
+	WebhookDisabled = "webhook.disabled"
+	WebhookEnabled  = "webhook.enabled"
+	WebhookRotated  = "webhook.rotated" // it has a new secret
+	WebhookDeleted  = "webhook.deleted"
+	WebhookRestored = "webhook.restored"
+
 	PolicySet = "policy.set"
 	BudgetSet = "budget.set"
 	PricesSet = "prices.set"
@@ -40,19 +48,20 @@ const (
 	ByUser     Kind = "user"     // with one of its access tokens
 	ByKey      Kind = "key"      // with the key of the token
 	ByOperator Kind = "operator" // with a command
-	ByService  Kind = "service"  // DynamoDB removed what was expired
+	ByService  Kind = "service"  // Latchkey itself: DynamoDB removed what was expired, or an endpoint of webhooks failed
 )
 
 // An Entry is one administrative change in the audit trail. It has no secrets and no
 // hashes of them.
 type Entry struct {
-	ID      string // a decimal number; of two changes to the same thing the later one has the higher
-	UserID  int64  // whose token it is, or who was changed; 0 for what concerns the whole deployment
-	TokenID int64  // 0 if it is not about a token
-	Name    string // of the token then
-	Action  string
-	At      int64 // Unix milliseconds
-	By      Kind
+	ID        string // a decimal number; of two changes to the same thing the later one has the higher
+	UserID    int64  // whose token or webhook it is, or who was changed; 0 for what concerns the whole deployment
+	TokenID   int64  // 0 if it is not about a token
+	WebhookID int64  // 0 if it is not about a webhook
+	Name      string // of the token then
+	Action    string
+	At        int64 // Unix milliseconds
+	By        Kind
 
 	// Of a user.
 	Slot        int64 // of the access token

@@ -12,14 +12,15 @@ type AuditPage struct {
 	MeasuredAt    int64  `json:"measured_at,omitempty"`    // Unix seconds of that measurement
 }
 
-// An AuditEntry is one administrative change of a token, or of the user.
+// An AuditEntry is one administrative change of a token, of a webhook, or of the user.
 type AuditEntry struct {
 	ID          string        `json:"id"`
 	Time        int64         `json:"time"`                   // Unix milliseconds
 	Action      string        `json:"action"`                 // such as token.updated
-	TokenID     int64         `json:"token_id,omitempty"`     // absent if the change is one of the user
+	TokenID     int64         `json:"token_id,omitempty"`     // absent if the change is not one of a token
+	WebhookID   int64         `json:"webhook_id,omitempty"`   // absent if the change is not one of a webhook
 	TokenName   string        `json:"token_name,omitempty"`   // as it was after the change
-	By          string        `json:"by"`                     // user, operator, key (whoever had the key), or service (TTL)
+	By          string        `json:"by"`                     // user, operator, key (whoever had the key), or service (Latchkey itself)
 	AccessToken *int64        `json:"access_token,omitempty"` // of by user: the slot of the access token, from 0
 	UserVersion int64         `json:"user_version,omitempty"` // of by user: tells the access token from others in the same slot
 	Address     string        `json:"address,omitempty"`      // of the client
@@ -28,7 +29,7 @@ type AuditEntry struct {
 	Changes     []AuditChange `json:"changes"`
 }
 
-// An AuditChange is a setting that was changed. The values are as in a token; absent if
+// An AuditChange is a setting that was changed. The values are as the API shows them; absent if
 // there was none. Lists of more than 10 entries are cut.
 type AuditChange struct {
 	Setting string          `json:"setting"`

@@ -42,7 +42,9 @@ func (store) RecordAttempt(_ context.Context, e webhook.Endpoint, a webhook.Atte
 	return e, nil
 }
 
-func (store) DisableEndpoint(context.Context, webhook.Endpoint, webhook.Reason) error { return nil }
+func (store) DisableEndpoint(context.Context, webhook.Endpoint, webhook.Reason, time.Time) error {
+	return nil
+}
 
 // A body is that of a message in the queue.
 type body struct {

@@ -21,8 +21,9 @@ type Store interface {
 	// webhook.ErrNotFound if there is none.
 	RecordAttempt(ctx context.Context, e webhook.Endpoint, a webhook.Attempt) (webhook.Endpoint, error)
 
-	// DisableEndpoint disables an endpoint, unless its URL or FailingSince has changed.
-	DisableEndpoint(ctx context.Context, e webhook.Endpoint, reason webhook.Reason) error
+	// DisableEndpoint disables an endpoint, unless its URL or FailingSince has changed, or
+	// it is disabled.
+	DisableEndpoint(ctx context.Context, e webhook.Endpoint, reason webhook.Reason, now time.Time) error
 }
 
 // A Deliverer delivers messages. It is safe for concurrent use.
@@ -104,10 +105,10 @@ func (d *Deliverer) record(ctx context.Context, e webhook.Endpoint, r *Result) e
 	case err != nil:
 		return err
 	case r.Outcome == Disabled:
-		return d.Store.DisableEndpoint(ctx, e, webhook.Gone)
+		return d.Store.DisableEndpoint(ctx, e, webhook.Gone, d.Now())
 	case r.Outcome == GivenUp && a.Time-e.FailingSince >= int64(webhook.FailingAfter/time.Second):
 		r.Outcome = Disabled
-		return d.Store.DisableEndpoint(ctx, e, webhook.Failing)
+		return d.Store.DisableEndpoint(ctx, e, webhook.Failing, d.Now())
 	}
 	return nil
 }

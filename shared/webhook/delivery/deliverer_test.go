@@ -52,7 +52,7 @@ func (s *store) RecordAttempt(_ context.Context, _ webhook.Endpoint, a webhook.A
 	return *s.endpoint, nil
 }
 
-func (s *store) DisableEndpoint(_ context.Context, e webhook.Endpoint, reason webhook.Reason) error {
+func (s *store) DisableEndpoint(_ context.Context, e webhook.Endpoint, reason webhook.Reason, _ time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.URL == s.endpoint.URL {

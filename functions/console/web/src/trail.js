@@ -11,6 +11,7 @@ import { asProblem } from "./problem.js";
  * @property {number} time Unix milliseconds
  * @property {string} action such as token.updated
  * @property {number} [token_id]
+ * @property {number} [webhook_id]
  * @property {string} [token_name] after the change
  * @property {string} by user, operator, key or service
  * @property {number} [access_token] the slot of the user's access token
@@ -21,7 +22,7 @@ import { asProblem } from "./problem.js";
  */
 
 /**
- * A setting that was changed. Values are as in a token.
+ * A setting that was changed. Values are as the API shows them.
  * @typedef {{ setting: string, before?: unknown, after?: unknown }} Change
  */
 

@@ -18,12 +18,15 @@ const actions = {
   "user.created": "Account created", "user.updated": "Account changed", "user.disabled": "Account disabled", "user.enabled": "Account enabled",
   "user.keys_stopped": "All keys stopped", "user.keys_started": "All keys work again", "user.access_tokens": "Access tokens changed",
   "user.deleted": "Account deleted", "user.recounted": "Counts repaired", "policy.set": "Policy set", "budget.set": "Budget set",
+  "webhook.created": "Webhook created", "webhook.updated": "Webhook changed", "webhook.disabled": "Webhook disabled", "webhook.enabled": "Webhook enabled",
+  "webhook.rotated": "Secret of webhook rotated", "webhook.deleted": "Webhook deleted", "webhook.restored": "Webhook restored",
 };
 
 /** @type {Record<string, string>} */
 const labels = {
   max_tokens: "Tokens", creates_per_second: "Creates per second", create_burst: "Creates at once", changes_per_second: "Changes per second",
   change_burst: "Changes at once", role: "Role", extra: "Raise", leaked_time: "Key revoked", previous_until: "Old key works until",
+  url: "URL", types: "Types of events", disabled_reason: "Reason", previous_secret_until: "Old secret signs until",
 };
 
 /**
@@ -53,7 +56,7 @@ const behind = ({ behindSeconds, measuredAt }) => (behindSeconds === undefined ?
  * @param {boolean} namesToken
  */
 const entry = (one, namesToken) => html`<li>
-  <p><b>${actions[one.action] ?? one.action}</b>${namesToken && one.token_id ? html` <span class="target">${one.token_name || "No name"} <span class="aside">#${one.token_id}</span></span>` : nothing}</p>
+  <p><b>${actions[one.action] ?? one.action}</b>${namesToken && one.token_id ? html` <span class="target">${one.token_name || "No name"} <span class="aside">#${one.token_id}</span></span>` : nothing}${one.webhook_id ? html` <span class="target"><span class="aside">#${one.webhook_id}</span></span>` : nothing}</p>
   <p class="aside">${exactTime(Math.floor(one.time / 1000))} · ${author(one)}${one.address ? ` · ${one.address}` : ""}${one.request_id ? html` · <span class="request">request ${one.request_id}</span>` : nothing}</p>
   ${one.changes.length > 0 ? html`<dl>${one.changes.map(change)}</dl>` : nothing}
 </li>`;
