@@ -13,7 +13,7 @@ import (
 )
 
 type auditCmd struct {
-	User  string `placeholder:"NAME" help:"Only what concerns this user and its tokens (default all users, and the prices)."`
+	User  string `placeholder:"NAME" help:"Only what concerns this user, its tokens and its webhooks (default all users, and the prices)."`
 	Token int64  `placeholder:"ID" help:"Only this token of the user."`
 	Since moment `placeholder:"TIME" help:"Only changes from this time on (default 7 days ago)."`
 	access

@@ -10,6 +10,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/dynamo/stream"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/webhook"
 )
 
 // TestAudit runs two commands and changes a token. The audit trail names the command, and
@@ -41,6 +42,10 @@ func TestAudit(t *testing.T) {
 		}
 	}
 	run(nil, "", "user", "limit", "alice", "--max-tokens", "77")
+	hooks := &webhook.Service{Store: kit.Store, Now: tenant.Clock.Now}
+	if _, err := hooks.Create(t.Context(), tenant.Access, webhook.Settings{URL: new("https://example.com/hooks?secret")}, webhook.NewSecret()); err != nil {
+		t.Fatal(err)
+	}
 	records, err := stream.New(kit.Client, dynamotest.Table).Next(t.Context())
 	if err == nil {
 		_, err = kit.Store.Fold(t.Context(), records, time.Now().Unix())
@@ -53,7 +58,8 @@ func TestAudit(t *testing.T) {
 	run(nil, "A change was", "audit", "--json")
 	run([]string{limits, created, "max_tokens", "→ 77", "remain_quota none → 5"}, "", "audit", "--user", "alice")
 	run([]string{created}, limits, "audit", "--user", "alice", "--token", "1")
-	run([]string{`"command":"user limit"`}, "", "audit", "--json")
+	run([]string{`"command":"user limit"`, `"webhook_id":1`}, "", "audit", "--json")
+	run([]string{`webhook.created  user 1 webhook 1  by user, access token 0; url none → "https://example.com/hooks?…"`}, "secret", "audit", "--user", "alice")
 	run(nil, created, "audit", "--user", "alice", "--since", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 	run(nil, "", "user", "delete", "alice", "--yes")
 	run([]string{limits, created}, "", "audit")

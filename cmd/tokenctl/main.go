@@ -45,7 +45,7 @@ type grammar struct {
 	Usage     usageCmd         `cmd:"" help:"Show what your tokens were used for, or export it as CSV."`
 	User      userCmd          `cmd:"" help:"Create, list, disable and enable users, rotate their access tokens, and set their limits."`
 	Prices    pricesCmd        `cmd:"" help:"Set, show, check and import the prices of models."`
-	Audit     auditCmd         `cmd:"" help:"Show who has changed tokens, users and prices."`
+	Audit     auditCmd         `cmd:"" help:"Show who has changed tokens, webhooks, users and prices."`
 	Reconcile reconcileCmd     `cmd:"" help:"Recount a user's tokens and correct the stored counts."`
 	Purge     purgeCmd         `cmd:"" help:"Count removed tokens that the purge function could not count."`
 	Restore   restoreCmd       `cmd:"" help:"Make a table that was restored from a backup as narrow as the live one."`

@@ -96,6 +96,24 @@ scenario("older changes follow, also after a failure", { tokens: [{ name: "app" 
   assert.deepEqual(asked, ["", "2".padStart(38, "0"), "2".padStart(38, "0")]);
 });
 
+scenario("changes of webhooks have their settings in words", { tokens: [] }, async ({ page, context }) => {
+  const item = (/** @type {number} */ i, /** @type {string} */ action, /** @type {object[]} */ changes, by = "user") => ({ id: String(i).padStart(38, "0"), time: 1_795_000_000_000, action, webhook_id: 3, by, access_token: 0, changes });
+  await context.route("**/audit?*", (route) => route.fulfill(answer([
+    item(3, "webhook.deleted", [{ setting: "url", before: "https://example.com/hooks?…" }]),
+    item(2, "webhook.disabled", [{ setting: "status", before: 1, after: 2 }, { setting: "disabled_reason", before: "", after: "gone" }], "service"),
+    item(1, "webhook.updated", [{ setting: "types", before: [], after: ["token.*", "user.*"] }, { setting: "previous_secret_until", before: 0, after: 4_000_000_000 }]),
+  ])));
+  await openHistory(page);
+  await page.locator(".trail").waitFor();
+  assert.deepEqual(await entries(page), [
+    ["Webhook deleted #3", "URL: https://example.com/hooks?… → none"],
+    ["Webhook disabled #3", "Status: enabled → disabled", "Reason: none → gone"],
+    ["Webhook changed #3", "Types of events: all → token.*, user.*", "Old secret signs until: none → October 2, 2096 at 7:06:40 AM UTC"],
+  ]);
+  assert.ok((await page.locator(".trail > li").nth(1).innerText()).includes("· Latchkey"));
+  assert.deepEqual(await runAxe(page), []);
+});
+
 scenario("the history says how far it is behind", { tokens: [] }, async ({ page, context }) => {
   const item = { id: "1".padStart(38, "0"), time: 1_795_000_000_000, action: "user.disabled", by: "operator", changes: /** @type {object[]} */ ([]) };
   const measured = () => ({ behind_seconds: 41, measured_at: Math.floor(Date.now() / 1000) - 7200 });

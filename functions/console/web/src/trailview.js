@@ -81,6 +81,7 @@ const change = ({ setting, before, after }) => html`<div><dt>${labels[setting] ?
  */
 function format(setting, value) {
   if (value === undefined || value === null || value === "") return "none";
+  if (setting === "types" && Array.isArray(value) && value.length === 0) return "all";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return formatInteger(setting, value);
   if (Array.isArray(value)) return value.length === 0 ? "none" : value.map((one) => format("", one)).join(", ");
@@ -102,6 +103,9 @@ function formatObject(value) {
  */
 function formatInteger(setting, n) {
   if (setting === "status") return statuses[n] ?? String(n);
-  if (/(_time|_until|_at|^until|^created|^expires)$/.test(setting)) return n === -1 ? "never" : formatExact(n);
+  if (/(_time|_until|_at|^until|^created|^expires)$/.test(setting)) {
+    if (n === 0) return "none";
+    return n === -1 ? "never" : formatExact(n);
+  }
   return formatNumber(n);
 }
