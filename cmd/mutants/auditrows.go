@@ -6,6 +6,9 @@ func auditMutants() []mutant {
 		notes = "shared/dynamo/changenote.go"
 		items = "shared/dynamo/audititem.go"
 		store = "./shared/dynamo"
+
+		hooks    = "shared/dynamo/endpoint.go"
+		hookItem = "shared/dynamo/endpointitem.go"
 	)
 	return []mutant{
 		{
@@ -57,6 +60,51 @@ func auditMutants() []mutant {
 			"the hash of an access token is in the audit trail",
 			"shared/history/change.go", "m := map[string]any{\"user_version\"", "m := map[string]any{\"hash\": s.Hash[:], \"user_version\"",
 			store, "TestHistoryHasNoSecrets",
+		},
+		{
+			"the deletion of a webhook has no entry in the audit trail",
+			hooks, "head.set(attrNote, note.note(history.WebhookDeleted))", "_ = note",
+			store, "TestAuditModel",
+		},
+		{
+			"an attempt of a webhook repeats the entry of the change before it",
+			notes, " ||\n		strings.HasPrefix(partition, endpointPrefix)", "",
+			store, "TestAuditOfWebhooks",
+		},
+		{
+			"the entry of a deletion has a URL that the webhook no longer had",
+			hooks, `own.require(own.name(attrURL).placeholder + " = " + own.value(text(stored.URL)))`, "own.require(own.name(attrURL).exists())",
+			store, "TestAuditOfDeletionRaces",
+		},
+		{
+			"the secret of a webhook is in the audit trail",
+			hookItem, "Types: e.Types, DisabledReason", `Types: append(e.Types, e.Secret.Reveal()[len(webhook.SecretPrefix):]), DisabledReason`,
+			store, "TestHistoryHasNoSecrets",
+		},
+		{
+			"the query of a webhook's URL is in the audit trail",
+			"shared/history/webhook.go", `if u.RawQuery != "" {`, `if u.RawQuery == "" {`,
+			store, "TestHistoryHasNoSecrets",
+		},
+		{
+			"the password in a webhook's URL is in the audit trail",
+			"shared/history/webhook.go", "u.User, u.Fragment, u.RawFragment = nil, ", "u.Fragment, u.RawFragment = ",
+			"./shared/history", "TestShownURL",
+		},
+		{
+			"the audit trail says that the operator has disabled a webhook that failed",
+			items, "if note.flag(noteService) {", "if false {",
+			store, "TestAuditOfWebhooks",
+		},
+		{
+			"an update that changes nothing of a webhook has an entry",
+			items, "if entry.Action == history.WebhookUpdated && ", "if entry.Action == \"\" && ",
+			store, "TestAuditOfWebhooks",
+		},
+		{
+			"a webhook that fails is disabled, with an entry, while it is disabled",
+			hooks, "	e.require(e.name(attrReason).absent())                      // else it is disabled already\n", "",
+			store, "TestAuditOfWebhooks",
 		},
 	}
 }

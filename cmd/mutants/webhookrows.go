@@ -12,6 +12,9 @@ func webhookMutants() []mutant {
 		http      = "shared/webhook/delivery/client.go"
 		deliverer = "shared/webhook/delivery/deliverer.go"
 		memory    = "shared/webhook/delivery/memory.go"
+		store     = "shared/dynamo/endpoint.go"
+		table     = "./shared/dynamo"
+		routes    = "shared/api/webhooks.go"
 	)
 	return []mutant{
 		{"any signature of the right length verifies a webhook", signature, "err == nil && hmac.Equal(got, want)", "err == nil && len(got) == len(want)", pkg, "FuzzVerify"},
@@ -47,5 +50,22 @@ func webhookMutants() []mutant {
 		{"webhooks that a local server can't deliver are kept without a limit", memory, "min(len(messages), maxWaiting-q.waiting)", "len(messages)", kit, "TestMemoryQueueIsBounded"},
 		{"a local server drops all webhooks of a call that it has too little room for", memory, "	taken := min(len(messages), maxWaiting-q.waiting)\n", "	taken := len(messages)\n	if taken > maxWaiting-q.waiting {\n		taken = 0\n	}\n", kit, "TestMemoryQueueIsBounded"},
 		{"a local server does not say how many webhooks it drops", memory, "		q.lost += lost\n", "", kit, "TestMemoryQueueIsBounded"},
+		{"a webhook is created for a user who was removed", store, "meta.require(given.exists() + \" AND \" + meta.name(attrDeleting).absent())\n		meta.assign(given, given.placeholder)", "meta.add(attrRevision, 1)\n		_ = given", table, "TestRemoveUserRemovesWebhooks"},
+		{"the id of a deleted webhook is given again", store, "head.require(head.name(attrLastTokenID).equals(last))", "head.require(head.name(attrLastTokenID).exists())", table, "TestCreateEndpointRaces"},
+		{"a repeated create makes a second webhook", store, "return sameSecret(other.Secret, e.Secret)", "return other.ID == 0 && sameSecret(other.Secret, e.Secret)", table, "TestCreateEndpoints"},
+		{"a user has more than five webhooks", store, "len(all) >= webhook.MaxEndpoints", "len(all) > webhook.MaxEndpoints", table, "TestCreateEndpoints"},
+		{"an update creates a webhook", store, "retryNotApplied(), history.WebhookUpdated\n	e.require(e.name(attrURL).exists())\n", "retryNotApplied(), history.WebhookUpdated\n", table, "TestRemoveUserRemovesWebhooks"},
+		{"a webhook that is enabled again is still failing", store, "		e.set(attrFailingSince, nil)\n", "", table, "TestDisableEndpoint"},
+		{"a repeated rotation loses the secret before it", store, "		e.require(secret.placeholder + \" <> \" + value)\n", "", table, "TestEndpoints"},
+		{"a rotation does not keep the secret before it", store, "		e.assign(e.name(attrOldSecret), secret.placeholder)\n", "", table, "TestEndpoints"},
+		{"an attempt brings a deleted webhook back", store, "	e := newExpression()\n	e.require(e.name(attrURL).exists())\n	e.set(attrLastAttempt", "	e := newExpression()\n	e.set(attrLastAttempt", table, "TestDisableEndpoint"},
+		{"each failed attempt of a webhook is the first", store, "e.assign(since, since.orElse(e.value(number(a.Time))))", "e.assign(since, e.value(number(a.Time)))", table, "TestDisableEndpoint"},
+		{"a webhook that succeeded is still failing", store, "		e.remove(since)\n", "", table, "TestDisableEndpoint"},
+		{"a webhook is disabled for what its URL before did", store, "e.require(e.name(attrURL).placeholder + \" = \" + e.value(text(of.URL)))", "e.require(e.name(attrURL).exists())", table, "TestDisableEndpoint"},
+		{"a webhook is disabled although an attempt has succeeded", store, "	e.require(e.name(attrFailingSince).equals(of.FailingSince)) // else an attempt has succeeded, or the user has enabled it\n", "", table, "TestDisableEndpoint"},
+		{"a deletion of a webhook writes for a user that is being removed", store, "	head.require(head.name(attrLastTokenID).exists()) ", "	_ = head.name(attrLastTokenID) ", table, "TestDeleteEndpointOfRemoved"},
+		{"a webhook can have any status", routes, "if status != token.Enabled && status != token.Disabled {", "if status < 0 {", "./shared/api", "TestContract/Webhooks"},
+		{"a webhook that is disabled looks as if it got events", routes, "	if e.Disabled != \"\" {\n		shown.Status", "	if now < 0 {\n		shown.Status", "./shared/api", "TestContract/Webhooks"},
+		{"a rotation of a webhook shows the secret before it", routes, "Secret: e.Secret.Reveal()", "Secret: e.Previous.Reveal()", "./shared/api", "TestContract/Webhooks"},
 	}
 }

@@ -59,6 +59,7 @@ func Run(t *testing.T, target *Target) {
 		{"TokenLimits", tokenLimits},
 		{"Extra", extra},
 		{"Audit", audit},
+		{"Webhooks", webhooks},
 		{"Policy", policy},
 		{"LastUsed", lastUsed},
 		{"SystemStatus", systemStatus},

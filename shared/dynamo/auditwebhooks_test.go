@@ -2,10 +2,11 @@ package dynamo_test
 
 import (
 	"cmp"
-	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
@@ -108,43 +109,54 @@ func webhookTrail(all []history.Entry) (lines []string) {
 	return lines
 }
 
+// meanwhile returns webhooks of a user for which something happens right before the
+// first transaction.
+func meanwhile(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, do func() error) *webhook.Service {
+	t.Helper()
+	var once sync.Once
+	faults := &dynamotest.Faults{Choose: func(op string, _ int) dynamotest.Fault {
+		if op == dynamotest.TransactWriteItems {
+			once.Do(func() {
+				if err := do(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		return dynamotest.NoFault
+	}}
+	return &webhook.Service{Store: kit.StoreWith(faults.Configure), Now: tenant.Clock.Now}
+}
+
 // A webhook that changes while it is being deleted has the right URL in the entry of its
 // deletion, and one that is deleted meanwhile has one entry of it.
 func TestAuditOfDeletionRaces(t *testing.T) {
 	t.Parallel()
+	const created = `webhook.created →"https://example.com/hooks"`
 	for name, tt := range map[string]struct {
-		meanwhile func(*webhook.Service, context.Context, *audited) error
-		want      []string
+		change webhook.Settings // empty: it is deleted
+		want   []string
 	}{
-		"changed": {func(h *webhook.Service, ctx context.Context, a *audited) error {
-			_, err := h.Update(ctx, a.tenant.Access, 1, webhook.Settings{URL: new(hookURL + "/2")})
-			return err
-		}, []string{`webhook.created →"https://example.com/hooks"`, `webhook.updated "https://example.com/hooks"→"https://example.com/hooks/2"`, `webhook.deleted "https://example.com/hooks/2"→`}},
-		"deleted": {func(h *webhook.Service, ctx context.Context, a *audited) error {
-			return h.Delete(ctx, a.tenant.Access, 1)
-		}, []string{`webhook.created →"https://example.com/hooks"`, `webhook.deleted "https://example.com/hooks"→`}},
+		"changed": {webhook.Settings{URL: new(hookURL + "/2")}, []string{created, `webhook.updated "https://example.com/hooks"→"https://example.com/hooks/2"`, `webhook.deleted "https://example.com/hooks/2"→`}},
+		"deleted": {webhook.Settings{}, []string{created, `webhook.deleted "https://example.com/hooks"→`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newAudited(t)
-			hooks := hooksOf(a.Kit, a.tenant)
-			mustHook(t, hooks, a.tenant.Access, webhook.Settings{})
-			late := *hooks
-			once := true
-			faults := &dynamotest.Faults{Choose: func(op string, _ int) dynamotest.Fault {
-				if op == dynamotest.TransactWriteItems && once {
-					once = false
-					if err := tt.meanwhile(hooks, t.Context(), a); err != nil {
-						t.Error(err)
-					}
+			at, hooks := a.tenant.Access, hooksOf(a.Kit, a.tenant)
+			mustHook(t, hooks, at, webhook.Settings{})
+			late := meanwhile(t, a.Kit, a.tenant, func() error {
+				if tt.change.URL == nil {
+					return hooks.Delete(t.Context(), at, 1)
 				}
-				return dynamotest.NoFault
-			}}
-			late.Store = a.StoreWith(faults.Configure)
-			_ = late.Delete(t.Context(), a.tenant.Access, 1)
+				_, err := hooks.Update(t.Context(), at, 1, tt.change)
+				return err
+			})
+			if err := late.Delete(t.Context(), at, 1); tt.change.URL == nil != errors.Is(err, webhook.ErrNotFound) {
+				t.Errorf("got %v", err)
+			}
 			a.fold(t)
 			var got []string
-			for _, e := range a.trail(t, a.tenant.Access.UserID, 0) {
+			for _, e := range a.trail(t, at.UserID, 0) {
 				if e.WebhookID == 1 {
 					got = append(got, fmt.Sprintf("%s %s→%s", e.Action, e.Changes[0].Before, e.Changes[0].After))
 				}

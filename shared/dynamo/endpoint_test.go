@@ -135,6 +135,43 @@ func TestCreateEndpoints(t *testing.T) {
 	}
 }
 
+// An id that was given and deleted while a create had read the one before is not given
+// again.
+func TestCreateEndpointRaces(t *testing.T) {
+	t.Parallel()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "owner")
+	hooks, at := hooksOf(kit, tenant), tenant.Access
+	mustHook(t, hooks, at, webhook.Settings{})
+	late := meanwhile(t, kit, tenant, func() error {
+		return hooks.Delete(t.Context(), at, mustHook(t, hooks, at, webhook.Settings{}).ID)
+	})
+	if e := mustHook(t, late, at, webhook.Settings{}); e.ID != 3 {
+		t.Errorf("got id %d, want 3", e.ID)
+	}
+}
+
+// The deletion of a webhook writes nothing while its user is being removed, which may
+// have removed the highest id already.
+func TestDeleteEndpointOfRemoved(t *testing.T) {
+	t.Parallel()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "owner")
+	hooks, at := hooksOf(kit, tenant), tenant.Access
+	mustHook(t, hooks, at, webhook.Settings{})
+	key := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: fmt.Sprintf("E#%d", at.UserID)}, "sk": &types.AttributeValueMemberN{Value: "0"}}
+	if _, err := kit.Client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: new(dynamotest.Table), Key: key, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal}); err != nil {
+		t.Fatal(err)
+	}
+	if err := hooks.Delete(t.Context(), at, 1); !errors.Is(err, token.ErrContention) {
+		t.Errorf("got %v, want ErrContention", err)
+	}
+	left, err := kit.Client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: new(dynamotest.Table), Key: key, ConsistentRead: new(true), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal})
+	if err != nil || len(left.Item) > 0 {
+		t.Errorf("got %v, %v, want no item", left, err)
+	}
+}
+
 // Nobody reaches the endpoints of another user, and nobody without an access token
 // learns whether its input is right.
 func TestEndpointsOfOthers(t *testing.T) {
