@@ -54,7 +54,7 @@ func webhookMutants() []mutant {
 		{"the id of a deleted webhook is given again", store, "head.require(head.name(attrLastTokenID).equals(last))", "head.require(head.name(attrLastTokenID).exists())", table, "TestCreateEndpointRaces"},
 		{"a repeated create makes a second webhook", store, "return sameSecret(other.Secret, e.Secret)", "return other.ID == 0 && sameSecret(other.Secret, e.Secret)", table, "TestCreateEndpoints"},
 		{"a user has more than five webhooks", store, "len(all) >= webhook.MaxEndpoints", "len(all) > webhook.MaxEndpoints", table, "TestCreateEndpoints"},
-		{"an update creates a webhook", store, "retryNotApplied(), history.WebhookUpdated\n	e.require(e.name(attrURL).exists())\n", "retryNotApplied(), history.WebhookUpdated\n", table, "TestRemoveUserRemovesWebhooks"},
+		{"an update creates a webhook", store, "retryNotApplied(), history.WebhookUpdated\n	e.require(e.name(attrURL).exists())\n", "retryNotApplied(), history.WebhookUpdated\n", table, "TestEndpointsOfOthers"},
 		{"a webhook that is enabled again is still failing", store, "		e.set(attrFailingSince, nil)\n", "", table, "TestDisableEndpoint"},
 		{"a repeated rotation loses the secret before it", store, "		e.require(secret.placeholder + \" <> \" + value)\n", "", table, "TestEndpoints"},
 		{"a rotation does not keep the secret before it", store, "		e.assign(e.name(attrOldSecret), secret.placeholder)\n", "", table, "TestEndpoints"},

@@ -191,6 +191,9 @@ func TestEndpointsOfOthers(t *testing.T) {
 			t.Errorf("%s by another user: got %v, want ErrNotFound", name, err)
 		}
 	}
+	if all, unread, err := kit.Store.EndpointsOf(ctx, other.Access.UserID); err != nil || unread != nil || len(all) > 0 {
+		t.Errorf("another user has got %+v, %v, %v, want no endpoint", all, unread, err)
+	}
 	stranger := credential.NewAccessToken(owner.Access.UserID, 0)
 	errs := try(stranger)
 	_, errs["list"] = hooks.List(ctx, stranger)
@@ -271,8 +274,8 @@ func TestDisableEndpoint(t *testing.T) {
 	if err := kit.Store.DisableEndpoint(ctx, failing, webhook.Gone, tenant.Clock.Now()); err != nil {
 		t.Error(err)
 	}
-	if _, err := kit.Store.Endpoint(ctx, at.UserID, 1); !errors.Is(err, webhook.ErrNotFound) {
-		t.Errorf("a deleted endpoint came back: %v", err)
+	if all, unread, err := kit.Store.EndpointsOf(ctx, at.UserID); err != nil || unread != nil || len(all) > 0 {
+		t.Errorf("a deleted endpoint came back: %+v, %v, %v", all, unread, err)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // What can be a secret in a URL is not shown.
 func TestShownURL(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
+	for text, want := range map[string]string{ //nolint:gosec // examples
 		"https://example.com/hooks":                       "https://example.com/hooks",
 		"https://example.com:8443/a%2Fb":                  "https://example.com:8443/a%2Fb",
 		"https://bob:secret@example.com/":                 "https://example.com/",
