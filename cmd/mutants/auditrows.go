@@ -84,7 +84,7 @@ func auditMutants() []mutant {
 		{
 			"the query of a webhook's URL is in the audit trail",
 			"shared/history/webhook.go", `if u.RawQuery != "" {`, `if u.RawQuery == "" {`,
-			store, "TestHistoryHasNoSecrets",
+			store, "TestAuditOfWebhooks",
 		},
 		{
 			"the password in a webhook's URL is in the audit trail",
