@@ -143,19 +143,20 @@ func (r *secretRun) importKeys(t *testing.T) (keys []string) {
 
 // misplace sends a secret in the name of a token and of a model, as a model of the proxy,
 // in the URL of a webhook, and in paths, queries, headers and bodies. The answers don't
-// matter. A text that doesn't look like a secret is no name: nothing could find it there.
+// matter. A text that doesn't look like a secret is no name and no path of a URL: nothing could find it there.
 func (r *secretRun) misplace(t *testing.T, id, hook int64, secret string) {
 	t.Helper()
 	ctx, key := t.Context(), r.secrets["key"]
 	body := `{"name":"` + secret + `"`
 	if capture.FindCredential(secret) != "" {
+		_, _ = r.client.UpdateWebhook(ctx, hook, wire.WebhookInput{URL: new("http://127.0.0.1:1/" + secret + "?key=" + secret)})
 		_, _ = r.client.Update(ctx, id, wire.UpdateInput{TokenInput: wire.TokenInput{Name: new("x " + secret), Models: []string{"m", secret}}})
 		_, _ = r.client.Update(ctx, id, wire.UpdateInput{TokenInput: wire.TokenInput{Models: []string{"*", secret}}})
 		_, _ = r.client.Verify(ctx, key, wire.VerifyInput{Model: new(secret), Quota: new(int64(1))})
 		_, _ = r.client.Reserve(ctx, key, wire.ReserveInput{VerifyInput: wire.VerifyInput{Model: new(secret), Quota: new(int64(1))}})
 		r.send(t, r.proxy.URL+"/v1/chat/completions", `{"model":"`+secret+`","messages":[{"role":"user","content":"`+secret+`"}]}`, map[string]string{"Authorization": key})
 	}
-	_, _ = r.client.UpdateWebhook(ctx, hook, wire.WebhookInput{URL: new("http://127.0.0.1:1/" + secret + "?key=" + secret)})
+	_, _ = r.client.UpdateWebhook(ctx, hook, wire.WebhookInput{URL: new("http://127.0.0.1:1/?key=" + secret)})
 	_, _ = r.client.TestWebhook(ctx, hook)
 	_, _ = r.client.UpdateWebhook(ctx, hook, wire.WebhookInput{URL: new("http://" + secret + "@127.0.0.1:1/"), Types: []string{secret}})
 	fresh, err := r.client.Create(ctx, wire.TokenInput{Name: new("fresh"), UnlimitedQuota: new(true)}) // the first use of a key records its program
