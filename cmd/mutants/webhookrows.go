@@ -67,5 +67,7 @@ func webhookMutants() []mutant {
 		{"a webhook can have any status", routes, "if status != token.Enabled && status != token.Disabled {", "if status < 0 {", "./shared/api", "TestContract/Webhooks"},
 		{"a webhook that is disabled looks as if it got events", routes, "	if e.Disabled != \"\" {\n		shown.Status", "	if now < 0 {\n		shown.Status", "./shared/api", "TestContract/Webhooks"},
 		{"a rotation of a webhook shows the secret before it", routes, "Secret: e.Secret.Reveal()", "Secret: e.Previous.Reveal()", "./shared/api", "TestContract/Webhooks"},
+		{"a receiver that hangs in the TLS handshake keeps its connection for ever", http, "			TLSHandshakeTimeout:    timeout, // a handshake does not end with the context of its request\n", "", kit, "TestSlowReceivers"},
+		{"a receiver that never answers delays the others", memory, "[]chan struct{}{own.slots, q.slots}", "[]chan struct{}{q.slots}", kit, "TestSlowReceiversDelayNoOther"},
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/engine"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/webhook/delivery"
 )
 
 // A refusingClient loses writes that have a text in them.
@@ -72,7 +73,7 @@ func TestReadWithDamagedWebhook(t *testing.T) {
 	t.Parallel()
 	s, tenant, _ := newLocalRead(t)
 	var log bytes.Buffer
-	publisher, end := localPublisher(t.Context(), s.store, slog.New(slog.NewJSONHandler(&log, nil)))
+	publisher, end := localPublisher(t.Context(), s.store, delivery.Timeout, slog.New(slog.NewJSONHandler(&log, nil)))
 	defer end()
 	s.publisher = publisher
 	if _, err := s.db.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(dynamotest.Table), Item: dynamo.Item{

@@ -167,7 +167,7 @@ func (s *localStream) start(ctx context.Context, sweep time.Duration, log *slog.
 	if s == nil {
 		return func() {}
 	}
-	publisher, endPublisher := localPublisher(ctx, s.store, log)
+	publisher, endPublisher := localPublisher(ctx, s.store, delivery.Timeout, log)
 	s.publisher = publisher
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup

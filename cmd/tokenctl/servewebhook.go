@@ -19,11 +19,12 @@ const webhookGrace = 2 * time.Second
 // localRules allow receivers on this machine.
 func localRules() webhook.Rules { return webhook.Rules{Loopback: true} }
 
-// localPublisher returns a publisher that sends events to webhooks from this process.
-// The function ends it. What has not been delivered then is lost.
-func localPublisher(ctx context.Context, store *dynamo.Store, log *slog.Logger) (p event.Publisher, end func()) {
+// localPublisher returns a publisher that sends events to webhooks from this process. An
+// attempt takes up to a time. The function ends it. What has not been delivered then is
+// lost.
+func localPublisher(ctx context.Context, store *dynamo.Store, timeout time.Duration, log *slog.Logger) (p event.Publisher, end func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	client := delivery.NewClient(localRules(), delivery.Timeout, time.Now)
+	client := delivery.NewClient(localRules(), timeout, time.Now)
 	queue := delivery.NewMemoryQueue(ctx, &delivery.Deliverer{Store: store, Send: client.Send, Now: time.Now},
 		func(m webhook.Message, r delivery.Result) { logAttempt(log, m, r) },
 		func(count int) {

@@ -149,3 +149,37 @@ func TestServeWebhookRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A receiver that never answers delays neither another webhook nor the end of the server.
+func TestServeWebhookHangs(t *testing.T) {
+	t.Parallel()
+	begun, end := make(chan struct{}, 100), make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, in *http.Request) {
+		_, _ = io.Copy(io.Discard, in.Body)
+		begun <- struct{}{}
+		select {
+		case <-in.Context().Done():
+		case <-end:
+		}
+	}))
+	t.Cleanup(hanging.Close)
+	t.Cleanup(func() { close(end) })
+	r, url := newReceiver(t, 0)
+	dir := t.TempDir()
+	serveTo(t, dir, r, url).End(t, syscall.SIGTERM)
+	s := tokenctltest.Serve(t, anyPort(dir), "--webhook", hanging.URL)
+	change(t, s, http.MethodPost, "/api/token/", `{"name":"first"}`)
+	change(t, s, http.MethodDelete, "/api/token/1", "")
+	tokenctltest.Eventually(t, "the events arrive", func() bool { return r.has("token.created", "token.deleted") })
+	<-begun
+	if log := s.Stderr.String(); strings.Contains(log, `"timeout"`) {
+		t.Errorf("the events arrived after the other receiver had its time: %s", log)
+	}
+	started := time.Now()
+	if code := s.End(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("got exit %d, want 0; stderr: %s", code, s.Stderr)
+	}
+	if took := time.Since(started); took > 10*time.Second { // an attempt may take 15 s
+		t.Errorf("the server ended after %s", took)
+	}
+}

@@ -42,7 +42,7 @@ type Client struct {
 
 // NewClient returns a Client whose attempts take up to a time, such as Timeout.
 func NewClient(rules webhook.Rules, timeout time.Duration, now func() time.Time) *Client {
-	c := &Client{rules: rules, now: now, timeout: timeout}
+	c := &Client{rules: rules, now: now, timeout: timeout, dialer: net.Dialer{Timeout: timeout}}
 	// Control gets the address that the name was resolved to, just before the
 	// connection is made. An earlier check would miss a name that resolves to another
 	// address the next time.
@@ -60,7 +60,8 @@ func NewClient(rules webhook.Rules, timeout time.Duration, now func() time.Time)
 				return c.dialer.DialContext(ctx, network, address)
 			},
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-			DisableKeepAlives:      true, // each attempt resolves the name, and its address is checked
+			TLSHandshakeTimeout:    timeout, // a handshake does not end with the context of its request
+			DisableKeepAlives:      true,    // each attempt resolves the name, and its address is checked
 			DisableCompression:     true,
 			MaxResponseHeaderBytes: maxHeaderBytes,
 		},

@@ -20,23 +20,36 @@ type MemoryQueue struct {
 	slots    chan struct{}
 	mu       sync.Mutex
 	waiting  int
-	lost     int // dropped, but not reported yet
+	lanes    map[address]*lane // of the endpoints that messages wait for
+	lost     int               // dropped, but not reported yet
 	finished sync.WaitGroup
 }
 
+// A lane lets a message of its endpoint make an attempt.
+type lane struct {
+	slots    chan struct{}
+	messages int
+}
+
+// An address is that of an endpoint.
+type address struct{ userID, endpointID int64 }
+
 // A MemoryQueue has up to maxWaiting messages, and makes up to maxAttempts attempts
-// at a time. It reports what it drops once per reportPause.
+// at a time, of which up to maxPerEndpoint are for one endpoint. So fewer than
+// maxAttempts/maxPerEndpoint receivers that do not answer delay no other. It reports
+// what it drops once per reportPause.
 const (
-	maxWaiting  = 10_000
-	maxAttempts = 16
-	reportPause = time.Second
+	maxWaiting     = 10_000
+	maxAttempts    = 64
+	maxPerEndpoint = 4
+	reportPause    = time.Second
 )
 
 // NewMemoryQueue returns a queue that delivers until the context ends. report gets
 // the result of each attempt, and dropped how many messages there was no room for since
 // its last call, at most once a second.
 func NewMemoryQueue(ctx context.Context, d *Deliverer, report func(webhook.Message, Result), dropped func(count int)) *MemoryQueue {
-	return &MemoryQueue{ctx: ctx, deliver: d.Deliver, report: report, dropped: dropped, now: d.Now, slots: make(chan struct{}, maxAttempts)}
+	return &MemoryQueue{ctx: ctx, deliver: d.Deliver, report: report, dropped: dropped, now: d.Now, slots: make(chan struct{}, maxAttempts), lanes: map[address]*lane{}}
 }
 
 // Enqueue implements webhook.Queue. It never fails.
@@ -46,7 +59,8 @@ func (q *MemoryQueue) Enqueue(_ context.Context, messages []webhook.Message) err
 	taken := min(len(messages), maxWaiting-q.waiting)
 	q.waiting += taken
 	for _, m := range messages[:taken] {
-		q.finished.Go(func() { q.run(m) })
+		own := q.enter(m)
+		q.finished.Go(func() { q.run(m, own) })
 	}
 	if lost := len(messages) - taken; lost > 0 {
 		if q.lost == 0 {
@@ -73,15 +87,33 @@ func (q *MemoryQueue) reportDropped() {
 	}
 }
 
-func (q *MemoryQueue) run(m webhook.Message) {
-	defer func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		q.waiting--
-	}()
+// enter adds a message to the lane of its endpoint. The caller has locked the queue.
+func (q *MemoryQueue) enter(m webhook.Message) *lane {
+	at := address{m.UserID, m.EndpointID}
+	own := q.lanes[at]
+	if own == nil {
+		own = &lane{slots: make(chan struct{}, maxPerEndpoint)}
+		q.lanes[at] = own
+	}
+	own.messages++
+	return own
+}
+
+// leave removes a message.
+func (q *MemoryQueue) leave(m webhook.Message, own *lane) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting--
+	if own.messages--; own.messages == 0 {
+		delete(q.lanes, address{m.UserID, m.EndpointID})
+	}
+}
+
+func (q *MemoryQueue) run(m webhook.Message, own *lane) {
+	defer q.leave(m, own)
 	queued := q.now()
 	for number := 1; ; number++ {
-		r, ok := q.attempt(m, number, queued)
+		r, ok := q.attempt(m, own, number, queued)
 		if !ok {
 			return
 		}
@@ -99,13 +131,15 @@ func (q *MemoryQueue) run(m webhook.Message) {
 
 // attempt makes an attempt when there is room for one. ok is false if the context
 // has ended.
-func (q *MemoryQueue) attempt(m webhook.Message, number int, queued time.Time) (r Result, ok bool) {
-	select {
-	case <-q.ctx.Done():
-		return Result{}, false
-	case q.slots <- struct{}{}:
+func (q *MemoryQueue) attempt(m webhook.Message, own *lane, number int, queued time.Time) (r Result, ok bool) {
+	for _, slots := range []chan struct{}{own.slots, q.slots} { // what waits for its endpoint takes no room from others
+		select {
+		case <-q.ctx.Done():
+			return Result{}, false
+		case slots <- struct{}{}:
+		}
+		defer func() { <-slots }()
 	}
-	defer func() { <-q.slots }()
 	r = q.deliver(q.ctx, m, number, queued)
 	return r, q.ctx.Err() == nil
 }
