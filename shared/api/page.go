@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -26,14 +27,15 @@ var consoleKeys = []string{
 
 // documents returns the endpoints of the console's route keys that stand for
 // one path. The files that documents load are not in it.
-func documents() []Endpoint {
-	var all []Endpoint
-	for _, key := range consoleKeys {
-		if _, path, _ := strings.Cut(key, " "); !strings.Contains(path, "{") {
-			all = append(all, Endpoint{Name: Console, Method: http.MethodGet, Path: path})
+func documents() iter.Seq[Endpoint] {
+	return func(yield func(Endpoint) bool) {
+		for _, key := range consoleKeys {
+			_, path, _ := strings.Cut(key, " ")
+			if !strings.Contains(path, "{") && !yield(Endpoint{Name: Console, Method: http.MethodGet, Path: path}) {
+				return
+			}
 		}
 	}
-	return all
 }
 
 // withoutSlash returns a route that redirects a request for a document with a
@@ -44,7 +46,7 @@ func documents() []Endpoint {
 // the request, as it was sent: so it is right below a base path, too, and can't lead
 // to another host.
 func withoutSlash(path string) (route Route, ok bool) {
-	for _, e := range documents() {
+	for e := range documents() {
 		if path == e.Path+"/" && e.Path != "/" {
 			return Route{Endpoint: e, serve: func(_ Services, r *http.Request) (response, error) {
 				location := "../" + e.Path[strings.LastIndexByte(e.Path, '/')+1:]

@@ -4,6 +4,7 @@
 package api
 
 import (
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -66,17 +67,13 @@ func find(routes []Route, r *http.Request) (Route, error) {
 	if route, ok := withoutSlash(r.URL.Path); ok && method == http.MethodGet {
 		return route, nil
 	}
-	known := Endpoints()
-	if r.Method != "" { // a payload that is not an HTTP event has no method and the path /
-		known = append(known, documents()...)
+	literal := false
+	for e := range known(routes, r.Method != "") { // a payload that is not an HTTP event has no method and the path /
+		if id, ok := match(e.Path, r.URL.Path); ok && id == "" {
+			literal = true
+			break
+		}
 	}
-	for _, route := range routes {
-		known = append(known, route.Endpoint) // includes the files of pages, where they are served
-	}
-	literal := slices.ContainsFunc(known, func(e Endpoint) bool {
-		id, ok := match(e.Path, r.URL.Path)
-		return ok && id == ""
-	})
 	for _, route := range routes {
 		if id, ok := match(route.Path, r.URL.Path); ok && (id == "" || !literal) && route.Method == method {
 			r.SetPathValue("id", id)
@@ -85,7 +82,7 @@ func find(routes []Route, r *http.Request) (Route, error) {
 		}
 	}
 	var allowed []string
-	for _, e := range known {
+	for e := range known(routes, r.Method != "") {
 		if id, ok := match(e.Path, r.URL.Path); ok && (id == "" || !literal) && e.Method != method {
 			allowed = append(allowed, e.Method)
 			if e.Method == http.MethodGet {
@@ -102,18 +99,46 @@ func find(routes []Route, r *http.Request) (Route, error) {
 	return none, &methodError{allow: strings.Join(allowed, ", ")}
 }
 
-// match reports whether a path matches a pattern, and returns the part in the
-// place of {id}.
-func match(pattern, path string) (id string, ok bool) {
-	want, got := strings.Split(strings.TrimSuffix(pattern, "/"), "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
-	if len(want) != len(got) {
-		return "", false
+// known returns the endpoints that exist: those of the API, those of routes, among
+// them the files of pages, and the documents if withDocuments is true.
+func known(routes []Route, withDocuments bool) iter.Seq[Endpoint] {
+	return func(yield func(Endpoint) bool) {
+		for _, e := range endpoints {
+			if !yield(e) {
+				return
+			}
+		}
+		for _, route := range routes {
+			if !yield(route.Endpoint) {
+				return
+			}
+		}
+		if !withDocuments {
+			return
+		}
+		for e := range documents() {
+			if !yield(e) {
+				return
+			}
+		}
 	}
-	for i := range want {
+}
+
+// match reports whether a path matches a pattern, and returns the part in the
+// place of {id}. It runs for every endpoint and request, so it allocates nothing.
+func match(pattern, path string) (id string, ok bool) {
+	pattern, path = strings.TrimSuffix(pattern, "/"), strings.TrimSuffix(path, "/")
+	for more := true; more; {
+		var want, got string
+		var moreOfPath bool
+		want, pattern, more = strings.Cut(pattern, "/")
+		got, path, moreOfPath = strings.Cut(path, "/")
 		switch {
-		case want[i] == wire.IDParameter && got[i] != "":
-			id = got[i]
-		case want[i] != got[i]:
+		case more != moreOfPath:
+			return "", false
+		case want == wire.IDParameter && got != "":
+			id = got
+		case want != got:
 			return "", false
 		}
 	}
