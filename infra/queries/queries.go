@@ -6,6 +6,8 @@ package queries
 import (
 	"fmt"
 	"strings"
+
+	"github.com/latchkey-api/latchkey/infra/listprice"
 )
 
 // A Query is a query over the log groups of all functions.
@@ -20,11 +22,6 @@ func (q Query) Text() string { return strings.Join(q.Lines, Separator) }
 
 // Separator separates the lines of a query, as in CDK's widgets.
 const Separator = "\n| "
-
-// List prices of us-east-1 in dollars per million, from
-// https://aws.amazon.com/dynamodb/pricing/on-demand/. The cost table in
-// docs/deploy.md uses them, too.
-const dollarsPerMillionWriteUnits, dollarsPerMillionReadUnits = 0.625, 0.125
 
 // All returns all queries.
 //
@@ -68,5 +65,5 @@ func All() []Query {
 // it: both fields have to be in every line that the filters let through.
 func costs() string {
 	return fmt.Sprintf("sum(read_units) as reads, sum(write_units) as writes, (sum(write_units) * %g + sum(read_units) * %g) / 1000000 as dollars",
-		dollarsPerMillionWriteUnits, dollarsPerMillionReadUnits)
+		listprice.PerMillionWriteUnits, listprice.PerMillionReadUnits)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-api/latchkey/infra/listprice"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/dynamo/stream"
@@ -53,7 +54,6 @@ func BenchmarkFold(b *testing.B) {
 		b.Fatal(err)
 	}
 	const million = 1e6 / (keys * requestsPerKey)
-	const readPrice, writePrice = 0.125e-6, 0.625e-6 // dollars per unit in us-east-1
 	for _, perKey := range []int{1, 5, 20} {
 		b.Run(fmt.Sprintf("requests_per_key_and_batch=%d", perKey), func(b *testing.B) {
 			for b.Loop() {
@@ -73,7 +73,7 @@ func BenchmarkFold(b *testing.B) {
 				b.ReportMetric(requests.WriteUnits*million, "request-WRU/million")
 				b.ReportMetric(cost.WriteUnits*million, "WRU/million")
 				b.ReportMetric(cost.ReadUnits*million, "RRU/million")
-				b.ReportMetric((cost.WriteUnits*writePrice+cost.ReadUnits*readPrice)*million, "dollars/million")
+				b.ReportMetric(listprice.OfUnits(cost.ReadUnits, cost.WriteUnits)*million, "dollars/million")
 			}
 			b.ReportMetric(0, "ns/op")
 		})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/infra/listprice"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/dynamo/stream"
@@ -53,11 +54,10 @@ func BenchmarkTimers(b *testing.B) {
 				if events != 3*tokens {
 					b.Fatalf("got %d events, want three of each token", events)
 				}
-				const readPrice, writePrice, schedulePrice = 0.125e-6, 0.625e-6, 1e-6 // dollars in us-east-1
 				cost, million := meter.Cost(), 1e6/float64(tokens)
 				b.ReportMetric(cost.WriteUnits*million, "WRU/million")
 				b.ReportMetric(cost.ReadUnits*million, "RRU/million")
-				b.ReportMetric((cost.WriteUnits*writePrice+cost.ReadUnits*readPrice)*million, "dollars/million")
+				b.ReportMetric(listprice.OfUnits(cost.ReadUnits, cost.WriteUnits)*million, "dollars/million")
 			}
 			b.ReportMetric(0, "ns/op")
 		})
