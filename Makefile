@@ -18,10 +18,10 @@ LAMBDA_FLAGS := -tags lambda.norpc,nethttpomithttp2 -trimpath -ldflags '-s -w'
 FUNCTIONS := $(notdir $(wildcard functions/*))
 
 NPM := node_modules/.package-lock.json
-# These tests mostly wait for other processes and run little of our code, so
-# make test-race runs them without the race detector, and also the transcripts of
-# tokenctl, which start it hundreds of times.
-NO_RACE := ./infra/... ./internal/gatewaytest
+# These tests mostly wait for other processes and run little of our code, or count
+# allocations, so make test-race runs them without the race detector, and also the
+# transcripts of tokenctl, which start it hundreds of times.
+NO_RACE := ./infra/... ./internal/gatewaytest ./internal/costtest
 RACE_PACKAGES = $(filter-out $(shell go list $(NO_RACE)),$(shell go list ./...))
 LINT := .tools/bin/golangci-lint-$(LINT_VERSION)
 CDK := node_modules/.bin/cdk
@@ -29,7 +29,7 @@ RUN_CDK = cd infra && ../$(CDK) --no-notices
 FOR_STAGE = -c stage=$(STAGE) -c stages="$(abspath $(STAGES))" $(if $(ALLOW),-c "allow=$(ALLOW)") Latchkey-$(STAGE) $(CDK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run tokenctl test test-race fuzz mutants test-console test-clients test-deploy test-stack test-sam lint check bench bench-overspend build release console image test-image \
+.PHONY: help run tokenctl test test-race fuzz mutants test-console test-clients test-deploy test-stack test-sam lint check bench bench-exact bench-overspend build release console image test-image \
 	deploy-ci cdk-bootstrap synth diff deploy destroy smoke sam-api sam-invoke tools clean
 
 help: ## list the targets
@@ -89,6 +89,9 @@ check: $(NPM) ## all of the above, two at a time; test as a part of test-race
 
 bench: $(NPM) ## measure cold start, memory and other figures that the documents quote
 	go test -run '^$$' -bench . -benchmem ./cmd/... ./shared/... ./internal/...
+
+bench-exact: $(NPM) ## write units, round trips, allocations and binary sizes into docs/benchmarks.md, which a test compares
+	go test ./internal/costtest -count=1 -update
 
 bench-overspend: tokenctl $(NPM) ## spend more than a quota with parallel requests and kill -9; prints how much it could
 	@TOKENCTL=$(CURDIR)/build/tokenctl go run ./internal/clientstest/overspend
