@@ -66,11 +66,16 @@ func (s *Store) create(ctx context.Context, user token.User, mint func(token.Use
 			return nil, fmt.Errorf("create tokens of user %d: %w", user.ID, err)
 		}
 		// Another create was given the id, or the operator has changed the
-		// user. The reason has META as it is now.
-		if user, err = authorize(reasons[meta].item); err != nil {
+		// user. The reason has META as it was then; after the pause, more
+		// creates may have been given ids.
+		if err := pause(ctx, attempt); err != nil {
 			return nil, err
 		}
-		if err := pause(ctx, attempt); err != nil {
+		now, err := s.get(ctx, userKey(user.ID))
+		if err != nil {
+			return nil, fmt.Errorf("read user %d again: %w", user.ID, err)
+		}
+		if user, err = authorize(now); err != nil {
 			return nil, err
 		}
 	}
