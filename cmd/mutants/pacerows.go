@@ -90,12 +90,12 @@ func paceMutants() []mutant {
 		},
 		{
 			"searches are not limited",
-			"shared/dynamo/list.go", "		paced: true,\n", "",
+			"shared/dynamo/search.go", "token.ChangesOfReading(expected)", "0",
 			"./shared/dynamo", "TestEveryChangeIsPaced/search",
 		},
 		{
 			"a search counts as one change, whatever it reads",
-			"shared/dynamo/list.go", "token.ChangesOfReading(pages.Expected(spans))", "token.ChangesOfReading(min(1, pages.Expected(spans)))",
+			"shared/dynamo/search.go", "token.ChangesOfReading(expected)", "token.ChangesOfReading(min(1, expected))",
 			"./shared/dynamo", "TestChangeCosts",
 		},
 		{

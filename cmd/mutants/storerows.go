@@ -273,6 +273,31 @@ func storeMutants() []mutant {
 			"shared/boot/boot.go", "	if e.ForeignKeys {", "	if !e.ForeignKeys {",
 			"./shared/boot", "TestForeignKeysSetting",
 		},
+		{
+			"a search misses a token that was created just now",
+			"shared/dynamo/search.go", "fresh := few || sp.Hi > counts.LastID-freshTokens", "fresh := few",
+			"./shared/dynamo", "TestSearchFindsNewTokens",
+		},
+		{
+			"a search misses a token that was created just before a bucket was full",
+			"shared/dynamo/search.go", "sp.Hi > counts.LastID-freshTokens", "sp.Hi > counts.LastID-1",
+			"./shared/dynamo", "TestSearchFindsNewTokens",
+		},
+		{
+			"a search shows a token that no longer matches",
+			"shared/dynamo/search.go", "if t, ok := stored[id]; ok && search.Query.Matches(t, search.Now) {", "if t, ok := stored[id]; ok {",
+			"./shared/dynamo", "TestSearchReadsItsPage",
+		},
+		{
+			"a search shows only what it has compared of a token",
+			"shared/dynamo/search.go", "	if !few {\n", "	if !few && n < 0 {\n",
+			"./shared/dynamo", "TestSearchReadsItsPage",
+		},
+		{
+			"a search finds a revoked token",
+			"shared/dynamo/search.go", "if !revoked(it) && search", "if search",
+			"./shared/dynamo", "TestSearchLeavesOutRevoked",
+		},
 	}
 }
 

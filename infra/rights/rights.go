@@ -59,8 +59,10 @@ func ofFunction(name string) []string {
 // here; a test fails then.
 func OfEndpoint(e api.Endpoint) []string {
 	switch e.Name {
-	case "list", "search": // they finish an interrupted delete that they find
+	case "list": // it finishes an interrupted delete that it finds
 		return []string{get, query, update, remove}
+	case "search": // update: it counts as a change
+		return []string{get, batchGet, query, update}
 	case "create", "batchcreate":
 		return []string{get, put, update}
 	case "batchstatus":
@@ -182,11 +184,11 @@ func Partitions(f api.Function, foreignKeys bool) []string {
 // authentication included.
 func partitionsOf(e api.Endpoint) []string {
 	switch e.Name {
-	case "list", "search", "delete": // the foreign key of a token is deleted with it, and what it had drawn returns to the wallet
+	case "list", "delete": // the foreign key of a token is deleted with it, and what it had drawn returns to the wallet
 		return []string{tokens, users, wallets, foreign}
 	case "budget":
 		return []string{tokens, users, wallets}
-	case "get", "key", "keys", "update":
+	case "get", "key", "keys", "update", "search":
 		return []string{tokens, users}
 	case "create", "batchcreate", "batchstatus", "extra", "rotate":
 		return []string{tokens, users, responses}

@@ -64,7 +64,9 @@ func (r *CallRecorder) record(input any) {
 		r.read("GetItem", in.ConsistentRead, in.Key[dynamo.PartitionKey])
 	case *dynamodb.QueryInput:
 		r.call("Query", in.ReturnConsumedCapacity)
-		r.read("Query", in.ConsistentRead, in.ExpressionAttributeValues[":partition"])
+		if in.ProjectionExpression == nil { // otherwise a search, which reads what it finds again
+			r.read("Query", in.ConsistentRead, in.ExpressionAttributeValues[":partition"])
+		}
 	case *dynamodb.BatchGetItemInput:
 		r.call("BatchGetItem", in.ReturnConsumedCapacity)
 		for _, keys := range in.RequestItems {

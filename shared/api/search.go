@@ -11,8 +11,7 @@ import (
 
 // SearchTokens is GET /api/token/search: the caller's tokens with a keyword
 // in their name, a mask or the last characters of a key, a status or a group. It
-// reads at most token.MaxSearchWindow tokens; Next is where to continue. Like
-// the list it may finish a deletion.
+// reads at most token.MaxSearchWindow tokens; Next is where to continue.
 var SearchTokens = Route{
 	Endpoint: Endpoint{Name: "search", Method: http.MethodGet, Path: wire.SearchPath},
 	serve: func(s Services, r *http.Request) (response, error) {

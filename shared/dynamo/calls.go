@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -16,7 +17,7 @@ import (
 )
 
 // This file has every call that a Store makes. Reads are strongly consistent
-// but for those with Soon in their name, and each call reports its capacity units to the context's meter.
+// but for those with Soon in their name and some of querySome, and each call reports its capacity units to the context's meter.
 
 const consumed = types.ReturnConsumedCapacityTotal
 
@@ -105,8 +106,25 @@ func (s *Store) getBatch(ctx context.Context, keys []item, consistent bool) ([]i
 // query reads a span of a partition, newest first. It reads all of a span
 // that has no limit.
 func (s *Store) query(ctx context.Context, partition string, sp pages.Span) ([]item, error) {
+	return s.queryAll(ctx, s.queryOf(partition, sp, true), sp)
+}
+
+// querySome is query for some attributes of each item, or all if there are none, and
+// for half the price if it is not consistent.
+func (s *Store) querySome(ctx context.Context, partition string, sp pages.Span, consistent bool, attributes []string) ([]item, error) {
+	in := s.queryOf(partition, sp, consistent)
+	if attributes != nil {
+		e, placeholders := newExpression(), make([]string, len(attributes))
+		for i, attr := range attributes {
+			placeholders[i] = e.name(attr).placeholder
+		}
+		in.ProjectionExpression, in.ExpressionAttributeNames = aws.String(strings.Join(placeholders, ", ")), e.usedNames()
+	}
+	return s.queryAll(ctx, in, sp)
+}
+
+func (s *Store) queryAll(ctx context.Context, in *dynamodb.QueryInput, sp pages.Span) ([]item, error) {
 	reads := retryReads()
-	in := s.queryOf(partition, sp, true)
 	var items []item
 	for {
 		if sp.Limit > 0 {

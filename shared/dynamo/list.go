@@ -3,7 +3,6 @@ package dynamo
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
@@ -63,25 +62,6 @@ func (s *Store) ListAfter(ctx context.Context, c token.Caller, id, limit int64) 
 	return page, nil
 }
 
-// SearchWindow implements token.Store. The counts alone decide what it reads,
-// so concurrent deletions don't change where the window ends.
-func (s *Store) SearchWindow(ctx context.Context, c token.Caller, below int64) (token.Page, error) {
-	if below == 0 {
-		below = math.MaxInt64
-	}
-	var next int64
-	page, err := s.readPage(ctx, c, listPlan{
-		segments: func(l *pages.Counts) pages.Range { return l.SegmentsBelow(below) },
-		spans: func(l *pages.Counts) (spans []pages.Span, _ bool) {
-			spans, next = l.Window(min(below-1, l.LastID), token.MaxSearchWindow)
-			return spans, true
-		},
-		paced: true,
-	})
-	page.Next = next
-	return page, err
-}
-
 // A listPlan says what a list reads.
 type listPlan struct {
 	// segments returns the segments that the list is likely to need.
@@ -89,8 +69,6 @@ type listPlan struct {
 	// spans returns the spans with the list's tokens; false if it needs a
 	// segment that was not read.
 	spans func(*pages.Counts) ([]pages.Span, bool)
-	// paced lists count as changes, by the tokens that they read.
-	paced bool
 }
 
 // readPage reads META, then the counts of other segments if there are any, then
@@ -99,7 +77,7 @@ type listPlan struct {
 // again.
 func (s *Store) readPage(ctx context.Context, c token.Caller, plan listPlan) (token.Page, error) {
 	for attempt := 1; ; attempt++ {
-		user, counts, err := s.readCaller(ctx, c)
+		_, counts, err := s.readCaller(ctx, c)
 		if err != nil {
 			return token.Page{}, err
 		}
@@ -107,12 +85,9 @@ func (s *Store) readPage(ctx context.Context, c token.Caller, plan listPlan) (to
 		if err != nil {
 			return token.Page{}, fmt.Errorf("count tokens of user %d: %w", c.UserID, err)
 		}
-		if plan.paced {
-			if err := s.admitChanges(ctx, c, user, token.ChangesOfReading(pages.Expected(spans))); err != nil {
-				return token.Page{}, err
-			}
-		}
-		items, err := s.readSpans(ctx, c.UserID, spans)
+		items, err := readSpans(spans, func(sp pages.Span) ([]item, error) {
+			return s.query(ctx, tokenPartition(c.UserID, sp.Bucket), sp)
+		})
 		if err != nil {
 			return token.Page{}, fmt.Errorf("list tokens of user %d: %w", c.UserID, err)
 		}
@@ -176,14 +151,12 @@ func (s *Store) readSegments(ctx context.Context, userID int64, counts *pages.Co
 	return nil
 }
 
-// readSpans reads spans, up to maxParallelReads at the same time, and returns
-// their items in the order of the spans.
-func (s *Store) readSpans(ctx context.Context, userID int64, spans []pages.Span) ([]item, error) {
+// readSpans reads spans with read, up to maxParallelReads at the same time, and
+// returns their items in the order of the spans.
+func readSpans(spans []pages.Span, read func(pages.Span) ([]item, error)) ([]item, error) {
 	found := make([][]item, len(spans))
 	errs := make([]error, len(spans))
-	inParallel(len(spans), maxParallelReads, func(i int) {
-		found[i], errs[i] = s.query(ctx, tokenPartition(userID, spans[i].Bucket), spans[i])
-	})
+	inParallel(len(spans), maxParallelReads, func(i int) { found[i], errs[i] = read(spans[i]) })
 	for _, err := range errs {
 		if err != nil {
 			return nil, err

@@ -37,19 +37,11 @@ func (s *Service) ListAfter(ctx context.Context, at credential.AccessToken, id, 
 }
 
 // Search returns a page of size of the tokens that match a query among the
-// newest tokens, see Reader.SearchWindow. Pages count from 1. Total is the
+// newest tokens, see Reader.Search. Pages count from 1. Total is the
 // number of matches. If Next is not 0, there are more matches, or older tokens that
 // were not searched: SearchAfter continues there.
 func (s *Service) Search(ctx context.Context, at credential.AccessToken, q Query, page, size int64) (Page, error) {
-	found, err := s.search(ctx, at, q, 0)
-	n := int64(len(found.Tokens))
-	from := min((page-1)*size, n)
-	to := min(from+size, n)
-	if to < n {
-		found.Next = found.Tokens[to-1].ID
-	}
-	found.Tokens = found.Tokens[from:to]
-	return found, err
+	return s.search(ctx, at, Search{Query: q, Skip: (page - 1) * size, Size: size})
 }
 
 // SearchAfter returns up to size of the tokens that match a query among the
@@ -57,24 +49,16 @@ func (s *Service) Search(ctx context.Context, at credential.AccessToken, q Query
 // not 0, pass it to the next SearchAfter; there can be a Next even if nothing
 // was found.
 func (s *Service) SearchAfter(ctx context.Context, at credential.AccessToken, q Query, id, size int64) (Page, error) {
-	found, err := s.search(ctx, at, q, id)
-	if int64(len(found.Tokens)) > size {
-		found.Tokens = found.Tokens[:size]
-		found.Next = found.Tokens[size-1].ID
-	}
-	return found, err
+	return s.search(ctx, at, Search{Query: q, Below: id, Size: size})
 }
 
-func (s *Service) search(ctx context.Context, at credential.AccessToken, q Query, below int64) (Page, error) {
-	q, err := q.Normalize()
-	if err != nil {
+func (s *Service) search(ctx context.Context, at credential.AccessToken, search Search) (Page, error) {
+	var err error
+	if search.Query, err = search.Query.Normalize(); err != nil {
 		return Page{}, s.refuse(ctx, at, err)
 	}
-	found, err := s.Store.SearchWindow(ctx, s.Caller(at), below)
-	now := s.UnixNow()
-	found.Tokens = slices.DeleteFunc(found.Tokens, func(t Token) bool { return !q.Matches(t, now) })
-	found.Total = int64(len(found.Tokens))
-	return found, err
+	search.Now = s.UnixNow()
+	return s.Store.Search(ctx, s.Caller(at), search)
 }
 
 // Get returns one token, or ErrNotFound.

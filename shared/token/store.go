@@ -55,13 +55,14 @@ type Reader interface {
 	// with the total. If there are more below, Next is the last id returned.
 	ListAfter(ctx context.Context, c Caller, id, limit int64) (Page, error)
 
-	// SearchWindow returns the newest tokens with ids below the given id, or
-	// the newest of all if below is 0. It reads as many as a bounded cost
-	// allows: at most MaxSearchWindow, and fewer where many ids are deleted.
-	// The page has every token with an id from Next up to below; if Next is
-	// not 0, tokens below it were not read. A search that continues from Next
-	// until it is 0 finds every token.
-	SearchWindow(ctx context.Context, c Caller, below int64) (Page, error)
+	// Search returns a page of the tokens that match a query among the newest
+	// tokens below an id. It compares as many tokens as a bounded cost allows: at
+	// most MaxSearchWindow, and fewer where many ids are deleted. Total is how many
+	// of them match. If Next is not 0, more of them match, or tokens below were not
+	// compared; a search that continues from Next until it is 0 finds every token.
+	// The tokens are as they are now, but what changed in the last second may not be
+	// found in a token that is not new.
+	Search(ctx context.Context, c Caller, search Search) (Page, error)
 }
 
 // A Writer creates, changes and deletes tokens.
@@ -139,14 +140,22 @@ type ResponseStore interface {
 	LoadResponse(ctx context.Context, c Caller, requestID string, part ResponsePart, now int64) ([]byte, error)
 }
 
-// MaxSearchWindow is the largest number of tokens that one search reads.
+// MaxSearchWindow is the largest number of tokens that one search compares.
 const MaxSearchWindow = 2000
+
+// A Search says what to search for, and which page of the matches to return.
+type Search struct {
+	Query      Query // normalized
+	Below      int64 // only tokens with lower ids; 0 is any
+	Skip, Size int64
+	Now        int64 // Unix seconds
+}
 
 // A Page is a part of a user's tokens, newest first.
 type Page struct {
 	Tokens []Token
 	Total  int64 // tokens on all pages together
-	Next   int64 // the id to pass to ListAfter or SearchWindow next; 0 if no tokens are left
+	Next   int64 // the id to pass to ListAfter or Search next; 0 if no tokens are left
 }
 
 // NewTokens are what one create stores.
