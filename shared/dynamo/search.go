@@ -44,27 +44,40 @@ func (s *Store) Search(ctx context.Context, c token.Caller, search token.Search)
 	if err != nil {
 		return token.Page{}, fmt.Errorf("search tokens of user %d: %w", c.UserID, err)
 	}
-	var matches []token.Token
+	var ids []int64                   // of tokens that match
+	stored := map[int64]token.Token{} // those of few
 	for _, it := range items {
 		t, err := read(it, c.UserID)
 		if err != nil {
 			return token.Page{}, fmt.Errorf("search tokens of user %d: %w", c.UserID, err)
 		}
-		if !revoked(it) && search.Query.Matches(t, search.Now) {
-			matches = append(matches, t)
+		if revoked(it) || !search.Query.Matches(t, search.Now) {
+			continue
+		}
+		ids = append(ids, t.ID)
+		if few {
+			stored[t.ID] = t
 		}
 	}
-	n := int64(len(matches))
+	n := int64(len(ids))
 	from := min(search.Skip, n)
 	to := from + min(search.Size, n-from)
-	page := token.Page{Tokens: matches[from:to], Total: n, Next: next}
+	page := token.Page{Total: n, Next: next}
 	if to > 0 && to < n {
-		page.Next = matches[to-1].ID
+		page.Next = ids[to-1]
 	}
-	if !few {
-		page.Tokens, err = s.stillMatching(ctx, c, search, page.Tokens)
+	ids = ids[from:to]
+	if !few && len(ids) > 0 {
+		if stored, err = s.GetAll(ctx, c, ids); err != nil {
+			return token.Page{}, err
+		}
 	}
-	return page, err
+	for _, id := range ids { // some may have been changed or deleted since they were compared
+		if t, ok := stored[id]; ok && search.Query.Matches(t, search.Now) {
+			page.Tokens = append(page.Tokens, t)
+		}
+	}
+	return page, nil
 }
 
 // searchSpans returns the spans with the newest tokens below an id, 0 for any, as
@@ -83,29 +96,6 @@ func (s *Store) searchSpans(ctx context.Context, userID int64, counts *pages.Cou
 		},
 	})
 	return spans, next, err
-}
-
-// stillMatching reads tokens as they are now, and leaves out those that no longer
-// match or exist.
-func (s *Store) stillMatching(ctx context.Context, c token.Caller, search token.Search, found []token.Token) ([]token.Token, error) {
-	if len(found) == 0 {
-		return nil, nil
-	}
-	ids := make([]int64, len(found))
-	for i, t := range found {
-		ids[i] = t.ID
-	}
-	stored, err := s.GetAll(ctx, c, ids)
-	if err != nil {
-		return nil, err
-	}
-	var all []token.Token
-	for _, id := range ids {
-		if t, ok := stored[id]; ok && search.Query.Matches(t, search.Now) {
-			all = append(all, t)
-		}
-	}
-	return all, nil
 }
 
 // comparedBy returns the attributes of a token that a query compares, and what reads
