@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,14 +19,15 @@ import (
 )
 
 // A tape is in the place of a client's connection. It records the calls of an
-// operation with their answers, and gives these answers again, in the order of each
-// DynamoDB operation.
+// operation with their answers, and gives these answers again: to a query the answer
+// to the same query, because several run at the same time, and to other calls in the
+// order of each DynamoDB operation.
 type tape struct {
 	engine dynamodb.HTTPClient
 
 	mu        sync.Mutex
 	recording bool
-	answers   map[string][]*answer // by DynamoDB operation
+	answers   map[string][]*answer // by callOf
 	played    map[string]int
 	calls     []any // the inputs
 	sent      int64 // bytes of request bodies
@@ -78,7 +80,10 @@ func (t *tape) pass() { t.played = nil }
 
 // Do implements dynamodb.HTTPClient.
 func (t *tape) Do(r *http.Request) (*http.Response, error) {
-	operation := r.Header.Get("X-Amz-Target")
+	operation, err := callOf(r)
+	if err != nil {
+		return nil, err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -92,6 +97,20 @@ func (t *tape) Do(r *http.Request) (*http.Response, error) {
 	a := t.answers[operation][t.played[operation]]
 	t.played[operation]++
 	return a.response(r), nil
+}
+
+// callOf returns what a call has in common with its repetition: its operation, and of a
+// query the partition.
+func callOf(r *http.Request) (string, error) {
+	operation := r.Header.Get("X-Amz-Target")
+	if !strings.HasSuffix(operation, ".Query") {
+		return operation, nil
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	_, partition, _ := bytes.Cut(body, []byte(`":partition":`))
+	partition, _, _ = bytes.Cut(partition, []byte("}"))
+	return operation + string(partition), err
 }
 
 func (t *tape) ask(operation string, r *http.Request) (*http.Response, error) {
