@@ -89,8 +89,23 @@ func travelMutants() []mutant {
 		},
 		{
 			"a message that can't be added again is deleted from the queue",
-			deliver, "a.unreadable() || a.next != nil && err != nil", "a.unreadable()",
+			deliver, "a.unreadable() || a.next != nil && !a.added {", "a.unreadable() {",
 			pkg, "TestPostponeFails",
+		},
+		{
+			"messages that were added again stay in the queue because another was not",
+			deliver, "a.added = added[i]", "a.added = err == nil",
+			pkg, "TestPostponeSome",
+		},
+		{
+			"nobody is told that no message can be added again",
+			deliver, "if err != nil && len(answer", "if err == nil && len(answer",
+			pkg, "TestPostponeFails",
+		},
+		{
+			"a receiver that is down leaves no room for the messages of others",
+			"shared/webhook/delivery/memory.go", "if own.messages >= maxWaiting-q.waiting {", "if q.waiting >= maxWaiting {",
+			"./shared/webhook/delivery", "TestMemoryQueueIsBounded",
 		},
 		{
 			"a message that can't be read is deleted from the queue",

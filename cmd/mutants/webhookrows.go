@@ -69,5 +69,6 @@ func webhookMutants() []mutant {
 		{"a rotation of a webhook shows the secret before it", routes, "Secret: e.Secret.Reveal()", "Secret: e.Previous.Reveal()", "./shared/api", "TestContract/Webhooks"},
 		{"a receiver that hangs in the TLS handshake keeps its connection for ever", http, "			TLSHandshakeTimeout:    timeout, // a handshake does not end with the context of its request\n", "", kit, "TestSlowReceivers"},
 		{"a receiver that never answers delays the others", memory, "[]chan struct{}{own.slots, q.slots}", "[]chan struct{}{q.slots}", kit, "TestSlowReceiversDelayNoOther"},
+		{"the note of a webhook's deletion has a key that was in its URL", "shared/dynamo/endpoint.go", "credential.Redact(history.ShownURL(r.text(attrURL)))", "history.ShownURL(r.text(attrURL))", "./shared/dynamo", "TestDeletedEndpointHasNoKey"},
 	}
 }

@@ -97,6 +97,7 @@ type checking struct {
 	events, unreadable int
 	unread             error // see dynamo.Timers
 	finished           bool
+	rest               string // where the next check goes on, if it has not finished
 	postponed          bool
 	err                error
 }
@@ -111,6 +112,7 @@ func (t *Timers) check(ctx context.Context, c TimerCheck) (done checking) {
 	unscheduled := t.postpone(ctx, next, retryPause)
 	rest := next
 	rest.From, done = t.checkPages(ctx, c)
+	done.rest = rest.From
 	switch {
 	case done.finished || errors.Is(done.err, dynamo.ErrTimersNotDue):
 		if unscheduled == nil {
@@ -208,6 +210,9 @@ func (t *Timers) answer(ctx context.Context, c TimerCheck, log *slog.Logger) ([]
 	}
 	if line.Err != nil {
 		line.Level = slog.LevelError
+	}
+	if done.rest != "" {
+		line.Attrs = append(line.Attrs, slog.String("rest", done.rest))
 	}
 	line.Write(ctx, log)
 	if done.err != nil && !done.postponed && !done.finished {

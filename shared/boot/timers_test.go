@@ -1,10 +1,10 @@
 package boot //nolint:testpackage // checks are not exported
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -108,9 +108,13 @@ func TestTimerCheck(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), tt.timeLeft)
 			defer cancel()
 			timers := Timers{p, p, p, p.now}
-			_, err := timers.answer(ctx, c, slog.New(slog.NewJSONHandler(io.Discard, nil)))
+			var log bytes.Buffer
+			_, err := timers.answer(ctx, c, slog.New(slog.NewJSONHandler(&log, nil)))
 			if !slices.Equal(p.published, tt.published) || !slices.Equal(p.scheduled, tt.scheduled) || (err != nil) != tt.failed {
 				t.Errorf("published %v, scheduled %v, error %v; want %v, %v, %v", p.published, p.scheduled, err, tt.published, tt.scheduled, tt.failed)
+			}
+			if got, want := strings.Contains(log.String(), `"rest":"1"`), len(tt.published) == 1 && len(tt.scheduled) == 1; got != want {
+				t.Errorf("got the log %s, want where the next check goes on: %t", &log, want)
 			}
 		})
 	}

@@ -24,10 +24,10 @@ const (
 	noteCommand   = "c"
 	notePerson    = "b"
 	noteKeyHolder = "j" // whoever has the token's key made the change
-	noteService   = "a" // Latchkey made the change by itself
+	noteService   = "y" // Latchkey made the change by itself
 
 	// Of the deletion of a webhook, which leaves no item.
-	noteWebhookID  = "w"
+	noteWebhookID  = "z"
 	noteWebhookURL = "l"
 )
 

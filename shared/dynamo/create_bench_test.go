@@ -16,7 +16,7 @@ import (
 // time. It reports how many of 100 creates are refused with token.ErrContention, and
 // units of each that succeeds.
 //
-//	go test -run '^$' -bench ConcurrentCreates -benchtime 2000x ./shared/dynamo
+//	go test -run '^$' -bench ConcurrentCreates -benchtime 1500x ./shared/dynamo
 func BenchmarkConcurrentCreates(b *testing.B) {
 	for _, callers := range []int{1, 2, 8, 16} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {

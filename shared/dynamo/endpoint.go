@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/webhook"
@@ -186,14 +187,20 @@ func (s *Store) DeleteEndpoint(ctx context.Context, c token.Caller, id int64) er
 // for which the endpoint's own item has no place any more.
 func (s *Store) deleteEndpoint(ctx context.Context, userID, id int64, by changer) error {
 	for attempt := range maxChangeAttempts {
-		stored, err := s.Endpoint(ctx, userID, id)
+		it, err := s.get(ctx, endpointKey(userID, id))
 		if err != nil {
-			return err
+			return fmt.Errorf("read webhook %d/%d: %w", userID, id, err)
 		}
+		url, ok := it[attrURL]
+		if !ok {
+			return webhook.ErrNotFound
+		}
+		r := reader{item: it}
+		shown := credential.Redact(history.ShownURL(r.text(attrURL))) // "" if it can't be read: then it can be deleted, too
 		own, head := newExpression(), newExpression()
-		own.require(own.name(attrURL).placeholder + " = " + own.value(text(stored.URL))) // else the note would have another
-		head.require(head.name(attrLastTokenID).exists())                                // else the user is being deleted
-		note := by.with(item{noteWebhookID: number(id), noteWebhookURL: text(history.ShownURL(stored.URL))})
+		own.require(own.name(attrURL).placeholder + " = " + own.value(url)) // else the note would have another
+		head.require(head.name(attrLastTokenID).exists())                   // else the user is being deleted
+		note := by.with(item{noteWebhookID: number(id), noteWebhookURL: text(shown)})
 		head.set(attrNote, note.note(history.WebhookDeleted))
 		reasons, err := s.transact(ctx, s.deleteWrite(endpointKey(userID, id), own), s.updateWrite(endpointKey(userID, 0), head))
 		switch {

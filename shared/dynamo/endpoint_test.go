@@ -279,7 +279,8 @@ func TestDisableEndpoint(t *testing.T) {
 	}
 }
 
-// An endpoint that can't be read does not keep events from the others of its user.
+// An endpoint that can't be read does not keep events from the others of its user, and
+// can be deleted.
 func TestDamagedEndpoint(t *testing.T) {
 	t.Parallel()
 	kit := newKit(t)
@@ -298,6 +299,31 @@ func TestDamagedEndpoint(t *testing.T) {
 	all, unread, err := kit.Store.EndpointsOf(t.Context(), tenant.Access.UserID)
 	if err != nil || unread == nil || len(all) != 2 || all[0].ID != 1 || all[1].ID != 3 {
 		t.Errorf("got %v, %v, %v, want webhooks 1 and 3, and why the other can't be read", all, unread, err)
+	}
+	if err := hooks.Delete(t.Context(), tenant.Access, 2); err != nil {
+		t.Error(err)
+	}
+	if all, err = hooks.List(t.Context(), tenant.Access); err != nil || len(all) != 2 {
+		t.Errorf("got %+v, %v, want the two others", all, err)
+	}
+}
+
+// The note of a deletion has no key that was in the URL.
+func TestDeletedEndpointHasNoKey(t *testing.T) {
+	t.Parallel()
+	kit := newKit(t)
+	tenant := kit.Tenant(t, "owner")
+	hooks := hooksOf(kit, tenant)
+	key := credential.NewKey(1, 1).Reveal()
+	mustHook(t, hooks, tenant.Access, webhook.Settings{URL: new(hookURL + "/" + key)})
+	if !kit.Contains(t, key) {
+		t.Fatal("the endpoint has another URL")
+	}
+	if err := hooks.Delete(t.Context(), tenant.Access, 1); err != nil {
+		t.Fatal(err)
+	}
+	if kit.Contains(t, key) {
+		t.Error("the table has the key that was in the URL of a deleted webhook")
 	}
 }
 

@@ -23,7 +23,10 @@ import (
 
 // errNotQueueEvent stands for every payload that can't be read: Lambda logs what
 // Invoke returns, and does not mask credentials in it.
-var errNotQueueEvent = errors.New("the payload is not an event of an SQS queue: the log line of the invocation has the cause")
+var (
+	errNotQueueEvent = errors.New("the payload is not an event of an SQS queue: the log line of the invocation has the cause")
+	errNotPostponed  = errors.New("the messages could not be added to the queue again: the log line of the invocation has the cause")
+)
 
 // Deliver answers the events of the queue of webhooks. It makes one attempt for each
 // message whose attempt is due, all of them at once. A message with another attempt is
@@ -70,9 +73,12 @@ func (h *deliveries) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	h.record(ctx, attempts, meter.Cost(), time.Since(started), err)
 	answer := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for i, a := range attempts {
-		if a.unreadable() || a.next != nil && err != nil {
+		if a.unreadable() || a.next != nil && !a.added {
 			answer.BatchItemFailures = append(answer.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: batch.Records[i].MessageId})
 		}
+	}
+	if err != nil && len(answer.BatchItemFailures) == len(batch.Records) {
+		return nil, errNotPostponed // Lambda keeps all of them, as it would after the answer, and counts an error
 	}
 	return json.Marshal(answer)
 }
@@ -120,12 +126,20 @@ func readMessage(received events.SQSMessage) (m queuedMessage, err error) {
 // postpone adds the messages with another attempt to the queue.
 func (h *deliveries) postpone(ctx context.Context, attempts []attempt) error {
 	var messages []queuedMessage
-	for _, a := range attempts {
-		if a.next != nil {
-			messages = append(messages, *a.next)
+	var of []*attempt
+	for i := range attempts {
+		if a := &attempts[i]; a.next != nil {
+			messages, of = append(messages, *a.next), append(of, a)
 		}
 	}
-	return h.queue.postpone(ctx, messages, h.deliverer.Now())
+	if len(messages) == 0 {
+		return nil
+	}
+	added, err := h.queue.add(ctx, messages, h.deliverer.Now())
+	for i, a := range of {
+		a.added = added[i]
+	}
+	return err
 }
 
 // An attempt is what became of a message.
@@ -134,6 +148,7 @@ type attempt struct {
 	number  int
 	result  *delivery.Result // nil if there was no attempt: it is not due, or the message can't be read, or it panicked
 	next    *queuedMessage   // the message with its next attempt; nil if it has none
+	added   bool             // next is in the queue
 	err     error
 	took    time.Duration
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
@@ -62,6 +63,7 @@ type retry struct {
 type queue struct {
 	added  map[string]body
 	delays map[string]time.Duration
+	busy   string // the ID of an event that is refused for now
 	err    error
 }
 
@@ -73,6 +75,10 @@ func (q *queue) SendMessageBatch(_ context.Context, in *sqs.SendMessageBatchInpu
 		var b body
 		if err := json.Unmarshal([]byte(*e.MessageBody), &b); err != nil || *e.MessageGroupId != strconv.FormatInt(b.UserID, 10) {
 			return nil, fmt.Errorf("got entry %+v, %w", e, err)
+		}
+		if b.Event.ID == q.busy {
+			out.Failed = append(out.Failed, types.BatchResultErrorEntry{Id: e.Id, Code: aws.String("InternalError")})
+			continue
 		}
 		q.added[b.Event.ID], q.delays[b.Event.ID] = b, time.Duration(e.DelaySeconds)*time.Second
 		out.Successful = append(out.Successful, types.SendMessageBatchResultEntry{Id: e.Id})
@@ -108,6 +114,22 @@ func messageOf(t *testing.T, id string, b body, sent time.Time) events.SQSMessag
 // of the endpoint, and returns the messages that stay in the queue, and the log.
 func deliver(t *testing.T, q *queue, messages ...events.SQSMessage) (stay []string, log string) {
 	t.Helper()
+	out, log, err := invoke(t, q, messages...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer events.SQSEventResponse
+	if err := json.Unmarshal(out, &answer); err != nil || answer.BatchItemFailures == nil {
+		t.Fatalf("got %s, %v", out, err)
+	}
+	for _, f := range answer.BatchItemFailures {
+		stay = append(stay, f.ItemIdentifier)
+	}
+	return stay, log
+}
+
+func invoke(t *testing.T, q *queue, messages ...events.SQSMessage) (out []byte, log string, err error) {
+	t.Helper()
 	var lines bytes.Buffer
 	d := &delivery.Deliverer{Store: store{}, Now: time.Now, Send: func(_ context.Context, e webhook.Endpoint, happened event.Event, number int) webhook.Attempt {
 		a := webhook.Attempt{EventID: happened.ID, EventType: happened.Type, Time: time.Now().Unix(), Number: number, Status: 200}
@@ -128,18 +150,8 @@ func deliver(t *testing.T, q *queue, messages ...events.SQSMessage) (stay []stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := publish.Deliver(d, &publish.Queue{Client: q}, slog.New(slog.NewJSONHandler(&lines, nil))).Invoke(t.Context(), payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var answer events.SQSEventResponse
-	if err := json.Unmarshal(out, &answer); err != nil || answer.BatchItemFailures == nil {
-		t.Fatalf("got %s, %v", out, err)
-	}
-	for _, f := range answer.BatchItemFailures {
-		stay = append(stay, f.ItemIdentifier)
-	}
-	return stay, lines.String()
+	out, err = publish.Deliver(d, &publish.Queue{Client: q}, slog.New(slog.NewJSONHandler(&lines, nil))).Invoke(t.Context(), payload)
+	return out, lines.String(), err
 }
 
 // Of a batch, what has another attempt is added to the queue again, delayed until then,
@@ -232,6 +244,24 @@ func TestPostponeFails(t *testing.T) {
 	if !cmp.Equal(stay, []string{"down"}) || !strings.Contains(log, "no route to host") || !strings.Contains(log, `"level":"ERROR"`) {
 		t.Errorf("got %v in the queue and the log %s", stay, log)
 	}
+	// Without a message that is done, the invocation fails: the alarm on errors tells of it.
+	if out, _, err := invoke(t, q, received(t, "down", 1, 2, 1, time.Now())); err == nil || out != nil {
+		t.Errorf("got %s, %v, want an error", out, err)
+	}
+}
+
+// Of the messages that are to be added again, only those that were not added stay: the
+// others would be there twice.
+func TestPostponeSome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		q.busy = "evt_b"
+		stay, log := deliver(t, q, received(t, "a", 1, 2, 1, time.Now()), received(t, "b", 1, 2, 1, time.Now()), received(t, "c", 1, 2, 1, time.Now()))
+		if !cmp.Equal(stay, []string{"b"}) || len(q.added) != 2 || !strings.Contains(log, `"level":"ERROR"`) {
+			t.Errorf("got %v that stay, %d that were added, and the log %s, want b to stay", stay, len(q.added), log)
+		}
+	})
 }
 
 // What is not an event of a queue is an error that quotes nothing of it.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -35,7 +37,8 @@ func (q *Queue) Enqueue(ctx context.Context, messages []webhook.Message) error {
 	for i, m := range messages {
 		queued[i].Message = m
 	}
-	return q.add(ctx, queued, time.Time{})
+	_, err := q.add(ctx, queued, time.Time{})
+	return err
 }
 
 // A queuedMessage is the body of a message in the queue. One without a retry has not
@@ -65,31 +68,40 @@ func (m queuedMessage) delay(now time.Time) time.Duration {
 	return max(0, min(m.Retry.Due.Sub(now), maxDelay))
 }
 
-// postpone adds the retries of messages that were received. After an error, none, some
-// or all of them are in the queue.
-func (q *Queue) postpone(ctx context.Context, messages []queuedMessage, now time.Time) error {
-	if len(messages) == 0 {
-		return nil
-	}
-	return q.add(ctx, messages, now)
-}
-
-func (q *Queue) add(ctx context.Context, messages []queuedMessage, now time.Time) error {
+// add adds messages, and reports of each whether it is in the queue, or would be refused
+// each time. After an error, others may be in it, too. The error may be an
+// event.LostError.
+func (q *Queue) add(ctx context.Context, messages []queuedMessage, now time.Time) (added []bool, err error) {
+	added = make([]bool, len(messages))
 	entries := make([]types.SendMessageBatchRequestEntry, 0, len(messages))
 	for i, m := range messages {
 		body, err := json.Marshal(m)
 		if err != nil {
-			return fmt.Errorf("encode the message of the event %s: %w", m.Event.ID, err)
+			return added, fmt.Errorf("encode the message of the event %s: %w", m.Event.ID, err)
 		}
 		entries = append(entries, types.SendMessageBatchRequestEntry{
 			Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(string(body)), MessageGroupId: aws.String(strconv.FormatInt(m.UserID, 10)),
 			DelaySeconds: int32((m.delay(now) + time.Second - 1) / time.Second), //nolint:gosec // at most maxDelay
 		})
 	}
-	if err := sendAll(ctx, entries, q.send); err != nil {
-		return fmt.Errorf("queue %d webhooks: %w", len(messages), err) // may be an event.LostError
+	var mu sync.Mutex
+	err = sendAll(ctx, entries, func(ctx context.Context, batch []types.SendMessageBatchRequestEntry) ([]types.SendMessageBatchRequestEntry, string, *event.LostError, error) {
+		refused, why, lost, err := q.send(ctx, batch)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, entry := range batch {
+			i, _ := strconv.Atoi(*entry.Id)
+			added[i] = !slices.ContainsFunc(refused, func(r types.SendMessageBatchRequestEntry) bool { return *r.Id == *entry.Id })
+		}
+		return refused, why, lost, nil
+	})
+	if err != nil {
+		err = fmt.Errorf("queue %d webhooks: %w", len(messages), err)
 	}
-	return nil
+	return added, err
 }
 
 func (q *Queue) send(ctx context.Context, entries []types.SendMessageBatchRequestEntry) (refused []types.SendMessageBatchRequestEntry, why string, lost *event.LostError, err error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -173,8 +174,9 @@ func TestDeliverAndStore(t *testing.T) {
 	}
 }
 
-// A queue takes no more messages than it can keep. It drops the others, and reports each
-// once: callers that are told to come again would come with more and more messages.
+// A queue takes no more messages than it can keep, and leaves room for other endpoints.
+// It drops the others, and reports each once: callers that are told to come again would
+// come with more and more messages.
 func TestMemoryQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -185,24 +187,25 @@ func TestMemoryQueueIsBounded(t *testing.T) {
 		}}
 		var dropped []int
 		q := delivery.NewMemoryQueue(ctx, d, func(webhook.Message, delivery.Result) {}, func(count int) { dropped = append(dropped, count) })
-		enqueue := func(n int) {
+		enqueue := func(endpointID int64, n int) {
 			t.Helper()
-			if err := q.Enqueue(ctx, make([]webhook.Message, n)); err != nil {
+			if err := q.Enqueue(ctx, slices.Repeat([]webhook.Message{{UserID: 1, EndpointID: endpointID}}, n)); err != nil {
 				t.Error(err)
 			}
 		}
-		enqueue(9_990)
-		enqueue(15)
-		enqueue(7)
+		enqueue(1, 4_990)
+		enqueue(1, 15)
+		enqueue(1, 7)
 		time.Sleep(2 * time.Second) // of the fake clock
 		synctest.Wait()
-		enqueue(20_000)
+		enqueue(2, 2_500)
+		enqueue(1, 20_000)
 		cancel()
 		q.Wait()
 		if diff := cmp.Diff([]int{12, 20_000}, dropped); diff != "" {
 			t.Errorf("dropped (-want +got):\n%s", diff)
 		}
-		enqueue(1) // there is room again
+		enqueue(1, 1) // there is room again
 		q.Wait()
 		if len(dropped) != 2 {
 			t.Errorf("got %v, want nothing dropped by an empty queue", dropped)

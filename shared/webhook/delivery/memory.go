@@ -56,13 +56,16 @@ func NewMemoryQueue(ctx context.Context, d *Deliverer, report func(webhook.Messa
 func (q *MemoryQueue) Enqueue(_ context.Context, messages []webhook.Message) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	taken := min(len(messages), maxWaiting-q.waiting)
-	q.waiting += taken
-	for _, m := range messages[:taken] {
-		own := q.enter(m)
+	lost := 0
+	for _, m := range messages {
+		own, ok := q.enter(m)
+		if !ok {
+			lost++
+			continue
+		}
 		q.finished.Go(func() { q.run(m, own) })
 	}
-	if lost := len(messages) - taken; lost > 0 {
+	if lost > 0 {
 		if q.lost == 0 {
 			time.AfterFunc(reportPause, q.reportDropped)
 		}
@@ -87,16 +90,22 @@ func (q *MemoryQueue) reportDropped() {
 	}
 }
 
-// enter adds a message to the lane of its endpoint. The caller has locked the queue.
-func (q *MemoryQueue) enter(m webhook.Message) *lane {
+// enter adds a message to the lane of its endpoint. ok is false if there is no room: an
+// endpoint has at most as many messages as the room that is left, so there is always
+// some for others. The caller has locked the queue.
+func (q *MemoryQueue) enter(m webhook.Message) (own *lane, ok bool) {
 	at := address{m.UserID, m.EndpointID}
-	own := q.lanes[at]
-	if own == nil {
+	own, known := q.lanes[at]
+	if !known {
 		own = &lane{slots: make(chan struct{}, maxPerEndpoint)}
-		q.lanes[at] = own
 	}
+	if own.messages >= maxWaiting-q.waiting {
+		return nil, false
+	}
+	q.lanes[at] = own
+	q.waiting++
 	own.messages++
-	return own
+	return own, true
 }
 
 // leave removes a message.
