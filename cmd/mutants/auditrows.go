@@ -73,7 +73,7 @@ func auditMutants() []mutant {
 		},
 		{
 			"the entry of a deletion has a URL that the webhook no longer had",
-			hooks, `own.require(own.name(attrURL).placeholder + " = " + own.value(text(stored.URL)))`, "own.require(own.name(attrURL).exists())",
+			hooks, `own.require(own.name(attrURL).placeholder + " = " + own.value(url))`, "_ = url\n\t\town.require(own.name(attrURL).exists())",
 			store, "TestAuditOfDeletionRaces",
 		},
 		{

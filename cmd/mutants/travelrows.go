@@ -94,7 +94,7 @@ func travelMutants() []mutant {
 		},
 		{
 			"messages that were added again stay in the queue because another was not",
-			deliver, "a.added = added[i]", "a.added = err == nil",
+			deliver, "a.added = added[i]", "a.added = added[i] && err == nil",
 			pkg, "TestPostponeSome",
 		},
 		{
@@ -109,7 +109,7 @@ func travelMutants() []mutant {
 		},
 		{
 			"a message that can't be read is deleted from the queue",
-			deliver, "a.unreadable() || a.next != nil && err != nil", "a.next != nil && err != nil",
+			deliver, "a.unreadable() || a.next != nil && !a.added", "a.next != nil && !a.added",
 			pkg, batch,
 		},
 		{
