@@ -198,10 +198,10 @@ func TestChangeCosts(t *testing.T) {
 			return allNotFound(errs, err)
 		}},
 		// 1,200 tokens count as 6 changes; the fourth search records them.
-		{"search", 58, 58, 0, 6, nil},
-		{"search", 58, 58, 0, 6, nil},
-		{"search", 58, 58, 0, 6, nil},
-		{"search", 58, 58, 1, 7, nil},
+		{"search", 45, 45, 0, 7, nil},
+		{"search", 45, 45, 0, 7, nil},
+		{"search", 45, 45, 0, 7, nil},
+		{"search", 45, 45, 1, 8, nil},
 	} {
 		tenant.Clock.Advance(10)
 		if r.do == nil {
