@@ -118,8 +118,9 @@ func (w *world) event(t testing.TB, o operation) []byte {
 	return text
 }
 
-// send sends an event to the API, which must answer it with a success.
-func (w *world) send(t testing.TB, event []byte) {
+// send sends an event to the API, which must answer it with a success, and returns the
+// answer.
+func (w *world) send(t testing.TB, event []byte) []byte {
 	t.Helper()
 	w.log.Reset()
 	answer, err := w.handler.Invoke(t.Context(), event)
@@ -134,4 +135,5 @@ func (w *world) send(t testing.TB, event []byte) {
 	if got.StatusCode == http.StatusCreated && json.Unmarshal([]byte(got.Body), &made) == nil {
 		w.newest = made.Data.ID
 	}
+	return answer
 }
