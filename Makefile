@@ -107,6 +107,7 @@ console: $(NPM) ## what functions/console serves, from its sources and npm packa
 	@go run ./cmd/console -npm node_modules
 
 release: build ## for operators without Go and Node: zips and templates of VERSION=v1.2.3 in build/release
+	@go run ./cmd/licences build/THIRD-PARTY.txt
 	@go run ./infra/release -version "$(VERSION)"
 
 image: $(NPM) ## the container images latchkey (tokenctl) and latchkey-engine, with Docker

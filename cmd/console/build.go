@@ -8,8 +8,11 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
+// banner begins the bundle.
+const banner = "// The licences of the libraries in this file are in " + licencesFile + "."
+
 // build returns the content of each file of dist, by file name. src is the folder
-// with the sources.
+// with the sources. A library without the text of its licence is an error.
 func build(src string) (map[string][]byte, error) {
 	result := api.Build(api.BuildOptions{
 		EntryPoints:       []string{filepath.Join(src, "app.js"), filepath.Join(src, "style.css")},
@@ -22,6 +25,8 @@ func build(src string) (map[string][]byte, error) {
 		MinifyIdentifiers: true,
 		MinifySyntax:      true,
 		Charset:           api.CharsetUTF8,
+		Metafile:          true,
+		Banner:            map[string]string{"js": banner},
 	})
 	var errs []error
 	for _, text := range api.FormatMessages(append(result.Errors, result.Warnings...), api.FormatMessagesOptions{}) {
@@ -31,7 +36,11 @@ func build(src string) (map[string][]byte, error) {
 		return nil, errors.Join(errs...)
 	}
 	document, err := openAPI()
-	built := map[string][]byte{"openapi.json": document}
+	if err != nil {
+		return nil, err
+	}
+	texts, err := licences(src, result.Metafile)
+	built := map[string][]byte{"openapi.json": document, licencesFile: texts}
 	for _, file := range result.OutputFiles {
 		built[filepath.Base(file.Path)] = file.Contents
 	}

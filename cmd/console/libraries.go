@@ -14,9 +14,11 @@ import (
 func libraries() map[string]string {
 	return map[string]string{
 		"lit-html/lit-html.js":                             "src/lib/lit-html.js",
+		"lit-html/LICENSE":                                 "src/lib/lit-html.LICENSE.txt",
 		"swagger-ui-dist/swagger-ui-bundle.js":             "docs/swagger-ui-bundle.js.gz",
 		"swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt": "docs/swagger-ui-bundle.js.LICENSE.txt",
 		"swagger-ui-dist/swagger-ui.css":                   "docs/swagger-ui.css.gz",
+		"swagger-ui-dist/LICENSE":                          "docs/LICENSE",
 		"swagger-ui-dist/NOTICE":                           "docs/NOTICE",
 	}
 }

@@ -55,10 +55,14 @@ func run(args []string, stdout io.Writer) error {
 	return err
 }
 
-// functionsFolder is the folder of the zips in a release.
-const functionsFolder = "functions"
+// functionsFolder is the folder of the zips in a release, and licencesFile has the
+// licences of the modules in them.
+const (
+	functionsFolder = "functions"
+	licencesFile    = "THIRD-PARTY.txt"
+)
 
-// write writes the zips, the templates and the checksums.
+// write writes the zips, the licences, the templates and the checksums.
 func write(folder, version, build, templates string) error {
 	zips := map[string]string{}
 	for _, f := range api.Functions() {
@@ -70,6 +74,13 @@ func write(folder, version, build, templates string) error {
 		if err := os.WriteFile(filepath.Join(folder, functionsFolder, zips[f.Name]), zipped, 0o600); err != nil {
 			return err
 		}
+	}
+	licences, err := os.ReadFile(filepath.Join(build, licencesFile)) //nolint:gosec // a folder of the project
+	if err != nil {
+		return fmt.Errorf("licences: %w: run `go run ./cmd/licences build/%s`", err, licencesFile)
+	}
+	if err := os.WriteFile(filepath.Join(folder, licencesFile), licences, 0o600); err != nil { //nolint:gosec // the folder that the caller wants
+		return err
 	}
 	for _, stage := range stages.Names() {
 		text, err := os.ReadFile(filepath.Join(templates, "Latchkey-"+stage+".template.json")) //nolint:gosec // a folder of the project

@@ -25,8 +25,15 @@ func TestReleaseIsReproducible(t *testing.T) {
 	if got, want := read(t, filepath.Join(again, "SHA256SUMS")), read(t, filepath.Join(first, "SHA256SUMS")); got != want {
 		t.Errorf("got checksums\n%s\nwant\n%s", got, want)
 	}
-	if lines, want := strings.Count(read(t, filepath.Join(first, "SHA256SUMS")), "\n"), len(api.Functions())+len(stages.Names()); lines != want {
+	if lines, want := strings.Count(read(t, filepath.Join(first, "SHA256SUMS")), "\n"), len(api.Functions())+len(stages.Names())+1; lines != want {
 		t.Errorf("got %d checksums, want %d", lines, want)
+	}
+}
+
+// TestLicences checks that a release has the licences of the modules in its functions.
+func TestLicences(t *testing.T) {
+	if got := read(t, filepath.Join(made(t, time.Now(), 0o600), "THIRD-PARTY.txt")); got != "licences" {
+		t.Errorf("got %q, want the file of the build", got)
 	}
 }
 
@@ -171,6 +178,7 @@ func made(t *testing.T, built time.Time, mode os.FileMode) string {
 			t.Fatal(err)
 		}
 	}
+	write(t, filepath.Join(build, "THIRD-PARTY.txt"), "licences")
 	for _, stage := range stages.Names() {
 		write(t, filepath.Join(templates, "Latchkey-"+stage+".template.json"), read(t, "../stack/testdata/"+stage+".template.json"))
 	}

@@ -32,7 +32,7 @@ func docker(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// The image has the binary and certificates, no shell, and no root.
+// The image has the binary, licences and certificates, no shell, and no root.
 func TestContents(t *testing.T) {
 	id := docker(t, "create", "latchkey")
 	defer docker(t, "rm", id)
@@ -49,7 +49,7 @@ func TestContents(t *testing.T) {
 		}
 	}
 	slices.Sort(got)
-	if diff := cmp.Diff([]string{"etc/ssl/certs/ca-certificates.crt", "tokenctl"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"LICENSE", "THIRD-PARTY.txt", "etc/ssl/certs/ca-certificates.crt", "tokenctl"}, got); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	if got := docker(t, "inspect", "--format", "{{.Config.User}}", "latchkey"); got != "65532:65532" {

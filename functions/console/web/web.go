@@ -22,6 +22,8 @@ var (
 	appJS []byte
 	//go:embed dist/style.css
 	styleCSS []byte
+	//go:embed dist/LICENSES.txt
+	licences []byte
 	//go:embed dist/openapi.json
 	openAPI []byte
 	//go:embed docs/index.html
@@ -75,7 +77,8 @@ func Pages() []api.Route {
 		document("/", consolePolicy, consoleHTML, console),
 		document("/docs", docsPolicy, docsHTML, docs),
 		api.PageRoute(wire.OpenAPIPath, api.Page{Type: "application/json; charset=utf-8", Body: openAPI}),
-		// The bundle's first line says that its authors' licences are here.
+		// The first lines of both bundles say that their authors' licences are here.
+		api.PageRoute("/console/LICENSES.txt", api.Page{Type: plain, Body: licences}),
 		api.PageRoute("/docs/swagger-ui-bundle.js.LICENSE.txt", api.Page{Type: plain, Body: swaggerLicences}),
 	}
 	for _, a := range append(console, docs[1:]...) {
