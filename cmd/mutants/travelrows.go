@@ -147,5 +147,15 @@ func travelMutants() []mutant {
 			deliver, "	defer reqlog.Recover(&a.err)\n", "",
 			pkg, batch,
 		},
+		{
+			"a receiver that hangs in the TLS handshake keeps a connection of deliver",
+			"shared/webhook/delivery/client.go", "			TLSHandshakeTimeout:    timeout, // a handshake does not end with the context of its request\n", "",
+			pkg, "TestDeliverToSlowReceivers",
+		},
+		{
+			"deliver waits for real slow receivers one after the other",
+			deliver, "		running.Go(func() {\n			attempts[i] = h.attempt(ctx, message)\n			attempts[i].log(ctx, h.log)\n		})\n", "		attempts[i] = h.attempt(ctx, message)\n		attempts[i].log(ctx, h.log)\n",
+			pkg, "TestDeliverToSlowReceivers",
+		},
 	}
 }

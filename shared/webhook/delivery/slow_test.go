@@ -1,75 +1,19 @@
 package delivery_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/latchkey-api/latchkey/internal/slowtest"
 	"github.com/latchkey-api/latchkey/shared/webhook"
 	"github.com/latchkey-api/latchkey/shared/webhook/delivery"
 )
-
-// listen accepts connections until the end of the test, and lets handle have each of
-// them.
-func listen(t testing.TB, handle func(net.Conn)) (address string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at the end of the test
-	if err != nil {
-		t.Fatal(err)
-	}
-	var open sync.WaitGroup
-	t.Cleanup(func() {
-		_ = listener.Close()
-		ended := make(chan struct{})
-		go func() { open.Wait(); close(ended) }()
-		select {
-		case <-ended:
-		case <-time.After(20 * time.Second): // longer than a resolver of names keeps a connection
-			t.Error("a connection stays open after its attempt")
-		}
-	})
-	open.Go(func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			open.Go(func() {
-				defer c.Close() //nolint:errcheck // the other side has closed it
-				handle(c)
-			})
-		}
-	})
-	return listener.Addr().String()
-}
-
-// silence reads until the other side closes the connection, and never answers.
-func silence(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
-
-// readRequest reads a request.
-func readRequest(c net.Conn) {
-	if r, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
-		_, _ = io.Copy(io.Discard, r.Body)
-	}
-}
-
-// trickle writes a text byte by byte, over and over, until the other side closes the
-// connection.
-func trickle(c net.Conn, text string) {
-	for i := 0; ; i = (i + 1) % len(text) {
-		if _, err := c.Write([]byte{text[i]}); err != nil {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
 
 // A receiver that does not answer in time fails the attempt, which ends by itself,
 // names the cause, and is followed by another. Only the head of an answer counts: a body
@@ -78,7 +22,7 @@ func TestSlowReceivers(t *testing.T) {
 	t.Parallel()
 	const timeout = 300 * time.Millisecond
 	var sent atomic.Int64
-	silent := listen(t, silence)
+	silent := slowtest.Listen(t, slowtest.Silence)
 	dead := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", silent)
 	}}
@@ -86,14 +30,18 @@ func TestSlowReceivers(t *testing.T) {
 		url     string
 		failure webhook.Failure
 	}{
-		"never_answers":     {"http://" + silent, webhook.FailTimeout},
-		"hangs_in_tls":      {"https://" + silent, webhook.FailTimeout},
-		"hangs_in_dns":      {"https://slow.example", webhook.FailTimeout},
-		"head_trickles":     {"http://" + listen(t, func(c net.Conn) { readRequest(c); trickle(c, "HTTP/1.1 200 OK\r\nA: b") }), webhook.FailTimeout},
-		"request_trickles":  {"http://" + listen(t, func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 10); time.Sleep(2 * timeout) }), webhook.FailTimeout},
-		"body_trickles":     {"http://" + listen(t, func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n"); trickle(c, "a") }), ""},
-		"body_has_no_end":   {"http://" + listen(t, func(c net.Conn) { readRequest(c); sent.Add(flood(c)) }), ""},
-		"continues_forever": {"http://" + listen(t, func(c net.Conn) { readRequest(c); trickle(c, "HTTP/1.1 102 Processing\r\n\r\n") }), webhook.FailTimeout},
+		"never_answers":    {"http://" + silent, webhook.FailTimeout},
+		"hangs_in_tls":     {"https://" + silent, webhook.FailTimeout},
+		"hangs_in_dns":     {"https://slow.example", webhook.FailTimeout},
+		"head_trickles":    {"http://" + slowtest.Listen(t, slowtest.TrickleHead), webhook.FailTimeout},
+		"request_trickles": {"http://" + slowtest.Listen(t, func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 10); time.Sleep(2 * timeout) }), webhook.FailTimeout},
+		"body_trickles": {"http://" + slowtest.Listen(t, func(c net.Conn) {
+			slowtest.ReadRequest(c)
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+			slowtest.Trickle(c, "a")
+		}), ""},
+		"body_has_no_end":   {"http://" + slowtest.Listen(t, func(c net.Conn) { sent.Add(slowtest.Flood(c)) }), ""},
+		"continues_forever": {"http://" + slowtest.Listen(t, func(c net.Conn) { slowtest.ReadRequest(c); slowtest.Trickle(c, "HTTP/1.1 102 Processing\r\n\r\n") }), webhook.FailTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,26 +65,10 @@ func TestSlowReceivers(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		if n := sent.Load(); n > maxSent {
+		if n := sent.Load(); n > slowtest.MaxSent {
 			t.Errorf("a receiver could send %d bytes, want at most what sockets have room for", n)
 		}
 	})
-}
-
-// maxSent is more than the buffers of both ends of a connection have.
-const maxSent = 64 << 20
-
-// flood answers with a body that has no end, and returns how much of it could be sent.
-func flood(c net.Conn) (sent int64) {
-	_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
-	for block := make([]byte, 64<<10); sent <= maxSent; {
-		n, err := c.Write(block)
-		sent += int64(n)
-		if err != nil {
-			break
-		}
-	}
-	return sent
 }
 
 // Receivers that never answer do not delay others, however many messages wait for them:
@@ -144,7 +76,7 @@ func flood(c net.Conn) (sent int64) {
 func TestSlowReceiversDelayNoOther(t *testing.T) {
 	t.Parallel()
 	const hanging, messages = 15, 40
-	silent := listen(t, silence)
+	silent := slowtest.Listen(t, slowtest.Silence)
 	url, _ := receiver(t, func(http.ResponseWriter, *http.Request) {})
 	client := delivery.NewClient(local(), time.Minute, time.Now)
 	ctx, cancel := context.WithCancel(t.Context())
