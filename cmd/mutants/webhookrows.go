@@ -70,5 +70,8 @@ func webhookMutants() []mutant {
 		{"a receiver that hangs in the TLS handshake keeps its connection for ever", http, "			TLSHandshakeTimeout:    timeout, // a handshake does not end with the context of its request\n", "", kit, "TestSlowReceivers"},
 		{"a receiver that never answers delays the others", memory, "[]chan struct{}{own.slots, q.slots}", "[]chan struct{}{q.slots}", kit, "TestSlowReceiversDelayNoOther"},
 		{"the note of a webhook's deletion has a key that was in its URL", "shared/dynamo/endpoint.go", "credential.Redact(history.ShownURL(r.text(attrURL)))", "history.ShownURL(r.text(attrURL)) + credential.Redact(\"\")", "./shared/dynamo", "TestDeletedEndpointHasNoKey"},
+		{"a repeated create of a webhook has another secret", routes, "if plan, err = s.Tokens.SaveResponse(", "if _, err = s.Tokens.SaveResponse(", "./shared/api", "TestIdempotentWebhooks"},
+		{"the answer about a webhook's secret is not saved", routes, "return idem.save(ctx, s.Tokens, at, a)", "return a, nil", "./shared/api", "TestIdempotentWebhooks"},
+		{"a request that made a webhook is made again", routes, "	if err := idem.replayed(ctx, s.Tokens, at); err != nil {\n		return response{}, err\n	}\n	plan, err := json.Marshal(secret.Key())", "	plan, err := json.Marshal(secret.Key())", "./shared/api", "TestIdempotentWebhooks"},
 	}
 }
