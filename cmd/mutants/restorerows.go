@@ -50,5 +50,7 @@ func restoreMutants() []mutant {
 		row("a restore overwrites what a request has changed in the restored table", store, "	requireSame(e, attrRevision, restored[attrRevision])\n	it", "	it", "TestRestoreSeesTraffic"),
 		row("a restore takes the live table for the backup", "shared/dynamo/restore.go", "u.restored.LastTokenID > u.live.LastTokenID", "false", "TestRestoreRefuses$"),
 		row("a restore takes an older table for the backup", "shared/dynamo/restore.go", "restored.Before(live)", "live.Before(live) && restored.Before(live)", "TestRestoreRefusesAnOlderTable"),
+		row("the audit trail does not say that a restore changed a webhook", "shared/dynamo/restorewebhooks.go", "want[attrNote] = operatorOf(ctx).note(history.WebhookRestored)", "want[attrNote] = operatorOf(ctx).note(history.WebhookUpdated)", "TestRestoredWebhooksAreAudited"),
+		row("a repeated restore changes webhooks again", "shared/dynamo/restorewebhooks.go", "reflect.DeepEqual(withoutNote(want), withoutNote(it))", "reflect.DeepEqual(want, it)", "TestRestoredWebhooksAreAudited"),
 	}
 }
