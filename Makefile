@@ -29,7 +29,7 @@ RUN_CDK = cd infra && ../$(CDK) --no-notices
 FOR_STAGE = -c stage=$(STAGE) -c stages="$(abspath $(STAGES))" $(if $(ALLOW),-c "allow=$(ALLOW)") Latchkey-$(STAGE) $(CDK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run tokenctl test test-race fuzz mutants test-console test-clients test-deploy test-stack test-sam lint check bench bench-exact bench-overspend build release console image test-image \
+.PHONY: help run tokenctl test test-race fuzz mutants test-security test-console test-clients test-deploy test-stack test-sam lint check bench bench-exact bench-overspend build release console image test-image \
 	deploy-ci cdk-bootstrap synth diff deploy destroy smoke sam-api sam-invoke tools clean
 
 help: ## list the targets
@@ -58,6 +58,9 @@ fuzz: $(NPM) ## each fuzz target for FUZZ_TIME=20s
 
 mutants: $(NPM) ## break the code in known places; a test must fail each time
 	go run ./cmd/mutants
+
+test-security: $(NPM) ## the attack list: each attack, its test and the result; then search the output for secrets
+	@go run ./internal/attacktest
 
 test-console: tokenctl $(NPM) ## the console in Chromium; SCREENSHOTS=docs takes its pictures, MUTANTS=1 breaks it on purpose
 	@scripts/test-console

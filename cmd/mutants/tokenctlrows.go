@@ -133,5 +133,10 @@ func tokenctlMutants() []mutant {
 			importLimits, "	d.DisallowUnknownFields()\n", "",
 			exports, "TestLimits",
 		},
+		{
+			"the proxy reads a request that one with two lengths has smuggled", "cmd/tokenctl/server.go",
+			"		if r.TransferEncoding != nil {\n", "		if r.TransferEncoding != nil && r.Close {\n",
+			"./cmd/tokenctl", "TestProxyReadsNothingSmuggled",
+		},
 	}
 }

@@ -123,5 +123,20 @@ func tokenMutants() []mutant {
 			"shared/api/family.go", "if len(limits.IPs.Whitelist) == 0 {", "if limits.IPs.Whitelist == nil {",
 			"./shared/api", "TestContract",
 		},
+		{
+			"a rotation looks for its token among those of the first user", "shared/dynamo/rotate.go",
+			"s.update(ctx, tokenKey(userID, id), e, policy)", "s.update(ctx, tokenKey(1, id), e, policy)",
+			"./internal/attacktest", "TestBrokenObjectLevelAuthorization",
+		},
+		{
+			"a guest may manage tokens", "shared/token/caller.go",
+			"		case u.Role != RoleUser:\n", "		case u.Role == \"\":\n",
+			"./internal/attacktest", "TestBrokenFunctionLevelAuthorization",
+		},
+		{
+			"an access token of no user is answered otherwise than a wrong one", "shared/token/caller.go",
+			"			slot = u.Slots[at.Slot]\n", "			if slot = u.Slots[at.Slot]; u.ID == 0 {\n				return ErrForbidden\n			}\n",
+			"./internal/attacktest", "TestTimingOfAccessTokens",
+		},
 	}
 }

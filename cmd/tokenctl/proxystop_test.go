@@ -126,6 +126,23 @@ func TestProxyRefusesBeforeTheBody(t *testing.T) {
 	_ = answer.Body.Close()
 }
 
+// What follows a request with both Content-Length and Transfer-Encoding in a connection
+// is not read as another request, which a proxy in front would not have seen.
+func TestProxyReadsNothingSmuggled(t *testing.T) {
+	f := proxying(t, "http://127.0.0.1:1")
+	conn := dial(t, f.URL)
+	const smuggled = "GET /health HTTP/1.1\r\nHost: proxy\r\n\r\n"
+	_, _ = fmt.Fprint(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: proxy\r\nAuthorization: Bearer sk-nonsense\r\n"+
+		"Content-Type: application/json\r\nContent-Length: 57\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"+smuggled)
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(conn)
+	if n := strings.Count(string(all), "HTTP/1.1 "); err != nil || n != 1 || !strings.Contains(string(all), "401") {
+		t.Errorf("got %d answers (%v), want one:\n%s", n, err, all)
+	}
+}
+
 // --listen takes an IPv6 address, all addresses, and a port alone.
 func TestProxyListen(t *testing.T) {
 	for name, address := range map[string]string{"ipv6": "[::1]:0", "all_addresses": ":0", "port_alone": "0", "host_name": "localhost:0"} {

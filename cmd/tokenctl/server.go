@@ -71,12 +71,25 @@ func baseURL(address net.Addr) (base string, everywhere bool) {
 // request bodies and responses; callers set what suits their handler.
 func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler:                      handler,
+		Handler:                      closeAfterChunks(handler),
 		DisableGeneralOptionsHandler: true, // so that OPTIONS * gets an error in the API's format too
 		ReadHeaderTimeout:            5 * time.Second,
 		IdleTimeout:                  time.Minute,
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+}
+
+// closeAfterChunks closes the connection after a request in chunks. net/http does not
+// tell whether such a request also had a Content-Length, by which a proxy in front may
+// have read it. What follows would then be a request that the proxy has not seen, so
+// RFC 9112, section 6.1, wants the connection closed.
+func closeAfterChunks(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TransferEncoding != nil {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // A stop says how a server stops when its context ends. Functions may be nil.

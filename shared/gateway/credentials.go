@@ -49,6 +49,7 @@ func responseHeaders() []string {
 	return []string{
 		"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "Cache-Control", "Date",
 		"Retry-After", "Retry-After-Ms", "X-Should-Retry", "Www-Authenticate", "Openai-Processing-Ms", "Openai-Version",
+		"Connection", // set by a server that closes it; a reverse proxy removes the upstream's
 	}
 }
 
