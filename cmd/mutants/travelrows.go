@@ -8,6 +8,7 @@ func travelMutants() []mutant {
 		bus     = "shared/boot/publish/bus.go"
 		queue   = "shared/boot/publish/queue.go"
 		deliver = "shared/boot/publish/deliver.go"
+		refusal = "shared/boot/publish/refusal.go"
 		pkg     = "./shared/boot/publish"
 		batch   = "TestDeliverBatch"
 	)
@@ -157,5 +158,11 @@ func travelMutants() []mutant {
 			deliver, "		running.Go(func() {\n			attempts[i] = h.attempt(ctx, message)\n			attempts[i].log(ctx, h.log)\n		})\n", "		attempts[i] = h.attempt(ctx, message)\n		attempts[i].log(ctx, h.log)\n",
 			pkg, "TestDeliverToSlowReceivers",
 		},
+		{"an event that is too large for a call to the bus stops all events", bus, "apart(b.put)", "b.put", pkg, "TestRefusedCalls/bus"},
+		{"a message that is too large for a call to the queue stops all events", queue, "apart(q.send)", "q.send", pkg, "TestRefusedCalls/queue"},
+		{"a queue that is missing loses events", refusal, "	return code, false\n", "	return code, true\n", pkg, "TestRefusedCalls"},
+		{"a wrong name of the bus loses events", refusal, `!strings.Contains(refusal.ErrorMessage(), "eventBusName")`, "true", pkg, "TestRefusedCalls/bus"},
+		{"entries of a call in parts that are throttled are lost", refusal, "append(refused, more...)", "more", pkg, "TestRefusedCalls"},
+		{"nobody is told that a message is lost because the queue never takes it again", deliver, "		unreadable += lost.Events\n", "", pkg, "TestPostponeLost"},
 	}
 }

@@ -54,7 +54,7 @@ func (b *Bus) Publish(ctx context.Context, events []event.Event) error {
 			EventBusName: &b.name, Source: aws.String(Source), DetailType: aws.String(string(e.Type)), Detail: aws.String(string(detail)), Time: &e.Timestamp,
 		})
 	}
-	err := sendAll(ctx, entries, b.put)
+	err := sendAll(ctx, entries, apart(b.put))
 	if err != nil && !errors.As(err, &lost) {
 		return fmt.Errorf("publish to the bus %s: %w", b.name, err)
 	}

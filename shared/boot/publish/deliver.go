@@ -195,6 +195,10 @@ func (h *deliveries) record(ctx context.Context, attempts []attempt, cost reqlog
 			counts[a.result.Outcome]++
 		}
 	}
+	var lost *event.LostError
+	if errors.As(err, &lost) {
+		unreadable += lost.Events
+	}
 	line := reqlog.Line{Route: api.Deliver, Duration: took, RequestID: boot.RequestID(ctx), Err: err, Attrs: []slog.Attr{
 		slog.Int("messages", len(attempts)), slog.Int("delivered", counts[delivery.Delivered]), slog.Int("retried", counts[delivery.Retry]), slog.Int("early", early),
 		slog.Int("ended", counts[delivery.GivenUp]+counts[delivery.Disabled]+counts[delivery.Dropped]), slog.Int("unreadable", unreadable),

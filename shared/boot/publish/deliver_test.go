@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -64,6 +65,7 @@ type queue struct {
 	added  map[string]body
 	delays map[string]time.Duration
 	busy   string // the ID of an event that is refused for now
+	unfit  string // the ID of an event with which a call is refused
 	err    error
 }
 
@@ -71,6 +73,11 @@ func newQueue() *queue { return &queue{added: map[string]body{}, delays: map[str
 
 func (q *queue) SendMessageBatch(_ context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
 	out := &sqs.SendMessageBatchOutput{}
+	if q.unfit != "" && slices.ContainsFunc(in.Entries, func(e types.SendMessageBatchRequestEntry) bool {
+		return strings.Contains(*e.MessageBody, q.unfit)
+	}) {
+		return nil, &types.BatchRequestTooLong{}
+	}
 	for _, e := range in.Entries {
 		var b body
 		if err := json.Unmarshal([]byte(*e.MessageBody), &b); err != nil || *e.MessageGroupId != strconv.FormatInt(b.UserID, 10) {
@@ -262,6 +269,18 @@ func TestPostponeSome(t *testing.T) {
 			t.Errorf("got %v that stay, %d that were added, and the log %s, want b to stay", stay, len(q.added), log)
 		}
 	})
+}
+
+// A message that the queue never takes again is not received again, with another attempt
+// each time: it is lost, and counts for the alarm.
+func TestPostponeLost(t *testing.T) {
+	t.Parallel()
+	q := newQueue()
+	q.unfit = "evt_b"
+	stay, log := deliver(t, q, received(t, "a", 1, 2, 1, time.Now()), received(t, "b", 1, 2, 1, time.Now()), received(t, "c", 1, 2, 1, time.Now()))
+	if len(stay) > 0 || len(q.added) != 2 || !strings.Contains(log, `"level":"ERROR","msg":"request"`) || !strings.Contains(log, `"unreadable":1,`) || !strings.Contains(log, "BatchRequestTooLong") {
+		t.Errorf("got %v that stay, %v that were added, and the log %s, want b lost", stay, q.added, log)
+	}
 }
 
 // What is not an event of a queue is an error that quotes nothing of it.

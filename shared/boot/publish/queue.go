@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -86,7 +85,7 @@ func (q *Queue) add(ctx context.Context, messages []queuedMessage, now time.Time
 	}
 	var mu sync.Mutex
 	err = sendAll(ctx, entries, func(ctx context.Context, batch []types.SendMessageBatchRequestEntry) ([]types.SendMessageBatchRequestEntry, string, *event.LostError, error) {
-		refused, why, lost, err := q.send(ctx, batch)
+		refused, why, lost, err := apart(q.send)(ctx, batch)
 		if err != nil {
 			return nil, "", nil, err
 		}
@@ -126,10 +125,4 @@ func (q *Queue) send(ctx context.Context, entries []types.SendMessageBatchReques
 		}
 	}
 	return refused, why, lost, nil
-}
-
-// mendable reports whether a code of SQS is about the deployment and not the message:
-// too many requests, a right or a key that is missing, or no queue.
-func mendable(code string) bool {
-	return strings.Contains(code, "Throttl") || strings.Contains(code, "Denied") || strings.Contains(code, "NonExistent") || strings.HasPrefix(code, "KMS") || strings.HasPrefix(code, "Kms")
 }

@@ -137,7 +137,10 @@ func TestSend(t *testing.T) {
 		"refused_for_good": {refusals: map[string]int{"evt_0003": 99}, calls: 6, want: "1 entries were refused 4 times (ThrottlingException)", arrive: 24},
 		"calls_fail":       {err: errors.New("no route to host"), calls: 3, want: "3 of 3 calls failed, the first: "},
 	} {
-		for kind, send := range map[string]func(context.Context, *service, []event.Event) error{"bus": toBus, "queue": toQueue} {
+		for kind, send := range map[string]func(context.Context, *service, []event.Event) error{
+			"bus":   func(ctx context.Context, s *service, events []event.Event) error { return toBus(ctx, s, events) },
+			"queue": func(ctx context.Context, s *service, events []event.Event) error { return toQueue(ctx, s, events) },
+		} {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
@@ -164,11 +167,11 @@ func TestSend(t *testing.T) {
 	}
 }
 
-func toBus(ctx context.Context, s *service, events []event.Event) error {
+func toBus(ctx context.Context, s publish.BusClient, events []event.Event) error {
 	return publish.NewBus(s, "latchkey-prod", time.Now).Publish(ctx, events)
 }
 
-func toQueue(ctx context.Context, s *service, events []event.Event) error {
+func toQueue(ctx context.Context, s publish.QueueClient, events []event.Event) error {
 	var messages []webhook.Message
 	for _, e := range events {
 		messages = append(messages, webhook.Message{UserID: e.UserID, EndpointID: 1, Event: e})
