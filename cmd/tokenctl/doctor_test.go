@@ -18,6 +18,7 @@ import (
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/internal/tokenctltest"
 	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/webhook"
 )
 
 // TestDoctorWithoutPermission checks that what may not be read is never reported
@@ -68,6 +69,46 @@ func TestDoctorIdleKeys(t *testing.T) {
 	}
 	if got := tokenctltest.Succeed(t, env, "doctor", "--idle-days", "100000"); !strings.Contains(got, "ok           idle keys") {
 		t.Errorf("got %s, want no idle keys", got)
+	}
+}
+
+// TestDoctorFailingWebhooks reports webhooks that fail, and since when, and those that are
+// disabled for it; not those that work again or that their user has disabled.
+func TestDoctorFailingWebhooks(t *testing.T) {
+	t.Parallel()
+	kit := dynamotest.New(t)
+	tenant := kit.Tenant(t, "alice")
+	hooks := &webhook.Service{Store: kit.Store, Now: tenant.Clock.Now}
+	env := []string{"DYNAMODB_ENDPOINT=" + kit.Endpoint, "TABLE_NAME=" + dynamotest.Table}
+	if got := tokenctltest.Succeed(t, env, "doctor"); !strings.Contains(got, "ok           failing webhooks") {
+		t.Errorf("got %s, want none", got)
+	}
+	since := time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC)
+	for id := range int64(webhook.MaxEndpoints) {
+		e, err := hooks.Create(t.Context(), tenant.Access, webhook.Settings{URL: new("https://example.com/")}, webhook.NewSecret())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err = kit.Store.RecordAttempt(t.Context(), e, webhook.Attempt{Time: since.Unix() + id, Failure: webhook.FailTimeout}); err != nil {
+			t.Fatal(err)
+		}
+		switch e.ID {
+		case 2:
+			err = kit.Store.DisableEndpoint(t.Context(), e, webhook.Failing, since)
+		case 3:
+			err = kit.Store.DisableEndpoint(t.Context(), e, webhook.Gone, since)
+		case 4:
+			_, err = kit.Store.RecordAttempt(t.Context(), e, webhook.Attempt{Time: since.Unix()})
+		case 5:
+			_, err = hooks.Update(t.Context(), tenant.Access, 5, webhook.Settings{Disabled: new(true)})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "warning      failing webhooks: user alice has 3: webhook 1 fails since 2026-11-27T09:00:00Z, 2 is disabled, 3 is disabled.\n"
+	if got := tokenctltest.Succeed(t, env, "doctor"); !strings.Contains(got, want) {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	checkUnlimited = "keys without limit or expiry"
 	checkIdle      = "idle keys"
 	checkLeaked    = "leaked keys"
+	checkFailing   = "failing webhooks"
 )
 
 // checkUsers reads the tokens of up to n users, or of all if n is 0.
@@ -52,7 +53,9 @@ func (d *doctor) checkUsers(ctx context.Context, out *console, n int) {
 }
 
 // userChecks returns the names of the checks that read the tokens of users.
-func userChecks() []string { return []string{checkCounts, checkUnlimited, checkIdle, checkLeaked} }
+func userChecks() []string {
+	return []string{checkCounts, checkUnlimited, checkIdle, checkLeaked, checkFailing}
+}
 
 // failUsers notes that these checks failed.
 func (d *doctor) failUsers(err error) {
@@ -85,6 +88,9 @@ func (d *doctor) checkUser(ctx context.Context, u token.User) error {
 			checkCounts, stateProblem, "those of user " + u.Name + " differ from its tokens; a removal that purge is about to count looks the same",
 			d.tokenctl("reconcile " + u.Name),
 		})
+	}
+	if err := d.checkEndpoints(ctx, u); err != nil {
+		return err
 	}
 	var unlimited, idle, leaked ids
 	err = d.db.store().EachToken(ctx, u, func(t token.Token) error {

@@ -7,6 +7,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/webhook"
 )
 
 const (
@@ -53,4 +56,37 @@ func judgeWebhooks(id, state string, waiting, dead int, logGroup string) finding
 	default:
 		return finding{Check: checkWebhooks, State: stateOK, Text: fmt.Sprintf("%d messages wait", waiting)}
 	}
+}
+
+// checkEndpoints looks for webhooks of a user that fail.
+func (d *doctor) checkEndpoints(ctx context.Context, u token.User) error {
+	all, unread, err := d.db.store().EndpointsOf(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	if unread != nil {
+		d.add(finding{checkFailing, stateProblem, "one of user " + u.Name + " can't be read: " + unread.Error(), "tokenctl webhook delete ID # logged in as " + u.Name})
+	}
+	if f, some := judgeEndpoints(u.Name, all); some {
+		d.add(f)
+	}
+	return nil
+}
+
+// judgeEndpoints reports webhooks of a user whose last attempt failed, and since when, and
+// those that are disabled because they failed.
+func judgeEndpoints(user string, all []webhook.Endpoint) (f finding, some bool) {
+	var failing []string
+	for _, e := range all {
+		switch {
+		case e.Disabled == webhook.Failing || e.Disabled == webhook.Gone:
+			failing = append(failing, fmt.Sprintf("%d is disabled", e.ID))
+		case e.Disabled == "" && e.FailingSince != 0:
+			failing = append(failing, fmt.Sprintf("%d fails since %s", e.ID, timestamp(e.FailingSince)))
+		}
+	}
+	return finding{
+		checkFailing, stateWarning, fmt.Sprintf("user %s has %d: webhook %s", user, len(failing), strings.Join(failing, ", ")),
+		"tokenctl webhook list # logged in as " + user,
+	}, len(failing) > 0
 }

@@ -43,7 +43,7 @@ func newAlarms(stack awscdk.Stack, w monitored, emails []string) *alarms {
 	a.watchTable(w)
 	a.watchPurge(w.purge)
 	a.watchHistory(stack, w.history)
-	a.watchWebhooks(w.outlet)
+	a.watchWebhooks(stack, w.outlet)
 	return a
 }
 

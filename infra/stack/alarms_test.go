@@ -69,7 +69,7 @@ func alarmsCoverAllAndNotifyTheTopic(t *testing.T, p *template) {
 		"ServerErrors-verify", "Invocations verify", "ServerErrors-reserve", "Invocations reserve",
 		"ServerErrors-settle", "Invocations settle", "ServerErrors-release", "Invocations release",
 		"ServerErrors-others", "TooManyRequests", "Errors " + api.Authorizer, "Errors " + api.Purge, "Errors " + api.History, "Errors " + api.Deliver,
-		"IteratorAge " + api.Purge, "IteratorAge " + api.History, "ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesVisible", "Unreadable",
+		"IteratorAge " + api.Purge, "IteratorAge " + api.History, "ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesVisible", "Unreadable", "ApproximateAgeOfOldestMessage",
 	}
 	slices.Sort(got)
 	slices.Sort(want)
@@ -84,7 +84,7 @@ func alarmsAreFew(t *testing.T, p *template) {
 	for _, id := range p.of("AWS::CloudWatch::Alarm") {
 		metrics += len(p.metricsOf(t, p.Resources[id].Properties))
 	}
-	wantAlarms, wantMetrics := 20, 27
+	wantAlarms, wantMetrics := 21, 28
 	if p.stage == "dev" {
 		wantAlarms, wantMetrics = 0, 0
 	}
@@ -102,6 +102,26 @@ func (p *template) patterns() map[string]string {
 		patterns[name], _ = filter["FilterPattern"].(string)
 	}
 	return patterns
+}
+
+// The lines of both functions that can lose an event count for the alarm Unreadable.
+func TestUnreadableLogs(t *testing.T) {
+	var p template
+	if err := json.Unmarshal(read(t, "testdata/prod.template.json"), &p); err != nil {
+		t.Fatal(err)
+	}
+	var logs []string
+	for _, id := range p.of("AWS::Logs::MetricFilter") {
+		filter := p.Resources[id].Properties
+		if name, _ := at(listed(filter["MetricTransformations"])[0], "MetricName").(string); name == "Unreadable" && filter["FilterPattern"] == "{ $.unreadable > 0 }" {
+			group, _ := at(filter["LogGroupName"], "Ref").(string)
+			logs = append(logs, strings.TrimRight(group, "0123456789ABCDEF"))
+		}
+	}
+	slices.Sort(logs)
+	if want := []string{"deliverLogs", "historyLogs"}; !slices.Equal(logs, want) {
+		t.Errorf("got %v, want %v", logs, want)
+	}
 }
 
 // TestLogMetrics checks that each response with 5xx counts for an alarm of the

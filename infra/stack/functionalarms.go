@@ -89,15 +89,29 @@ func (a *alarms) watchHistory(stack awscdk.Stack, r *streamReader) {
 	})
 	a.add(r.function.scope, alarm{
 		id: "Unreadable", threshold: 1, badPeriods: 1, periods: 1,
-		description: "Function history could not read a change, a token or an item of a history, or could not make or publish an event, and left it out." +
-			" The line in its log with unreadable above 0 names it. See History of usage in docs/deploy.md.",
-		metric: logMetric(stack, r.function.logs, "Unreadable", "{ $.unreadable > 0 }", 5),
+		description: "Function history could not read a change, a token or an item of a history, or could not make or publish an event, and left it out;" +
+			" or deliver could not handle a webhook. The line in its log with unreadable above 0 names it. See History of usage in docs/deploy.md.",
+		metric: unreadable(stack, r.function),
 	})
 }
 
-// watchWebhooks makes the alarm for messages that the function deliver could not handle.
-// A receiver that fails is the business of its user and no reason for an alarm.
-func (a *alarms) watchWebhooks(o *outlet) {
+// unreadable returns the number of log lines of a function about something that it could
+// not read. The lines of all functions with this metric count for one alarm.
+func unreadable(stack awscdk.Stack, f *function) awscloudwatch.IMetric {
+	return logMetric(stack, f.logs, "Unreadable", "{ $.unreadable > 0 }", 5)
+}
+
+// watchWebhooks makes the alarms for messages that the function deliver could not handle,
+// or handles too late. A receiver that fails is the business of its user and no reason
+// for an alarm.
+func (a *alarms) watchWebhooks(stack awscdk.Stack, o *outlet) {
+	unreadable(stack, o.deliver) // counts for the alarm of history
+	a.add(o.deliver.scope, alarm{
+		id: "Late", threshold: lateWebhookSeconds, badPeriods: 3, periods: 3,
+		description: "Webhooks wait for function deliver for 15 min or more: it does not run, or there are more than it can send at a time." +
+			" See Events in docs/deploy.md.",
+		metric: o.queue.MetricApproximateAgeOfOldestMessage(&awscloudwatch.MetricOptions{Statistic: jsii.String("Maximum"), Period: minutes(5)}),
+	})
 	a.add(o.deliver.scope, alarm{
 		id: "NotDelivered", threshold: 1, badPeriods: 1, periods: 1,
 		description: "Function deliver could not read webhooks or crashed with them; their dead-letter queue keeps them for 14 days." +
@@ -105,6 +119,12 @@ func (a *alarms) watchWebhooks(o *outlet) {
 		metric: o.failures(),
 	})
 }
+
+// lateWebhookSeconds is an age that no message of webhooks reaches if deliver receives
+// it in time: a message for another attempt is added to the queue anew, and delayed for
+// 15 minutes at most. CloudWatch leaves messages out that were received three times.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+const lateWebhookSeconds = 30 * 60
 
 // watchTable makes an alarm for a table that refuses requests. Other failures of
 // DynamoDB become 5xx, which other alarms see.

@@ -56,7 +56,7 @@ func checkDoctor(t *testing.T, r *rehearsal, deployed account, wanted template) 
 	wantStates(t, found, map[string]string{
 		"stack": "ok", "alarm subscriptions": "problem", "functions": "ok", "concurrency": "warning", "purge reads the stream": "ok",
 		"purge is not behind": "ok", "history reads the stream": "ok", "history is not behind": "ok", "purge counts everything": "ok", "webhooks are delivered": "ok", "time to live": "problem", "stream": "ok", "backups": "problem",
-		"deletion protection": "ok", "counts": "ok", "keys without limit or expiry": "ok", "idle keys": "ok", "leaked keys": "ok",
+		"deletion protection": "ok", "counts": "ok", "keys without limit or expiry": "ok", "idle keys": "ok", "leaked keys": "ok", "failing webhooks": "ok",
 	})
 	r.mend(t, found, "alarm subscriptions", "time to live", "backups")
 
