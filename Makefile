@@ -9,6 +9,7 @@ STAGES ?= infra/stages.json
 FN ?= list
 LINT_VERSION := v2.15.0
 VULN_VERSION := v1.9.0
+SBOM_VERSION := v1.10.0
 
 GOARCH_OF_arm64 := arm64
 GOARCH_OF_x86_64 := amd64
@@ -29,7 +30,7 @@ RUN_CDK = cd infra && ../$(CDK) --no-notices
 FOR_STAGE = -c stage=$(STAGE) -c stages="$(abspath $(STAGES))" $(if $(ALLOW),-c "allow=$(ALLOW)") Latchkey-$(STAGE) $(CDK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run tokenctl test test-race fuzz mutants test-security test-console test-clients test-deploy test-stack test-sam lint check bench bench-exact bench-overspend build release console image test-image \
+.PHONY: help run tokenctl test test-race fuzz mutants test-security test-console test-clients test-deploy test-stack test-sam lint check bench bench-exact bench-overspend build release sbom console image test-image \
 	deploy-ci cdk-bootstrap synth diff deploy destroy smoke sam-api sam-invoke tools clean
 
 help: ## list the targets
@@ -77,7 +78,10 @@ test-stack: $(NPM) ## follow docs/deploy.md, command by command, on an imitation
 test-sam: $(NPM) ## template.yaml with sam, in Docker, and every template with cfn-lint
 	@scripts/test-sam
 
-test-image: $(NPM) ## the container images, in Docker
+test-sbom: build tokenctl ## bills of materials (CycloneDX) of the functions, tokenctl and the console, in build/release/sbom
+	@scripts/sbom $(SBOM_VERSION)
+
+image: $(NPM) ## the container images, in Docker
 	@scripts/test-image
 
 lint: $(LINT) $(NPM) ## go vet, golangci-lint, eslint, tsc, govulncheck; OFFLINE=1 if there is no internet access

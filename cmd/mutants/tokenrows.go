@@ -135,7 +135,7 @@ func tokenMutants() []mutant {
 		},
 		{
 			"an access token of no user is answered otherwise than a wrong one", "shared/token/caller.go",
-			"			slot = u.Slots[at.Slot]\n", "			if slot = u.Slots[at.Slot]; u.ID == 0 {\n				return ErrForbidden\n			}\n",
+			"			slot = u.Slots[at.Slot]\n", "			if slot = u.Slots[at.Slot]; u.Name == \"\" {\n				return ErrForbidden\n			}\n",
 			"./internal/attacktest", "TestTimingOfAccessTokens",
 		},
 	}
