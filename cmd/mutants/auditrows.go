@@ -106,5 +106,24 @@ func auditMutants() []mutant {
 			hooks, "	e.require(e.name(attrReason).absent())                      // else it is disabled already\n", "",
 			store, "TestAuditOfWebhooks",
 		},
+		{
+			"the note of an update is written after the update",
+			"shared/dynamo/update.go",
+			"		e.set(attrNote, by.note(updateAction(change)))\n		found, applied, err := s.update(ctx, tokenKey(userID, id), e, retryNotApplied())\n",
+			"		found, applied, err := s.update(ctx, tokenKey(userID, id), e, retryNotApplied())\n		if err == nil && applied {\n			late := newExpression()\n			late.set(attrNote, by.note(updateAction(change)))\n			_, _, _ = s.update(ctx, tokenKey(userID, id), late, retryNotApplied())\n		}\n",
+			store, "TestAuditOfRandomCallers",
+		},
+		{
+			"an entry says what an earlier read of the token has found, instead of what its change has replaced",
+			items,
+			"func describeToken(entry *history.Entry, r StreamRecord) (version int64, err error) {\n	userID, id, ok := parseTokenKey(r.Partition, r.Number)\n	if !ok {\n		return 0, fmt.Errorf(\"a note in an item that has none: %s %s\", r.Partition, r.Number)\n	}\n	var before token.Token\n	if len(r.Before) > 0 {\n		before, err = readToken(r.Before, userID)\n",
+			"var lastRead = map[string]item{}\n\nfunc describeToken(entry *history.Entry, r StreamRecord) (version int64, err error) {\n	userID, id, ok := parseTokenKey(r.Partition, r.Number)\n	if !ok {\n		return 0, fmt.Errorf(\"a note in an item that has none: %s %s\", r.Partition, r.Number)\n	}\n	var before token.Token\n	if key := r.Stream + r.Partition + r.Number; len(r.Before) > 0 {\n		earlier, known := lastRead[key]\n		if !known {\n			earlier = r.Before\n		}\n		lastRead[key] = r.Before\n		before, err = readToken(earlier, userID)\n",
+			store, "TestAuditOfRandomCallers",
+		},
+		{
+			"the purge of a token comes before the changes of the same second",
+			items, "2*last.number(attrVersion)+1", "last.number(attrVersion)",
+			store, "TestAuditOfRandomCallers",
+		},
 	}
 }

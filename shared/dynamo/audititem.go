@@ -47,7 +47,7 @@ func entryOf(r StreamRecord) (entry history.Entry, ok bool, err error) {
 		}
 		last := reader{item: r.Before}
 		entry = history.Entry{UserID: userID, TokenID: id, Name: last.text(attrName), Action: history.TokenPurged, By: history.ByService}
-		return stamped(entry, r, last.number(attrVersion), last.err)
+		return stamped(entry, r, 2*last.number(attrVersion)+1, last.err) // after all changes of that second, as a deletion
 	}
 	after := reader{item: r.After}
 	note := after.nested(attrNote)
