@@ -107,12 +107,32 @@ func timerMutants() []mutant {
 		},
 		{
 			"a check of timers that has finished is made again",
-			"shared/boot/timers.go", "done.err = errors.Join(done.err, t.Scheduler.Cancel(ctx, next))\n		}\n	case", "done.err = errors.Join(done.err, nil)\n		}\n	case",
+			"shared/boot/timers.go", "done.err = errors.Join(done.err, t.Scheduler.Cancel(ctx, next))\n		}\n		if done.finished", "done.err = errors.Join(done.err, nil)\n		}\n		if done.finished",
 			"./shared/boot", "TestTimerCheck",
 		},
 		{
 			"the rest of a check of timers has the schedule of the whole check",
 			"shared/boot/publish/schedule.go", "if c.From != \"\" {", "if c.From == \"-\" {",
+			"./shared/boot/publish", "TestSchedules",
+		},
+		{
+			"a check of timers of which no call starts is lost",
+			"shared/boot/timers.go", "t.Scheduler.Schedule(ctx, secondCheck(b), b.Due().Add(secondPause)); err", "t.Scheduler.Cancel(ctx, secondCheck(0)); err",
+			"./shared/boot", "TestFiledTimersAreScheduled",
+		},
+		{
+			"a check of timers that has finished is made again hours later",
+			"shared/boot/timers.go", "			done.err = errors.Join(done.err, t.Scheduler.Cancel(ctx, secondCheck(c.Bucket)))\n", "",
+			"./shared/boot", "TestTimerCheck",
+		},
+		{
+			"a schedule that can't be cancelled makes Lambda repeat a check that has finished",
+			"shared/boot/timers.go", "!done.postponed && !done.finished", "!done.postponed",
+			"./shared/boot", "TestRepeatedChecksAreHarmless",
+		},
+		{
+			"each new timer asks for schedules that its process has made",
+			"shared/boot/timers.go", "c.Attempt == 0 || c.Attempt == secondAttempt", "c.Attempt == 0",
 			"./shared/boot/publish", "TestSchedules",
 		},
 	}

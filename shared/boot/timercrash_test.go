@@ -20,7 +20,8 @@ import (
 
 // Checks crash at any of their calls, and crash again when Lambda repeats them. If one
 // of the three calls of a check has scheduled the next check, every event is published:
-// at most eight minutes later for each check that crashed. No schedule is left.
+// at most eight minutes later for each check that crashed. If none has, every event is
+// published by the second check, seven hours later. No schedule is left.
 func TestChecksThatCrash(t *testing.T) {
 	t.Parallel()
 	kit := dynamotest.New(t)
@@ -39,7 +40,11 @@ func TestChecksThatCrash(t *testing.T) {
 				random := rand.New(rand.NewPCG(round, 1)) //nolint:gosec // not a secret
 				w := &crashingChecks{TimerStore: tt.store, now: bucket.Due().Add(30 * time.Second), crashing: random.IntN(4), random: random, published: map[string]bool{}}
 				last := w.now.Add(time.Duration(w.crashing) * 8 * time.Minute)
-				w.open = []plannedCheck{{TimerCheck{Bucket: bucket}, w.now, 0}}
+				w.lost = round%4 == 0
+				if w.lost {
+					last = last.Add(secondPause)
+				}
+				w.open = []plannedCheck{{TimerCheck{Bucket: bucket}, w.now, 0}, {secondCheck(bucket), w.now.Add(secondPause), 0}}
 				w.run(t)
 				if len(w.published) != tt.events || w.lastEvent.After(last) {
 					t.Fatalf("round %d: got %d events, the last %s late with %d checks that crashed; want %d", round, len(w.published), w.lastEvent.Sub(bucket.Due()), w.crashing, tt.events)
@@ -89,7 +94,8 @@ type plannedCheck struct {
 type crashingChecks struct {
 	TimerStore
 	now       time.Time
-	crashing  int // how many checks crash
+	crashing  int  // how many checks crash
+	lost      bool // no call of the first check starts
 	random    *rand.Rand
 	open      []plannedCheck
 	published map[string]bool // by event ID
@@ -118,6 +124,9 @@ func (w *crashingChecks) run(t *testing.T) {
 			if next.tries == 2 { // at least one has scheduled the next check
 				w.left = max(w.left, 1)
 			}
+		}
+		if w.lost && next.check.Attempt == 0 {
+			continue
 		}
 		timers := Timers{Store: w, Scheduler: w, Publisher: w, Now: func() time.Time { return w.now }}
 		_, err := timers.answer(t.Context(), next.check, slog.New(slog.NewJSONHandler(io.Discard, nil)))
@@ -181,4 +190,49 @@ func (w *crashingChecks) Cancel(_ context.Context, c TimerCheck) error {
 		w.open = slices.DeleteFunc(w.open, func(o plannedCheck) bool { return o.check == c && o.tries == 0 })
 		return nil
 	})
+}
+
+// A schedule that can't be cancelled repeats a check that has finished. It publishes the
+// same events with the same IDs, so a consumer that drops repeated IDs gets each once.
+func TestRepeatedChecksAreHarmless(t *testing.T) {
+	t.Parallel()
+	kit := dynamotest.New(t)
+	bucket := fileTokens(t, kit)
+	w := &uncancelled{TimerStore: dynamo.New(kit.Client, dynamotest.Table)}
+	now := bucket.Due()
+	timers := Timers{Store: w, Scheduler: w, Publisher: w, Now: func() time.Time { return now }}
+	for _, c := range []TimerCheck{{Bucket: bucket}, {Bucket: bucket, Attempt: 1}, secondCheck(bucket)} {
+		if _, err := timers.answer(t.Context(), c, slog.New(slog.NewJSONHandler(io.Discard, nil))); err != nil {
+			t.Errorf("got %v, want none: Lambda would repeat a check that has finished", err)
+		}
+		now = now.Add(retryPause)
+	}
+	first := slices.Clone(w.ids[:3])
+	slices.Sort(first)
+	if len(w.ids) != 9 || len(slices.Compact(first)) != 3 {
+		t.Fatalf("got %v, want three events in each of three checks", w.ids)
+	}
+	for i, id := range w.ids {
+		if id != w.ids[i%3] || string(w.data[i]) != string(w.data[i%3]) {
+			t.Errorf("got event %s %s, want %s %s again", id, w.data[i], w.ids[i%3], w.data[i%3])
+		}
+	}
+}
+
+// An uncancelled Scheduler can't cancel. It is a Publisher, too.
+type uncancelled struct {
+	TimerStore
+	ids  []string
+	data [][]byte
+}
+
+func (*uncancelled) Schedule(context.Context, TimerCheck, time.Time) error { return nil }
+
+func (*uncancelled) Cancel(context.Context, TimerCheck) error { return errors.New("no connection") }
+
+func (w *uncancelled) Publish(_ context.Context, events []event.Event) error {
+	for _, e := range events {
+		w.ids, w.data = append(w.ids, e.ID), append(w.data, e.Data)
+	}
+	return nil
 }

@@ -27,7 +27,7 @@ type TimerStore interface {
 type TimerCheck struct {
 	Bucket  dynamo.TimerBucket `json:"bucket"`
 	From    string             `json:"from,omitempty"`    // where to go on; see dynamo.Store.CheckTimers
-	Attempt int                `json:"attempt,omitempty"` // how many checks of the bucket were before this one
+	Attempt int                `json:"attempt,omitempty"` // how many checks of the bucket were before this one; from secondAttempt on, since the second
 }
 
 // A Scheduler has checks made at their times, each at least once. A check that was
@@ -73,6 +73,10 @@ func (t *Timers) schedule(ctx context.Context, buckets []dynamo.TimerBucket) err
 		slots <- struct{}{}
 		go func() {
 			defer func() { <-slots }()
+			if err := t.Scheduler.Schedule(ctx, secondCheck(b), b.Due().Add(secondPause)); err != nil {
+				errs <- err
+				return
+			}
 			errs <- t.Scheduler.Schedule(ctx, TimerCheck{Bucket: b}, b.Due())
 		}()
 	}
@@ -83,6 +87,27 @@ func (t *Timers) schedule(ctx context.Context, buckets []dynamo.TimerBucket) err
 		}
 	}
 	return first
+}
+
+// secondPause is longer than Lambda keeps an asynchronous call that it can't start, which
+// is six hours. So the second check finds the function as it is then.
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+const secondPause = 7 * time.Hour
+
+// secondAttempt is more than the attempts of a day.
+const secondAttempt = 1000
+
+// secondCheck is scheduled together with the first check of a bucket, and cancelled by the
+// check that finishes. It does the work if no call of the first got so far as to
+// schedule the next one.
+func secondCheck(b dynamo.TimerBucket) TimerCheck {
+	return TimerCheck{Bucket: b, Attempt: secondAttempt}
+}
+
+// Filed reports whether the check is one of the two that are scheduled with each new
+// timer of their bucket.
+func (c TimerCheck) Filed() bool {
+	return c.From == "" && (c.Attempt == 0 || c.Attempt == secondAttempt)
 }
 
 const (
@@ -117,6 +142,9 @@ func (t *Timers) check(ctx context.Context, c TimerCheck) (done checking) {
 	case done.finished || errors.Is(done.err, dynamo.ErrTimersNotDue):
 		if unscheduled == nil {
 			done.err = errors.Join(done.err, t.Scheduler.Cancel(ctx, next))
+		}
+		if done.finished && t.Scheduler != nil && c.Attempt < secondAttempt {
+			done.err = errors.Join(done.err, t.Scheduler.Cancel(ctx, secondCheck(c.Bucket)))
 		}
 	case rest.From == next.From:
 		done.postponed, done.err = unscheduled == nil, errors.Join(done.err, unscheduled)

@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
 	"github.com/latchkey-api/latchkey/shared/boot"
-	"github.com/latchkey-api/latchkey/shared/dynamo"
 )
 
 // A ScheduleClient is what Schedules calls of EventBridge Scheduler.
@@ -31,7 +30,7 @@ type Schedules struct {
 	Role   string // the ARN of the role that Scheduler calls the function with
 
 	mu   sync.Mutex
-	made map[dynamo.TimerBucket]bool
+	made map[boot.TimerCheck]bool
 }
 
 // maxMade is how many schedules a process remembers.
@@ -39,7 +38,7 @@ const maxMade = 10_000
 
 // Schedule implements boot.Scheduler.
 func (s *Schedules) Schedule(ctx context.Context, c boot.TimerCheck, at time.Time) error {
-	if c.Attempt == 0 && s.knows(c.Bucket) {
+	if c.Filed() && s.knows(c) {
 		return nil
 	}
 	lc, ok := lambdacontext.FromContext(ctx)
@@ -64,8 +63,8 @@ func (s *Schedules) Schedule(ctx context.Context, c boot.TimerCheck, at time.Tim
 	if err != nil && !errors.As(err, &exists) {
 		return fmt.Errorf("create a schedule in the group %s: %w", s.Group, err)
 	}
-	if c.Attempt == 0 {
-		s.remember(c.Bucket)
+	if c.Filed() {
+		s.remember(c)
 	}
 	return nil
 }
@@ -89,17 +88,17 @@ func scheduleName(c boot.TimerCheck) string {
 	return name
 }
 
-func (s *Schedules) knows(b dynamo.TimerBucket) bool {
+func (s *Schedules) knows(c boot.TimerCheck) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.made[b]
+	return s.made[c]
 }
 
-func (s *Schedules) remember(b dynamo.TimerBucket) {
+func (s *Schedules) remember(c boot.TimerCheck) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.made == nil || len(s.made) >= maxMade {
-		s.made = map[dynamo.TimerBucket]bool{}
+		s.made = map[boot.TimerCheck]bool{}
 	}
-	s.made[b] = true
+	s.made[c] = true
 }

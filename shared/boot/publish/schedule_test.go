@@ -44,8 +44,8 @@ func (p *planner) DeleteSchedule(_ context.Context, in *scheduler.DeleteSchedule
 	return &scheduler.DeleteScheduleOutput{}, nil
 }
 
-// A bucket has one schedule, which calls this function once at the bucket's end; the
-// rest of a check has another.
+// A bucket has two schedules, of which the first calls this function once at the bucket's
+// end; the rest of a check has another.
 func TestSchedules(t *testing.T) {
 	t.Parallel()
 	const function = "arn:aws:lambda:eu-central-1:111122223333:function:history:live"
@@ -55,14 +55,17 @@ func TestSchedules(t *testing.T) {
 	for range 2 { // processes
 		s := &publish.Schedules{Client: p, Group: "group", Role: "role"}
 		for range 3 {
-			if err := s.Schedule(ctx, c, c.Bucket.Due()); err != nil {
-				t.Fatal(err)
+			for _, filed := range []boot.TimerCheck{{Bucket: c.Bucket, Attempt: 1000}, c} {
+				if err := s.Schedule(ctx, filed, c.Bucket.Due()); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 	}
-	if len(p.made) != 1 || p.calls != 2 {
-		t.Fatalf("got %d schedules in %d calls, want one in two: a process remembers which it has made", len(p.made), p.calls)
+	if len(p.made) != 2 || p.calls != 4 {
+		t.Fatalf("got %d schedules in %d calls, want two in four: a process remembers which it has made", len(p.made), p.calls)
 	}
+	delete(p.made, "timers-6000000-1000")
 	got := p.made["timers-6000000-0"]
 	if got == nil || *got.ScheduleExpression != "at(2027-01-15T08:00:00)" || *got.GroupName != "group" || got.ActionAfterCompletion != types.ActionAfterCompletionDelete ||
 		*got.Target.Arn != function || *got.Target.RoleArn != "role" || *got.Target.Input != `{"bucket":6000000}` || got.FlexibleTimeWindow.Mode != types.FlexibleTimeWindowModeOff {
