@@ -4,8 +4,8 @@ package main
 func deployMutants() []mutant {
 	return []mutant{
 		{"doctor takes a subscription that has ended for a receiver of alarms", "cmd/tokenctl/doctorstage.go", "== ended })", "== \"\" })", "./cmd/tokenctl", "TestDoctorSubscriptions"},
-		{"purge may not remove the foreign key of an expired token", "infra/rights/rights.go", "[]string{put, update, remove} //", "[]string{put, update} //", "./infra/rights", "TestOf"},
-		{"without foreign keys, no imported token can be deleted", "infra/rights/rights.go", "		return []string{tokens, users, wallets, foreign}\n", "		return []string{tokens, users, wallets, lookups}\n", "./infra/rights", "TestOf"},
+		{"purge may not remove the foreign key of an expired token", "infra/rights/rights.go", "update: {users, wallets, marks}, remove: {foreign}}", "update: {users, wallets, marks}}", "./infra/rights", "TestOf"},
+		{"without foreign keys, no imported token can be deleted", "infra/rights/rights.go", "query: {tokens, users}, update: {users, wallets}, remove: {tokens, foreign}}", "query: {tokens, users}, update: {users, wallets}, remove: {tokens, lookups}}", "./infra/rights", "TestOf"},
 		{
 			"a deployment leads the functions to another table than before, and nobody is asked",
 			"infra/predeploy/check.go", "next == deployed.used", "next != \"\"",
@@ -50,6 +50,21 @@ func deployMutants() []mutant {
 			"CloudFormation may read the tokens of every table",
 			"infra/ci/template.yaml", "              - \"dynamodb:CreateTable\"\n", "              - \"dynamodb:*\"\n",
 			"./infra/ci", "TestPolicyDoesNotReadData",
+		},
+		{
+			"history may put tokens, which it only reads",
+			"infra/rights/rights.go", "put: {hours, days,", "put: {tokens, hours, days,",
+			"./infra/rights", "TestOf",
+		},
+		{
+			"the rights test allows a call on partitions of two statements",
+			"internal/dynamotest/guard.go", "len(patterns) == len(c.partitions)", "len(patterns) > 0",
+			"./internal/dynamotest", "TestGuard",
+		},
+		{
+			"two statements of a role share an action, so a batch of both is refused by AWS",
+			"infra/rights/rights.go", "statements[i].Actions = append(statements[i].Actions, action)", "statements[i].Actions = append(statements[i].Actions, action, get)",
+			"./infra/rights", "TestOf",
 		},
 	}
 }

@@ -1,6 +1,6 @@
-// Package rights lists the DynamoDB actions and the partitions that each Lambda
-// function needs of the table. TestRights in internal/gatewaytest runs every
-// function with these rights and no others.
+// Package rights lists what each Lambda function may do with which partitions of
+// the DynamoDB table. TestRights in internal/gatewaytest runs every function with
+// these rights and no others.
 package rights
 
 import (
@@ -18,109 +18,6 @@ const (
 	update   = "dynamodb:UpdateItem"
 	remove   = "dynamodb:DeleteItem"
 )
-
-// Of returns the actions of a function, sorted: the union of those of every
-// endpoint that it serves. It is empty for a function that doesn't use the
-// table, as the console.
-func Of(f api.Function) []string {
-	all := map[string]bool{}
-	add := func(actions []string) {
-		for _, action := range actions {
-			all[action] = true
-		}
-	}
-	add(ofFunction(f.Name))
-	for _, e := range f.Serves {
-		add(OfEndpoint(e))
-	}
-	return slices.Sorted(maps.Keys(all))
-}
-
-// ofFunction returns the actions of a function without an endpoint.
-func ofFunction(name string) []string {
-	switch name {
-	case api.Authorizer:
-		return []string{get, query, update} // query: the other tokens of a user whose wallet is empty; update: the last use
-	case api.ModelGateway: // verify, reserve, settle, release
-		return []string{get, query, update}
-	case api.Purge:
-		return []string{put, update, remove} // remove: the foreign key of a token
-	case api.History:
-		return []string{batchGet, query, put} // query: the webhooks of users, and timers
-	case api.Deliver:
-		return []string{get, update}
-	default:
-		return nil
-	}
-}
-
-// OfEndpoint returns the actions that serving an endpoint takes,
-// authentication included. It is empty for an endpoint that is not listed
-// here; a test fails then.
-func OfEndpoint(e api.Endpoint) []string {
-	switch e.Name {
-	case "list": // it finishes an interrupted delete that it finds
-		return []string{get, query, update, remove}
-	case "search": // update: it counts as a change
-		return []string{get, batchGet, query, update}
-	case "create", "batchcreate":
-		return []string{get, put, update}
-	case "batchstatus":
-		return []string{get, batchGet, put, update}
-	case "update":
-		return []string{get, batchGet, update}
-	case "get", "key", "keys":
-		return []string{get, batchGet}
-	case "delete":
-		return []string{get, update, remove}
-	case "extra":
-		return []string{get, put, update}
-	case "rotate":
-		return []string{get, batchGet, put, update}
-	case "batchdelete":
-		return []string{get, batchGet, put, update, remove}
-	case "verify", "reserve", "settle":
-		// get: the price table, a token whose limits are not known, and the wallet.
-		// query: other tokens whose units return to an empty wallet.
-		return []string{get, query, update}
-	case "release", "revoke":
-		return []string{get, update}
-	case "usage": // update: the last use
-		return []string{get, query, update}
-	case "status":
-		return []string{get}
-	case "self":
-		return []string{batchGet}
-	case "groups": // get: the price table, as for models
-		return []string{get, batchGet}
-	case "models":
-		return []string{get}
-	case "budget":
-		return []string{get, query, update} // update: it counts as a search
-	case "webhooks":
-		return []string{get, query}
-	case "createwebhook":
-		return []string{get, query, put, update}
-	case "rotatewebhook":
-		return []string{get, put, update}
-	case "updatewebhook", "testwebhook":
-		return []string{get, update}
-	case "deletewebhook":
-		return []string{get, update, remove}
-	case "usagehistory", "historycsv": // batchGet: the user with the token, and the days of a long time
-		return []string{get, batchGet, query}
-	case "keyhistory": // update: the last use
-		return []string{get, batchGet, query, update}
-	case "selfhistory", "selfhistorycsv": // batchGet: the days of some tokens; update: it counts as a search
-		return []string{get, batchGet, query, update}
-	case "familydata", "familylog":
-		return []string{get, query, update} // update: it counts as a search
-	case "audit", "selfaudit":
-		return []string{get, query}
-	default:
-		return nil
-	}
-}
 
 // The partitions of the table, as ARCHITECTURE.md lists them. No function needs
 // those of names and of the directory, which only tokenctl reads.
@@ -145,82 +42,128 @@ const (
 	lookups = "lookups of foreign keys"
 )
 
-// Partitions returns the partitions of the table that a function needs, sorted,
-// as patterns of IAM. It is empty for a function that doesn't use the table.
-func Partitions(f api.Function, foreignKeys bool) []string {
-	all := map[string]bool{}
-	add := func(partitions []string) {
-		for _, partition := range partitions {
-			switch {
-			case partition != lookups:
-				all[partition] = true
-			case foreignKeys:
-				all[foreign] = true
-			}
-		}
-	}
-	switch f.Name {
-	case api.Authorizer:
-		add([]string{tokens, users, wallets, lookups})
-	case api.ModelGateway:
-		add([]string{tokens, users, wallets, prices, lookups})
-	case api.Purge:
-		add([]string{users, wallets, marks, foreign})
-	case api.History:
-		add([]string{hours, days, folds, audit, webhooks, tokens, timers}) // tokens: those that expire
-	case api.Deliver:
-		add([]string{webhooks})
-	}
-	for _, e := range f.Serves {
-		add(partitionsOf(e))
-	}
-	if f.Name == api.Fallback {
-		delete(all, hours) // their paths are all below paths of which another function gets the rest
-	}
-	return slices.Sorted(maps.Keys(all))
+// A Statement allows each of its actions on each of its partitions.
+type Statement struct {
+	Actions    []string // such as dynamodb:GetItem, sorted
+	Partitions []string // patterns of dynamodb:LeadingKeys, such as T#*, sorted
 }
 
-// partitionsOf returns the partitions that serving an endpoint takes,
-// authentication included.
-func partitionsOf(e api.Endpoint) []string {
-	switch e.Name {
-	case "list", "delete": // the foreign key of a token is deleted with it, and what it had drawn returns to the wallet
-		return []string{tokens, users, wallets, foreign}
-	case "budget":
-		return []string{tokens, users, wallets}
-	case "get", "key", "keys", "update", "search":
-		return []string{tokens, users}
-	case "create", "batchcreate", "batchstatus", "extra", "rotate":
-		return []string{tokens, users, responses}
+// Of returns the statements for a function, sorted: what it does itself and for
+// every endpoint that it serves. There are none for a function that doesn't use the
+// table, such as the console. An action is in one statement only, because AWS
+// compares all keys of a BatchGetItem with the condition of one statement.
+func Of(f api.Function, foreignKeys bool) []Statement {
+	partitions := usesOf(f.Name)
+	for _, e := range f.Serves {
+		for action, more := range usesOf(e.Name) {
+			partitions[action] = append(partitions[action], more...)
+		}
+	}
+	var statements []Statement
+	for _, action := range slices.Sorted(maps.Keys(partitions)) {
+		patterns := patternsOf(partitions[action], foreignKeys)
+		i := slices.IndexFunc(statements, func(s Statement) bool { return slices.Equal(s.Partitions, patterns) })
+		if i < 0 {
+			i, statements = len(statements), append(statements, Statement{Partitions: patterns})
+		}
+		statements[i].Actions = append(statements[i].Actions, action)
+	}
+	return statements
+}
+
+// patternsOf returns the patterns for partitions, sorted and once each.
+func patternsOf(partitions []string, foreignKeys bool) []string {
+	patterns := slices.DeleteFunc(slices.Clone(partitions), func(p string) bool { return p == lookups && !foreignKeys })
+	for i, p := range patterns {
+		if p == lookups {
+			patterns[i] = foreign
+		}
+	}
+	slices.Sort(patterns)
+	return slices.Compact(patterns)
+}
+
+// uses are partitions by the action that is used on them.
+type uses map[string][]string
+
+// usesOf returns what serving an endpoint takes, authentication included, or what a
+// function without an endpoint does. It is empty for a name that is not listed here.
+//
+// An update of users, where nothing else changes a user, counts towards the limit of
+// a user's changes.
+func usesOf(name string) uses {
+	switch name {
+	case "list": // it finishes an interrupted delete that it finds
+		return uses{get: {users}, query: {tokens, users}, update: {users, wallets}, remove: {tokens, foreign}}
+	case "search":
+		return uses{get: {users}, batchGet: {tokens, users}, query: {tokens, users}, update: {users}}
+	case "get", "key", "keys":
+		return uses{get: {users}, batchGet: {tokens, users}}
+	case "create", "batchcreate":
+		return uses{get: {users, responses}, put: {tokens, responses}, update: {users}}
+	case "update":
+		return uses{get: {tokens, users}, batchGet: {tokens, users}, update: {tokens, users}}
+	case "extra":
+		return uses{get: {tokens, users, responses}, put: {responses}, update: {tokens, users}}
+	case "rotate":
+		return uses{get: {users, responses}, batchGet: {tokens, users}, put: {responses}, update: {tokens, users}}
+	case "batchstatus":
+		return uses{get: {users, responses}, batchGet: {tokens}, put: {responses}, update: {tokens, users}}
+	case "delete": // what the token had drawn returns to the wallet
+		return uses{get: {users}, update: {tokens, users, wallets}, remove: {tokens, foreign}}
 	case "batchdelete":
-		return []string{tokens, users, wallets, responses, foreign}
-	case "verify", "reserve", "settle":
-		return []string{tokens, users, wallets, prices, lookups}
+		return uses{get: {users, responses}, batchGet: {tokens}, put: {responses}, update: {tokens, users, wallets}, remove: {tokens, foreign}}
+
+	case "verify", "reserve", "settle", api.ModelGateway:
+		// They query other tokens whose units return to an empty wallet.
+		return uses{get: {tokens, users, wallets, prices, lookups}, query: {tokens}, update: {tokens, wallets}}
 	case "release", "revoke":
-		return []string{tokens, lookups}
-	case "usage":
-		return []string{tokens, users, wallets, lookups}
+		return uses{get: {tokens, lookups}, update: {tokens}}
+	case "usage", api.Authorizer: // they store the last use of a token
+		return uses{get: {tokens, users, wallets, lookups}, query: {tokens}, update: {tokens}}
 	case "status":
-		return []string{prices}
+		return uses{get: {prices}}
+
 	case "self":
-		return []string{users, wallets}
-	case "webhooks", "updatewebhook", "deletewebhook", "testwebhook":
-		return []string{users, webhooks}
-	case "createwebhook", "rotatewebhook":
-		return []string{users, webhooks, responses}
-	case "audit", "selfaudit":
-		return []string{users, audit, folds}
+		return uses{batchGet: {users, wallets}}
 	case "groups":
-		return []string{users, prices}
+		return uses{get: {prices}, batchGet: {users, wallets}}
 	case "models":
-		return []string{users, tokens, prices, lookups}
-	case "usagehistory", "historycsv":
-		return []string{users, tokens, hours, days, folds}
+		return uses{get: {users, prices}}
+	case "budget":
+		return uses{get: {users, wallets}, query: {tokens}, update: {users}}
+
+	case "webhooks":
+		return uses{get: {users}, query: {webhooks}}
+	case "createwebhook":
+		return uses{get: {users, responses}, query: {webhooks}, put: {webhooks, responses}, update: {users, webhooks}}
+	case "updatewebhook":
+		return uses{get: {users, webhooks}, update: {users, webhooks}}
+	case "rotatewebhook":
+		return uses{get: {users, responses}, put: {responses}, update: {users, webhooks}}
+	case "testwebhook":
+		return uses{get: {users, webhooks}, update: {users}}
+	case "deletewebhook":
+		return uses{get: {users, webhooks}, update: {users, webhooks}, remove: {webhooks}}
+
+	case "usagehistory", "historycsv": // days: of a long time
+		return uses{get: {users, folds}, batchGet: {tokens, users, days}, query: {hours}}
 	case "keyhistory":
-		return []string{tokens, users, wallets, hours, days, folds, lookups}
-	case "selfhistory", "selfhistorycsv", "familydata", "familylog":
-		return []string{users, days, folds}
+		return uses{get: {tokens, users, wallets, folds, lookups}, batchGet: {days}, query: {tokens, hours}, update: {tokens}}
+	case "selfhistory", "selfhistorycsv":
+		return uses{get: {users, folds}, batchGet: {days}, query: {days}, update: {users}}
+	case "familydata", "familylog":
+		return uses{get: {users, folds}, query: {days}, update: {users}}
+	case "audit", "selfaudit":
+		return uses{get: {users, folds}, query: {audit}}
+
+	case api.Purge: // foreign: the key of a token that is gone
+		return uses{put: {marks}, update: {users, wallets, marks}, remove: {foreign}}
+	case api.History: // tokens: those that expire
+		return uses{batchGet: {tokens, hours, days}, query: {webhooks, timers}, put: {hours, days, folds, audit, timers}}
+	case api.Deliver:
+		return uses{get: {webhooks}, update: {webhooks}}
 	default:
-		return nil
+		return uses{}
 	}
 }

@@ -134,19 +134,17 @@ func timeout(f api.Function) awscdk.Duration {
 	return awscdk.Duration_Seconds(&seconds)
 }
 
-// newRole makes the role of a function: it allows the function's operations on
-// the partitions of this table that it needs, and writing to its own log. CDK's default role allows writing to
-// every log of the account.
+// newRole makes the role of a function: it allows each of the function's actions on
+// the partitions of this table on which the function uses it, and writing to its own
+// log. CDK's default role allows writing to every log of the account.
 func newRole(scope constructs.Construct, f api.Function, options Options, table awsdynamodb.ITable, logs awslogs.LogGroup) awsiam.Role {
 	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 	})
-	if actions := rights.Of(f); len(actions) > 0 { // the console uses no table
+	for _, s := range rights.Of(f, options.ForeignKeys) {
 		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions: jsii.Strings(actions...), Resources: &[]*string{table.TableArn()},
-			Conditions: &map[string]any{
-				"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": rights.Partitions(f, options.ForeignKeys)},
-			},
+			Actions: jsii.Strings(s.Actions...), Resources: &[]*string{table.TableArn()},
+			Conditions: &map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": s.Partitions}},
 		}))
 	}
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

@@ -69,7 +69,9 @@ func modelGatewayPermissions(t *testing.T, p *template) {
 		"arn:", ref("AWS::Partition"), ":ssm:", ref("AWS::Region"), ":", ref("AWS::AccountId"), ":parameter/latchkey/" + p.stage + "/upstream-key",
 	}}}
 	want := []statement{
-		{list{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}, list{attribute(table, "Arn")}, onPartitions("P", "T#*", "U#*", "W#*")},
+		{list{"dynamodb:GetItem"}, list{attribute(table, "Arn")}, onPartitions("P", "T#*", "U#*", "W#*")},
+		{list{"dynamodb:Query"}, list{attribute(table, "Arn")}, onPartitions("T#*")},
+		{list{"dynamodb:UpdateItem"}, list{attribute(table, "Arn")}, onPartitions("T#*", "W#*")},
 		{list{"logs:CreateLogStream", "logs:PutLogEvents"}, list{attribute(logs, "Arn")}, nil},
 		{list{"ssm:GetParameter"}, list{parameter}, nil},
 	}

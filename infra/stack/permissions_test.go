@@ -65,13 +65,11 @@ func functionMayDoItsOperationsOnly(t *testing.T, p *template) {
 	for _, f := range api.Functions() {
 		_, function := p.function(t, f.Name)
 		logs, _ := at(function, "LoggingConfig", "LogGroup", "Ref").(string)
-		want := [][]statement{{
-			{anyOf(rights.Of(f)), list{attribute(table, "Arn")}, onPartitions(rights.Partitions(f, false)...)},
-			{list{"logs:CreateLogStream", "logs:PutLogEvents"}, list{attribute(logs, "Arn")}, nil},
-		}}
-		if f.Name == api.Console {
-			want[0] = want[0][1:] // only its log
+		want := [][]statement{{}}
+		for _, s := range rights.Of(f, false) {
+			want[0] = append(want[0], statement{anyOf(s.Actions), list{attribute(table, "Arn")}, onPartitions(s.Partitions...)})
 		}
+		want[0] = append(want[0], statement{list{"logs:CreateLogStream", "logs:PutLogEvents"}, list{attribute(logs, "Arn")}, nil})
 		if f.Name == api.Purge || f.Name == api.History {
 			want[0] = append(
 				want[0],

@@ -84,11 +84,11 @@ func changes() map[string]change {
 			"reserve: route POST /api/token/hold: in CDK, not in the code",
 			"reserve: route POST /api/token/hold: in CDK, not in template.yaml",
 		}},
-		// Get is the only function with just these permissions.
-		"CDK/permissions_of_get": {"\"dynamodb:GetItem\"\n       ]", "\"dynamodb:UpdateItem\"\n       ]", []string{
-			"get: action dynamodb:GetItem: in the code, not in CDK",
-			"get: action dynamodb:UpdateItem: in CDK, not in the code",
-			"get: action dynamodb:UpdateItem: in CDK, not in template.yaml",
+		// Audit is the first function with a statement for queries alone.
+		"CDK/permissions_of_audit": {`"Action": "dynamodb:Query"`, `"Action": "dynamodb:UpdateItem"`, []string{
+			"audit: action dynamodb:Query: in the code, not in CDK",
+			"audit: action dynamodb:UpdateItem: in CDK, not in the code",
+			"audit: action dynamodb:UpdateItem: in CDK, not in template.yaml",
 		}},
 		"CDK/action": {`"dynamodb:PutItem"`, `"dynamodb:*"`, []string{
 			"action dynamodb:PutItem: in the code, not in CDK",

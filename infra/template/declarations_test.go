@@ -34,8 +34,10 @@ func declarationsOfCode() declarations {
 		for _, key := range f.RouteKeys {
 			ds.add(f.Name, "route", key)
 		}
-		for _, action := range rights.Of(f) {
-			ds.add(f.Name, "action", action)
+		for _, s := range rights.Of(f, false) {
+			for _, action := range s.Actions {
+				ds.add(f.Name, "action", action)
+			}
 		}
 		for _, variable := range []string{boot.EnvTable, boot.EnvEndpoint, boot.EnvRetention, boot.EnvLogLevel, boot.EnvForeign, boot.EnvNoUses, boot.EnvMetrics, boot.EnvBasePath} {
 			ds.add(f.Name, "variable", variable)

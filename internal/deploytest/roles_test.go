@@ -39,9 +39,9 @@ func checkRoles(t *testing.T, deployed account, made stack, wanted template) {
 		want := []statement{
 			allow("its own log", "logs:CreateLogStream", "logs:PutLogEvents"),
 		}
-		if actions := rights.Of(f); len(actions) > 0 {
-			onTable := allow(tableARN, actions...)
-			onTable.Condition = onPartitions(rights.Partitions(f, false))
+		for _, s := range rights.Of(f, false) {
+			onTable := allow(tableARN, s.Actions...)
+			onTable.Condition = onPartitions(s.Partitions)
 			want = append(want, onTable)
 		}
 		if f.Name == api.Purge || f.Name == api.History {

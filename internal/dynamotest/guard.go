@@ -15,23 +15,24 @@ import (
 	"testing"
 )
 
-// A Guard passes requests on to an engine as AWS does for a role: it refuses
-// each request that needs an action that the role does not allow, or an item of a
-// partition that it does not allow.
+// A Statement allows actions, such as dynamodb:GetItem, on the partitions of
+// patterns, such as P and T#*, as a statement of an IAM policy does.
+type Statement struct{ Actions, Partitions []string }
+
+// A Guard passes requests on to an engine as AWS does for a role: it refuses each
+// request that needs an action on partitions that no statement of the role allows.
 type Guard struct {
 	URL string
 
-	allowed []string // actions, and partitions such as P and T#*
+	allowed []Statement
 	mu      sync.Mutex
 	used    map[string]bool
 	refused map[string]bool
 }
 
-// NewGuard starts a Guard in front of the engine at endpoint. The role allows
-// these actions, such as dynamodb:GetItem, on the table, and no others. What is no
-// action is a partition that it allows, or the beginning of some, such as T#*.
-// Without any, it allows all.
-func NewGuard(t testing.TB, endpoint string, allowed []string) *Guard {
+// NewGuard starts a Guard in front of the engine at endpoint, for a role with
+// these statements and no others.
+func NewGuard(t testing.TB, endpoint string, allowed []Statement) *Guard {
 	t.Helper()
 	target, err := url.Parse(endpoint)
 	if err != nil {
@@ -55,24 +56,35 @@ func NewGuard(t testing.TB, endpoint string, allowed []string) *Guard {
 	return g
 }
 
-// Refused returns the actions and partitions that requests needed and the role
-// does not allow.
+// Refused returns the rights, such as "dynamodb:GetItem on T#1#0", that requests
+// needed and the role does not have.
 func (g *Guard) Refused() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Sorted(maps.Keys(g.refused))
 }
 
-// Unused returns the actions and partitions that the role allows and no request
-// needed.
-func (g *Guard) Unused() []string {
+// Unused returns the rights of the role, such as "dynamodb:GetItem on T#*", that no
+// request needed: each action of a statement on each of its patterns.
+func (g *Guard) Unused() (unused []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(g.allowed), func(action string) bool { return g.used[action] })
+	for _, s := range g.allowed {
+		for _, action := range s.Actions {
+			for _, pattern := range s.Partitions {
+				if right := rightTo(action, pattern); !g.used[right] {
+					unused = append(unused, right)
+				}
+			}
+		}
+	}
+	return unused
 }
 
-// check records the actions and partitions that a request needs. It returns one
-// that the role does not allow, or "".
+func rightTo(action, partition string) string { return action + " on " + partition }
+
+// check records the rights that a request needs. It returns one that the role does
+// not have, or "".
 func (g *Guard) check(r *http.Request) (missing string) {
 	content, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -85,35 +97,70 @@ func (g *Guard) check(r *http.Request) (missing string) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, action := range actionsOf(operation, content) {
-		switch {
-		case slices.Contains(g.allowed, action):
-			g.used[action] = true
-		default:
-			g.refused[action] = true
-			missing = action
+	for _, c := range callsOf(operation, content) {
+		patterns, ok := g.allows(c)
+		for _, pattern := range patterns {
+			g.used[rightTo(c.action, pattern)] = true
 		}
-	}
-	if !slices.ContainsFunc(g.allowed, isPartition) {
-		return missing
-	}
-	for _, partition := range partitionsOf(content) {
-		i := slices.IndexFunc(g.allowed, func(p string) bool { return isPartition(p) && covers(p, partition) })
-		if i < 0 {
-			g.refused[partition] = true
-			missing = "partition " + partition
-			continue
+		if !ok {
+			missing = rightTo(c.action, strings.Join(c.partitions, ", "))
+			g.refused[missing] = true
 		}
-		g.used[g.allowed[i]] = true
 	}
 	return missing
 }
 
-func isPartition(allowed string) bool { return !strings.HasPrefix(allowed, "dynamodb:") }
+// allows reports whether one statement allows a call on all its partitions, and
+// returns the patterns that match them. A call on partitions of two statements is
+// refused.
+func (g *Guard) allows(c call) (patterns []string, ok bool) {
+	for _, s := range g.allowed {
+		if !slices.Contains(s.Actions, c.action) {
+			continue
+		}
+		patterns = nil
+		for _, partition := range c.partitions {
+			if i := slices.IndexFunc(s.Partitions, func(pattern string) bool { return covers(pattern, partition) }); i >= 0 {
+				patterns = append(patterns, s.Partitions[i])
+			}
+		}
+		if len(patterns) == len(c.partitions) {
+			return patterns, true
+		}
+	}
+	return nil, false
+}
 
 func covers(pattern, partition string) bool {
 	prefix, many := strings.CutSuffix(pattern, "*")
 	return partition == prefix || many && strings.HasPrefix(partition, prefix)
+}
+
+// A call is an action on the partitions that AWS compares with the condition
+// dynamodb:LeadingKeys of one statement.
+type call struct {
+	action     string
+	partitions []string
+}
+
+// callsOf returns the calls of a request. A transaction is one for each of its
+// parts; there is no action of the transaction itself.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+func callsOf(operation string, content []byte) (calls []call) {
+	const prefix = "dynamodb:"
+	if operation != "TransactWriteItems" && operation != "TransactGetItems" {
+		return []call{{prefix + operation, partitionsOf(content)}}
+	}
+	var in struct{ TransactItems []map[string]json.RawMessage }
+	if err := json.Unmarshal(content, &in); err != nil {
+		return []call{{prefix + operation, nil}}
+	}
+	for _, part := range in.TransactItems {
+		for kind, content := range part { // Put, Update, Delete, ConditionCheck or Get
+			calls = append(calls, call{prefix + kind + "Item", partitionsOf(content)})
+		}
+	}
+	return calls
 }
 
 // partitionsOf returns the partitions of a request: the values of each key or item
@@ -144,24 +191,4 @@ func partitionsOf(content []byte) (partitions []string) {
 	}
 	walk(request)
 	return partitions
-}
-
-// actionsOf returns the actions that a request needs. A transaction needs those
-// of its parts; there is no action of the transaction itself.
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
-func actionsOf(operation string, content []byte) (actions []string) {
-	const prefix = "dynamodb:"
-	if operation != "TransactWriteItems" && operation != "TransactGetItems" {
-		return []string{prefix + operation}
-	}
-	var in struct{ TransactItems []map[string]json.RawMessage }
-	if err := json.Unmarshal(content, &in); err != nil {
-		return []string{prefix + operation}
-	}
-	for _, part := range in.TransactItems {
-		for kind := range part { // Put, Update, Delete, ConditionCheck or Get
-			actions = append(actions, prefix+kind+"Item")
-		}
-	}
-	return actions
 }

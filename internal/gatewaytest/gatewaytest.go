@@ -61,11 +61,11 @@ func StartFunction(t testing.TB, f Function, binaries string, kit *dynamotest.Ki
 	for name, value := range f.Environment {
 		environment = append(environment, name+"="+value)
 	}
-	guard := dynamotest.NewGuard(t, kit.Endpoint, f.Actions)
+	guard := dynamotest.NewGuard(t, kit.Endpoint, f.Statements)
 	environment = append(append(environment, boot.EnvEndpoint+"="+guard.URL), further...)
 	t.Cleanup(func() {
-		for _, action := range guard.Refused() {
-			t.Errorf("the function %s needs %s, which its role does not allow", f.Folder, action)
+		for _, right := range guard.Refused() {
+			t.Errorf("the function %s needs %s, which its role does not allow", f.Folder, right)
 		}
 	})
 	return &Process{lambdatest.Start(t, filepath.Join(binaries, f.Folder), environment...), f.Folder, guard}

@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 )
 
-// tableActions returns the actions on the table that the role of a function
-// allows, and the partitions that it allows them on, sorted. It returns an error
-// for a statement that it can't judge: one with another condition, a denial, or
-// an action with a wildcard or on another resource.
-func (t template) tableActions(properties map[string]any) (actions []string, err error) {
+// onTable returns the statements of the role of a function on the table, in the
+// order of its policies. It returns an error for a statement that it can't judge:
+// one with another condition, a denial, or an action with a wildcard or on another
+// resource.
+func (t template) onTable(properties map[string]any) (allowed []dynamotest.Statement, err error) {
 	roles := references(properties["Role"])
 	for _, id := range t.ofType("AWS::IAM::Policy") {
 		policy := t.Resources[id].Properties
@@ -21,22 +23,24 @@ func (t template) tableActions(properties map[string]any) (actions []string, err
 		all, _ := document["Statement"].([]any)
 		for _, s := range all {
 			statement, _ := s.(map[string]any)
-			allowed, err := t.allowedOnTable(statement)
+			found, err := t.statement(statement)
 			if err != nil {
 				return nil, fmt.Errorf("policy %s: %w", id, err)
 			}
-			actions = append(actions, allowed...)
+			if len(found.Actions) > 0 {
+				allowed = append(allowed, found)
+			}
 		}
 	}
-	slices.Sort(actions)
-	return slices.Compact(actions), nil
+	return allowed, nil
 }
 
 // streamActions are for Lambda's poller, which reads the stream in the name of
 // the function.
 const streamActions = "dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams"
 
-func (t template) allowedOnTable(statement map[string]any) (actions []string, err error) {
+// statement returns what a statement allows on the table, which may be nothing.
+func (t template) statement(statement map[string]any) (s dynamotest.Statement, err error) {
 	for _, value := range listed(statement["Action"]) {
 		action, ok := value.(string)
 		if !ok {
@@ -46,20 +50,19 @@ func (t template) allowedOnTable(statement map[string]any) (actions []string, er
 			continue
 		}
 		if strings.Contains(action, "*") || len(statement) != 4 || statement["Effect"] != "Allow" {
-			return nil, fmt.Errorf("statement %v is not a plain permission of single actions", statement)
+			return s, fmt.Errorf("statement %v is not a plain permission of single actions", statement)
 		}
 		for _, resource := range listed(statement["Resource"]) {
 			if table, err := t.follow(resource, "AWS::DynamoDB::Table"); err != nil || fmt.Sprint(resource) != fmt.Sprint(arnOf(table)) {
-				return nil, fmt.Errorf("action %s is allowed on %v, want the table", action, resource)
+				return s, fmt.Errorf("action %s is allowed on %v, want the table", action, resource)
 			}
 		}
-		actions = append(actions, action)
+		s.Actions = append(s.Actions, action)
 	}
-	if len(actions) == 0 {
-		return nil, nil
+	if len(s.Actions) > 0 {
+		s.Partitions, err = partitionsOf(statement["Condition"])
 	}
-	partitions, err := partitionsOf(statement["Condition"])
-	return append(actions, partitions...), err
+	return s, err
 }
 
 // partitionsOf returns the partitions that a condition of a statement names.

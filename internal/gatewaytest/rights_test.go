@@ -15,7 +15,7 @@ import (
 // TestRights runs every function with the rights that its role has in the
 // template, and no others, and sends it requests for all that it does with the
 // table. A right that is missing and one that no request needs both fail the
-// test: an action, or a partition.
+// test: an action on a partition.
 func TestRights(t *testing.T) {
 	built := lambdatest.Build(t, dynamotest.Root(t), runtime.GOARCH, "./functions/...")
 	text, err := os.ReadFile("../../infra/stack/testdata/upstream/dev.template.json") // has all functions
@@ -63,8 +63,8 @@ func TestRights(t *testing.T) {
 		t.Errorf("got %d functions, want all %d of the stack", got, want)
 	}
 	for _, p := range processes {
-		for _, action := range p.Guard.Unused() {
-			t.Errorf("the role of %s allows %s, which no request of this test needs", p.Name, action)
+		for _, right := range p.Guard.Unused() {
+			t.Errorf("the role of %s allows %s, which no request of this test needs", p.Name, right)
 		}
 	}
 }

@@ -37,14 +37,23 @@ func authorizeKeys(t *testing.T, p *gatewaytest.Process, c *caller) {
 	}
 }
 
-// purgeToken sends the record of a token with a block that TTL has removed.
+// purgeToken sends the records of tokens that TTL has removed: of one with a block, of
+// one whose removal was counted before, and of one with a foreign key.
 func purgeToken(t *testing.T, p *gatewaytest.Process, c *caller) {
-	u := c.restricted(t)
-	made := u.prepare(t, u.access, "/api/token", plain).Data
-	u.prepare(t, made.Key, "/api/token/verify", `{"quota":1}`)
-	sendRemoval(t, p, u.id, c.remove(t, u.id))
-	if _, h, err := c.users.Holdings(t.Context(), u.name); err != nil || h.Left != budget-1 {
-		t.Errorf("got %d units in the wallet, %v, want the token's block back but for one", h.Left, err)
+	for _, counted := range []bool{false, true} {
+		u := c.restricted(t)
+		made := u.prepare(t, u.access, "/api/token", plain).Data
+		u.prepare(t, made.Key, "/api/token/verify", `{"quota":1}`)
+		removed := c.remove(t, u.id)
+		if counted {
+			if _, err := c.users.Reconcile(t.Context(), u.name, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sendRemoval(t, p, u.id, removed)
+		if _, h, err := c.users.Holdings(t.Context(), u.name); err != nil || h.Left != budget-1 {
+			t.Errorf("counted before: %t: got %d units in the wallet, %v, want the token's block back but for one", counted, h.Left, err)
+		}
 	}
 	importer := c.tenant(t)
 	importer.imported(t)
@@ -141,27 +150,34 @@ func newUpstream(t *testing.T) string {
 	return server.URL
 }
 
-// completeChats sends requests for chat completions.
+// completeChats sends requests for the list of models and for chat completions.
 func completeChats(t *testing.T, p *gatewaytest.Process, c *caller) {
 	keys := c.spenders(t)
 	empty := c.beside(t)
 	c.prepare(t, empty, "/api/token/verify", fmt.Sprintf(`{"quota":%d}`, budget-block))
 	for _, key := range append(keys, empty) {
-		e := events.LambdaFunctionURLRequest{
-			Version: "2.0", RawPath: "/v1/chat/completions", Body: `{"model":"m","max_tokens":20,"messages":[{"role":"user","content":"Hello"}]}`,
-			Headers: map[string]string{"authorization": "Bearer " + key, "content-type": "application/json", "host": "a.lambda-url.us-east-1.on.aws"},
-		}
-		e.RequestContext.HTTP.Method, e.RequestContext.HTTP.Path, e.RequestContext.HTTP.SourceIP = http.MethodPost, e.RawPath, "203.0.113.7"
-		s, err := p.Stream(t.Context(), jsonOf(t, e))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if text, err := io.ReadAll(s.Body); err != nil || s.Status != http.StatusOK {
-			t.Errorf("got %d %s, %v, want a completion", s.Status, text, err)
-		}
-		if err := s.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		forward(t, p, key, http.MethodGet, "/v1/models", "")
+		forward(t, p, key, http.MethodPost, "/v1/chat/completions", `{"model":"m","max_tokens":20,"messages":[{"role":"user","content":"Hello"}]}`)
+	}
+}
+
+// forward sends a request to the function URL of the model gateway.
+func forward(t *testing.T, p *gatewaytest.Process, key, method, path, body string) {
+	t.Helper()
+	e := events.LambdaFunctionURLRequest{
+		Version: "2.0", RawPath: path, Body: body,
+		Headers: map[string]string{"authorization": "Bearer " + key, "content-type": "application/json", "host": "a.lambda-url.us-east-1.on.aws"},
+	}
+	e.RequestContext.HTTP.Method, e.RequestContext.HTTP.Path, e.RequestContext.HTTP.SourceIP = method, path, "203.0.113.7"
+	s, err := p.Stream(t.Context(), jsonOf(t, e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(s.Body); err != nil || s.Status != http.StatusOK {
+		t.Errorf("%s: got %d %s, %v, want the answer of the model API", path, s.Status, text, err)
+	}
+	if err := s.Wait(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 

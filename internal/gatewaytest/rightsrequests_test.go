@@ -3,7 +3,6 @@ package gatewaytest_test
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +21,7 @@ const (
 // DynamoDB.
 func sendRequests(t *testing.T, c *caller) {
 	for name, send := range map[string]func(*testing.T, *caller){
-		"invalid": sendInvalid, "reads": sendReads, "searches": searchMany, "changes": sendChanges, "batches": sendBatches, "interrupted_deletions": finishDeletions,
+		"invalid": sendInvalid, "reads": sendReads, "searches": searchMany, "segments": listSegments, "changes": sendChanges, "batches": sendBatches, "interrupted_deletions": finishDeletions,
 		"imported": deleteImported, "spends": sendSpends, "holds": sendHolds, "usage": sendUsage, "leaks": sendLeaks, "webhooks": sendWebhooks, "wallet": drawFromWallet,
 	} {
 		t.Run(name, func(t *testing.T) { send(t, c) })
@@ -55,38 +54,13 @@ func sendInvalid(t *testing.T, c *caller) {
 	}
 }
 
-func sendReads(t *testing.T, c *caller) {
-	c.do(t, "", http.MethodGet, "/api/status", "")
-	c.each(t, func(u *tenant, id int64, _ string) {
-		long := fmt.Sprint(time.Now().Unix() - 60*86_400) // reads days in place of hours
-		for _, path := range []string{
-			idPath(id) + "/usage", idPath(id) + "/usage?from=" + long, idPath(id) + "/usage.csv", idPath(id) + "/usage.csv?from=" + long,
-			"/api/user/self/usage", "/api/user/self/usage.csv", "/api/user/self/usage?ids=1", "/api/user/self/usage.csv?ids=1", "/api/data/self", "/api/log/self",
-			"/api/token", "/api/token?after=9", idPath(id), "/api/token/search?keyword=a", "/api/token/search?after=9", "/api/user/self", "/api/user/self/audit", idPath(id) + "/audit", "/api/user/self/groups", "/api/user/models",
-		} {
-			c.do(t, u.access, http.MethodGet, path, "")
-		}
-		c.do(t, u.access, http.MethodHead, "/api/user/self/audit", "") // the fallback gets it
-		c.do(t, u.withBudget(t).access, http.MethodGet, "/api/user/self/budget", "")
-	})
-}
-
-// searchMany searches so many tokens that those of the page are read once more.
-func searchMany(t *testing.T, c *caller) {
-	u := c.tenant(t)
-	all := strings.TrimSuffix(strings.Repeat(plain+",", token.MaxBatch), ",")
-	for range 3 {
-		u.prepare(t, u.access, "/api/token/batch/create", `{"tokens":[`+all+`]}`)
-	}
-	c.do(t, u.access, http.MethodGet, "/api/token/search?keyword=a", "")
-}
-
 func sendChanges(t *testing.T, c *caller) {
 	soon := time.Now().Unix() + 3_600
 	c.each(t, func(u *tenant, id int64, key string) {
 		for i, settings := range []string{plain, limited} {
 			u.repeat(t, "/api/token", settings, fmt.Sprint("create-", i))
 		}
+		u.refuse(t, "/api/token", `{"remain_quota":-1}`)
 		held := u.prepare(t, key, "/api/token/reserve", `{"quota":1}`)
 		for _, settings := range []string{
 			`"name":"b"`, `"status":2`, `"status":1`, `"quota_delta":5`, `"remain_quota":7`, `"requests_per_minute":9`,
@@ -114,9 +88,17 @@ func (u *tenant) repeat(t *testing.T, path, body, key string) {
 	}
 }
 
+// refuse posts a request with an Idempotency-Key that is invalid. Then it may have been
+// answered before.
+func (u *tenant) refuse(t *testing.T, path, body string) {
+	t.Helper()
+	u.send(t, u.url, http.StatusBadRequest, u.access, http.MethodPost, path+u.ending, body, "Idempotency-Key", "refused")
+}
+
 func sendBatches(t *testing.T, c *caller) {
 	c.each(t, func(u *tenant, id int64, _ string) {
 		u.repeat(t, "/api/token/batch/create", fmt.Sprintf(`{"tokens":[%s,%s]}`, plain, limited), "create")
+		u.refuse(t, "/api/token/batch/create", `{"tokens":[{"remain_quota":-1}]}`)
 		u.repeat(t, "/api/token/batch/status", fmt.Sprintf(`{"ids":[%d,2],"status":2}`, id), "status")
 		u.repeat(t, "/api/token/batch", fmt.Sprintf(`{"ids":[%d,2]}`, id), "delete")
 	})
@@ -209,17 +191,6 @@ func sendHolds(t *testing.T, c *caller) {
 				body = fmt.Sprintf(`{"request_id":%q}`, held)
 			}
 			c.do(t, key, http.MethodPost, "/api/token/"+call, body)
-		}
-	}
-}
-
-func sendUsage(t *testing.T, c *caller) {
-	for _, key := range c.spenders(t) {
-		c.do(t, key, http.MethodGet, "/api/usage/token", "")
-		c.do(t, key, http.MethodGet, "/api/usage/token/history", "")
-		c.prepare(t, key, "/api/token/verify", `{"quota":1}`) // then the history is behind
-		for _, query := range []string{"", fmt.Sprint("?from=", time.Now().Unix()-60*86_400)} {
-			c.do(t, key, http.MethodGet, "/api/usage/token/history"+query, "")
 		}
 	}
 }

@@ -31,7 +31,7 @@ type Function struct {
 	ID          string // its logical ID
 	Folder      string // the last part of the path of its asset
 	Environment map[string]string
-	Actions     []string // that its role allows on the table, such as dynamodb:GetItem, and partitions, such as T#*
+	Statements  []dynamotest.Statement // of its role, on the table
 }
 
 // Read reads the HTTP API from a stack's template, in JSON as CDK synthesizes it.
@@ -39,7 +39,7 @@ type Function struct {
 // than $default, an integration that is not a Lambda proxy with payload format
 // 2.0, a function that API Gateway may not invoke, an environment variable that
 // is neither a string nor the name of the table. It also returns one for a
-// permission on the table that depends on more than the action.
+// permission on the table that depends on more than the action and the partition.
 func Read(text []byte) (*API, error) {
 	var t template
 	if err := json.Unmarshal(text, &t); err != nil {
@@ -150,7 +150,7 @@ func ending(value any) string {
 func (t template) function(id string) (f Function, err error) {
 	r := t.Resources[id]
 	f = Function{ID: id, Environment: map[string]string{}}
-	if f.Actions, err = t.tableActions(r.Properties); err != nil {
+	if f.Statements, err = t.onTable(r.Properties); err != nil {
 		return Function{}, fmt.Errorf("function %s: %w", id, err)
 	}
 	asset, _ := r.Metadata["aws:asset:path"].(string)

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/internal/gatewaytest"
 	"github.com/latchkey-api/latchkey/shared/api"
 )
@@ -19,7 +22,7 @@ const small = `{"Resources":{
   "Table":{"Type":"AWS::DynamoDB::Table"},
   "Policy":{"Type":"AWS::IAM::Policy","Properties":{"Roles":[{"Ref":"Role"}],"PolicyDocument":{"Statement":[
     {"Effect":"Allow","Action":["dynamodb:Query","dynamodb:GetItem"],"Resource":{"Fn::GetAtt":["Table","Arn"]},"Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["T#*"]}}},
-    {"Effect":"Allow","Action":"dynamodb:PutItem","Resource":{"Fn::GetAtt":["Table","Arn"]},"Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["T#*"]}}},
+    {"Effect":"Allow","Action":"dynamodb:PutItem","Resource":{"Fn::GetAtt":["Table","Arn"]},"Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["E#*","T#*"]}}},
     {"Effect":"Allow","Action":["dynamodb:ListStreams","logs:PutLogEvents"],"Resource":"*"}]}}},
   "Function":{"Type":"AWS::Lambda::Function","Metadata":{"aws:asset:path":"build/x"},"Properties":{"Role":{"Fn::GetAtt":["Role","Arn"]},"Environment":{"Variables":{"TABLE_NAME":{"Ref":"Table"},"A":"b"}}}}
 }}`
@@ -36,8 +39,12 @@ func TestRead(t *testing.T) {
 		len(f.Environment) != 2 || f.Environment["A"] != "b" || f.Environment["TABLE_NAME"] != "latchkey-test" {
 		t.Errorf("got %+v, want GET /x to build/x with its two variables", got.Routes)
 	}
-	if want := []string{"T#*", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}; !slices.Equal(f.Actions, want) {
-		t.Errorf("got actions %v, want those that the role allows on the table: %v", f.Actions, want)
+	want := []dynamotest.Statement{
+		{Actions: []string{"dynamodb:Query", "dynamodb:GetItem"}, Partitions: []string{"T#*"}},
+		{Actions: []string{"dynamodb:PutItem"}, Partitions: []string{"E#*", "T#*"}},
+	}
+	if diff := cmp.Diff(want, f.Statements); diff != "" {
+		t.Errorf("statements of the role on the table (-want +got):\n%s", diff)
 	}
 }
 
