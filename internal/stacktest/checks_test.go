@@ -18,6 +18,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/internal/document"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -162,7 +163,7 @@ func (o *operator) changeFunction(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.write(t, file, string(binary)+"changed") // the system ignores what follows the program
-	o.run(t, command{text: "make deploy STAGE=prod"}, "")
+	o.run(t, document.Command{Text: "make deploy STAGE=prod"}, "")
 	for name, f := range o.inventory(t).Functions {
 		want := map[string]string{"live": "1"}
 		switch {

@@ -5,48 +5,29 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 
+	"github.com/latchkey-api/latchkey/internal/document"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 )
 
-// A command is one command of the document, without its comment.
-type command struct {
-	line int // in the document
-	text string
-}
-
-// readCommands returns the commands in the blocks of kind sh, in their order. A
-// line that ends with a backslash continues in the next one.
-func readCommands(t *testing.T) (commands []command) {
+// readCommands returns the commands in the blocks of kind sh, in their order.
+func readCommands(t *testing.T) (commands []document.Command) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dynamotest.Root(t), "docs", "deploy.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	inside, continued := false, false
-	for i, line := range strings.Split(string(text), "\n") {
-		line = strings.TrimSpace(line)
-		switch {
-		case strings.HasPrefix(line, "```"):
-			inside = line == "```sh"
-			continue
-		case !inside || line == "" || strings.HasPrefix(line, "#"):
-			continue
-		case continued:
-			last := &commands[len(commands)-1]
-			last.text = strings.TrimSuffix(last.text, `\`) + withoutComment(line)
-		default:
-			commands = append(commands, command{i + 1, withoutComment(line)})
+	blocks, err := document.Blocks(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range blocks {
+		if b.Language == "sh" {
+			commands = append(commands, b.Commands()...)
 		}
-		continued = strings.HasSuffix(commands[len(commands)-1].text, `\`)
 	}
 	return commands
-}
-
-func withoutComment(line string) string {
-	return regexp.MustCompile(`\s+# .*$`).ReplaceAllString(line, "")
 }
 
 // placeholdersIn returns the placeholders in a command: texts in angle brackets,
@@ -65,10 +46,10 @@ func TestDocument(t *testing.T) {
 		if known {
 			used[step.command] = true
 		}
-		for _, p := range placeholdersIn(c.text) {
+		for _, p := range placeholdersIn(c.Text) {
 			used[p] = true
 			if !slices.Contains(placeholders(), p) && step.notRun == "" {
-				t.Errorf("docs/deploy.md:%d: %s has the placeholder %s, which no value is known for: add it to placeholders, or the command to steps", c.line, c.text, p)
+				t.Errorf("docs/deploy.md:%d: %s has the placeholder %s, which no value is known for: add it to placeholders, or the command to steps", c.Line, c.Text, p)
 			}
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/internal/capture"
+	"github.com/latchkey-api/latchkey/internal/document"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/internal/lambdatest"
 )
@@ -37,6 +38,7 @@ type operator struct {
 	endpoint    string // of MiniStack
 	proxy       string // which finds the hosts of API Gateway
 	environment []string
+	shell       document.Shell
 	values      map[string]string // by placeholder
 	log         *capture.Output   // of MiniStack
 }
@@ -49,6 +51,7 @@ func newOperator(t *testing.T) *operator {
 		values: map[string]string{"NAME": "alice"}, log: new(capture.Output),
 	}
 	o.environment = o.environ(t)
+	o.shell = document.Shell{Folder: o.root, Environment: o.environment, Home: o.home}
 	o.write(t, ".aws/config", "[profile me]\nregion = "+region+"\naws_access_key_id = test\naws_secret_access_key = test\n")
 	o.write(t, stagesName, "{}")
 	o.copyFunctions(t)

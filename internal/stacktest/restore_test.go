@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-api/latchkey/internal/document"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -18,7 +19,7 @@ const restoredTable = "latchkey-restored"
 // items that a table has at that moment, so <time> is now.
 func (o *operator) createTokens(t *testing.T) {
 	t.Helper()
-	o.run(t, command{text: "build/tokenctl user create owner"}, "")
+	o.run(t, document.Command{Text: "build/tokenctl user create owner"}, "")
 	_, o.values["the kept key"] = o.token(t, `{"name":"kept","unlimited_quota":true}`)
 	o.values["the deleted token"], o.values["the deleted key"] = o.token(t, `{"name":"deleted","unlimited_quota":true}`)
 	o.values["<time>"] = time.Now().UTC().Format(time.RFC3339)

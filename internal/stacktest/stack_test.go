@@ -3,12 +3,12 @@
 package stacktest_test
 
 import (
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/latchkey-api/latchkey/internal/document"
 )
 
 // TestStack runs the commands of docs/deploy.md in their order, as an operator
@@ -18,50 +18,43 @@ func TestStack(t *testing.T) {
 	for _, c := range readCommands(t) {
 		step, _ := stepOf(c)
 		if step.notRun != "" {
-			t.Logf("docs/deploy.md:%d: not run, because %s: %s", c.line, step.notRun, c.text)
+			t.Logf("docs/deploy.md:%d: not run, because %s: %s", c.Line, step.notRun, c.Text)
 			continue
 		}
 		o.do(t, step.before)
 		started := time.Now()
 		o.run(t, c, step.input)
-		t.Logf("%5.1f s  docs/deploy.md:%d: %s", time.Since(started).Seconds(), c.line, c.text)
+		t.Logf("%5.1f s  docs/deploy.md:%d: %s", time.Since(started).Seconds(), c.Line, c.Text)
 		o.do(t, step.after)
 		if t.Failed() {
-			t.Fatalf("after docs/deploy.md:%d: %s\nthe last output of MiniStack:\n%s", c.line, c.text, o.log.Tail())
+			t.Fatalf("after docs/deploy.md:%d: %s\nthe last output of MiniStack:\n%s", c.Line, c.Text, o.log.Tail())
 		}
 	}
 }
 
 // run runs a command in the shell of the operator: in the project's folder, with
 // the variables that earlier commands have set.
-func (o *operator) run(t *testing.T, c command, input string) {
+func (o *operator) run(t *testing.T, c document.Command, input string) {
 	t.Helper()
-	const script = `set -euo pipefail
-touch "$0"; . "$0"
-eval "$1"
-declare -p | grep -v '^declare -[a-zA-Z]*[rn]' > "$0"`
 	text := o.fill(t, c)
-	cmd := exec.CommandContext(t.Context(), "bash", "-c", script, filepath.Join(o.home, "variables"), text) //nolint:gosec // the document's own commands
-	cmd.Dir, cmd.Env = o.root, o.environment
-	cmd.Stdin = strings.NewReader(o.fill(t, command{c.line, input}))
-	output, err := cmd.CombinedOutput()
+	output, err := o.shell.Run(t.Context(), text, o.fill(t, document.Command{Line: c.Line, Text: input}))
 	if err != nil {
-		t.Fatalf("docs/deploy.md:%d: %s\n%v\n%s\nthe last output of MiniStack:\n%s", c.line, c.text, err, output, o.log.Tail())
+		t.Fatalf("docs/deploy.md:%d: %s\n%v\n%s\nthe last output of MiniStack:\n%s", c.Line, c.Text, err, output, o.log.Tail())
 	}
-	o.readValues(c.text, string(output))
+	o.readValues(c.Text, output)
 }
 
 // fill replaces the placeholders in a text.
-func (o *operator) fill(t *testing.T, c command) string {
+func (o *operator) fill(t *testing.T, c document.Command) string {
 	t.Helper()
-	for _, p := range placeholdersIn(c.text) {
+	for _, p := range placeholdersIn(c.Text) {
 		value, ok := o.values[p]
 		if !ok {
-			t.Fatalf("docs/deploy.md:%d: no value for %s was printed before %s", c.line, p, c.text)
+			t.Fatalf("docs/deploy.md:%d: no value for %s was printed before %s", c.Line, p, c.Text)
 		}
-		c.text = strings.ReplaceAll(c.text, p, value)
+		c.Text = strings.ReplaceAll(c.Text, p, value)
 	}
-	return c.text
+	return c.Text
 }
 
 // readValues reads the values of placeholders that a command has printed: the
@@ -94,7 +87,7 @@ func (o *operator) do(t *testing.T, what action) {
 		deleteToken:      o.deleteToken,
 		useRestored:      o.useRestored,
 		checkRestored:    o.checkRestored,
-		createUser:       func(t *testing.T) { o.run(t, command{text: "build/tokenctl user create NAME"}, "") },
+		createUser:       func(t *testing.T) { o.run(t, document.Command{Text: "build/tokenctl user create NAME"}, "") },
 		checkKept:        o.checkKept,
 		checkNothingLeft: o.checkNothingLeft,
 	}

@@ -1,6 +1,10 @@
 package stacktest_test
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/latchkey-api/latchkey/internal/document"
+)
 
 // A step is what the test has to know about a command of the document, beyond
 // its text. Most commands need none.
@@ -62,9 +66,9 @@ func placeholders() []string {
 }
 
 // stepOf returns what is known about a command, and whether anything is.
-func stepOf(c command) (found step, known bool) {
+func stepOf(c document.Command) (found step, known bool) {
 	for _, s := range steps() {
-		if strings.HasPrefix(c.text, s.command) && len(s.command) >= len(found.command) {
+		if strings.HasPrefix(c.Text, s.command) && len(s.command) >= len(found.command) {
 			found, known = s, true
 		}
 	}
