@@ -30,12 +30,26 @@ type Audit struct {
 // in every bucket the tokens stored are the ids given minus the deletions counted.
 func (k *Kit) Audit(t testing.TB, userID int64) Audit {
 	t.Helper()
+	return auditOf(t, k.items(t), userID)
+}
+
+// AuditAll is Audit for many users, and reads the table once.
+func (k *Kit) AuditAll(t testing.TB, userIDs []int64) {
+	t.Helper()
+	all := k.items(t)
+	for _, id := range userIDs {
+		auditOf(t, all, id)
+	}
+}
+
+func auditOf(t testing.TB, items []map[string]types.AttributeValue, userID int64) Audit {
+	t.Helper()
 	var a Audit
 	counted := map[int64]int64{} // deletions by bucket
 	stored := map[int64]int64{}  // tokens by bucket
 	hashes := map[string]bool{}
 	user, tokens := fmt.Sprintf("U#%d", userID), fmt.Sprintf("T#%d#", userID)
-	for _, it := range k.items(t) {
+	for _, it := range items {
 		partition, id := it["pk"].(*types.AttributeValueMemberS).Value, integer(it, "sk")
 		switch {
 		case partition == user:

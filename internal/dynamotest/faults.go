@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"testing/iotest"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
@@ -22,6 +23,8 @@ const (
 	BatchGetItem       = "BatchGetItem"
 	Query              = "Query"
 	UpdateItem         = "UpdateItem"
+	PutItem            = "PutItem"
+	DeleteItem         = "DeleteItem"
 	TransactWriteItems = "TransactWriteItems"
 )
 
@@ -42,6 +45,8 @@ const (
 	LostAfter         Fault = "answer lost after the call was applied"
 	TimeoutBefore     Fault = "time-out before the call arrived"
 	TimeoutAfter      Fault = "time-out after the call was applied"
+	ResetAfter        Fault = "connection reset after the call was applied"
+	CutAnswer         Fault = "answer cut in the middle"
 	ErrorBefore       Fault = "500 and not applied"
 	ErrorAfter        Fault = "500 though applied"
 	Unprocessed       Fault = "all keys left unprocessed"
@@ -52,17 +57,38 @@ const (
 func FaultsOf(op string) []Fault {
 	faults := []Fault{
 		Throttled, AccountThrottle, ConnectionRefused, LostBefore, LostAfter,
-		TimeoutBefore, TimeoutAfter, ErrorBefore, ErrorAfter,
+		TimeoutBefore, TimeoutAfter, ResetAfter, CutAnswer, ErrorBefore, ErrorAfter,
 	}
 	switch op {
 	case BatchGetItem:
 		faults = append(faults, Unprocessed)
-	case UpdateItem:
+	case UpdateItem, PutItem, DeleteItem:
 		faults = append(faults, Conflict)
 	case TransactWriteItems:
 		faults = append(faults, ReasonThrottled, Conflict, MixedConflict, InProgress)
 	}
 	return faults
+}
+
+// Applied reports whether a call with this fault was applied.
+func (f Fault) Applied() bool {
+	switch f { //nolint:exhaustive // the others were not
+	case NoFault, LostAfter, TimeoutAfter, ResetAfter, CutAnswer, ErrorAfter:
+		return true
+	default:
+		return false
+	}
+}
+
+// Unknown reports whether the caller can't know if a call with this fault was
+// applied.
+func (f Fault) Unknown() bool {
+	switch f { //nolint:exhaustive // the caller knows it of the others
+	case LostBefore, TimeoutBefore, ErrorBefore:
+		return true
+	default:
+		return f != NoFault && f.Applied()
+	}
 }
 
 // Faults makes attempts fail below the SDK, so that the SDK's decoding and retries
@@ -107,21 +133,24 @@ func (c *faultyClient) Do(r *http.Request) (*http.Response, error) {
 	_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	fault := c.faults.choose(op)
 	switch {
-	case fault == LostAfter || fault == TimeoutAfter || fault == ErrorAfter:
+	case fault == NoFault:
+		return c.next.Do(r)
+	case fault.Applied():
 		resp, err := c.next.Do(r)
 		if err != nil {
 			return nil, err
 		}
+		if fault == CutAnswer {
+			return cut(resp)
+		}
 		_ = resp.Body.Close() // the caller gets an error instead
-	case fault == NoFault:
-		return c.next.Do(r)
 	case fault == HalfProcessed:
 		resp, err := c.next.Do(r)
 		if err != nil {
 			return nil, err
 		}
 		return leaveOne(resp)
-	case fault == Conflict && op == UpdateItem:
+	case fault == Conflict && op != TransactWriteItems:
 		return refuse(http.StatusBadRequest, "TransactionConflictException", nil), nil
 	}
 	return fail(r, fault)
@@ -152,6 +181,8 @@ func fail(r *http.Request, fault Fault) (*http.Response, error) {
 		return response(http.StatusOK, map[string]any{"Responses": struct{}{}, "UnprocessedKeys": in.RequestItems}), nil
 	case ConnectionRefused:
 		return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}}
+	case ResetAfter:
+		return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}}
 	case TimeoutBefore, TimeoutAfter:
 		return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: os.ErrDeadlineExceeded}
 	default:
@@ -205,6 +236,17 @@ func leaveOne(resp *http.Response) (*http.Response, error) {
 	return response(http.StatusOK, map[string]any{
 		"Responses": out.Responses, "UnprocessedKeys": left, "ConsumedCapacity": out.ConsumedCapacity,
 	}), nil
+}
+
+// cut ends an answer after half of its body.
+func cut(resp *http.Response) (*http.Response, error) {
+	whole, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(whole[:len(whole)/2]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	return resp, nil
 }
 
 func response(status int, body any) *http.Response {

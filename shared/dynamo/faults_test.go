@@ -73,20 +73,6 @@ func calls() []call {
 	}
 }
 
-// unknown reports whether the store can't know if a call with this fault was
-// applied.
-func unknown(fault dynamotest.Fault) bool {
-	return slices.Contains([]dynamotest.Fault{
-		dynamotest.LostBefore, dynamotest.LostAfter, dynamotest.TimeoutBefore, dynamotest.TimeoutAfter,
-		dynamotest.ErrorBefore, dynamotest.ErrorAfter,
-	}, fault)
-}
-
-// applied reports whether a call with this fault was applied.
-func applied(fault dynamotest.Fault) bool {
-	return fault == dynamotest.LostAfter || fault == dynamotest.TimeoutAfter || fault == dynamotest.ErrorAfter
-}
-
 // eachFault runs a sub-test for every fault of every DynamoDB call of every
 // operation, on a new table with six tokens.
 func eachFault(t *testing.T, test func(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenant, c call, op string, fault dynamotest.Fault)) {
@@ -122,13 +108,13 @@ func TestLastingFault(t *testing.T) {
 			t.Errorf("got error %v, want ErrUnavailable", err)
 		}
 		want := c.attempts[op]
-		if c.name == "update" && op == dynamotest.UpdateItem && unknown(fault) {
+		if c.name == "update" && op == dynamotest.UpdateItem && fault.Unknown() {
 			want = onceOnly
 		}
 		if got := faults.Attempts(op); got != want {
 			t.Errorf("got %d attempts of %s, want %d", got, op, want)
 		}
-		checkAfterwards(t, kit, tenant, c, op, applied(fault))
+		checkAfterwards(t, kit, tenant, c, op, fault.Applied())
 	})
 }
 
@@ -171,7 +157,7 @@ func TestSingleFault(t *testing.T) {
 		}}
 		err := c.do(t.Context(), tenant.WithStore(kit.StoreWith(faults.Configure)))
 		var want error
-		if c.name == "update" && op == dynamotest.UpdateItem && unknown(fault) {
+		if c.name == "update" && op == dynamotest.UpdateItem && fault.Unknown() {
 			want = token.ErrUncertain // not repeated: that could undo another caller's change
 		}
 		if !errors.Is(err, want) {

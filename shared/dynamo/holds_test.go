@@ -205,7 +205,7 @@ func TestOperationAttempts(t *testing.T) {
 				g := gate.New(dynamo.New(dynamotest.Client(kit.Endpoint, faults.Configure), dynamotest.Table), gate.WithClock(tenant.Clock.Now))
 				_, err = g.Verify(t.Context(), key.Reveal(), quota.Question{Quota: 1, RequestID: c.requestID})
 				attempts, want := retriedIfNotApplied, token.ErrUnavailable
-				if unknown(fault) {
+				if fault.Unknown() {
 					attempts, want = c.lost, token.ErrUncertain
 				}
 				if got := faults.Attempts(dynamotest.UpdateItem); !errors.Is(err, want) || got != attempts {
@@ -215,7 +215,7 @@ func TestOperationAttempts(t *testing.T) {
 					t.Errorf("got error %v, which says that repeating is safe: %t, want %t", err, got, c.repeat)
 				}
 				got, err := tenant.Get(t.Context(), tenant.Access, made.ID)
-				if err != nil || (got.UsedQuota == 1) != applied(fault) || got.UsedQuota > 1 {
+				if err != nil || (got.UsedQuota == 1) != fault.Applied() || got.UsedQuota > 1 {
 					t.Errorf("got %d units used, %v, want 1 if it was applied and 0 if not", got.UsedQuota, err)
 				}
 			})

@@ -44,9 +44,9 @@ func TestRotationFaults(t *testing.T) {
 					made, err := r.WithStore(kit.StoreWith(faults.Configure)).Rotate(t.Context(), r.Access, r.id, rotation)
 					version, used := int64(3), int64(30)
 					var want error
-					if !versioned && unknown(fault) {
+					if !versioned && fault.Unknown() {
 						want = token.ErrUncertain
-						if nth == 1 || !applied(fault) {
+						if nth == 1 || !fault.Applied() {
 							version, used = 2, 0
 						}
 					} else if err == nil && (made.Version != 3 || made.KeyHash != rotation.Key.Hash()) {
