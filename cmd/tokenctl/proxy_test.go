@@ -28,6 +28,7 @@ type fleet struct {
 	engine *dynamotest.SlowEngine // the proxy's
 	tenant *dynamotest.Tenant
 	gate   *gate.Gate
+	start  func() *tokenctltest.Server
 }
 
 const upstreamKey = "upstream-secret"
@@ -38,8 +39,10 @@ func proxying(t *testing.T, upstream string, args ...string) *fleet {
 	kit := dynamotest.New(t)
 	engine := dynamotest.NewSlowEngine(t, kit.Endpoint)
 	env := []string{"PORT=0", "DYNAMODB_ENDPOINT=" + engine.URL, "TABLE_NAME=" + dynamotest.Table, "UPSTREAM_API_KEY=" + upstreamKey}
-	s := tokenctltest.Start(t, tokenctltest.Command(t, env, append([]string{"proxy", "--upstream", upstream}, args...)...))
-	return &fleet{s, engine, kit.Tenant(t, "proxied"), gate.New(dynamo.New(kit.Client, dynamotest.Table))}
+	start := func() *tokenctltest.Server {
+		return tokenctltest.Start(t, tokenctltest.Command(t, env, append([]string{"proxy", "--upstream", upstream}, args...)...))
+	}
+	return &fleet{start(), engine, kit.Tenant(t, "proxied"), gate.New(dynamo.New(kit.Client, dynamotest.Table)), start}
 }
 
 // key creates a token with a quota of 1000 and returns its key.

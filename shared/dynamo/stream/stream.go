@@ -74,6 +74,10 @@ func (r *Reader) Next(ctx context.Context) ([]dynamo.StreamRecord, error) {
 	return all, nil
 }
 
+// maxRecords is how many records are read at once. The local engine takes longer than
+// an attempt may for 400 records of large items, and would do so for ever.
+const maxRecords = 50
+
 // read returns the records of a shard after the last one read.
 func (r *Reader) read(ctx context.Context, arn, shard *string) ([]dynamo.StreamRecord, error) {
 	in := &dynamodbstreams.GetShardIteratorInput{StreamArn: arn, ShardId: shard, ShardIteratorType: streamtypes.ShardIteratorTypeTrimHorizon}
@@ -86,7 +90,7 @@ func (r *Reader) read(ctx context.Context, arn, shard *string) ([]dynamo.StreamR
 	}
 	var all []dynamo.StreamRecord
 	for next := start.ShardIterator; next != nil; {
-		page, err := r.stream.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: next})
+		page, err := r.stream.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: next, Limit: aws.Int32(maxRecords)})
 		if err != nil {
 			return nil, err
 		}
