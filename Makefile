@@ -30,7 +30,7 @@ RUN_CDK = cd infra && ../$(CDK) --no-notices
 FOR_STAGE = -c stage=$(STAGE) -c stages="$(abspath $(STAGES))" $(if $(ALLOW),-c "allow=$(ALLOW)") Latchkey-$(STAGE) $(CDK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run tokenctl test test-race fuzz mutants test-security test-console test-clients test-deploy test-stack test-sam lint check bench bench-exact bench-overspend build release sbom console image test-image \
+.PHONY: help run tokenctl test test-race fuzz mutants test-security test-console test-clients test-deploy test-stack test-sam test-faults lint check bench bench-exact bench-overspend build release sbom console image test-image \
 	deploy-ci cdk-bootstrap synth diff deploy destroy smoke sam-api sam-invoke tools clean
 
 help: ## list the targets
@@ -82,6 +82,11 @@ test-sbom: build tokenctl ## bills of materials (CycloneDX) of the functions, to
 	@scripts/sbom $(SBOM_VERSION)
 
 image: $(NPM) ## the container images, in Docker
+test-faults: $(NPM) ## every fault of every call to the table, killed processes, a full disk; writes docs/faults.md
+	@scripts/without-secrets build/test-faults.log go test -count=1 -timeout 20m ./internal/faultstest -v -args -whole -update
+	@scripts/without-secrets build/test-kill.log go test -count=1 -timeout 20m -run '^TestKilled' ./cmd/tokenctl -v
+
+test-image: $(NPM) ## the container images, in Docker
 	@scripts/test-image
 
 lint: $(LINT) $(NPM) ## go vet, golangci-lint, eslint, tsc, govulncheck; OFFLINE=1 if there is no internet access

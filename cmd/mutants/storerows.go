@@ -298,6 +298,26 @@ func storeMutants() []mutant {
 			"shared/dynamo/search.go", "if revoked(it) || !search", "if !search",
 			"./shared/dynamo", "TestSearchLeavesOutRevoked",
 		},
+		{
+			"a create forgets its idempotency key: a repetition after a lost answer makes a second token",
+			"shared/api/idempotency.go", "	if len(keys) == 0 {\n", "	if len(keys) == 0 || r.URL.Path == wire.TokensPath {\n",
+			"./internal/faultstest", "TestFaults/create",
+		},
+		{
+			"a repeated settlement is charged again",
+			"shared/quota/operation.go", "	case r.State != StateOpen:\n", "	case r.State != StateOpen && r.State != StateSettled:\n",
+			"./internal/faultstest", "TestFaults/settle",
+		},
+		{
+			"a spend without a request ID is sent again after a lost answer: it is charged twice",
+			"shared/dynamo/operation.go", "	policy := retryNotApplied()\n", "	policy := retryIdempotent()\n",
+			"./internal/faultstest", "TestFaults/verify,_spend_without_a_request_ID",
+		},
+		{
+			"a refused connection is answered as a change that may have been made",
+			"shared/dynamo/retry.go", "	case notApplied(err) || conflicted(err): // also", "	case !noAnswer(err) && (notApplied(err) || conflicted(err)): // also",
+			"./internal/faultstest", "TestHungEngine",
+		},
 	}
 }
 

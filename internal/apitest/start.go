@@ -41,14 +41,14 @@ func Start() (url, accessToken string, stop func()) {
 // Handler serves the whole API, and the pages given, from a kit's table. It
 // writes its log lines to log.
 func Handler(kit *dynamotest.Kit, log io.Writer, pages ...api.Route) http.Handler {
-	return HandlerWith(kit, log, webhook.Rules{Loopback: true}, pages...) // where the receivers of tests are
+	return HandlerWith(kit, log, webhook.Rules{Loopback: true}, time.Now, pages...) // where the receivers of tests are
 }
 
-// HandlerWith is Handler with other rules for the URLs of webhooks.
-func HandlerWith(kit *dynamotest.Kit, log io.Writer, rules webhook.Rules, pages ...api.Route) http.Handler {
+// HandlerWith is Handler with other rules for the URLs of webhooks, or another clock.
+func HandlerWith(kit *dynamotest.Kit, log io.Writer, rules webhook.Rules, now func() time.Time, pages ...api.Route) http.Handler {
 	services := api.Services{
-		Tokens: &token.Service{Store: kit.Store, Now: time.Now}, Keys: gate.New(kit.Store, gate.WithUseRecords()), History: kit.Store, Trail: kit.Store,
-		Webhooks: &webhook.Service{Store: kit.Store, Now: time.Now, Rules: rules, Send: delivery.NewClient(rules, delivery.TestTimeout, time.Now).Send},
+		Tokens: &token.Service{Store: kit.Store, Now: now}, Keys: gate.New(kit.Store, gate.WithUseRecords(), gate.WithClock(now)), History: kit.Store, Trail: kit.Store,
+		Webhooks: &webhook.Service{Store: kit.Store, Now: now, Rules: rules, Send: delivery.NewClient(rules, delivery.TestTimeout, now).Send},
 	}
 	return api.New(services, slog.New(slog.NewJSONHandler(log, nil)), append(api.Routes(), pages...)...)
 }

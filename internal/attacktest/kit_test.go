@@ -39,7 +39,7 @@ func newService(t *testing.T) *service {
 	s := &service{calls: new(dynamotest.CallRecorder), log: new(capture.Output), answers: new(capture.Output), secrets: capture.Secrets{}}
 	kit := dynamotest.New(t, s.calls.Configure)
 	s.users = &token.UserService{Store: kit.Store, Now: time.Now}
-	handler := apitest.HandlerWith(kit, s.log, webhook.Rules{}, web.Pages()...)
+	handler := apitest.HandlerWith(kit, s.log, webhook.Rules{}, time.Now, web.Pages()...)
 	direct, events := httptest.NewServer(handler), httptest.NewServer(fromEvents(t, handler))
 	s.urls = map[string]string{"http": direct.URL, "events": events.URL}
 	t.Cleanup(func() {

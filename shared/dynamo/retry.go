@@ -145,10 +145,10 @@ func (p retryPolicy) IsErrorRetryable(err error) aws.Ternary {
 // is not a failure on DynamoDB's side is returned as is, and is internal.
 func (p retryPolicy) explain(err error) error {
 	switch {
+	case notApplied(err) || conflicted(err): // also no connection, which is no answer either
+		return fmt.Errorf("%w: %w", p.notApplied, err)
 	case noAnswer(err):
 		return fmt.Errorf("%w: %w", p.noAnswer, err)
-	case notApplied(err) || conflicted(err):
-		return fmt.Errorf("%w: %w", p.notApplied, err)
 	default:
 		return err
 	}
