@@ -300,6 +300,9 @@ func familyHistory(t *testing.T, f *folding) {
 		wantSame(t, len(logs(query).Items), 0)
 	}
 	wantFailure(t, u.Do(t, http.MethodGet, "/api/data/self?start_timestamp=x", ""), 400, "invalid_parameter", "start_timestamp must be Unix seconds.")
+	for _, query := range []string{"?start_timestamp=1795700000&end_timestamp=1795600000", fmt.Sprint("?start_timestamp=", now+86_400)} {
+		wantFailure(t, u.Do(t, http.MethodGet, "/api/log/self"+query, ""), 400, "invalid_parameter", "start_timestamp must not be after end_timestamp or in the future.")
+	}
 	wantFailure(t, u.Do(t, http.MethodGet, "/api/data/self?start_timestamp=1", ""), 400, "invalid_parameter", "start_timestamp must be at most 400 days ago, because a history is kept that long.")
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,6 +82,9 @@ func (s Services) readFamily(r *http.Request) (in familyInput, err error) {
 	}
 	if to := times[1]; to != nil {
 		times[1] = new(min(*to, s.Tokens.UnixNow()) + 1) // clients include it, and may mean the end of this year
+	}
+	if from, to := times[0], cmp.Or(times[1], new(s.Tokens.UnixNow()+1)); from != nil && *from >= *to {
+		return in, &token.InvalidError{Field: "start_timestamp", Reason: "must not be after end_timestamp or in the future"}
 	}
 	if in.span, err = history.NewSpan(times[0], times[1], history.ByDay, s.Tokens.UnixNow()); err != nil {
 		if invalid := new(token.InvalidError); errors.As(err, &invalid) {
