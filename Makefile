@@ -78,10 +78,6 @@ test-stack: $(NPM) ## follow docs/deploy.md, command by command, on an imitation
 test-sam: $(NPM) ## template.yaml with sam, in Docker, and every template with cfn-lint
 	@scripts/test-sam
 
-test-sbom: build tokenctl ## bills of materials (CycloneDX) of the functions, tokenctl and the console, in build/release/sbom
-	@scripts/sbom $(SBOM_VERSION)
-
-image: $(NPM) ## the container images, in Docker
 test-faults: $(NPM) ## every fault of every call to the table, killed processes, a full disk; writes docs/faults.md
 	@scripts/without-secrets build/test-faults.log go test -count=1 -timeout 20m ./internal/faultstest -v -args -whole -update
 	@scripts/without-secrets build/test-kill.log go test -count=1 -timeout 20m -run '^TestKilled' ./cmd/tokenctl -v
@@ -121,6 +117,9 @@ console: $(NPM) ## what functions/console serves, from its sources and npm packa
 release: build ## for operators without Go and Node: zips and templates of VERSION=v1.2.3 in build/release
 	@go run ./cmd/licences build/THIRD-PARTY.txt
 	@go run ./infra/release -version "$(VERSION)"
+
+sbom: build tokenctl ## bills of materials (CycloneDX) of the functions, tokenctl and the console, in build/release/sbom
+	@scripts/sbom $(SBOM_VERSION)
 
 image: $(NPM) ## the container images latchkey (tokenctl) and latchkey-engine, with Docker
 	@scripts/image
