@@ -30,7 +30,7 @@ RUN_CDK = cd infra && ../$(CDK) --no-notices
 FOR_STAGE = -c stage=$(STAGE) -c stages="$(abspath $(STAGES))" $(if $(ALLOW),-c "allow=$(ALLOW)") Latchkey-$(STAGE) $(CDK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run tokenctl test test-race fuzz mutants test-security test-console test-clients test-deploy test-stack test-sam test-faults lint check bench bench-exact bench-overspend build release sbom console image test-image \
+.PHONY: help run tokenctl test test-race fuzz mutants test-security test-console test-clients test-deploy test-stack test-sam test-faults lint check bench bench-all bench-exact bench-overspend build release sbom console image test-image \
 	deploy-ci cdk-bootstrap synth diff deploy destroy smoke sam-api sam-invoke tools clean
 
 help: ## list the targets
@@ -95,7 +95,10 @@ lint: $(LINT) $(NPM) ## go vet, golangci-lint, eslint, tsc, govulncheck; OFFLINE
 check: $(NPM) ## all of the above, two at a time; test as a part of test-race
 	@scripts/check
 
-bench: $(NPM) ## measure cold start, memory and other figures that the documents quote
+bench: $(NPM) ## measure requests a second, latency and starts, and write them into docs/benchmarks.md (about 6 minutes)
+	go test ./internal/benchtest -count=1 -timeout 30m -args -timed
+
+bench-all: $(NPM) ## run every Go benchmark, for the figures that other documents quote
 	go test -run '^$$' -bench . -benchmem ./cmd/... ./shared/... ./internal/...
 
 bench-exact: $(NPM) ## write units, round trips, allocations and binary sizes into docs/benchmarks.md, which a test compares
