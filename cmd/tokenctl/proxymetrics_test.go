@@ -130,3 +130,9 @@ func TestProxyHealthDuringDrain(t *testing.T) {
 		t.Errorf("got exit %d, want 0; stderr: %s", code, f.Stderr)
 	}
 }
+
+// A server collects garbage less often than Go does by default.
+func TestServerCollectsLess(t *testing.T) {
+	f := proxying(t, upstreamOf(t, completeModel), "--metrics-listen", "0")
+	f.wantMetrics(t, "go_gc_gogc_percent 400")
+}
