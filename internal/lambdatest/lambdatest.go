@@ -75,7 +75,7 @@ func Start(t testing.TB, binary string, environment ...string) *Function {
 
 // Invoke sends an event and returns the answer. The error is an *InvocationError,
 // ErrExited, or that of the context. The function gets the deadline of the context,
-// at most ten seconds from now.
+// at most two minutes from now.
 func (f *Function) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, functionTimeout)
 	defer cancel()

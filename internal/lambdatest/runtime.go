@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	functionTimeout = 10 * time.Second
+	functionTimeout = 2 * time.Minute
 	version         = "/2018-06-01/runtime"
 	functionARN     = "arn:aws:lambda:us-east-1:123456789012:function:lambdatest"
 )

@@ -65,7 +65,7 @@ func (s *Stream) Wait(ctx context.Context) error {
 
 // Stream sends an event and returns the answer as soon as its headers have arrived.
 // Errors are those of Invoke. The function gets the deadline of the context, at
-// most ten seconds from now. Like Lambda, Stream kills the process if the answer
+// most two minutes from now. Like Lambda, Stream kills the process if the answer
 // has not ended by then.
 func (f *Function) Stream(ctx context.Context, event []byte) (*Stream, error) {
 	deadline := time.Now().Add(functionTimeout)

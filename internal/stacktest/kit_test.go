@@ -132,7 +132,7 @@ func (o *operator) write(t *testing.T, name, content string) {
 // ends.
 func (o *operator) startMiniStack(t *testing.T, address string) {
 	t.Helper()
-	const readyWithin, pause = 30 * time.Second, 50 * time.Millisecond
+	const readyWithin, pause = 2 * time.Minute, 50 * time.Millisecond
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)

@@ -86,14 +86,14 @@ func TestTimerCheck(t *testing.T) {
 		published, scheduled []string
 		failed               bool
 	}{
-		"all":           {`{"bucket":300}`, &timerPages{pages: 3, scheduled: []string{`300 from "" attempt 1000 in 25200 s`}}, time.Minute, []string{"page1", "page2", "page3"}, nil, false},
-		"rest":          {`{"bucket":300,"from":"2","attempt":4}`, &timerPages{pages: 3}, time.Minute, []string{"page3"}, nil, false},
-		"not_published": {`{"bucket":300}`, &timerPages{pages: 3, broken: 2}, time.Minute, []string{"page1"}, []string{`300 from "1" attempt 1 in 300 s`}, false},
-		"again":         {`{"bucket":300,"attempt":1}`, &timerPages{pages: 1, broken: 1}, time.Minute, nil, []string{`300 from "" attempt 2 in 300 s`}, false},
+		"all":           {`{"bucket":300}`, &timerPages{pages: 3, scheduled: []string{`300 from "" attempt 1000 in 25200 s`}}, time.Hour, []string{"page1", "page2", "page3"}, nil, false},
+		"rest":          {`{"bucket":300,"from":"2","attempt":4}`, &timerPages{pages: 3}, time.Hour, []string{"page3"}, nil, false},
+		"not_published": {`{"bucket":300}`, &timerPages{pages: 3, broken: 2}, time.Hour, []string{"page1"}, []string{`300 from "1" attempt 1 in 300 s`}, false},
+		"again":         {`{"bucket":300,"attempt":1}`, &timerPages{pages: 1, broken: 1}, time.Hour, nil, []string{`300 from "" attempt 2 in 300 s`}, false},
 		"no_time":       {`{"bucket":300}`, &timerPages{pages: 3}, 15 * time.Second, []string{"page1"}, []string{`300 from "1" attempt 1 in 60 s`}, false},
-		"not_scheduled": {`{"bucket":300}`, &timerPages{pages: 1, broken: 1, unplanned: true}, time.Minute, nil, nil, true},
-		"after_a_day":   {`{"bucket":300}`, &timerPages{pages: 1, broken: 1, nowSeconds: due + 86_401}, time.Minute, nil, nil, true},
-		"not_due":       {`{"bucket":300}`, &timerPages{notDue: true}, time.Minute, nil, nil, true},
+		"not_scheduled": {`{"bucket":300}`, &timerPages{pages: 1, broken: 1, unplanned: true}, time.Hour, nil, nil, true},
+		"after_a_day":   {`{"bucket":300}`, &timerPages{pages: 1, broken: 1, nowSeconds: due + 86_401}, time.Hour, nil, nil, true},
+		"not_due":       {`{"bucket":300}`, &timerPages{notDue: true}, time.Hour, nil, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
