@@ -86,10 +86,11 @@ func fileTimers(t *testing.T, p *gatewaytest.Process, a *account) {
 			t.Errorf("%s: got %s, %v, want %s; the log is %s", payload, answer, err, want, p.Stdout())
 		}
 	}
-	// The check schedules the next one, and cancels it.
-	next := fmt.Sprintf("/schedules/timers-%d-1", now/300)
-	if len(a.schedules) != 3 || !slices.Contains(a.schedules, next) || !slices.Equal(a.cancelled, []string{next}) {
-		t.Errorf("got the schedules %v and cancelled %v, want those of the day before and of the expiry besides %s", a.schedules, a.cancelled, next)
+	// Each of the two timers has two checks. The check of the bucket schedules the next
+	// one, and cancels it and the second one.
+	next, second := fmt.Sprintf("/schedules/timers-%d-1", now/300), fmt.Sprintf("/schedules/timers-%d-1000", now/300)
+	if len(a.schedules) != 5 || !slices.Contains(a.schedules, next) || !slices.Equal(a.cancelled, []string{next, second}) {
+		t.Errorf("got the schedules %v and cancelled %v, want two of the day before, two of the expiry, and %s; cancelled this and %s", a.schedules, a.cancelled, next, second)
 	}
 }
 
