@@ -69,6 +69,9 @@ func (r *rehearsal) release(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
+	if err := os.WriteFile(filepath.Join(build, "THIRD-PARTY.txt"), []byte("licences"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, stage := range []string{"dev", "staging", "prod"} {
 		text, err := os.ReadFile(filepath.Join(r.root, "infra/stack/testdata", stage+".template.json")) //nolint:gosec // a file of the project
 		if err != nil {
