@@ -48,10 +48,12 @@ type Statement struct {
 	Partitions []string // patterns of dynamodb:LeadingKeys, such as T#*, sorted
 }
 
-// Of returns the statements for a function, sorted: what it does itself and for
-// every endpoint that it serves. There are none for a function that doesn't use the
-// table, such as the console. An action is in one statement only, because AWS
-// compares all keys of a BatchGetItem with the condition of one statement.
+// Of returns the statements for a function: what it does itself and for every
+// endpoint that it serves. There are none for a function that doesn't use the table,
+// such as the console. An action is in one statement only, because AWS compares all
+// keys of a BatchGetItem with the condition of one statement. Each write is allowed on
+// all partitions that the function writes: AWS does not say whether it compares each
+// part of a transaction by itself, or all of its keys.
 func Of(f api.Function, foreignKeys bool) []Statement {
 	partitions := usesOf(f.Name)
 	for _, e := range f.Serves {
@@ -59,9 +61,14 @@ func Of(f api.Function, foreignKeys bool) []Statement {
 			partitions[action] = append(partitions[action], more...)
 		}
 	}
+	written := slices.Concat(partitions[put], partitions[update], partitions[remove])
 	var statements []Statement
 	for _, action := range slices.Sorted(maps.Keys(partitions)) {
-		patterns := patternsOf(partitions[action], foreignKeys)
+		used := partitions[action]
+		if action == put || action == update || action == remove {
+			used = written
+		}
+		patterns := patternsOf(used, foreignKeys)
 		i := slices.IndexFunc(statements, func(s Statement) bool { return slices.Equal(s.Partitions, patterns) })
 		if i < 0 {
 			i, statements = len(statements), append(statements, Statement{Partitions: patterns})

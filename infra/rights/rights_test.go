@@ -39,7 +39,11 @@ func TestOf(t *testing.T) {
 				{Actions: []string{"dynamodb:BatchGetItem"}, Partitions: []string{"T#*", "U#*"}},
 				{Actions: []string{"dynamodb:GetItem"}, Partitions: []string{"U#*"}},
 			},
-			"release":   {{Actions: []string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, Partitions: []string{"T#*"}}},
+			"release": {{Actions: []string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, Partitions: []string{"T#*"}}},
+			api.Purge: {{
+				Actions:    []string{"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
+				Partitions: []string{"K#*", "U#*", "W#*", "X#*"},
+			}},
 			api.Console: nil,
 		} {
 			if diff := cmp.Diff(want, rights.Of(named(t, name), false)); diff != "" {

@@ -65,20 +65,33 @@ func (g *Guard) Refused() []string {
 }
 
 // Unused returns the rights of the role, such as "dynamodb:GetItem on T#*", that no
-// request needed: each action of a statement on each of its patterns.
+// request needed: each read of a statement on each of its patterns. Of writes, each
+// action must have been needed on a pattern, and each pattern for an action, because
+// a role has all its writes on all partitions that it writes.
 func (g *Guard) Unused() (unused []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, s := range g.allowed {
 		for _, action := range s.Actions {
 			for _, pattern := range s.Partitions {
-				if right := rightTo(action, pattern); !g.used[right] {
-					unused = append(unused, right)
+				if !g.used[rightTo(action, pattern)] && (!isWrite(action) || !g.wrote(s, action, pattern)) {
+					unused = append(unused, rightTo(action, pattern))
 				}
 			}
 		}
 	}
 	return unused
+}
+
+// wrote reports whether a write was used on another pattern of its statement, and
+// the pattern by another write.
+func (g *Guard) wrote(s Statement, action, pattern string) bool {
+	return slices.ContainsFunc(s.Partitions, func(other string) bool { return g.used[rightTo(action, other)] }) &&
+		slices.ContainsFunc(s.Actions, func(other string) bool { return isWrite(other) && g.used[rightTo(other, pattern)] })
+}
+
+func isWrite(action string) bool {
+	return action == "dynamodb:PutItem" || action == "dynamodb:UpdateItem" || action == "dynamodb:DeleteItem"
 }
 
 func rightTo(action, partition string) string { return action + " on " + partition }
@@ -97,10 +110,19 @@ func (g *Guard) check(r *http.Request) (missing string) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, c := range callsOf(operation, content) {
+	calls := callsOf(operation, content)
+	for _, c := range calls {
 		patterns, ok := g.allows(c)
 		for _, pattern := range patterns {
 			g.used[rightTo(c.action, pattern)] = true
+		}
+		whole := call{action: c.action} // if AWS compares all keys of a transaction with each of its actions
+		for _, part := range calls {
+			whole.partitions = append(whole.partitions, part.partitions...)
+		}
+		if ok {
+			c = whole
+			_, ok = g.allows(c)
 		}
 		if !ok {
 			missing = rightTo(c.action, strings.Join(c.partitions, ", "))
@@ -144,7 +166,8 @@ type call struct {
 }
 
 // callsOf returns the calls of a request. A transaction is one for each of its
-// parts; there is no action of the transaction itself.
+// parts; there is no action of the transaction itself. check also compares the keys of
+// all parts, because AWS does not say that it compares them one by one.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 func callsOf(operation string, content []byte) (calls []call) {
 	const prefix = "dynamodb:"

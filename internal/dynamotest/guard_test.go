@@ -21,6 +21,7 @@ func TestGuard(t *testing.T) {
 	guard := dynamotest.NewGuard(t, kit.Endpoint, []dynamotest.Statement{
 		{Actions: []string{"dynamodb:BatchGetItem", "dynamodb:GetItem"}, Partitions: []string{"A#*", "B"}},
 		{Actions: []string{"dynamodb:BatchGetItem", "dynamodb:PutItem"}, Partitions: []string{"C"}},
+		{Actions: []string{"dynamodb:DeleteItem"}, Partitions: []string{"D"}},
 	})
 	client := dynamotest.Client(guard.URL)
 	table := aws.String(dynamotest.Table)
@@ -47,6 +48,7 @@ func TestGuard(t *testing.T) {
 	check := types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
 		TableName: table, Key: key("A#1"), ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	}}
+	deletion := types.TransactWriteItem{Delete: &types.Delete{TableName: table, Key: key("D")}}
 	write := func(parts ...types.TransactWriteItem) error {
 		_, err := client.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: parts})
 		return err
@@ -56,6 +58,7 @@ func TestGuard(t *testing.T) {
 		"the beginning of a partition":       get("B#1"),
 		"a right of another action":          write(put("C"), put("A#1")),
 		"a transaction with a check":         write(put("C"), check),
+		"a transaction of two statements":    write(put("C"), deletion),
 		"a batch that needs two statements":  batch("A#1", "C"),
 		"a batch with a key that is refused": batch("B", "A"),
 	} {
@@ -73,7 +76,8 @@ func TestGuard(t *testing.T) {
 	}
 	refused := []string{
 		"dynamodb:BatchGetItem on A#1, C", "dynamodb:BatchGetItem on B, A", "dynamodb:ConditionCheckItem on A#1",
-		"dynamodb:GetItem on B#1", "dynamodb:GetItem on C", "dynamodb:PutItem on A#1",
+		"dynamodb:DeleteItem on C, D", "dynamodb:GetItem on B#1", "dynamodb:GetItem on C", "dynamodb:PutItem on A#1",
+		"dynamodb:PutItem on C, A#1", "dynamodb:PutItem on C, D",
 	}
 	if got := guard.Refused(); !slices.Equal(got, refused) {
 		t.Errorf("got %q refused, want %q", got, refused)
