@@ -15,12 +15,12 @@ func travelMutants() []mutant {
 	return []mutant{
 		{
 			"an entry that the queue never takes stops all events",
-			queue, "result.SenderFault && !mendable(why)", "result.SenderFault && why == \"\"",
+			queue, "result.SenderFault && unfit(why, aws.ToString(result.Message))", "result.SenderFault && why == \"\"",
 			pkg, "TestRefusedForGood",
 		},
 		{
 			"a throttled queue loses events",
-			queue, "!mendable(why)", "why != \"\"",
+			queue, "unfit(why, aws.ToString(result.Message))", "why != \"\"",
 			pkg, "TestRefusedForGood",
 		},
 		{
@@ -75,7 +75,7 @@ func travelMutants() []mutant {
 		},
 		{
 			"a message that the queue refuses counts as sent",
-			queue, "!arrived[*entry.Id]", "false",
+			queue, "!ended[*entry.Id]", "false",
 			pkg, "TestSend",
 		},
 		{
@@ -159,10 +159,12 @@ func travelMutants() []mutant {
 			pkg, "TestDeliverToSlowReceivers",
 		},
 		{"an event that is too large for a call to the bus stops all events", bus, "apart(b.put)", "b.put", pkg, "TestRefusedCalls/bus"},
-		{"a message that is too large for a call to the queue stops all events", queue, "apart(q.send)", "q.send", pkg, "TestRefusedCalls/queue"},
-		{"a queue that is missing loses events", refusal, "	return code, false\n", "	return code, true\n", pkg, "TestRefusedCalls"},
-		{"a wrong name of the bus loses events", refusal, `!strings.Contains(refusal.ErrorMessage(), "eventBusName")`, "true", pkg, "TestRefusedCalls/bus"},
+		{"a message that is too large for a call to the queue stops all events", queue, "apart(func(ctx", "(func(ctx", pkg, "TestRefusedCalls/queue"},
+		{"a queue that is missing loses events", refusal, "	return false\n", "	return true\n", pkg, "TestRefusedCalls"},
+		{"a wrong name of the bus loses events", refusal, `strings.Contains(message, "Total size of the entries") || unfitDetail.MatchString(message)`, "true", pkg, "TestRefusedCalls/bus"},
 		{"entries of a call in parts that are throttled are lost", refusal, "append(refused, more...)", "more", pkg, "TestRefusedCalls"},
 		{"nobody is told that a message is lost because the queue never takes it again", deliver, "		unreadable += lost.Events\n", "", pkg, "TestPostponeLost"},
+		{"a webhook that is in the queue is added again, because another half of its call failed", queue, "			added[i] = true\n", "			_ = i\n", pkg, "TestAddReports"},
+		{"all webhooks are lost at a queue of another type", refusal, `strings.Contains(message, "Message must be shorter than")`, "true", pkg, "TestRefusedCalls"},
 	}
 }

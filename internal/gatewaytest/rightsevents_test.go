@@ -88,7 +88,7 @@ func fileTimers(t *testing.T, p *gatewaytest.Process, a *account) {
 	}
 	// Each of the two timers has two checks. The check of the bucket schedules the next
 	// one, and cancels it and the second one.
-	next, second := fmt.Sprintf("/schedules/timers-%d-1", now/300), fmt.Sprintf("/schedules/timers-%d-1000", now/300)
+	next, second := fmt.Sprintf("/schedules/timers-%d-1", now/300), fmt.Sprintf("/schedules/timers-%d-2000", now/300)
 	if len(a.schedules) != 5 || !slices.Contains(a.schedules, next) || !slices.Equal(a.cancelled, []string{next, second}) {
 		t.Errorf("got the schedules %v and cancelled %v, want two of the day before, two of the expiry, and %s; cancelled this and %s", a.schedules, a.cancelled, next, second)
 	}

@@ -94,8 +94,8 @@ func (t *Timers) schedule(ctx context.Context, buckets []dynamo.TimerBucket) err
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 const secondPause = 7 * time.Hour
 
-// secondAttempt is more than the attempts of a day.
-const secondAttempt = 1000
+// secondAttempt is more than the attempts of a day, of which there is at most one a minute.
+const secondAttempt = 2000
 
 // secondCheck is scheduled together with the first check of a bucket, and cancelled by the
 // check that finishes. It does the work if no call of the first got so far as to

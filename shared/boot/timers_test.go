@@ -86,7 +86,7 @@ func TestTimerCheck(t *testing.T) {
 		published, scheduled []string
 		failed               bool
 	}{
-		"all":           {`{"bucket":300}`, &timerPages{pages: 3, scheduled: []string{`300 from "" attempt 1000 in 25200 s`}}, time.Hour, []string{"page1", "page2", "page3"}, nil, false},
+		"all":           {`{"bucket":300}`, &timerPages{pages: 3, scheduled: []string{`300 from "" attempt 2000 in 25200 s`}}, time.Hour, []string{"page1", "page2", "page3"}, nil, false},
 		"rest":          {`{"bucket":300,"from":"2","attempt":4}`, &timerPages{pages: 3}, time.Hour, []string{"page3"}, nil, false},
 		"not_published": {`{"bucket":300}`, &timerPages{pages: 3, broken: 2}, time.Hour, []string{"page1"}, []string{`300 from "1" attempt 1 in 300 s`}, false},
 		"again":         {`{"bucket":300,"attempt":1}`, &timerPages{pages: 1, broken: 1}, time.Hour, nil, []string{`300 from "" attempt 2 in 300 s`}, false},
@@ -137,7 +137,7 @@ func TestFiledTimersAreScheduled(t *testing.T) {
 	timers := Timers{p, p, p, p.now}
 	_, err := timers.file(t.Context(), []dynamo.StreamRecord{{}})
 	slices.Sort(p.scheduled)
-	if want := []string{`7 from "" attempt 0 in 2100 s`, `7 from "" attempt 1000 in 27300 s`, `8 from "" attempt 0 in 2400 s`, `8 from "" attempt 1000 in 27600 s`}; err != nil || !slices.Equal(p.scheduled, want) {
+	if want := []string{`7 from "" attempt 0 in 2100 s`, `7 from "" attempt 2000 in 27300 s`, `8 from "" attempt 0 in 2400 s`, `8 from "" attempt 2000 in 27600 s`}; err != nil || !slices.Equal(p.scheduled, want) {
 		t.Errorf("got %v, %v, want %v", p.scheduled, err, want)
 	}
 	p.unplanned = true

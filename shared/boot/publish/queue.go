@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -67,9 +68,9 @@ func (m queuedMessage) delay(now time.Time) time.Duration {
 	return max(0, min(m.Retry.Due.Sub(now), maxDelay))
 }
 
-// add adds messages, and reports of each whether it is in the queue, or would be refused
-// each time. After an error, others may be in it, too. The error may be an
-// event.LostError.
+// add adds messages, and reports of each whether it is in the queue. If the error is an
+// event.LostError, or nil, all others would be refused each time, and are reported as if
+// they were in it. After another error, some more may be in it.
 func (q *Queue) add(ctx context.Context, messages []queuedMessage, now time.Time) (added []bool, err error) {
 	added = make([]bool, len(messages))
 	entries := make([]types.SendMessageBatchRequestEntry, 0, len(messages))
@@ -84,45 +85,44 @@ func (q *Queue) add(ctx context.Context, messages []queuedMessage, now time.Time
 		})
 	}
 	var mu sync.Mutex
-	err = sendAll(ctx, entries, func(ctx context.Context, batch []types.SendMessageBatchRequestEntry) ([]types.SendMessageBatchRequestEntry, string, *event.LostError, error) {
-		refused, why, lost, err := apart(q.send)(ctx, batch)
-		if err != nil {
-			return nil, "", nil, err
-		}
+	err = sendAll(ctx, entries, apart(func(ctx context.Context, batch []types.SendMessageBatchRequestEntry) ([]types.SendMessageBatchRequestEntry, string, *event.LostError, error) {
+		arrived, refused, why, lost, err := q.send(ctx, batch)
 		mu.Lock()
 		defer mu.Unlock()
-		for _, entry := range batch {
-			i, _ := strconv.Atoi(*entry.Id)
-			added[i] = !slices.ContainsFunc(refused, func(r types.SendMessageBatchRequestEntry) bool { return *r.Id == *entry.Id })
+		for _, id := range arrived {
+			i, _ := strconv.Atoi(id)
+			added[i] = true
 		}
-		return refused, why, lost, nil
-	})
-	if err != nil {
-		err = fmt.Errorf("queue %d webhooks: %w", len(messages), err)
+		return refused, why, lost, err
+	}))
+	var lost *event.LostError
+	if err == nil || errors.As(err, &lost) {
+		return slices.Repeat([]bool{true}, len(messages)), lost.Err()
 	}
-	return added, err
+	return added, fmt.Errorf("queue %d webhooks: %w", len(messages), err)
 }
 
-func (q *Queue) send(ctx context.Context, entries []types.SendMessageBatchRequestEntry) (refused []types.SendMessageBatchRequestEntry, why string, lost *event.LostError, err error) {
+func (q *Queue) send(ctx context.Context, entries []types.SendMessageBatchRequestEntry) (arrived []string, refused []types.SendMessageBatchRequestEntry, why string, lost *event.LostError, err error) {
 	out, err := q.Client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.URL, Entries: entries})
 	if err != nil {
-		return nil, "", nil, fmt.Errorf("send messages: %w", err)
+		return nil, nil, "", nil, fmt.Errorf("send messages: %w", err)
 	}
-	arrived := map[string]bool{}
+	ended := map[string]bool{}
 	for _, result := range out.Successful {
-		arrived[aws.ToString(result.Id)] = true
+		id := aws.ToString(result.Id)
+		arrived, ended[id] = append(arrived, id), true
 	}
 	for _, result := range out.Failed {
 		why = aws.ToString(result.Code)
-		if result.SenderFault && !mendable(why) {
-			arrived[aws.ToString(result.Id)] = true // as far as it ever does
+		if result.SenderFault && unfit(why, aws.ToString(result.Message)) {
+			ended[aws.ToString(result.Id)] = true
 			lost = lost.Add(&event.LostError{Events: 1, Why: "the queue says " + why})
 		}
 	}
 	for _, entry := range entries {
-		if !arrived[*entry.Id] {
+		if !ended[*entry.Id] {
 			refused = append(refused, entry)
 		}
 	}
-	return refused, why, lost, nil
+	return arrived, refused, why, lost, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -39,11 +40,8 @@ func apart[T any](send sender[T]) sender[T] {
 }
 
 // refusalOf returns the code of an error with which EventBridge or SQS refuse a whole
-// call because of what an entry contains; unfit is false for any other error: it is
-// about the deployment, or may be over soon, so nothing may be lost for it.
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html#API_SendMessageBatch_Errors
-// https://docs.aws.amazon.com/eventbridge/latest/APIReference/CommonErrors.html
-func refusalOf(err error) (code string, unfit bool) {
+// call, and whether they do so because of what an entry contains.
+func refusalOf(err error) (code string, ofContent bool) {
 	var response *smithyhttp.ResponseError
 	if errors.As(err, &response) && response.HTTPStatusCode() == http.StatusRequestEntityTooLarge {
 		return "413", true // EventBridge sends it without a body
@@ -53,17 +51,26 @@ func refusalOf(err error) (code string, unfit bool) {
 		return "", false
 	}
 	code = strings.TrimPrefix(refusal.ErrorCode(), "AWS.SimpleQueueService.")
-	switch code {
-	case "BatchRequestTooLong", "InvalidMessageContents", "InvalidParameterValue", "RequestEntityTooLarge", "PayloadSizeExceeded", "PayloadSizeExceededException":
-		return code, true
-	case "ValidationException": // of entries, or of the name of the bus, which all have
-		return code, !strings.Contains(refusal.ErrorMessage(), "eventBusName")
-	}
-	return code, false
+	return code, unfit(code, refusal.ErrorMessage())
 }
 
-// mendable reports whether a code of SQS is about the deployment and not the message:
-// too many requests, a right or a key that is missing, or no queue.
-func mendable(code string) bool {
-	return strings.Contains(code, "Throttl") || strings.Contains(code, "Denied") || strings.Contains(code, "NonExistent") || strings.HasPrefix(code, "KMS") || strings.HasPrefix(code, "Kms")
+// unfit reports whether EventBridge or SQS refuse an entry, or a call, because of what an
+// event is, so that it would be refused each time. Any other refusal is about the
+// deployment, or may be over soon: nothing may be lost for it. So a code that is also
+// used for settings counts only with a text about the event.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html#API_SendMessageBatch_Errors
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/CommonErrors.html
+func unfit(code, message string) bool {
+	switch code {
+	case "BatchRequestTooLong", "InvalidMessageContents", "RequestEntityTooLarge", "PayloadSizeExceeded", "PayloadSizeExceededException":
+		return true
+	case "InvalidParameterValue": // also of a queue of another type
+		return strings.Contains(message, "Message must be shorter than")
+	case "ValidationException": // also of the name of the bus
+		return strings.Contains(message, "Total size of the entries") || unfitDetail.MatchString(message)
+	}
+	return false
 }
+
+// unfitDetail matches what EventBridge says of the text of an event.
+var unfitDetail = regexp.MustCompile(`at 'entries\.\d+\.member\.detail' failed to satisfy constraint`)

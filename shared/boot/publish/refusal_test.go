@@ -10,12 +10,14 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/latchkey-api/latchkey/shared/boot/publish"
 	"github.com/latchkey-api/latchkey/shared/event"
 )
 
@@ -73,7 +75,10 @@ func TestRefusedCalls(t *testing.T) {
 		"too_long_queue":   {&types.BatchRequestTooLong{}, true},
 		"too_long_code":    {api("AWS.SimpleQueueService.BatchRequestTooLong", ""), true},
 		"characters":       {&types.InvalidMessageContents{}, true},
-		"parameter":        {api("InvalidParameterValue", "Message must be shorter"), true},
+		"parameter":        {api("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes."), true},
+		"type_of_queue":    {api("InvalidParameterValue", "Value 1 for parameter MessageGroupId is invalid. Reason: The request include parameter that is not valid for this queue type."), false},
+		"detail":           {api("ValidationException", "1 validation error detected: Value '{}' at 'entries.1.member.detail' failed to satisfy constraint: Member must not be null"), true},
+		"another_name":     {api("ValidationException", "Parameter EventBusName is not valid."), false},
 		"too_long_bus":     {api("ValidationException", "Total size of the entries in the request is over the limit."), true},
 		"no_body":          {&smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusRequestEntityTooLarge}}, Err: api("UnknownError", "")}, true},
 		"name_of_the_bus":  {api("ValidationException", "Value '' at 'entries.1.member.eventBusName' failed to satisfy constraint"), false},
@@ -112,5 +117,73 @@ func TestRefusedCalls(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// A queue answers each call by what it knows about the entries, by their ids.
+type knowing func(entries []types.SendMessageBatchRequestEntry) (*sqs.SendMessageBatchOutput, error)
+
+func (k knowing) SendMessageBatch(_ context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
+	return k(in.Entries)
+}
+
+// TestAddReports checks that a message is reported as added only if it is in the queue
+// or the error says how many are lost. Otherwise it comes again, or is counted by nobody.
+func TestAddReports(t *testing.T) {
+	t.Parallel()
+	taken := func(entries []types.SendMessageBatchRequestEntry) *sqs.SendMessageBatchOutput {
+		out := new(sqs.SendMessageBatchOutput)
+		for _, e := range entries {
+			out.Successful = append(out.Successful, types.SendMessageBatchResultEntry{Id: e.Id})
+		}
+		return out
+	}
+	calls := 0
+	for name, tt := range map[string]struct {
+		queue knowing
+		added []bool
+		lost  int
+	}{
+		"half_of_a_refused_call_arrives": {func(entries []types.SendMessageBatchRequestEntry) (*sqs.SendMessageBatchOutput, error) {
+			calls++
+			switch calls {
+			case 1:
+				return nil, &types.BatchRequestTooLong{}
+			case 2:
+				return taken(entries), nil
+			}
+			return nil, &smithy.GenericAPIError{Code: "ThrottlingException"}
+		}, []bool{true, true, false, false}, 0},
+		"one_is_unfit_and_another_fails": {func(entries []types.SendMessageBatchRequestEntry) (*sqs.SendMessageBatchOutput, error) {
+			out := new(sqs.SendMessageBatchOutput)
+			for _, e := range entries {
+				switch *e.Id {
+				case "0":
+					out.Failed = append(out.Failed, types.BatchResultErrorEntry{Id: e.Id, Code: aws.String("InvalidMessageContents"), SenderFault: true})
+				case "1":
+					out.Failed = append(out.Failed, types.BatchResultErrorEntry{Id: e.Id, Code: aws.String("InternalError")})
+				default:
+					out.Successful = append(out.Successful, types.SendMessageBatchResultEntry{Id: e.Id})
+				}
+			}
+			return out, nil
+		}, []bool{false, false, true, true}, 0},
+		"one_is_unfit": {func(entries []types.SendMessageBatchRequestEntry) (*sqs.SendMessageBatchOutput, error) {
+			if len(entries) > 1 || *entries[0].Id == "2" {
+				return nil, &types.InvalidMessageContents{}
+			}
+			return taken(entries), nil
+		}, []bool{true, true, true, true}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				added, err := publish.AddEmpty(t.Context(), &publish.Queue{Client: tt.queue, URL: "url"}, 4)
+				var lost *event.LostError
+				errors.As(err, &lost)
+				if !slices.Equal(added, tt.added) || lost.Count() != tt.lost || err == nil {
+					t.Errorf("got %v and %v, want %v and %d lost", added, err, tt.added, tt.lost)
+				}
+			})
+		})
 	}
 }

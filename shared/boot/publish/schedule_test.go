@@ -55,7 +55,7 @@ func TestSchedules(t *testing.T) {
 	for range 2 { // processes
 		s := &publish.Schedules{Client: p, Group: "group", Role: "role"}
 		for range 3 {
-			for _, filed := range []boot.TimerCheck{{Bucket: c.Bucket, Attempt: 1000}, c} {
+			for _, filed := range []boot.TimerCheck{{Bucket: c.Bucket, Attempt: 2000}, c} {
 				if err := s.Schedule(ctx, filed, c.Bucket.Due()); err != nil {
 					t.Fatal(err)
 				}
@@ -65,7 +65,7 @@ func TestSchedules(t *testing.T) {
 	if len(p.made) != 2 || p.calls != 4 {
 		t.Fatalf("got %d schedules in %d calls, want two in four: a process remembers which it has made", len(p.made), p.calls)
 	}
-	delete(p.made, "timers-6000000-1000")
+	delete(p.made, "timers-6000000-2000")
 	got := p.made["timers-6000000-0"]
 	if got == nil || *got.ScheduleExpression != "at(2027-01-15T08:00:00)" || *got.GroupName != "group" || got.ActionAfterCompletion != types.ActionAfterCompletionDelete ||
 		*got.Target.Arn != function || *got.Target.RoleArn != "role" || *got.Target.Input != `{"bucket":6000000}` || got.FlexibleTimeWindow.Mode != types.FlexibleTimeWindowModeOff {
