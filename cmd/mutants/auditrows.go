@@ -122,8 +122,8 @@ func auditMutants() []mutant {
 		},
 		{
 			"the purge of a token comes before the changes of the same second",
-			items, "2*last.number(attrVersion)+1", "last.number(attrVersion)",
-			store, "TestAuditOfRandomCallers",
+			items, "entry.At = second(r) + maxNoteFuture", "entry.At = second(r)",
+			store, "TestAuditPurgeComesLast",
 		},
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/internal/tokenctltest"
+	"github.com/latchkey-api/latchkey/shared/gate"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/webhook"
 )
@@ -48,6 +51,50 @@ func TestDoctorWithoutPermission(t *testing.T) {
 				t.Errorf("got exit %d and\n%s%s\nwant exit 1 and %q", r.Code, r.Stdout, r.Stderr, want)
 			}
 		})
+	}
+}
+
+// TestDoctorWithoutWebhooks refuses to read the webhooks of two users. Only their check
+// fails, once, and the others report what they find.
+func TestDoctorWithoutWebhooks(t *testing.T) {
+	t.Parallel()
+	kit := dynamotest.New(t)
+	for _, name := range []string{"alice", "bob"} {
+		tenant := kit.Tenant(t, name)
+		_, key, err := tenant.Create(t.Context(), tenant.Access, token.Settings{Name: new("a"), UnlimitedQuota: new(true)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "alice" {
+			if _, err := gate.New(kit.Store).Revoke(t.Context(), key.Reveal()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	engine, err := url.Parse(kit.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward := httputil.NewSingleHostReverseProxy(engine)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".Query") && bytes.Contains(body, []byte(`"E#`)) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"__type":"com.amazon.coral.service#AccessDeniedException","message":"not authorized"}`))
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		forward.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	r := tokenctltest.Run(t, []string{"DYNAMODB_ENDPOINT=" + server.URL, "TABLE_NAME=" + dynamotest.Table}, "doctor")
+	for _, want := range []string{
+		"not checked  failing webhooks: needs the permission dynamodb:Query.\n", "ok           counts: ",
+		"warning      leaked keys: user alice has 1: tokens 1;", "warning      keys without limit or expiry: user bob has 1: tokens 1.",
+	} {
+		if r.Code != 1 || strings.Count(r.Stdout, want) != 1 {
+			t.Errorf("got exit %d and\n%s%s\nwant exit 1 and %q once", r.Code, r.Stdout, r.Stderr, want)
+		}
 	}
 }
 

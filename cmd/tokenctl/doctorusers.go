@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,6 +61,13 @@ func userChecks() []string {
 // failUsers notes that these checks failed.
 func (d *doctor) failUsers(err error) {
 	for _, check := range userChecks() {
+		d.failOnce(check, err)
+	}
+}
+
+// failOnce notes that a check failed, unless that is noted already.
+func (d *doctor) failOnce(check string, err error) {
+	if !slices.ContainsFunc(d.findings, func(f finding) bool { return f.Check == check && f.State == stateNotChecked }) {
 		d.fail(check, err)
 	}
 }
@@ -89,9 +97,7 @@ func (d *doctor) checkUser(ctx context.Context, u token.User) error {
 			d.tokenctl("reconcile " + u.Name),
 		})
 	}
-	if err := d.checkEndpoints(ctx, u); err != nil {
-		return err
-	}
+	d.checkEndpoints(ctx, u)
 	var unlimited, idle, leaked ids
 	err = d.db.store().EachToken(ctx, u, func(t token.Token) error {
 		if t.LeakedTime != 0 {

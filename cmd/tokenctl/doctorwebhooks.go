@@ -59,10 +59,11 @@ func judgeWebhooks(id, state string, waiting, dead int, logGroup string) finding
 }
 
 // checkEndpoints looks for webhooks of a user that fail.
-func (d *doctor) checkEndpoints(ctx context.Context, u token.User) error {
+func (d *doctor) checkEndpoints(ctx context.Context, u token.User) {
 	all, unread, err := d.db.store().EndpointsOf(ctx, u.ID)
 	if err != nil {
-		return err
+		d.failOnce(checkFailing, err)
+		return
 	}
 	if unread != nil {
 		d.add(finding{checkFailing, stateProblem, "one of user " + u.Name + " can't be read: " + unread.Error(), "tokenctl webhook delete ID # logged in as " + u.Name})
@@ -70,7 +71,6 @@ func (d *doctor) checkEndpoints(ctx context.Context, u token.User) error {
 	if f, some := judgeEndpoints(u.Name, all); some {
 		d.add(f)
 	}
-	return nil
 }
 
 // judgeEndpoints reports webhooks of a user whose last attempt failed, and since when, and

@@ -15,7 +15,7 @@ func attacks() []attack {
 	}{
 		{"API1:2023 Broken object level authorization", [][3]string{
 			{"the id of another tenant's object, at every endpoint", here, "TestBrokenObjectLevelAuthorization"},
-			{"the same at the store", "shared/dynamo", "TestOtherUsersTokens"},
+			{"another tenant's token id, at the store", "shared/dynamo", "TestOtherUsersTokens"},
 			{"webhooks of others", "shared/dynamo", "TestEndpointsOfOthers"},
 		}},
 		{"API2:2023 Broken authentication", [][3]string{
@@ -24,7 +24,7 @@ func attacks() []attack {
 			{"a store call without a valid access token", "shared/dynamo", "TestUnauthorizedCallers"},
 			{"a revoked key", "shared/gate", "TestRevokedKeyIsRefusedAtOnce"},
 			{"10,000 forged keys cost no read", here, "TestForgedKeysCostNothing"},
-			{"timing of wrong against unknown access tokens", here, "TestTimingOfAccessTokens"},
+			{"timing differences between wrong and unknown access tokens", here, "TestTimingOfAccessTokens"},
 		}},
 		{"API3:2023 Broken object property level authorization", [][3]string{
 			{"every field that can't be written", here, "TestBrokenObjectPropertyLevelAuthorization"},
@@ -34,7 +34,7 @@ func attacks() []attack {
 			{"pages, arrays, depth and size of requests", here, "TestUnrestrictedResourceConsumption"},
 			{"hostile JSON", apis, "TestContract/HostileBodies"},
 			{"slow bodies", apis, "TestSlowBody"},
-			{"large bodies of strangers", apis, "TestLargeBodyOfStranger"},
+			{"large bodies without a valid key", apis, "TestLargeBodyOfStranger"},
 		}},
 		{"API5:2023 Broken function level authorization", [][3]string{
 			{"guests, other methods, override headers, the operator's functions", here, "TestBrokenFunctionLevelAuthorization"},
@@ -47,13 +47,13 @@ func attacks() []attack {
 		}},
 		{"API7:2023 Server side request forgery", [][3]string{
 			{"URLs of webhooks, however they are written", here, "TestServerSideRequestForgery"},
-			{"names that resolve to other addresses when it counts", webhook + "/delivery", "TestDNSRebinding"},
+			{"DNS rebinding", webhook + "/delivery", "TestDNSRebinding"},
 			{"receivers that redirect, hang or never end", webhook + "/delivery", "TestReceivers"},
 			{"addresses of special purposes", webhook, "TestCheckAddress"},
 			{"URLs of upstreams", gateway, "TestUpstreamURL"},
 		}},
 		{"API8:2023 Security misconfiguration", [][3]string{
-			{"CORS, headers, TRACE, the inside of failures", here, "TestSecurityMisconfiguration"},
+			{"CORS, headers, TRACE, internal details in error messages", here, "TestSecurityMisconfiguration"},
 			{"inline scripts and frames in the console", "functions/console/web", "TestContentSecurityPolicy"},
 			{"web pages at the local engine", tokenctl, "TestServeGuardsEngine"},
 			{"origins that the gateway does not allow", gateway, "TestCORS"},
@@ -64,7 +64,7 @@ func attacks() []attack {
 			{"pages without a route key", "functions/console/web", "TestPagesHaveRouteKeys"},
 		}},
 		{"API10:2023 Unsafe consumption of APIs", [][3]string{
-			{"usage that an upstream invents", gateway, "TestUnsafeConsumption"},
+			{"false usage reported by an upstream", gateway, "TestUnsafeConsumption"},
 			{"headers of an upstream", gateway, "TestAnswerHeaders"},
 			{"codings of an upstream", gateway, "TestUnknownCoding"},
 			{"answers that break off", gateway, "TestBrokenStream"},
@@ -73,7 +73,7 @@ func attacks() []attack {
 			{"request smuggling", gateway, "TestRequestSmuggling"},
 			{"request smuggling through a proxy in front", tokenctl, "TestProxyReadsNothingSmuggled"},
 			{"paths outside the fence", gateway, "TestRefusedPaths"},
-			{"names of parts as other parsers read them", gateway, "TestFormsAreReadAsOthersReadThem"},
+			{"multipart field names that parsers read differently", gateway, "TestFormsAreReadAsOthersReadThem"},
 			{"models that are named twice or in other spellings", gateway, "TestAmbiguousBodyIsRefused"},
 			{"members that change the price", gateway, "TestRefusedMembers"},
 			{"two keys in one request", gateway, "TestTwoKeysAreRefused"},

@@ -47,7 +47,8 @@ func entryOf(r StreamRecord) (entry history.Entry, ok bool, err error) {
 		}
 		last := reader{item: r.Before}
 		entry = history.Entry{UserID: userID, TokenID: id, Name: last.text(attrName), Action: history.TokenPurged, By: history.ByService}
-		return stamped(entry, r, 2*last.number(attrVersion)+1, last.err) // after all changes of that second, as a deletion
+		entry.At = second(r) + maxNoteFuture // after all changes of that second, as a deletion
+		return stamped(entry, r, 2*last.number(attrVersion)+1, last.err)
 	}
 	after := reader{item: r.After}
 	note := after.nested(attrNote)
@@ -184,7 +185,7 @@ const maxFoldedText = 30_000
 // record. The ID has 38 digits, as many as a number in DynamoDB: 13 of the time, then 10
 // that grow with the changes of the item, then 15 that differ for each record.
 func stamped(entry history.Entry, r StreamRecord, version int64, err error) (history.Entry, bool, error) {
-	recorded := r.Time.UnixMilli() / 1000 * 1000
+	recorded := second(r)
 	if entry.At == 0 {
 		entry.At = recorded
 	}
@@ -194,6 +195,9 @@ func stamped(entry history.Entry, r StreamRecord, version int64, err error) (his
 	entry.ID = fmt.Sprintf("%013d%010d%015d", entry.At, version%1e10, bigendian.BigEndian.Uint64(sum[:])%1e15)
 	return entry, true, err
 }
+
+// second returns the second of a record, in Unix milliseconds.
+func second(r StreamRecord) int64 { return r.Time.UnixMilli() / 1000 * 1000 }
 
 func decimal(n string) types.AttributeValue { return &types.AttributeValueMemberN{Value: n} }
 
