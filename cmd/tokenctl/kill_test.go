@@ -6,9 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,17 +49,7 @@ func (k *killable) start(t *testing.T) {
 func (k *killable) kill(t *testing.T, engineOnly bool) {
 	t.Helper()
 	if engineOnly {
-		content, err := os.ReadFile(filepath.Join(k.dir, "pid"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
+		killFrom(t, filepath.Join(k.dir, "pid"))
 		k.server.Exit(t)
 	} else {
 		k.server.End(t, syscall.SIGKILL)

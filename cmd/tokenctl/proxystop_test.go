@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -126,20 +128,49 @@ func TestProxyRefusesBeforeTheBody(t *testing.T) {
 	_ = answer.Body.Close()
 }
 
-// What follows a request with both Content-Length and Transfer-Encoding in a connection
-// is not read as another request, which a proxy in front would not have seen.
+// What follows a request in chunks in a connection is not read as another request, which
+// a proxy in front would not have seen if it went by a Content-Length. Requests with only
+// that keep their connection.
 func TestProxyReadsNothingSmuggled(t *testing.T) {
-	f := proxying(t, "http://127.0.0.1:1")
-	conn := dial(t, f.URL)
-	const smuggled = "GET /health HTTP/1.1\r\nHost: proxy\r\n\r\n"
-	_, _ = fmt.Fprint(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: proxy\r\nAuthorization: Bearer sk-nonsense\r\n"+
-		"Content-Type: application/json\r\nContent-Length: 57\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"+smuggled)
-	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
+	var reached atomic.Int64
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		reached.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}`)
+	}))
+	t.Cleanup(upstream.Close)
+	f := proxying(t, upstream.URL)
+	const body = `{"model":"gpt-4o","messages":[{"role":"user","content":"Hello"}]}`
+	request := func(key, head, body string) string {
+		return "POST /v1/chat/completions HTTP/1.1\r\nHost: proxy\r\nAuthorization: Bearer " + key + "\r\nContent-Type: application/json\r\n" + head + "\r\n\r\n" + body
 	}
-	all, err := io.ReadAll(conn)
-	if n := strings.Count(string(all), "HTTP/1.1 "); err != nil || n != 1 || !strings.Contains(string(all), "401") {
-		t.Errorf("got %d answers (%v), want one:\n%s", n, err, all)
+	key, length := f.key(t, token.Settings{}), fmt.Sprintf("Content-Length: %d", len(body))
+	second := request(key, length+"\r\nConnection: close", body)
+	chunks := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+	for name, c := range map[string]struct {
+		sent    string
+		answers int
+		status  string // of the first
+		reached int64
+	}{
+		"length_then_chunks": {request(key, fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: chunked", len(chunks)+len(second)), chunks+second), 1, "200", 1},
+		"chunks_then_length": {request(key, "Transfer-Encoding: chunked\r\nContent-Length: 4", chunks+second), 1, "200", 1},
+		"chunks":             {request(key, "Transfer-Encoding: chunked", chunks+second), 1, "200", 1},
+		"refused":            {request("sk-nonsense", "Content-Length: 57\r\nTransfer-Encoding: chunked", "0\r\n\r\n"+second), 1, "401", 0},
+		"lengths":            {request(key, length, body+second), 2, "200", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reached.Store(0)
+			conn := dial(t, f.URL)
+			_, _ = io.WriteString(conn, c.sent) // an error is one of reading, too
+			if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			all, err := io.ReadAll(conn)
+			if n := strings.Count(string(all), "HTTP/1.1 "); err != nil || n != c.answers || !strings.HasPrefix(string(all), "HTTP/1.1 "+c.status) || reached.Load() != c.reached {
+				t.Errorf("got %d answers (%v) and %d requests at the upstream, want %d and %d:\n%s", n, err, reached.Load(), c.answers, c.reached, all)
+			}
+		})
 	}
 }
 

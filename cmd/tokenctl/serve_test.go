@@ -153,6 +153,17 @@ func TestServeEndsWithItsEngine(t *testing.T) {
 	dir := t.TempDir()
 	pidFile := filepath.Join(dir, "pid")
 	s := tokenctltest.Serve(t, anyPort(dir), "--engine", script(t, fmt.Sprintf(`echo $$ >%q; exec %q "$@"`, pidFile, engine.Path(dynamotest.Root(t)))))
+	killFrom(t, pidFile)
+	code := s.Exit(t)
+	const want = "tokenctl: the local DynamoDB engine stopped unexpectedly: run `tokenctl serve` again; the data is not lost.\n"
+	if code != 1 || s.Stderr.String() != want {
+		t.Errorf("got exit %d and %q, want 1 and %q", code, s.Stderr, want)
+	}
+}
+
+// killFrom kills the process whose id a file has.
+func killFrom(t *testing.T, pidFile string) {
+	t.Helper()
 	content, err := os.ReadFile(pidFile) //nolint:gosec // the test's folder
 	if err != nil {
 		t.Fatal(err)
@@ -163,11 +174,6 @@ func TestServeEndsWithItsEngine(t *testing.T) {
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
-	}
-	code := s.Exit(t)
-	const want = "tokenctl: the local DynamoDB engine stopped unexpectedly: run `tokenctl serve` again; the data is not lost.\n"
-	if code != 1 || s.Stderr.String() != want {
-		t.Errorf("got exit %d and %q, want 1 and %q", code, s.Stderr, want)
 	}
 }
 

@@ -108,7 +108,7 @@ func (a *alarms) watchWebhooks(stack awscdk.Stack, o *outlet) {
 	unreadable(stack, o.deliver) // counts for the alarm of history
 	a.add(o.deliver.scope, alarm{
 		id: "Late", threshold: lateWebhookSeconds, badPeriods: 3, periods: 3,
-		description: "Webhooks wait for function deliver for 15 min or more: it does not run, or there are more than it can send at a time." +
+		description: "Webhooks wait for function deliver for 30 min or more: it does not receive them, or there are more than it can send at a time." +
 			" See Events in docs/deploy.md.",
 		metric: o.queue.MetricApproximateAgeOfOldestMessage(&awscloudwatch.MetricOptions{Statistic: jsii.String("Maximum"), Period: minutes(5)}),
 	})
