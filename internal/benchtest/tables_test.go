@@ -69,11 +69,12 @@ func TestTables(t *testing.T) {
 	if !*timed || t.Failed() {
 		return
 	}
+	measuredOn := machine(t) // before the tables are written, which changes the project
 	for name, table := range tables {
 		benchdoc.Write(t, name, table)
 	}
-	benchdoc.Write(t, "machine", []string{"Measured " + strings.Join(machine(t), ", ") + "."})
-	head := append([]string{"goos: " + runtime.GOOS, "goarch: " + runtime.GOARCH}, machine(t)...)
+	benchdoc.Write(t, "machine", []string{"Measured on: " + strings.Join(measuredOn, ", ") + "."})
+	head := append([]string{"goos: " + runtime.GOOS, "goarch: " + runtime.GOARCH}, measuredOn...)
 	for i, line := range head[2:] {
 		head[i+2] = strings.Replace(line, " ", ": ", 1)
 	}
