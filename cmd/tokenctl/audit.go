@@ -6,23 +6,26 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/history"
+	"github.com/latchkey-api/latchkey/shared/token"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 type auditCmd struct {
-	User  string `placeholder:"NAME" help:"Only what concerns this user, its tokens and its webhooks (default all users, and the prices)."`
-	Token int64  `placeholder:"ID" help:"Only this token of the user."`
-	Since moment `placeholder:"TIME" help:"Only changes from this time on (default 7 days ago)."`
+	User  string  `placeholder:"NAME" help:"Only what concerns this user, its tokens and its webhooks (default all users, and the prices)."`
+	Token *int64  `placeholder:"ID" help:"Only this token of the user."`
+	Since instant `placeholder:"TIME" help:"Only changes from this time on (default 7 days ago)."`
 	access
 }
 
 // Help implements kong.HelpProvider.
 func (*auditCmd) Help() string {
 	return `It prints who has changed what, newest first, for the last 400 days at most: changes of tokens and webhooks by their users,
-those that commands have made, and webhooks that were disabled because their receivers failed. A change appears about a minute after it was made; the last line says how long that took last. With --json, each line has one change.
+those that commands have made, and webhooks that were disabled because their receivers failed. A change appears about a minute after it was made; the last line says how far the list was behind. With --json, each line has one change.
 
 Example:
 
@@ -32,8 +35,21 @@ Example:
 // Run implements the command.
 func (c *auditCmd) Run(ctx context.Context, out *console) error {
 	out.readOnly = true
-	if c.Token != 0 && c.User == "" {
+	var tokenID int64
+	switch {
+	case c.Token != nil && *c.Token < 1:
+		return problemf("--token must be 1 or more")
+	case c.Token != nil && c.User == "":
 		return problemf("--token needs --user: token ids count from 1 for each user")
+	case c.Token != nil:
+		tokenID = *c.Token
+	}
+	since := time.Now().Add(-7 * 24 * time.Hour)
+	if !c.Since.IsZero() {
+		since = c.Since.Time
+	}
+	if since.After(time.Now()) {
+		return problemf("--since must be in the past")
 	}
 	db, err := connect(ctx, c.Endpoint, c.Table)
 	if err != nil {
@@ -55,13 +71,9 @@ func (c *auditCmd) Run(ctx context.Context, out *console) error {
 	} else {
 		ids = append(ids, 0)
 	}
-	since := int64(c.Since)
-	if since == 0 {
-		since = time.Now().Add(-7 * 24 * time.Hour).Unix()
-	}
 	var all []history.Entry
 	for _, id := range ids {
-		entries, err := auditSince(ctx, db, id, c.Token, since*1000)
+		entries, err := auditSince(ctx, db, id, tokenID, since.UnixMilli())
 		if err != nil {
 			return db.explain(err, c.User)
 		}
@@ -70,6 +82,11 @@ func (c *auditCmd) Run(ctx context.Context, out *console) error {
 	slices.SortFunc(all, func(a, b history.Entry) int { return cmp.Compare(b.ID, a.ID) })
 	for _, e := range all {
 		if err := out.print(auditLine(e, c.JSON)); err != nil {
+			return err
+		}
+	}
+	if len(all) == 0 && !c.JSON {
+		if err := out.print("No changes since " + timestamp(since.Unix()) + ".\n"); err != nil {
 			return err
 		}
 	}
@@ -83,7 +100,7 @@ func (c *auditCmd) Run(ctx context.Context, out *console) error {
 	case measured == 0:
 		return out.print("Recent changes may be missing.\n")
 	default:
-		return out.print(fmt.Sprintf("A change was in this list %s after it was made, measured at %s; the newest may be missing.\n", seconds(behind), timestamp(measured)))
+		return out.print(fmt.Sprintf("The list was %s behind at %s; newer changes may be missing.\n", seconds(behind), timestamp(measured)))
 	}
 }
 
@@ -119,7 +136,10 @@ func auditLine(e history.Entry, asJSON bool) string {
 		})
 		return string(line) + "\n"
 	}
-	by := []string{string(e.By), e.Command, e.Person, e.Address, e.RequestID}
+	by := []string{string(e.By), e.Command, e.Person, e.Address}
+	if e.RequestID != "" {
+		by = append(by, "request ID "+e.RequestID)
+	}
 	if e.By == history.ByUser {
 		by[1] = fmt.Sprint("access token ", e.Slot)
 	}
@@ -133,7 +153,27 @@ func auditLine(e history.Entry, asJSON bool) string {
 	}
 	line += "  by " + strings.Join(by, ", ")
 	for _, c := range e.Changes {
-		line += fmt.Sprintf("; %s %s → %s", c.Setting, cmp.Or(string(c.Before), "none"), cmp.Or(string(c.After), "none"))
+		line += fmt.Sprintf("; %s %s → %s", c.Setting, settingText(c.Setting, c.Before), settingText(c.Setting, c.After))
 	}
 	return line + "\n"
+}
+
+// settingText returns the value of a setting, which is JSON, for a person.
+func settingText(setting string, value json.RawMessage) string {
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	isTime := strings.HasSuffix(setting, "_time") || strings.HasSuffix(setting, "_until")
+	switch {
+	case len(value) == 0:
+		return "none"
+	case err == nil && isTime && n == token.Never:
+		return "never"
+	case err == nil && isTime && n == 0:
+		return "none"
+	case err == nil && isTime:
+		return timestamp(n)
+	case err == nil && setting == "status":
+		return map[bool]string{true: "enabled", false: "disabled"}[n == int64(wire.Enabled)]
+	default:
+		return string(value)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/latchkey-api/latchkey/internal/tokenctltest"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/dynamo/stream"
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/webhook"
 )
@@ -54,13 +55,37 @@ func TestAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	limits, created := "user.updated  user 1  by operator, user limit", `token.created  user 1 token 1 "app"  by user, access token 0`
-	run([]string{"A change was in this list "}, "", "audit")
-	run(nil, "A change was", "audit", "--json")
+	run([]string{" behind at "}, "", "audit")
+	run(nil, " behind at ", "audit", "--json")
 	run([]string{limits, created, "max_tokens", "→ 77", "remain_quota none → 5"}, "", "audit", "--user", "alice")
 	run([]string{created}, limits, "audit", "--user", "alice", "--token", "1")
 	run([]string{`"command":"user limit"`, `"webhook_id":1`}, "", "audit", "--json")
 	run([]string{`webhook.created  user 1 webhook 1  by user, access token 0; url none → "https://example.com/hooks?…"`}, "secret", "audit", "--user", "alice")
-	run(nil, created, "audit", "--user", "alice", "--since", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	now := time.Now().UTC().Truncate(time.Second)
+	run([]string{"No changes since " + now.Format(time.RFC3339) + ".\n"}, created, "audit", "--token", "9", "--user", "alice", "--since", now.Format(time.RFC3339))
+	run(nil, "No changes", "audit", "--json", "--token", "9", "--user", "alice")
 	run(nil, "", "user", "delete", "alice", "--yes")
 	run([]string{limits, created}, "", "audit")
+}
+
+// TestAuditLine shows times, a status and the ID of a request as a person reads them.
+func TestAuditLine(t *testing.T) {
+	t.Parallel()
+	e := history.Entry{
+		UserID: 1, TokenID: 2, Name: "app", Action: history.TokenUpdated, By: history.ByUser, RequestID: "abc",
+		Changes: []history.Change{
+			{Setting: "status", Before: []byte("1"), After: []byte("2")},
+			{Setting: "expired_time", Before: []byte("-1"), After: []byte("1893456000")},
+			{Setting: "previous_until", Before: []byte("0"), After: []byte("1893456000")},
+			{Setting: "remain_quota", After: []byte("1893456000")},
+		},
+	}
+	const want = `1970-01-01T00:00:00Z  token.updated  user 1 token 2 "app"  by user, access token 0, request ID abc; status enabled → disabled; ` +
+		"expired_time never → 2030-01-01T00:00:00Z; previous_until none → 2030-01-01T00:00:00Z; remain_quota none → 1893456000\n"
+	if got := auditLine(e, false); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := auditLine(e, true); !strings.Contains(got, `"before":1,"after":2`) {
+		t.Errorf("got %s, want the JSON of the API", got)
+	}
 }

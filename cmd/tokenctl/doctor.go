@@ -31,6 +31,12 @@ Example:
 // Run implements the command.
 func (c *doctorCmd) Run(ctx context.Context, out *console) error {
 	out.readOnly = true
+	switch {
+	case c.IdleDays < 1:
+		return problemf("--idle-days must be 1 or more")
+	case c.Users < 0:
+		return problemf("--users must be 0, for all users, or more")
+	}
 	d, err := c.open(ctx)
 	if err != nil {
 		return err

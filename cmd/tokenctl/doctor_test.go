@@ -132,11 +132,15 @@ func TestDoctorFailingWebhooks(t *testing.T) {
 	}
 	since := time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC)
 	for id := range int64(webhook.MaxEndpoints) {
-		e, err := hooks.Create(t.Context(), tenant.Access, webhook.Settings{URL: new("https://example.com/")}, webhook.NewSecret())
+		e, err := hooks.Create(t.Context(), tenant.Access, webhook.Settings{URL: new("https://example.com/secret?secret")}, webhook.NewSecret())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e, err = kit.Store.RecordAttempt(t.Context(), e, webhook.Attempt{Time: since.Unix() + id, Failure: webhook.FailTimeout}); err != nil {
+		failed := webhook.Attempt{Time: since.Unix() + id, Failure: webhook.FailTimeout}
+		if e.ID == 3 {
+			failed.Failure, failed.Status = webhook.FailGone, http.StatusGone
+		}
+		if e, err = kit.Store.RecordAttempt(t.Context(), e, failed); err != nil {
 			t.Fatal(err)
 		}
 		switch e.ID {
@@ -153,7 +157,7 @@ func TestDoctorFailingWebhooks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := "warning      failing webhooks: user alice has 3: webhook 1 fails since 2026-11-27T09:00:00Z, 2 is disabled, 3 is disabled.\n"
+	want := "warning      failing webhooks: user alice has 3: webhook 1 to example.com fails since 2026-11-27T09:00:00Z (timeout), 2 to example.com is disabled (timeout), 3 to example.com is disabled (status 410); ask the user to repair the receivers and to enable what is disabled.\n             $ tokenctl audit --user alice\n"
 	if got := tokenctltest.Succeed(t, env, "doctor"); !strings.Contains(got, want) {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/webhook"
+	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
 const (
@@ -68,25 +70,39 @@ func (d *doctor) checkEndpoints(ctx context.Context, u token.User) {
 	if unread != nil {
 		d.add(finding{checkFailing, stateProblem, "one of user " + u.Name + " can't be read: " + unread.Error(), "tokenctl webhook delete ID # logged in as " + u.Name})
 	}
-	if f, some := judgeEndpoints(u.Name, all); some {
+	if f, some := judgeEndpoints(u.Name, all, d.tokenctl("audit --user "+u.Name)); some {
 		d.add(f)
 	}
 }
 
 // judgeEndpoints reports webhooks of a user whose last attempt failed, and since when, and
-// those that are disabled because they failed.
-func judgeEndpoints(user string, all []webhook.Endpoint) (f finding, some bool) {
+// those that are disabled because they failed. The command shows more about them.
+func judgeEndpoints(user string, all []webhook.Endpoint, command string) (f finding, some bool) {
 	var failing []string
 	for _, e := range all {
 		switch {
 		case e.Disabled == webhook.Failing || e.Disabled == webhook.Gone:
-			failing = append(failing, fmt.Sprintf("%d is disabled", e.ID))
+			failing = append(failing, fmt.Sprintf("%d to %s is disabled (%s)", e.ID, hostOf(e), lastResult(e)))
 		case e.Disabled == "" && e.FailingSince != 0:
-			failing = append(failing, fmt.Sprintf("%d fails since %s", e.ID, timestamp(e.FailingSince)))
+			failing = append(failing, fmt.Sprintf("%d to %s fails since %s (%s)", e.ID, hostOf(e), timestamp(e.FailingSince), lastResult(e)))
 		}
 	}
 	return finding{
-		checkFailing, stateWarning, fmt.Sprintf("user %s has %d: webhook %s", user, len(failing), strings.Join(failing, ", ")),
-		"tokenctl webhook list # logged in as " + user,
+		checkFailing, stateWarning, fmt.Sprintf("user %s has %d: webhook %s; ask the user to repair the receivers and to enable what is disabled", user, len(failing), strings.Join(failing, ", ")),
+		command,
 	}, len(failing) > 0
+}
+
+// hostOf returns the host of an endpoint. The rest of a URL may have secrets.
+func hostOf(e webhook.Endpoint) string {
+	u, err := url.Parse(e.URL)
+	if err != nil {
+		return "a URL that can't be read"
+	}
+	return u.Host
+}
+
+// lastResult returns why the last attempt failed.
+func lastResult(e webhook.Endpoint) string {
+	return resultOf(wire.WebhookAttempt{HTTPStatus: int64(e.Last.Status), Failure: string(e.Last.Failure)})
 }

@@ -11,20 +11,35 @@ type moment int64
 
 // UnmarshalText parses a time with its offset, a day, or the word never.
 func (m *moment) UnmarshalText(text []byte) error {
-	s := string(text)
-	if s == "never" {
+	if string(text) == "never" {
 		*m = token.Never
 		return nil
 	}
-	at, ok := parseMoment(s)
-	if !ok {
-		if _, ok := parseMoment(s + "Z"); ok {
-			return problemf("%q has no time zone: add Z for UTC, or an offset, such as %[1]s+02:00", s)
-		}
-		return problemf("%q is not a time: use a time such as 2030-01-31T12:00:00Z or 2030-01-31T12:00+02:00, a day such as 2030-01-31, which means its start in UTC, or 2030-01-31+02:00, or never", s)
-	}
+	at, err := readMoment(string(text), ", or never")
 	*m = moment(at.Unix())
-	return nil
+	return err
+}
+
+// An instant is a time that can't be never. The zero instant is none.
+type instant struct{ time.Time }
+
+// UnmarshalText parses a time with its offset, or a day.
+func (i *instant) UnmarshalText(text []byte) (err error) {
+	i.Time, err = readMoment(string(text), "")
+	return err
+}
+
+// readMoment parses a time with its offset, or a day. The error names them, and what
+// else the flag takes.
+func readMoment(s, orElse string) (time.Time, error) {
+	at, ok := parseMoment(s)
+	if ok {
+		return at.UTC(), nil
+	}
+	if _, ok := parseMoment(s + "Z"); ok {
+		return at, problemf("%q has no time zone: add Z for UTC, or an offset, such as %[1]s+02:00", s)
+	}
+	return at, problemf("%q is not a time: use a time such as 2030-01-31T12:00:00Z or 2030-01-31T12:00+02:00, a day such as 2030-01-31, which means its start in UTC, or 2030-01-31+02:00%s", s, orElse)
 }
 
 // parseMoment parses a time with its offset, or a day. A day means its start, in

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/client"
+	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -21,7 +22,7 @@ type usageCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*usageCmd) Help() string {
-	return `Charges are counted about a minute later, for 400 days. Hours and days are those of UTC.
+	return `A charge appears after about a minute and is kept for 400 days. Hours and days are those of UTC.
 
 Example:
 
@@ -30,34 +31,45 @@ Example:
     tokenctl usage export --month 2026-11 --csv`
 }
 
-// A usageTime is the flags for a time.
+// defaultUsageDays is how long before --to the default of --from is.
+const defaultUsageDays = 30
+
+// A usageTime is the flags for a time. Where it is embedded, first and last are set to
+// the help of --from and --to.
 type usageTime struct {
-	From  *moment `placeholder:"TIME" xor:"from" help:"First time, such as 2026-11-01 or 2026-11-01T12:00:00Z (default 30 days before --to)."`
-	To    *moment `placeholder:"TIME" xor:"to" help:"Time up to which, not included (default now)."`
+	From  instant `placeholder:"TIME" xor:"from" help:"${first} (default 30 days before --to)."`
+	To    instant `placeholder:"TIME" xor:"to" help:"${last} (default now)."`
 	Month string  `placeholder:"YYYY-MM" xor:"from,to" help:"A month in place of --from and --to."`
 }
 
 // span returns the times that the flags give; the zero time is the default of the API.
-func (u usageTime) span() (from, to time.Time, err error) {
+// The error names only flags that were given.
+func (u usageTime) span(now time.Time) (from, to time.Time, err error) {
+	oldest := now.UTC().AddDate(0, 0, -int(history.MaxDays)).Truncate(24 * time.Hour)
+	from, to = u.From.Time, u.To.Time
 	if u.Month != "" {
-		if from, err = time.Parse("2006-01", u.Month); err != nil {
-			return from, to, problemf("%q is not a month: use a month such as 2026-11", u.Month)
-		}
-		return from, from.AddDate(0, 1, 0), nil
+		from, err = time.Parse("2006-01", u.Month)
+		to = from.AddDate(0, 1, 0)
 	}
-	for _, flag := range []struct {
-		given *moment
-		at    *time.Time
-	}{{u.From, &from}, {u.To, &to}} {
-		if flag.given == nil {
-			continue
-		}
-		if *flag.given < 0 {
-			return from, to, problemf("never is no time of a history: use a time such as 2026-11-01")
-		}
-		*flag.at = time.Unix(int64(*flag.given), 0).UTC()
+	switch {
+	case err != nil:
+		err = problemf("%q is not a month: use a month such as 2026-11", u.Month)
+	case u.Month != "" && from.After(now):
+		err = problemf("--month %s is in the future", u.Month)
+	case u.Month != "" && from.Before(oldest):
+		err = problemf("--month %s begins more than %d days ago, and usage is kept for %[2]d days", u.Month, history.MaxDays)
+	case !from.IsZero() && !to.IsZero() && !from.Before(to):
+		err = problemf("--from must be before --to")
+	case to.IsZero() && from.After(now):
+		err = problemf("--from must be before --to (default: now)")
+	case from.After(now):
+		err = problemf("--from must be in the past")
+	case !from.IsZero() && from.Before(oldest):
+		err = problemf("--from must be at most %d days ago, because usage is kept that long", history.MaxDays)
+	case from.IsZero() && !to.IsZero() && to.AddDate(0, 0, -defaultUsageDays).Before(oldest):
+		err = problemf("--to must be at most %d days ago without --from, because usage is kept for %d days", history.MaxDays-defaultUsageDays, history.MaxDays)
 	}
-	return from, to, nil
+	return from, to, err
 }
 
 func historyOptions(from, to time.Time, by string) client.HistoryOptions {
@@ -72,9 +84,9 @@ func historyOptions(from, to time.Time, by string) client.HistoryOptions {
 }
 
 type usageShowCmd struct {
-	Token *int64 `placeholder:"ID" help:"ID of a token, also of a deleted one (default all of your tokens)."`
-	By    string `enum:"hour,day,model,token" default:"day" help:"What each line is for: a model in an hour or day, a model, or a token. An hour needs --token (default day)."`
-	usageTime
+	Token     *int64 `placeholder:"ID" help:"ID of a token, also of a deleted one (default all of your tokens)."`
+	By        string `enum:"hour,day,model,token" default:"day" help:"What each line is for: a model in an hour or day, a model, or a token. An hour needs --token (default day)."`
+	usageTime `kong:"set='first=First time, such as 2026-11-01 or 2026-11-01T12:00:00Z; without --by hour, the start of its UTC day',set='last=Time up to which, not included; without --by hour, the end of its UTC day'"`
 	remote
 }
 
@@ -90,7 +102,7 @@ Example:
 // Run implements the command.
 func (c *usageShowCmd) Run(ctx context.Context, out *console) error {
 	out.readOnly = true
-	from, to, err := c.span()
+	from, to, err := c.span(time.Now())
 	switch {
 	case err != nil:
 		return err
@@ -150,7 +162,7 @@ func historyText(h wire.UsageHistory) string {
 	switch {
 	case h.Complete != nil && *h.Complete:
 	case h.BehindSeconds != nil:
-		_, _ = fmt.Fprintf(&text, "A charge was in this history %s after it was made, measured at %s; the newest may be missing.\n", seconds(*h.BehindSeconds), timestamp(h.MeasuredAt))
+		_, _ = fmt.Fprintf(&text, "The history was %s behind at %s; newer charges may be missing.\n", seconds(*h.BehindSeconds), timestamp(h.MeasuredAt))
 	default:
 		text.WriteString("Recent charges may be missing.\n")
 	}

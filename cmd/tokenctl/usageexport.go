@@ -9,9 +9,9 @@ import (
 )
 
 type usageExportCmd struct {
-	CSV bool   `name:"csv" required:"" help:"Print CSV, the only format."`
-	By  string `enum:"token,model" default:"token" help:"What each row of a day is for: a token or a model (default token)."`
-	usageTime
+	CSV       bool   `name:"csv" help:"Print CSV, the only format."`
+	By        string `enum:"token,model" default:"token" help:"What each row of a day is for: a token or a model (default token)."`
+	usageTime `kong:"set='first=First day, such as 2026-11-01, in UTC',set='last=Day up to which, not included, in UTC; a time means its whole day'"`
 	profileFlags
 }
 
@@ -28,7 +28,10 @@ Example:
 // Run implements the command.
 func (c *usageExportCmd) Run(ctx context.Context, out *console) error {
 	out.readOnly = true
-	from, to, err := c.span()
+	if !c.CSV {
+		return problemf("add --csv: CSV is the only format")
+	}
+	from, to, err := c.span(time.Now())
 	if err != nil {
 		return err
 	}
@@ -36,7 +39,7 @@ func (c *usageExportCmd) Run(ctx context.Context, out *console) error {
 		to = time.Now().UTC()
 	}
 	if from.IsZero() {
-		from = to.AddDate(0, 0, -30)
+		from = to.AddDate(0, 0, -defaultUsageDays)
 	}
 	from = from.Truncate(24 * time.Hour)
 	if now := time.Now(); to.After(now) {

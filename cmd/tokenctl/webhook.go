@@ -5,9 +5,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/latchkey-api/latchkey/shared/webhook"
+	"github.com/latchkey-api/latchkey/shared/webhook/delivery"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -15,7 +18,7 @@ type webhookCmd struct {
 	Create webhookCreateCmd `cmd:"" help:"Send events to a URL, and print the secret that signs them, once."`
 	List   webhookListCmd   `cmd:"" help:"List your webhooks."`
 	Update webhookUpdateCmd `cmd:"" help:"Change the URL or the types of a webhook, or enable or disable it."`
-	Test   webhookTestCmd   `cmd:"" help:"Send a test event to a webhook, and print what it came to."`
+	Test   webhookTestCmd   `cmd:"" help:"Send a test event to a webhook, and print the result."`
 	Rotate webhookRotateCmd `cmd:"" help:"Replace the secret of a webhook and print the new one, once."`
 	Delete webhookDeleteCmd `cmd:"" help:"Delete a webhook."`
 }
@@ -117,6 +120,9 @@ func (c *webhookUpdateCmd) Run(ctx context.Context, out *console) error {
 		return err
 	}
 	in := wire.WebhookInput{URL: c.URL, Types: c.Types}
+	if in.Types != nil && strings.Join(in.Types, "") == "" {
+		return problemf("--types must not be empty: use '*' for all events")
+	}
 	switch {
 	case c.Enable:
 		in.Status = new(int64(wire.Enabled))
@@ -175,7 +181,8 @@ type webhookRotateCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*webhookRotateCmd) Help() string {
-	return `The secret before signs beside the new one for 24 hours.
+	return `The secret before signs beside the new one for 24 hours. Only the newest two sign, so don't rotate again before every
+receiver has the new one.
 
 Example:
 
@@ -188,6 +195,10 @@ func (c *webhookRotateCmd) Run(ctx context.Context, out *console) error {
 	if err != nil {
 		return err
 	}
+	before, err := s.Webhooks(ctx)
+	if err != nil {
+		return s.explain(err)
+	}
 	w, err := s.RotateWebhook(ctx, c.ID)
 	if err != nil {
 		return s.explain(err)
@@ -195,8 +206,12 @@ func (c *webhookRotateCmd) Run(ctx context.Context, out *console) error {
 	if c.JSON {
 		return out.printJSON(w)
 	}
-	return out.print(fmt.Sprintf("Webhook %d has a new secret. The old one signs, too, until %s.\nSecret: %s\nSave it now: it can't be shown again.\n",
-		w.ID, timestamp(w.PreviousSecretUntil), visible(w.Secret)))
+	ended := ""
+	if slices.ContainsFunc(before, func(b wire.Webhook) bool { return b.ID == c.ID && b.PreviousSecretUntil > time.Now().Unix() }) {
+		ended = "; the secret before it no longer signs"
+	}
+	return out.print(fmt.Sprintf("Webhook %d has a new secret. The old one signs, too, until %s%s.\nSecret: %s\nSave it now: it can't be shown again.\n",
+		w.ID, timestamp(w.PreviousSecretUntil), ended, visible(w.Secret)))
 }
 
 type webhookDeleteCmd struct {
@@ -239,6 +254,9 @@ func webhookState(w wire.Webhook) string {
 	if w.Status == wire.Enabled {
 		return "enabled"
 	}
+	if w.DisabledReason == string(webhook.ByUser) {
+		return "disabled by you"
+	}
 	return "disabled (" + visible(w.DisabledReason) + ")"
 }
 
@@ -257,9 +275,28 @@ func lastAttempt(w wire.Webhook) string {
 // adviceOf says what to do about an attempt that failed.
 func adviceOf(a wire.WebhookAttempt) string {
 	const see = "see docs/webhooks.md for what a receiver must do"
-	switch {
-	case a.Failure == string(webhook.FailConnection):
+	switch webhook.Failure(a.Failure) {
+	case webhook.FailConnection:
 		return "nothing answers at the URL: start the receiver"
+	case webhook.FailName:
+		return "the host name has no address: check the URL"
+	case webhook.FailAddress:
+		return "the host name has an address that is not public: give it a public one, or check the URL"
+	case webhook.FailURL:
+		return "this URL is not allowed any more: set another with `tokenctl webhook update`"
+	case webhook.FailTLS:
+		return "give the receiver a certificate that is valid for the host name of the URL"
+	case webhook.FailTimeout:
+		return fmt.Sprintf("answer a test within %.0f seconds, and other events within %.0f", delivery.TestTimeout.Seconds(), delivery.Timeout.Seconds())
+	case webhook.FailRedirect:
+		return "redirects are not followed: set the URL to the target"
+	case webhook.FailGone:
+		return "this status disables the webhook, unless it answers a test"
+	case webhook.FailStatus:
+	}
+	switch {
+	case a.HTTPStatus >= http.StatusInternalServerError:
+		return "the receiver failed: read its log"
 	case a.HTTPStatus == http.StatusBadRequest, a.HTTPStatus == http.StatusUnauthorized, a.HTTPStatus == http.StatusForbidden:
 		return see + "; a receiver that verifies answers so if its secret is not that of this webhook"
 	default:

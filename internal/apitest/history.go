@@ -40,7 +40,7 @@ func histories(t *testing.T, target *Target) {
 		{"to=", "to must be Unix seconds, a date such as 2026-11-01, or a time such as 2026-11-01T12:00:00Z."},
 		{fmt.Sprint("from=", now, "&to=", now), "from must be before to, which is not included."},
 		{"from=0", "from must be at most 400 days ago, because a history is kept that long."},
-		{"to=9999999999999999999", "to must be between 0 and 31 days from now."},
+		{"to=9999999999999999999", "to must be at most 31 days from now."},
 		{fmt.Sprint("by=hour&from=", now-40*86_400), "by can be hour for up to 31 days: ask for fewer, or for day."},
 		{"from=%zz", "the query string can't be read: percent-encode characters such as % and ;."},
 	} {

@@ -47,8 +47,8 @@ func NewSpan(from, to *int64, by By, now int64) (Span, error) {
 	if to != nil {
 		s.To = *to
 	}
-	if latest := now + maxDaysAhead*DaySeconds; s.To < 0 || s.To > latest {
-		return Span{}, &token.InvalidError{Field: "to", Reason: fmt.Sprintf("must be between 0 and %d days from now", maxDaysAhead)}
+	if latest := now + maxDaysAhead*DaySeconds; s.To > latest {
+		return Span{}, &token.InvalidError{Field: "to", Reason: fmt.Sprintf("must be at most %d days from now", maxDaysAhead)}
 	}
 	s.To = (s.To + unit - 1) / unit * unit
 	s.From = max(0, s.To-defaultDays*DaySeconds)
