@@ -85,7 +85,7 @@ test-faults: $(NPM) ## every fault of every call to the table, killed processes,
 test-image: $(NPM) ## the container images, in Docker
 	@scripts/test-image
 
-lint: $(LINT) $(NPM) ## go vet, golangci-lint, eslint, tsc, govulncheck; OFFLINE=1 if there is no internet access
+lint: $(LINT) $(NPM) ## go vet, golangci-lint, eslint, tsc, govulncheck, npm audit; OFFLINE=1 if there is no internet access
 	go vet ./...
 	$(LINT) run ./...
 	npm run --silent lint
@@ -117,11 +117,11 @@ build-%:
 console: $(NPM) ## what functions/console serves, from its sources and npm packages
 	@go run ./cmd/console -npm node_modules
 
-release: build ## for operators without Go and Node: zips and templates of VERSION=v1.2.3 in build/release
+release: build sbom ## for operators without Go and Node: zips, templates and bills of materials of VERSION=v1.2.3 in build/release
 	@go run ./cmd/licences build/THIRD-PARTY.txt
 	@go run ./infra/release -version "$(VERSION)"
 
-sbom: build tokenctl ## bills of materials (CycloneDX) of the functions, tokenctl and the console, in build/release/sbom
+sbom: build tokenctl $(NPM) ## bills of materials (CycloneDX) of the functions, tokenctl and the console, in build/sbom
 	@scripts/sbom $(SBOM_VERSION)
 
 image: $(NPM) ## the container images latchkey (tokenctl) and latchkey-engine, with Docker

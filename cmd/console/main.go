@@ -17,11 +17,11 @@ const web = "functions/console/web"
 
 func main() {
 	npm := flag.String("npm", "", "copy lit-html and swagger-ui-dist from this `folder`, a node_modules; without it the stored copies stay unchanged")
-	bill := flag.String("sbom", "", "only write a bill of materials of the console's libraries to this `file`")
+	bill := flag.String("sbom", "", "only write a bill of materials of the console's libraries in the folder -npm to this `file`")
 	flag.Parse()
 	do := func() error { return run(*npm) }
 	if *bill != "" {
-		do = func() error { return writeSBOM(*bill) }
+		do = func() error { return writeSBOM(*bill, *npm) }
 	}
 	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "console:", err)

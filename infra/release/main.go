@@ -55,14 +55,16 @@ func run(args []string, stdout io.Writer) error {
 	return err
 }
 
-// functionsFolder is the folder of the zips in a release, and licencesFile has the
-// licences of the modules in them.
+// functionsFolder is the folder of the zips in a release, licencesFile has the licences
+// of the modules in them, and billsFolder their bills of materials.
 const (
 	functionsFolder = "functions"
 	licencesFile    = "THIRD-PARTY.txt"
+	billsFolder     = "sbom"
 )
 
-// write writes the zips, the licences, the templates and the checksums.
+// write writes the zips, the licences, the bills of materials, the templates and the
+// checksums.
 func write(folder, version, build, templates string) error {
 	zips := map[string]string{}
 	for _, f := range api.Functions() {
@@ -82,6 +84,9 @@ func write(folder, version, build, templates string) error {
 	if err := os.WriteFile(filepath.Join(folder, licencesFile), licences, 0o600); err != nil { //nolint:gosec // the folder that the caller wants
 		return err
 	}
+	if err := copyBills(folder, build); err != nil {
+		return err
+	}
 	for _, stage := range stages.Names() {
 		text, err := os.ReadFile(filepath.Join(templates, "Latchkey-"+stage+".template.json")) //nolint:gosec // a folder of the project
 		if err != nil {
@@ -96,4 +101,27 @@ func write(folder, version, build, templates string) error {
 		}
 	}
 	return writeChecksums(folder)
+}
+
+// copyBills copies the bills of materials of the functions, and of what the function
+// console serves.
+func copyBills(folder, build string) error {
+	if err := os.Mkdir(filepath.Join(folder, billsFolder), 0o750); err != nil {
+		return err
+	}
+	names := []string{"console-files"}
+	for _, f := range api.Functions() {
+		names = append(names, f.Name)
+	}
+	for _, name := range names {
+		file := filepath.Join(billsFolder, name+".cdx.json")
+		bill, err := os.ReadFile(filepath.Join(build, file)) //nolint:gosec // a folder of the project
+		if err != nil {
+			return fmt.Errorf("bill of materials: %w: run `make sbom`", err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, file), bill, 0o600); err != nil { //nolint:gosec // the folder that the caller wants
+			return err
+		}
+	}
+	return nil
 }

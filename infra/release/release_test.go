@@ -25,7 +25,7 @@ func TestReleaseIsReproducible(t *testing.T) {
 	if got, want := read(t, filepath.Join(again, "SHA256SUMS")), read(t, filepath.Join(first, "SHA256SUMS")); got != want {
 		t.Errorf("got checksums\n%s\nwant\n%s", got, want)
 	}
-	if lines, want := strings.Count(read(t, filepath.Join(first, "SHA256SUMS")), "\n"), len(api.Functions())+len(stages.Names())+1; lines != want {
+	if lines, want := strings.Count(read(t, filepath.Join(first, "SHA256SUMS")), "\n"), 2*len(api.Functions())+len(stages.Names())+2; lines != want {
 		t.Errorf("got %d checksums, want %d", lines, want)
 	}
 }
@@ -34,6 +34,17 @@ func TestReleaseIsReproducible(t *testing.T) {
 func TestLicences(t *testing.T) {
 	if got := read(t, filepath.Join(made(t, time.Now(), 0o600), "THIRD-PARTY.txt")); got != "licences" {
 		t.Errorf("got %q, want the file of the build", got)
+	}
+}
+
+// TestBills checks that a release has the bill of materials of each function, and of
+// what the console serves.
+func TestBills(t *testing.T) {
+	folder := made(t, time.Now(), 0o600)
+	for _, name := range []string{"create", "verify", "console-files"} {
+		if got, want := read(t, filepath.Join(folder, "sbom", name+".cdx.json")), "bill of "+name; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 
@@ -171,6 +182,7 @@ func made(t *testing.T, built time.Time, mode os.FileMode) string {
 	for _, f := range api.Functions() {
 		file := filepath.Join(build, f.Name, "bootstrap")
 		write(t, file, f.Name)
+		write(t, filepath.Join(build, "sbom", f.Name+".cdx.json"), "bill of "+f.Name)
 		if err := os.Chmod(file, mode); err != nil {
 			t.Fatal(err)
 		}
@@ -179,6 +191,7 @@ func made(t *testing.T, built time.Time, mode os.FileMode) string {
 		}
 	}
 	write(t, filepath.Join(build, "THIRD-PARTY.txt"), "licences")
+	write(t, filepath.Join(build, "sbom", "console-files.cdx.json"), "bill of console-files")
 	for _, stage := range stages.Names() {
 		write(t, filepath.Join(templates, "Latchkey-"+stage+".template.json"), read(t, "../stack/testdata/"+stage+".template.json"))
 	}

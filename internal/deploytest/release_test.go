@@ -56,21 +56,23 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// release makes a release of functions whose code is their name, and of the
+// release makes a release of functions whose code is the name of its file, and of the
 // templates that the tests of infra/stack compare, and returns its folder.
 func (r *rehearsal) release(t *testing.T) string {
 	t.Helper()
 	templates, build := t.TempDir(), t.TempDir()
+	built := []string{"THIRD-PARTY.txt", "sbom/console-files.cdx.json"}
 	for _, f := range api.Functions() {
-		if err := os.Mkdir(filepath.Join(build, f.Name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(build, f.Name, "bootstrap"), []byte(f.Name), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		built = append(built, f.Name+"/bootstrap", "sbom/"+f.Name+".cdx.json")
 	}
-	if err := os.WriteFile(filepath.Join(build, "THIRD-PARTY.txt"), []byte("licences"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range built {
+		file := filepath.Join(build, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, stage := range []string{"dev", "staging", "prod"} {
 		text, err := os.ReadFile(filepath.Join(r.root, "infra/stack/testdata", stage+".template.json")) //nolint:gosec // a file of the project
