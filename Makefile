@@ -95,7 +95,7 @@ lint: $(LINT) $(NPM) ## go vet, golangci-lint, eslint, tsc, govulncheck, npm aud
 check: $(NPM) ## all of the above, two at a time; test as a part of test-race
 	@scripts/check
 
-bench: $(NPM) ## measure requests a second, latency and starts, and write them into docs/benchmarks.md (about 5 minutes)
+bench: $(NPM) ## measure requests a second, latency and starts, and write them into docs/benchmarks.md (about 8 minutes)
 	go test ./internal/benchtest -count=1 -timeout 30m -args -timed
 
 bench-all: $(NPM) ## run every Go benchmark, for the figures that other documents quote

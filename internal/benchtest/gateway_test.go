@@ -3,7 +3,6 @@ package benchtest_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -64,10 +63,7 @@ func (b *bench) gateway(t testing.TB) []string {
 		rate, spread := refused.rate()
 		add("| keys refused a second, %s, 8 at a time | %.0f ± %.0f %% |", name, rate, spread)
 	}
-	open, each := b.streams(t, client, proxy, keys)
-	add("| streams open at a time | %d |", open)
-	add("| memory of an open stream | %.0f KB |", each)
-	return table
+	return append(table, b.streams(t, proxy, keys)...)
 }
 
 // chat sends a chat completion, which must be answered with a status.
@@ -87,23 +83,4 @@ func post(client *http.Client, url, key, body string) (*http.Response, error) {
 	r.Header.Set("Authorization", "Bearer "+key)
 	r.Header.Set("Content-Type", "application/json")
 	return client.Do(r)
-}
-
-// streams opens streams that stay open, reads the first event of each, and returns how
-// many are open and how much memory of the proxy each takes, in 1,000 bytes.
-func (b *bench) streams(t testing.TB, client *http.Client, proxy *server, keys []string) (open int, each float64) {
-	t.Helper()
-	before := statusMB(proxy.cmd.Process.Pid, "VmRSS")
-	for i := range b.scale.streams {
-		answer, err := post(client, proxy.url, keys[i%len(keys)], `{"model":"gpt-4o","stream":true,"max_tokens":16,"messages":[{"role":"user","content":"do:hang-2"}]}`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = answer.Body.Close() })
-		if _, err := io.ReadFull(answer.Body, make([]byte, 5)); err != nil || answer.StatusCode != http.StatusOK {
-			t.Fatalf("stream %d: got %d, %v, want its first event", i, answer.StatusCode, err)
-		}
-		open++
-	}
-	return open, 1000 * (statusMB(proxy.cmd.Process.Pid, "VmRSS") - before) / float64(open)
 }

@@ -21,7 +21,7 @@ func BenchmarkGC(b *testing.B) {
 	root := dynamotest.Root(b)
 	bench := &bench{tokenctl: filepath.Join(lambdatest.Build(b, root, runtime.GOARCH, "./cmd/tokenctl"), "tokenctl")}
 	targets := []string{"100", "400"}
-	w := newWorld(b, 1_000, 1)
+	w := newWorld(b, dynamotest.New(b), "bench", 1_000, 1, 1)
 	for _, o := range operations() {
 		if !slices.Contains([]string{"get", "list the newest 10", "spend"}, o.name) {
 			continue

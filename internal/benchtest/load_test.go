@@ -40,7 +40,7 @@ func checkStatus(got, want int, answer []byte) error {
 	}
 }
 
-// round runs do with so many callers for a time, or until it fails. do gets a number
+// round runs do with so many callers for a time, or until it fails or nothing is left. do gets a number
 // that is another one in each call.
 func (s *series) round(t testing.TB, callers int, lasts time.Duration, counter *atomic.Int64, do func(n int64) error) {
 	t.Helper()
@@ -53,6 +53,9 @@ func (s *series) round(t testing.TB, callers int, lasts time.Duration, counter *
 			for first := true; first || time.Since(begun) < lasts; first = false {
 				started := time.Now()
 				err := do(counter.Add(1))
+				if errors.Is(err, errUsedUp) {
+					return
+				}
 				if errors.Is(err, errBusy) {
 					refused.Add(1)
 					continue

@@ -3,19 +3,25 @@ package benchtest_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 )
 
-// A recorder stands between a server and the engine, and keeps the server's calls.
+// A recorder stands between a server and the engine, and keeps the server's calls, and
+// the items that they change as these were before.
 type recorder struct {
 	*httptest.Server
 	engine string
 	client *http.Client
+	before *before
 
 	mu       sync.Mutex
 	inFlight int
@@ -30,9 +36,9 @@ type call struct {
 	body   []byte
 }
 
-func newRecorder(t testing.TB, engine string) *recorder {
+func newRecorder(t testing.TB, kit *dynamotest.Kit) *recorder {
 	t.Helper()
-	r := &recorder{engine: engine, client: newClient(t)}
+	r := &recorder{engine: kit.Endpoint, client: newClient(t), before: newBefore(kit)}
 	r.Server = httptest.NewServer(r)
 	t.Cleanup(r.Close)
 	return r
@@ -47,7 +53,11 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	}
 	c := call{in.Header.Clone(), body}
 	r.begin(c)
-	answer, err := c.send(in.Context(), r.client, r.engine)
+	err = r.before.keep(in.Context(), c)
+	var answer *http.Response
+	if err == nil {
+		answer, err = c.send(in.Context(), r.client, r.engine)
+	}
 	r.end()
 	if err != nil {
 		w.WriteHeader(http.StatusBadGateway)
@@ -91,14 +101,18 @@ func (r *recorder) take() []stage {
 	return taken
 }
 
-// send sends a call as it was signed: a local engine does not check how old the
-// signature is.
+var requestToken = regexp.MustCompile(`"ClientRequestToken":"[^"]*"`)
+
+// send sends a call with its first signature, which a local engine does not check. A
+// transaction gets another token, because the engine answers a repeated one without
+// doing it again.
 func (c call) send(ctx context.Context, client *http.Client, engine string) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, engine, bytes.NewReader(c.body))
+	body := requestToken.ReplaceAll(c.body, []byte(`"ClientRequestToken":"`+rand.Text()+`"`))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, engine, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	r.Header = c.header.Clone()
+	r.Header = c.header.Clone() // net/http sets the length
 	return client.Do(r)
 }
 
@@ -125,8 +139,7 @@ func replay(ctx context.Context, client *http.Client, engine string, stages []st
 
 func (c call) accepted(ctx context.Context, client *http.Client, engine string, refused chan<- bool) error {
 	status, _, err := finish(c.send(ctx, client, engine))
-	// The engine answers a repeated transaction without doing it again.
-	if err == nil && (status != http.StatusOK || bytes.Contains(c.body, []byte("ClientRequestToken"))) {
+	if err == nil && status != http.StatusOK {
 		refused <- true
 	}
 	return err

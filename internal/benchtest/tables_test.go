@@ -31,16 +31,17 @@ type scale struct {
 	tokens     int64         // of the user whose tokens are read
 	deleted    int64         // tokens to delete
 	mostTokens int64         // of a user in the table of pages
-	samples    int           // requests of an operation that are recorded for the engine alone
-	streams    int
-	starts     int // of each function
+	warmUps    int           // requests of an operation before it is recorded
+	samples    int           // requests of an operation that are recorded for the engine alone, at most tokens
+	streams    int64         // that are tried at most, open at a time
+	starts     int           // of each function
 }
 
 func theScale() scale {
 	if *timed {
-		return scale{rounds: 6, lasts: 400 * time.Millisecond, tokens: 1_000, deleted: 15_000, mostTokens: 100_000, samples: 100, streams: 500, starts: 60}
+		return scale{rounds: 6, lasts: 400 * time.Millisecond, tokens: 1_000, deleted: 15_000, mostTokens: 100_000, warmUps: 50, samples: 1_000, streams: 20_000, starts: 60}
 	}
-	return scale{rounds: 1, lasts: time.Millisecond, tokens: 120, deleted: 200, mostTokens: 120, samples: 3, streams: 3, starts: 1}
+	return scale{rounds: 1, lasts: time.Millisecond, tokens: 120, deleted: 200, mostTokens: 120, warmUps: 1, samples: 3, streams: 3, starts: 1}
 }
 
 // A bench is what all measurements have.
@@ -50,15 +51,20 @@ type bench struct {
 	raw      []string
 }
 
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	folder := lambdatest.Build(t, dynamotest.Root(t), runtime.GOARCH, "./cmd/tokenctl")
+	return &bench{scale: theScale(), tokenctl: filepath.Join(folder, "tokenctl")}
+}
+
 // The tables of docs/benchmarks.md have the rows that this package measures.
 func TestTables(t *testing.T) {
-	b := &bench{scale: theScale()}
-	b.tokenctl = filepath.Join(lambdatest.Build(t, dynamotest.Root(t), runtime.GOARCH, "./cmd/tokenctl"), "tokenctl")
+	b := newBench(t)
 	tables := map[string][]string{}
 	for _, part := range []struct {
 		name    string
 		measure func(testing.TB) []string
-	}{{"requests", b.requests}, {"gateway", b.gateway}, {"start", b.start}, {"pages", b.pagesTable}} {
+	}{{"requests", b.requests}, {"gateway", b.gateway}, {"leases", b.leases}, {"start", b.start}, {"pages", b.pagesTable}} {
 		t.Run(part.name, func(t *testing.T) {
 			tables[part.name] = part.measure(t)
 			if !*timed {
