@@ -72,7 +72,7 @@ test-clients: tokenctl $(NPM) ## real clients of OpenAI, Anthropic and Gemini th
 test-deploy: build $(NPM) ## deploy every stage with cdk to a local imitation of AWS
 	@CDK=$(CDK) scripts/test-deploy
 
-test-stack: $(NPM) ## follow docs/deploy.md, command by command, on an imitation of AWS that runs the functions
+test-stack: $(NPM) ## follow docs/deploy.md and docs/ci.md, command by command, on an imitation of AWS that runs the functions
 	@scripts/test-stack
 
 test-sam: $(NPM) ## template.yaml with sam, in Docker, and every template with cfn-lint

@@ -27,7 +27,7 @@ func places() []place {
 	return []place{
 		{document: "README.md", language: "sh", begins: "make cdk-bootstrap", folder: "internal/readertest", test: "TestDeployOfReadme"},
 		{document: "CONTRIBUTING.md", language: "sh", folder: "internal/readertest", test: "TestContributing"},
-		{document: "docs/ci.md", language: "sh", notRun: "it creates an identity provider of GitHub in an AWS account; infra/ci tests the template"},
+		{document: "docs/ci.md", language: "sh", folder: "internal/stacktest", test: "TestCI"},
 		{document: "docs/ci.md", language: "yaml", folder: "infra/ci", test: "TestWorkflowOfDocument"},
 		{document: "docs/data-plane.md", language: "go", begins: "g := gate.New", folder: "shared/gate", test: "ExampleGate_Verify"},
 		{document: "docs/data-plane.md", language: "go", begins: "hold, reservation", folder: "shared/gate", test: "ExampleGate_Hold"},

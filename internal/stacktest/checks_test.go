@@ -154,6 +154,26 @@ func (o *operator) configure(t *testing.T) {
 	o.write(t, stagesName, `{"staging":`+here+`,"prod":`+here+`}`)
 }
 
+// checkCI checks that jobs of the subject may deploy, and that CloudFormation then has
+// the rights of infra/ci and no others.
+func (o *operator) checkCI(t *testing.T) {
+	t.Helper()
+	account := o.aws(t, "Account", "sts", "get-caller-identity")
+	role := "cdk-hnb659fds-cfn-exec-role-" + account + "-" + region
+	if got, want := o.aws(t, "AttachedPolicies[].PolicyArn", "iam", "list-attached-role-policies", "--role-name", role), o.values["<ExecutionPolicyArn>"]; got != want {
+		t.Errorf("got the policies %s of CloudFormation, want %s", got, want)
+	}
+	provider := "arn:aws:iam::" + account + ":oidc-provider/token.actions.githubusercontent.com"
+	if got := o.aws(t, "ClientIDList", "iam", "get-open-id-connect-provider", "--open-id-connect-provider-arn", provider); got != "sts.amazonaws.com" {
+		t.Errorf("got an identity provider for %s, want sts.amazonaws.com", got)
+	}
+	_, name, _ := strings.Cut(o.values["<DeployRoleArn>"], "role/")
+	trust := o.aws(t, "Role.AssumeRolePolicyDocument.Statement[].[Principal.Federated, Condition.StringEquals.\"token.actions.githubusercontent.com:sub\"[]][]", "iam", "get-role", "--role-name", name)
+	if want := provider + "\trepo:OWNER/alice:environment:prod"; strings.ReplaceAll(trust, "\n", "\t") != want {
+		t.Errorf("got a role for %s, want %s", trust, want)
+	}
+}
+
 // changeFunction changes the code of one function and deploys prod.
 func (o *operator) changeFunction(t *testing.T) {
 	t.Helper()

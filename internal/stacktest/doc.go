@@ -1,10 +1,10 @@
-// Package stacktest follows docs/deploy.md to the letter: it runs the commands of
-// the document, in their order, in an empty account, and checks what they did.
+// Package stacktest follows docs/deploy.md and docs/ci.md to the letter: it runs the
+// commands of each document, in their order, in an empty account, and checks what they did.
 // With the build tag stack its test runs them against MiniStack, a server that
 // imitates AWS and runs the functions; `make test-stack` installs what it needs.
 // Without the tag it only checks that each command is known.
 //
-// A new command in the document is run without further ado. If it needs a value
+// A new command in a document is run without further ado. If it needs a value
 // for a new placeholder, input, a preparation or a check, or can't be run here,
 // add it to table_test.go.
 //

@@ -11,10 +11,11 @@ import (
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 )
 
-// readCommands returns the commands in the blocks of kind sh, in their order.
-func readCommands(t *testing.T) (commands []document.Command) {
+// readCommands returns the commands in the blocks of kind sh of a document, in their
+// order.
+func readCommands(t *testing.T, name string) (commands []document.Command) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dynamotest.Root(t), "docs", "deploy.md"))
+	text, err := os.ReadFile(filepath.Join(dynamotest.Root(t), name)) //nolint:gosec // of the project
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,11 +37,30 @@ func placeholdersIn(text string) []string {
 	return regexp.MustCompile(`<[^<>]+>|\bNAME\b|…`).FindAllString(text, -1)
 }
 
-// TestDocument checks that the document has no command with an unknown
-// placeholder, and that the table has no entry that the document no longer needs.
+// TestDocument checks that the documents have no command with an unknown
+// placeholder, and that the table has no entry that they no longer need.
 func TestDocument(t *testing.T) {
-	commands := readCommands(t)
 	used := map[string]bool{}
+	for name, least := range map[string]int{"docs/deploy.md": 30, "docs/ci.md": 3} {
+		checkCommands(t, name, least, used)
+	}
+	for _, p := range placeholders() {
+		if !used[p] {
+			t.Errorf("no document has the placeholder %s: remove it from placeholders", p)
+		}
+	}
+	for _, s := range steps() {
+		if !used[s.command] {
+			t.Errorf("no document has a command that begins with %q: remove it from steps, or mend the document", s.command)
+		}
+	}
+}
+
+// checkCommands checks the commands of a document and adds the entries and
+// placeholders of the table that they use.
+func checkCommands(t *testing.T, name string, least int, used map[string]bool) {
+	t.Helper()
+	commands := readCommands(t, name)
 	for _, c := range commands {
 		step, known := stepOf(c)
 		if known {
@@ -49,21 +69,11 @@ func TestDocument(t *testing.T) {
 		for _, p := range placeholdersIn(c.Text) {
 			used[p] = true
 			if !slices.Contains(placeholders(), p) && step.notRun == "" {
-				t.Errorf("docs/deploy.md:%d: %s has the placeholder %s, which no value is known for: add it to placeholders, or the command to steps", c.Line, c.Text, p)
+				t.Errorf("%s:%d: %s has the placeholder %s, which no value is known for: add it to placeholders, or the command to steps", name, c.Line, c.Text, p)
 			}
 		}
 	}
-	for _, p := range placeholders() {
-		if !used[p] {
-			t.Errorf("no command of docs/deploy.md has the placeholder %s: remove it from placeholders", p)
-		}
-	}
-	for _, s := range steps() {
-		if !used[s.command] {
-			t.Errorf("docs/deploy.md has no command that begins with %q: remove it from steps, or mend the document", s.command)
-		}
-	}
-	if len(commands) < 30 {
-		t.Errorf("got %d commands, want more than 30: the document is not read as it is written", len(commands))
+	if len(commands) < least {
+		t.Errorf("got %d commands of %s, want at least %d: it is not read as it is written", len(commands), name, least)
 	}
 }

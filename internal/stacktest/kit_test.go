@@ -31,9 +31,10 @@ const (
 	stagesName = "stages.json"  // in the home folder, in place of infra/stages.json
 )
 
-// An operator follows the document with an account on MiniStack that is empty at
+// An operator follows a document with an account on MiniStack that is empty at
 // first, and a home folder with the profile that the document uses.
 type operator struct {
+	document    string // that it follows
 	root, home  string
 	endpoint    string // of MiniStack
 	proxy       string // which finds the hosts of API Gateway

@@ -6,7 +6,7 @@ import (
 	"github.com/latchkey-api/latchkey/internal/document"
 )
 
-// A step is what the test has to know about a command of the document, beyond
+// A step is what the test has to know about a command of a document, beyond
 // its text. Most commands need none.
 type step struct {
 	command string // how the command begins; the longest match counts
@@ -22,6 +22,7 @@ type action string
 const (
 	none             action = ""
 	checkAPI         action = "the API passes its suite"
+	checkCI          action = "CloudFormation has the policy of infra/ci, and no other"
 	createOtherAPI   action = "another HTTP API exists"
 	checkAuthorizer  action = "the authorizer decides for the other API"
 	configure        action = "infra/stages.json has the account and region of staging and prod"
@@ -45,6 +46,7 @@ func steps() []step {
 		{command: "api=<id of your HTTP API>", before: createOtherAPI},
 		{command: "aws apigatewayv2 update-route", after: checkAuthorizer},
 		{command: "make diff STAGE=staging", before: configure},
+		{command: "make cdk-bootstrap STAGE=prod CDK_FLAGS", before: configure, after: checkCI},
 		{command: "aws lambda update-alias", before: changeFunction, after: checkRollBack},
 		{command: "aws lambda invoke", notRun: "no check of timers has failed"},
 		{command: "aws logs filter-log-events", notRun: "the functions of MiniStack write no logs to CloudWatch"},
@@ -62,7 +64,7 @@ func steps() []step {
 // placeholders returns the placeholders for which there are values: outputs of
 // earlier commands, see readValues, or of preparations.
 func placeholders() []string {
-	return []string{"<ApiUrl>", "<TableName>", "<AuthorizerArn>", "<access token>", "<id of your HTTP API>", "<its route>", "<function>", "<previous version>", "<time>", "NAME"}
+	return []string{"<ApiUrl>", "<TableName>", "<AuthorizerArn>", "<ExecutionPolicyArn>", "<access token>", "<id of your HTTP API>", "<its route>", "<function>", "<previous version>", "<time>", "NAME"}
 }
 
 // stepOf returns what is known about a command, and whether anything is.
