@@ -174,7 +174,7 @@ func TestDocument(t *testing.T) {
 			t.Errorf("docs/faults.md has no fault %q: run make test-faults", f)
 		}
 	}
-	if strings.Contains(text, "**") {
+	if _, matrix, ok := strings.Cut(text, tableStart); !ok || strings.Contains(matrix, "**") {
 		t.Error("docs/faults.md has a fault that was not survived")
 	}
 }

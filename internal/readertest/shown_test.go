@@ -91,20 +91,7 @@ func placeOf(b block) (place, bool) {
 
 func hasTest(t *testing.T, folder, name string) bool {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dynamotest.Root(t), folder, "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		content, err := os.ReadFile(file) //nolint:gosec // a file of this project
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(string(content), "\nfunc "+name+"(") {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(testsOf(t, folder), name)
 }
 
 // TestDeployOfReadme checks that README.md deploys with commands that docs/deploy.md
