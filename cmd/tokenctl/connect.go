@@ -79,7 +79,7 @@ func connect(ctx context.Context, endpoint, table string) (*database, error) {
 			provider = cfg.Credentials
 		}
 	}
-	return &database{dynamo.NewClient(region, endpoint, provider), table, endpoint, region}, nil
+	return &database{newClient(region, endpoint, provider), table, endpoint, region}, nil
 }
 
 // checkTable applies DynamoDB's rule for table names.
@@ -92,7 +92,7 @@ func checkTable(name string) error {
 
 // connectEngine returns a database in an engine that this process started.
 func connectEngine(endpoint, table string) *database {
-	return &database{dynamo.NewClient(engineRegion, endpoint, placeholderCredentials()), cmp.Or(table, defaultTable), endpoint, engineRegion}
+	return &database{newClient(engineRegion, endpoint, placeholderCredentials()), cmp.Or(table, defaultTable), endpoint, engineRegion}
 }
 
 // connectAWS returns a database in AWS, with the operator's configuration.
@@ -101,7 +101,12 @@ func connectAWS(ctx context.Context, table string) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &database{dynamo.NewClient(cfg.Region, "", cfg.Credentials), table, "", cfg.Region}, nil
+	return &database{newClient(cfg.Region, "", cfg.Credentials), table, "", cfg.Region}, nil
+}
+
+// newClient makes the client of every command and server.
+func newClient(region, endpoint string, provider aws.CredentialsProvider) *dynamodb.Client {
+	return dynamo.NewClient(region, endpoint, provider, dynamo.Hedge(time.Now))
 }
 
 // awsConfig returns the operator's configuration for AWS, with a region and

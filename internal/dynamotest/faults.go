@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing/iotest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
@@ -51,6 +52,7 @@ const (
 	ErrorAfter        Fault = "500 though applied"
 	Unprocessed       Fault = "all keys left unprocessed"
 	HalfProcessed     Fault = "one key left unprocessed"
+	Late              Fault = "answer late" // not an error; see Faults.Delay
 )
 
 // FaultsOf returns the faults that an operation can have.
@@ -97,6 +99,8 @@ type Faults struct {
 	// Choose returns the fault of the nth attempt of an operation, counted
 	// from 1. It is called by one goroutine at a time.
 	Choose func(op string, nth int) Fault
+	// Delay is how long a Late answer takes after the call was applied.
+	Delay time.Duration
 
 	mu       sync.Mutex
 	attempts map[string]int
@@ -135,6 +139,8 @@ func (c *faultyClient) Do(r *http.Request) (*http.Response, error) {
 	switch {
 	case fault == NoFault:
 		return c.next.Do(r)
+	case fault == Late:
+		return c.late(r)
 	case fault.Applied():
 		resp, err := c.next.Do(r)
 		if err != nil {
@@ -154,6 +160,21 @@ func (c *faultyClient) Do(r *http.Request) (*http.Response, error) {
 		return refuse(http.StatusBadRequest, "TransactionConflictException", nil), nil
 	}
 	return fail(r, fault)
+}
+
+// late sends a request and keeps its answer back.
+func (c *faultyClient) late(r *http.Request) (*http.Response, error) {
+	resp, err := c.next.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-time.After(c.faults.Delay):
+		return resp, nil
+	case <-r.Context().Done():
+		_ = resp.Body.Close()
+		return nil, r.Context().Err()
+	}
 }
 
 // fail returns the response or the error of a fault.

@@ -71,7 +71,7 @@ func record(log *slog.Logger, r *http.Request, route Route, out reply, cost reql
 	line := reqlog.Line{
 		Route: route.Name, Group: groupOf(route.Endpoint), RequestID: out.requestID, Duration: took, Status: out.status,
 		Attrs: []slog.Attr{reqlog.UserID(out.userID), cost.Reads(), cost.Writes(), cost.Trips()},
-		Code:  string(out.refusal.Refusal), Scope: out.refusal.Scope, Unrecorded: cost.Unrecorded,
+		Code:  string(out.refusal.Refusal), Scope: out.refusal.Scope, Hedged: cost.Hedged, Unrecorded: cost.Unrecorded,
 	}
 	if out.tokenID != 0 {
 		line.Attrs = append(line.Attrs, reqlog.TokenID(out.tokenID))

@@ -106,7 +106,7 @@ func (a *authorizer) record(ctx context.Context, event *authorizerEvent, v quota
 			reqlog.UserID(v.Token.UserID), reqlog.TokenID(v.Token.ID),
 			cost.Reads(), cost.Writes(), cost.Trips(),
 		},
-		Code: string(v.Refusal), Scope: v.Scope, Unrecorded: cost.Unrecorded, Err: err,
+		Code: string(v.Refusal), Scope: v.Scope, Hedged: cost.Hedged, Unrecorded: cost.Unrecorded, Err: err,
 	}
 	if err != nil {
 		line.Level = slog.LevelError

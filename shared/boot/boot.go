@@ -90,7 +90,7 @@ func (e Environment) serve(log *slog.Logger, routes []api.Route) http.Handler {
 // to DynamoDB: a function starts with more processor time than it has for a
 // request, and nobody waits for it when Lambda starts it ahead of need.
 func (e Environment) Store() *dynamo.Store {
-	client := dynamo.NewClient(e.Region, e.Endpoint, e.Credentials)
+	client := dynamo.NewClient(e.Region, e.Endpoint, e.Credentials, dynamo.Hedge(time.Now))
 	store := dynamo.New(client, e.Table, dynamo.WithRetention(e.Retention))
 	store.Connect(context.Background()) // for a second at most: the client's timeouts apply
 	return store

@@ -82,3 +82,21 @@ func historyItem(it item, p history.Period) item {
 	setPresent(it, item{attrName: optionalText(p.Name)})
 	return it
 }
+
+// Latencies are those of a hedge.
+type Latencies struct{ l latencies }
+
+// NewLatencies returns latencies of no calls.
+func NewLatencies() *Latencies { return new(Latencies) }
+
+// Add counts a call at a time.
+func (l *Latencies) Add(now time.Time, took time.Duration) {
+	l.l.advance(now)
+	l.l.add(took)
+}
+
+// P99 returns the 99th percentile at a time, 0 if it is not known.
+func (l *Latencies) P99(now time.Time) time.Duration {
+	l.l.advance(now)
+	return l.l.p99()
+}

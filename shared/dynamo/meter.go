@@ -30,6 +30,9 @@ func addMeter(s *stack) error {
 				c.WriteUnits = refusedUnits(ctx.Value(inputKey{}), err)
 			}
 			c.RoundTrips = 1
+			if metadata.Has(hedgedKey{}) { // the answer of the other attempt, which costs as much, was not read
+				c.ReadUnits, c.RoundTrips, c.Hedged = 2*c.ReadUnits, 2, 1
+			}
 			reqlog.MeterFrom(ctx).Add(c)
 			return out, metadata, err
 		})

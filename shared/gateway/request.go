@@ -205,7 +205,7 @@ func (m *middleware) log(ctx context.Context, req *request, status int, err erro
 			slog.String("model", credential.Redact(req.Model)),
 			slog.Int64("held", req.HeldUnits), slog.Int64("charged", req.chargedUnits),
 		},
-		Unrecorded: req.meter.Cost().Unrecorded, Err: err,
+		Hedged: req.meter.Cost().Hedged, Unrecorded: req.meter.Cost().Unrecorded, Err: err,
 	}
 	var refused *refusal
 	if errors.As(err, &refused) {

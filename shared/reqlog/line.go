@@ -21,6 +21,7 @@ type Line struct {
 	Attrs      []slog.Attr   // what only some requests have, such as token_id
 	Code       string        // why the request was refused; left out if empty
 	Scope      string        // what refused the key, with credentials masked; left out if empty
+	Hedged     int           // of its Cost; left out if 0
 	Unrecorded int           // of its Cost; left out if 0
 	Err        error         // logged with credentials masked; left out if nil
 }
@@ -44,9 +45,13 @@ func (l Line) Write(ctx context.Context, log *slog.Logger) {
 	attrs = append(attrs, l.Attrs...)
 	text("code", l.Code)
 	text("scope", credential.Redact(l.Scope)) // a tenant chooses the pattern of a model quota
-	if l.Unrecorded != 0 {
-		attrs = append(attrs, slog.Int("unrecorded", l.Unrecorded))
+	count := func(name string, n int) {
+		if n != 0 {
+			attrs = append(attrs, slog.Int(name, n))
+		}
 	}
+	count("hedged", l.Hedged)
+	count("unrecorded", l.Unrecorded)
 	if l.Err != nil {
 		text("error", credential.Redact(l.Err.Error()))
 	}

@@ -12,6 +12,7 @@ import (
 type Cost struct {
 	ReadUnits, WriteUnits float64
 	RoundTrips            int
+	Hedged                int // reads that were sent twice because the first answer was slow
 	Unrecorded            int // uses and refusals of keys that the store could not record
 }
 
@@ -30,6 +31,7 @@ func (m *Meter) Add(c Cost) {
 	m.cost.ReadUnits += c.ReadUnits
 	m.cost.WriteUnits += c.WriteUnits
 	m.cost.RoundTrips += c.RoundTrips
+	m.cost.Hedged += c.Hedged
 	m.cost.Unrecorded += c.Unrecorded
 	m.mu.Unlock()
 }
