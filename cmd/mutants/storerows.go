@@ -318,6 +318,61 @@ func storeMutants() []mutant {
 			"shared/dynamo/retry.go", "	case notApplied(err) || conflicted(err): // also", "	case !noAnswer(err) && (notApplied(err) || conflicted(err)): // also",
 			"./internal/faultstest", "TestHungEngine",
 		},
+		{
+			"a slow spend is sent a second time: it is charged twice",
+			"shared/dynamo/hedge.go", `"Query": {now: now}}`, `"Query": {now: now}, "UpdateItem": {now: now}}`,
+			"./shared/dynamo", "TestWritesAreNotHedged/UpdateItem",
+		},
+		{
+			"if the table is slow, every read is sent a second time",
+			"shared/dynamo/hedge.go", "if !ok || !h.spend() {", "if !ok {",
+			"./shared/dynamo", "TestHedgeBudget",
+		},
+		{
+			"if the table becomes slow, all reads are sent a second time at once",
+			"shared/dynamo/hedge.go", "min(h.saved+1, maxSavedHedges*callsPerHedge)", "h.saved + 1",
+			"./shared/dynamo", "TestHedgeBudget/all_at_once",
+		},
+		{
+			"a second attempt that fails makes a read fail",
+			"shared/dynamo/hedge.go", "if a.succeeded() && decided.", "if decided.",
+			"./shared/dynamo", "TestHedge$",
+		},
+		{
+			"a read waits for its slow attempt although the other has an answer",
+			"shared/dynamo/hedge.go", "			cancelFirst()\n", "",
+			"./shared/dynamo", "TestHedge$",
+		},
+		{
+			"a second attempt goes on although its answer is not wanted",
+			"shared/dynamo/hedge.go", "		cancelSecond()\n	} else", "	} else",
+			"./shared/dynamo", "TestHedge$",
+		},
+		{
+			"the connection of an answer that is not wanted stays open",
+			"shared/dynamo/hedge.go", "		_ = a.response().Body.Close()\n", "		_ = a.response().Body\n",
+			"./shared/dynamo", "TestHedge$",
+		},
+		{
+			"the units of a second attempt are not counted",
+			"shared/dynamo/meter.go", "c.Hedged = 2*c.ReadUnits,", "c.Hedged = c.ReadUnits,",
+			"./shared/dynamo", "TestHedge$",
+		},
+		{
+			"the 99th percentile is that of all calls since the start",
+			"shared/dynamo/hedge.go", "			l.sum[i] -= n\n			l.total -= n\n", "			l.sum[i] -= 0 * n\n",
+			"./shared/dynamo", "TestHedgeFollows",
+		},
+		{
+			"functions wait for slow reads",
+			"shared/boot/boot.go", ", dynamo.Hedge(time.Now))", ")",
+			"./shared/boot", "TestStoreHedges",
+		},
+		{
+			"servers wait for slow reads",
+			"cmd/tokenctl/connect.go", "provider, dynamo.Hedge(time.Now))", "provider, func(*dynamodb.Options) {})",
+			"./cmd/tokenctl", "TestServersHedge",
+		},
 	}
 }
 

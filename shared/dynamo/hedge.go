@@ -206,7 +206,7 @@ type latencies struct {
 	slot  int64 // the ten seconds that are counted now, from 1970 on
 	slots [minuteSlots]classes
 	sum   classes
-	total int
+	total int32
 }
 
 const (
@@ -215,7 +215,7 @@ const (
 	classesPerDoubling = 4
 )
 
-type classes [32]int
+type classes [32]int32
 
 // advance forgets what is older than a minute, and everything if the clock was set back
 // by a minute.
