@@ -58,12 +58,12 @@ func TestLine(t *testing.T) {
 			reqlog.Line{
 				Message: "model request", Level: slog.LevelWarn, Route: "get", RequestID: "abc", Duration: 1234 * time.Microsecond,
 				Attrs: []slog.Attr{reqlog.UserID(1), reqlog.TokenID(2), cost.Reads(), cost.Writes(), cost.Trips()}, Status: 404,
-				Code: "token_not_found", Scope: "window:day", Err: errors.New("no such token"),
+				Code: "token_not_found", Scope: "window:day", Hedged: 1, Unrecorded: 2, Err: errors.New("no such token"),
 			},
 			map[string]any{
 				"level": "WARN", "msg": "model request", "route": "get", "request_id": "abc", "ms": 1.234,
 				"user_id": 1.0, "token_id": 2.0, "read_units": 1.5, "write_units": 2.0, "round_trips": 3.0, "status": 404.0,
-				"code": "token_not_found", "scope": "window:day", "error": "no such token",
+				"code": "token_not_found", "scope": "window:day", "hedged": 1.0, "unrecorded": 2.0, "error": "no such token",
 			},
 		},
 	} {
@@ -113,10 +113,10 @@ func TestMeter(t *testing.T) {
 	ctx, meter := reqlog.WithMeter(t.Context())
 	var calls sync.WaitGroup
 	for range 10 {
-		calls.Go(func() { reqlog.MeterFrom(ctx).Add(reqlog.Cost{ReadUnits: 0.5, WriteUnits: 1, RoundTrips: 2}) })
+		calls.Go(func() { reqlog.MeterFrom(ctx).Add(reqlog.Cost{ReadUnits: 0.5, WriteUnits: 1, RoundTrips: 2, Hedged: 1}) })
 	}
 	calls.Wait()
-	if got, want := meter.Cost(), (reqlog.Cost{ReadUnits: 5, WriteUnits: 10, RoundTrips: 20}); got != want {
+	if got, want := meter.Cost(), (reqlog.Cost{ReadUnits: 5, WriteUnits: 10, RoundTrips: 20, Hedged: 10}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
