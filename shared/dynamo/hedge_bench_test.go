@@ -18,7 +18,7 @@ import (
 // BenchmarkHedge compares a client that sends slow reads again with one that does not,
 // by turns, while a share of the answers comes 200 ms late.
 //
-//	go test -run '^$' -bench Hedge -benchtime 4000x ./shared/dynamo
+//	go test -run '^$' -bench Hedge -benchtime 1500x ./shared/dynamo
 func BenchmarkHedge(b *testing.B) {
 	kit := dynamotest.New(b)
 	tenant := kit.Tenant(b, "caller")
