@@ -9,6 +9,7 @@ import (
 	"github.com/latchkey-api/latchkey/internal/apitest"
 	"github.com/latchkey-api/latchkey/internal/capture"
 	"github.com/latchkey-api/latchkey/internal/tokenctltest"
+	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/token"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
@@ -52,5 +53,36 @@ func TestWatchUntilCtrlC(t *testing.T) {
 		if !json.Valid([]byte(line)) {
 			t.Errorf("got the line %q, want JSON", line)
 		}
+	}
+}
+
+// TestSearchGoesOn checks that a search goes on until it finds a token, and that the
+// next page is not promised by number there.
+func TestSearchGoesOn(t *testing.T) {
+	t.Parallel()
+	_, u, env := serveAPI(t)
+	create := func(name string) {
+		in := make([]wire.TokenInput, token.MaxBatch)
+		for i := range in {
+			in[i] = wire.TokenInput{Name: new(name)}
+		}
+		if _, err := u.CreateAll(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create("needle")
+	for range token.MaxSearchWindow / token.MaxBatch {
+		create("straw")
+	}
+	first, err := u.Search(t.Context(), client.SearchOptions{Keyword: "needle"})
+	if err != nil || len(first.Items) != 0 || first.Next == 0 {
+		t.Fatalf("got %d tokens and next %d, %v; want an empty page and more to search", len(first.Items), first.Next, err)
+	}
+	got := tokenctltest.Succeed(t, env, "token", "list", "--keyword", "needle")
+	if strings.Count(got, "needle") != 10 || !strings.HasSuffix(got, "\nThe search has not reached older tokens; --all searches all.\n") {
+		t.Errorf("got %s, want 10 tokens and how to see the rest", got)
+	}
+	if got := tokenctltest.Succeed(t, env, "token", "list", "--keyword", "nowhere"); got != "No tokens match.\n" {
+		t.Errorf("got %s, want no tokens after all were searched", got)
 	}
 }

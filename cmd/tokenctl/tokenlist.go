@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/schollz/progressbar/v3"
+
 	"github.com/latchkey-api/latchkey/shared/client"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
@@ -24,7 +26,7 @@ type tokenListCmd struct {
 // Help implements kong.HelpProvider.
 func (*tokenListCmd) Help() string {
 	return `Keys are masked. Quota is in units; if the operator has set prices, its value in dollars is shown too. With --watch and --json, it prints one line each time. --imported and --all
-send one request for each 100 tokens that you have.
+send one request for each 100 tokens that you have. A search goes on to older tokens until it finds some.
 
 Example:
 
@@ -48,7 +50,7 @@ func (c *tokenListCmd) Run(ctx context.Context, out *console) error {
 		return err
 	}
 	return c.repeat(ctx, out, c.JSON, func(out *console) error {
-		list, err := c.read(ctx, s)
+		list, err := c.read(ctx, s, out)
 		if err != nil {
 			return s.explain(err)
 		}
@@ -68,8 +70,11 @@ func (c *tokenListCmd) query() client.SearchOptions {
 
 func (c *tokenListCmd) searches() bool { return c.Keyword != "" || c.Status != "" || c.Group != "" }
 
-func (c *tokenListCmd) read(ctx context.Context, s *session) (tokenListing, error) {
+func (c *tokenListCmd) read(ctx context.Context, s *session, out *console) (tokenListing, error) {
 	query := c.query()
+	searched, end := searchProgress(out)
+	defer end()
+	query.Searched = searched
 	switch {
 	case c.Imported && c.searches():
 		return collect(imported(s.SearchAll(ctx, query)))
@@ -81,10 +86,34 @@ func (c *tokenListCmd) read(ctx context.Context, s *session) (tokenListing, erro
 		return collect(s.All(ctx))
 	case c.searches():
 		page, err := s.Search(ctx, query)
+		for err == nil && len(page.Items) == 0 && page.Next != 0 && c.Page < 2 { // nothing matches so far
+			searched(page.Next)
+			query.ListOptions = client.ListOptions{PageSize: c.PageSize, After: page.Next}
+			page, err = s.Search(ctx, query)
+		}
 		return tokenListing(page), err
 	default:
 		page, err := s.List(ctx, query.ListOptions)
 		return tokenListing(page), err
+	}
+}
+
+// searchProgress shows how far a search is that reads several pages. Ids count from 1, so
+// they tell what is left.
+func searchProgress(out *console) (searched func(below int64), end func()) {
+	var bar *progressbar.ProgressBar
+	var from int64
+	searched = func(below int64) {
+		if bar == nil {
+			from, bar = below, out.progress(int(below), "searching older tokens")
+		}
+		_ = bar.Set64(from - below)
+	}
+	return searched, func() {
+		if bar != nil {
+			_ = bar.Clear()
+			_ = bar.Close()
+		}
 	}
 }
 
@@ -113,7 +142,7 @@ func collect(all iter.Seq2[wire.Token, error]) (tokenListing, error) {
 
 func (c *tokenListCmd) text(list tokenListing, perDollar int64) string {
 	switch shown := int64(len(list.Items)); {
-	case list.Next != 0 && c.searches() && list.Page*list.PageSize >= list.Total:
+	case list.Next != 0 && c.searches() && (list.Page == 0 || list.Page*list.PageSize >= list.Total):
 		return tokenTable(list.Items, perDollar) + "\nThe search has not reached older tokens; --all searches all.\n"
 	case shown == 0 && list.Total > 0:
 		return fmt.Sprintf("This page is empty; you have %d tokens. Choose a smaller --page.\n", list.Total)

@@ -252,6 +252,16 @@ func TestAll(t *testing.T) {
 		}
 		ids = append(ids, t1.ID)
 	}
+	var below []int64
+	searched := func(id int64) { below = append(below, id) }
+	for t1, err := range c.SearchAll(ctx, client.SearchOptions{Keyword: "n0", Searched: searched}) {
+		if err != nil || t1.ID%2 != 0 {
+			t.Errorf("got %d, %v, want an even id", t1.ID, err)
+		}
+	}
+	if len(below) != 1 || below[0] != 0 {
+		t.Errorf("got progress %v, want one page and the end", below)
+	}
 	for t1, err := range c.SearchAll(ctx, client.SearchOptions{Keyword: "n1"}) {
 		if err != nil {
 			t.Fatal(err)

@@ -67,6 +67,10 @@ type SearchOptions struct {
 	Key     string      // a mask, or the last four characters of a key; not a whole key
 	Status  wire.Status // the status now
 	Group   string
+
+	// Searched, if not nil, is called by SearchAll after each page, with the id below
+	// which there are tokens to search, 0 at the end.
+	Searched func(below int64)
 }
 
 // Search returns a page of the tokens that match, newest first; see SearchAll.

@@ -172,17 +172,26 @@ scenario("each status can be filtered", { tokens: [{ name: "works", remain_quota
   await page.getByRole("heading", { name: "Nothing found" }).waitFor();
 });
 
-scenario("tokens beyond the newest 2,000 can be searched", { allowedErrors: [httpError(503)] }, async ({ page, user }) => {
+scenario("tokens beyond the newest 2,000 can be searched", { allowedErrors: [httpError(503)] }, async ({ page, context, user }) => {
   await user.removeLimits();
   const [oldest] = await user.createAll([{ name: "needle" }]);
   for (let i = 0; i < 40; i++) await user.createAll(many(50, `straw-${i}-`));
-  await withRequest(page, () => page.getByLabel("Search").fill("needle"));
+  const { released, release } = barrier();
+  await context.route("**/api/token/search?*after=*", async (route) => { await released; await route.continue(); });
+  const search = page.getByLabel("Search"), progress = page.getByLabel("Searched tokens");
+  await search.fill("needle");
+  await progress.waitFor(); // the older tokens are searched without a click
+  await page.getByRole("button", { name: "Stop" }).click();
   await page.getByText("There are older tokens").waitFor();
-  await withRequest(page, () => page.getByRole("button", { name: "Search older tokens" }).click());
+  await page.getByRole("button", { name: "Search older tokens" }).click();
+  release();
   await row(page, "needle").waitFor();
   assert.match(await row(page, "needle").innerText(), new RegExp(`#${oldest.id}`));
-  await withRequest(page, () => pager(page).getByRole("button", { name: "Previous" }).click());
-  await page.getByText("There are older tokens").waitFor();
+  assert.equal(await pager(page).getByRole("button", { name: "Previous" }).getAttribute("aria-disabled"), "true", "no newer token matches");
+  await search.fill("straw-39-");
+  await page.getByText("Page 1 of 5").waitFor();
+  await search.fill("in no name");
+  await page.getByText("No token matches the search.").waitFor();
 });
 
 // After the first click, the button below the pointer is another one.

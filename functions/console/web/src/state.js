@@ -6,8 +6,9 @@
 /** @typedef {import("./api.js").Self} Self */
 
 /**
- * What the list shows. `cursors` are those of the older pages that were opened.
- * @typedef {{ text: string, status: string, size: number, page: number, cursors: string[] }} Query
+ * What the list shows. `cursors` are those of the older pages that were opened, and
+ * `start` is where the first page begins if nothing newer matches the search.
+ * @typedef {{ text: string, status: string, size: number, page: number, start: string, cursors: string[] }} Query
  */
 
 /**
@@ -33,6 +34,7 @@
  * @property {Query} query
  * @property {import("./api.js").TokenPage | null} page
  * @property {boolean} loading
+ * @property {{ from: number, below: number } | null} searched while an empty page is followed by older ones: the ids between are searched
  * @property {Problem | null} problem why the list could not be loaded
  * @property {string} searchError why the search text is not sent
  * @property {Set<number>} selected
@@ -41,13 +43,13 @@
  * @property {{ text?: string, problem?: Problem } | null} notice
  */
 
-export const emptySearch = { text: "", status: "", page: 1, cursors: [] };
+export const emptySearch = { text: "", status: "", page: 1, start: "", cursors: [] };
 
 /** Returns the state of a page that was just opened. @returns {State} */
 export const newState = () => ({
   api: null, route: { page: "tokens", id: 0 }, signingIn: false, signInProblem: null, unitsPerDollar: 0, budget: null,
   query: { ...emptySearch, size: 10 },
-  page: null, loading: false, problem: null, searchError: "",
+  page: null, loading: false, searched: null, problem: null, searchError: "",
   selected: new Set(), busy: new Set(), dialog: null, notice: null,
 });
 

@@ -20,7 +20,13 @@ export class TokenList {
    * @param {Partial<Query>} change
    */
   search(change) {
-    return this.load({ page: 1, cursors: [], ...change });
+    return this.load({ page: 1, start: "", cursors: [], ...change });
+  }
+
+  /** Ends a search of older tokens; load() goes on with it. */
+  stop() {
+    this.#loading.abort();
+    this.#app.set({ loading: false, searched: null });
   }
 
   /**
@@ -31,23 +37,29 @@ export class TokenList {
   async load(change = {}) {
     const { api } = this.#app.state;
     if (!api) return; // signed out during another request
-    const query = { ...this.#app.state.query, ...change };
+    let query = { ...this.#app.state.query, ...change };
     this.#loading.abort();
     const cleared = Object.keys(change).length > 0 && { selected: new Set(), notice: undismissedFailure(this.#app.state) };
-    this.#app.set({ query, searchError: searchError(query.text), loading: true, problem: null, ...cleared });
+    this.#app.set({ query, searchError: searchError(query.text), loading: true, searched: null, problem: null, ...cleared });
     if (this.#app.state.searchError) return this.#app.set({ loading: false });
     const loading = (this.#loading = new AbortController());
     try {
-      const { data } = await api.list({ ...query, after: query.cursors.at(-1) }, loading.signal);
+      let { data } = await api.list({ ...query, after: cursorOf(query) }, loading.signal);
       if (loading.signal.aborted) return;
       const lastPage = Math.max(1, Math.ceil(data.total / query.size));
       if (data.items.length === 0 && query.cursors.length === 0 && query.page > lastPage) return this.load({ page: lastPage }); // its tokens were deleted
+      for (const from = Number(data.next); data.items.length === 0 && data.next;) { // nothing matches so far
+        query = query.cursors.length > 0 ? { ...query, cursors: [...query.cursors.slice(0, -1), data.next] } : { ...query, start: data.next };
+        this.#app.set({ page: data, query, searched: { from, below: Number(data.next) } });
+        ({ data } = await api.list({ ...query, after: cursorOf(query) }, loading.signal));
+        if (loading.signal.aborted) return;
+      }
       const selected = data.items.map((token) => token.id).filter((id) => this.#app.state.selected.has(id)); // only tokens that are visible
-      this.#app.set({ page: data, loading: false, selected: new Set(selected) });
+      this.#app.set({ page: data, loading: false, searched: null, selected: new Set(selected) });
       this.#app.sparks.load(data.items.map((token) => token.id));
     } catch (error) {
       const problem = asProblem(error);
-      if (!loading.signal.aborted && !this.#app.sessionEnded(problem, api)) this.#app.set({ problem, loading: false, selected: new Set() });
+      if (!loading.signal.aborted && !this.#app.sessionEnded(problem, api)) this.#app.set({ problem, loading: false, searched: null, selected: new Set() });
     }
   }
 
@@ -85,6 +97,12 @@ export class TokenList {
     this.#app.set({ selected });
   }
 }
+
+/**
+ * Returns the cursor that a page follows, if it has no number.
+ * @param {Query} query
+ */
+export const cursorOf = ({ cursors, start }) => cursors.at(-1) ?? (start || undefined);
 
 /**
  * Refuses to search for a whole key: it would be sent in a URL, and URLs are

@@ -4,6 +4,7 @@ import { frame } from "./frame.js";
 import { raise, tightestWindow, windowName, worksAgainAt } from "./limits.js";
 import { exactTime, iconButton, problemBox, relativeTime } from "./parts.js";
 import { sparkline } from "./sparkline.js";
+import { cursorOf } from "./tokenlist.js";
 import { formatCount, formatDollars, formatNumber, statuses } from "./words.js";
 
 /** @typedef {import("./app.js").App} App */
@@ -75,13 +76,20 @@ const results = (app) => {
  * @param {TokenPage} page
  */
 const empty = (app, page) => {
-  const { query } = app.state;
+  const { query, searched } = app.state;
   if (query.text.trim() === "" && query.status === "") {
     return html`<div class="empty"><h3>No tokens yet</h3><p>A token lets an application call models. You set its quota, its expiry and the models.</p>
       <button type="button" class="primary" @click=${() => app.create()}>Create the first token</button></div>`;
   }
-  return html`<div class="empty"><h3>Nothing found</h3><p>${page.next ? "No match among the tokens searched so far. There are older tokens." : "No token matches the search."}</p>
-    <button type="button" @click=${() => app.list.search({ text: "", status: "" })}>Show all tokens</button></div>`;
+  if (searched) {
+    return html`<div class="empty"><h3>Nothing found so far</h3><p role="status">Searching older tokens…</p>
+      <progress aria-label="Searched tokens" max=${searched.from} value=${searched.from - searched.below}></progress>
+      <button type="button" @click=${() => app.list.stop()}>Stop</button></div>`;
+  }
+  const goOn = page.next ? html`<button type="button" @click=${() => app.list.load()}>Search older tokens</button>` : nothing;
+  const older = query.cursors.length > 0 ? "No older token" : "No token";
+  return html`<div class="empty"><h3>Nothing found</h3><p>${page.next ? "No match among the tokens searched so far. There are older tokens." : `${older} matches the search.`}</p>
+    ${goOn}<button type="button" @click=${() => app.list.search({ text: "", status: "" })}>Show all tokens</button></div>`;
 };
 
 /**
@@ -188,7 +196,7 @@ const models = ({ model_limits_enabled: limited, models: names }) => {
 const pager = (app, page) => {
   const { query, loading } = app.state;
   const lastPage = Math.max(1, Math.ceil(page.total / query.size));
-  const isOlder = query.cursors.length > 0;
+  const isOlder = cursorOf(query) !== undefined;
   /**
    * @param {string} label
    * @param {Partial<import("./state.js").Query>} change
@@ -196,10 +204,10 @@ const pager = (app, page) => {
   const button = (label, change, possible = true) =>
     html`<button type="button" aria-disabled=${!possible || loading} @click=${() => possible && !loading && app.list.load(change)}>${label}</button>`;
   const previous = () => isOlder
-    ? button("Previous", { cursors: query.cursors.slice(0, -1) })
+    ? button("Previous", { cursors: query.cursors.slice(0, -1) }, query.cursors.length > 0)
     : button("Previous", { page: query.page - 1 }, query.page > 1);
   const next = () => {
-    if (page.next && (isOlder || query.page >= lastPage)) return button("Search older tokens", { cursors: [...query.cursors, page.next] });
+    if (page.next && page.items.length > 0 && (isOlder || query.page >= lastPage)) return button("Search older tokens", { cursors: [...query.cursors, page.next] });
     return isOlder ? nothing : button("Next", { page: query.page + 1 }, query.page < lastPage);
   };
   const position = isOlder
