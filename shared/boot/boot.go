@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -65,7 +66,18 @@ func Start(handler func(Environment, *slog.Logger) lambda.Handler) {
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: env.LogLevel}))
 	slog.SetDefault(log) // libraries that use package log then write JSON, too
+	growStack()
 	lambda.Start(processHandler{handler(env, log), env.Process})
+}
+
+// growStack makes the stack of its goroutine, which also handles the events, large
+// enough for a call of the SDK while the stack is almost empty. Else the first
+// event waits for it to grow several times, each time with more calls to copy.
+//
+//go:noinline
+func growStack() {
+	var most [48 << 10]byte
+	runtime.KeepAlive(&most)
 }
 
 // A processHandler passes the process on to the log lines of a handler.

@@ -36,9 +36,31 @@ type handler struct {
 	log  *slog.Logger
 }
 
+// An httpEvent is what a function reads of an event. encoding/json prepares every
+// type of a value at its first use, so the type of package events, which has
+// everything that an event may have, makes the first answer come later.
+type httpEvent struct {
+	RawPath               string            `json:"rawPath"`
+	RawQueryString        string            `json:"rawQueryString"`
+	QueryStringParameters map[string]string `json:"queryStringParameters"`
+	Cookies               []string          `json:"cookies"`
+	Headers               map[string]string `json:"headers"`
+	RequestContext        struct {
+		RequestID  string `json:"requestId"`
+		DomainName string `json:"domainName"`
+		HTTP       struct {
+			Method   string `json:"method"`
+			Path     string `json:"path"`
+			SourceIP string `json:"sourceIp"`
+		} `json:"http"`
+	} `json:"requestContext"`
+	Body            string `json:"body"`
+	IsBase64Encoded bool   `json:"isBase64Encoded"`
+}
+
 // Invoke implements lambda.Handler.
 func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	var event events.APIGatewayV2HTTPRequest
+	var event httpEvent
 	err := json.Unmarshal(payload, &event)
 	ctx = withRequestID(ctx, event.RequestContext.RequestID)
 	var answer events.APIGatewayV2HTTPResponse
@@ -84,7 +106,7 @@ func answerOf(serve func(http.ResponseWriter)) (answer events.APIGatewayV2HTTPRe
 // the routes refuse an invalid method, path or query. The adapter of package core
 // would join the decoded path, the domain and the query into a URL and parse that
 // again, and split headers at commas.
-func requestOf(ctx context.Context, event *events.APIGatewayV2HTTPRequest) *http.Request {
+func requestOf(ctx context.Context, event *httpEvent) *http.Request {
 	r := new(http.Request).WithContext(ctx)
 	about := event.RequestContext.HTTP
 	path := event.RawPath // decoded by API Gateway
@@ -112,7 +134,7 @@ func requestOf(ctx context.Context, event *events.APIGatewayV2HTTPRequest) *http
 
 // rawQuery returns the query as the client sent it. An event written by hand
 // may have the parsed parameters only.
-func rawQuery(event *events.APIGatewayV2HTTPRequest) string {
+func rawQuery(event *httpEvent) string {
 	if event.RawQueryString != "" {
 		return event.RawQueryString
 	}
@@ -126,7 +148,7 @@ func rawQuery(event *events.APIGatewayV2HTTPRequest) string {
 // body returns the body of an event and its length in bytes, -1 if unknown.
 // Base64 is decoded while the body is read, and an error in it is an error of
 // that read.
-func body(event *events.APIGatewayV2HTTPRequest) (io.ReadCloser, int64) {
+func body(event *httpEvent) (io.ReadCloser, int64) {
 	plain := strings.NewReader(event.Body)
 	if event.IsBase64Encoded {
 		return io.NopCloser(base64.NewDecoder(base64.StdEncoding, plain)), -1

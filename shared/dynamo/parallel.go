@@ -11,16 +11,21 @@ func forEach(ids []int64, do func(id int64) error) []error {
 }
 
 // inParallel calls do for 0 to n-1, up to limit at the same time, and returns
-// when all calls have returned.
+// when all calls have returned. The last call is on the caller's goroutine: often
+// it is the only one, and a new goroutine's stack has to grow first.
 func inParallel(n, limit int, do func(i int)) {
 	slots := make(chan struct{}, limit)
-	var all sync.WaitGroup
+	var others sync.WaitGroup
 	for i := range n {
 		slots <- struct{}{}
-		all.Go(func() {
+		if i == n-1 {
+			do(i)
+			break
+		}
+		others.Go(func() {
 			defer func() { <-slots }()
 			do(i)
 		})
 	}
-	all.Wait()
+	others.Wait()
 }
