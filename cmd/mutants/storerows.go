@@ -373,6 +373,11 @@ func storeMutants() []mutant {
 			"cmd/tokenctl/connect.go", "provider, dynamo.Hedge(time.Now))", "provider, func(*dynamodb.Options) {})",
 			"./cmd/tokenctl", "TestServersHedge",
 		},
+		{
+			"a call that fails is sent once more than its policy says",
+			"shared/dynamo/retry.go", "return p.maxAttempts }", "return p.maxAttempts + 1 }",
+			"./shared/dynamo", "TestLastingFault",
+		},
 	}
 }
 
