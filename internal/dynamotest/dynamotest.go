@@ -35,7 +35,18 @@ type Kit struct {
 // options apply to the kit's client.
 func New(t testing.TB, options ...func(*dynamodb.Options)) *Kit {
 	t.Helper()
-	kit, err := Start(t.Context(), options...)
+	return start(t, "", options...)
+}
+
+// NewInFile is New with an engine that keeps its data in a file, as tokenctl serve does.
+func NewInFile(t testing.TB, options ...func(*dynamodb.Options)) *Kit {
+	t.Helper()
+	return start(t, filepath.Join(t.TempDir(), "data"), options...)
+}
+
+func start(t testing.TB, file string, options ...func(*dynamodb.Options)) *Kit {
+	t.Helper()
+	kit, err := startIn(t.Context(), file, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,11 +57,15 @@ func New(t testing.TB, options ...func(*dynamodb.Options)) *Kit {
 // Start starts an engine for an example, which has no testing.TB. The caller
 // stops it.
 func Start(ctx context.Context, options ...func(*dynamodb.Options)) (*Kit, error) {
+	return startIn(ctx, "", options...)
+}
+
+func startIn(ctx context.Context, file string, options ...func(*dynamodb.Options)) (*Kit, error) {
 	root, err := findRoot()
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.Start(ctx, engine.Path(root), "")
+	e, err := engine.Start(ctx, engine.Path(root), file)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@
 package modelstest
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -52,9 +53,17 @@ type Record struct {
 }
 
 // New starts an upstream. Close stops it.
-func New() *Upstream {
+func New() *Upstream { return NewOn(nil) }
+
+// NewOn starts an upstream whose URL is that of a listener. Close stops both.
+func NewOn(listener net.Listener) *Upstream {
 	u := new(Upstream)
-	u.proxied = httptest.NewServer(u.handler(false))
+	u.proxied = httptest.NewUnstartedServer(u.handler(false))
+	if listener != nil {
+		_ = u.proxied.Listener.Close() // nobody has its address
+		u.proxied.Listener = listener
+	}
+	u.proxied.Start()
 	u.direct = httptest.NewServer(u.handler(true))
 	u.URL, u.DirectURL = u.proxied.URL, u.direct.URL
 	return u
