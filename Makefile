@@ -30,7 +30,7 @@ RUN_CDK = cd infra && ../$(CDK) --no-notices
 FOR_STAGE = -c stage=$(STAGE) -c stages="$(abspath $(STAGES))" $(if $(ALLOW),-c "allow=$(ALLOW)") Latchkey-$(STAGE) $(CDK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run tokenctl test test-race fuzz mutants test-security test-console test-clients test-deploy test-stack test-sam test-faults lint check bench bench-all bench-exact bench-overspend build release sbom console image test-image \
+.PHONY: help run tokenctl test test-race fuzz mutants test-security test-console test-clients test-deploy test-stack test-sam test-faults lint check bench bench-all bench-exact bench-peers bench-overspend build release sbom console image test-image \
 	deploy-ci cdk-bootstrap synth diff deploy destroy smoke sam-api sam-invoke tools clean
 
 help: ## list the targets
@@ -103,6 +103,9 @@ bench-all: $(NPM) ## run every Go benchmark, for the figures that other document
 
 bench-exact: $(NPM) ## write units, round trips, allocations and binary sizes into docs/benchmarks.md, which a test compares
 	go test ./internal/costtest -count=1 -update
+
+bench-peers: $(NPM) ## measure beside LiteLLM, or the gateway of PEER_KIND and PEER_URL, and write a table into docs/benchmarks.md (about 5 minutes)
+	@scripts/bench-peers
 
 bench-overspend: tokenctl $(NPM) ## spend more than a quota with parallel requests and kill -9; prints how much it could
 	@TOKENCTL=$(CURDIR)/build/tokenctl go run ./internal/clientstest/overspend

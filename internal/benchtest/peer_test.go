@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -88,6 +89,11 @@ func openPeer(t testing.TB, upstream string) *peer {
 // keepRunning starts a shell command that serves the peer until the test ends.
 func (p *peer) keepRunning(t testing.TB, command string, env []string) {
 	t.Helper()
+	log, err := os.Create(filepath.Join(t.TempDir(), "log")) //nolint:gosec // a test's own folder
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
 	var cmd *exec.Cmd
 	p.kill = func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // with all that it started; it may have ended
@@ -96,14 +102,15 @@ func (p *peer) keepRunning(t testing.TB, command string, env []string) {
 	p.start = func(t testing.TB) {
 		t.Helper()
 		cmd = exec.Command("sh", "-c", "exec "+command) //nolint:gosec,noctx // the operator's command; the cleanup ends it
-		cmd.Env, cmd.Stdout, cmd.Stderr = env, os.Stderr, os.Stderr
+		cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		for deadline := time.Now().Add(5 * time.Minute); !answers(p.url); time.Sleep(100 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatalf("%s does not answer at %s", command, p.url)
+				text, _ := os.ReadFile(log.Name())
+				t.Fatalf("%s does not answer at %s: %s", command, p.url, text)
 			}
 		}
 	}

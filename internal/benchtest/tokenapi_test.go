@@ -21,6 +21,7 @@ type tokenAPI struct {
 	fromZero        bool   // pages are counted from 0, as in older versions
 	mu              sync.Mutex
 	tokens          []tokenRow // that newKey made, oldest first
+	doomed          []int64    // ids of tokens to delete
 	deleted         atomic.Int64
 }
 
@@ -66,17 +67,24 @@ func (a *tokenAPI) create(units int64) (tokenRow, error) {
 	return made.Data, err
 }
 
-// newKey makes a token. If the answer does not have it, it is the newest in the list.
+// createAndFind makes a token. If the answer does not have it, it is the newest in the list.
+func (a *tokenAPI) createAndFind(units int64) (tokenRow, error) {
+	row, err := a.create(units)
+	if err != nil || row.ID != 0 {
+		return row, err
+	}
+	rows, err := a.list(1, 1)
+	if err != nil || len(rows) != 1 {
+		return row, fmt.Errorf("list the newest token: %d tokens, %w", len(rows), err)
+	}
+	return rows[0], nil
+}
+
+// newKey makes a token.
 func (a *tokenAPI) newKey(units int64) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	row, err := a.create(units)
-	if err == nil && row.Key == "" {
-		var rows []tokenRow
-		if rows, err = a.list(1, 1); err == nil && len(rows) == 1 {
-			row = rows[0]
-		}
-	}
+	row, err := a.createAndFind(units)
 	if err == nil && strings.Contains(row.Key, "*") { // a mask
 		var full struct{ Data tokenRow }
 		err = a.call(http.MethodPost, fmt.Sprintf("/api/token/%d/key", row.ID), nil, &full)
@@ -124,9 +132,33 @@ func operationsOfTokens() []managed {
 		}},
 		{"create", 0, func(a *tokenAPI, _ int64) error { _, err := a.create(1_000_000); return err }},
 		{"delete", 1, func(a *tokenAPI, _ int64) error {
-			return a.call(http.MethodDelete, fmt.Sprint("/api/token/", a.tokens[a.deleted.Add(1)-1].ID), nil, nil)
+			return a.call(http.MethodDelete, fmt.Sprint("/api/token/", a.doomed[a.deleted.Add(1)-1]), nil, nil)
 		}},
 	}
+}
+
+// doom makes tokens until there are n to delete.
+func (a *tokenAPI) doom(n int) error {
+	for page := 1; ; page++ {
+		rows, err := a.list(page, 100)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			a.doomed = append(a.doomed, row.ID)
+		}
+		if len(rows) < 100 {
+			break
+		}
+	}
+	for missing := n - len(a.doomed); missing > 0; missing-- {
+		row, err := a.createAndFind(1_000_000)
+		if err != nil {
+			return err
+		}
+		a.doomed = append(a.doomed, row.ID)
+	}
+	return nil
 }
 
 func (a *tokenAPI) id(n int64) int64 { return a.tokens[n%int64(len(a.tokens))].ID }

@@ -1,0 +1,107 @@
+#!/usr/bin/env node
+// The query engine of LiteLLM's database client, for make bench-peers. The client starts
+// a binary of Prisma and sends it GraphQL over HTTP. No package registry has that
+// binary, but the npm package @prisma/client has the same engine of the same release as
+// WebAssembly. This program starts as the binary does, takes its requests, and gives
+// them to that engine, which reaches PostgreSQL through Prisma's own adapter.
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+
+const require = createRequire(`${process.env.QUERY_ENGINE_PACKAGES}/`);
+if (process.argv.includes("--version")) {
+  console.log(`query-engine ${require("@prisma/engines-version").enginesVersion}`);
+  process.exit();
+}
+const { parse, valueFromASTUntyped } = require("graphql");
+const { bindAdapter } = require("@prisma/driver-adapter-utils");
+const { PrismaPg } = require("@prisma/adapter-pg");
+const { Pool, types } = require("pg");
+
+const runtime = require.resolve("@prisma/client/runtime/query_engine_bg.postgresql.js");
+const glue = require(runtime);
+const module = new WebAssembly.Module(readFileSync(runtime.replace(/js$/, "wasm")));
+glue.__wbg_set_wasm(new WebAssembly.Instance(module, { "./query_engine_bg.js": glue }).exports);
+
+const url = new URL(process.env.DATABASE_URL);
+const pool = new Pool({ connectionString: url.href, max: Number(url.searchParams.get("connection_limit") ?? 10) });
+// The adapter does not know the type name[], which PostgreSQL's catalogue has.
+const nameArray = 1003;
+const textArray = 1009;
+types.setTypeParser(nameArray, types.getTypeParser(textArray));
+const send = pool.query.bind(pool);
+pool.query = async (...all) => {
+  const answer = await send(...all);
+  for (const field of answer.fields) if (field.dataTypeID === nameArray) field.dataTypeID = textArray;
+  return answer;
+};
+
+const settings = {
+  datamodel: readFileSync(process.env.PRISMA_DML_PATH, "utf8"),
+  env: process.env,
+  logLevel: "error",
+  logQueries: false,
+  enableTracing: false,
+};
+const noTrace = "{}";
+const engine = new glue.QueryEngine(settings, () => {}, bindAdapter(new PrismaPg(pool)));
+await engine.connect(noTrace);
+
+// toEngine makes a query of the engine's own protocol from one in GraphQL.
+function toEngine({ query }) {
+  const [field] = parse(query, { noLocation: true }).definitions[0].selectionSet.selections;
+  const name = /^(queryRaw|executeRaw|(?:find|create|update|delete|upsert)(?:Unique|First|Many|One)|aggregate|groupBy)(.*?)(OrThrow)?$/;
+  const [, action, modelName, orThrow = ""] = name.exec(field.name.value);
+  return { modelName: modelName || undefined, action: action + orThrow, query: selection(field) };
+}
+
+function selection(field) {
+  const fields = field.selectionSet?.selections ?? [];
+  return {
+    arguments: Object.fromEntries((field.arguments ?? []).map((a) => [a.name.value, valueFromASTUntyped(a.value)])),
+    selection: Object.fromEntries(fields.map((f) => [f.name.value, f.selectionSet ? selection(f) : true])),
+  };
+}
+
+// untyped takes the types off the values of an answer, which GraphQL does not have.
+function untyped(value) {
+  if (Array.isArray(value)) return value.map(untyped);
+  if (value === null || typeof value !== "object") return value;
+  if ("$type" in value) return value.$type === "BigInt" ? Number(value.value) : value.value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, untyped(inner)]));
+}
+
+const toGraphQL = (answer) => (answer.errors ? answer : { data: { result: untyped(Object.values(answer.data)[0]) } });
+
+async function query(body, transaction) {
+  const wanted = body.batch ? { batch: body.batch.map(toEngine), transaction: body.transaction ? {} : undefined } : toEngine(body);
+  const answer = JSON.parse(await engine.query(JSON.stringify(wanted), noTrace, transaction));
+  return answer.batchResult ? { batchResult: answer.batchResult.map(toGraphQL) } : toGraphQL(answer);
+}
+
+async function answer(request, body) {
+  const [, kind, id, end] = request.url.split("/");
+  if (kind === "status") return { status: "ok" };
+  if (kind.startsWith("metrics")) return { counters: [], gauges: [], histograms: [] };
+  if (kind !== "transaction") return query(JSON.parse(body), request.headers["x-transaction-id"]);
+  if (id === "start") return JSON.parse(await engine.startTransaction(body, noTrace));
+  return JSON.parse(await (end === "commit" ? engine.commitTransaction(id, noTrace) : engine.rollbackTransaction(id, noTrace)));
+}
+
+const server = createServer(async (request, response) => {
+  let status = 200;
+  let result;
+  try {
+    const parts = [];
+    for await (const part of request) parts.push(part);
+    result = await answer(request, Buffer.concat(parts).toString());
+  } catch (error) {
+    console.error("query engine:", error);
+    status = 500;
+    result = { errors: [{ error: String(error), user_facing_error: { message: String(error) } }] };
+  }
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(result));
+});
+server.keepAliveTimeout = 600_000;
+server.listen(Number(process.argv[process.argv.indexOf("-p") + 1]), "localhost");
+for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => process.exit());
