@@ -89,7 +89,7 @@ func openPeer(t testing.TB, upstream string) *peer {
 // keepRunning starts a shell command that serves the peer until the test ends.
 func (p *peer) keepRunning(t testing.TB, command string, env []string) {
 	t.Helper()
-	log, err := os.Create(filepath.Join(t.TempDir(), "log")) //nolint:gosec // a test's own folder
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
 	}

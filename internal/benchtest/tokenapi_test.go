@@ -62,7 +62,7 @@ func (a *tokenAPI) create(units int64) (tokenRow, error) {
 	var made struct{ Data tokenRow }
 	err := a.call(http.MethodPost, "/api/token/", map[string]any{
 		"name": "production-app", "remain_quota": units, "expired_time": 4102444800,
-		"model_limits_enabled": true, "model_limits": "gpt-4o,claude-3-5-sonnet",
+		"model_limits_enabled": true, "model_limits": "gpt-4o," + flatModel,
 	}, &made)
 	return made.Data, err
 }
@@ -127,7 +127,7 @@ func operationsOfTokens() []managed {
 		{"update", 0, func(a *tokenAPI, n int64) error {
 			return a.call(http.MethodPut, "/api/token/", map[string]any{
 				"id": a.id(n), "name": fmt.Sprint("production ", n), "remain_quota": 1_000_000, "expired_time": 4102444800,
-				"model_limits_enabled": true, "model_limits": "gpt-4o,claude-3-5-sonnet",
+				"model_limits_enabled": true, "model_limits": "gpt-4o," + flatModel,
 			}, nil)
 		}},
 		{"create", 0, func(a *tokenAPI, _ int64) error { _, err := a.create(1_000_000); return err }},
@@ -182,11 +182,11 @@ func (a *tokenAPI) prepareNewAPI(t testing.TB, upstream string) {
 		method, path string
 		body         any
 	}{
-		{http.MethodPut, "/api/option/", map[string]string{"key": "ModelRatio", "value": `{"gpt-4o":1}`}},
-		{http.MethodPut, "/api/option/", map[string]string{"key": "CompletionRatio", "value": `{"gpt-4o":1}`}},
+		{http.MethodPut, "/api/option/", map[string]string{"key": "ModelRatio", "value": `{"gpt-4o":1,"` + flatModel + `":1}`}},
+		{http.MethodPut, "/api/option/", map[string]string{"key": "CompletionRatio", "value": `{"gpt-4o":1,"` + flatModel + `":1}`}},
 		{http.MethodPut, "/api/user/", map[string]any{"id": 1, "username": "root", "display_name": "root", "group": "default", "quota": int64(1e12)}},
 		{http.MethodPost, "/api/channel/", map[string]any{
-			"name": "benchmark", "type": 1, "key": modelstest.Key, "base_url": upstream, "models": "gpt-4o", "group": "default", "groups": []string{"default"}, "status": 1,
+			"name": "benchmark", "type": 1, "key": modelstest.Key, "base_url": upstream, "models": "gpt-4o," + flatModel, "group": "default", "groups": []string{"default"}, "status": 1,
 		}},
 	} {
 		if err == nil {

@@ -7,7 +7,12 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import console from "node:console";
+import process from "node:process";
+import { URL } from "node:url";
+import { Buffer } from "node:buffer";
 
+/* global WebAssembly */
 const require = createRequire(`${process.env.QUERY_ENGINE_PACKAGES}/`);
 if (process.argv.includes("--version")) {
   console.log(`query-engine ${require("@prisma/engines-version").enginesVersion}`);
@@ -31,9 +36,9 @@ const textArray = 1009;
 types.setTypeParser(nameArray, types.getTypeParser(textArray));
 const send = pool.query.bind(pool);
 pool.query = async (...all) => {
-  const answer = await send(...all);
-  for (const field of answer.fields) if (field.dataTypeID === nameArray) field.dataTypeID = textArray;
-  return answer;
+  const found = await send(...all);
+  for (const field of found.fields) if (field.dataTypeID === nameArray) field.dataTypeID = textArray;
+  return found;
 };
 
 const settings = {
@@ -71,19 +76,19 @@ function untyped(value) {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, untyped(inner)]));
 }
 
-const toGraphQL = (answer) => (answer.errors ? answer : { data: { result: untyped(Object.values(answer.data)[0]) } });
+const toGraphQL = (result) => (result.errors ? result : { data: { result: untyped(Object.values(result.data)[0]) } });
 
-async function query(body, transaction) {
+async function run(body, transaction) {
   const wanted = body.batch ? { batch: body.batch.map(toEngine), transaction: body.transaction ? {} : undefined } : toEngine(body);
-  const answer = JSON.parse(await engine.query(JSON.stringify(wanted), noTrace, transaction));
-  return answer.batchResult ? { batchResult: answer.batchResult.map(toGraphQL) } : toGraphQL(answer);
+  const result = JSON.parse(await engine.query(JSON.stringify(wanted), noTrace, transaction));
+  return result.batchResult ? { batchResult: result.batchResult.map(toGraphQL) } : toGraphQL(result);
 }
 
 async function answer(request, body) {
   const [, kind, id, end] = request.url.split("/");
   if (kind === "status") return { status: "ok" };
   if (kind.startsWith("metrics")) return { counters: [], gauges: [], histograms: [] };
-  if (kind !== "transaction") return query(JSON.parse(body), request.headers["x-transaction-id"]);
+  if (kind !== "transaction") return run(JSON.parse(body), request.headers["x-transaction-id"]);
   if (id === "start") return JSON.parse(await engine.startTransaction(body, noTrace));
   return JSON.parse(await (end === "commit" ? engine.commitTransaction(id, noTrace) : engine.rollbackTransaction(id, noTrace)));
 }
