@@ -72,7 +72,9 @@ function selection(field) {
 function untyped(value) {
   if (Array.isArray(value)) return value.map(untyped);
   if (value === null || typeof value !== "object") return value;
-  if ("$type" in value) return value.$type === "BigInt" ? Number(value.value) : value.value;
+  if (value.$type === "BigInt") return Number(value.value);
+  if (value.$type === "Json") return JSON.parse(value.value);
+  if ("$type" in value) return value.value;
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, untyped(inner)]));
 }
 
