@@ -72,11 +72,13 @@ function selection(field) {
 function untyped(value) {
   if (Array.isArray(value)) return value.map(untyped);
   if (value === null || typeof value !== "object") return value;
-  if (value.$type === "BigInt") return Number(value.value);
-  if (value.$type === "Json") return JSON.parse(value.value);
-  if ("$type" in value) return value.value;
+  if ("$type" in value) return value.$type === "BigInt" ? Number(value.value) : value.value;
+  if (value.types && value.rows) return { ...value, rows: value.rows.map((row) => row.map((cell, i) => rawCell(cell, value.types[i]))) };
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, untyped(inner)]));
 }
+
+// rawCell reads JSON in the answer to SQL, as the binary does.
+const rawCell = (cell, type) => (type === "json" && typeof cell === "string" ? JSON.parse(cell) : cell);
 
 const toGraphQL = (result) => (result.errors ? result : { data: { result: untyped(Object.values(result.data)[0]) } });
 
