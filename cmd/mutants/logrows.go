@@ -80,7 +80,7 @@ func logMutants() []mutant {
 		},
 		{
 			"the authorizer's line does not say which limit refused",
-			"shared/boot/authorizer.go", "Code: string(v.Refusal), Scope: v.Scope, Unrecorded", "Code: string(v.Refusal), Unrecorded",
+			"shared/boot/authorizer.go", "Code: string(v.Refusal), Scope: v.Scope, Hedged", "Code: string(v.Refusal), Hedged",
 			"./shared/boot", "TestAuthorizer",
 		},
 		{
