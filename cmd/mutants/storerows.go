@@ -360,7 +360,7 @@ func storeMutants() []mutant {
 		},
 		{
 			"the 99th percentile is that of all calls since the start",
-			"shared/dynamo/hedge.go", "			l.sum[i] -= n\n			l.total -= n\n", "			l.sum[i] -= 0 * n\n",
+			"shared/dynamo/latencies.go", "			l.sum[i] -= n\n			l.total -= n\n", "			l.sum[i] -= 0 * n\n",
 			"./shared/dynamo", "TestHedgeFollows",
 		},
 		{
