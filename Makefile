@@ -79,7 +79,7 @@ test-sam: $(NPM) ## template.yaml with sam, in Docker, and every template with c
 	@scripts/test-sam
 
 test-faults: $(NPM) ## every fault of every call to the table, killed processes, a full disk; writes docs/faults.md
-	@scripts/without-secrets build/test-faults.log go test -count=1 -timeout 20m ./internal/faultstest -v -args -whole -update
+	@scripts/without-secrets build/test-faults.log go test -count=1 -timeout 40m ./internal/faultstest -v -args -whole -update
 	@scripts/without-secrets build/test-kill.log go test -count=1 -timeout 20m -run '^TestKilled' ./cmd/tokenctl -v
 
 test-image: $(NPM) ## the container images, in Docker

@@ -378,6 +378,11 @@ func storeMutants() []mutant {
 			"shared/dynamo/retry.go", "return p.maxAttempts }", "return p.maxAttempts + 1 }",
 			"./shared/dynamo", "TestLastingFault",
 		},
+		{
+			"a batch of reads that is answered in part is taken for the whole: a token that exists is not found",
+			"shared/dynamo/calls.go", "		pending = out.UnprocessedKeys[s.table].Keys\n", "		pending = nil\n",
+			"./internal/faultstest", "TestFaults/get$",
+		},
 	}
 }
 

@@ -63,7 +63,7 @@ func FaultsOf(op string) []Fault {
 	}
 	switch op {
 	case BatchGetItem:
-		faults = append(faults, Unprocessed)
+		faults = append(faults, Unprocessed, HalfProcessed)
 	case UpdateItem, PutItem, DeleteItem:
 		faults = append(faults, Conflict)
 	case TransactWriteItems:

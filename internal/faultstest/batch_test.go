@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -90,9 +89,9 @@ func (w *world) runBatches(t *testing.T, b batch, m *matrix) {
 	t.Helper()
 	u := w.user(t, "reference", true)
 	var places []place
-	run := func(u *user, f *dynamotest.Faults, in *injection) string {
+	run := func(u *user, client *dynamodb.Client, in *injection) string {
 		records := b.prepare(u, t)
-		store := w.at(f.Listen(t, w.Endpoint)).Store
+		store := dynamo.New(client, dynamotest.Table)
 		pending := records
 		for attempt := 1; len(pending) > 0; attempt++ {
 			done, err := b.run(t.Context(), store, pending)
@@ -112,13 +111,11 @@ func (w *world) runBatches(t *testing.T, b batch, m *matrix) {
 		}
 		return b.state(u)
 	}
-	want := run(u, recording(&places), nil)
+	want := run(u, dynamotest.ProductClient(recording(&places).Listen(t, w.Endpoint)), nil)
 	ids := []int64{u.id}
-	const nths = 3 // a batch makes many calls of a kind, all alike
-	places = slices.DeleteFunc(places, func(p place) bool { return p.nth > nths })
 	for i, f := range chosen(failingsOf(places)) {
 		u, in := w.user(t, fmt.Sprintf("user-%d", i), true), &injection{failing: f}
-		got := run(u, &dynamotest.Faults{Choose: in.choose}, in)
+		got := run(u, in.client(t, w.Endpoint), in)
 		if got != want {
 			t.Errorf("%s: the state differs: %s", f, diff(got, want))
 		}

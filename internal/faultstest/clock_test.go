@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -23,7 +24,7 @@ func TestClockJumps(t *testing.T) {
 	var offsets [2]atomic.Int64
 	var urls [2]string
 	for i := range urls {
-		urls[i] = w.serve(t, w.Endpoint, func() time.Time { return time.Now().Add(time.Duration(offsets[i].Load())) })
+		urls[i] = w.serve(t, dynamotest.ProductClient(w.Endpoint), func() time.Time { return time.Now().Add(time.Duration(offsets[i].Load())) })
 	}
 	var ok, refused, late atomic.Int64
 	var all sync.WaitGroup
@@ -69,7 +70,7 @@ func TestClockJumps(t *testing.T) {
 	}
 	all.Wait()
 	t.Logf("%d units acknowledged, %d refused, %d settlements of expired holds", ok.Load(), refused.Load(), late.Load())
-	u.wantSettled(t, w.serve(t, w.Endpoint, func() time.Time { return time.Now().Add(3 * time.Hour) }), ok.Load())
+	u.wantSettled(t, w.serve(t, dynamotest.ProductClient(w.Endpoint), func() time.Time { return time.Now().Add(3 * time.Hour) }), ok.Load())
 }
 
 // wantSettled checks that the user's tokens have used a number of units and hold none,

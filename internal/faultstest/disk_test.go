@@ -29,7 +29,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	w := fileWorld(t, limited, filepath.Join(dir, "data.db"))
 	u := w.user(t, "full", true)
-	url := w.serve(t, w.Endpoint, time.Now)
+	url := w.serve(t, dynamotest.ProductClient(w.Endpoint), time.Now)
 	made, failed := int64(0), int64(0)
 	const enough = 5
 	for n := 0; failed < enough; n++ {

@@ -13,14 +13,14 @@ import (
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 )
 
-// whole and update are set by make test-faults.
+// make test-faults sets both.
 var (
-	whole  = flag.Bool("whole", false, "inject every fault of every call, and run the random tests for longer") //nolint:gochecknoglobals // a flag
-	update = flag.Bool("update", false, "write docs/faults.md; only with -whole")                               //nolint:gochecknoglobals // a flag
+	whole  = flag.Bool("whole", false, "make each call fail in each way; without it, a selection of them that takes a minute") //nolint:gochecknoglobals // a flag
+	update = flag.Bool("update", false, "write the results into docs/faults.md; only with -whole")                             //nolint:gochecknoglobals // a flag
 )
 
-// chosen returns the failings to inject: all, or without -whole those that have found
-// most.
+// chosen returns the failings to inject: all with -whole, otherwise those that have found
+// most faults of the code.
 func chosen(all []failing) []failing {
 	if *whole {
 		return all
@@ -33,7 +33,7 @@ func chosen(all []failing) []failing {
 			return f.lasting || f.nth > 2
 		case dynamotest.TimeoutAfter:
 			return f.lasting || f.nth > 1
-		case dynamotest.Throttled:
+		case dynamotest.Throttled, dynamotest.ConnectionRefused:
 			return !f.lasting
 		default:
 			return true
@@ -74,7 +74,7 @@ func (m *matrix) fail(operation string, f failing) {
 func faults() (all []dynamotest.Fault) {
 	for _, op := range []string{dynamotest.GetItem, dynamotest.BatchGetItem, dynamotest.UpdateItem, dynamotest.TransactWriteItems} {
 		for _, f := range dynamotest.FaultsOf(op) {
-			if f != dynamotest.ConnectionRefused && !slices.Contains(all, f) {
+			if !slices.Contains(all, f) {
 				all = append(all, f)
 			}
 		}
@@ -127,7 +127,7 @@ func (m *matrix) table() string {
 	for i, f := range columns {
 		fmt.Fprintf(&legend, "%d. %s\n", i+1, f)
 	}
-	return fmt.Sprintf("%d faults injected, %d survived.\n\n%s\n%s", total, survived, legend.String(), b.String())
+	return fmt.Sprintf("%d runs with a fault, of which %d ended right.\n\n%s\n%s", total, survived, legend.String(), b.String())
 }
 
 // check prints the matrix, and compares or writes the document if the matrix is whole.

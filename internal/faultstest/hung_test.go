@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
 
@@ -32,7 +33,7 @@ func TestHungEngine(t *testing.T) {
 			before := u.state()
 			var all sync.WaitGroup
 			for _, o := range operations() {
-				url := w.serve(t, "http://"+l.Addr().String(), time.Now)
+				url := w.serve(t, dynamotest.ProductClient("http://"+l.Addr().String()), time.Now)
 				all.Go(func() {
 					a, err := o.request(u).send(url)
 					f := decodeFailure(a)

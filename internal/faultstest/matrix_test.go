@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/wire"
 )
@@ -81,9 +83,6 @@ func recording(places *[]place) *dynamotest.Faults {
 func failingsOf(places []place) (all []failing) {
 	for _, p := range places {
 		for _, fault := range dynamotest.FaultsOf(p.op) {
-			if fault == dynamotest.ConnectionRefused {
-				continue // not of one call on the wire; see TestHungEngine
-			}
 			all = append(all, failing{p, fault, false})
 			if p.nth == 1 {
 				all = append(all, failing{p, fault, true})
@@ -176,6 +175,17 @@ func (in *injection) choose(op string, nth int) dynamotest.Fault {
 	return in.fault
 }
 
+// client returns a client of an engine whose calls fail. A refused connection is an error
+// of the client itself, and the other faults are those of a server in between.
+func (in *injection) client(t *testing.T, endpoint string) *dynamodb.Client {
+	t.Helper()
+	faults := &dynamotest.Faults{Choose: in.choose}
+	if in.fault == dynamotest.ConnectionRefused {
+		return dynamotest.ProductClient(endpoint, faults.Configure)
+	}
+	return dynamotest.ProductClient(faults.Listen(t, endpoint))
+}
+
 // lift ends the fault and reports whether there was one.
 func (in *injection) lift() bool {
 	in.mu.Lock()
@@ -205,7 +215,7 @@ func (c *oneCase) errorf(format string, args ...any) {
 // and reports whether it was applied.
 func (c *oneCase) run() (applied bool) {
 	in := &injection{failing: c.failing}
-	url := c.world.through(c.t, &dynamotest.Faults{Choose: in.choose})
+	url := c.world.serve(c.t, in.client(c.t, c.world.Endpoint), time.Now)
 	request := c.o.request(c.user)
 	for attempt := 1; ; attempt++ {
 		a, err := request.send(url)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"github.com/latchkey-api/latchkey/internal/apitest"
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
@@ -51,22 +53,22 @@ func worldOf(t *testing.T, kit *dynamotest.Kit) *world {
 // through returns the URL of the API whose calls pass the faults.
 func (w *world) through(t *testing.T, faults *dynamotest.Faults) (url string) {
 	t.Helper()
-	return w.serve(t, faults.Listen(t, w.Endpoint), time.Now)
+	return w.serve(t, dynamotest.ProductClient(faults.Listen(t, w.Endpoint)), time.Now)
 }
 
-// serve returns the URL of the API with a table at an endpoint, as a process that has
-// just started, with the product's time limits.
-func (w *world) serve(t *testing.T, endpoint string, now func() time.Time) (url string) {
+// serve returns the URL of the API with a client of the table, as a process that has just
+// started.
+func (w *world) serve(t *testing.T, client *dynamodb.Client, now func() time.Time) (url string) {
 	t.Helper()
-	server := httptest.NewServer(apitest.HandlerWith(w.at(endpoint), io.Discard, webhook.Rules{Loopback: true}, now))
+	server := httptest.NewServer(apitest.HandlerWith(w.with(client), io.Discard, webhook.Rules{Loopback: true}, now))
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-// at returns the kit with the table at another endpoint.
-func (w *world) at(endpoint string) *dynamotest.Kit {
+// with returns the kit with another client.
+func (w *world) with(client *dynamodb.Client) *dynamotest.Kit {
 	kit := *w.Kit
-	kit.Client = dynamotest.ProductClient(endpoint)
+	kit.Client = client
 	kit.Store = dynamo.New(kit.Client, dynamotest.Table)
 	return &kit
 }
