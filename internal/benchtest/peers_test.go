@@ -156,10 +156,16 @@ func (c *comparison) requests(t testing.TB) {
 	c.addRate("model requests a second, one busy key, 8 at a time", 1.5, ours, theirs)
 }
 
+// manyKeys makes keys and uses each once, because a peer may read it from its database only
+// then.
 func (c *comparison) manyKeys(t testing.TB, p *peer) (keys []string) {
 	t.Helper()
 	for range c.tokens {
-		keys = append(keys, p.newKey(t, 1_000_000_000))
+		key := p.newKey(t, 1_000_000_000)
+		if err := chat(c.client, p.url, key, http.StatusOK); err != nil {
+			t.Fatalf("%s: %v", p.name, err)
+		}
+		keys = append(keys, key)
 	}
 	return keys
 }
