@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/latchkey-api/latchkey/shared/dynamo"
 )
 
 // indexStream adds an index to the database of the local engine. Without it, the
@@ -27,9 +30,33 @@ func trimStream(ctx context.Context, file, table, sequence string) error {
 		and id < (select max(id) from _stream_records)`, table, sequence)
 }
 
+// ttlSeconds is the SQL expression of the second at which an item expires, null if it never
+// does.
+const ttlSeconds = `cast(json_extract(item_json, '$.` + dynamo.TTL + `.N') as INTEGER)`
+
+// indexExpiry adds an index to the database of the local engine with which hasExpired
+// finds items.
+func indexExpiry(ctx context.Context, file, table string) error {
+	return changeEngine(ctx, file, "index the engine's items by their expiry",
+		fmt.Sprintf(`create index if not exists "_expiry_of_%[1]s" on "%[1]s" (%[2]s) where %[2]s is not null`, table, ttlSeconds))
+}
+
+// hasExpired reports whether an item of a table has expired. The engine goes on to answer
+// meanwhile.
+func hasExpired(ctx context.Context, file, table string, now time.Time) (bool, error) {
+	return stepEngine(ctx, file, "look for expired items of the engine",
+		fmt.Sprintf(`select 1 from "%s" where %s <= cast(? as INTEGER) limit 1`, table, ttlSeconds), strconv.FormatInt(now.Unix(), 10))
+}
+
 // changeEngine runs a statement on the database file of a local engine, which may be
 // running.
-func changeEngine(ctx context.Context, file, what, sql string, values ...string) (err error) {
+func changeEngine(ctx context.Context, file, what, sql string, values ...string) error {
+	_, err := stepEngine(ctx, file, what, sql, values...)
+	return err
+}
+
+// stepEngine is changeEngine, and reports whether the statement returns a row.
+func stepEngine(ctx context.Context, file, what, sql string, values ...string) (row bool, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", what, err)
@@ -37,22 +64,23 @@ func changeEngine(ctx context.Context, file, what, sql string, values ...string)
 	}()
 	c, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READWRITE)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	c.SetInterrupt(ctx)
 	if err := c.BusyTimeout(5 * time.Second); err != nil {
-		return err
+		return false, err
 	}
 	statement, _, err := c.Prepare(sql)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { err = errors.Join(err, statement.Close()) }()
 	for i, value := range values {
 		if err := statement.BindText(i+1, value); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return statement.Exec()
+	row = statement.Step()
+	return row, statement.Err()
 }

@@ -58,7 +58,7 @@ func newLocalRead(t *testing.T) (*localStream, *dynamotest.Tenant, *refusingClie
 	}
 	broken := new(refusingClient)
 	client := dynamotest.Client(e.Endpoint, func(o *dynamodb.Options) { broken.next, o.HTTPClient = o.HTTPClient, broken })
-	s, err := newLocalStream(t.Context(), e, file, &database{client: client, table: dynamotest.Table})
+	s, err := newLocalStream(t.Context(), e, file, &database{client: client, table: dynamotest.Table}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ const readInterval = time.Second
 // expire. Then it drops the records that it has read, because the engine keeps them
 // for ever.
 type localStream struct {
-	engine    *engine.Engine
+	sweeper   sweeper
 	file      string // the engine's database
 	db        *database
 	store     *dynamo.Store
@@ -36,22 +36,29 @@ type localStream struct {
 	publisher event.Publisher // nil drops events
 }
 
-// newLocalStream turns the stream on.
-func newLocalStream(ctx context.Context, e *engine.Engine, file string, db *database) (*localStream, error) {
+// newLocalStream turns the stream on. Expired tokens are removed at intervals of sweep, or
+// longer ones.
+func newLocalStream(ctx context.Context, e *engine.Engine, file string, db *database, sweep time.Duration) (*localStream, error) {
 	if err := dynamo.SetStream(ctx, db.client, db.table, true); err != nil {
 		return nil, err
 	}
 	if err := indexStream(ctx, file); err != nil {
 		return nil, err
 	}
+	if err := indexExpiry(ctx, file, db.table); err != nil {
+		return nil, err
+	}
+	sweeper := sweeper{
+		every: sweep, remove: e.Sweep, now: time.Now,
+		expired: func(ctx context.Context, now time.Time) (bool, error) { return hasExpired(ctx, file, db.table, now) },
+	}
 	store := db.store()
-	return &localStream{engine: e, file: file, db: db, store: store, reader: stream.New(db.client, db.table), timers: localTimers{store: store}}, nil
+	return &localStream{sweeper: sweeper, file: file, db: db, store: store, reader: stream.New(db.client, db.table), timers: localTimers{store: store}}, nil
 }
 
-// run reads the stream until ctx ends, and removes expired tokens at each interval of
-// sweep.
-func (s *localStream) run(ctx context.Context, sweep time.Duration, log *slog.Logger) {
-	reads, sweeps := time.NewTicker(readInterval), time.NewTicker(sweep)
+// run reads the stream until ctx ends, and removes expired tokens.
+func (s *localStream) run(ctx context.Context, log *slog.Logger) {
+	reads, sweeps := time.NewTicker(readInterval), time.NewTimer(s.sweeper.every)
 	defer reads.Stop()
 	defer sweeps.Stop()
 	for {
@@ -61,9 +68,11 @@ func (s *localStream) run(ctx context.Context, sweep time.Duration, log *slog.Lo
 		case <-ctx.Done():
 			return
 		case <-sweeps.C:
-			if _, err = s.engine.Sweep(ctx); err == nil {
+			var wait time.Duration
+			if wait, err = s.sweeper.sweep(ctx); err == nil {
 				counted, err = s.read(ctx, time.Now())
 			}
+			sweeps.Reset(wait)
 		case <-reads.C:
 			if counted, err = s.read(ctx, time.Now()); err == nil {
 				err = s.timers.tell(ctx, s.publisher, time.Now())
