@@ -4,6 +4,7 @@
 
 ARCH ?= arm64
 FUZZ_TIME ?= 20s
+SOAK ?= 10m
 STAGE ?= dev
 STAGES ?= infra/stages.json
 FN ?= list
@@ -22,7 +23,7 @@ NPM := node_modules/.package-lock.json
 # These tests mostly wait for other processes and run little of our code, or count
 # allocations, so make test-race runs them without the race detector, and also the
 # transcripts of tokenctl, which start it hundreds of times.
-NO_RACE := ./infra/... ./internal/gatewaytest ./internal/costtest
+NO_RACE := ./infra/... ./internal/gatewaytest ./internal/costtest ./internal/soaktest
 RACE_PACKAGES = $(filter-out $(shell go list $(NO_RACE)),$(shell go list ./...))
 LINT := .tools/bin/golangci-lint-$(LINT_VERSION)
 CDK := node_modules/.bin/cdk
@@ -30,7 +31,7 @@ RUN_CDK = cd infra && ../$(CDK) --no-notices
 FOR_STAGE = -c stage=$(STAGE) -c stages="$(abspath $(STAGES))" $(if $(ALLOW),-c "allow=$(ALLOW)") Latchkey-$(STAGE) $(CDK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run tokenctl test test-race fuzz mutants test-security test-console test-clients test-deploy test-stack test-sam test-faults lint check bench bench-all bench-exact bench-peers bench-overspend build release sbom console image test-image \
+.PHONY: help run tokenctl test test-race fuzz mutants test-security test-console test-clients test-deploy test-stack test-sam test-faults soak lint check bench bench-all bench-exact bench-peers bench-overspend build release sbom console image test-image \
 	deploy-ci cdk-bootstrap synth diff deploy destroy smoke sam-api sam-invoke tools clean
 
 help: ## list the targets
@@ -49,7 +50,7 @@ tokenctl: ## build the operator's command, build/tokenctl
 test: $(NPM) ## every Go test, with short random tests; then search the output for secrets
 	@scripts/without-secrets build/test.log go test -short -shuffle=on -timeout 15m ./...
 
-test-race: $(NPM) ## every Go test in full length, with the race detector except in infra, gatewaytest and the transcripts of tokenctl
+test-race: $(NPM) ## every Go test in full length, with the race detector except in infra, gatewaytest, soaktest and the transcripts of tokenctl
 	@scripts/without-secrets build/test-race.log go test -race -shuffle=on -timeout 30m -skip '^TestScript$$' $(RACE_PACKAGES)
 	@scripts/without-secrets build/test-long.log go test -shuffle=on -timeout 30m $(NO_RACE)
 	@scripts/without-secrets build/test-script.log go test -shuffle=on -timeout 30m -run '^TestScript$$' ./cmd/tokenctl
@@ -81,6 +82,9 @@ test-sam: $(NPM) ## template.yaml with sam, in Docker, and every template with c
 test-faults: $(NPM) ## every fault of every call to the table, killed processes, a full disk; writes docs/faults.md
 	@scripts/without-secrets build/test-faults.log go test -count=1 -timeout 40m ./internal/faultstest -v -args -whole -update
 	@scripts/without-secrets build/test-kill.log go test -count=1 -timeout 20m -run '^TestKilled' ./cmd/tokenctl -v
+
+soak: $(NPM) ## ten minutes of mixed traffic of 50 users with 100,000 tokens, or SOAK=1h; writes docs/soak.md
+	@scripts/without-secrets build/soak.log go test ./internal/soaktest -run TestSoak -count=1 -timeout 0 -v -args -lasts $(SOAK) -busy 0 -update
 
 test-image: $(NPM) ## the container images, in Docker
 	@scripts/test-image

@@ -143,5 +143,20 @@ func tokenctlMutants() []mutant {
 			"		if r.TransferEncoding != nil {\n", "		if r.Body != nil {\n",
 			"./cmd/tokenctl", "TestProxyReadsNothingSmuggled",
 		},
+		{
+			"the local engine is stopped for a sweep although nothing has expired", "cmd/tokenctl/localsweep.go",
+			"err != nil || !found {", "err != nil && !found {",
+			"./cmd/tokenctl", "TestSweepPace",
+		},
+		{
+			"a slow sweep of the local engine comes as often as a fast one", "cmd/tokenctl/localsweep.go",
+			"max(s.every, sweepShare*s.now().Sub(started))", "s.every",
+			"./cmd/tokenctl", "TestSweepPace",
+		},
+		{
+			"an item that has expired is not found, and so not removed", "cmd/tokenctl/enginefile.go",
+			"where %s <= cast(? as INTEGER)", "where %s > cast(? as INTEGER)",
+			"./cmd/tokenctl", "TestHasExpired",
+		},
 	}
 }

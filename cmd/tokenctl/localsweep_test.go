@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
 	"github.com/latchkey-api/latchkey/shared/dynamo"
 	"github.com/latchkey-api/latchkey/shared/engine"
+	"github.com/latchkey-api/latchkey/shared/token"
 )
 
 // A removal takes at most 2 % of the time, also one that fails, and without an expired
@@ -103,4 +105,48 @@ func TestHasExpired(t *testing.T) {
 	want(3_000, true)
 	put("3", "") // it expires no more
 	want(19_999, false)
+}
+
+// BenchmarkSweep compares how long the engine answers nothing because it looks at all items,
+// and how long it takes to look in its index, during which it answers.
+//
+//	go test -run '^$' -bench Sweep -benchtime 5x ./cmd/tokenctl
+func BenchmarkSweep(b *testing.B) {
+	for _, tokens := range []int64{20_000, 100_000} {
+		b.Run(fmt.Sprint(tokens), func(b *testing.B) {
+			file := filepath.Join(b.TempDir(), "engine.db")
+			e, err := engine.Start(b.Context(), engine.Path(dynamotest.Root(b)), file)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(e.Stop)
+			client := dynamotest.Client(e.Endpoint)
+			if err := dynamo.CreateTable(b.Context(), client, dynamotest.Table); err != nil {
+				b.Fatal(err)
+			}
+			kit := &dynamotest.Kit{Endpoint: e.Endpoint, Engine: e, Client: client, Store: dynamo.New(client, dynamotest.Table)}
+			tenant := kit.Tenant(b, "many")
+			if _, _, err := tenant.Create(b.Context(), tenant.Access, token.Settings{Name: new("production-app"), RemainQuota: new(int64(1_000))}); err != nil {
+				b.Fatal(err)
+			}
+			kit.CopyFirstToken(b, tenant, tokens-1)
+			if err := indexExpiry(b.Context(), file, dynamotest.Table); err != nil {
+				b.Fatal(err)
+			}
+			var sweeps, looks time.Duration
+			for b.Loop() {
+				started := time.Now()
+				if _, err := e.Sweep(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+				swept := time.Now()
+				if _, err := hasExpired(b.Context(), file, dynamotest.Table, swept); err != nil {
+					b.Fatal(err)
+				}
+				sweeps, looks = sweeps+swept.Sub(started), looks+time.Since(swept)
+			}
+			b.ReportMetric(float64(sweeps.Milliseconds())/float64(b.N), "sweep-ms")
+			b.ReportMetric(float64(looks.Milliseconds())/float64(b.N), "look-ms")
+		})
+	}
 }

@@ -45,17 +45,17 @@ func TestPeers(t *testing.T) {
 	kind := os.Getenv("PEER_KIND")
 	switch {
 	case !*peers: // the table of New API has every row
-		committed := slices.DeleteFunc(benchdoc.Read(t, "peers newapi"), func(line string) bool { return !strings.HasPrefix(line, "|") })
+		committed := slices.DeleteFunc(benchdoc.Read(t, document, "peers newapi"), func(line string) bool { return !strings.HasPrefix(line, "|") })
 		same(t, committed, slices.Concat(committed[:2], c.rows))
 		return
 	case t.Failed() || kind == "openai":
 		return
 	}
 	head := []string{
-		"Measured on: " + strings.Join(machine(t), ", ") + ".", "",
+		"Measured on: " + strings.Join(benchdoc.Machine(t), ", ") + ".", "",
 		"| | Latchkey | " + theirs.name + " | ratio | goal |", "|---|---|---|---|---|",
 	}
-	benchdoc.Write(t, "peers "+kind, append(head, c.rows...))
+	benchdoc.Write(t, document, "peers "+kind, append(head, c.rows...))
 }
 
 // openUpstream starts an upstream, at PEER_UPSTREAM if it is set.

@@ -6,9 +6,7 @@ package benchtest_test
 
 import (
 	"flag"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -44,6 +42,9 @@ func theScale() scale {
 	return scale{rounds: 1, lasts: time.Millisecond, tokens: 120, deleted: 200, mostTokens: 120, warmUps: 1, samples: 3, streams: 3, starts: 1}
 }
 
+// document has the tables.
+const document = "benchmarks.md"
+
 // A bench is what all measurements have.
 type bench struct {
 	scale
@@ -68,18 +69,18 @@ func TestTables(t *testing.T) {
 		t.Run(part.name, func(t *testing.T) {
 			tables[part.name] = part.measure(t)
 			if !*timed {
-				same(t, benchdoc.Read(t, part.name), tables[part.name])
+				same(t, benchdoc.Read(t, document, part.name), tables[part.name])
 			}
 		})
 	}
 	if !*timed || t.Failed() {
 		return
 	}
-	measuredOn := machine(t) // before the tables are written, which changes the project
+	measuredOn := benchdoc.Machine(t) // before the tables are written, which changes the project
 	for name, table := range tables {
-		benchdoc.Write(t, name, table)
+		benchdoc.Write(t, document, name, table)
 	}
-	benchdoc.Write(t, "machine", []string{"Measured on: " + strings.Join(measuredOn, ", ") + "."})
+	benchdoc.Write(t, document, "machine", benchdoc.MeasuredOn(measuredOn))
 	head := append([]string{"goos: " + runtime.GOOS, "goarch: " + runtime.GOARCH}, measuredOn...)
 	for i, line := range head[2:] {
 		head[i+2] = strings.Replace(line, " ", ": ", 1)
@@ -108,22 +109,4 @@ func labels(table []string) (all []string) {
 		all = append(all, row)
 	}
 	return all
-}
-
-// machine returns what the figures depend on.
-func machine(t testing.TB) []string {
-	t.Helper()
-	cpu := "unknown"
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		if found := regexp.MustCompile(`model name\s*:\s*(.*)`).FindSubmatch(info); found != nil {
-			cpu = string(found[1])
-		}
-	}
-	git := exec.CommandContext(t.Context(), "git", "describe", "--always", "--dirty", "--exclude=*")
-	git.Dir = dynamotest.Root(t)
-	commit, err := git.Output()
-	if err != nil {
-		commit = []byte("unknown")
-	}
-	return []string{"cpu " + cpu, fmt.Sprintf("processors %d", runtime.NumCPU()), "go " + strings.TrimPrefix(runtime.Version(), "go"), "date " + time.Now().UTC().Format(time.DateOnly), "commit " + strings.TrimSpace(string(commit))}
 }

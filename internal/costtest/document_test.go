@@ -11,10 +11,10 @@ import (
 func check(t *testing.T, name string, measured []string, columns []column, update bool) {
 	t.Helper()
 	if update {
-		benchdoc.Write(t, name, measured)
+		benchdoc.Write(t, "benchmarks.md", name, measured)
 		return
 	}
-	for _, difference := range compare(benchdoc.Read(t, name), measured, columns) {
+	for _, difference := range compare(benchdoc.Read(t, "benchmarks.md", name), measured, columns) {
 		t.Error(difference)
 	}
 	if t.Failed() {

@@ -34,11 +34,15 @@ func Serve(t testing.TB, env []string, flags ...string) *Server {
 }
 
 // Start starts serve or proxy and waits until it is ready. The server is killed at
-// the end of the test if it still runs.
+// the end of the test if it still runs. If cmd has a Stderr, that gets the log, and the
+// server's Stderr stays empty.
 func Start(t testing.TB, cmd *exec.Cmd) *Server {
 	t.Helper()
 	s := &Server{Cmd: cmd, Stdout: new(capture.Output), Stderr: new(capture.Output), ended: make(chan struct{})}
-	s.Cmd.Stdout, s.Cmd.Stderr = s.Stdout, s.Stderr
+	s.Cmd.Stdout = s.Stdout
+	if s.Cmd.Stderr == nil {
+		s.Cmd.Stderr = s.Stderr
+	}
 	if err := s.Cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
