@@ -113,7 +113,9 @@ func TestMeter(t *testing.T) {
 	ctx, meter := reqlog.WithMeter(t.Context())
 	var calls sync.WaitGroup
 	for range 10 {
-		calls.Go(func() { reqlog.MeterFrom(ctx).Add(reqlog.Cost{ReadUnits: 0.5, WriteUnits: 1, RoundTrips: 2, Hedged: 1}) })
+		calls.Go(func() {
+			reqlog.MeterFrom(ctx).Add(reqlog.Cost{ReadUnits: 0.5, WriteUnits: 1, RoundTrips: 2, Hedged: 1})
+		})
 	}
 	calls.Wait()
 	if got, want := meter.Cost(), (reqlog.Cost{ReadUnits: 5, WriteUnits: 10, RoundTrips: 20, Hedged: 10}); got != want {
