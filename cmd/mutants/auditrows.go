@@ -125,5 +125,30 @@ func auditMutants() []mutant {
 			items, "entry.At = second(r) + maxNoteFuture", "entry.At = second(r)",
 			store, "TestAuditPurgeComesLast",
 		},
+		{
+			"a deletion at once has no entry in the audit trail",
+			"shared/dynamo/delete.go", "	meta.set(attrNote, note)\n", "	_ = note\n",
+			store, "TestDeletionAfterAnotherWrite",
+		},
+		{
+			"the entry of a deletion has a name that the token no longer had",
+			"shared/dynamo/delete.go", "	requireSame(own, attrVersion, known[attrVersion]) // else", "	// else",
+			store, "TestDeletionAfterAnotherWrite",
+		},
+		{
+			"a deletion that another call has begun has two entries",
+			"shared/dynamo/delete.go", "	own.require(own.name(attrHash).exists())\n", "",
+			store, "TestDeletionAfterAnotherWrite",
+		},
+		{
+			"the event of a deletion at once is that of an update",
+			"shared/event/change.go", " || e.Action == history.TokenDeleted:", ":",
+			store, "TestDeletionAfterAnotherWrite",
+		},
+		{
+			"the key in the name of a deleted token stays in its user",
+			"shared/dynamo/delete.go", "credential.Redact(t.Name)", "t.Name + credential.Redact(\"\")",
+			store, "TestDeletedTokenLeavesNoKey",
+		},
 	}
 }

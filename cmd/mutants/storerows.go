@@ -20,12 +20,12 @@ func storeMutants() []mutant {
 		},
 		{
 			"a deletion that was applied says that there is no token, because its answer was lost",
-			"shared/dynamo/delete.go", "case err == nil && found == nil && uncertain:", "case err == nil && found == nil && uncertain && id < 0:",
+			"shared/dynamo/delete.go", "case err == nil && found == nil && *uncertain:", "case err == nil && found == nil && *uncertain && id < 0:",
 			"./shared/dynamo", "TestUncertainDeletion",
 		},
 		{
 			"a deletion is not counted: totals and pages become wrong",
-			"shared/dynamo/delete.go", "append([]write{s.deleteWrite(tokenKey(userID, id), remove)}, s.countWrites(userID, id)...)", "append([]write{s.deleteWrite(tokenKey(userID, id), remove)})",
+			"shared/dynamo/delete.go", "append([]write{s.deleteWrite(tokenKey(t.UserID, t.ID), own)}, s.countWrites(t.UserID, t.ID, note)...)", "append([]write{s.deleteWrite(tokenKey(t.UserID, t.ID), own)})",
 			"./shared/api", "TestContract/Delete",
 		},
 		{
@@ -255,7 +255,7 @@ func storeMutants() []mutant {
 		},
 		{
 			"a foreign key is accepted although the token was deleted",
-			"shared/dynamo/delete.go", "		writes = append(writes, s.foreignWrites(t)...)\n", "",
+			"shared/dynamo/delete.go", "	writes = append(writes, s.foreignWrites(t)...)\n", "",
 			"./shared/dynamo", "TestForeignKeyOfRemovedToken",
 		},
 		{
@@ -382,6 +382,16 @@ func storeMutants() []mutant {
 			"a batch of reads that is answered in part is taken for the whole: a token that exists is not found",
 			"shared/dynamo/calls.go", "		pending = out.UnprocessedKeys[s.table].Keys\n", "		pending = nil\n",
 			"./internal/faultstest", "TestFaults/get$",
+		},
+		{
+			"a deletion waits for the other writes of a busy token",
+			"shared/dynamo/delete.go", "policy.uncertain = maxAttempts, false, ", "policy.uncertain = maxAttempts, true, ",
+			"./shared/dynamo", "TestLastingFault/delete/TransactWriteItems",
+		},
+		{
+			"a deletion whose transaction got no answer says that there is no token",
+			"shared/dynamo/delete.go", "versions, by, &uncertain)", "versions, by, new(bool))",
+			"./shared/dynamo", "TestUncertainDeletion",
 		},
 	}
 }

@@ -43,7 +43,7 @@ func walletMutants() []mutant {
 		},
 		{
 			"a removed token keeps its block",
-			"shared/dynamo/delete.go", "append(writes, back...)", "writes",
+			"shared/dynamo/delete.go", "append(writes, s.returnWrites(t, at)...)", "append(writes, s.returnWrites(t, at)[:0]...)",
 			"./shared/dynamo", "TestRemovedTokenReturnsBlock",
 		},
 		{
@@ -180,6 +180,16 @@ func walletMutants() []mutant {
 			"units that a hold returns go to its window and not to its block",
 			"shared/quota/operation.go", "	take(l.metersOf(r), -r.Quota)\n	if o.Kind == KindSettle {", "	left := l.Block.Left\n	take(l.metersOf(r), -r.Quota)\n	l.Block.Left = left\n	if o.Kind == KindSettle {",
 			"./shared/gate", "TestWalletIsLinearizable",
+		},
+		{
+			"a deletion returns units to the wallet that are charged meanwhile",
+			"shared/dynamo/delete.go", "		requireSame(own, attrRevision, known[attrRevision])", "		_ = attrRevision",
+			"./shared/dynamo", "TestDeletionAfterAnotherWrite",
+		},
+		{
+			"a deletion loses the block that is drawn meanwhile",
+			"shared/dynamo/delete.go", "	requireSame(own, attrWallet, known[attrWallet])\n", "",
+			"./shared/dynamo", "TestDeletionAfterAnotherWrite",
 		},
 	}
 }

@@ -117,7 +117,7 @@ func usesOf(name string) uses {
 	case "batchstatus":
 		return uses{get: {users, responses}, batchGet: {tokens}, put: {responses}, update: {tokens, users}}
 	case "delete": // what the token had drawn returns to the wallet
-		return uses{get: {users}, update: {tokens, users, wallets}, remove: {tokens, foreign}}
+		return uses{get: {users}, batchGet: {tokens, users}, update: {tokens, users, wallets}, remove: {tokens, foreign}}
 	case "batchdelete":
 		return uses{get: {users, responses}, batchGet: {tokens}, put: {responses}, update: {tokens, users, wallets}, remove: {tokens, foreign}}
 

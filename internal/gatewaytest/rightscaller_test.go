@@ -38,7 +38,7 @@ func newCaller(t *testing.T, kit *dynamotest.Kit, functions http.Handler, ending
 		t.Cleanup(server.Close)
 		return server.URL
 	}
-	guard := dynamotest.NewGuard(t, kit.Endpoint, []dynamotest.Statement{{Actions: []string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, Partitions: []string{"*"}}})
+	guard := dynamotest.NewGuard(t, kit.Endpoint, []dynamotest.Statement{{Actions: []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"}, Partitions: []string{"*"}}})
 	halting := *kit
 	halting.Store = dynamo.New(dynamotest.Client(guard.URL), dynamotest.Table)
 	return &caller{

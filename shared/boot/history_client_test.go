@@ -86,6 +86,12 @@ func (c *historyClient) expiry() *int64 {
 // operate does a random operation on a token.
 func (c *historyClient) operate(t *testing.T, on *createdToken) {
 	remove := func(ctx context.Context) error { return c.user.Delete(ctx, c.user.Access, on.id) }
+	if c.random.IntN(2) == 0 { // in two steps
+		remove = func(ctx context.Context) error {
+			errs, err := c.user.DeleteAll(ctx, c.user.Access, []int64{on.id}, nil)
+			return errors.Join(append(errs, err)...)
+		}
+	}
 	switch c.random.IntN(8) {
 	case 0:
 		c.do(t, "spend", func(ctx context.Context) error {

@@ -148,8 +148,8 @@ func revisions(records []dynamo.StreamRecord) map[string]int {
 		_, wasRevoked := r.Before["killed"]
 		_, isRevoked := r.After["killed"]
 		parts := strings.Split(r.Partition, "#")
-		switch _, _, purged := r.Purged(); {
-		case purged && !wasRevoked, isRevoked && !wasRevoked,
+		switch {
+		case parts[0] == "T" && r.Event == "REMOVE" && !wasRevoked, isRevoked && !wasRevoked,
 			parts[0] == "T" && r.Event != "REMOVE" && version(r.Before) != version(r.After):
 			all[parts[1]+"/"+r.Number+"token"]++
 		case parts[0] == "U" && r.Number == "0" && version(r.Before) != version(r.After):

@@ -93,6 +93,10 @@ func describe(entry *history.Entry, r StreamRecord) (version int64, err error) {
 		before, err1 := readWallet(r.Before, entry.UserID)
 		next, err2 := readWallet(r.After, entry.UserID)
 		entry.Changes, err = history.BudgetChanges(before, next), errors.Join(err1, err2)
+	case entry.Action == history.TokenDeleted && strings.HasPrefix(partition, userPrefix):
+		note := after.nested(attrNote)
+		entry.UserID, entry.TokenID, entry.Name = afterPrefix(partition, userPrefix), note.number(noteDeletedID), note.text(noteDeletedName)
+		return lastVersion, note.err
 	case strings.HasPrefix(partition, userPrefix) && sort == "0":
 		entry.UserID = afterPrefix(partition, userPrefix)
 		before, _, err1 := readUser(r.Before, entry.UserID)

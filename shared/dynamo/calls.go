@@ -294,7 +294,10 @@ type reason struct {
 // DynamoDB applies them once: it recognises the request token. The reasons
 // are nil unless the transaction was cancelled only because of conditions.
 func (s *Store) transact(ctx context.Context, writes ...write) ([]reason, error) {
-	policy := retryIdempotent()
+	return s.transactWith(ctx, retryIdempotent(), writes...)
+}
+
+func (s *Store) transactWith(ctx context.Context, policy retryPolicy, writes ...write) ([]reason, error) {
 	_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
 		TransactItems: writes, ClientRequestToken: aws.String(rand.Text()), ReturnConsumedCapacity: consumed,
 	}, policy.configure)

@@ -26,9 +26,9 @@ const (
 	noteKeyHolder = "j" // whoever has the token's key made the change
 	noteService   = "y" // Latchkey made the change by itself
 
-	// Of the deletion of a webhook, which leaves no item.
-	noteWebhookID  = "z"
-	noteWebhookURL = "l"
+	// Of a deletion that leaves no item: of a token at once, or of a webhook.
+	noteDeletedID   = "z"
+	noteDeletedName = "l" // of a webhook its URL
 )
 
 // A changer is the part of a note that says who makes a change.

@@ -7,26 +7,75 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/latchkey-api/latchkey/shared/credential"
 	"github.com/latchkey-api/latchkey/shared/dynamo/pages"
 	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
 
-// Delete implements token.Store in two steps. First one write revokes the
-// token: it removes the hash, so the keys are refused from then on. Then a
-// transaction removes the item and counts the deletion. If the second step
-// does not happen, the next delete or list that finds the revoked token makes
-// up for it.
+// Delete implements token.Store. It reads the token together with META. Then one
+// transaction removes and counts it, if it is still as it was read. If that fails, for
+// example because the token is being charged at this moment, Delete takes two steps, of
+// which the first waits for no other item: one write revokes the token, which removes
+// the hash, so that the keys are refused from then on; then a transaction removes and
+// counts it. If the second step does not happen, the next delete or list that finds the
+// revoked token makes up for it.
 func (s *Store) Delete(ctx context.Context, c token.Caller, id int64, versions token.Versions) error {
-	by, err := s.authorizeChanges(ctx, c, 1)
-	if err != nil {
+	found, by, err := s.readToDelete(ctx, c, id)
+	switch {
+	case err != nil:
 		return err
+	case found == nil:
+		return token.ErrNotFound
 	}
-	found, mine, err := s.revoke(ctx, c, id, versions, by)
+	uncertain := false
+	// An item that can't be read can be revoked nevertheless.
+	if t, err := readToken(found, c.UserID); err == nil && !revoked(found) {
+		if !versions.Allow(t.Version) {
+			return token.ErrVersionMismatch
+		}
+		if s.removeAtOnce(ctx, c, t, found, by, &uncertain) {
+			return nil
+		}
+	}
+	found, mine, err := s.revoke(ctx, c, id, versions, by, &uncertain)
 	if err != nil {
 		return err
 	}
 	return s.finishDelete(ctx, c.UserID, id, found, mine)
+}
+
+// readToDelete authorizes the caller to make one change, and returns the token's item.
+func (s *Store) readToDelete(ctx context.Context, c token.Caller, id int64) (found item, by changer, err error) {
+	items, err := s.batchGet(ctx, userKey(c.UserID), tokenKey(c.UserID, id))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read token %d/%d: %w", c.UserID, id, err)
+	}
+	u, _, err := authorizeUser(items[0], c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return items[1], changerOf(ctx, c, u), s.admitChanges(ctx, c, u, 1)
+}
+
+// removeAtOnce removes a token in one transaction, if its settings and what it has of
+// the wallet are as in known. META has the note, for which the token has no place any
+// more. It is false if nothing was removed, or, with uncertain, if nobody knows.
+func (s *Store) removeAtOnce(ctx context.Context, c token.Caller, t token.Token, known item, by changer, uncertain *bool) bool {
+	own := newExpression()
+	own.require(own.name(attrHash).exists())
+	requireSame(own, attrVersion, known[attrVersion]) // else the note would have another name
+	requireSame(own, attrWallet, known[attrWallet])
+	if t.Block.Count != 0 {
+		requireSame(own, attrRevision, known[attrRevision]) // else other units are free
+	}
+	note := by.with(item{noteDeletedID: number(t.ID), noteDeletedName: optionalText(credential.Redact(t.Name))}).note(history.TokenDeleted)
+	policy := retryIdempotent()
+	policy.maxAttempts, policy.afterConflict, policy.uncertain = maxAttempts, false, uncertain
+	_, err := s.transactWith(ctx, policy, s.removeWrites(t, own, note, c.Now/1_000_000)...)
+	return err == nil
 }
 
 // DeleteAll implements token.Store. It revokes tokens in parallel. It removes
@@ -53,7 +102,7 @@ func (s *Store) DeleteAll(ctx context.Context, c token.Caller, ids []int64, plan
 			all.Store(id, revocation{found: stored[id]})
 			return nil // by another call: only to be removed
 		}
-		found, mine, err := s.revoke(ctx, c, id, nil, by)
+		found, mine, err := s.revoke(ctx, c, id, nil, by, new(bool))
 		all.Store(id, revocation{found, mine})
 		return err
 	})
@@ -83,8 +132,8 @@ func (s *Store) finishDelete(ctx context.Context, userID, id int64, found item, 
 // true for the one call that did it. The mark that the call writes has a random part,
 // so a call that repeats its write after a lost answer recognises its own. If the
 // item is gone by then, it can't know whether it was the one: the error is
-// token.ErrUncertain.
-func (s *Store) revoke(ctx context.Context, c token.Caller, id int64, versions token.Versions, by changer) (found item, mine bool, err error) {
+// token.ErrUncertain. uncertain says that this was so before; revoke sets it.
+func (s *Store) revoke(ctx context.Context, c token.Caller, id int64, versions token.Versions, by changer, uncertain *bool) (found item, mine bool, err error) {
 	userID, mark := c.UserID, strconv.FormatInt(c.Now/1_000_000, 10)+"-"+rand.Text()
 	e := newExpression()
 	e.require(e.name(attrHash).exists())
@@ -93,12 +142,11 @@ func (s *Store) revoke(ctx context.Context, c token.Caller, id int64, versions t
 	e.set(attrPrevious, nil)
 	e.set(attrRevoked, text(mark))
 	e.set(attrNote, by.note(history.TokenDeleted))
-	uncertain := false
 	policy := retryIdempotent()
-	policy.uncertain = &uncertain
+	policy.uncertain = uncertain
 	found, applied, err := s.update(ctx, tokenKey(userID, id), e, policy)
 	switch {
-	case err == nil && found == nil && uncertain:
+	case err == nil && found == nil && *uncertain:
 		return nil, false, fmt.Errorf("delete token %d/%d: %w", userID, id, token.ErrUncertain)
 	case err != nil:
 		return nil, false, fmt.Errorf("delete token %d/%d: %w", userID, id, err)
@@ -128,10 +176,8 @@ func (s *Store) removeRevoked(ctx context.Context, userID, id int64, known item)
 		remove := newExpression()
 		remove.require(remove.name(attrRevoked).exists())
 		requireSame(remove, attrWallet, known[attrWallet])
-		writes := append([]write{s.deleteWrite(tokenKey(userID, id), remove)}, s.countWrites(userID, id)...)
-		writes = append(writes, s.foreignWrites(t)...)
-		back := s.returnWrites(t, holdsEndedAt(known, 0))
-		reasons, err := s.transact(ctx, append(writes, back...)...)
+		writes := s.removeWrites(t, remove, nil, holdsEndedAt(known, 0))
+		reasons, err := s.transact(ctx, writes...)
 		switch {
 		case reasons == nil && err != nil:
 			return fmt.Errorf("count deletion of token %d/%d: %w", userID, id, err)
@@ -144,7 +190,7 @@ func (s *Store) removeRevoked(ctx context.Context, userID, id int64, known item)
 			if t, err = readToken(known, userID); err != nil {
 				return err
 			}
-		case back != nil && reasons[len(writes)].failed:
+		case t.Block.Count != 0 && reasons[len(writes)-1].failed:
 			t.Block = token.Block{} // void
 		default:
 			return fmt.Errorf("count deletion of token %d/%d: %w", userID, id, err)
@@ -152,14 +198,25 @@ func (s *Store) removeRevoked(ctx context.Context, userID, id int64, known item)
 	}
 }
 
-// countWrites count the removal of a token for its user and in its bucket.
-// They require that the id was given and that the user is not being deleted.
-func (s *Store) countWrites(userID, id int64) []write {
+// removeWrites remove a token, if own holds, with its foreign key, count its deletion
+// with a note or none, and return the units of its block that are free at that Unix
+// second to the wallet. The first write is that of the token, the second that of META,
+// and the last that of the wallet if the token has a block.
+func (s *Store) removeWrites(t token.Token, own *expression, note types.AttributeValue, at int64) []write {
+	writes := append([]write{s.deleteWrite(tokenKey(t.UserID, t.ID), own)}, s.countWrites(t.UserID, t.ID, note)...)
+	writes = append(writes, s.foreignWrites(t)...)
+	return append(writes, s.returnWrites(t, at)...)
+}
+
+// countWrites count the removal of a token for its user, with a note or none, and in
+// its bucket. They require that the id was given and that the user is not being deleted.
+func (s *Store) countWrites(userID, id int64, note types.AttributeValue) []write {
 	counter := bucketAttribute(pages.BucketOf(id))
 	meta := newExpression()
 	meta.require(meta.name(attrLastTokenID).atLeast(id))
 	meta.require(meta.name(attrDeleting).absent())
 	meta.add(attrDeletedTokens, 1)
+	meta.set(attrNote, note)
 	seg := pages.SegmentOf(id)
 	if seg == 0 {
 		meta.add(counter, 1)

@@ -200,7 +200,7 @@ func (s *Store) deleteEndpoint(ctx context.Context, userID, id int64, by changer
 		own, head := newExpression(), newExpression()
 		own.require(own.name(attrURL).placeholder + " = " + own.value(url)) // else the note would have another
 		head.require(head.name(attrLastTokenID).exists())                   // else the user is being deleted
-		note := by.with(item{noteWebhookID: number(id), noteWebhookURL: text(shown)})
+		note := by.with(item{noteDeletedID: number(id), noteDeletedName: text(shown)})
 		head.set(attrNote, note.note(history.WebhookDeleted))
 		reasons, err := s.transact(ctx, s.deleteWrite(endpointKey(userID, id), own), s.updateWrite(endpointKey(userID, 0), head))
 		switch {

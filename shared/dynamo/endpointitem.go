@@ -77,8 +77,8 @@ func describeEndpoint(entry *history.Entry, r StreamRecord) (version int64, err 
 	if r.Number == "0" {
 		after := reader{item: r.After}
 		note := after.nested(attrNote)
-		entry.WebhookID = note.number(noteWebhookID)
-		_, entry.Changes = history.WebhookChanges(&history.Webhook{URL: note.text(noteWebhookURL)}, nil)
+		entry.WebhookID = note.number(noteDeletedID)
+		_, entry.Changes = history.WebhookChanges(&history.Webhook{URL: note.text(noteDeletedName)}, nil)
 		return lastVersion, note.err
 	}
 	var before *history.Webhook

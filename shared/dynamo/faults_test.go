@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/latchkey-api/latchkey/internal/dynamotest"
@@ -65,9 +66,20 @@ func calls() []call {
 		},
 		{
 			"delete",
-			map[string]int{dynamotest.GetItem: retriedIfNotApplied, dynamotest.UpdateItem: retriedAlways, dynamotest.TransactWriteItems: retriedAlways},
+			map[string]int{dynamotest.BatchGetItem: retriedIfNotApplied, dynamotest.TransactWriteItems: retriedIfNotApplied + retriedAlways},
 			func(ctx context.Context, tenant *dynamotest.Tenant) error {
 				return tenant.Delete(ctx, tenant.Access, 5)
+			},
+		},
+		{
+			"delete one of a batch",
+			map[string]int{
+				dynamotest.GetItem: retriedIfNotApplied, dynamotest.BatchGetItem: retriedIfNotApplied,
+				dynamotest.UpdateItem: retriedAlways, dynamotest.TransactWriteItems: retriedAlways,
+			},
+			func(ctx context.Context, tenant *dynamotest.Tenant) error {
+				errs, err := tenant.DeleteAll(ctx, tenant.Access, []int64{5}, nil)
+				return errors.Join(append(errs, err)...)
 			},
 		},
 	}
@@ -111,6 +123,14 @@ func TestLastingFault(t *testing.T) {
 		if c.name == "update" && op == dynamotest.UpdateItem && fault.Unknown() {
 			want = onceOnly
 		}
+		if c.name == "delete" && op == dynamotest.TransactWriteItems {
+			switch {
+			case fault == dynamotest.Conflict || fault == dynamotest.MixedConflict:
+				want = onceOnly + retriedAlways // it is revoked instead
+			case fault.Applied():
+				want = retriedIfNotApplied // it is gone, as the next write finds
+			}
+		}
 		if got := faults.Attempts(op); got != want {
 			t.Errorf("got %d attempts of %s, want %d", got, op, want)
 		}
@@ -129,7 +149,7 @@ func checkAfterwards(t *testing.T, kit *dynamotest.Kit, tenant *dynamotest.Tenan
 		total = 7
 	case c.name == "update" && write && applied:
 		version = 2
-	case c.name == "delete" && (op == dynamotest.TransactWriteItems || write && applied):
+	case strings.HasPrefix(c.name, "delete") && (op == dynamotest.TransactWriteItems || write && applied):
 		total = 5 // it is at least revoked, which is final
 	}
 	page := mustList(t, tenant, 1, 10)
@@ -169,7 +189,7 @@ func TestSingleFault(t *testing.T) {
 			if !slices.Equal(a.IDs, []int64{1, 2, 3, 4, 5, 6, 7}) {
 				t.Errorf("got ids %v, want 1 to 7", a.IDs)
 			}
-		case "delete":
+		case "delete", "delete one of a batch":
 			if !slices.Equal(a.IDs, []int64{1, 2, 3, 4, 6}) || a.Deleted != 1 {
 				t.Errorf("got ids %v, %d deletions, want all but 5", a.IDs, a.Deleted)
 			}

@@ -189,3 +189,14 @@ func naivePage(live []int64, page, size int64) []int64 {
 	}
 	return ids
 }
+
+// onlyRevoke begins to delete a token, in a process that dies before it removes it.
+func onlyRevoke(t testing.TB, kit *dynamotest.Kit, tenant *dynamotest.Tenant, id int64) {
+	t.Helper()
+	var process dynamotest.Process
+	dying := tenant.WithStore(kit.StoreWith(process.Configure))
+	_, _ = dying.DeleteAll(process.Start(t.Context(), 4, false), tenant.Access, []int64{id}, nil) // two reads, the revocation, and the removal
+	if !process.Stop() {
+		t.Fatal("the deletion was not interrupted")
+	}
+}

@@ -57,7 +57,7 @@ func (s *Store) CountPurge(ctx context.Context, userID, id int64, last Item, now
 		return fmt.Errorf("read purged token %d/%d: %w", userID, id, err)
 	}
 	for {
-		writes := append([]write{s.putNew(purgeMarkItem(userID, id, now))}, s.countWrites(userID, id)...)
+		writes := append([]write{s.putNew(purgeMarkItem(userID, id, now))}, s.countWrites(userID, id, nil)...)
 		writes = append(writes, s.foreignWrites(t)...)
 		back := s.returnWrites(t, now)
 		reasons, err := s.transact(ctx, append(writes, back...)...)

@@ -59,10 +59,7 @@ func TestReconcile(t *testing.T) {
 	distort(t, kit, uid, 0, "d5", -2)
 	distort(t, kit, uid, 0, "del", 100)
 	distort(t, kit, uid, 1, "d1", 3)
-	var process dynamotest.Process
-	mortal := tenant.WithStore(kit.StoreWith(process.Configure))
-	_ = mortal.Delete(process.Start(t.Context(), 3, false), tenant.Access, 300) // revoked and not removed
-	process.Stop()
+	onlyRevoke(t, kit, tenant, 300)
 
 	const seg = pages.SegmentSize
 	want := token.Reconciliation{Buckets: 66, Unfinished: 1, Drifts: []token.Drift{

@@ -167,7 +167,7 @@ func (w *expiryWorld) act() {
 	case n < 92:
 		var p dynamotest.Process
 		store := dynamo.New(dynamotest.Client(w.kit.Endpoint, p.Configure), dynamotest.Table)
-		_ = w.tenant.WithStore(store).Delete(p.Start(ctx, 2+w.random.IntN(4), true), at, id) // some of them only half
+		_, _ = w.tenant.WithStore(store).DeleteAll(p.Start(ctx, 3+w.random.IntN(3), true), at, []int64{id}, nil) // some of them only half
 		p.Stop()
 		if _, err := w.tenant.Get(ctx, at, id); err != nil {
 			w.set(id, 0)

@@ -82,32 +82,54 @@ func TestUncertainOperationIsNotRefused(t *testing.T) {
 
 // A deletion whose first attempt got no answer does not say that there is no
 // token, if another deletion removes the item before the next attempt: the first
-// attempt may have been the one that deleted it.
+// attempt may have been the one that deleted it. If that was a transaction, DynamoDB
+// knows whether it was.
 func TestUncertainDeletion(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []dynamotest.Fault{dynamotest.LostAfter, dynamotest.LostBefore} {
-		t.Run(string(fault), func(t *testing.T) {
+	type deletion func(context.Context, *dynamotest.Tenant) error
+	atOnce := func(ctx context.Context, tenant *dynamotest.Tenant) error {
+		return tenant.Delete(ctx, tenant.Access, 1)
+	}
+	inTwoSteps := func(ctx context.Context, tenant *dynamotest.Tenant) error {
+		errs, err := tenant.DeleteAll(ctx, tenant.Access, []int64{1}, nil)
+		return errors.Join(append(errs, err)...)
+	}
+	for name, tt := range map[string]struct {
+		do         deletion
+		op         string
+		fault      dynamotest.Fault
+		got, other error
+	}{
+		"at once, applied":          {atOnce, dynamotest.TransactWriteItems, dynamotest.LostAfter, nil, token.ErrNotFound},
+		"at once, not applied":      {atOnce, dynamotest.TransactWriteItems, dynamotest.LostBefore, token.ErrUncertain, nil},
+		"in two steps, applied":     {inTwoSteps, dynamotest.UpdateItem, dynamotest.LostAfter, token.ErrUncertain, token.ErrNotFound},
+		"in two steps, not applied": {inTwoSteps, dynamotest.UpdateItem, dynamotest.LostBefore, token.ErrUncertain, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			kit := newKit(t)
 			tenant := kit.Tenant(t, "victim")
 			mustCreate(t, tenant, 1)
 			var other error
 			faults := &dynamotest.Faults{Choose: func(op string, nth int) dynamotest.Fault {
-				if op != dynamotest.UpdateItem || nth > 2 {
+				if op != tt.op || nth > 2 {
 					return dynamotest.NoFault
 				}
 				if nth == 1 {
-					return fault
+					return tt.fault
 				}
 				other = tenant.Delete(t.Context(), tenant.Access, 1)
 				return dynamotest.NoFault
 			}}
-			err := tenant.WithStore(kit.StoreWith(faults.Configure)).Delete(t.Context(), tenant.Access, 1)
-			if !errors.Is(err, token.ErrUncertain) {
-				t.Errorf("got %v, want ErrUncertain", err)
+			err := tt.do(t.Context(), tenant.WithStore(kit.StoreWith(faults.Configure)))
+			if !errors.Is(err, tt.got) {
+				t.Errorf("got %v, want %v", err, tt.got)
 			}
-			if want := map[dynamotest.Fault]error{dynamotest.LostAfter: token.ErrNotFound}[fault]; !errors.Is(other, want) {
-				t.Errorf("the other deletion: got %v, want %v", other, want)
+			if !errors.Is(other, tt.other) {
+				t.Errorf("the other deletion: got %v, want %v", other, tt.other)
+			}
+			if a := kit.Audit(t, tenant.Access.UserID); len(a.IDs) != 0 || a.Deleted != 1 {
+				t.Errorf("got ids %v, %d deletions, want none, and one", a.IDs, a.Deleted)
 			}
 		})
 	}

@@ -181,8 +181,11 @@ func rows(tenant *dynamotest.Tenant, given int64) []row {
 			_, err := tenant.SetStatus(ctx, tenant.Access, last, true)
 			return err
 		}},
-		{"delete", 1, 1, 1 + removal, 3, func(ctx context.Context) error {
+		{"delete", 2, 2, removal, 2, func(ctx context.Context) error {
 			return tenant.Delete(ctx, tenant.Access, last)
+		}},
+		{"delete a missing id", 2, 2, 0, 1, func(ctx context.Context) error {
+			return expect(tenant.Delete(ctx, tenant.Access, last), token.ErrNotFound)
 		}},
 		{"authorize", 1, 1, 0, 1, func(ctx context.Context) error {
 			return tenant.Authorize(ctx, tenant.Access)

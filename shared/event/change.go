@@ -43,7 +43,7 @@ func typesOf(e history.Entry, o Outcome) []Type {
 	switch {
 	case e.Action == history.TokenPurged:
 		return []Type{TokenPurged}
-	case o == Removed:
+	case o == Removed || e.Action == history.TokenDeleted:
 		return []Type{TokenDeleted}
 	case o == Created:
 		return []Type{TokenCreated}
