@@ -17,8 +17,8 @@ import (
 
 type auditCmd struct {
 	User  string  `placeholder:"NAME" help:"Only what concerns this user, its tokens and its webhooks (default all users, and the prices)."`
-	Token *int64  `placeholder:"ID" help:"Only this token of the user."`
-	Since instant `placeholder:"TIME" help:"Only changes from this time on (default 7 days ago)."`
+	Token *int64  `placeholder:"ID" help:"Only this token of --user."`
+	Since instant `placeholder:"TIME" help:"Only changes from this time on, such as 2026-11-01 or 2026-11-01T12:00:00Z (default 7 days ago)."`
 	access
 }
 
@@ -29,7 +29,7 @@ those that commands have made, and webhooks that were disabled because their rec
 
 Example:
 
-    tokenctl audit --user alice --since 2030-01-31`
+    tokenctl audit --user alice --since 2026-11-01`
 }
 
 // Run implements the command.

@@ -6,7 +6,7 @@ import (
 )
 
 // A sweeper removes expired items from a local engine. The engine looks at every item for
-// that, 1 to 3 seconds for 100,000, and answers nothing meanwhile.
+// that, which takes seconds for many, and answers nothing meanwhile.
 type sweeper struct {
 	every   time.Duration
 	expired func(context.Context, time.Time) (bool, error) // reports whether an item has expired; the engine answers meanwhile

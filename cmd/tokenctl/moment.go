@@ -15,23 +15,24 @@ func (m *moment) UnmarshalText(text []byte) error {
 		*m = token.Never
 		return nil
 	}
-	at, err := readMoment(string(text), ", or never")
+	at, err := readMoment(string(text), "2030-01-31", ", or never")
 	*m = moment(at.Unix())
 	return err
 }
 
-// An instant is a time that can't be never. The zero instant is none.
+// An instant is a time of the past that a flag gives. The zero instant means that the
+// flag was not given.
 type instant struct{ time.Time }
 
 // UnmarshalText parses a time with its offset, or a day.
 func (i *instant) UnmarshalText(text []byte) (err error) {
-	i.Time, err = readMoment(string(text), "")
+	i.Time, err = readMoment(string(text), "2026-11-01", "")
 	return err
 }
 
-// readMoment parses a time with its offset, or a day. The error names them, and what
-// else the flag takes.
-func readMoment(s, orElse string) (time.Time, error) {
+// readMoment parses a time with its offset, or a day. The error gives examples for a
+// day, and what else the flag takes.
+func readMoment(s, day, orElse string) (time.Time, error) {
 	at, ok := parseMoment(s)
 	if ok {
 		return at.UTC(), nil
@@ -39,7 +40,7 @@ func readMoment(s, orElse string) (time.Time, error) {
 	if _, ok := parseMoment(s + "Z"); ok {
 		return at, problemf("%q has no time zone: add Z for UTC, or an offset, such as %[1]s+02:00", s)
 	}
-	return at, problemf("%q is not a time: use a time such as 2030-01-31T12:00:00Z or 2030-01-31T12:00+02:00, a day such as 2030-01-31, which means its start in UTC, or 2030-01-31+02:00%s", s, orElse)
+	return at, problemf("%q is not a time: use a time such as %sT12:00:00Z or %[2]sT12:00+02:00, a day such as %[2]s, which means its start in UTC, or %[2]s+02:00%s", s, day, orElse)
 }
 
 // parseMoment parses a time with its offset, or a day. A day means its start, in

@@ -26,7 +26,8 @@ type tokenListCmd struct {
 // Help implements kong.HelpProvider.
 func (*tokenListCmd) Help() string {
 	return `Keys are masked. Quota is in units; if the operator has set prices, its value in dollars is shown too. With --watch and --json, it prints one line each time. --imported and --all
-send one request for each 100 tokens that you have. A search goes on to older tokens until it finds some.
+send one request for each 100 tokens that you have. With --keyword, --status or --group it goes on to older tokens until
+it finds some.
 
 Example:
 

@@ -85,7 +85,7 @@ func historyOptions(from, to time.Time, by string) client.HistoryOptions {
 
 type usageShowCmd struct {
 	Token     *int64 `placeholder:"ID" help:"ID of a token, also of a deleted one (default all of your tokens)."`
-	By        string `enum:"hour,day,model,token" default:"day" help:"What each line is for: a model in an hour or day, a model, or a token. An hour needs --token (default day)."`
+	By        string `enum:"hour,day,model,token" default:"day" help:"Print a line for each model of an hour (hour, which needs --token) or of a day (day), for each model, or for each token (default day)."`
 	usageTime `kong:"set='first=First time, such as 2026-11-01 or 2026-11-01T12:00:00Z; without --by hour, the start of its UTC day',set='last=Time up to which, not included; without --by hour, the end of its UTC day'"`
 	remote
 }

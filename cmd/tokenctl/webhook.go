@@ -40,7 +40,7 @@ type webhookCreateCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*webhookCreateCmd) Help() string {
-	return `Events are sent by Standard Webhooks; docs/webhooks.md has receivers. You can have five
+	return `Events are sent as the Standard Webhooks specification says; docs/webhooks.md has examples of receivers. You can have five
 webhooks.
 
 Example:
@@ -68,7 +68,7 @@ type webhookListCmd struct{ remote }
 
 // Help implements kong.HelpProvider.
 func (*webhookListCmd) Help() string {
-	return `It prints the last attempt of each that was recorded, too, at most one a minute; tests are not.
+	return `With each it prints the last attempt that was recorded. At most one a minute is recorded, and tests are not.
 
 Example:
 

@@ -220,11 +220,19 @@ func (c *comparison) overspend(t testing.TB) {
 	if ours.answered != 1 || ours.beyond != 0 || ours.unsettled != 0 || ours.leaked != 0 {
 		t.Errorf("ours lost %+v, want one answer and nothing but what was uncharged", ours)
 	}
-	killed := func(units int64, p *peer) string {
-		if p.kill == nil {
+	if ours.failure != nil {
+		t.Error(ours.failure)
+	}
+	killed := func(units int64, p *peer, failure error) string {
+		switch {
+		case p.kill == nil:
 			return "not measured"
+		case failure != nil:
+			t.Log(failure)
+			return "no answer after it was started again"
+		default:
+			return fmt.Sprint(units)
 		}
-		return fmt.Sprint(units)
 	}
 	c.add("20 requests at once on a budget for one: answered, in the worst of 5 tries", fmt.Sprint(ours.answered), fmt.Sprint(theirs.answered), "–", 0)
 	c.add("units that they got beyond the budget of 120, in this try", fmt.Sprint(ours.beyond), fmt.Sprint(theirs.beyond), "–", 0)
@@ -236,6 +244,6 @@ func (c *comparison) overspend(t testing.TB) {
 		{"`kill -9` in the middle of a stream: units delivered and not charged", ours.uncharged, theirs.uncharged},
 		{"`kill -9` in the middle of a stream: units not delivered and lost to the key", ours.leaked, theirs.leaked},
 	} {
-		c.add(row.name, killed(row.our, c.ours), killed(row.theirs, c.theirs), "–", 0)
+		c.add(row.name, killed(row.our, c.ours, ours.failure), killed(row.theirs, c.theirs, theirs.failure), "–", 0)
 	}
 }

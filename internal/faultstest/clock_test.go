@@ -14,8 +14,8 @@ import (
 )
 
 // The clocks of two servers jump by an hour, forward and back, each for itself, while
-// callers spend and hold. At every moment the quota is what is used, held and available,
-// and in the end what is used is what was acknowledged, and nothing is held.
+// callers spend and hold. At the end the quota is what is used and available, what is
+// used is what was acknowledged, and nothing is held.
 func TestClockJumps(t *testing.T) {
 	t.Parallel()
 	const callers, steps = 6, 40
