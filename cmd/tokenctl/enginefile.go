@@ -42,10 +42,10 @@ func indexExpiry(ctx context.Context, file, table string) error {
 }
 
 // hasExpired reports whether an item of a table has expired. The engine goes on to answer
-// meanwhile.
+// meanwhile. It fails without the index, because it would look at every item.
 func hasExpired(ctx context.Context, file, table string, now time.Time) (bool, error) {
 	return stepEngine(ctx, file, "look for expired items of the engine",
-		fmt.Sprintf(`select 1 from "%s" where %s <= cast(? as INTEGER) limit 1`, table, ttlSeconds), strconv.FormatInt(now.Unix(), 10))
+		fmt.Sprintf(`select 1 from "%[1]s" indexed by "_expiry_of_%[1]s" where %[2]s <= cast(? as INTEGER) limit 1`, table, ttlSeconds), strconv.FormatInt(now.Unix(), 10))
 }
 
 // changeEngine runs a statement on the database file of a local engine, which may be

@@ -20,6 +20,18 @@ func newAlias(f *function) awslambda.Alias {
 	})
 }
 
+// updateFirst makes each update of the stack shift the alias of one function before the
+// others: that of the function that reads what the others write. A new version of it
+// understands what old versions of them have written, but not the other way round.
+func updateFirst(first *function, functions []*function) {
+	resource := func(f *function) awscdk.CfnResource { return f.target.Node().DefaultChild().(awscdk.CfnResource) } //nolint:forcetypeassert // an alias is a resource
+	for _, f := range functions {
+		if f != first {
+			resource(f).AddDependency(resource(first))
+		}
+	}
+}
+
 // newDeployments lets CodeDeploy shift the aliases to new versions. With a canary,
 // a new version gets a tenth of the calls for five minutes, then all of them, and
 // CodeDeploy shifts back if an alarm of the function fires. Without one, it gets all

@@ -16,8 +16,12 @@ import (
 // canaryRollsBack checks that each function has an alias, and that in staging and
 // prod CodeDeploy shifts it gradually and rolls back when an alarm fires.
 func canaryRollsBack(t *testing.T, p *template) {
+	reader := p.alias(t, "history")
 	for _, f := range api.Functions() {
-		p.alias(t, f.Name)
+		alias := p.alias(t, f.Name)
+		if after := p.Resources[alias].DependsOn; f.Name != "history" && !slices.Contains(after, reader) {
+			t.Errorf("%s: its alias waits for %v, want for that of history, which reads what it writes", f.Name, after)
+		}
 	}
 	if p.stage == "dev" {
 		if groups := p.of("AWS::CodeDeploy::DeploymentGroup"); len(groups) > 0 || strings.Contains(string(p.text), "CodeDeploy") {

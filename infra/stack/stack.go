@@ -48,6 +48,7 @@ func New(app constructs.Construct, stage Stage, options Options) (awscdk.Stack, 
 	gateway := newGateway(stack, stage, options)
 	purge := newPurge(stage, functions, table)
 	history := newStreamReader(eventsource.History(), functions, table)
+	updateFirst(history.function, functions)
 	outlet := newOutlet(stack, stage, functions)
 	newTimers(stack, stage, functions)
 	monitored := monitored{table, functions, gateway, purge, history, outlet}

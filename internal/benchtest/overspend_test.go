@@ -46,7 +46,7 @@ func (p *peer) overspend(t testing.TB, upstream *modelstest.Upstream) (l loss) {
 
 	key := p.newKey(t, 2*answers*(input+output))
 	for range answers {
-		if err := ask(client, p.url, key, "", nil); err != nil {
+		if err := patiently(func() error { return ask(client, p.url, key, "", nil) }); err != nil {
 			t.Fatalf("%s: %v", p.name, err)
 		}
 	}
@@ -90,7 +90,11 @@ func (p *peer) compete(t testing.TB, client *http.Client, upstream *modelstest.U
 
 func (p *peer) newKey(t testing.TB, units int64) string {
 	t.Helper()
-	key, err := p.keys.newKey(units)
+	var key string
+	err := patiently(func() (err error) {
+		key, err = p.keys.newKey(units)
+		return err
+	})
 	if err != nil {
 		t.Fatalf("%s: make a key: %v", p.name, err)
 	}

@@ -162,7 +162,7 @@ func (c *comparison) manyKeys(t testing.TB, p *peer) (keys []string) {
 	t.Helper()
 	for range c.tokens {
 		key := p.newKey(t, 1_000_000_000)
-		if err := chat(c.client, p.url, key, http.StatusOK); err != nil {
+		if err := patiently(func() error { return chat(c.client, p.url, key, http.StatusOK) }); err != nil {
 			t.Fatalf("%s: %v", p.name, err)
 		}
 		keys = append(keys, key)

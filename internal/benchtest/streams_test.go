@@ -74,6 +74,9 @@ func untilNotBusy(try func() error, until time.Time) error {
 	}
 }
 
+// patiently is untilNotBusy for a minute.
+func patiently(try func() error) error { return untilNotBusy(try, time.Now().Add(time.Minute)) }
+
 // mostStreams returns how many streams are tried: a stream takes two files of the proxy,
 // and two of this process, which is client and upstream.
 func (b *bench) mostStreams(t testing.TB) int64 {

@@ -132,7 +132,11 @@ func operationsOfTokens() []managed {
 		}},
 		{"create", 0, func(a *tokenAPI, _ int64) error { _, err := a.create(1_000_000); return err }},
 		{"delete", 1, func(a *tokenAPI, _ int64) error {
-			return a.call(http.MethodDelete, fmt.Sprint("/api/token/", a.doomed[a.deleted.Add(1)-1]), nil, nil)
+			n := a.deleted.Add(1) - 1
+			if n >= int64(len(a.doomed)) {
+				return errUsedUp
+			}
+			return a.call(http.MethodDelete, fmt.Sprint("/api/token/", a.doomed[n]), nil, nil)
 		}},
 	}
 }
@@ -140,7 +144,11 @@ func operationsOfTokens() []managed {
 // doom makes tokens until there are n to delete.
 func (a *tokenAPI) doom(n int) error {
 	for page := 1; ; page++ {
-		rows, err := a.list(page, 100)
+		var rows []tokenRow
+		err := patiently(func() (err error) {
+			rows, err = a.list(page, 100)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -152,7 +160,11 @@ func (a *tokenAPI) doom(n int) error {
 		}
 	}
 	for missing := n - len(a.doomed); missing > 0; missing-- {
-		row, err := a.createAndFind(1_000_000)
+		var row tokenRow
+		err := patiently(func() (err error) {
+			row, err = a.createAndFind(1_000_000)
+			return err
+		})
 		if err != nil {
 			return err
 		}

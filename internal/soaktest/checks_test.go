@@ -51,7 +51,7 @@ func (s *soak) compare(seen map[*account]*observation) []*drift {
 		for id, e := range a.entries {
 			one := o.tokens[id] // zero if it is missing
 			used.add(e.on(a), e.used, one.UsedQuota)
-			if e.granted > 0 {
+			if e.granted > 0 && (!e.mayHold || one.RemainQuota > e.granted-e.used) {
 				left.add(e.on(a), e.granted-e.used, one.RemainQuota)
 			}
 			if e.minutes == nil {

@@ -42,6 +42,7 @@ type entry struct {
 	minutes map[int64]int64  // units of the window of a minute, by when it ends; nil without one
 	minute  int64            // the quota of that window
 	tight   bool             // the lifetime quota is too small for the traffic
+	mayHold bool             // a request that was not answered may hold units
 	charge  func(c charging) // adds a charge to the account and to the entry
 }
 

@@ -160,7 +160,13 @@ func (w *worker) model(stream bool) {
 	if stream {
 		c.name = "stream of a model"
 	}
-	switch ok, _ := w.send(c); {
+	ok, repeated := w.send(c)
+	if repeated > 0 { // the hold of a request that was answered with 503 may last
+		w.mu.Lock()
+		e.mayHold = true
+		w.mu.Unlock()
+	}
+	switch {
 	case !ok:
 	case stream && !bytes.HasSuffix(body, []byte("data: [DONE]")):
 		w.fail(c.name, "the stream has no end: %s", body)

@@ -123,8 +123,9 @@ func (p *process) problems(long bool) (all []string) {
 		begin, end := growth(m.samples)
 		switch {
 		case !long:
-		case begin == 0:
+		case begin == 0 && (len(m.samples) == 0 || *lasts > 5*time.Minute):
 			add("%s: only %d samples", m.what, len(m.samples))
+		case begin == 0: // a process that does little collects garbage seldom
 		case end > begin*m.growth+m.slack:
 			add("%s grows from %.0f to %.0f MB", m.what, begin, end)
 		}
@@ -144,9 +145,9 @@ func (p *process) problems(long bool) (all []string) {
 // growth returns the medians of the second sixth of the samples, and of the last one. They
 // are 0 if there are too few samples.
 func growth(samples []float64) (begin, end float64) {
-	const parts = 6
+	const parts, fewest = 6, 24
 	n := len(samples) / parts
-	if n == 0 {
+	if len(samples) < fewest {
 		return 0, 0
 	}
 	return middle(samples[n : 2*n]), middle(samples[len(samples)-n:])

@@ -100,7 +100,8 @@ func TestItemsMatchGoldenFiles(t *testing.T) {
 	}
 }
 
-// META stays within 1 KiB, one write unit, with every attribute at its largest.
+// META stays within 1 KiB, one write unit, with every attribute at its largest but the
+// note of its last change, which the next write removes.
 func TestLargestMetaSize(t *testing.T) {
 	t.Parallel()
 	if got := itemSize(shapes()["meta-full"]); got > 1024 {
