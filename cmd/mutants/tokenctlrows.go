@@ -155,7 +155,12 @@ func tokenctlMutants() []mutant {
 		},
 		{
 			"an item that has expired is not found, and so not removed", "cmd/tokenctl/enginefile.go",
-			"where %s <= cast(? as INTEGER)", "where %s > cast(? as INTEGER)",
+			"where %[2]s <= cast(? as INTEGER)", "where %[2]s > cast(? as INTEGER)",
+			"./cmd/tokenctl", "TestHasExpired",
+		},
+		{
+			"the local engine has no index of expiries", "cmd/tokenctl/enginefile.go",
+			`create index if not exists "_expiry_of_`, `create index if not exists "_other_of_`,
 			"./cmd/tokenctl", "TestHasExpired",
 		},
 	}
