@@ -2,6 +2,7 @@ package dynamo_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -170,7 +171,8 @@ func TestSearchLeavesOutRevoked(t *testing.T) {
 	load(t, kit, tenant, 300, nil)
 	ctx, stop := context.WithCancel(t.Context())
 	halt := &interrupter{op: "TransactWriteItems", act: stop}
-	if err := tenant.WithStore(kit.StoreWith(halt.configure)).Delete(ctx, tenant.Access, 7); err == nil {
+	errs, err := tenant.WithStore(kit.StoreWith(halt.configure)).DeleteAll(ctx, tenant.Access, []int64{7}, nil) // it revokes first
+	if err = errors.Join(append(errs, err)...); err == nil {
 		t.Fatal("the deletion was not interrupted")
 	}
 	for _, q := range []token.Query{{}, {Status: token.Enabled}} {

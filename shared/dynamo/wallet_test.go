@@ -141,8 +141,8 @@ func TestWalletCosts(t *testing.T) {
 			_, _, err := p.Create(ctx, p.Access, token.Settings{Name: new("one more")})
 			return err
 		}},
-		{"delete without a block", 1, 1, 5, 3, func(ctx context.Context) error { return p.Delete(ctx, p.Access, 3) }},
-		{"delete with a block", 1, 1, 7, 3, func(ctx context.Context) error { return p.Delete(ctx, p.Access, 2) }},
+		{"delete without a block", 2, 2, 4, 2, func(ctx context.Context) error { return p.Delete(ctx, p.Access, 3) }},
+		{"delete with a block", 2, 2, 6, 2, func(ctx context.Context) error { return p.Delete(ctx, p.Access, 2) }},
 	} {
 		r.check(t)
 	}
