@@ -6,7 +6,7 @@ func walletMutants() []mutant {
 		{
 			"a draw does not require the wallet to have the units",
 			"shared/dynamo/walletdraw.go", "			e.require(left.atLeast(least))\n", "			_ = least\n",
-			"./shared/dynamo", "TestBudgetIsUsedExactly",
+			"./shared/dynamo", "TestDrawAfterAnother",
 		},
 		{
 			"a block is filled outside the transaction that takes the units from the wallet",

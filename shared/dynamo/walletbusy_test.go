@@ -49,6 +49,24 @@ func TestTooLargeRequestBesideBusyToken(t *testing.T) {
 	p.mustSpend(t, g, keys[0], p.holdings(t).Left)
 }
 
+// A draw that was decided on before another token took what it needs is refused: the
+// wallet has what it draws, or nothing is drawn.
+func TestDrawAfterAnother(t *testing.T) {
+	t.Parallel()
+	const budget, taken, wanted = 64_000, 51_000, 40_000
+	p := newPurse(t, newKit(t), "overtaken")
+	p.budget(t, units(budget))
+	keys, other := p.create(t, 2), p.gate()
+	var once sync.Once
+	store, _ := p.store("TransactWriteItems", func() {
+		once.Do(func() { p.mustSpend(t, other, keys[1], taken) })
+	})
+	p.mustRefuse(t, gate.New(store, gate.WithClock(p.Clock.Now)), keys[0], wanted)
+	if h := p.holdings(t); h.Used != taken || h.Left+h.Free != budget-taken {
+		t.Errorf("got %+v, want %d used and the rest left", h, taken)
+	}
+}
+
 // A settlement for more than the budget has is charged what there is.
 func TestTooLargeSettlementBesideBusyToken(t *testing.T) {
 	t.Parallel()
