@@ -95,9 +95,10 @@ func (p *peer) keepRunning(t testing.TB, command string, env []string) {
 	}
 	t.Cleanup(func() { _ = log.Close() })
 	var cmd *exec.Cmd
+	var ended chan struct{} // is closed when cmd has ended
 	p.kill = func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // with all that it started; it may have ended
-		_ = cmd.Wait()
+		<-ended
 	}
 	p.start = func(t testing.TB) {
 		t.Helper()
@@ -107,10 +108,18 @@ func (p *peer) keepRunning(t testing.TB, command string, env []string) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(5 * time.Minute); !answers(p.url); time.Sleep(100 * time.Millisecond) {
+		started, end := cmd, make(chan struct{})
+		ended = end
+		go func() { _ = started.Wait(); close(end) }()
+		for deadline := time.Now().Add(5 * time.Minute); !answers(p.url); {
+			select {
+			case <-ended:
+				deadline = time.Time{}
+			case <-time.After(100 * time.Millisecond):
+			}
 			if time.Now().After(deadline) {
 				text, _ := os.ReadFile(log.Name())
-				t.Fatalf("%s does not answer at %s: %s", command, p.url, text)
+				t.Fatalf("%s has ended or does not answer at %s: %s", command, p.url, text)
 			}
 		}
 	}
