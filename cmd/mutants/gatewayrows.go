@@ -70,7 +70,7 @@ func gatewayMutants() []mutant {
 		},
 		{
 			"a stream does not raise its hold: others spend what it costs",
-			"shared/gateway/charge.go", "quote.Units > w.req.hold.Units() {", "quote.Units < 0 {",
+			"shared/gateway/charge.go", "quote.Units > w.req.prepaid+w.req.hold.ExpiryCharge() {", "quote.Units < 0 {",
 			"./shared/gateway", "TestHoldGrowsWithStream",
 		},
 		{

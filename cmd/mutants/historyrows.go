@@ -42,7 +42,7 @@ func historyMutants() []mutant {
 		},
 		{
 			"units of a hold that was charged because it expired are counted for a request of another model",
-			item, "		expired = append(expired, price.Use{Model: record.Model, Units: record.Quota})\n", "",
+			item, "		expired = append(expired, price.Use{Model: record.Model, Units: record.ChargedOnExpiry()})\n", "",
 			"./shared/dynamo", "TestFoldOfExpiredHolds",
 		},
 		{

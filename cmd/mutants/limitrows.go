@@ -99,12 +99,12 @@ func limitMutants() []mutant {
 		},
 		{
 			"after a crash an expired hold keeps the units of its window",
-			"shared/quota/ledger.go", "				take(l.metersOf(r), -r.Quota)\n", "",
+			"shared/quota/ledger.go", "			take(l.metersOf(r), charged-r.Quota)\n", "",
 			"./shared/gate", "TestCrashes",
 		},
 		{
 			"an expired hold keeps the units of its window",
-			"shared/quota/ledger.go", "				take(l.metersOf(r), -r.Quota)\n", "",
+			"shared/quota/ledger.go", "			take(l.metersOf(r), charged-r.Quota)\n", "",
 			"./shared/gate", histories,
 		},
 		{

@@ -4,7 +4,7 @@ import "slices"
 
 // mutants returns every mutant.
 func mutants() []mutant {
-	return slices.Concat(gatewayMutants(), storeMutants(), tokenMutants(), periodMutants(), limitMutants(), raiseMutants(), policyMutants(), paceMutants(), walletMutants(), accountMutants(), deployMutants(), stopMutants(), leakMutants(), logMutants(), tokenctlMutants(), importMutants(), shadowMutants(), restoreMutants(), webhookMutants(), auditMutants(), eventMutants(), travelMutants(), historyMutants(), usageMutants(), touchMutants(), timerMutants(), []mutant{
+	return slices.Concat(gatewayMutants(), ledgerMutants(), storeMutants(), tokenMutants(), periodMutants(), limitMutants(), raiseMutants(), policyMutants(), paceMutants(), walletMutants(), accountMutants(), deployMutants(), stopMutants(), leakMutants(), logMutants(), tokenctlMutants(), importMutants(), shadowMutants(), restoreMutants(), webhookMutants(), auditMutants(), eventMutants(), travelMutants(), historyMutants(), usageMutants(), touchMutants(), timerMutants(), []mutant{
 		{
 			"a repeated batch delete forgets what the first attempt deleted",
 			"shared/api/batchdelete.go", "if plan.existed[i] && ", "if plan.existed[i] && !plan.saved && ",

@@ -1,6 +1,6 @@
 package main
 
-// storeMutants returns the mutants of the ledger and of the store.
+// storeMutants returns the mutants of the store.
 func storeMutants() []mutant {
 	return []mutant{
 		{
@@ -79,56 +79,6 @@ func storeMutants() []mutant {
 			"./shared/dynamo", "TestRotationContention",
 		},
 		{
-			"a settlement by usage is refused after one rotation if prices have groups: the request is free",
-			"shared/gate/cost.go", "	l, err := g.store.Lookup(ctx, k, g.now().Unix())\n", "	l, err := g.lookup(ctx, k, g.now().Unix())\n",
-			"./shared/api", "TestSettleByUsageAfterRotation",
-		},
-		{
-			"a request whose hold was charged when it expired is charged again",
-			"shared/gateway/settle.go", "		before = req.hold.Units()\n", "		before = 0\n",
-			"./shared/gateway", "TestExpiredHoldWasCharged",
-		},
-		{
-			"a stream whose hold was charged when it expired holds and pays all of it again",
-			"shared/gateway/charge.go", " && !errors.Is(err, quota.ErrHoldCharged)", "",
-			"./shared/gateway", "TestExpiredHoldWasCharged",
-		},
-		{
-			"a token that becomes limited during a request is not charged: the owner makes it free",
-			"shared/quota/operation.go", "max(l.Balance.Left, r.Quota))", "max(l.Balance.Left, r.Debited()))",
-			"./shared/dynamo", "TestChangesDoNotMakeRequestsFree",
-		},
-		{
-			"the balance becomes negative if a token becomes limited during a request",
-			"shared/quota/operation.go", "		if r.BeforeReserve.Unlimited {\n			paid", "		if r.BeforeReserve.Unlimited && paid < 0 {\n			paid",
-			"./shared/quota", "TestHoldOfTokenThatBecameLimited",
-		},
-		{
-			"a hold of a token that became limited grows without the balance: a stream goes on for free",
-			"shared/quota/operation.go", "		l.Balance = l.Balance.debit(r.Quota)\n", "",
-			"./shared/quota", "TestHoldOfTokenThatBecameLimited",
-		},
-		{
-			"the answer about a hold that was charged when it expired says that its quota is free: it is charged again",
-			"shared/quota/ledger.go", "		if r.ChargeOnExpiry {\n			return Err", "		if r.ChargeOnExpiry && r.Quota < 0 {\n			return Err",
-			"./shared/api", "TestContract/Holds",
-		},
-		{
-			"a repeated reservation is refused because a rotation came in between",
-			"shared/quota/operation.go", "o.ChargeOnExpiry && !old.ChargeOnExpiry", "o.ChargeOnExpiry != old.ChargeOnExpiry",
-			"./shared/dynamo", "TestRotationKeepsOtherHolds",
-		},
-		{
-			"a short request id is accepted: the holder of a key guesses it and ends the gateway's hold",
-			"shared/quota/question.go", "if len(id) < MinRequestIDLength || ", "if id == \"\" || ",
-			"./shared/api", "TestContract/KeyRules",
-		},
-		{
-			"a repeated reservation whose hold has ended is valid, although nothing is held",
-			"shared/quota/operation.go", "		return false, old.endError()\n", "		return false, nil\n",
-			"./shared/api", "TestContract/Holds",
-		},
-		{
 			"a hold of the gateway's own leaves its record behind: a busy key costs more with each request",
 			"shared/dynamo/directwrite.go", "	case o.Forget:\n", "	case o.Forget && o.Held < 0:\n",
 			"./shared/gate", "TestHoldCosts",
@@ -136,11 +86,6 @@ func storeMutants() []mutant {
 		{
 			"a settlement whose answer was lost finds no hold when it is sent again: the caller is not told that it was charged",
 			"shared/dynamo/operation.go", "		o.Tried = o.Tried || o.Forget && *uncertain\n", "",
-			"./shared/gate", "TestHoldAfterLostAnswers",
-		},
-		{
-			"a settlement with a shortfall forgets it: a repetition says that all was charged",
-			"shared/quota/operation.go", "if o.Forget && r.Charged == r.Requested {", "if o.Forget {",
 			"./shared/gate", "TestHoldAfterLostAnswers",
 		},
 		{
@@ -234,24 +179,9 @@ func storeMutants() []mutant {
 			"./shared/gate", "TestHistoriesAreLinearizable/gate",
 		},
 		{
-			"an expired hold stays open: its units are returned again and again",
-			"shared/quota/ledger.go", "r.State, r.EndedAt, r.Model = StateExpired, r.ExpiresAt, \"\"\n", "r.EndedAt = r.ExpiresAt\n",
-			"./shared/gate", "TestHistoriesAreLinearizable/gate",
-		},
-		{
 			"a direct write ignores a hold that expires in this second: its units are missing",
 			"shared/dynamo/directwrite.go", "e.name(attrEarliestExpiry).above(now)", "e.name(attrEarliestExpiry).above(now-1)",
 			"./shared/gate", "TestHistoriesAreLinearizable/gate",
-		},
-		{
-			"the lease of a process that died is returned instead of charged",
-			"shared/quota/ledger.go", "			if r.ChargeOnExpiry {\n				l.Used", "			if r.ChargeOnExpiry && r.Quota < 0 {\n				l.Used",
-			"./shared/gate", "TestLeaseOfDeadProcessIsCharged",
-		},
-		{
-			"a charge beyond the hold is refused because the key was disabled meanwhile",
-			"shared/quota/operation.go", "(o.Kind != KindSpend || !o.Used)", "o.Kind != 0",
-			"./shared/gateway", "TestLateChargeOfRefusedKey",
 		},
 		{
 			"a foreign key is accepted although the token was deleted",
@@ -302,11 +232,6 @@ func storeMutants() []mutant {
 			"a create forgets its idempotency key: a repetition after a lost answer makes a second token",
 			"shared/api/idempotency.go", "	if len(keys) == 0 {\n", "	if len(keys) == 0 || r.URL.Path == wire.TokensPath {\n",
 			"./internal/faultstest", "TestFaults/create",
-		},
-		{
-			"a repeated settlement is charged again",
-			"shared/quota/operation.go", "	case r.State != StateOpen:\n", "	case r.State != StateOpen && r.State != StateSettled:\n",
-			"./internal/faultstest", "TestFaults/settle",
 		},
 		{
 			"a spend without a request ID is sent again after a lost answer: it is charged twice",

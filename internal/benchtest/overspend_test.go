@@ -26,7 +26,7 @@ type loss struct {
 	beyond    int64 // units that they cost beyond the budget, in this try
 	unsettled int64 // units of whole answers that were not charged, because kill -9 came a second later
 	uncharged int64 // units of a stream that were delivered before kill -9 and not charged
-	leaked    int64 // units of its budget that were not delivered and are not usable any more
+	lost      int64 // units of its budget that were not delivered and are not usable any more
 	failure   error // why the last three are not known: the peer did not answer after it was killed and started again
 }
 
@@ -65,7 +65,7 @@ func (p *peer) overspend(t testing.TB, upstream *modelstest.Upstream) (l loss) {
 	p.start(t)
 	got = delivered(upstream)
 	charged, l.failure = p.chargedInTheEnd(key, -1)
-	l.uncharged, l.leaked = max(0, got-charged), max(0, charged-got)
+	l.uncharged, l.lost = max(0, got-charged), max(0, charged-got)
 	return l
 }
 

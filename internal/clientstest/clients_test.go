@@ -39,7 +39,7 @@ func TestClients(t *testing.T) {
 // TestOverspend runs make bench-overspend.
 func TestOverspend(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "run", "./overspend").CombinedOutput()
-	if err != nil || !strings.HasSuffix(string(out), "\noverspent: 0\nstill held: 0\n") {
+	if err != nil || !strings.HasSuffix(string(out), "\noverspent: 0\nstill held: 0\ndelivered and not charged: 0\n") {
 		t.Errorf("%v, and the output is\n%s", err, out)
 	}
 }

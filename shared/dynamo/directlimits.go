@@ -37,7 +37,7 @@ func countLimits(e *expression, o quota.Operation, seen *token.Token) (hold quot
 
 func countUse(e *expression, o quota.Operation, t *token.Token) (hold quota.Record, ok bool) {
 	meters, running := runningMeters(t, o)
-	if !running || o.ChargeOnExpiry {
+	if !running || o.Lease {
 		return hold, false
 	}
 	for _, n := range meters {
@@ -74,6 +74,9 @@ func burstOf(p quota.Pace, o quota.Operation) int64 {
 // countGrowth counts what a hold grows by. Its meters must be those that the
 // operation counts in now.
 func countGrowth(e *expression, o quota.Operation, t *token.Token) bool {
+	if o.Quota <= o.Held {
+		return true
+	}
 	meters, running := runningMeters(t, o)
 	if !running || !slices.Equal(meters, o.Meters) {
 		return false

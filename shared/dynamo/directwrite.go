@@ -11,11 +11,15 @@ import (
 // directWrite translates an operation into one write that needs no read
 // before. Its condition has everything that Operation.Apply checks, and
 // requires that nothing has to be compacted. It may fail where Apply would allow
-// the operation; it must never hold where Apply would refuse it.
+// the operation; it must never hold where Apply would refuse it or change nothing.
 //
 // For a token with limits beside its lifetime quota, the write depends on how
-// the token was last seen. It is nil if such a token needs a read first.
+// the token was last seen. It is nil if such a token needs a read first, or if
+// there seems to be nothing to write.
 func directWrite(key credential.Key, o quota.Operation, seen *token.Token) *expression {
+	if o.Kind == quota.KindGrow && o.Quota <= o.Held && o.ExpiryCharge == 0 && o.ExpiresAt == 0 {
+		return nil // nothing to write, if the hold has o.Held units
+	}
 	e := newExpression()
 	hold, ok := countLimits(e, o, seen)
 	if !ok {
@@ -34,7 +38,7 @@ func directWrite(key credential.Key, o quota.Operation, seen *token.Token) *expr
 		}
 	case quota.KindReserve:
 		takeQuota(e, o)
-		hold.State, hold.Quota, hold.ExpiresAt, hold.ChargeOnExpiry, hold.Model = quota.StateOpen, o.Quota, o.ExpiresAt, o.ChargeOnExpiry, o.Model
+		hold.State, hold.Quota, hold.ExpiresAt, hold.ExpiryCharge, hold.Model = quota.StateOpen, o.Quota, o.ExpiresAt, o.ExpiryCharge, o.Model
 		addRecord(e, o, hold)
 		earliest := e.name(attrEarliestExpiry)
 		e.require(earliest.absent() + " OR " + earliest.atMost(o.ExpiresAt))
@@ -174,13 +178,30 @@ func forgetHold(e *expression, o quota.Operation) {
 	e.remove(balanceBefore(e, o))
 }
 
-// growHold raises a hold from o.Held to o.Quota units.
+// growHold raises a hold from o.Held to o.Quota units, what it is charged if it expires,
+// and when it does. One of them must become larger.
 func growHold(e *expression, o quota.Operation) {
 	requireAllowed(e, o)
 	requireOpen(e, o)
-	e.require(recordAttribute(e, o, recordQuota).atMost(o.Quota - 1))
-	moveHeld(e, o, o.Held-o.Quota)
-	e.assign(recordAttribute(e, o, recordQuota), e.value(number(o.Quota)))
+	units, more := recordAttribute(e, o, recordQuota), int64(1) // than before
+	if o.Quota > o.Held {
+		moveHeld(e, o, o.Held-o.Quota)
+		e.assign(units, e.value(number(o.Quota)))
+		more = 0
+	} else {
+		e.require(units.atLeast(o.Quota))
+	}
+	if o.ExpiresAt > 0 {
+		expires := recordAttribute(e, o, recordExpires)
+		e.require(expires.atMost(o.ExpiresAt - more))
+		e.assign(expires, e.value(number(o.ExpiresAt)))
+		more = 0
+	}
+	if o.ExpiryCharge > 0 {
+		charge := recordAttribute(e, o, recordExpiryCharge)
+		e.require(charge.absent() + " OR " + charge.atMost(o.ExpiryCharge-more))
+		e.assign(charge, e.value(number(o.ExpiryCharge)))
+	}
 }
 
 // moveHeld adds units to what is left, or subtracts them if back is negative,

@@ -37,9 +37,9 @@ func TestExpressionLimits(t *testing.T) {
 		model := []string{strings.Repeat("m", 40), strings.Repeat("m-", 128), strings.Repeat("\U0001F600", 256), strings.Repeat("m1", 128)}
 		for i, address := range []string{"203.0.113.7", "2001:db8:1234:5678:9abc:def0:1234:5678", "203.0.113.7", "2001:db8:1234:5678:9abc:def0:1234:5678"} {
 			o := quota.Operation{
-				Kind: kind, Own: quota.Own{Forget: i < 2, Held: token.MaxInteger - 1}, Now: dynamotest.Epoch, ExpiresAt: dynamotest.Epoch + 900, ChargeOnExpiry: true,
+				Kind: kind, Own: quota.Own{Forget: i < 2, Held: token.MaxInteger - 1}, Now: dynamotest.Epoch, ExpiresAt: dynamotest.Epoch + 900,
 				Question: quota.Question{
-					Quota: token.MaxInteger, Model: model[i],
+					Quota: token.MaxInteger, ExpiryCharge: token.MaxInteger, Model: model[i],
 					RequestID: strings.Repeat("r", quota.MaxRequestIDLength), IP: netip.MustParseAddr(address),
 				},
 			}

@@ -170,8 +170,8 @@ func endedHolds(before, after *reader, settles bool) (expired []price.Use, settl
 		case !record.Open() || next.has(key) && !is.has(recordEnded):
 		case settles && (record.ExpiresAt > now || is.has(recordCharged)):
 			settled = record.Model
-		case record.ChargeOnExpiry && !is.has(recordBeforeEnd):
-			expired = append(expired, price.Use{Model: record.Model, Units: record.Quota})
+		case record.ExpiryCharge > 0 && !is.has(recordBeforeEnd):
+			expired = append(expired, price.Use{Model: record.Model, Units: record.ChargedOnExpiry()})
 		}
 	}
 	before.merge(old)

@@ -95,7 +95,7 @@ func drawRecord(rt *rapid.T, now int64) quota.Record {
 	ended := now - around(rt, "ended", 0, 2000, 0, 30, quota.RecordSeconds)
 	r := quota.Record{
 		State: rapid.SampledFrom([]quota.State{quota.StateOpen, quota.StateOpen, quota.StateOpen, quota.StateSpent, quota.StateSettled, quota.StateReleased, quota.StateExpired}).Draw(rt, "fate"),
-		Quota: units, ChargeOnExpiry: rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "lease"), BeforeReserve: before, EndedAt: ended,
+		Quota: units, ExpiryCharge: rapid.SampledFrom([]int64{0, 0, 1, units / 2, quota.ChargeAll}).Draw(rt, "charged on expiry"), BeforeReserve: before, EndedAt: ended,
 		ExpiresAt: around(rt, "until", 1, now+3600, now, now+60, now+900, now+900),
 	}
 	switch r.State {
@@ -197,6 +197,8 @@ func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 	o.Nanos = rapid.SampledFrom([]int64{0, 1, 999_999_999}).Draw(rt, "nanos")
 	switch o.Kind {
 	case quota.KindGrow:
+		o.ExpiryCharge = rapid.SampledFrom([]int64{0, 0, 1, o.Quota / 2, quota.ChargeAll}).Draw(rt, "charged on expiry")
+		o.ExpiresAt = rapid.SampledFrom([]int64{0, 0, 0, now + 60, now + 3600}).Draw(rt, "renewed until")
 	case quota.KindSettle:
 		return o
 	case quota.KindRelease:
@@ -209,7 +211,8 @@ func drawOperation(rt *rapid.T, l quota.Ledger, now int64) quota.Operation {
 		}
 	case quota.KindReserve:
 		o.ExpiresAt = now + rapid.SampledFrom([]int64{1, 60, 900, 3600}).Draw(rt, "ttl")
-		o.ChargeOnExpiry = rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "as lease")
+		o.ExpiryCharge = rapid.SampledFrom([]int64{0, 0, 1, o.Quota / 2, quota.ChargeAll}).Draw(rt, "charged on expiry")
+		o.Lease = o.ExpiryCharge == quota.ChargeAll
 		o.Forget = rapid.Bool().Draw(rt, "own")
 	}
 	o.Used = oneIn(rt, 6, "used")

@@ -29,15 +29,15 @@ const (
 	// In a record. A spend has recordSpent and no recordQuota; a hold has
 	// recordQuota and no recordSpent. A hold that has ended with neither
 	// recordCharged nor recordBeforeEnd has expired.
-	recordSpent          = "s"
-	recordQuota          = "q"
-	recordExpires        = "x"
-	recordChargeOnExpiry = "l"
-	recordEnded          = "t"
-	recordCharged        = "c"
-	recordRequested      = "a" // only if it differs from what was charged
-	recordBeforeEnd      = "w" // the balance before the hold was settled or released
-	recordModel          = "o" // of an open hold
+	recordSpent        = "s"
+	recordQuota        = "q"
+	recordExpires      = "x"
+	recordExpiryCharge = "l" // only if it is not 0
+	recordEnded        = "t"
+	recordCharged      = "c"
+	recordRequested    = "a" // only if it differs from what was charged
+	recordBeforeEnd    = "w" // the balance before the hold was settled or released
+	recordModel        = "o" // of an open hold
 )
 
 func balanceValue(b quota.Balance) types.AttributeValue {
@@ -66,8 +66,8 @@ func recordValue(r quota.Record) types.AttributeValue {
 	}
 	m := item{recordQuota: number(r.Quota), recordExpires: number(r.ExpiresAt)}
 	setPresent(m, item{recordModel: modelName(r.Model)})
-	if r.ChargeOnExpiry {
-		m[recordChargeOnExpiry] = optionalFlag(true)
+	if r.ExpiryCharge != 0 {
+		m[recordExpiryCharge] = number(r.ExpiryCharge)
 	}
 	if r.State != quota.StateOpen {
 		m[recordEnded] = number(r.EndedAt)
@@ -87,7 +87,7 @@ func recordValue(r quota.Record) types.AttributeValue {
 
 func readRecord(m *reader) quota.Record {
 	r := quota.Record{
-		State: quota.StateOpen, Quota: m.number(recordQuota), ExpiresAt: m.number(recordExpires), ChargeOnExpiry: m.flag(recordChargeOnExpiry), Model: m.text(recordModel),
+		State: quota.StateOpen, Quota: m.number(recordQuota), ExpiresAt: m.number(recordExpires), ExpiryCharge: m.number(recordExpiryCharge), Model: m.text(recordModel),
 		EndedAt: m.number(recordEnded), Charged: m.number(recordCharged), Requested: m.number(recordRequested),
 	}
 	readHoldLimits(m, &r)

@@ -45,18 +45,20 @@ type rotationHistory struct {
 
 type knownHold struct {
 	*gate.Hold
-	key             int
-	units           int64
-	charged, closed bool // charged if it expires
+	key      int
+	units    int64
+	onExpiry int64 // units that are charged if it expires
+	closed   bool
 }
 
 func (h *rotationHistory) step(rt *rapid.T) {
 	ctx, last := rt.Context(), len(h.keys)-1
-	switch rapid.SampledFrom([]string{"hold", "hold", "hold", "settle", "release", "spend", "rotate", "rotate", "wait"}).Draw(rt, "step") {
+	switch rapid.SampledFrom([]string{"hold", "hold", "hold", "renew", "settle", "release", "spend", "rotate", "rotate", "wait"}).Draw(rt, "step") {
 	case "hold":
 		key := max(0, last-rapid.IntRange(0, 1).Draw(rt, "key"))
 		n := rapid.Int64Range(1, 20).Draw(rt, "units")
-		hold, r, err := h.gate.Hold(ctx, h.keys[key], quota.Question{Quota: n}, time.Duration(rapid.SampledFrom([]int64{60, 3600}).Draw(rt, "ttl"))*time.Second)
+		onExpiry := rapid.Int64Range(0, n).Draw(rt, "charged on expiry")
+		hold, r, err := h.gate.Hold(ctx, h.keys[key], quota.Question{Quota: n, ExpiryCharge: onExpiry}, time.Duration(rapid.SampledFrom([]int64{60, 3600}).Draw(rt, "ttl"))*time.Second)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -64,7 +66,11 @@ func (h *rotationHistory) step(rt *rapid.T) {
 			rt.Fatalf("got %q for a key that is accepted: %v", r.Refusal, accepted)
 		}
 		if r.Valid() {
-			h.holds = append(h.holds, &knownHold{hold, key, n, false, false})
+			h.holds = append(h.holds, &knownHold{hold, key, n, onExpiry, false})
+		}
+	case "renew":
+		if len(h.holds) > 0 {
+			h.renew(rt, rapid.SampledFrom(h.holds).Draw(rt, "hold"))
 		}
 	case "settle", "release":
 		if len(h.holds) > 0 {
@@ -87,11 +93,13 @@ func (h *rotationHistory) rotateNow(rt *rapid.T, grace int64) {
 	now, last := h.UnixNow(), len(h.keys)-1
 	if last > 0 && now < h.holdsUntil[last-1] {
 		for _, k := range h.holds {
-			k.charged = k.charged || now < k.ExpiresAt
+			if now < k.ExpiresAt() {
+				k.onExpiry = k.units
+			}
 		}
 	}
 	for _, k := range h.holds {
-		if k.key == last-1 && !k.closed && now < k.ExpiresAt && !k.charged {
+		if k.key == last-1 && !k.closed && now < k.ExpiresAt() && k.onExpiry < k.units {
 			rt.Fatal("a hold of the key that is dropped would be free")
 		}
 	}
@@ -106,9 +114,20 @@ func (h *rotationHistory) rotateNow(rt *rapid.T, grace int64) {
 	h.holdsUntil = append(h.holdsUntil, 0)
 }
 
+// renew renews a hold, which an open one allows as long as its own key is accepted.
+func (h *rotationHistory) renew(rt *rapid.T, k *knownHold) {
+	last := len(h.keys) - 1
+	accepted := k.key == last || k.key == last-1 && h.UnixNow() < h.graceUntil
+	open := !k.closed && h.UnixNow() < k.ExpiresAt()
+	err := verdictError(k.Renew(rt.Context()))
+	if (err == nil) != (accepted && open) {
+		rt.Fatalf("renew: got error %v; the key is accepted: %v; the hold is open: %v", err, accepted, open)
+	}
+}
+
 // end settles or releases a hold with its own key.
 func (h *rotationHistory) end(rt *rapid.T, k *knownHold, settle bool) {
-	expired := h.UnixNow() >= k.ExpiresAt
+	expired := h.UnixNow() >= k.ExpiresAt()
 	var err error
 	if settle {
 		_, err = k.Settle(rt.Context(), k.units/2, price.Use{})
@@ -117,12 +136,13 @@ func (h *rotationHistory) end(rt *rapid.T, k *knownHold, settle bool) {
 	}
 	switch {
 	case k.key < len(h.keys)-2:
-		if !errors.Is(err, quota.ErrKeyUnknown) || !k.closed && !expired && !k.charged {
-			rt.Fatalf("a hold of a dropped key: got error %v; charged at its expiry: %v", err, k.charged)
+		if !errors.Is(err, quota.ErrKeyUnknown) || !k.closed && !expired && k.onExpiry < k.units {
+			rt.Fatalf("a hold of a dropped key: got error %v; charged at its expiry: %d of %d", err, k.onExpiry, k.units)
 		}
 	case expired && !k.closed:
-		if !errors.Is(err, quota.ErrHoldExpired) {
-			rt.Fatalf("got error %v, want ErrHoldExpired", err)
+		var charged quota.HoldChargedError
+		if errors.As(err, &charged); !errors.Is(err, quota.ErrHoldExpired) || charged.Units != k.onExpiry {
+			rt.Fatalf("got error %v, want ErrHoldExpired with %d units charged", err, k.onExpiry)
 		}
 	case !k.closed:
 		if err != nil {
@@ -145,10 +165,10 @@ func (h *rotationHistory) check(rt *rapid.T) {
 	for _, k := range h.holds {
 		switch {
 		case k.closed:
-		case now < k.ExpiresAt:
+		case now < k.ExpiresAt():
 			held += k.units
-		case k.charged:
-			used += k.units
+		default:
+			used += k.onExpiry
 		}
 	}
 	if got.HeldAt(now) != held || got.UsedAt(now) != used || got.FreeAt(now) != 10_000-held-used {

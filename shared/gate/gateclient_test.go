@@ -167,10 +167,13 @@ func (c *gateClient) callAsOwner(ctx context.Context, op operation) (result, err
 	return result{numbers: [3]int64{t.FreeAt(op.now), t.UsedAt(op.now)}}, err
 }
 
+// expiryCharge returns what a hold is charged if it expires: a part of its units.
+func expiryCharge(op operation) int64 { return op.quota / 3 }
+
 func (c *gateClient) makeHold(ctx context.Context, op operation) (result, error) {
 	var r quota.Reservation
 	var err error
-	c.hold, r, err = c.gate.Hold(ctx, c.key.Reveal(), quota.Question{Model: op.model, Quota: op.quota}, time.Duration(op.ttlSeconds)*time.Second)
+	c.hold, r, err = c.gate.Hold(ctx, c.key.Reveal(), quota.Question{Model: op.model, Quota: op.quota, ExpiryCharge: expiryCharge(op)}, time.Duration(op.ttlSeconds)*time.Second)
 	c.unsure = err != nil
 	return refusedResult(r.Reason, r.Held, r.Remain, r.ExpiresAt), err
 }

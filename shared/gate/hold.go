@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
@@ -18,15 +19,20 @@ import (
 // Settle and Release, which other processes can repeat, each request leaves a
 // record for a while.
 //
-// A Hold is for one goroutine at a time. It ends by itself at ExpiresAt.
+// A Hold ends by itself when its time is over, for example because this process has
+// died. Keep renews it until then.
 type Hold struct {
-	ExpiresAt int64 // Unix second
-
-	gate  *Gate
-	key   credential.Key
-	id    string
-	units int64
-	made  quota.Record // how the table recorded the reservation
+	mu           sync.Mutex
+	ttl          time.Duration
+	model        string
+	keeper       *time.Timer // nil before Keep and after the end
+	expiresAt    int64       // Unix second: when the hold expires at the latest
+	gate         *Gate
+	key          credential.Key
+	id           string
+	units        int64
+	expiryCharge int64
+	made         quota.Record // how the table recorded the reservation
 	// remember keeps the record after the end: a copy of the reservation may
 	// still arrive at the table, and must find that the hold has ended.
 	remember bool
@@ -52,7 +58,7 @@ func (g *Gate) Hold(ctx context.Context, key string, q quota.Question, ttl time.
 	}
 	o.Forget = true
 	l, err := g.store.Do(ctx, k, o)
-	h := &Hold{ExpiresAt: o.ExpiresAt, gate: g, key: k, id: o.RequestID, units: o.Quota, remember: l.Uncertain}
+	h := &Hold{ttl: time.Duration(o.ExpiresAt-o.Now) * time.Second, model: o.Model, expiresAt: o.ExpiresAt, gate: g, key: k, id: o.RequestID, units: o.Quota, expiryCharge: q.ExpiryCharge, remember: l.Uncertain}
 	switch {
 	case errors.Is(err, quota.ErrUncertain):
 		h.remember, h.cancel = true, true
@@ -69,29 +75,103 @@ func (g *Gate) Hold(ctx context.Context, key string, q quota.Question, ttl time.
 }
 
 // Units returns how many units are held.
-func (h *Hold) Units() int64 { return h.units }
+func (h *Hold) Units() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.units
+}
+
+// ExpiryCharge returns how many of the units are charged if the hold expires.
+func (h *Hold) ExpiryCharge() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.chargedOnExpiry()
+}
+
+func (h *Hold) chargedOnExpiry() int64 { return min(h.expiryCharge, h.units) }
+
+// ExpiresAt returns the Unix second at which the hold expires, or may do so after a
+// renewal of which the outcome is unknown.
+func (h *Hold) ExpiresAt() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.expiresAt
+}
+
+// Keep renews the hold each time when a third of its ttl is left, until it is settled or
+// released, or its key is refused.
+func (h *Hold) Keep() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.keeper = time.AfterFunc(h.ttl*2/3, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), renewTimeout)
+		defer cancel()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.keeper == nil {
+			return // it has ended
+		}
+		v, err := h.renew(ctx)
+		switch {
+		case errors.Is(err, quota.ErrUnavailable), errors.Is(err, quota.ErrContention):
+			h.keeper.Reset(h.ttl / 9)
+		case err == nil && v.Valid():
+			h.keeper.Reset(h.ttl * 2 / 3)
+		}
+	})
+}
+
+// renewTimeout is how long a renewal of Keep may take. The end of the hold waits for it.
+const renewTimeout = 2 * time.Second
+
+// Renew lets the hold expire its ttl from now, if its key is accepted and may use the
+// model. It is one write, and can be repeated. The errors are those of Settle.
+func (h *Hold) Renew(ctx context.Context) (quota.Verdict, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.renew(ctx)
+}
+
+func (h *Hold) renew(ctx context.Context) (quota.Verdict, error) {
+	o := h.operation(quota.KindGrow)
+	o.Question = quota.Question{Model: h.model, Quota: h.units, RequestID: h.id}
+	o.ExpiresAt = o.Now + int64(h.ttl/time.Second)
+	l, err := h.gate.store.Do(ctx, h.key, o)
+	if err == nil || errors.Is(err, quota.ErrUncertain) {
+		h.expiresAt = max(h.expiresAt, o.ExpiresAt)
+	}
+	return h.grown(o, l, err)
+}
+
+// grown is the result of an operation that raised the hold.
+func (h *Hold) grown(o quota.Operation, l quota.Ledger, err error) (quota.Verdict, error) {
+	if errors.Is(err, quota.ErrHoldNotFound) {
+		err = quota.ErrorOfExpiry(h.chargedOnExpiry())
+	}
+	return verdict(l, o.Question, o.Now, err)
+}
 
 // Grow raises the hold to a number of units, for a request that turns out to
-// cost more than was reserved. Smaller numbers change nothing. q says what the
-// key has to allow; its Quota and RequestID are ignored. If the key is refused,
-// for example because less is free, the hold stays as it was. Grow is one write
-// and can be repeated. The errors are those of Settle.
+// cost more than was reserved, and what is charged if it expires to q.ExpiryCharge.
+// Smaller numbers change nothing. q says what the key has to allow; its Quota and
+// RequestID are ignored. If the key is refused, for example because less is free, the
+// hold stays as it was. If only q.ExpiryCharge is raised, no key is refused. Grow is one write and
+// can be repeated. The errors are those of Settle.
 func (h *Hold) Grow(ctx context.Context, q quota.Question, units int64) (quota.Verdict, error) {
 	q.Quota, q.RequestID = units, h.id
 	q, err := q.Normalize()
 	if err != nil {
 		return quota.Verdict{}, err
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	o := h.operation(quota.KindGrow)
 	o.Question = q
 	l, err := h.gate.store.Do(ctx, h.key, o)
 	if err == nil {
-		h.units = max(h.units, units)
+		h.units, h.expiryCharge = max(h.units, units), max(h.expiryCharge, q.ExpiryCharge)
 	}
-	if errors.Is(err, quota.ErrHoldNotFound) {
-		err = quota.ErrHoldExpired
-	}
-	return verdict(l, o.Question, o.Now, err)
+	return h.grown(o, l, err)
 }
 
 // operation returns an operation on the hold at this moment, without its
@@ -105,9 +185,9 @@ func (h *Hold) operation(kind quota.Kind) quota.Operation {
 // Settle is Gate.Settle for this hold. If the error is quota.ErrUnavailable or
 // quota.ErrContention, call it again with the same number of units, within a
 // minute: the units are charged once. The error is quota.ErrHoldExpired if the
-// hold had expired, which means that nothing was charged and the units are free
-// again; charge them with Verify. If it is quota.ErrHoldCharged, all units of the
-// hold were charged instead; charge only what exceeds them. It is never
+// hold had expired, which means that its units are free again; charge them with
+// Verify. If it is a quota.HoldChargedError, so many of them were charged; charge only
+// what exceeds them. It is never
 // quota.ErrHoldNotFound. It is quota.ErrKeyUnknown if the token was deleted, or its
 // key replaced twice; an attempt before may have charged the hold.
 func (h *Hold) Settle(ctx context.Context, units int64, use price.Use) (quota.Settlement, error) {
@@ -130,17 +210,23 @@ func (h *Hold) Release(ctx context.Context) error {
 }
 
 func (h *Hold) end(ctx context.Context, kind quota.Kind, units int64, use price.Use) (quota.Operation, quota.Ledger, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.keeper != nil {
+		h.keeper.Stop()
+		h.keeper = nil
+	}
 	o := h.operation(kind)
 	o.Forget, o.Cancel, o.Tried = !h.remember, h.cancel, h.tried
 	o.Question = quota.Question{Quota: units, RequestID: h.id, Use: use}
 	l, err := h.gate.store.Do(ctx, h.key, o)
-	late := o.Now >= h.ExpiresAt // no attempt can end the hold any more
+	late := o.Now >= h.expiresAt // no attempt can end the hold any more
 	if err == nil && late && !h.tried && !h.cancel {
-		err = quota.ErrHoldExpired // the table has forgotten it
+		err = quota.ErrorOfExpiry(h.chargedOnExpiry()) // the table has forgotten it
 	}
 	h.tried = h.tried || !late && (err == nil || errors.Is(err, quota.ErrUncertain))
 	if errors.Is(err, quota.ErrHoldNotFound) {
-		err = quota.ErrHoldExpired // no one else can have ended it
+		err = quota.ErrorOfExpiry(h.chargedOnExpiry()) // no one else can have ended it
 	}
 	return o, l, err
 }

@@ -111,7 +111,7 @@ func TestRevokedByPossession(t *testing.T) {
 			if _, err := g.Settle(t.Context(), key.Reveal(), ids[1], 7, price.Use{}); err != nil {
 				t.Errorf("settle after the rotation: got error %v", err)
 			}
-			if got, err := tenant.Get(t.Context(), tenant.Access, key.TokenID); err != nil || slices.ContainsFunc(got.Holds, func(h token.Hold) bool { return h.ChargeOnExpiry }) {
+			if got, err := tenant.Get(t.Context(), tenant.Access, key.TokenID); err != nil || slices.ContainsFunc(got.Holds, func(h token.Hold) bool { return h.ExpiryCharge > 0 }) {
 				t.Errorf("after the rotation: got holds %+v (%v), want them free if they expire", got.Holds, err)
 			}
 			if _, err := g.Release(t.Context(), key.Reveal(), ids[2]); err != nil {

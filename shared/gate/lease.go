@@ -198,8 +198,8 @@ func (l *lease) replaceBlock(ctx context.Context, now time.Time, minUnits int64)
 	_ = l.settleBlock(ctx) // if it fails, the whole block is charged
 	for {
 		o := quota.OperationAt(quota.KindReserve, now)
-		o.ExpiresAt, o.ChargeOnExpiry = now.Add(leaseTTL).Unix(), true
-		o.Question = quota.Question{Quota: units, RequestID: "lease-" + rand.Text()}
+		o.ExpiresAt, o.Lease = now.Add(leaseTTL).Unix(), true
+		o.Question = quota.Question{Quota: units, RequestID: "lease-" + rand.Text(), ExpiryCharge: quota.ChargeAll}
 		ledger, err := l.table.gate.store.Do(ctx, l.key, o)
 		v, err := verdict(ledger, o.Question, o.Now, err)
 		switch {

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/anishathalye/porcupine"
@@ -38,7 +39,7 @@ type requestModel struct {
 	firstResult     result // of the spend or the reservation
 	endOfHoldResult result // of the settlement or the release
 	counted         countedModel
-	charged         bool  // if the hold expires, because a rotation dropped a key
+	onExpiry        int64 // units that are charged if the hold expires; all if there are fewer
 	walletPeriod    int64 // of the wallet, in which the hold's units count; see walletModel
 }
 
@@ -91,12 +92,11 @@ func (m tokenModel) tidied(now int64) tokenModel {
 // expire ends a hold that has reached its time. r is in m.
 func (m *tokenModel) expire(r *requestModel) {
 	r.state, r.endedAt = stateExpired, r.expiresAt
-	if r.charged {
-		m.used += r.quota
-		return
-	}
-	m.free += r.backing
-	m.limits = m.limits.giveBack(*r)
+	charged, rest := min(r.onExpiry, r.quota), *r
+	rest.quota -= charged
+	m.used += charged
+	m.free += max(0, r.backing-charged)
+	m.limits = m.limits.giveBack(rest)
 }
 
 // dropsKey reports whether a rotation forgets a key with which open holds may
@@ -109,7 +109,9 @@ func (m tokenModel) dropsKey(now int64) bool {
 func (m *tokenModel) chargeOpenHolds() {
 	for _, all := range [][]requestModel{m.requests[:], m.own[:]} {
 		for i := range all {
-			all[i].charged = all[i].charged || all[i].state == stateOpen
+			if all[i].state == stateOpen {
+				all[i].onExpiry = math.MaxInt64
+			}
 		}
 	}
 }

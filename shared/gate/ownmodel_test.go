@@ -53,7 +53,7 @@ func (m tokenModel) makeHold(op operation, r requestModel) (tokenModel, result) 
 		}
 		return m, refused
 	}
-	r = requestModel{state: stateOpen, quota: op.quota, expiresAt: op.now + op.ttlSeconds}
+	r = requestModel{state: stateOpen, quota: op.quota, expiresAt: op.now + op.ttlSeconds, onExpiry: expiryCharge(op)}
 	if !m.unlimited {
 		m.free -= op.quota
 		r.backing = op.quota

@@ -27,8 +27,8 @@ func (w *responseWriter) cost(u price.Usage) (price.Quote, error) {
 	return w.prices.Cost(w.req.group, w.req.Model, u)
 }
 
-// covered reports whether the hold covers what the answer has delivered,
-// together with the event that is next. If it does not, covered raises the hold.
+// covered reports whether what the answer has delivered, together with the event that
+// is next, is charged even if this process dies. If it is not, covered raises the hold.
 func (w *responseWriter) covered() bool {
 	delivered := w.stream.reader.progress().total()
 	if w.settled {
@@ -39,8 +39,8 @@ func (w *responseWriter) covered() bool {
 	}
 	u, _ := usageOf(w.stream.reader, w.req.input, false)
 	quote, err := w.cost(u)
-	if err == nil && quote.Units > w.req.hold.Units() {
-		err = w.grow(quote.Units)
+	if err == nil && quote.Units > w.req.prepaid+w.req.hold.ExpiryCharge() {
+		err = w.assure(quote.Units)
 	}
 	if err != nil {
 		w.err = err
@@ -50,21 +50,22 @@ func (w *responseWriter) covered() bool {
 	return true
 }
 
-// grow raises the hold to at least a number of units: to half more, or to all
-// that is free.
-func (w *responseWriter) grow(units int64) error {
+// assure makes sure that at least a number of units is charged for the request, and
+// twice as many if the hold has them, so that the next writes come later and later. If
+// the request has not so many, its hold grows: to half more, or to all that is free.
+func (w *responseWriter) assure(units int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), growTimeout)
 	defer cancel()
-	want := min(units+units/2, token.MaxInteger)
+	held := w.req.prepaid + w.req.hold.Units()
+	want := held
+	if units > held {
+		want = min(units+units/2, token.MaxInteger)
+	}
 	return retry(ctx, func() error {
-		held := w.req.hold.Units()
-		v, err := w.req.hold.Grow(ctx, quota.Question{Model: w.req.Model}, want)
-		if errors.Is(err, quota.ErrHoldExpired) && !errors.Is(err, quota.ErrHoldCharged) {
-			return w.holdAgain(ctx, want)
-		}
+		v, err := w.raise(ctx, want, min(2*units, want))
 		if err == nil && v.Refusal == quota.RefusedExhausted && want > units && held+v.Free >= units {
 			want = units
-			v, err = w.req.hold.Grow(ctx, quota.Question{Model: w.req.Model}, want)
+			v, err = w.raise(ctx, want, want)
 		}
 		if err == nil {
 			err = v.Refusal.Err()
@@ -73,16 +74,21 @@ func (w *responseWriter) grow(units int64) error {
 	})
 }
 
-// holdAgain makes a new hold in place of one that has expired.
-func (w *responseWriter) holdAgain(ctx context.Context, units int64) error {
-	hold, reserved, err := w.m.gate.Hold(ctx, w.req.key, quota.Question{Model: w.req.Model, Quota: units, Used: true}, w.m.TTL)
-	if err == nil {
-		err = reserved.Refusal.Err()
+// raise raises the units of the request, and those of them that are charged if this
+// process dies. If the hold has expired, it makes a new one.
+func (w *responseWriter) raise(ctx context.Context, units, assured int64) (quota.Verdict, error) {
+	before := w.req.prepaid
+	v, err := w.req.hold.Grow(ctx, quota.Question{Model: w.req.Model, ExpiryCharge: max(0, assured-before)}, units-before)
+	if !errors.Is(err, quota.ErrHoldExpired) {
+		return v, err
 	}
-	if err == nil {
-		w.req.hold = hold
+	before += chargedBy(err)
+	old := w.req.hold
+	reserved, err := w.m.hold(ctx, w.req, quota.Question{Model: w.req.Model, Quota: max(1, units-before), ExpiryCharge: max(0, assured-before), Used: true})
+	if w.req.hold != old {
+		w.req.prepaid = before
 	}
-	return err
+	return reserved.Verdict, err
 }
 
 // endEarly ends a stream that the balance does not cover, in the form of its

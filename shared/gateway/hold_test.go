@@ -94,7 +94,8 @@ func TestBrokenStream(t *testing.T) {
 	}
 }
 
-// A response that takes longer than its hold is charged, as far as the balance
+// A response that outlasts its hold, because that was not renewed in time, keeps what the
+// hold was charged when it expired. What exceeds that is charged, as far as the balance
 // allows.
 func TestExpiredHold(t *testing.T) {
 	const ttlSeconds, rememberedSeconds = 3600, 900
@@ -102,14 +103,15 @@ func TestExpiredHold(t *testing.T) {
 		granted int64
 		seconds int64 // that the response takes
 		spend   int64 // units that another request spends meanwhile
+		tokens  int64 // of the response
 		used    int64
 	}{
-		"is_charged": {granted: 1000, seconds: ttlSeconds + 1, used: 21},
+		"costs_less": {granted: 1000, seconds: ttlSeconds + 1, tokens: 21, used: helloEstimate},
+		"costs_more": {granted: 1000, seconds: ttlSeconds + 1, tokens: 700, used: 700},
 		// A write for a busy key removes the record of a hold that expired long ago.
-		"forgotten_is_charged": {granted: 1000, seconds: ttlSeconds + 1 + rememberedSeconds, spend: 1, used: 22},
-		"is_charged_up_to_the_balance": {
-			granted: 15, seconds: ttlSeconds + 1, used: 15,
-		},
+		"forgotten_costs_less":         {granted: 1000, seconds: ttlSeconds + 1 + rememberedSeconds, spend: 1, tokens: 21, used: helloEstimate + 1},
+		"forgotten_costs_more":         {granted: 1000, seconds: ttlSeconds + 1 + rememberedSeconds, spend: 1, tokens: 700, used: 701},
+		"is_charged_up_to_the_balance": {granted: 600, seconds: ttlSeconds + 1, tokens: 700, used: 600},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s *server
@@ -121,7 +123,7 @@ func TestExpiredHold(t *testing.T) {
 						t.Errorf("another request: got %q, %v, want it valid", v.Refusal, err)
 					}
 				}
-				respond(http.StatusOK, jsonType, completion)(w, r)
+				respond(http.StatusOK, jsonType, completionOf(c.tokens))(w, r)
 			}), gateway.Options{TTL: gate.MaxTTL})
 			key, _ := s.newKey(t, c.granted)
 			s.key.Store(key)
@@ -140,8 +142,8 @@ func TestExpiredHoldWasCharged(t *testing.T) {
 	}{
 		"more_was_used": {`{"model":"gpt-4o","max_tokens":1,"messages":[]}`, jsonType, completion, func(int64) int64 { return 21 }},
 		"less_was_used": {`{"model":"gpt-4o","max_tokens":100,"messages":[]}`, jsonType, completion, func(held int64) int64 { return held }},
-		// The hold can't grow any more, so the stream ends where it exceeds the hold.
-		"stream": {`{"model":"gpt-4o","max_tokens":1,"messages":[],"stream":true}`, streamType, strings.Repeat(chunk, 100), func(held int64) int64 { return held + 1 }},
+		// The hold can't grow any more, so the stream makes a new one.
+		"stream": {`{"model":"gpt-4o","max_tokens":1,"messages":[],"stream":true}`, streamType, strings.Repeat(chunk, 100), func(int64) int64 { return 16 + 100 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s *server
@@ -171,6 +173,101 @@ func TestExpiredHoldWasCharged(t *testing.T) {
 			s.chat(t, rotate(0), c.body)
 			<-s.finished
 			s.checkUsage(t, last, 1000, c.used(held))
+		})
+	}
+}
+
+// A request that takes longer than its hold renews it, so the hold does not expire and
+// the request is charged exactly.
+func TestHoldIsRenewed(t *testing.T) {
+	t.Parallel()
+	var s *server
+	var id int64
+	s = newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Clock.Advance(2)
+		old := s.Clock.Now().Unix() + 1
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			got, err := s.Get(t.Context(), s.Access, id)
+			if err == nil && len(got.Holds) == 1 && got.Holds[0].ExpiresAt == old+2 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Errorf("the hold was not renewed: got %+v, %v", got.Holds, err)
+				break
+			}
+		}
+		s.Clock.Advance(2)
+		respond(http.StatusOK, jsonType, completion)(w, r)
+	}), gateway.Options{TTL: 3 * time.Second})
+	var key string
+	key, id = s.newKey(t, 1000)
+	s.chat(t, key, hello)
+	s.wantUsed(t, key, 1000, 21)
+}
+
+// Whenever a gateway dies, each stream is charged at least what it has delivered when its
+// hold expires, and at most as much again, and 500 tokens.
+func TestStreamIsAssured(t *testing.T) {
+	t.Parallel()
+	const granted, pieces = 100_000, 4000
+	piece := strings.Replace(chunk, `,"usage":null`, "", 1) // as the client gets it
+	for name, c := range map[string]struct {
+		body   string
+		input  int64
+		dies   bool // its hold expires in the middle, as if it was not renewed
+		writes int
+	}{
+		"held_at_once":  {body: `{"model":"gpt-4o","stream":true,"max_tokens":20000,"messages":[]}`, input: 17, writes: 5},
+		"hold_grows":    {body: `{"model":"gpt-4o","stream":true,"messages":[]}`, input: 12, writes: 8},
+		"hold_expired":  {body: `{"model":"gpt-4o","stream":true,"max_tokens":20000,"messages":[]}`, input: 17, dies: true, writes: 7},
+		"expired_grows": {body: `{"model":"gpt-4o","stream":true,"messages":[]}`, input: 12, dies: true, writes: 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			next := make(chan struct{}, 1) // what was delivered has been checked
+			calls := &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault { return dynamotest.NoFault }}
+			s := newServer(t, reverseProxy(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", streamType)
+				for range pieces {
+					_, _ = io.WriteString(w, piece)
+					_ = http.NewResponseController(w).Flush()
+					select {
+					case <-next:
+					case <-r.Context().Done():
+						return
+					}
+				}
+				_, _ = io.WriteString(w, done)
+			}), gateway.Options{}, calls.Configure)
+			key, id := s.newKey(t, granted)
+			resp, err := http.DefaultClient.Do(s.chatRequest(t, key, c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close() //nolint:errcheck // it was read
+			for n := range int64(pieces) {
+				if _, err := io.ReadFull(resp.Body, make([]byte, len(piece))); err != nil {
+					t.Fatal(err)
+				}
+				if c.dies && n == pieces/2 {
+					s.Clock.Advance(int64(gate.DefaultTTL/time.Second) + 1)
+				}
+				if n%97 == 0 {
+					got, err := s.Get(t.Context(), s.Access, id)
+					delivered := c.input + n + 1
+					if used := got.UsedAt(s.Clock.Now().Add(2 * gate.MaxTTL).Unix()); err != nil || used < delivered || used > 2*delivered+c.input+500 {
+						t.Fatalf("%d units were delivered, and a death of the gateway would charge %d, %v", delivered, used, err)
+					}
+				}
+				next <- struct{}{}
+			}
+			if rest, err := io.ReadAll(resp.Body); err != nil || string(rest) != done {
+				t.Errorf("got the end %q, %v", rest, err)
+			}
+			s.wantUsed(t, key, granted, c.input+pieces)
+			if n := calls.Attempts(dynamotest.UpdateItem); n != c.writes {
+				t.Errorf("got %d writes, want %d", n, c.writes)
+			}
 		})
 	}
 }

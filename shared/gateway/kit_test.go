@@ -38,6 +38,11 @@ type server struct {
 	key      atomic.Value // a key for the handler behind the middleware
 }
 
+// completionOf is completion with another usage: 9 input tokens, and output to the total.
+func completionOf(total int64) string {
+	return strings.Replace(completion, `"completion_tokens":12,"total_tokens":21`, fmt.Sprintf(`"completion_tokens":%d,"total_tokens":%d`, total-9, total), 1)
+}
+
 // newServer starts a server with the middleware in front of next. The tweaks
 // apply to the middleware's DynamoDB client.
 func newServer(t testing.TB, next http.Handler, o gateway.Options, tweaks ...func(*dynamodb.Options)) *server {

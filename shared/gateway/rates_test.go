@@ -135,14 +135,14 @@ func TestLateChargeIgnoresRates(t *testing.T) {
 		if v, err := s.gate.Verify(r.Context(), key, quota.Question{Quota: 530}); err != nil || !v.Valid() {
 			t.Errorf("another request: got %q, %v, want it valid", v.Refusal, err)
 		}
-		respond(http.StatusOK, jsonType, completion)(w, r)
+		respond(http.StatusOK, jsonType, completionOf(700))(w, r)
 	}), gateway.Options{TTL: gate.MaxTTL})
-	key, _ := s.newKey(t, 1000, func(u *token.Settings) { u.UnitsPerMinute = new(int64(530)) })
+	key, _ := s.newKey(t, 2000, func(u *token.Settings) { u.UnitsPerMinute = new(int64(530)) })
 	s.key.Store(key)
 	if got := s.chat(t, key, hello); got.status != http.StatusOK {
 		t.Fatalf("got %d %s, want 200", got.status, got.body)
 	}
-	s.wantUsed(t, key, 1000, 530+21)
+	s.wantUsed(t, key, 2000, 530+700)
 }
 
 // Nothing that happens to a key during a request makes it free, also if the hold
@@ -173,15 +173,15 @@ func TestLateChargeOfRefusedKey(t *testing.T) {
 				if err := change(s, s.Access, id); err != nil {
 					t.Error(err)
 				}
-				respond(http.StatusOK, jsonType, completion)(w, r)
+				respond(http.StatusOK, jsonType, completionOf(700))(w, r)
 			}), gateway.Options{TTL: gate.MaxTTL})
 			var key string
 			key, id = s.newKey(t, 1000)
 			if got := s.chat(t, key, hello); got.status != http.StatusOK {
 				t.Fatalf("got %d %s, want 200", got.status, got.body)
 			}
-			if got, err := s.Get(t.Context(), s.Access, id); err != nil || got.UsedQuota != 21 {
-				t.Errorf("got %d units used, %v, want 21", got.UsedQuota, err)
+			if got, err := s.Get(t.Context(), s.Access, id); err != nil || got.UsedAt(s.Clock.Now().Unix()) != 700 {
+				t.Errorf("got %d units used, %v, want 700", got.UsedAt(s.Clock.Now().Unix()), err)
 			}
 		})
 	}

@@ -30,6 +30,7 @@ type request struct {
 	input         price.Usage  // estimated
 	clampedTokens int64        // the limit that Options.Clamp has set, or 0
 	hold          *gate.Hold   // nil if nothing is held
+	prepaid       int64        // units charged for holds before that have expired
 	rates         rateHeaders
 	reader        answerReader // of the answer
 

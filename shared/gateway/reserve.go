@@ -16,6 +16,10 @@ import (
 // defaultReserveTimeout limits how long a reservation takes.
 const defaultReserveTimeout = 5 * time.Second
 
+// assuredTokens are output tokens of each choice that are charged if this process dies
+// during the request, at most; a stream raises that before it delivers more.
+const assuredTokens = defaultOutputTokens
+
 // clampTokens is the limit of output tokens that Options.Clamp gives to a request
 // that sets none.
 const clampTokens = 4_096
@@ -68,6 +72,12 @@ func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question
 	if q.Quota, err = cost(output); err != nil {
 		return err
 	}
+	if req.endpoint.takesLimit() {
+		output.OutputTokens = min(output.OutputTokens, multiplySaturated(assuredTokens, req.body.answers()))
+	}
+	if q.ExpiryCharge, err = cost(output); err != nil {
+		return err
+	}
 	wanted := q.Quota
 	least, err := leastUnits(req, prices)
 	if err != nil {
@@ -99,7 +109,7 @@ func (m *middleware) reserve(ctx context.Context, req *request, q quota.Question
 func (m *middleware) reserveUnits(ctx context.Context, req *request, q quota.Question) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.reserveTimeout)
 	defer cancel()
-	q.Quota = req.endpoint.units
+	q.Quota, q.ExpiryCharge = req.endpoint.units, req.endpoint.units
 	reserved, err := m.hold(ctx, req, q)
 	return m.reserved(ctx, req, reserved, q.Quota, err)
 }
@@ -119,13 +129,15 @@ func (m *middleware) pricesFor(ctx context.Context, req *request, q quota.Questi
 	return prices, m.verify(ctx, req, q)
 }
 
-// hold makes a hold of q.Quota units. A hold that may exist although its
+// hold makes a hold of q.Quota units and renews it until the request ends. A hold that may exist although its
 // reservation failed is released in the background.
 func (m *middleware) hold(ctx context.Context, req *request, q quota.Question) (quota.Reservation, error) {
 	hold, reserved, err := m.gate.Hold(ctx, req.key, q, m.TTL)
-	if errors.Is(err, quota.ErrUncertain) && hold != nil {
+	switch {
+	case errors.Is(err, quota.ErrUncertain) && hold != nil:
 		m.releaseLater(req, hold)
-	} else {
+	case hold != nil:
+		hold.Keep()
 		req.hold = hold
 	}
 	return reserved, err

@@ -138,26 +138,33 @@ func retry(ctx context.Context, f func() error) error {
 	}
 }
 
-// settle charges the units. If the hold has expired because the response took
-// longer, it spends them without a hold, as far as the balance allows. If the hold
-// was charged when it expired, it spends only what exceeds it.
+// settle charges the units, but for those that are prepaid. If the hold has expired
+// because the response took longer, it spends what was not charged then without a
+// hold, as far as the balance allows.
 func (m *middleware) settle(ctx context.Context, req *request, units int64) error {
-	s, err := req.hold.Settle(ctx, units, req.use())
+	before := req.prepaid
+	s, err := req.hold.Settle(ctx, max(0, units-before), req.use())
 	req.chargedUnits, req.shortfallUnits = s.Charged, s.Shortfall
-	var before int64
-	if errors.Is(err, quota.ErrHoldCharged) {
-		before = req.hold.Units()
-	}
-	if units > before && errors.Is(err, quota.ErrHoldExpired) {
-		err = m.spendWithoutHold(ctx, req, units-before)
-	} else if before > 0 {
+	if errors.Is(err, quota.ErrHoldExpired) {
+		before += chargedBy(err)
 		err = nil
+		if units > before {
+			err = m.spendWithoutHold(ctx, req, units-before)
+		}
 	}
 	req.chargedUnits += before
 	if err != nil {
 		return fmt.Errorf("response not charged, %d units were due: %w", units, err)
 	}
 	return nil
+}
+
+// chargedBy returns how many units of a hold were charged when it expired, as an error
+// about it says.
+func chargedBy(err error) int64 {
+	var charged quota.HoldChargedError
+	_ = errors.As(err, &charged) // else nothing was
+	return charged.Units
 }
 
 func (m *middleware) spendWithoutHold(ctx context.Context, req *request, units int64) error {

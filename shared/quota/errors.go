@@ -25,8 +25,8 @@ var (
 	// ErrHoldExpired means that the hold expired before it was settled or
 	// released. A repeated reservation gets it too.
 	ErrHoldExpired = errors.New("hold has expired")
-	// ErrHoldCharged is ErrHoldExpired for a hold whose units were charged when
-	// it expired, see Record.ChargeOnExpiry.
+	// ErrHoldCharged is ErrHoldExpired for a hold of which units were charged when
+	// it expired. A HoldChargedError says how many.
 	ErrHoldCharged = fmt.Errorf("%w and was charged", ErrHoldExpired)
 	// ErrHoldSettled means that a hold can't be released, or reserved again,
 	// because it was settled.
@@ -35,6 +35,24 @@ var (
 	// because it was released.
 	ErrHoldReleased = errors.New("hold is released")
 )
+
+// A HoldChargedError is ErrHoldCharged with the number of units that were charged, at
+// least one. See Record.ExpiryCharge.
+type HoldChargedError struct{ Units int64 }
+
+func (e HoldChargedError) Error() string { return fmt.Sprintf("%v %d units", ErrHoldCharged, e.Units) }
+
+// Unwrap returns ErrHoldCharged.
+func (e HoldChargedError) Unwrap() error { return ErrHoldCharged }
+
+// ErrorOfExpiry returns the error about a hold that has expired and was charged some
+// units then: a HoldChargedError, or ErrHoldExpired if it is 0.
+func ErrorOfExpiry(units int64) error {
+	if units == 0 {
+		return ErrHoldExpired
+	}
+	return HoldChargedError{units}
+}
 
 // Errors of the store. They are the values of package token, so that callers of
 // this package need not import it.

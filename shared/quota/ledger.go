@@ -40,6 +40,10 @@ const (
 	// maxRecordLimit is the largest RecordLimit.
 	FirstRecordLimit = 2 * newestRecords
 	maxRecordLimit   = 512
+
+	// ChargeAll, as what a hold is charged if it expires, means all of its units,
+	// however far it grows.
+	ChargeAll = token.MaxInteger
 )
 
 // A Balance says where a token's units are. A hold that ends adds its units to
@@ -89,19 +93,19 @@ const (
 // A Record is what a ledger remembers of one request id. Times are Unix
 // seconds.
 type Record struct {
-	State          State
-	Quota          int64 // units asked for
-	ExpiresAt      int64 // of a hold: when it stops counting
-	ChargeOnExpiry bool  // of a hold: if it expires, its units are charged instead of returned
-	EndedAt        int64 // when the units were spent, settled or released, or when the hold expired
-	Requested      int64 // units that a settlement asked to charge
-	Charged        int64 // units that it charged
-	BeforeReserve  Balance
-	BeforeEnd      Balance // before the settlement or the release
-	Meters         []int64 // of a hold: the numbers of the token's meters that it counts in
-	PerUnit        int64   // of a hold: nanoseconds that each unit took in the rate of units; 0 if there was none
-	MadeAt         int64   // of a hold with PerUnit: when it was made, in Unix milliseconds
-	Model          string  // of an open hold: the model that the reservation named
+	State         State
+	Quota         int64 // units asked for
+	ExpiresAt     int64 // of a hold: when it stops counting
+	ExpiryCharge  int64 // of a hold: if it expires, up to so many of its units are charged, and the others are returned
+	EndedAt       int64 // when the units were spent, settled or released, or when the hold expired
+	Requested     int64 // units that a settlement asked to charge
+	Charged       int64 // units that it charged
+	BeforeReserve Balance
+	BeforeEnd     Balance // before the settlement or the release
+	Meters        []int64 // of a hold: the numbers of the token's meters that it counts in
+	PerUnit       int64   // of a hold: nanoseconds that each unit took in the rate of units; 0 if there was none
+	MadeAt        int64   // of a hold with PerUnit: when it was made, in Unix milliseconds
+	Model         string  // of an open hold: the model that the reservation named
 }
 
 // Open reports whether the record's hold has not ended. A hold that has expired
@@ -117,10 +121,7 @@ func (r Record) endError() error {
 	case StateReleased:
 		return ErrHoldReleased
 	case StateExpired:
-		if r.ChargeOnExpiry {
-			return ErrHoldCharged
-		}
-		return ErrHoldExpired
+		return ErrorOfExpiry(r.ChargedOnExpiry())
 	case StateSpent, StateOpen:
 	}
 	return nil
@@ -128,6 +129,10 @@ func (r Record) endError() error {
 
 // Debited returns how many units the record's hold took from the balance.
 func (r Record) Debited() int64 { return r.BeforeReserve.debited(r.Quota) }
+
+// ChargedOnExpiry returns how many units of the record's hold are charged if it
+// expires.
+func (r Record) ChargedOnExpiry() int64 { return min(r.ExpiryCharge, r.Quota) }
 
 // A Ledger is a token with everything about its units. The token's RemainQuota,
 // UnlimitedQuota and Holds always agree with the other fields.
@@ -168,7 +173,7 @@ func (l Ledger) HasExpiredHold(now int64) bool {
 }
 
 // Compact returns the ledger at a Unix second in its simplest form: the units of
-// expired holds are returned or charged, raises that have ended are removed, all
+// expired holds are charged or returned, raises that have ended are removed, all
 // free units are in Balance.Left, and old records and a key that is no longer shown
 // are dropped. It does not change l.
 func (l Ledger) Compact(now int64) Ledger {
@@ -191,12 +196,10 @@ func (l Ledger) Compact(now int64) Ledger {
 				l.EarliestExpiry = r.ExpiresAt
 			}
 		default:
-			if r.ChargeOnExpiry {
-				l.UsedQuota = token.AddSaturated(l.UsedQuota, r.Quota)
-			} else {
-				l.Balance.Left += r.Debited()
-				take(l.metersOf(r), -r.Quota)
-			}
+			charged := r.ChargedOnExpiry()
+			l.UsedQuota = token.AddSaturated(l.UsedQuota, charged)
+			l.Balance.Left += r.BeforeReserve.debited(r.Quota - charged)
+			take(l.metersOf(r), charged-r.Quota)
 			r.State, r.EndedAt, r.Model = StateExpired, r.ExpiresAt, ""
 			l.Records[key] = r
 		}
@@ -214,7 +217,7 @@ func (l Ledger) ChargeOpenHolds(now int64) Ledger {
 	l = l.Compact(now)
 	for key, r := range l.Records {
 		if r.State == StateOpen {
-			r.ChargeOnExpiry = true
+			r.ExpiryCharge = ChargeAll
 			l.Records[key] = r
 		}
 	}
@@ -253,7 +256,7 @@ func (l Ledger) syncToken() Ledger {
 	slices.Sort(open)
 	for _, key := range open {
 		r := l.Records[key]
-		l.Holds = append(l.Holds, token.Hold{Quota: r.Quota, Debited: r.Debited(), ExpiresAt: r.ExpiresAt, ChargeOnExpiry: r.ChargeOnExpiry, Meters: r.Meters})
+		l.Holds = append(l.Holds, token.Hold{Quota: r.Quota, Debited: r.Debited(), ExpiresAt: r.ExpiresAt, ExpiryCharge: r.ChargedOnExpiry(), Meters: r.Meters})
 	}
 	return l
 }

@@ -139,8 +139,10 @@ func TestExpiredHold(t *testing.T) {
 	}{
 		"of a limited token":    {quota.Record{Quota: 7, BeforeReserve: quota.Balance{Left: 10}}, 10, 0},
 		"of an unlimited token": {quota.Record{Quota: 7, BeforeReserve: quota.Balance{Left: 3, Unlimited: true}}, 3, 0},
-		"a lease":               {quota.Record{Quota: 7, BeforeReserve: quota.Balance{Left: 10}, ChargeOnExpiry: true}, 3, 7},
-		"an unlimited lease":    {quota.Record{Quota: 7, BeforeReserve: quota.Balance{Left: 3, Unlimited: true}, ChargeOnExpiry: true}, 3, 7},
+		"a lease":               {quota.Record{Quota: 7, BeforeReserve: quota.Balance{Left: 10}, ExpiryCharge: quota.ChargeAll}, 3, 7},
+		"partly charged":        {quota.Record{Quota: 7, BeforeReserve: quota.Balance{Left: 10}, ExpiryCharge: 2}, 8, 2},
+		"unlimited, partly":     {quota.Record{Quota: 7, BeforeReserve: quota.Balance{Left: 3, Unlimited: true}, ExpiryCharge: 2}, 3, 2},
+		"an unlimited lease":    {quota.Record{Quota: 7, BeforeReserve: quota.Balance{Left: 3, Unlimited: true}, ExpiryCharge: quota.ChargeAll}, 3, 7},
 	} {
 		row.hold.State, row.hold.ExpiresAt = quota.StateOpen, now
 		l := ledgerOf(3, map[string]quota.Record{"a": row.hold})
@@ -175,7 +177,7 @@ func TestUsedQuotaIsSaturated(t *testing.T) {
 		if err != nil || got.UsedQuota != row.want {
 			t.Errorf("%d used and %d more: got %d (%v), want %d", row.used, row.spent, got.UsedQuota, err, row.want)
 		}
-		leased := token.Token{UsedQuota: row.used, Holds: []token.Hold{{Quota: row.spent, ExpiresAt: now, ChargeOnExpiry: true}}}
+		leased := token.Token{UsedQuota: row.used, Holds: []token.Hold{{Quota: row.spent, ExpiresAt: now, ExpiryCharge: row.spent}}}
 		if got := leased.UsedAt(now); got != row.want {
 			t.Errorf("%d used and %d leased: got %d, want %d", row.used, row.spent, got, row.want)
 		}

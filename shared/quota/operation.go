@@ -23,14 +23,14 @@ const (
 // An Operation moves units of one token. With a request id, it takes effect
 // once, however often it is repeated. KindSettle and KindRelease find their
 // hold by the request id and use no other fields of the Question than Quota, the
-// units to charge, and Use. KindGrow raises an open hold to Quota units, if the Question
-// is allowed.
+// units to charge, and Use. KindGrow raises an open hold to Quota units, ExpiryCharge and
+// ExpiresAt, if the Question is allowed; a smaller number leaves the hold as it is.
 type Operation struct {
-	Kind           Kind
-	Now            int64 // Unix seconds
-	Nanos          int64 // the nanoseconds of the same moment within its second; they count for rates
-	ExpiresAt      int64 // Unix seconds; for KindReserve
-	ChargeOnExpiry bool  // for KindReserve: a hold that expires is charged instead of returned
+	Kind      Kind
+	Now       int64 // Unix seconds
+	Nanos     int64 // the nanoseconds of the same moment within its second; they count for rates
+	ExpiresAt int64 // Unix seconds; for KindReserve and KindGrow
+	Lease     bool  // for KindReserve: the hold is for several requests, which the caller counts
 	Own
 	Question
 }
@@ -76,8 +76,11 @@ func (o Operation) EndsHold() bool { return o.Kind == KindSettle || o.Kind == Ki
 // NeedsPermission reports whether the token must allow the operation. If not, any
 // key of it will do, also the previous one after its grace period: the units of a
 // hold, and those that Used says are used already, are charged whatever became of
-// the token.
-func (o Operation) NeedsPermission() bool { return !o.EndsHold() && (o.Kind != KindSpend || !o.Used) }
+// the token. So is what a hold is charged if it expires; but it is not renewed.
+func (o Operation) NeedsPermission() bool {
+	onlyCharges := o.Kind == KindGrow && o.Quota <= o.Held && o.ExpiresAt == 0 && o.ExpiryCharge > 0
+	return !o.EndsHold() && (o.Kind != KindSpend || !o.Used) && !onlyCharges
+}
 
 // Record returns what the ledger remembers of the operation's request id, if
 // anything.
@@ -111,8 +114,8 @@ func (o Operation) Apply(l Ledger) (Ledger, bool, error) {
 
 // spendOrReserve takes units from the balance. A repetition is not refused for
 // lack of quota, because its units are already taken; but it is refused if the
-// key may no longer be used. A rotation may have made its hold one that is
-// charged if it expires.
+// key may no longer be used. A rotation may have raised what its hold is charged if
+// it expires.
 func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 	old, known := o.Record(*l)
 	var exhausted error
@@ -126,13 +129,13 @@ func (o Operation) spendOrReserve(l *Ledger) (bool, error) {
 	switch {
 	case err != nil:
 		return false, err
-	case known && (old.Quota != o.Quota || o.ChargeOnExpiry && !old.ChargeOnExpiry || (old.State == StateSpent) != (o.Kind == KindSpend)):
+	case known && (old.Quota != o.Quota || o.ExpiryCharge > old.ExpiryCharge || (old.State == StateSpent) != (o.Kind == KindSpend)):
 		return false, ErrRequestReused
 	case known && o.Kind == KindReserve:
 		return false, old.endError()
 	case known:
 		return false, nil
-	case o.ChargeOnExpiry && l.Limited():
+	case o.Lease && l.Limited():
 		return false, ErrNotLeasable
 	case o.Kind == KindReserve && !o.Used && l.MaxConcurrent > 0 && l.OpenHolds() >= l.MaxConcurrent:
 		return false, RefusedError{Reason{Refusal: RefusedRate, Scope: ScopeConcurrent}}
@@ -160,7 +163,7 @@ func (o Operation) recordUse(l *Ledger) {
 	record := Record{State: StateSpent, Quota: o.Quota, EndedAt: o.Now}
 	if o.Kind == KindReserve {
 		record = Record{
-			State: StateOpen, Quota: o.Quota, ExpiresAt: o.ExpiresAt, ChargeOnExpiry: o.ChargeOnExpiry,
+			State: StateOpen, Quota: o.Quota, ExpiresAt: o.ExpiresAt, ExpiryCharge: o.ExpiryCharge,
 			BeforeReserve: l.Balance, Meters: numbers, PerUnit: perUnit, Model: o.Model,
 		}
 		if perUnit > 0 {
@@ -252,10 +255,7 @@ func (o Operation) takeCharged(l *Ledger, r Record) int64 {
 	return charged
 }
 
-// grow raises an open hold. The hold takes the difference from the balance, unless
-// the token is unlimited, and from each quota that it counts in, also if the
-// question names another model. If the token became limited since, the hold takes
-// all of its units from the balance; if it became unlimited, it returns them.
+// grow raises an open hold.
 func (o Operation) grow(l *Ledger) (bool, error) {
 	r, known := o.Record(*l)
 	if !known || r.State == StateSpent {
@@ -264,10 +264,29 @@ func (o Operation) grow(l *Ledger) (bool, error) {
 	if r.State != StateOpen {
 		return false, r.endError()
 	}
+	var err error
 	more := o.Quota - r.Quota
-	if more <= 0 {
-		return false, nil // it was allowed before
+	switch {
+	case more > 0:
+		err = o.take(l, &r, more)
+	case o.ExpiresAt > r.ExpiresAt: // its units were allowed before
+		err = o.CheckIgnoringQuota(l.Token, o.Now)
+	case o.ExpiryCharge <= r.ExpiryCharge:
+		return false, nil
 	}
+	if err != nil {
+		return false, err
+	}
+	r.ExpiryCharge, r.ExpiresAt = max(r.ExpiryCharge, o.ExpiryCharge), max(r.ExpiresAt, o.ExpiresAt)
+	l.Records[RecordKey(o.RequestID)] = r
+	return true, nil
+}
+
+// take takes more units for a hold from the balance, unless the token is unlimited,
+// and from each quota that it counts in, also if the question names another model. If
+// the token became limited since, the hold takes all of its units from the balance; if
+// it became unlimited, it returns them.
+func (o Operation) take(l *Ledger, r *Record, more int64) error {
 	if l.Balance.Unlimited != r.BeforeReserve.Unlimited {
 		l.Balance.Left += r.Debited()
 		l.Balance = l.Balance.debit(r.Quota)
@@ -275,10 +294,10 @@ func (o Operation) grow(l *Ledger) (bool, error) {
 		l.RemainQuota = l.Balance.Free()
 	}
 	if err := o.check(l.Token, o.exhausted(l.Token, more, o.Now), o.Now); err != nil {
-		return false, err
+		return err
 	}
 	if shortage(l.Token, more, o.Now) > 0 {
-		return false, RefusedByWallet(token.Supply{}) // the store looks whether there is any
+		return RefusedByWallet(token.Supply{}) // the store looks whether there is any
 	}
 	meters := l.metersFor(o.Model, o.Now)
 	for i, q := range l.ModelQuotas { // those of the hold's own model, which gets back what it does not use
@@ -287,14 +306,13 @@ func (o Operation) grow(l *Ledger) (bool, error) {
 			continue
 		}
 		if m.Left < more {
-			return false, RefusedError{Reason{Refusal: RefusedExhausted, Scope: ScopeModel + q.Model}}
+			return RefusedError{Reason{Refusal: RefusedExhausted, Scope: ScopeModel + q.Model}}
 		}
 		meters = append(meters, m)
 	}
 	take(meters, more)
-	correctUnits(&l.Token, r, o.Quota, o.UnixNano())
+	correctUnits(&l.Token, *r, o.Quota, o.UnixNano())
 	l.Balance = l.Balance.debit(more)
 	r.Quota = o.Quota
-	l.Records[RecordKey(o.RequestID)] = r
-	return true, nil
+	return nil
 }

@@ -124,7 +124,7 @@ func TestApply(t *testing.T) {
 // before, and charged if it expires.
 func TestApplyAfterRotation(t *testing.T) {
 	lease := reserve("a", 8)
-	lease.ChargeOnExpiry = true
+	lease.Lease, lease.ExpiryCharge = true, quota.ChargeAll
 	for name, sequence := range map[string][]line{
 		"repeated":            {{reserve("a", 8), nil, 2, 8, 0}},
 		"another amount":      {{reserve("a", 7), quota.ErrRequestReused, 2, 8, 0}},

@@ -33,6 +33,10 @@ type Question struct {
 	// count them and refuse nothing, and only the quota can refuse a spend of
 	// them, see Operation.NeedsPermission.
 	Used bool
+	// ExpiryCharge is about a hold that is neither settled nor released, for example
+	// because its gateway has died: up to so many of its units are charged when it
+	// expires, and the others are free again. It is 0 to token.MaxInteger.
+	ExpiryCharge int64
 	// Use says what the units are for. It decides nothing: the token's history tells
 	// it. Without a model in it, that of the Question counts.
 	Use  price.Use
@@ -43,6 +47,9 @@ type Question struct {
 // error is an *InvalidError.
 func (q Question) Normalize() (Question, error) {
 	if err := token.CheckQuota("quota", q.Quota); err != nil {
+		return q, err
+	}
+	if err := token.CheckQuota("expiry_charge", q.ExpiryCharge); err != nil {
 		return q, err
 	}
 	if q.RequestID != "" {

@@ -68,7 +68,7 @@ func TestCheck(t *testing.T) {
 		})
 	}
 	lease := with(func(t *token.Token) {
-		t.RemainQuota, t.Holds = 0, []token.Hold{{Quota: 7, Debited: 7, ExpiresAt: now, ChargeOnExpiry: true}}
+		t.RemainQuota, t.Holds = 0, []token.Hold{{Quota: 7, Debited: 7, ExpiresAt: now, ExpiryCharge: 7}}
 	})
 	limits := func(models ...string) token.Token {
 		return with(func(t *token.Token) { t.ModelLimitsEnabled, t.Models = true, models })

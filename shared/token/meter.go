@@ -79,8 +79,8 @@ func (t Token) use(quota int64, m Meter, now int64) Use {
 		case !t.counts(h, m.Number):
 		case h.ExpiresAt > now:
 			held += h.Quota
-		case !h.ChargeOnExpiry:
-			free += h.Quota
+		default:
+			free += h.Quota - h.ExpiryCharge
 		}
 	}
 	return Use{Used: max(0, quota-free-held), Remaining: max(0, min(free, MaxInteger)), ResetsAt: m.EndsAt}

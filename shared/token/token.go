@@ -104,11 +104,11 @@ func (t Token) LastUsed() LastUse {
 
 // A Hold sets units aside for a request in progress.
 type Hold struct {
-	Quota          int64
-	Debited        int64   // units taken from RemainQuota: Quota, or 0 if the token was unlimited
-	ExpiresAt      int64   // the Unix second from which the hold no longer counts
-	ChargeOnExpiry bool    // at ExpiresAt the units count as used instead of free
-	Meters         []int64 // the numbers of the meters that the units were taken from
+	Quota        int64
+	Debited      int64   // units taken from RemainQuota: Quota, or 0 if the token was unlimited
+	ExpiresAt    int64   // the Unix second from which the hold no longer counts
+	ExpiryCharge int64   // units, at most Quota, that count as used from ExpiresAt; the others are free
+	Meters       []int64 // the numbers of the meters that the units were taken from
 }
 
 // FreeAt returns the units that are free to spend at a Unix second. It can
@@ -117,8 +117,8 @@ type Hold struct {
 func (t Token) FreeAt(now int64) int64 {
 	free := t.RemainQuota - t.Raise.EndedUnits(now)
 	for _, h := range t.Holds {
-		if h.ExpiresAt <= now && !h.ChargeOnExpiry {
-			free += h.Debited
+		if h.ExpiresAt <= now {
+			free += max(0, h.Debited-h.ExpiryCharge)
 		}
 	}
 	return free
@@ -131,8 +131,8 @@ func (t Token) RemainAt(now int64) int64 { return max(0, min(t.FreeAt(now), MaxI
 func (t Token) UsedAt(now int64) int64 {
 	used := t.UsedQuota
 	for _, h := range t.Holds {
-		if h.ExpiresAt <= now && h.ChargeOnExpiry {
-			used = AddSaturated(used, h.Quota)
+		if h.ExpiresAt <= now {
+			used = AddSaturated(used, h.ExpiryCharge)
 		}
 	}
 	return used
