@@ -6,7 +6,6 @@ package dynamotest
 import (
 	"context"
 	"errors"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -90,7 +89,7 @@ func ProductClient(endpoint string, options ...func(*dynamodb.Options)) *dynamod
 }
 
 func waitLonger(o *dynamodb.Options) {
-	c := *o.HTTPClient.(*http.Client)
+	c := *o.HTTPClient.(*dynamo.HTTPClient)
 	c.Timeout = time.Minute
 	o.HTTPClient = &c
 }

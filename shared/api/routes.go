@@ -128,19 +128,15 @@ func known(routes []Route, withDocuments bool) iter.Seq[Endpoint] {
 // place of {id}. It runs for every endpoint and request, so it allocates nothing.
 func match(pattern, path string) (id string, ok bool) {
 	pattern, path = strings.TrimSuffix(pattern, "/"), strings.TrimSuffix(path, "/")
-	for more := true; more; {
-		var want, got string
-		var moreOfPath bool
-		want, pattern, more = strings.Cut(pattern, "/")
-		got, path, moreOfPath = strings.Cut(path, "/")
-		switch {
-		case more != moreOfPath:
-			return "", false
-		case want == wire.IDParameter && got != "":
-			id = got
-		case want != got:
-			return "", false
-		}
+	before, after, hasID := strings.Cut(pattern, wire.IDParameter)
+	if !hasID {
+		return "", pattern == path
+	}
+	if id, ok = strings.CutPrefix(path, before); ok {
+		id, ok = strings.CutSuffix(id, after)
+	}
+	if !ok || id == "" || strings.Contains(id, "/") {
+		return "", false
 	}
 	return id, true
 }

@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -24,7 +25,7 @@ func NewClient(region, endpoint string, creds aws.CredentialsProvider, options .
 	o := dynamodb.Options{
 		Region:      region,
 		Credentials: creds,
-		HTTPClient: &http.Client{Timeout: attemptTimeout, Transport: plainBodies{&http.Transport{
+		HTTPClient: &HTTPClient{http.Client{Timeout: attemptTimeout, Transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 			TLSHandshakeTimeout: dialTimeout,
 			MaxIdleConnsPerHost: 128, // a page may read as many buckets at once
@@ -39,18 +40,23 @@ func NewClient(region, endpoint string, creds aws.CredentialsProvider, options .
 	return dynamodb.New(o, options...)
 }
 
-// plainBodies hides the method WriteTo of request bodies. The SDK closes the body
-// as soon as it has the answer. If net/http then still looks for the end of the
-// body, which is likely only on a busy processor, WriteTo of the SDK's body fails
-// with io.EOF, net/http closes the connection, and the answer is lost although it
-// has arrived. Read reports the end as it should.
-type plainBodies struct{ next http.RoundTripper }
+// An HTTPClient sends requests of the SDK. It passes their bodies to net/http in memory:
+// net/http then sends header and body in one packet, and the SDK, which closes a body as
+// soon as it has the answer, does not take it from net/http, which may still look for its
+// end and, if it can't, closes the connection and loses the answer.
+//
+// It does so in front of http.Client. If its Transport is of another type than net/http's
+// own, http.Client takes two goroutines and two timers for the time-out of a request.
+type HTTPClient struct{ http.Client }
 
-// RoundTrip implements http.RoundTripper.
-func (p plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		r = r.WithContext(r.Context()) // a copy: the caller's request must not change
-		r.Body = struct{ io.ReadCloser }{r.Body}
+// Do implements dynamodb.HTTPClient.
+func (c *HTTPClient) Do(r *http.Request) (*http.Response, error) {
+	if r.ContentLength > 0 {
+		content := make([]byte, r.ContentLength)
+		if _, err := io.ReadFull(r.Body, content); err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(content))
 	}
-	return p.next.RoundTrip(r)
+	return c.Client.Do(r)
 }

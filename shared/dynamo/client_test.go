@@ -1,11 +1,13 @@
 package dynamo_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"reflect"
+	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,40 +50,80 @@ func TestUnreachableDatabase(t *testing.T) {
 	}
 }
 
-// A closedBody is a request body of the SDK that was closed: Read reports the
-// end, but WriteTo fails with it.
-type closedBody struct{}
+// A request is written at once, header and body together: a second packet costs as much
+// as the first, here and in the database.
+func TestRequestIsWrittenAtOnce(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) }))
+	t.Cleanup(server.Close)
+	var writes atomic.Int64
+	client := dynamotest.ProductClient(server.URL, func(o *dynamodb.Options) {
+		o.HTTPClient.(*dynamo.HTTPClient).Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			return &countedConn{conn, &writes}, err
+		}
+	})
+	const calls = 5
+	for range calls {
+		if err := getItem(t.Context(), client); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := writes.Load(); got != calls {
+		t.Errorf("%d calls took %d writes", calls, got)
+	}
+}
 
-func (closedBody) Read([]byte) (int, error)         { return 0, io.EOF }
-func (closedBody) WriteTo(io.Writer) (int64, error) { return 0, io.EOF }
-func (closedBody) Close() error                     { return nil }
+// A countedConn counts its writes.
+type countedConn struct {
+	net.Conn
+	writes *atomic.Int64
+}
+
+// Write implements net.Conn.
+func (c *countedConn) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(p)
+}
 
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A request body that the SDK closes early does not break the connection, which
-// would lose the answer. net/http looks for the end of a body with io.Copy.
-func TestClosedBodyEnds(t *testing.T) {
-	transport := dynamo.PlainBodies(roundTripper(func(r *http.Request) (*http.Response, error) {
-		_, err := io.Copy(io.Discard, r.Body)
-		return nil, err
-	}))
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://engine", closedBody{})
+// A request body that the SDK closes early does not break the connection, which would
+// lose the answer.
+func TestBodyOutlivesClose(t *testing.T) {
+	t.Parallel()
+	const content = `{"TableName":"t"}`
+	read, write := io.Pipe()
+	go func() { _, _ = io.WriteString(write, content) }() // without an end
+	client := dynamo.HTTPClient{Client: http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		_ = read.Close()
+		if got, err := io.ReadAll(r.Body); err != nil || string(got) != content {
+			t.Errorf("got %q, %v", got, err)
+		}
+		return &http.Response{Body: http.NoBody}, nil
+	})}}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://engine", read)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := transport.RoundTrip(r); err != nil { //nolint:bodyclose // there is no response
-		t.Errorf("got error %v, want the end of the body", err)
+	r.ContentLength = int64(len(content))
+	if _, err := client.Do(r); err != nil { //nolint:bodyclose // it is http.NoBody
+		t.Error(err)
 	}
 }
 
-// The client of the product has that transport.
-func TestClientHasPlainBodies(t *testing.T) {
+// The product's client has a Transport of net/http itself, for which a time-out takes no
+// goroutine.
+func TestClientTransport(t *testing.T) {
 	dynamotest.ProductClient("http://engine", func(o *dynamodb.Options) {
-		client, ok := o.HTTPClient.(*http.Client)
-		if !ok || reflect.TypeOf(client.Transport) != reflect.TypeOf(dynamo.PlainBodies(nil)) {
-			t.Errorf("got the client %#v", o.HTTPClient)
+		client, ok := o.HTTPClient.(*dynamo.HTTPClient)
+		if !ok {
+			t.Fatalf("got the client %#v", o.HTTPClient)
+		}
+		if _, ok := client.Transport.(*http.Transport); !ok || client.Timeout != time.Second {
+			t.Errorf("got the transport %T and the time-out %v", client.Transport, client.Timeout)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package dynamo
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -10,9 +9,6 @@ import (
 	"github.com/latchkey-api/latchkey/shared/history"
 	"github.com/latchkey-api/latchkey/shared/token"
 )
-
-// PlainBodies is what a client's transport does with request bodies.
-func PlainBodies(next http.RoundTripper) http.RoundTripper { return plainBodies{next} }
 
 // Access to the store's own items, for tests that fill or simulate a table.
 

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -162,12 +163,30 @@ func readUser(it item, userID int64) (token.User, pages.Segment, error) {
 	return u, deleted, r.err
 }
 
-// readSegment reads the deletions in each bucket of a META or SEG item.
+// readSegment reads the deletions in each bucket of a META or SEG item. Most items have
+// few of these attributes.
 func readSegment(it item) (pages.Segment, error) {
 	r := reader{item: it}
 	var deleted pages.Segment
-	for i := range deleted {
-		deleted[i] = r.number(attrBucketPrefix + strconv.Itoa(i))
+	for name := range it {
+		if bucket, ok := bucketOfAttribute(name); ok {
+			deleted[bucket] = r.number(name)
+		}
 	}
 	return deleted, r.err
+}
+
+// bucketOfAttribute is the inverse of bucketAttribute.
+func bucketOfAttribute(name string) (bucket int, ok bool) {
+	digits, ok := strings.CutPrefix(name, attrBucketPrefix)
+	if !ok || digits == "" || len(digits) > 2 {
+		return 0, false
+	}
+	for _, digit := range []byte(digits) {
+		if digit < '0' || digit > '9' {
+			return 0, false
+		}
+		bucket = 10*bucket + int(digit-'0')
+	}
+	return bucket, bucket < pages.SegmentBuckets
 }
