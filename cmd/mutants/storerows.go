@@ -250,7 +250,7 @@ func storeMutants() []mutant {
 		},
 		{
 			"if the table is slow, every read is sent a second time",
-			"shared/dynamo/hedge.go", "if !ok || !h.spend() {", "if !ok {",
+			"shared/dynamo/hedge.go", "|| !ok || !r.h.spend() {", "|| !ok {",
 			"./shared/dynamo", "TestHedgeBudget",
 		},
 		{
@@ -260,17 +260,17 @@ func storeMutants() []mutant {
 		},
 		{
 			"a second attempt that fails makes a read fail",
-			"shared/dynamo/hedge.go", "if a.succeeded() && decided.", "if decided.",
+			"shared/dynamo/hedge.go", "won := a.succeeded() && !r.decided", "won := !r.decided",
 			"./shared/dynamo", "TestHedge$",
 		},
 		{
 			"a read waits for its slow attempt although the other has an answer",
-			"shared/dynamo/hedge.go", "			cancelFirst()\n", "",
+			"shared/dynamo/hedge.go", "	r.cancelFirst()\n", "",
 			"./shared/dynamo", "TestHedge$",
 		},
 		{
 			"a second attempt goes on although its answer is not wanted",
-			"shared/dynamo/hedge.go", "		cancelSecond()\n	} else", "	} else",
+			"shared/dynamo/hedge.go", "		r.cancelSecond()\n	} else", "	} else",
 			"./shared/dynamo", "TestHedge$",
 		},
 		{

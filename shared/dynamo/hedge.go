@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -62,7 +61,8 @@ func (h *hedge) HandleDeserialize(ctx context.Context, in middleware.Deserialize
 	if wait == 0 {
 		return next.HandleDeserialize(ctx, in)
 	}
-	a := h.race(ctx, in, next, wait)
+	r := &race{h: h, ctx: ctx, in: in, next: next}
+	a := r.run(wait)
 	return a.out, a.metadata, a.err
 }
 
@@ -94,40 +94,68 @@ func (h *hedge) spend() bool {
 	return true
 }
 
-// race sends a request, and after a while again. It returns the first attempt, unless
-// the second one succeeds before it has ended.
-func (h *hedge) race(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler, wait time.Duration) attempt {
-	firstCtx, cancelFirst := context.WithCancel(ctx)
-	secondCtx, cancelSecond := context.WithCancel(ctx)
-	var sent, decided atomic.Bool
-	second := make(chan attempt, 1)
-	timer := time.AfterFunc(wait, func() {
-		again, ok := copyRequest(in)
-		if !ok || !h.spend() {
-			cancelSecond()
-			return
-		}
-		sent.Store(true)
-		a := send(secondCtx, cancelSecond, again, next)
-		if a.succeeded() && decided.CompareAndSwap(false, true) {
-			cancelFirst()
-			second <- a
-			return
-		}
-		a.drop()
-	})
-	a := send(firstCtx, cancelFirst, in, next)
+// A race is a request that is sent, and after a while again. What the second attempt needs
+// is made only for it.
+type race struct {
+	h    *hedge
+	ctx  context.Context //nolint:containedctx // of one call
+	in   middleware.DeserializeInput
+	next middleware.DeserializeHandler
+
+	mu           sync.Mutex
+	decided      bool // an attempt has won
+	cancelFirst  context.CancelFunc
+	cancelSecond context.CancelFunc // nil unless there is a second attempt
+	second       chan attempt       // gets it if it has won
+}
+
+// run returns the first attempt, unless the second one succeeds before it has ended. The
+// time-out of the first attempt is in its context, which spares that of the client.
+func (r *race) run(wait time.Duration) attempt {
+	ctx, cancel := context.WithTimeout(r.ctx, attemptTimeout)
+	r.cancelFirst = cancel
+	timer := time.AfterFunc(wait, r.sendAgain)
+	a := send(ctx, cancel, r.in, r.next)
 	timer.Stop()
-	if decided.CompareAndSwap(false, true) {
-		cancelSecond()
+	r.mu.Lock()
+	won := !r.decided
+	r.decided = true
+	r.mu.Unlock()
+	if r.cancelSecond == nil {
+		return a
+	}
+	if won {
+		r.cancelSecond()
 	} else {
 		a.drop()
-		a = <-second
+		a = <-r.second
 	}
-	if sent.Load() {
-		a.metadata.Set(hedgedKey{}, true)
-	}
+	a.metadata.Set(hedgedKey{}, true)
 	return a
+}
+
+// sendAgain makes the second attempt.
+func (r *race) sendAgain() {
+	again, ok := copyRequest(r.in)
+	r.mu.Lock()
+	if r.decided || !ok || !r.h.spend() {
+		r.mu.Unlock()
+		return
+	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.cancelSecond, r.second = cancel, make(chan attempt, 1)
+	r.mu.Unlock()
+	a := send(ctx, cancel, again, r.next)
+	r.mu.Lock()
+	won := a.succeeded() && !r.decided
+	r.decided = r.decided || won
+	r.mu.Unlock()
+	if !won {
+		a.drop()
+		return
+	}
+	r.cancelFirst()
+	r.second <- a
 }
 
 // hedgedKey is the key of a call's metadata that says that the call was sent twice.

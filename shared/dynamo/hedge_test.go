@@ -148,6 +148,7 @@ func TestHedge(t *testing.T) {
 		{"the first wins", enough, [2]int{200, 200}, [2]time.Duration{slow, slow}, slow, both, false, 1},
 		{"the second fails", enough, [2]int{200, 500}, [2]time.Duration{slow, quick}, slow, both, false, 0},
 		{"the second is refused", enough, [2]int{200, 400}, [2]time.Duration{slow, quick}, slow, both, false, 0},
+		{"no answer", enough, [2]int{}, [2]time.Duration{time.Minute, time.Minute}, time.Second, reqlog.Cost{RoundTrips: 2, Hedged: 1}, true, 2},
 		{"the first fails first", enough, [2]int{500, 200}, [2]time.Duration{slow, slow}, slow, reqlog.Cost{RoundTrips: 2, Hedged: 1}, true, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -212,6 +213,27 @@ func TestHedgeBudget(t *testing.T) {
 			}
 		})
 	})
+}
+
+// A read that is answered in time is hardly dearer than one that is never sent again.
+func TestQuickReadAllocations(t *testing.T) {
+	measure := func(options ...func(*dynamodb.Options)) float64 {
+		client := dynamotest.ProductClient("http://table", append(options, func(o *dynamodb.Options) {
+			o.HTTPClient.(*dynamo.HTTPClient).Transport = roundTripper(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+			})
+		})...)
+		for range 2 * enough {
+			if err := getItem(t.Context(), client); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return testing.AllocsPerRun(200, func() { _ = getItem(t.Context(), client) })
+	}
+	const more = 6
+	if plain, hedged := measure(), measure(dynamo.Hedge(time.Now)); hedged > plain+more {
+		t.Errorf("a read takes %.0f allocations instead of %.0f, want at most %d more", hedged, plain, more)
+	}
 }
 
 // If all calls become slower, none is sent again a little later: the 99th percentile is
