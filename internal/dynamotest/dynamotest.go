@@ -90,7 +90,7 @@ func ProductClient(endpoint string, options ...func(*dynamodb.Options)) *dynamod
 
 func waitLonger(o *dynamodb.Options) {
 	c := *o.HTTPClient.(*dynamo.HTTPClient)
-	c.Timeout = time.Minute
+	c.Client.Timeout = time.Minute
 	o.HTTPClient = &c
 }
 

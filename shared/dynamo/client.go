@@ -47,7 +47,7 @@ func NewClient(region, endpoint string, creds aws.CredentialsProvider, options .
 //
 // It does so in front of http.Client. If its Transport is of another type than net/http's
 // own, http.Client takes two goroutines and two timers for the time-out of a request.
-type HTTPClient struct{ http.Client }
+type HTTPClient struct{ Client http.Client }
 
 // Do implements dynamodb.HTTPClient.
 func (c *HTTPClient) Do(r *http.Request) (*http.Response, error) {

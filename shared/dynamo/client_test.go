@@ -58,7 +58,7 @@ func TestRequestIsWrittenAtOnce(t *testing.T) {
 	t.Cleanup(server.Close)
 	var writes atomic.Int64
 	client := dynamotest.ProductClient(server.URL, func(o *dynamodb.Options) {
-		o.HTTPClient.(*dynamo.HTTPClient).Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		o.HTTPClient.(*dynamo.HTTPClient).Client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := new(net.Dialer).DialContext(ctx, network, address)
 			return &countedConn{conn, &writes}, err
 		}
@@ -122,8 +122,8 @@ func TestClientTransport(t *testing.T) {
 		if !ok {
 			t.Fatalf("got the client %#v", o.HTTPClient)
 		}
-		if _, ok := client.Transport.(*http.Transport); !ok || client.Timeout != time.Second {
-			t.Errorf("got the transport %T and the time-out %v", client.Transport, client.Timeout)
+		if _, ok := client.Client.Transport.(*http.Transport); !ok || client.Client.Timeout != time.Second {
+			t.Errorf("got the transport %T and the time-out %v", client.Client.Transport, client.Client.Timeout)
 		}
 	})
 }

@@ -219,7 +219,7 @@ func TestHedgeBudget(t *testing.T) {
 func TestQuickReadAllocations(t *testing.T) {
 	measure := func(options ...func(*dynamodb.Options)) float64 {
 		client := dynamotest.ProductClient("http://table", append(options, func(o *dynamodb.Options) {
-			o.HTTPClient.(*dynamo.HTTPClient).Transport = roundTripper(func(*http.Request) (*http.Response, error) {
+			o.HTTPClient.(*dynamo.HTTPClient).Client.Transport = roundTripper(func(*http.Request) (*http.Response, error) {
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}"))}, nil
 			})
 		})...)
