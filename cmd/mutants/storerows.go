@@ -318,6 +318,11 @@ func storeMutants() []mutant {
 			"shared/dynamo/delete.go", "versions, by, &uncertain)", "versions, by, new(bool))",
 			"./shared/dynamo", "TestUncertainDeletion",
 		},
+		{
+			"an answer is lost because the SDK has closed the request while it is sent",
+			"shared/dynamo/client.go", "if r.ContentLength > 0 {", "if r.ContentLength < 0 {",
+			"./shared/dynamo", "TestBodyOutlivesClose",
+		},
 	}
 }
 
