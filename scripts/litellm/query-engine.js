@@ -41,8 +41,15 @@ pool.query = async (...all) => {
   return found;
 };
 
+const datamodel = readFileSync(process.env.PRISMA_DML_PATH, "utf8");
+// typesOf has the type of each field of each model.
+const typesOf = new Map();
+for (const [, model, lines] of datamodel.matchAll(/^model (\w+) \{$(.*?)^\}$/gms)) {
+  typesOf.set(model, new Map(Array.from(lines.matchAll(/^ +(\w+) +(\w+)/gm), ([, name, type]) => [name, type])));
+}
+
 const settings = {
-  datamodel: readFileSync(process.env.PRISMA_DML_PATH, "utf8"),
+  datamodel,
   env: process.env,
   logLevel: "error",
   logQueries: false,
@@ -56,8 +63,24 @@ await engine.connect(noTrace);
 function toEngine({ query }) {
   const [field] = parse(query, { noLocation: true }).definitions[0].selectionSet.selections;
   const name = /^(queryRaw|executeRaw|(?:find|create|update|delete|upsert)(?:Unique|First|Many|One)|aggregate|groupBy)(.*?)(OrThrow)?$/;
-  const [, action, modelName, orThrow = ""] = name.exec(field.name.value);
-  return { modelName: modelName || undefined, action: action + orThrow, query: selection(field) };
+  const [, action, model, orThrow = ""] = name.exec(field.name.value);
+  const wanted = selection(field);
+  wanted.arguments = Object.fromEntries(Object.entries(wanted.arguments).map(([argument, value]) => [argument, typed(value, model)]));
+  return { modelName: model || undefined, action: action + orThrow, query: wanted };
+}
+
+// typed adds the type of JSON to values of these fields of a model. In GraphQL they are
+// strings that contain JSON; without their type the engine would store them as strings.
+function typed(value, model) {
+  if (Array.isArray(value)) return value.map((each) => typed(each, model));
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => {
+      const type = typesOf.get(model)?.get(name);
+      if (type === "Json" && typeof inner === "string") return [name, { $type: "Json", value: inner }];
+      return [name, typed(inner, typesOf.has(type) ? type : model)];
+    }),
+  );
 }
 
 function selection(field) {
