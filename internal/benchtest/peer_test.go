@@ -52,7 +52,7 @@ func openPeer(t testing.TB, upstream string) *peer {
 	if url == "" || key == "" {
 		t.Fatal("PEER_URL and PEER_KEY are not set: run make bench-peers")
 	}
-	p := &peer{name: os.Getenv("PEER_NAME"), url: url, patience: 75 * time.Second} // LiteLLM writes once a minute
+	p := &peer{name: os.Getenv("PEER_NAME"), url: url, patience: 75 * time.Second} // LiteLLM counts what its database has when its counter in Redis ends, after 60 s
 	if p.name == "" {
 		p.name = kind
 	}
@@ -76,6 +76,9 @@ func openPeer(t testing.TB, upstream string) *peer {
 		key, err := p.keys.newKey(1_000_000)
 		if err == nil {
 			err = chat(client, url, key, http.StatusOK)
+		}
+		if err == nil && kind != "openai" {
+			_, err = p.keys.charged(key)
 		}
 		if err == nil {
 			return p
