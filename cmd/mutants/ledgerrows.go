@@ -105,7 +105,7 @@ func ledgerMutants() []mutant {
 		},
 		{
 			"a hold is renewed after its end",
-			"shared/gate/hold.go", "		h.keeper.Stop()\n		h.keeper = nil\n", "",
+			"shared/gate/hold.go", "if h.ended = true; h.keeper != nil {", "if h.keeper == nil {",
 			"./shared/gate", "TestKeep",
 		},
 		{
@@ -122,6 +122,26 @@ func ledgerMutants() []mutant {
 			"what a hold is charged if it expires is lowered by a raise that arrives late",
 			"shared/dynamo/directwrite.go", "charge.absent() + \" OR \" + charge.atMost(o.ExpiryCharge-more)", "charge.absent() + \" OR \" + charge.atMost(token.MaxInteger)",
 			"./shared/dynamo", "TestOperationsMatchApply",
+		},
+		{
+			"a stream stands still while its hold is renewed",
+			"shared/gate/hold.go", "func (h *Hold) ExpiryCharge() int64 { return", "func (h *Hold) ExpiryCharge() int64 { h.mu.Lock(); defer h.mu.Unlock(); return",
+			"./shared/gateway", "TestSlowRenewal",
+		},
+		{
+			"what a hold was charged when it expired is told of one that was released",
+			"shared/dynamo/historyitem.go", "record.ExpiresAt <= now", "used",
+			"./shared/dynamo", "TestFoldOfRelease",
+		},
+		{
+			"a hold that has expired is settled after all, if the table has forgotten it: nothing is charged",
+			"shared/gate/hold.go", "		h.expired = err\n", "",
+			"./shared/gate", "TestExpiryIsRemembered",
+		},
+		{
+			"an input is charged twice if the gateway dies",
+			"shared/gateway/charge.go", "	used.OutputTokens = multi", "	used.InputTokens *= 2\n	used.OutputTokens = multi",
+			"./shared/gateway", "TestStreamIsAssured",
 		},
 	}
 }

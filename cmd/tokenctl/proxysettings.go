@@ -62,6 +62,9 @@ func (c *proxyCmd) checkUpstream() (up gateway.Upstream, err error) {
 	return up, nil
 }
 
+// minHoldTime leaves time to renew a hold.
+const minHoldTime = 5 * time.Second
+
 // checkOptions checks the flags of the middleware.
 func (c *proxyCmd) checkOptions() (o gateway.Options, err error) {
 	const mib, maxMiB = 1 << 20, 1 << 20 // a TiB
@@ -70,8 +73,8 @@ func (c *proxyCmd) checkOptions() (o gateway.Options, err error) {
 		return o, problemf("--max-body %d is not a size: use a number of MiB from 1 on", c.MaxBody)
 	case c.Memory < c.MaxBody || c.Memory > maxMiB:
 		return o, problemf("--memory %d is not a size: use a number of MiB that is at least --max-body, here %d", c.Memory, c.MaxBody)
-	case c.HoldTime < time.Second || c.HoldTime > gate.MaxTTL || c.HoldTime%time.Second != 0:
-		return o, problemf("--hold-time %s is not usable: use whole seconds from 1s to %s", c.HoldTime, gate.MaxTTL)
+	case c.HoldTime < minHoldTime || c.HoldTime > gate.MaxTTL || c.HoldTime%time.Second != 0:
+		return o, problemf("--hold-time %s is not usable: use whole seconds from %s to %s", c.HoldTime, minHoldTime, gate.MaxTTL)
 	}
 	o = gateway.Options{
 		AllowOrigins: c.AllowOrigin, Clamp: c.Clamp, NoInjectUsage: c.NoInjectUsage,

@@ -195,3 +195,30 @@ func talliesOf(t *testing.T, store *dynamo.Store, a token.Address) map[string]hi
 	}
 	return tallies
 }
+
+// A hold that was charged because it expired is told of its own model, also if the same
+// write releases another hold; and a release alone tells nothing.
+func TestFoldOfRelease(t *testing.T) {
+	t.Parallel()
+	for range 6 { // the holds of an item are in no order
+		f := newFolded(t)
+		g := gate.New(f.kit.Store, gate.WithClock(f.tenant.Clock.Now))
+		hold := func(model string, ttl time.Duration) *gate.Hold {
+			h, _, err := g.Hold(t.Context(), f.key, quota.Question{Model: model, Quota: 50, ExpiryCharge: 30}, ttl)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return h
+		}
+		if err := hold("failed at once", time.Hour).Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		hold("died", time.Minute)
+		failed := hold("failed", time.Hour)
+		f.tenant.Clock.Advance(70)
+		if err := failed.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.check(t, map[string]price.Use{"died": {Model: "died", Units: 30}})
+	}
+}

@@ -128,9 +128,10 @@ func chargesOf(r StreamRecord) (t history.Tally, err error) {
 	uses := after.uses()
 	expired, settled := endedHolds(&before, &after, len(uses) > 0)
 	for _, use := range expired {
-		use.Units = min(use.Units, max(0, charged))
-		charged -= use.Units
-		t.Add(use)
+		if use.Units = min(use.Units, charged); use.Units > 0 {
+			charged -= use.Units
+			t.Add(use)
+		}
 	}
 	for i, use := range uses {
 		if use.Model == "" && len(uses) == 1 {
@@ -158,9 +159,13 @@ func chargesOf(r StreamRecord) (t history.Tally, err error) {
 }
 
 // endedHolds returns the holds that were open before a change and were charged by it
-// because they had expired, as uses, and the model of the hold that it settled.
+// because they had expired, as uses, and the model of the hold that it settled. The last
+// of them may have been released instead: a release forgets its hold, as does a
+// change that finds one that expired long ago.
 func endedHolds(before, after *reader, settles bool) (expired []price.Use, settled string) {
 	now := after.number(attrAccessed)
+	used := now != before.number(attrAccessed) // else the change may be much later
+	var perhaps []price.Use
 	old, next := before.nested(attrRecords), after.nested(attrRecords)
 	for key := range old.item {
 		was, is := old.nested(key), next.nested(key)
@@ -170,11 +175,14 @@ func endedHolds(before, after *reader, settles bool) (expired []price.Use, settl
 		case !record.Open() || next.has(key) && !is.has(recordEnded):
 		case settles && (record.ExpiresAt > now || is.has(recordCharged)):
 			settled = record.Model
-		case record.ExpiryCharge > 0 && !is.has(recordBeforeEnd):
+		case record.ExpiryCharge == 0 || is.has(recordBeforeEnd):
+		case is.has(recordEnded) || record.ExpiresAt <= now:
 			expired = append(expired, price.Use{Model: record.Model, Units: record.ChargedOnExpiry()})
+		case !used:
+			perhaps = append(perhaps, price.Use{Model: record.Model, Units: record.ChargedOnExpiry()})
 		}
 	}
 	before.merge(old)
 	after.merge(next)
-	return expired, settled
+	return append(expired, perhaps...), settled
 }

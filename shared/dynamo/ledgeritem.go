@@ -32,7 +32,7 @@ const (
 	recordSpent        = "s"
 	recordQuota        = "q"
 	recordExpires      = "x"
-	recordExpiryCharge = "l" // only if it is not 0
+	recordExpiryCharge = "e" // only if it is not 0
 	recordEnded        = "t"
 	recordCharged      = "c"
 	recordRequested    = "a" // only if it differs from what was charged

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/latchkey-api/latchkey/shared/credential"
@@ -19,25 +20,28 @@ import (
 // Settle and Release, which other processes can repeat, each request leaves a
 // record for a while.
 //
-// A Hold ends by itself when its time is over, for example because this process has
-// died. Keep renews it until then.
+// A Hold ends by itself at ExpiresAt, for example because this process has died. Keep
+// moves that on. Units, ExpiryCharge and ExpiresAt never wait for a call.
 type Hold struct {
-	mu           sync.Mutex
-	ttl          time.Duration
-	model        string
-	keeper       *time.Timer // nil before Keep and after the end
-	expiresAt    int64       // Unix second: when the hold expires at the latest
-	gate         *Gate
-	key          credential.Key
-	id           string
-	units        int64
-	expiryCharge int64
-	made         quota.Record // how the table recorded the reservation
+	units, expiryCharge atomic.Int64
+	expiresAt           atomic.Int64 // Unix second
+
+	gate  *Gate
+	key   credential.Key
+	id    string
+	ttl   time.Duration
+	model string
+	made  quota.Record // how the table recorded the reservation
+
+	mu sync.Mutex // held during a call
 	// remember keeps the record after the end: a copy of the reservation may
 	// still arrive at the table, and must find that the hold has ended.
 	remember bool
-	cancel   bool // the reservation may arrive after the release
-	tried    bool // an attempt to end the hold may have succeeded
+	cancel   bool        // the reservation may arrive after the release
+	tried    bool        // an attempt to end the hold may have succeeded
+	expired  error       // what the table said when the hold had expired
+	ended    bool        // Settle or Release was called
+	keeper   *time.Timer // nil before Keep
 }
 
 // Hold is Reserve for a request that this process also settles or releases. It
@@ -58,7 +62,10 @@ func (g *Gate) Hold(ctx context.Context, key string, q quota.Question, ttl time.
 	}
 	o.Forget = true
 	l, err := g.store.Do(ctx, k, o)
-	h := &Hold{ttl: time.Duration(o.ExpiresAt-o.Now) * time.Second, model: o.Model, expiresAt: o.ExpiresAt, gate: g, key: k, id: o.RequestID, units: o.Quota, expiryCharge: q.ExpiryCharge, remember: l.Uncertain}
+	h := &Hold{gate: g, key: k, id: o.RequestID, ttl: time.Duration(o.ExpiresAt-o.Now) * time.Second, model: o.Model, remember: l.Uncertain}
+	h.units.Store(o.Quota)
+	h.expiryCharge.Store(o.ExpiryCharge)
+	h.expiresAt.Store(o.ExpiresAt)
 	switch {
 	case errors.Is(err, quota.ErrUncertain):
 		h.remember, h.cancel = true, true
@@ -75,50 +82,45 @@ func (g *Gate) Hold(ctx context.Context, key string, q quota.Question, ttl time.
 }
 
 // Units returns how many units are held.
-func (h *Hold) Units() int64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.units
-}
+func (h *Hold) Units() int64 { return h.units.Load() }
 
 // ExpiryCharge returns how many of the units are charged if the hold expires.
-func (h *Hold) ExpiryCharge() int64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.chargedOnExpiry()
-}
-
-func (h *Hold) chargedOnExpiry() int64 { return min(h.expiryCharge, h.units) }
+func (h *Hold) ExpiryCharge() int64 { return min(h.expiryCharge.Load(), h.units.Load()) }
 
 // ExpiresAt returns the Unix second at which the hold expires, or may do so after a
 // renewal of which the outcome is unknown.
-func (h *Hold) ExpiresAt() int64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.expiresAt
-}
+func (h *Hold) ExpiresAt() int64 { return h.expiresAt.Load() }
 
-// Keep renews the hold each time when a third of its ttl is left, until it is settled or
-// released, or its key is refused.
+// Keep renews the hold about each time when a third of its ttl is left, until it is
+// settled or released, or its key is refused. The ttl should be 5 seconds or more: the
+// table counts whole seconds, and a renewal takes time. A second call does nothing.
 func (h *Hold) Keep() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.keeper = time.AfterFunc(h.ttl*2/3, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), renewTimeout)
-		defer cancel()
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if h.keeper == nil {
-			return // it has ended
-		}
-		v, err := h.renew(ctx)
-		switch {
-		case errors.Is(err, quota.ErrUnavailable), errors.Is(err, quota.ErrContention):
-			h.keeper.Reset(h.ttl / 9)
-		case err == nil && v.Valid():
-			h.keeper.Reset(h.ttl * 2 / 3)
-		}
-	})
+	if h.keeper == nil && !h.ended {
+		h.keeper = time.AfterFunc(h.untilRenewal(), h.keep)
+	}
+}
+
+func (h *Hold) untilRenewal() time.Duration {
+	return max((h.ttl-time.Second)*2/3, 100*time.Millisecond)
+}
+
+func (h *Hold) keep() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ended {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), renewTimeout)
+	defer cancel()
+	v, err := h.renew(ctx)
+	switch {
+	case errors.Is(err, quota.ErrUnavailable), errors.Is(err, quota.ErrContention):
+		h.keeper.Reset(max(h.ttl/9, 100*time.Millisecond))
+	case err == nil && v.Valid():
+		h.keeper.Reset(h.untilRenewal())
+	}
 }
 
 // renewTimeout is how long a renewal of Keep may take. The end of the hold waits for it.
@@ -134,28 +136,40 @@ func (h *Hold) Renew(ctx context.Context) (quota.Verdict, error) {
 
 func (h *Hold) renew(ctx context.Context) (quota.Verdict, error) {
 	o := h.operation(quota.KindGrow)
-	o.Question = quota.Question{Model: h.model, Quota: h.units, RequestID: h.id}
+	o.Question = quota.Question{Model: h.model, Quota: h.Units(), RequestID: h.id}
 	o.ExpiresAt = o.Now + int64(h.ttl/time.Second)
-	l, err := h.gate.store.Do(ctx, h.key, o)
+	l, err := h.raise(ctx, o)
 	if err == nil || errors.Is(err, quota.ErrUncertain) {
-		h.expiresAt = max(h.expiresAt, o.ExpiresAt)
-	}
-	return h.grown(o, l, err)
-}
-
-// grown is the result of an operation that raised the hold.
-func (h *Hold) grown(o quota.Operation, l quota.Ledger, err error) (quota.Verdict, error) {
-	if errors.Is(err, quota.ErrHoldNotFound) {
-		err = quota.ErrorOfExpiry(h.chargedOnExpiry())
+		h.expiresAt.Store(max(h.ExpiresAt(), o.ExpiresAt))
 	}
 	return verdict(l, o.Question, o.Now, err)
+}
+
+// raise carries out an operation that raises the hold.
+func (h *Hold) raise(ctx context.Context, o quota.Operation) (quota.Ledger, error) {
+	if h.expired != nil {
+		return quota.Ledger{}, h.expired
+	}
+	l, err := h.gate.store.Do(ctx, h.key, o)
+	if errors.Is(err, quota.ErrHoldNotFound) {
+		err = quota.ErrorOfExpiry(h.ExpiryCharge())
+	}
+	h.noteExpiry(err)
+	return l, err
+}
+
+// noteExpiry keeps what the table says about a hold that has expired: it may forget it.
+func (h *Hold) noteExpiry(err error) {
+	if errors.Is(err, quota.ErrHoldExpired) {
+		h.expired = err
+	}
 }
 
 // Grow raises the hold to a number of units, for a request that turns out to
 // cost more than was reserved, and what is charged if it expires to q.ExpiryCharge.
 // Smaller numbers change nothing. q says what the key has to allow; its Quota and
 // RequestID are ignored. If the key is refused, for example because less is free, the
-// hold stays as it was. If only q.ExpiryCharge is raised, no key is refused. Grow is one write and
+// hold stays as it was. A key that is refused can still raise q.ExpiryCharge. Grow is one write and
 // can be repeated. The errors are those of Settle.
 func (h *Hold) Grow(ctx context.Context, q quota.Question, units int64) (quota.Verdict, error) {
 	q.Quota, q.RequestID = units, h.id
@@ -167,18 +181,19 @@ func (h *Hold) Grow(ctx context.Context, q quota.Question, units int64) (quota.V
 	defer h.mu.Unlock()
 	o := h.operation(quota.KindGrow)
 	o.Question = q
-	l, err := h.gate.store.Do(ctx, h.key, o)
+	l, err := h.raise(ctx, o)
 	if err == nil {
-		h.units, h.expiryCharge = max(h.units, units), max(h.expiryCharge, q.ExpiryCharge)
+		h.units.Store(max(h.Units(), units))
+		h.expiryCharge.Store(max(h.expiryCharge.Load(), q.ExpiryCharge))
 	}
-	return h.grown(o, l, err)
+	return verdict(l, o.Question, o.Now, err)
 }
 
 // operation returns an operation on the hold at this moment, without its
 // question.
 func (h *Hold) operation(kind quota.Kind) quota.Operation {
 	o := quota.OperationAt(kind, h.gate.now())
-	o.Own = quota.Own{Held: h.units, Meters: h.made.Meters, PerUnit: h.made.PerUnit, MadeAt: h.made.MadeAt}
+	o.Own = quota.Own{Held: h.Units(), Meters: h.made.Meters, PerUnit: h.made.PerUnit, MadeAt: h.made.MadeAt}
 	return o
 }
 
@@ -212,21 +227,24 @@ func (h *Hold) Release(ctx context.Context) error {
 func (h *Hold) end(ctx context.Context, kind quota.Kind, units int64, use price.Use) (quota.Operation, quota.Ledger, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.keeper != nil {
+	if h.ended = true; h.keeper != nil {
 		h.keeper.Stop()
-		h.keeper = nil
 	}
 	o := h.operation(kind)
+	if h.expired != nil {
+		return o, quota.Ledger{}, h.expired
+	}
 	o.Forget, o.Cancel, o.Tried = !h.remember, h.cancel, h.tried
 	o.Question = quota.Question{Quota: units, RequestID: h.id, Use: use}
 	l, err := h.gate.store.Do(ctx, h.key, o)
-	late := o.Now >= h.expiresAt // no attempt can end the hold any more
+	late := o.Now >= h.ExpiresAt() // no attempt can end the hold any more
 	if err == nil && late && !h.tried && !h.cancel {
-		err = quota.ErrorOfExpiry(h.chargedOnExpiry()) // the table has forgotten it
+		err = quota.ErrorOfExpiry(h.ExpiryCharge()) // the table has forgotten it
 	}
 	h.tried = h.tried || !late && (err == nil || errors.Is(err, quota.ErrUncertain))
 	if errors.Is(err, quota.ErrHoldNotFound) {
-		err = quota.ErrorOfExpiry(h.chargedOnExpiry()) // no one else can have ended it
+		err = quota.ErrorOfExpiry(h.ExpiryCharge()) // no one else can have ended it
 	}
+	h.noteExpiry(err)
 	return o, l, err
 }

@@ -326,6 +326,46 @@ func TestRenewAndAssure(t *testing.T) {
 	}
 }
 
+// A hold that has expired stays so for its maker, also if it was renewed meanwhile with an
+// unknown outcome and the table has forgotten it: what was not charged is not said to be.
+func TestExpiryIsRemembered(t *testing.T) {
+	t.Parallel()
+	var fails atomic.Int64
+	faults := &dynamotest.Faults{Choose: func(op string, _ int) dynamotest.Fault {
+		if op == dynamotest.UpdateItem && fails.Add(-1) >= 0 {
+			return dynamotest.ErrorBefore
+		}
+		return dynamotest.NoFault
+	}}
+	kit, tenant, key := newTenant(t, token.Settings{RemainQuota: new(int64(10_000))})
+	g := gate.New(dynamo.New(dynamotest.Client(kit.Endpoint, faults.Configure), dynamotest.Table), gate.WithClock(tenant.Clock.Now))
+	h, _, err := g.Hold(t.Context(), key.Reveal(), quota.Question{Quota: 1000, ExpiryCharge: 500}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant.Clock.Advance(2400)
+	fails.Store(10)
+	if _, err := h.Renew(t.Context()); !errors.Is(err, quota.ErrUncertain) {
+		t.Fatalf("renew without an answer: got %v", err)
+	}
+	tenant.Clock.Advance(2200)
+	fails.Store(0)
+	if _, err := h.Renew(t.Context()); !errors.Is(err, quota.ErrHoldCharged) {
+		t.Fatalf("renew after its time: got %v", err)
+	}
+	other := gate.New(kit.Store, gate.WithClock(tenant.Clock.Now))
+	tenant.Clock.Advance(900)
+	if v, err := other.Verify(t.Context(), key.Reveal(), quota.Question{Quota: 1}); err != nil || !v.Valid() {
+		t.Fatal(v, err)
+	}
+	fails.Store(1)
+	var charged quota.HoldChargedError
+	if s, err := h.Settle(t.Context(), 900, price.Use{}); !errors.As(err, &charged) || charged.Units != 500 {
+		t.Errorf("settle: got %+v, %v, want an error about 500 units", s, err)
+	}
+	wantBalance(t, other, key, 10_000, 501)
+}
+
 // Keep renews a hold until it ends, also if an attempt fails.
 func TestKeep(t *testing.T) {
 	t.Parallel()

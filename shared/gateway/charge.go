@@ -40,7 +40,7 @@ func (w *responseWriter) covered() bool {
 	u, _ := usageOf(w.stream.reader, w.req.input, false)
 	quote, err := w.cost(u)
 	if err == nil && quote.Units > w.req.prepaid+w.req.hold.ExpiryCharge() {
-		err = w.assure(quote.Units)
+		err = w.assure(u, quote.Units)
 	}
 	if err != nil {
 		w.err = err
@@ -50,10 +50,17 @@ func (w *responseWriter) covered() bool {
 	return true
 }
 
-// assure makes sure that at least a number of units is charged for the request, and
-// twice as many if the hold has them, so that the next writes come later and later. If
-// the request has not so many, its hold grows: to half more, or to all that is free.
-func (w *responseWriter) assure(units int64) error {
+// assure makes sure that at least what the request has used so far, which costs units, is
+// charged for it; and twice the output if the hold has so much, so that the next writes
+// come later and later. If the hold has not enough, it grows: to half more, or to all
+// that is free.
+func (w *responseWriter) assure(used price.Usage, units int64) error {
+	used.OutputTokens = multiplySaturated(2, used.OutputTokens)
+	used.ReasoningTokens = multiplySaturated(2, used.ReasoningTokens)
+	next, err := w.cost(used)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), growTimeout)
 	defer cancel()
 	held := w.req.prepaid + w.req.hold.Units()
@@ -62,7 +69,7 @@ func (w *responseWriter) assure(units int64) error {
 		want = min(units+units/2, token.MaxInteger)
 	}
 	return retry(ctx, func() error {
-		v, err := w.raise(ctx, want, min(2*units, want))
+		v, err := w.raise(ctx, want, min(next.Units, want))
 		if err == nil && v.Refusal == quota.RefusedExhausted && want > units && held+v.Free >= units {
 			want = units
 			v, err = w.raise(ctx, want, want)

@@ -86,9 +86,8 @@ type Options struct {
 	MaxMemoryBytes int64
 
 	// TTL is how long a hold lasts if it is neither settled nor released, in
-	// whole seconds up to gate.MaxTTL; the default is gate.DefaultTTL. A
-	// request that takes longer is charged without a hold, as far as the
-	// balance allows.
+	// whole seconds from 5 seconds to gate.MaxTTL; the default is gate.DefaultTTL.
+	// A request that takes longer renews it, as long as its key is accepted.
 	TTL time.Duration
 
 	// ClientIP returns the address of a request's sender. The default is the

@@ -1,12 +1,15 @@
 package gateway_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -205,8 +208,56 @@ func TestHoldIsRenewed(t *testing.T) {
 	s.wantUsed(t, key, 1000, 21)
 }
 
+// A stream goes on while its hold is renewed, however long that takes.
+func TestSlowRenewal(t *testing.T) {
+	t.Parallel()
+	const delay, pieces = 1500 * time.Millisecond, 40
+	var begun atomic.Pointer[time.Time]
+	calls := &dynamotest.Faults{Delay: delay, Choose: func(op string, nth int) dynamotest.Fault {
+		if op == dynamotest.UpdateItem && nth == 2 {
+			begun.Store(new(time.Now()))
+			return dynamotest.Late
+		}
+		return dynamotest.NoFault
+	}}
+	s := newServer(t, reverseProxy(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", streamType)
+		for range pieces {
+			_, _ = io.WriteString(w, strings.Replace(chunk, "c1", strconv.FormatInt(time.Now().UnixNano(), 10), 1))
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(100 * time.Millisecond)
+		}
+		_, _ = io.WriteString(w, done)
+	}), gateway.Options{TTL: 3 * time.Second}, calls.Configure)
+	key, _ := s.newKey(t, 1000)
+	resp, err := http.DefaultClient.Do(s.chatRequest(t, key, `{"model":"gpt-4o","stream":true,"messages":[]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	passed := 0             // pieces that were sent and arrived during the renewal
+	sent := regexp.MustCompile(`"id":"(\d+)"`)
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		at, renewal := sent.FindStringSubmatch(lines.Text()), begun.Load()
+		if at == nil || renewal == nil {
+			continue
+		}
+		nanos, err := strconv.ParseInt(at[1], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if nanos > renewal.UnixNano() && time.Since(*renewal) < delay {
+			passed++
+		}
+	}
+	if passed == 0 {
+		t.Error("no piece arrived while the hold was renewed")
+	}
+	s.wantUsed(t, key, 1000, 12+pieces)
+}
+
 // Whenever a gateway dies, each stream is charged at least what it has delivered when its
-// hold expires, and at most as much again, and 500 tokens.
+// hold expires, and at most its input, twice its output, and 500 tokens.
 func TestStreamIsAssured(t *testing.T) {
 	t.Parallel()
 	const granted, pieces = 100_000, 4000
@@ -220,6 +271,7 @@ func TestStreamIsAssured(t *testing.T) {
 		"held_at_once":  {body: `{"model":"gpt-4o","stream":true,"max_tokens":20000,"messages":[]}`, input: 17, writes: 5},
 		"hold_grows":    {body: `{"model":"gpt-4o","stream":true,"messages":[]}`, input: 12, writes: 8},
 		"hold_expired":  {body: `{"model":"gpt-4o","stream":true,"max_tokens":20000,"messages":[]}`, input: 17, dies: true, writes: 7},
+		"long_input":    {body: `{"model":"gpt-4o","stream":true,"max_tokens":20000,"messages":[{"role":"user","content":"` + strings.Repeat("word", 14_000) + `"}]}`, input: 14_024, writes: 5},
 		"expired_grows": {body: `{"model":"gpt-4o","stream":true,"messages":[]}`, input: 12, dies: true, writes: 10},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -255,7 +307,7 @@ func TestStreamIsAssured(t *testing.T) {
 				if n%97 == 0 {
 					got, err := s.Get(t.Context(), s.Access, id)
 					delivered := c.input + n + 1
-					if used := got.UsedAt(s.Clock.Now().Add(2 * gate.MaxTTL).Unix()); err != nil || used < delivered || used > 2*delivered+c.input+500 {
+					if used := got.UsedAt(s.Clock.Now().Add(2 * gate.MaxTTL).Unix()); err != nil || used < delivered || used > delivered+n+501 {
 						t.Fatalf("%d units were delivered, and a death of the gateway would charge %d, %v", delivered, used, err)
 					}
 				}

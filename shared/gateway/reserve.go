@@ -216,7 +216,7 @@ const backgroundTimeout = time.Minute
 func retryRelease(ctx context.Context, hold *gate.Hold) error {
 	for delay := firstRetryDelay; ; delay = min(2*delay, time.Second) {
 		err := hold.Release(ctx)
-		if errors.Is(err, quota.ErrHoldExpired) {
+		if errors.Is(err, quota.ErrHoldExpired) && !errors.Is(err, quota.ErrHoldCharged) {
 			return nil // nothing is held
 		}
 		if !errors.Is(err, quota.ErrUnavailable) && !errors.Is(err, quota.ErrContention) {

@@ -19,7 +19,7 @@ import (
 const (
 	// MaxOpenHolds is the largest number of open holds of one token.
 	MaxOpenHolds = token.MaxOpenHolds
-	// MaxHoldSeconds is the longest time from a reservation to the expiry of its
+	// MaxHoldSeconds is the longest time from a reservation or a renewal to the expiry of its
 	// hold.
 	MaxHoldSeconds = 60 * 60
 	// RecordSeconds is how long the newest records are kept after their
