@@ -143,9 +143,12 @@ func answers(url string) bool {
 // callJSON sends JSON and reads JSON. An answer that is not a success is an error: a status of
 // 400 or more, or "success":false.
 func callJSON(client *http.Client, method, url string, header http.Header, body, out any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
+	var text []byte
+	if body != nil { // LiteLLM answers 500 to a body that is null
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			return err
+		}
 	}
 	r, err := http.NewRequestWithContext(context.Background(), method, url, bytes.NewReader(text)) //nolint:gosec // the operator gives the address
 	if err != nil {
