@@ -143,5 +143,15 @@ func ledgerMutants() []mutant {
 			"shared/gateway/charge.go", "	used.OutputTokens = multi", "	used.InputTokens *= 2\n	used.OutputTokens = multi",
 			"./shared/gateway", "TestStreamIsAssured",
 		},
+		{
+			"an answer that is no stream is passed on in parts, for a write more",
+			"shared/gateway/response.go", "	case modeBinary:\n		return true\n	case modeJSON,", "	case modeBinary, modeJSON:\n		return true\n	case",
+			"./shared/gateway", "TestPlainAnswerIsAssured/small",
+		},
+		{
+			"parts of a large answer are delivered before they are charged",
+			"shared/gateway/charge.go", "delivered == w.paid || w.stream.mode == modeBinary {", "delivered == w.paid || !w.stream.json.inArray && w.stream.mode != modeEvents {",
+			"./shared/gateway", "TestPlainAnswerIsAssured/large",
+		},
 	}
 }

@@ -34,15 +34,16 @@ func (w *responseWriter) covered() bool {
 	if w.settled {
 		return delivered == w.paid // nothing may follow the end
 	}
-	if delivered == w.paid || w.stream.mode == modeJSON && !w.stream.json.inArray || w.stream.mode == modeBinary {
-		return true // a plain answer can't be ended early
+	if delivered == w.paid || w.stream.mode == modeBinary {
+		return true
 	}
 	u, _ := usageOf(w.stream.reader, w.req.input, false)
 	quote, err := w.cost(u)
 	if err == nil && quote.Units > w.req.prepaid+w.req.hold.ExpiryCharge() {
 		err = w.assure(u, quote.Units)
 	}
-	if err != nil {
+	plain := w.stream.mode == modeJSON && !w.stream.json.inArray // can't be ended early
+	if err != nil && !plain {
 		w.err = err
 		return false
 	}

@@ -208,6 +208,55 @@ func TestHoldIsRenewed(t *testing.T) {
 	s.wantUsed(t, key, 1000, 21)
 }
 
+// A client gets nothing of an answer that is no stream before it is charged, except white
+// space; and an answer of up to 64 KiB costs two writes.
+func TestPlainAnswerIsAssured(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		words, writes int
+	}{"small": {2_000, 2}, "large": {40_000, 5}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			calls := &dynamotest.Faults{Choose: func(string, int) dynamotest.Fault { return dynamotest.NoFault }}
+			text := strings.Repeat("word", c.words) // one token for 4 bytes
+			s := newServer(t, reverseProxy(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", jsonType)
+				for _, part := range []string{"\n\n", `{"choices":[{"index":0,"message":{"role":"assistant","content":"` + text, `"}}]`, "}\n"} {
+					_, _ = io.WriteString(w, part)
+					_ = http.NewResponseController(w).Flush()
+					time.Sleep(300 * time.Millisecond) // the client looks what it would be charged
+				}
+			}), gateway.Options{}, calls.Configure)
+			key, id := s.newKey(t, 1_000_000)
+			resp, err := http.DefaultClient.Do(s.chatRequest(t, key, `{"model":"gpt-4o","max_tokens":50000,"messages":[]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close() //nolint:errcheck // it was read
+			if n, err := io.ReadFull(resp.Body, make([]byte, 1)); n != 1 {
+				t.Errorf("the white space did not arrive: %v", err)
+			}
+			got, tokens := make([]byte, 16_000), int64(-20) // what is around the text
+			for err == nil {
+				var n int
+				n, err = resp.Body.Read(got)
+				tokens += int64(n) / 4
+				is, getErr := s.Get(t.Context(), s.Access, id)
+				if used := is.UsedAt(s.Clock.Now().Add(2 * gate.MaxTTL).Unix()); getErr != nil || used < tokens {
+					t.Fatalf("%d tokens were delivered, and a death of the gateway would charge %d, %v", tokens, used, getErr)
+				}
+			}
+			if err != io.EOF { //nolint:errorlint // a Reader returns it as it is
+				t.Error(err)
+			}
+			s.wantUsed(t, key, 1_000_000, 13+int64(c.words))
+			if n := calls.Attempts(dynamotest.UpdateItem); n > c.writes {
+				t.Errorf("got %d writes, want %d", n, c.writes)
+			}
+		})
+	}
+}
+
 // A stream goes on while its hold is renewed, however long that takes.
 func TestSlowRenewal(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"mime"
@@ -49,7 +50,8 @@ func (m *middleware) newResponseWriter(w http.ResponseWriter, r *http.Request, r
 }
 
 const (
-	// maxEventBytes is how much of an event is held back until it is complete.
+	// maxEventBytes is how much of an event, or of an answer that is no stream, is held
+	// back until it is complete.
 	maxEventBytes = 64 << 10
 
 	// maxQueueBytes is how much is held back until the settlement.
@@ -157,7 +159,7 @@ func (w *responseWriter) body(p []byte) error {
 			err = w.passTail()
 		case at == endOfText: // the rest waits for the settlement
 			w.queue, w.event = append(w.queue, w.event...), w.event[:0]
-		case len(w.event) > maxEventBytes || len(p) == 0 && w.stream.mode != modeEvents && !w.stream.json.inArray:
+		case len(w.event) > maxEventBytes, len(p) == 0 && w.isPassedAtOnce():
 			err = w.passPart()
 		}
 		if err != nil {
@@ -191,6 +193,20 @@ func (w *responseWriter) passPart() error {
 	err := w.pass(w.event[:len(w.event)-1])
 	w.event = append(w.event[:0], last)
 	return err
+}
+
+// isPassedAtOnce reports whether what has arrived of an answer that is no stream does not
+// wait for its end: audio, and white space, with which some upstreams keep a connection
+// open until they have an answer.
+func (w *responseWriter) isPassedAtOnce() bool {
+	switch w.stream.mode {
+	case modeBinary:
+		return true
+	case modeJSON, modeUnknown:
+		return !w.stream.json.inArray && len(bytes.TrimLeft(w.event, " \t\r\n")) == 0
+	case modeEvents:
+	}
+	return false
 }
 
 // endEvent passes on an event that is complete, or holds it back.
