@@ -147,22 +147,23 @@ func (h *Hold) renew(ctx context.Context) (quota.Verdict, error) {
 
 // raise carries out an operation that raises the hold.
 func (h *Hold) raise(ctx context.Context, o quota.Operation) (quota.Ledger, error) {
-	if h.expired != nil {
-		return quota.Ledger{}, h.expired
-	}
 	l, err := h.gate.store.Do(ctx, h.key, o)
-	if errors.Is(err, quota.ErrHoldNotFound) {
-		err = quota.ErrorOfExpiry(h.ExpiryCharge())
-	}
-	h.noteExpiry(err)
-	return l, err
+	return l, h.expiry(err)
 }
 
-// noteExpiry keeps what the table says about a hold that has expired: it may forget it.
-func (h *Hold) noteExpiry(err error) {
-	if errors.Is(err, quota.ErrHoldExpired) {
+// expiry returns the error of an operation on the hold. What the table has said about a
+// hold that has expired is kept: the table may forget it.
+func (h *Hold) expiry(err error) error {
+	if errors.Is(err, quota.ErrHoldNotFound) { // no one else can have ended it
+		err = quota.ErrorOfExpiry(h.ExpiryCharge())
+	}
+	switch {
+	case h.expired != nil && (err == nil || errors.Is(err, quota.ErrHoldExpired)):
+		return h.expired
+	case errors.Is(err, quota.ErrHoldExpired):
 		h.expired = err
 	}
+	return err
 }
 
 // Grow raises the hold to a number of units, for a request that turns out to
@@ -231,9 +232,6 @@ func (h *Hold) end(ctx context.Context, kind quota.Kind, units int64, use price.
 		h.keeper.Stop()
 	}
 	o := h.operation(kind)
-	if h.expired != nil {
-		return o, quota.Ledger{}, h.expired
-	}
 	o.Forget, o.Cancel, o.Tried = !h.remember, h.cancel, h.tried
 	o.Question = quota.Question{Quota: units, RequestID: h.id, Use: use}
 	l, err := h.gate.store.Do(ctx, h.key, o)
@@ -242,9 +240,5 @@ func (h *Hold) end(ctx context.Context, kind quota.Kind, units int64, use price.
 		err = quota.ErrorOfExpiry(h.ExpiryCharge()) // the table has forgotten it
 	}
 	h.tried = h.tried || !late && (err == nil || errors.Is(err, quota.ErrUncertain))
-	if errors.Is(err, quota.ErrHoldNotFound) {
-		err = quota.ErrorOfExpiry(h.ExpiryCharge()) // no one else can have ended it
-	}
-	h.noteExpiry(err)
-	return o, l, err
+	return o, l, h.expiry(err)
 }
