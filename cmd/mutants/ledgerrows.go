@@ -129,7 +129,7 @@ func ledgerMutants() []mutant {
 			"./shared/gateway", "TestSlowRenewal",
 		},
 		{
-			"what a hold was charged when it expired is told of one that was released",
+			"what a hold was charged when it expired is counted for the model of one that was released",
 			"shared/dynamo/historyitem.go", "record.ExpiresAt <= now", "used",
 			"./shared/dynamo", "TestFoldOfRelease",
 		},

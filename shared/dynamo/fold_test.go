@@ -196,8 +196,8 @@ func talliesOf(t *testing.T, store *dynamo.Store, a token.Address) map[string]hi
 	return tallies
 }
 
-// A hold that was charged because it expired is told of its own model, also if the same
-// write releases another hold; and a release alone tells nothing.
+// The charge of a hold that expired counts for its own model, also if the same write
+// releases another hold; and a release alone counts for none.
 func TestFoldOfRelease(t *testing.T) {
 	t.Parallel()
 	for range 6 { // the holds of an item are in no order

@@ -164,7 +164,7 @@ func chargesOf(r StreamRecord) (t history.Tally, err error) {
 // change that finds one that expired long ago.
 func endedHolds(before, after *reader, settles bool) (expired []price.Use, settled string) {
 	now := after.number(attrAccessed)
-	used := now != before.number(attrAccessed) // else the change may be much later
+	used := now != before.number(attrAccessed) // else the item does not say when the change was made
 	var perhaps []price.Use
 	old, next := before.nested(attrRecords), after.nested(attrRecords)
 	for key := range old.item {

@@ -42,7 +42,7 @@ func (w *responseWriter) covered() bool {
 	if err == nil && quote.Units > w.req.prepaid+w.req.hold.ExpiryCharge() {
 		err = w.assure(u, quote.Units)
 	}
-	plain := w.stream.mode == modeJSON && !w.stream.json.inArray // can't be ended early
+	plain := w.stream.mode == modeJSON && !w.stream.json.inArray // can't be ended early; the settlement says what is missing
 	if err != nil && !plain {
 		w.err = err
 		return false
